@@ -1,0 +1,186 @@
+"""What is asked: requests as frozen data, their canonical JSON, and the keys that results are kept under.
+
+A request's SHA-256 is its identity; nothing here computes, reads or draws. Two requests that mean the same have the
+same JSON, so the defaults that depend on the data (all layers, all test images) are resolved before a request is made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from typing import Any
+
+from stitchlab.errors import StitchLabError, UnknownName
+
+# The version of each computation's definition. Raise one when the same request would give other numbers:
+# results kept under the old definition are then simply not found.
+DEFINITIONS = {"dm": 1, "tlm": 1, "evaluation": 1, "cka": 1, "pwcca": 1, "opd": 1}
+
+METHODS = ("tlm", "dm")
+INDEX_IMAGES = 1000  # the indices look at the first min(1000, M) evaluation images
+PRECISION = "fp32"
+
+#: Progress: called as ``report(what, done)`` between steps, ``done`` in 0..1. It may raise `Cancelled` to stop the work.
+Report = Callable[[str, float], None]
+
+
+def no_report(what: str, done: float) -> None:
+    """The callback of somebody who does not want to know."""
+
+
+def canonical(value: Any) -> str:
+    """The one JSON text of a value: sorted keys, no spaces, no NaN. Dataclasses count as objects, tuples as lists.
+
+    >>> canonical({"b": (1, 2), "a": 0.5})
+    '{"a":0.5,"b":[1,2]}'
+    """
+    if is_dataclass(value) and not isinstance(value, type):
+        value = asdict(value)
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def content_id(value: Any) -> str:
+    """SHA-256 of the canonical JSON, 64 hexadecimal digits."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()
+
+
+def derived_seed(*parts: Any) -> int:
+    """A 63-bit seed from its parts alone, the same on every machine: whatever runs beside it cannot change it."""
+    return int(content_id(list(parts))[:16], 16) >> 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class DirectMatching:
+    """Settings of direct matching: least squares on ``images`` un-augmented training images (the paper's K)."""
+
+    images: int = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskLoss:
+    """Settings of task loss matching. The defaults are the paper's recipe (preset ``paper``).
+
+    ``schedule`` is ``constant`` or ``one-cycle``; ``targets`` are ``labels`` or ``soft`` (the end network's own
+    outputs, Csiszárik et al. 2021); ``init`` is PyTorch's ``default`` or the map that direct matching finds (``dm``).
+    """
+
+    epochs: int = 30
+    lr: float = 1e-3
+    weight_decay: float = 1e-5
+    batch: int = 256
+    schedule: str = "constant"
+    targets: str = "labels"
+    init: str = "default"
+
+    def __post_init__(self) -> None:
+        _one_of("schedule", self.schedule, ("constant", "one-cycle"))
+        _one_of("TLM targets", self.targets, ("labels", "soft"))
+        _one_of("TLM initialisation", self.init, ("default", "dm"))
+        if self.epochs < 1:
+            raise StitchLabError(f"TLM needs at least 1 epoch; {self.epochs} came")
+        if not 0 < self.lr < float("inf"):
+            raise StitchLabError(f"TLM's learning rate must be above 0; {self.lr} came")
+
+
+#: TLM recipes by name. `quick` is for looking around: its numbers carry its name and are not the paper's.
+PRESETS = {
+    "paper": TaskLoss(),
+    "quick": TaskLoss(epochs=6, lr=3e-2, schedule="one-cycle"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A grid: what to stitch, on what, how. Networks and data are named by their fingerprints.
+
+    Rows are ``front_layers``, columns ``end_layers``, both in network order. ``eval_images`` is M, already resolved
+    to a number. Make one with `stitchlab.grid.ask`, which checks it against the networks and the data.
+    """
+
+    front: str
+    end: str
+    data: str
+    front_layers: tuple[str, ...]
+    end_layers: tuple[str, ...]
+    eval_images: int
+    methods: tuple[str, ...] = METHODS
+    indices: tuple[str, ...] = ("cka", "pwcca", "opd")
+    dm: DirectMatching = DirectMatching()
+    tlm: TaskLoss = TaskLoss()
+    seed: int = 0
+    precision: str = PRECISION
+    definitions: dict[str, int] = field(default_factory=lambda: dict(DEFINITIONS))
+
+    @property
+    def id(self) -> str:
+        """The run's id: the request's SHA-256. Sixteen digits of it serve as its name."""
+        return content_id(self)[:16]
+
+    @property
+    def cells(self) -> list[tuple[str, str]]:
+        """All (front layer, end layer) pairs, column by column."""
+        return [(i, j) for j in self.end_layers for i in self.front_layers]
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Request:
+        """The request that `canonical` wrote. Raises StitchLabError for fields it does not know."""
+        unknown = set(value) - {f.name for f in fields(cls)}
+        if unknown:
+            raise StitchLabError(f"this request has fields that StitchLab does not know: {', '.join(sorted(unknown))}")
+        made: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in value.items()}
+        return cls(**{**made, "dm": DirectMatching(**value["dm"]), "tlm": TaskLoss(**value["tlm"])})
+
+
+def map_key(request: Request, method: str, front_layer: str, end_layer: str) -> str:
+    """The key of a cell's map (W, b): everything that fitting it depends on, the evaluation images not among it."""
+    settings: dict[str, Any] = asdict(request.dm) if method == "dm" else asdict(request.tlm)
+    if method == "tlm" and request.tlm.init == "dm":
+        settings["dm"] = [asdict(request.dm), request.definitions["dm"]]
+    return content_id(_cell(request, front_layer, end_layer) | {
+        "what": "map", "method": method, "settings": settings, "version": request.definitions[method],
+    })
+
+
+def cell_key(request: Request, method: str, front_layer: str, end_layer: str) -> str:
+    """The key of the evaluation of a cell's map on the first M test images."""
+    return content_id({
+        "what": "cell", "map": map_key(request, method, front_layer, end_layer),
+        "images": request.eval_images, "version": request.definitions["evaluation"],
+    })
+
+
+def index_key(request: Request, index: str, front_layer: str, end_layer: str) -> str:
+    """The key of one similarity index on one cell."""
+    return content_id(_cell(request, front_layer, end_layer) | {
+        "what": "index", "index": index, "images": min(INDEX_IMAGES, request.eval_images),
+        "version": request.definitions[index],
+    })
+
+
+def accuracy_key(request: Request, network: str) -> str:
+    """The key of a whole network's own accuracy on the same evaluation images."""
+    return content_id({
+        "what": "accuracy", "network": network, "data": request.data, "images": request.eval_images,
+        "seed": request.seed, "precision": request.precision, "version": request.definitions["evaluation"],
+    })
+
+
+def preset(name: str, **changes: Any) -> TaskLoss:
+    """The TLM recipe of this name with some settings changed. Raises UnknownName."""
+    if name not in PRESETS:
+        raise UnknownName("TLM preset", name, PRESETS)
+    return replace(PRESETS[name], **changes)
+
+
+def _cell(request: Request, front_layer: str, end_layer: str) -> dict[str, Any]:
+    return {
+        "front": request.front, "end": request.end, "front_layer": front_layer, "end_layer": end_layer,
+        "data": request.data, "seed": request.seed, "precision": request.precision,
+    }
+
+
+def _one_of(what: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise UnknownName(what, value, known)
