@@ -51,6 +51,11 @@ def derived_seed(*parts: Any) -> int:
     return int(content_id(list(parts))[:16], 16) >> 1
 
 
+def _one_of(what: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise UnknownName(what, value, known)
+
+
 @dataclass(frozen=True, kw_only=True)
 class DirectMatching:
     """Settings of direct matching: least squares on ``images`` un-augmented training images (the paper's K)."""
@@ -179,8 +184,3 @@ def _cell(request: Request, front_layer: str, end_layer: str) -> dict[str, Any]:
         "front": request.front, "end": request.end, "front_layer": front_layer, "end_layer": end_layer,
         "data": request.data, "seed": request.seed, "precision": request.precision,
     }
-
-
-def _one_of(what: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise UnknownName(what, value, known)
