@@ -69,7 +69,7 @@ def build(arch: str, *, classes: int, channels: int, size: int, **options: Any) 
     Raises UnknownName; StitchLabError where an option or the images do not fit.
     """
     made = resolve(arch, options)
-    known = REGISTRY[arch]
+    known = architecture(arch)
     if not known.fits(size):
         most = f" to {known.largest}" if known.largest else " or more"
         step = f" and a multiple of {known.multiple}" if known.multiple > 1 else ""
@@ -80,14 +80,19 @@ def build(arch: str, *, classes: int, channels: int, size: int, **options: Any) 
     return known.build(classes=classes, channels=channels, size=size, **made)
 
 
+def architecture(name: str) -> Architecture:
+    """The architecture of this name. Raises UnknownName."""
+    if name not in REGISTRY:
+        raise UnknownName("architecture", name, REGISTRY)
+    return REGISTRY[name]
+
+
 def resolve(arch: str, options: dict[str, Any] | None = None) -> dict[str, Any]:
     """All options of an architecture, these over its defaults.
 
     Raises UnknownName for the architecture; StitchLabError for an option that it does not have or that is no count.
     """
-    if arch not in REGISTRY:
-        raise UnknownName("architecture", arch, REGISTRY)
-    defaults, options = REGISTRY[arch].options, options or {}
+    defaults, options = architecture(arch).options, options or {}
     if unknown := sorted(set(options) - set(defaults)):
         there = f"its options are: {', '.join(defaults)}" if defaults else "it has none"
         raise StitchLabError(f"{arch} has no option {', '.join(unknown)}; {there}")

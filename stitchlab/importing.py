@@ -1,0 +1,101 @@
+"""Weights out of other people's files: safetensors, or a torch state dict read with weights_only=True.
+
+Nothing in a pickle is ever executed: what is no plain dictionary of tensors is refused.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from stitchlab.errors import StitchLabError
+
+WRAPPERS = ("state_dict", "model")  # keys under which training scripts like to put it
+PREFIX = "module."  # what DataParallel leaves before every name
+
+Tensors = dict[str, torch.Tensor]
+
+
+def read_weights(path: Path) -> Tensors:
+    """The named tensors of a file, on the CPU, also where they were saved from a GPU.
+
+    Raises StitchLabError where there is no such file, or it is no state dict.
+    """
+    if not path.is_file():
+        raise StitchLabError(f"{path} is not a file; expected weights as safetensors or a torch state dict")
+    found = _read(path)
+    for key in WRAPPERS:
+        if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
+            found = found[key]
+    if not isinstance(found, Mapping) or not found or not all(isinstance(v, torch.Tensor) for v in found.values()):
+        what = f"a {type(found).__name__}" if not isinstance(found, Mapping) else "a dictionary of other things"
+        raise StitchLabError(
+            f"{path.name} holds {what}, not a state dict (names and their tensors); "
+            "save one with torch.save(network.state_dict(), PATH)"
+        )
+    strip = len(PREFIX) if all(str(name).startswith(PREFIX) for name in found) else 0
+    return {str(name)[strip:]: tensor for name, tensor in found.items()}
+
+
+def put_weights(module: nn.Module, tensors: Tensors, classes: int, arch: str) -> None:
+    """Load tensors into a module of ``arch`` with ``classes`` outputs.
+
+    Raises StitchLabError that lists what is missing, unexpected or of another shape; the module is then untouched.
+    """
+    ours = module.state_dict()
+    # Batch norm's counters are absent from old files and decide nothing.
+    missing = [name for name in ours if name not in tensors and not name.endswith("num_batches_tracked")]
+    unexpected = [name for name in tensors if name not in ours]
+    wrong = [name for name in ours if name in tensors and ours[name].shape != tensors[name].shape]
+    if wrong and not missing and not unexpected and (came := _outputs(ours, tensors, wrong, classes)):
+        raise StitchLabError(
+            f"these weights have {came} outputs, the data {classes} classes; choose the data they were trained on"
+        )
+    shapes = [f"{name} {tuple(tensors[name].shape)} for {tuple(ours[name].shape)}" for name in wrong]
+    parts = [("missing", missing), ("unexpected", unexpected), ("of another shape", shapes)]
+    if told := "; ".join(f"{len(names)} {what}: {_few(names)}" for what, names in parts if names):
+        raise StitchLabError(f"these weights do not fit {arch}: {told}. Choose their architecture, options and data")
+    module.load_state_dict(tensors, strict=False)
+
+
+def preprocessing(
+    mean: Sequence[float] | None, std: Sequence[float] | None, channels: int
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation, one number a channel; without them 0 and 1. Raises StitchLabError."""
+    made = tuple(mean or (0.0,) * channels), tuple(std or (1.0,) * channels)
+    for what, values, least in (("mean", made[0], -math.inf), ("std", made[1], 0.0)):
+        if len(values) != channels or not all(least < value < math.inf for value in values):
+            sign = " above 0" if least == 0 else ""
+            raise StitchLabError(f"{what} is {channels} number(s){sign}, one a channel; {list(values)} came")
+    return made
+
+
+def _read(path: Path) -> Any:
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a broken pickle may raise anything
+        raise StitchLabError(
+            f"{path.name} could not be read as a state dict ({type(error).__name__}) and nothing in it was executed; "
+            "expected safetensors, or what torch.save(network.state_dict(), PATH) writes"
+        ) from error
+
+
+def _outputs(ours: Tensors, theirs: Tensors, wrong: list[str], classes: int) -> int | None:
+    """The file's number of outputs, if that is all that is wrong with it."""
+    came = {theirs[name].shape[0] for name in wrong if theirs[name].dim()}
+    only_rows = all(
+        ours[name].shape[:1] == (classes,) and ours[name].shape[1:] == theirs[name].shape[1:] for name in wrong
+    )
+    return came.pop() if only_rows and len(came) == 1 else None
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:4]) + (", …" if len(names) > 4 else "")
