@@ -1,0 +1,150 @@
+"""The main job: a request in, a run out. It knows no screen and no cluster.
+
+`ask` checks and resolves what is wanted, `compare` computes what the store lacks of it, in this process.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+
+from stitchlab import cost, networks
+from stitchlab import data as datasets
+from stitchlab.data import DataSet, draw
+from stitchlab.errors import StitchLabError, UnknownName
+from stitchlab.indices import REGISTRY as INDICES
+from stitchlab.networks import Network
+from stitchlab.run import Run
+from stitchlab.spec import METHODS, PRESETS, DirectMatching, Report, Request, TaskLoss, no_report
+from stitchlab.stitch.affine import check
+from stitchlab.stitch.pair import Pair
+from stitchlab.store import Store
+from stitchlab.units import compute_unit, load_pair, missing
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """The device called auto, cpu, cuda or mps. Raises StitchLabError where this machine has none of that kind."""
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(kind for kind, has in there.items() if has))
+    if name not in there:
+        raise UnknownName("device", name, ["auto", *there])
+    if not there[name]:
+        raise StitchLabError(f"this machine has no {name} device that PyTorch can use; say --device auto or cpu")
+    return torch.device(name)
+
+
+def ask(
+    store: Store, front: str, end: str, *, data: str | None = None,
+    front_layers: Sequence[str] | None = None, end_layers: Sequence[str] | None = None,
+    methods: Sequence[str] = METHODS, indices: Sequence[str] = tuple(INDICES), tlm: TaskLoss = PRESETS["paper"],
+    dm_images: int = 100, eval_images: int | None = None, seed: int = 0, report: Report = no_report,
+) -> Run:
+    """The run of a request: checked, resolved, written down; nothing is computed yet.
+
+    Args:
+        front, end: names or ids of networks in the store.
+        data: name of a data set; default is the one that the end network came with.
+        front_layers, end_layers: names or aliases of cut points; default is `Layered.defaults`.
+        methods, indices: which of tlm and dm, and which of the registered indices.
+        tlm: the recipe of task loss matching.
+        dm_images: K, training images of direct matching.
+        eval_images: M, test images of the evaluation; default is all.
+
+    Raises:
+        StitchLabError: something does not exist or does not fit; the message says what to do.
+    """
+    _known("method", methods, METHODS)
+    _known("similarity index", indices, INDICES)
+    if not (methods or indices):
+        raise StitchLabError("nothing to compute: name a method (tlm, dm) or a similarity index")
+    one, other = networks.load(store, front), networks.load(store, end)
+    images = datasets.load(data, store, report) if data else datasets.load_by_fingerprint(other.data_fingerprint, store)
+    _fit(one, other, images)
+    draw(images.train, seed, dm_images, "training images for direct matching (K)")
+    pair = Pair(one, other, images, torch.device("cpu"))
+    rows = pair.front_cuts.in_order(pair.front_cuts.defaults() if front_layers is None else front_layers)
+    columns = pair.end_cuts.in_order(pair.end_cuts.defaults() if end_layers is None else end_layers)
+    if not (rows and columns):
+        raise StitchLabError("a grid needs at least one front layer and one end layer; `layers NETWORK` lists them")
+    for i in rows if methods else ():
+        for j in columns:
+            check(pair.source(i), pair.target(j))
+    request = Request(
+        front=one.id, end=other.id, data=images.fingerprint, front_layers=tuple(rows), end_layers=tuple(columns),
+        methods=tuple(m for m in METHODS if m in methods), indices=tuple(n for n in INDICES if n in indices),
+        dm=DirectMatching(images=dm_images), tlm=tlm, seed=seed,
+        eval_images=len(draw(images.test, seed, eval_images, "evaluation images (M)")),
+    )
+    return Run.open(store, request, one, other, images)
+
+
+def compare(
+    front: str, end: str, *, store: Store | None = None, device: str = "auto", report: Report = no_report,
+    **wanted: Any,
+) -> Run:
+    """Stitches a grid of layers: computes what the store lacks of it, and returns the run.
+
+    Args:
+        front, end: names or ids of networks in the store.
+        store: default is cache/ (or STITCHLAB_CACHE).
+        device: auto, cpu, cuda or mps.
+        report: told what is being done; if it raises Cancelled, what is finished is kept.
+        wanted: layers, methods and settings, as in `ask`.
+
+    Raises StitchLabError.
+    """
+    store = store or Store()
+    run = ask(store, front, end, report=report, **wanted)
+    return compute(store, run, pick_device(device), report)
+
+
+def compute(store: Store, run: Run, device: torch.device, report: Report = no_report) -> Run:
+    """Computes what is missing of a run in this process; what another process has claimed is waited for."""
+    pair = load_pair(store, run.request, device)
+    while units := missing(run):
+        costs = [cost.flops(pair, run.request, unit.work, unit.cells) for unit in units]
+        computed = 0
+        for k, unit in enumerate(units):
+            part = partial(_of_all, report, sum(costs[:k]) / sum(costs), costs[k] / sum(costs))
+            computed += compute_unit(store, run.request, unit, device, part)
+        if not computed:
+            report("waiting for another process that computes the same cells", len(run.cells) / run.total)
+            time.sleep(0.5)
+        run = Run(store, run.record)
+    report("done", 1.0)
+    return run
+
+
+def _of_all(report: Report, before: float, share: float, what: str, done: float) -> None:
+    report(what, before + share * done)
+
+
+def _known(kind: str, names: Sequence[str], known: Iterable[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise UnknownName(kind, name, known)
+
+
+def _fit(front: Network, end: Network, images: DataSet) -> None:
+    """Raises StitchLabError where networks and images do not go together.
+
+    The front may come from another data set: its own classes play no part. The end's classes are what is scored.
+    """
+    for role, network in (("front", front), ("end", end)):
+        if network.channels != images.shape[0]:
+            raise StitchLabError(
+                f"the {role} network {network.name} takes images of {network.channels} channel(s); {images.label} has "
+                f"{images.shape[0]}. Choose another network or data set"
+            )
+    if end.classes != images.classes:
+        differ = next((pair for pair in zip(end.classes, images.classes, strict=False) if pair[0] != pair[1]), None)
+        how = f"it says {differ[0]!r} where the data says {differ[1]!r}" if differ else "their numbers differ"
+        raise StitchLabError(
+            f"the end network {end.name} tells {len(end.classes)} classes and {images.label} has {len(images.classes)} "
+            f"({how}): accuracy would mean nothing. Choose an end network trained on these classes"
+        )

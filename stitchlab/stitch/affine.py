@@ -1,0 +1,177 @@
+"""The stitch: one affine map on channels or features, shared by all positions (design: Lenc & Vedaldi 2015).
+
+Activations come as maps (N, C, H, W) or (N, H, W, C), tokens (N, T, D) or vectors (N, D). A `Form` says which, and
+`align` brings the front's positions to the end's without any parameter: maps are resized bilinearly, tokens without
+the class token are read as a square map, and anything that goes into a vector is averaged over its positions.
+What is left is x W^T + b on every position, and for tokens made from a map, a class token that is their mean.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from stitchlab.errors import StitchLabError
+
+
+@dataclass(frozen=True)
+class Form:
+    """What one image's activation is: its kind, its channels (or features), its positions.
+
+    ``kind`` is map (C, H, W), map-last (H, W, C), tokens (T, D) or vector (D,). A vector is a 1×1 map.
+    ``tokens`` counts the class token; height and width are those of the map, 0 for tokens that are no square.
+    """
+
+    kind: str
+    channels: int
+    height: int = 1
+    width: int = 1
+    tokens: int = 0
+
+    @property
+    def class_token(self) -> bool:
+        """Whether one token stands beside the square map: T - 1 is a square."""
+        return self.tokens > 1 and self.height * self.width == self.tokens - 1
+
+
+def form(shape: tuple[int, ...]) -> Form:
+    """The form of an activation of this shape (without N).
+
+    A three-dimensional shape is read as (C, H, W), except where only (H, W, C) has a square map.
+
+    >>> form((65, 192)).class_token, form((8, 8, 96)).kind
+    (True, 'map-last')
+    """
+    if len(shape) == 1:
+        return Form("vector", shape[0])
+    if len(shape) == 2:
+        tokens, side = shape[0], math.isqrt(shape[0])
+        if side * side != tokens:
+            side = math.isqrt(tokens - 1)
+        square = side if side * side in (tokens, tokens - 1) else 0
+        return Form("tokens", shape[1], square, square, tokens)
+    if len(shape) == 3:
+        if shape[0] == shape[1] != shape[2]:
+            return Form("map-last", shape[2], shape[0], shape[1])
+        return Form("map", *shape)
+    raise StitchLabError(f"an activation of shape {shape} is neither a map, tokens nor a vector: it cannot be stitched")
+
+
+def check(source: Form, target: Form) -> None:
+    """Raises StitchLabError where no stitch from source to target is defined (tokens that are no square map)."""
+    if target.kind == "vector" or source.tokens == target.tokens:
+        return
+    for side in (source, target):
+        if side.kind == "tokens" and not side.height:
+            raise StitchLabError(
+                f"{side.tokens} tokens are no square map (nor one beside a class token), so they can be stitched "
+                "only to as many tokens or to a vector: choose another layer"
+            )
+
+
+def align(x: Tensor, source: Form, target: Form) -> Tensor:
+    """Activations of form source (N, ...) at the positions of target, with the front's channels.
+
+    Returns (N, C, H, W) for a map, (N, T, C) for tokens (without the class token where the front has none to give)
+    and (N, C) for a vector.
+    """
+    if target.kind == "vector":
+        return _channels_last(x, source).mean(1)
+    if target.kind == "tokens" and source.tokens == target.tokens:
+        return x
+    grid = _grid(x, source)
+    if grid.shape[2:] != (target.height, target.width):
+        grid = F.interpolate(grid, (target.height, target.width), mode="bilinear", align_corners=False)
+    if target.kind != "tokens":
+        return grid
+    patches = grid.flatten(2).transpose(1, 2)  # (N, T, C)
+    if target.class_token and source.class_token:
+        return torch.cat([x[:, :1], patches], 1)
+    return patches
+
+
+def affine(aligned: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """x W^T + b on every position of what `align` returns; weight (D, C), bias (D,)."""
+    if aligned.dim() == 4:
+        return F.conv2d(aligned, weight[:, :, None, None], bias)
+    return F.linear(aligned, weight, bias)
+
+
+def complete(mapped: Tensor, source: Form, target: Form) -> Tensor:
+    """What the end network expects: the class token added where only it has one, channels where it wants them."""
+    if target.kind == "map-last":
+        return mapped.permute(0, 2, 3, 1)
+    if lacks_class_token(source, target):
+        return torch.cat([mapped.mean(1, keepdim=True), mapped], 1)
+    return mapped
+
+
+def lacks_class_token(source: Form, target: Form) -> bool:
+    """Whether the end network wants a class token that the front network cannot give."""
+    return target.class_token and not source.class_token
+
+
+def rows(aligned: Tensor) -> Tensor:
+    """What `align` returns, or a vector, as rows of positions: (N·H·W, C), (N·T, C) or (N, C)."""
+    return (aligned.movedim(1, -1) if aligned.dim() == 4 else aligned).flatten(0, -2)
+
+
+def native_rows(native: Tensor, source: Form, target: Form) -> Tensor:
+    """The end network's own activations as rows that answer those of `rows`: patch tokens only, where it must be."""
+    if target.kind == "map":
+        return rows(native)
+    return (native[:, 1:] if lacks_class_token(source, target) else native).flatten(0, -2)
+
+
+class Stitch(nn.Module):
+    """An affine map between two layers.
+
+    Args:
+        source: form of the front layer's activations.
+        target: form of the end layer's.
+        generator: for PyTorch's default initialisation, U(-1/√C, 1/√C) for weight and bias alike.
+    """
+
+    def __init__(self, source: Form, target: Form, generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        check(source, target)
+        self.source, self.target = source, target
+        bound = 1 / math.sqrt(source.channels)
+        self.weight = nn.Parameter(torch.empty(target.channels, source.channels))
+        self.bias = nn.Parameter(torch.empty(target.channels))
+        for parameter in (self.weight, self.bias):
+            nn.init.uniform_(parameter, -bound, bound, generator=generator)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Front activations (N, ...) to activations of the end layer's form (N, ...)."""
+        mapped = affine(align(x, self.source, self.target), self.weight, self.bias)
+        return complete(mapped, self.source, self.target)
+
+    @classmethod
+    def of(cls, source: Form, target: Form, weight: Tensor, bias: Tensor) -> Stitch:
+        """The stitch with this weight (D, C) and bias (D,)."""
+        made = cls(source, target)
+        with torch.no_grad():
+            made.weight.copy_(weight)
+            made.bias.copy_(bias)
+        return made
+
+
+def _channels_last(x: Tensor, source: Form) -> Tensor:  # (N, positions, C)
+    if source.kind == "map":
+        return x.flatten(2).transpose(1, 2)
+    return x.reshape(len(x), -1, source.channels)
+
+
+def _grid(x: Tensor, source: Form) -> Tensor:  # (N, C, H, W)
+    if source.kind == "map":
+        return x
+    if source.kind == "map-last":
+        return x.permute(0, 3, 1, 2)
+    if source.class_token:
+        x = x[:, 1:]
+    return _channels_last(x, source).transpose(1, 2).unflatten(2, (source.height, source.width))

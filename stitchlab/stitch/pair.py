@@ -1,0 +1,94 @@
+"""Two networks, the data they are compared on, and a device: what every computation of a grid starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import torch
+from torch import Tensor
+
+from stitchlab.data import DataSet, Split
+from stitchlab.layers import Layered
+from stitchlab.networks import Network
+from stitchlab.stitch.affine import Form, form
+
+BATCH = 500  # images at a time where nothing is trained: bounds memory, whatever the size of the data
+
+#: uint8 images (N, C, H, W) to the activations of some layers, by layer.
+Run = Callable[[Tensor], dict[str, Tensor]]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A front and an end network on a device, each cut in layers on first use."""
+
+    front: Network
+    end: Network
+    data: DataSet
+    device: torch.device
+
+    @cached_property
+    def front_cuts(self) -> Layered:
+        """The front network cut in layers."""
+        return _cut(self.front, self.data.shape)
+
+    @cached_property
+    def end_cuts(self) -> Layered:
+        """The end network cut in layers."""
+        return _cut(self.end, self.data.shape)
+
+    def source(self, layer: str) -> Form:
+        """The form of a front layer's activations."""
+        return form(self.front_cuts.find(layer).shape)
+
+    def target(self, layer: str) -> Form:
+        """The form of an end layer's activations."""
+        return form(self.end_cuts.find(layer).shape)
+
+    def run_front(self, layers: Sequence[str]) -> Run:
+        """The front network, up to the last of these layers; no gradients."""
+        return _run(self.front, self.front_cuts, layers)
+
+    def run_end(self, layers: Sequence[str]) -> Run:
+        """The end network on its own, up to the last of these layers: native activations; no gradients."""
+        return _run(self.end, self.end_cuts, layers)
+
+    @torch.no_grad()
+    def logits(self, images: Tensor) -> Tensor:
+        """The end network's own logits (N, classes) of uint8 images (N, C, H, W)."""
+        assert self.end.module is not None
+        logits: Tensor = self.end.module(self.end.prepare(images))
+        return logits
+
+    def batches(self, split: Split, order: Tensor, size: int = BATCH) -> Iterator[tuple[Tensor, Tensor]]:
+        """Images (N, C, H, W) uint8 and labels (N,) at these indices, in this order, on the device."""
+        for chosen in order.split(size):
+            images, labels = split.take(chosen)
+            yield images.to(self.device), labels.to(self.device)
+
+
+def _cut(network: Network, shape: tuple[int, int, int]) -> Layered:
+    if network.module is None:
+        raise ValueError(f"network {network.name!r} came without its weights: use `networks.load`")
+    return _layered(network.module, shape)
+
+
+# Loaded modules stay the same objects, so each network is traced once in a process.
+_layered = lru_cache(maxsize=16)(Layered)
+
+
+def _run(network: Network, cuts: Layered, layers: Sequence[str]) -> Run:
+    up_to = cuts.up_to(layers)
+
+    @torch.no_grad()
+    def run(images: Tensor) -> dict[str, Tensor]:
+        return dict(zip(layers, up_to(network.prepare(images)), strict=True))
+
+    return run
+
+
+def exact(x: Tensor) -> Tensor:
+    """In float64, on the CPU where the device has none (mps)."""
+    return x.cpu().double() if x.device.type == "mps" else x.double()

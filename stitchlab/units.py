@@ -1,0 +1,216 @@
+"""Units of work: sets of cells that share work, claimed cell by cell, each kept as soon as its unit is done.
+
+A unit is one end layer with all front layers, for which the front network runs once a pass, or everything that the
+similarity indices lack. A map (W, b) is kept under a key of its own, so that other evaluation images never retrain it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy
+import torch
+import torchvision
+from torch import Tensor
+
+from stitchlab import cost, networks
+from stitchlab import data as datasets
+from stitchlab.data import draw
+from stitchlab.errors import Damaged
+from stitchlab.indices.statistics import indices
+from stitchlab.run import Run
+from stitchlab.spec import INDEX_IMAGES, Report, Request, accuracy_key, cell_key, index_key, map_key, no_report
+from stitchlab.stitch.affine import Stitch
+from stitchlab.stitch.direct import Cell, direct_matching
+from stitchlab.stitch.evaluate import evaluate, own_accuracy
+from stitchlab.stitch.pair import Pair
+from stitchlab.stitch.task import task_loss_matching
+from stitchlab.store import Store
+
+SIGN_OF_LIFE = 5.0  # seconds between renewals of a claim
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Cells that are computed together; ``work`` is dm, tlm or indices."""
+
+    work: str
+    cells: tuple[Cell, ...]
+
+    @property
+    def label(self) -> str:
+        """For people."""
+        return "similarity indices" if self.work == "indices" else f"{self.work.upper()} into {self.cells[0][1]}"
+
+
+def missing(run: Run) -> list[Unit]:
+    """What the store lacks of a run: direct matching and the indices first, since they are there at once."""
+    request = run.request
+
+    def column(method: str, j: str) -> tuple[Cell, ...]:
+        return tuple((i, j) for i in request.front_layers if (method, i, j) not in run.cells)
+
+    columns = {method: [Unit(method, column(method, j)) for j in request.end_layers] for method in request.methods}
+    lacking = [(i, j) for i, j in request.cells if any((n, i, j) not in run.cells for n in request.indices)]
+    units = [*columns.get("dm", []), Unit("indices", tuple(lacking)), *columns.get("tlm", [])]
+    return [unit for unit in units if unit.cells]
+
+
+def compute_unit(
+    store: Store, request: Request, unit: Unit, device: torch.device, report: Report = no_report
+) -> int:
+    """Computes those cells of a unit that are still missing and that nobody else has claimed.
+
+    Returns:
+        how many that were. Raises Cancelled, if the report does; then nothing of this unit is kept.
+    """
+    key = _key(request, unit.work)
+    with _claimed(store, {cell: key(cell) for cell in unit.cells}, report) as (cells, report):
+        if not cells:
+            return 0
+        pair = load_pair(store, request, device)
+        images = draw(pair.data.test, request.seed, request.eval_images, "evaluation images (M)")
+        started = time.monotonic()
+        with _fp32():
+            if unit.work == "indices":
+                found = _indices(pair, request, cells, images, report)
+            else:
+                found = _stitched(store, pair, request, unit.work, cells, images, report)
+        seconds = time.monotonic() - started
+        _own_accuracy(store, pair, request, images)
+        remarks = _remarks(device, seconds / len(found))
+        for kept, value in found.items():
+            store.put("cells", kept, value | remarks)
+        cost.learn(store, pair, request, unit.work, cells, seconds)
+        return len(cells)
+
+
+def load_pair(store: Store, request: Request, device: torch.device) -> Pair:
+    """Networks and data of a request, on the device."""
+    return Pair(
+        networks.load(store, request.front, device), networks.load(store, request.end, device),
+        datasets.load_by_fingerprint(request.data, store), device,
+    )
+
+
+def _key(request: Request, work: str) -> Callable[[Cell], str]:
+    """What a cell of this work is claimed under: its own key, so that other requests that want it respect the claim."""
+    if work == "indices":
+        return lambda cell: "-".join(index_key(request, name, *cell)[:12] for name in request.indices)
+    return lambda cell: cell_key(request, work, *cell)
+
+
+def _indices(
+    pair: Pair, request: Request, cells: Sequence[Cell], images: Tensor, report: Report
+) -> dict[str, dict[str, Any]]:
+    values = indices(pair, request.indices, cells, images[:INDEX_IMAGES], report)
+    return {index_key(request, name, *cell): {"value": value} for (name, cell), value in values.items()}
+
+
+def _stitched(
+    store: Store, pair: Pair, request: Request, method: str, cells: Sequence[Cell], images: Tensor, report: Report
+) -> dict[str, dict[str, Any]]:
+    stitches = _maps(store, pair, request, method, cells, report)
+    end_layer = cells[0][1]
+    results = evaluate(pair, end_layer, [(i, stitches[i, j]) for i, j in cells], images, report)
+    return {
+        cell_key(request, method, *cell): {"accuracy": result.accuracy, "distance": result.distance}
+        for cell, result in zip(cells, results, strict=True)
+    }
+
+
+def _maps(
+    store: Store, pair: Pair, request: Request, method: str, cells: Sequence[Cell], report: Report
+) -> dict[Cell, Stitch]:
+    """The stitches of these cells into one end layer: those in the store, the others fitted now and kept."""
+    made: dict[Cell, Stitch] = {}
+    for i, j in cells:
+        with contextlib.suppress(Damaged):
+            if (kept := store.get_tensors("maps", map_key(request, method, i, j))) is not None:
+                made[i, j] = Stitch.of(pair.source(i), pair.target(j), kept["weight"], kept["bias"]).to(pair.device)
+    if lacking := [cell for cell in cells if cell not in made]:
+        fit = _direct if method == "dm" else _trained
+        for cell, stitch in fit(store, pair, request, lacking, report).items():
+            made[cell] = stitch
+            store.put_tensors("maps", map_key(request, method, *cell), {"weight": stitch.weight, "bias": stitch.bias})
+    return made
+
+
+def _direct(
+    store: Store, pair: Pair, request: Request, cells: Sequence[Cell], report: Report
+) -> dict[Cell, Stitch]:
+    images = draw(pair.data.train, request.seed, request.dm.images, "training images for direct matching (K)")
+    return direct_matching(pair, cells, images, report)
+
+
+def _trained(
+    store: Store, pair: Pair, request: Request, cells: Sequence[Cell], report: Report
+) -> dict[Cell, Stitch]:
+    end_layer = cells[0][1]
+    start = None
+    if request.tlm.init == "dm":
+        start = {i: stitch for (i, _), stitch in _maps(store, pair, request, "dm", cells, report).items()}
+    trained = task_loss_matching(
+        pair, [i for i, _ in cells], end_layer, request.tlm, request.seed, start, report
+    )
+    return {(i, end_layer): stitch for i, stitch in trained.items()}
+
+
+def _own_accuracy(store: Store, pair: Pair, request: Request, images: Tensor) -> None:
+    """The end network's own accuracy on the same images, for scale, where it is not known yet."""
+    key = accuracy_key(request, request.end)
+    if not store.has("accuracies", key):
+        store.put("accuracies", key, {"accuracy": own_accuracy(pair, images)})
+
+
+def _remarks(device: torch.device, seconds: float) -> dict[str, Any]:
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    return {
+        "seconds": seconds, "device": f"{name} on {platform.node()}",
+        "computed": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {
+            "python": platform.python_version(), "torch": torch.__version__, "torchvision": torchvision.__version__,
+            "numpy": numpy.__version__,
+        },
+    }
+
+
+@contextlib.contextmanager
+def _claimed(
+    store: Store, keys: dict[Cell, str], report: Report
+) -> Iterator[tuple[list[Cell], Report]]:
+    """Those cells that this process has to compute, and a report that keeps their claims alive."""
+    mine = [cell for cell, key in keys.items() if store.claim(key)]
+    renewed = time.monotonic()
+
+    def alive(what: str, done: float) -> None:
+        nonlocal renewed
+        if time.monotonic() - renewed > SIGN_OF_LIFE:
+            renewed = time.monotonic()
+            for cell in mine:
+                store.renew(keys[cell])
+        report(what, done)
+
+    try:
+        # Looked at only now: somebody may have finished it between the plan and the claim.
+        yield [cell for cell in mine if not store.has("cells", keys[cell])], alive
+    finally:
+        for cell in mine:
+            store.release(keys[cell])
+
+
+@contextlib.contextmanager
+def _fp32() -> Iterator[None]:
+    """Full fp32 on CUDA: TF32 would make the same request give other numbers on other cards."""
+    was = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = was
