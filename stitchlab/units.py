@@ -23,6 +23,7 @@ from stitchlab import cost, networks
 from stitchlab import data as datasets
 from stitchlab.data import draw
 from stitchlab.errors import Damaged
+from stitchlab.indices import REGISTRY as INDICES
 from stitchlab.indices.statistics import indices
 from stitchlab.run import Run
 from stitchlab.spec import INDEX_IMAGES, Report, Request, accuracy_key, cell_key, index_key, map_key, no_report
@@ -110,7 +111,7 @@ def _indices(
     pair: Pair, request: Request, cells: Sequence[Cell], images: Tensor, report: Report
 ) -> dict[str, dict[str, Any]]:
     values = indices(pair, request.indices, cells, images[:INDEX_IMAGES], report)
-    return {index_key(request, name, *cell): {"value": value} for (name, cell), value in values.items()}
+    return {index_key(request, name, *cell): {INDICES[name].metric: value} for (name, cell), value in values.items()}
 
 
 def _stitched(
