@@ -51,7 +51,7 @@ class Decoded:
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Decoded:
         """The inverse of ``asdict``, lists being JSON's tuples."""
-        made: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in record.items()}
+        made: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in record.items()}
         return cls(**made)
 
 
@@ -143,21 +143,21 @@ def _classes(root: Path, part: str) -> dict[str, list[tuple[str, int, int]]]:
         raise StitchLabError(
             f"a folder of images needs train/CLASS/ and test/CLASS/ with images in them; {root} has no folder {part}/"
         )
-    classes = {}
-    for entry in os.scandir(root / part):
-        if entry.name.startswith(".") or not entry.is_dir():
+    classes: dict[str, list[tuple[str, int, int]]] = {}
+    for place in (root / part).iterdir():
+        if place.name.startswith(".") or not place.is_dir():
             continue
-        files = [
-            (f"{part}/{entry.name}/{file.name}", (stat := file.stat()).st_size, stat.st_mtime_ns // 1_000_000)
-            for file in os.scandir(entry.path)
-            if not file.name.startswith(".") and file.name.lower().endswith(EXTENSIONS) and file.is_file()
-        ]
-        if not files:
+        with os.scandir(place) as entries:
+            classes[place.name] = sorted(
+                (f"{part}/{place.name}/{entry.name}", (stat := entry.stat()).st_size, stat.st_mtime_ns // 1_000_000)
+                for entry in entries
+                if not entry.name.startswith(".") and entry.name.lower().endswith(EXTENSIONS) and entry.is_file()
+            )
+        if not classes[place.name]:
             raise StitchLabError(
-                f"the class folder {entry.path} holds no image; images end in {', '.join(EXTENSIONS)}. "
+                f"the class folder {place} holds no image; images end in {', '.join(EXTENSIONS)}. "
                 "Fill it, or remove it from train/ and test/"
             )
-        classes[entry.name] = sorted(files)
     if not classes:
         raise StitchLabError(f"{root / part} holds no class; expected a folder of images for each class")
     return classes

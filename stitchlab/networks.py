@@ -74,7 +74,7 @@ class Network:
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Network:
         """The inverse of `record`."""
-        made: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in record.items()}
+        made: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in record.items()}
         return cls(**made)
 
     def prepare(self, images: torch.Tensor) -> torch.Tensor:
@@ -277,7 +277,7 @@ def _draft(
     channels, height, width = data.shape
     if height != width:
         raise StitchLabError(
-            f"networks here take square images; {data.label} has {height}×{width}. Bring them to a size: folder:PATH@SIZE"
+            f"networks here take square images; {data.label} has {height}×{width}. Bring them to one: folder:PATH@SIZE"
         )
     return Network(
         name=name, architecture=arch, options=zoo.resolve(arch, options), classes=data.classes, channels=channels,

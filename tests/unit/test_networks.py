@@ -1,0 +1,218 @@
+"""Networks: trained, kept by content, found again, refused in one line."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from stitchlab import data, networks, training, zoo
+from stitchlab.data import DataSet, Split
+from stitchlab.errors import Cancelled, StitchLabError, UnknownName
+from stitchlab.networks import Network
+from stitchlab.store import Store
+
+
+def toy(channels: int = 1, size: int = 8, train: int = 20, classes: int = 2, natural: bool = False) -> DataSet:
+    """Dark images and bright ones: learned at once."""
+
+    def split(n: int) -> Split:
+        labels = np.arange(n) % classes
+        noise = np.random.default_rng(n).integers(0, 40, (n, channels, size, size))
+        return Split((noise + labels[:, None, None, None] * 200 // classes).astype(np.uint8), labels)
+
+    names = tuple("abcdefghij"[:classes])
+    return DataSet("toy", "Toy", names, split(train), split(10), f"toy-{channels}-{size}-{classes}", natural)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "cache")
+
+
+@pytest.fixture
+def trained(store: Store) -> Network:
+    return networks.train(store, "resnet14", toy(), name="first", epochs=1)
+
+
+def files(store: Store) -> list[Path]:
+    return [path for path in store.root.rglob("*") if path.is_file()]
+
+
+def test_digits_are_learned_in_a_few_epochs(store: Store) -> None:
+    digits = data.load("digits", store)
+    told: list[tuple[str, float]] = []
+    made = networks.train(store, "resnet14", digits, seed=1, epochs=4, report=lambda *news: told.append(news))
+    assert made.accuracy > 0.9
+    assert made.name == "digits-resnet14-s1"
+    assert made.label == f"digits-resnet14-s1 · resnet14 · {100 * made.accuracy:.1f} %"
+    assert len(told) == 4 * 20  # 1,257 images in batches of 64, the last partial one kept
+    assert told[-1][0].startswith("epoch 4 of 4, loss ")
+    assert [done for _, done in told] == sorted(done for _, done in told)
+    again = networks.load(store, made.name)
+    assert networks.accuracy(again, digits.test, batch=100) == made.accuracy
+    guess = again.module(again.prepare(torch.from_numpy(digits.test.images))).argmax(1).numpy()
+    assert (guess == digits.test.labels).mean() == made.accuracy
+
+
+@pytest.mark.parametrize(("arch", "size", "channels"), [("vit-nano", 8, 1), ("tiny10", 27, 3), ("resnet18", 12, 3)])
+def test_any_architecture_trains_on_few_images(store: Store, arch: str, size: int, channels: int) -> None:
+    options = {"width": 4} if arch == "resnet18" else None
+    made = networks.train(store, arch, toy(channels, size, train=5, natural=channels == 3), epochs=1, options=options)
+    assert 0 <= made.accuracy <= 1
+    assert made.options == (options or {})
+    loaded = networks.load(store, made.id)
+    assert loaded.module is not None
+    assert not loaded.module.training
+    assert not any(p.requires_grad for p in loaded.module.parameters())
+
+
+def test_a_seed_means_the_same_network_and_leaves_the_global_one_alone(store: Store, tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    first = networks.train(store, "resnet14", toy(), seed=3, epochs=1)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(77)
+    assert networks.train(Store(tmp_path / "other"), "resnet14", toy(), seed=3, epochs=1).id == first.id
+    assert networks.train(store, "resnet14", toy(), seed=4, epochs=1).id != first.id
+    with pytest.raises(StitchLabError, match="already, under the name 'toy-resnet14-s3'"):
+        networks.train(store, "resnet14", toy(), seed=3, epochs=1)
+
+
+def test_prepare_and_channel_statistics() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (50, 3, 4, 4), dtype=np.uint8)
+    mean, std = training.channel_statistics(Split(images, np.zeros(50, np.int64)))
+    np.testing.assert_allclose(mean, (images / 255).mean((0, 2, 3)), rtol=1e-12)
+    np.testing.assert_allclose(std, (images / 255).std((0, 2, 3)), rtol=1e-9)
+    network = Network(
+        name="n", architecture="a", options={}, classes=("x",), channels=3, size=4, mean=mean, std=std, data="d",
+        data_fingerprint="f", origin={},
+    )
+    prepared = network.prepare(torch.from_numpy(images))
+    expected = (images / 255 - np.reshape(mean, (3, 1, 1))) / np.reshape(std, (3, 1, 1))
+    np.testing.assert_allclose(prepared.numpy(), expected, atol=1e-5)
+    blank = Split(np.full((2, 1, 2, 2), 51, np.uint8), np.zeros(2, np.int64))
+    assert training.channel_statistics(blank) == (pytest.approx((0.2,)), (1.0,))
+
+
+def test_augmentation_shifts_and_mirrors() -> None:
+    images = torch.arange(1, 65, dtype=torch.uint8).view(1, 1, 8, 8).repeat(64, 1, 1, 1)
+    out = training.augmented(images, torch.Generator().manual_seed(0))
+    assert (out.shape, out.dtype) == (images.shape, images.dtype)
+    steps = out[:, 0, 4, 4].int() - out[:, 0, 4, 3].int()
+    assert set(steps.tolist()) == {1, -1}  # some are mirrored, some not
+    centres = {int(v) for v in out[:, 0, 4, 4]}  # 37 in the original, 36 when mirrored, moved by at most one
+    assert centres <= {36 + 8 * dy + dx for dy in (-1, 0, 1) for dx in (-1, 0, 1, 2)}
+    assert len(centres) > 6
+    again = training.augmented(images, torch.Generator().manual_seed(0))
+    assert torch.equal(out, again)
+
+
+def test_records_come_back_whole(store: Store, trained: Network) -> None:
+    (listed,) = networks.list_networks(store)
+    assert listed.record() == trained.record()
+    assert (listed.module, listed.seed, listed.origin["how"], listed.origin["epochs"]) == (None, 0, "trained", 1)
+    assert len(trained.id) == 64
+    assert trained.short == trained.id[:12]
+
+
+def test_names_ids_and_prefixes_find_a_network(store: Store, trained: Network) -> None:
+    for name in ("first", trained.id, trained.short, trained.id[:6]):
+        assert networks.find(store, name).id == trained.id
+    with pytest.raises(UnknownName, match=r"'frist'; nearest: first.*stitchlab train"):
+        networks.find(store, "frist")
+    with pytest.raises(UnknownName):
+        networks.find(store, trained.id[:5])
+
+
+def test_ambiguous_prefix(store: Store, trained: Network) -> None:
+    twin = replace(trained, id=trained.id[:20] + "0" * 44, name="twin", module=None)
+    store.put(networks.ROOM, twin.id, twin.record())
+    with pytest.raises(StitchLabError, match=r"several ids: .*first.*twin|several ids: .*twin.*first"):
+        networks.find(store, trained.id[:8])
+
+
+def test_rename_and_delete(store: Store, trained: Network) -> None:
+    networks.load(store, "first")
+    networks.rename(store, "first", "second")
+    assert networks.load(store, "second").name == "second"
+    with pytest.raises(UnknownName):
+        networks.find(store, "first")
+    networks.delete(store, "second")
+    assert networks.list_networks(store) == []
+    assert files(store) == []
+
+
+def test_a_taken_name_is_refused_before_training(store: Store, trained: Network) -> None:
+    def never(what: str, done: float) -> None:
+        raise AssertionError("training began")
+
+    with pytest.raises(StitchLabError, match=rf"'first' is taken by network {trained.short} \(resnet14, toy\)"):
+        networks.train(store, "resnet14", toy(), name="first", seed=9, report=never)
+    with pytest.raises(StitchLabError, match="is taken"):
+        networks.save(store, trained, zoo.build("resnet14", classes=2, channels=1, size=8))
+
+
+@pytest.mark.parametrize("name", ["a b", "../x", "é", "x" * 65, "a/b"])
+def test_odd_names_are_refused(store: Store, name: str) -> None:
+    with pytest.raises(StitchLabError, match="1 to 64 letters"):
+        networks.free_name(store, name)
+
+
+def test_cancelled_training_keeps_nothing(store: Store) -> None:
+    def cancel(what: str, done: float) -> None:
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        networks.train(store, "resnet14", toy(), report=cancel)
+    assert files(store) == []
+
+
+def test_wrong_training_requests(store: Store) -> None:
+    with pytest.raises(StitchLabError, match="at least 1 epoch; 0 came"):
+        networks.train(store, "resnet14", toy(), epochs=0)
+    with pytest.raises(UnknownName, match="architecture"):
+        networks.train(store, "resnet15", toy())
+    with pytest.raises(StitchLabError, match="tiny10 takes images of 27"):
+        networks.train(store, "tiny10", toy())
+    tall = replace(toy(), train=Split(np.zeros((4, 1, 8, 10), np.uint8), np.zeros(4, np.int64)))
+    with pytest.raises(StitchLabError, match="square images; Toy has 8×10"):
+        networks.train(store, "resnet14", tall)
+
+
+INGREDIENTS: dict[str, Callable[[Network], Network]] = {
+    "architecture": lambda n: replace(n, architecture="resnet20"),
+    "options": lambda n: replace(n, options={"width": 8}),
+    "classes": lambda n: replace(n, classes=("a", "z")),
+    "channels": lambda n: replace(n, channels=3),
+    "size": lambda n: replace(n, size=9),
+    "mean": lambda n: replace(n, mean=(0.25,)),
+    "std": lambda n: replace(n, std=(0.25,)),
+}
+
+
+def test_every_ingredient_changes_the_fingerprint(trained: Network) -> None:
+    assert trained.module is not None
+    tensors = trained.module.state_dict()
+    assert networks.fingerprint(trained, tensors) == trained.id
+    others = {what: networks.fingerprint(change(trained), tensors) for what, change in INGREDIENTS.items()}
+    for name, tensor in tensors.items():
+        others[name] = networks.fingerprint(trained, {**tensors, name: tensor + 1})
+    assert len({trained.id, *others.values()}) == 1 + len(others)
+    remarks = replace(trained, name="x", data="y", accuracy=0.1, seed=8, origin={}, created="z")
+    assert networks.fingerprint(remarks, tensors) == trained.id
+
+
+def test_two_hundred_networks_are_listed_quickly(store: Store, trained: Network) -> None:
+    for n in range(200):
+        made = replace(trained, id=f"{n:064x}", name=f"n{n}", created=f"2000-01-01T00:{n // 60:02}:{n % 60:02}")
+        store.put(networks.ROOM, made.id, made.record())
+    started = time.perf_counter()
+    listed = networks.list_networks(store)
+    assert time.perf_counter() - started < 1
+    assert [network.name for network in listed] == [f"n{n}" for n in range(200)] + ["first"]
