@@ -1,0 +1,256 @@
+"""The queue: requests become units of work on Dask, and their progress becomes something a page can read.
+
+By default a local cluster of one worker in a process of its own, started on first use; or somebody's cluster, whose
+workers must see the same cache. What workers tell lies in the store (rooms ``jobs``, ``progress``, ``cancel``), so
+that any process may look, and closing a tab or a server loses nothing that is finished. Dask cannot stop a running
+task: a cancel flag is read between steps.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from distributed import Client, Future
+from distributed.deploy.subprocess import SubprocessCluster
+
+from stitchlab import cost, demo
+from stitchlab.errors import Cancelled, StitchLabError
+from stitchlab.grid import pick_device
+from stitchlab.run import Run
+from stitchlab.spec import Report
+from stitchlab.store import Store
+from stitchlab.units import Unit, compute_unit, load_pair, missing
+
+DEMO = "demo"  # the job that trains the demo's networks
+QUIET = 60.0  # seconds without a word after which a job of another process counts as interrupted
+EVERY = 0.3  # seconds between two words
+IDLE = "2 hours"  # a local cluster that nobody needs, or whose owner was killed, ends itself after this
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a job stands: queued, running, done, cancelled, failed, or interrupted (nobody works on it any more).
+
+    ``what`` is being worked on, ``done`` is in 0..1, ``seconds_left`` is None while unknown, ``message`` is the one
+    line of a failure.
+    """
+
+    state: str
+    what: str = ""
+    done: float = 0.0
+    seconds_left: float | None = None
+    message: str = ""
+
+    @property
+    def active(self) -> bool:
+        """Whether somebody works on it or will."""
+        return self.state in ("queued", "running")
+
+
+class Jobs:
+    """Jobs on a cluster.
+
+    Args:
+        store: where networks and results are; a cluster's workers must see the same folder.
+        address: of a Dask scheduler, tcp://…; default is STITCHLAB_WORKERS, else a local worker.
+        device: what the workers compute on: auto, cpu, cuda or mps.
+    """
+
+    def __init__(self, store: Store, address: str | None = None, device: str = "auto") -> None:
+        self.store, self.device = store, device
+        self.address = address or os.environ.get("STITCHLAB_WORKERS") or None
+        self._lock = threading.Lock()
+        self._client: Client | None = None
+        self._futures: dict[str, list[Future]] = {}  # kept, since Dask drops a task whose future is gone
+
+    def compute(self, run: Run) -> None:
+        """Queue what is missing of a run; nothing happens where it is queued already or complete.
+
+        Raises StitchLabError where the cluster does not answer or does not see the store.
+        """
+        if units := missing(run):
+            weights = self._weights(run, units)
+            tasks = [(_compute, (str(self.store.root), run.id, unit, self.device)) for unit in units]
+            self._submit(run.id, tasks, weights, [unit.label for unit in units])
+
+    def train_demo(self) -> None:
+        """Queue the training of the demo's two networks."""
+        self._submit(DEMO, [(_train_demo, (str(self.store.root),))], [1.0], ["training two networks on digits"])
+
+    def estimate(self, run: Run) -> float | None:
+        """Seconds that what is missing should take; None where nothing was measured on this machine yet."""
+        seconds = self._seconds(run, missing(run))
+        return None if any(s is None for s in seconds) else sum(s for s in seconds if s is not None)
+
+    def cancel(self, job: str) -> None:
+        """Stop a job within seconds; finished cells stay. No matter if there is no such job."""
+        if record := self.store.get("jobs", job):
+            self.store.put("cancel", record["attempt"], {})
+            for future in self._futures.pop(record["attempt"], []):
+                if future.status == "pending" and not future.done():
+                    future.cancel()
+
+    def status(self, job: str) -> Status | None:
+        """How a job stands; None where it was never queued."""
+        record = self.store.get("jobs", job)
+        if record is None:
+            return None
+        units = [self.store.get("progress", f"{record['attempt']}.{k}") for k in range(len(record["weights"]))]
+        done = sum(w * (u["done"] if u else 0) for w, u in zip(record["weights"], units, strict=True))
+        told = [u for u in units if u is not None]
+        what = max(told, key=lambda u: float(u["time"]))["what"] if told else record["labels"][0]
+        state, message = self._state(record, told)
+        status = Status(state, what, done / sum(record["weights"]), message=message)
+        if state == "running" and status.done > 0.01:
+            spent = time.time() - min(u["started"] for u in told)
+            status = replace(status, seconds_left=spent * (1 - status.done) / status.done)
+        return status
+
+    def close(self) -> None:
+        """End the local cluster, or leave somebody's."""
+        if self._client is not None:
+            cluster = self._client.cluster
+            self._client.close()
+            if cluster is not None:
+                cluster.close()
+            self._client = None
+
+    def _state(self, record: dict[str, Any], told: Sequence[dict[str, Any]]) -> tuple[str, str]:
+        futures = self._futures.get(record["attempt"], [])
+        failed = [u["message"] for u in told if u["state"] == "failed"]
+        # A worker that died could not tell; its future knows.
+        failed += [f"a worker ended: {f.exception()}" for f in futures if f.status == "error" and not failed]
+        if self.store.has("cancel", record["attempt"]):
+            return "cancelled", ""
+        if len(told) == len(record["weights"]) and all(u["state"] == "done" for u in told):
+            return "done", ""
+        ours = any(not future.done() for future in futures)
+        last = max([record["created"], *(u["time"] for u in told)])
+        if ours or (not futures and not failed and time.time() - last < QUIET):
+            return ("running" if told else "queued"), ""
+        return ("failed", failed[0]) if failed else ("interrupted", "")
+
+    def _submit(
+        self, job: str, tasks: Sequence[tuple[Callable[..., None], tuple[Any, ...]]], weights: list[float],
+        labels: list[str],
+    ) -> None:
+        with self._lock:
+            if (status := self.status(job)) is not None and status.active:
+                return
+            client = self._connected()
+            attempt = f"{job}-{uuid.uuid4().hex[:8]}"
+            self.store.put("jobs", job, {
+                "attempt": attempt, "weights": weights, "labels": labels, "created": time.time(),
+            })
+            self._futures[attempt] = [
+                client.submit(function, *arguments, attempt, k, key=f"{attempt}.{k}", priority=-k, pure=False)
+                for k, (function, arguments) in enumerate(tasks)
+            ]
+
+    def _connected(self) -> Client:
+        if self._client is None or self._client.status != "running":
+            self._client = Client(_local_cluster()) if self.address is None else _remote(self.address, self.store)
+        return self._client
+
+    def _weights(self, run: Run, units: Sequence[Unit]) -> list[float]:
+        seconds = self._seconds(run, units)
+        if all(s is not None for s in seconds):
+            return [float(s or 0) for s in seconds]
+        pair = load_pair(self.store, run.request, pick_device("cpu"))
+        return [cost.flops(pair, run.request, unit.work, unit.cells) for unit in units]
+
+    def _seconds(self, run: Run, units: Sequence[Unit]) -> list[float | None]:
+        # Networks are only looked at here, so they stay on the CPU, whatever the workers compute on.
+        pair = replace(load_pair(self.store, run.request, pick_device("cpu")), device=pick_device(self.device))
+        return [cost.seconds(self.store, pair, run.request, unit.work, unit.cells) for unit in units]
+
+
+def _local_cluster() -> Any:
+    """A scheduler and one worker in processes of their own, on this machine's loopback only."""
+    environment = {
+        "PYTHONPATH": os.pathsep.join(
+            filter(None, [str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH")])
+        ),
+        # Dask gives its workers one thread; this one is alone on the machine.
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(os.cpu_count() or 1)),
+    }
+    return SubprocessCluster(
+        n_workers=1, threads_per_worker=1, dashboard_address=None, scheduler_kwargs={"idle_timeout": IDLE},
+        worker_kwargs={"memory_limit": 0, "env": environment},
+    )
+
+
+def _remote(address: str, store: Store) -> Client:
+    try:
+        client = Client(address, timeout=10)
+    except (OSError, ValueError) as error:
+        raise StitchLabError(
+            f"no Dask scheduler answers at {address} ({error}); start one, or leave --workers and STITCHLAB_WORKERS out"
+        ) from error
+    if not client.submit(Path.is_dir, store.root / "networks", pure=False).result(timeout=60):
+        raise StitchLabError(
+            f"the workers at {address} do not see the cache at {store.root}; start them with access to the same folder"
+        )
+    return client
+
+
+def _compute(root: str, run_id: str, unit: Unit, device: str, attempt: str, k: int) -> None:
+    """Runs on a worker: one unit, until all its cells are there, whoever computes them."""
+    store = Store(root)
+
+    def work(report: Report) -> None:
+        run = Run.load(store, run_id)
+        while todo := [u for u in missing(run) if u.work == unit.work and set(u.cells) & set(unit.cells)]:
+            cells = tuple(cell for u in todo for cell in u.cells if cell in unit.cells)
+            if not compute_unit(store, run.request, Unit(unit.work, cells), pick_device(device), report):
+                report("waiting for another process that computes the same cells", 0.0)
+                time.sleep(EVERY)
+            run = Run.load(store, run_id)
+
+    _told(store, attempt, k, unit.label, work)
+
+
+def _train_demo(root: str, attempt: str, k: int) -> None:
+    """Runs on a worker."""
+    store = Store(root)
+    _told(store, attempt, k, "training two networks on digits", lambda report: demo.train(store, report))
+
+
+def _told(store: Store, attempt: str, k: int, label: str, work: Callable[[Report], None]) -> None:
+    """Does the work, telling the store how it goes, and stops where the store says so."""
+    started = time.time()
+    last = 0.0
+
+    def tell(what: str, done: float, state: str = "running", message: str = "") -> None:
+        store.put("progress", f"{attempt}.{k}", {
+            "state": state, "what": what, "done": done, "message": message, "started": started, "time": time.time(),
+        })
+
+    def report(what: str, done: float) -> None:
+        nonlocal last
+        if store.has("cancel", attempt):
+            raise Cancelled("cancelled")
+        if time.monotonic() - last > EVERY:
+            last = time.monotonic()
+            tell(what, done)
+
+    try:
+        report(label, 0.0)
+        work(report)
+        tell(label, 1.0, "done")
+    except Cancelled:
+        with contextlib.suppress(StitchLabError):
+            tell(label, 0.0, "cancelled")
+    except Exception as error:
+        line = str(error).splitlines()[0] if str(error) else ""
+        with contextlib.suppress(StitchLabError):  # the disk may be full, and that may be the error
+            tell(label, 0.0, "failed", line if isinstance(error, StitchLabError) else f"{type(error).__name__}: {line}")
+        raise
