@@ -1,0 +1,39 @@
+"""StitchLab: seeing what makes neural networks' representations similar, and which measures of similarity lie."""
+
+from stitchlab.data import DataSet
+from stitchlab.data import load as load_data
+from stitchlab.errors import Cancelled, Damaged, StitchLabError, UnknownName
+from stitchlab.grid import ask, compare
+from stitchlab.indices.statistics import measure
+from stitchlab.layers import CutPoint, Layered
+from stitchlab.networks import Network, import_weights, list_networks, train
+from stitchlab.networks import load as load_network
+from stitchlab.run import Run, list_runs
+from stitchlab.spec import DirectMatching, Request, TaskLoss, preset
+from stitchlab.store import Store
+
+__all__ = [
+    "Cancelled",
+    "CutPoint",
+    "Damaged",
+    "DataSet",
+    "DirectMatching",
+    "Layered",
+    "Network",
+    "Request",
+    "Run",
+    "StitchLabError",
+    "Store",
+    "TaskLoss",
+    "UnknownName",
+    "ask",
+    "compare",
+    "import_weights",
+    "list_networks",
+    "list_runs",
+    "load_data",
+    "load_network",
+    "measure",
+    "preset",
+    "train",
+]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from stitchlab import data, networks
 from stitchlab.grid import ask
 from stitchlab.run import Run
-from stitchlab.spec import Report, no_report
+from stitchlab.spec import Report, no_report, portion
 from stitchlab.store import Store
 
 DATA, ARCHITECTURE = "digits", "resnet14"
@@ -21,9 +21,7 @@ def train(store: Store, report: Report = no_report) -> None:
         return
     digits = data.load(DATA, store)
     for seed, name in enumerate(NAMES):
-        def part(what: str, done: float, seed: int = seed, name: str = name) -> None:
-            report(f"training {name}: {what}", (seed + done) / len(NAMES))
-
+        part = portion(report, seed / len(NAMES), 1 / len(NAMES))
         networks.train(store, ARCHITECTURE, digits, name=name, seed=seed, report=part)
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from functools import partial
 from typing import Any
 
 import torch
@@ -19,7 +18,7 @@ from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.indices import REGISTRY as INDICES
 from stitchlab.networks import Network
 from stitchlab.run import Run
-from stitchlab.spec import METHODS, PRESETS, DirectMatching, Report, Request, TaskLoss, no_report
+from stitchlab.spec import METHODS, PRESETS, DirectMatching, Report, Request, TaskLoss, no_report, portion
 from stitchlab.stitch.affine import check
 from stitchlab.stitch.pair import Pair
 from stitchlab.store import Store
@@ -110,7 +109,7 @@ def compute(store: Store, run: Run, device: torch.device, report: Report = no_re
         costs = [cost.flops(pair, run.request, unit.work, unit.cells) for unit in units]
         computed = 0
         for k, unit in enumerate(units):
-            part = partial(_of_all, report, sum(costs[:k]) / sum(costs), costs[k] / sum(costs))
+            part = portion(report, sum(costs[:k]) / sum(costs), costs[k] / sum(costs))
             computed += compute_unit(store, run.request, unit, device, part)
         if not computed:
             report("waiting for another process that computes the same cells", len(run.cells) / run.total)
@@ -118,10 +117,6 @@ def compute(store: Store, run: Run, device: torch.device, report: Report = no_re
         run = Run(store, run.record)
     report("done", 1.0)
     return run
-
-
-def _of_all(report: Report, before: float, share: float, what: str, done: float) -> None:
-    report(what, before + share * done)
 
 
 def _known(kind: str, names: Sequence[str], known: Iterable[str]) -> None:

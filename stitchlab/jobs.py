@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from distributed import Client, Future
+from distributed import Client
 from distributed.deploy.subprocess import SubprocessCluster
 
 from stitchlab import cost, demo
@@ -69,7 +69,7 @@ class Jobs:
         self.address = address or os.environ.get("STITCHLAB_WORKERS") or None
         self._lock = threading.Lock()
         self._client: Client | None = None
-        self._futures: dict[str, list[Future]] = {}  # kept, since Dask drops a task whose future is gone
+        self._futures: dict[str, list[Any]] = {}  # kept, since Dask drops a task whose future is gone
 
     def compute(self, run: Run) -> None:
         """Queue what is missing of a run; nothing happens where it is queued already or complete.
@@ -183,7 +183,7 @@ def _local_cluster() -> Any:
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(os.cpu_count() or 1)),
     }
     return SubprocessCluster(
-        n_workers=1, threads_per_worker=1, dashboard_address=None, scheduler_kwargs={"idle_timeout": IDLE},
+        n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0", scheduler_kwargs={"idle_timeout": IDLE},
         worker_kwargs={"memory_limit": 0, "env": environment},
     )
 

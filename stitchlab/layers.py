@@ -7,6 +7,7 @@ by module path; where several modules share one output, by the outermost that is
 
 from __future__ import annotations
 
+import copy
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -96,7 +97,8 @@ class Layered:
         With ``output`` the network's own output comes last; without it, nothing after the last layer is computed.
         """
         wanted = [self._node[self.find(name).name] for name in names]
-        graph, copies = fx.Graph(), {}
+        graph = fx.Graph()
+        copies: dict[fx.Node, fx.Node] = {}
         for node in self._nodes:
             if node.op == "output":
                 if output:
@@ -109,8 +111,8 @@ class Layered:
     def after(self, name: str) -> Callable[[Tensor], Tensor]:
         """The tail of the network: activations of layer ``name`` (N, ...) to the network's output, and only that."""
         cut = self._node[self.find(name).name]
-        graph, copies, passed = fx.Graph(), {}, False
-        copies[cut] = graph.placeholder("activation")
+        graph, passed = fx.Graph(), False
+        copies = {cut: graph.placeholder("activation")}
         for node in self._nodes:
             if node is cut:
                 passed = True
@@ -148,8 +150,8 @@ def _trace(module: nn.Module) -> tuple[fx.GraphModule, dict[fx.Node, list[str]]]
     traced = fx.GraphModule(module, graph)
     for path, child in list(traced.named_modules()):
         if getattr(child, "inplace", False):
-            fresh = type(child).__new__(type(child))
-            fresh.__dict__ = {**child.__dict__, "inplace": False}
+            fresh: Any = copy.copy(child)
+            fresh.inplace = False
             traced.set_submodule(path, fresh)
     return traced, tracer.paths
 

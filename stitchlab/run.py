@@ -20,7 +20,7 @@ from stitchlab.data import DataSet
 from stitchlab.errors import Damaged, UnknownName
 from stitchlab.indices import REGISTRY
 from stitchlab.networks import Network
-from stitchlab.spec import Request, accuracy_key, cell_key, index_key
+from stitchlab.spec import Request, accuracy_key, cell_key, index_key, map_key
 from stitchlab.store import Store
 
 ROOM = "runs"
@@ -108,10 +108,21 @@ class Run:
     @cached_property
     def cells(self) -> dict[tuple[str, str, str], dict[str, Any]]:
         """What the store keeps of each (method or index, front layer, end layer) that is there."""
-        keys = {(m, i, j): cell_key(self.request, m, i, j) for m in self.request.methods for i, j in self.request.cells}
-        keys |= {(n, i, j): index_key(self.request, n, i, j) for n in self.request.indices for i, j in self.request.cells}
-        kept = {cell: _kept(self.store, "cells", key) for cell, key in keys.items()}
+        kept = {cell: _kept(self.store, "cells", key) for cell, key in self._keys().items()}
         return {cell: value for cell, value in kept.items() if value is not None}
+
+    def _keys(self) -> dict[tuple[str, str, str], str]:
+        request = self.request
+        keys = {(m, i, j): cell_key(request, m, i, j) for m in request.methods for i, j in request.cells}
+        return keys | {(n, i, j): index_key(request, n, i, j) for n in request.indices for i, j in request.cells}
+
+    def entries(self) -> set[tuple[str, str]]:
+        """(room, key) of everything in the store that belongs to this run, shared with others or not."""
+        request = self.request
+        maps = {("maps", map_key(request, m, i, j)) for m in request.methods for i, j in request.cells}
+        return maps | {("cells", key) for key in self._keys().values()} | {
+            (ROOM, self.id), ("accuracies", accuracy_key(request, request.end)),
+        }
 
     @property
     def total(self) -> int:
@@ -192,6 +203,15 @@ def list_runs(store: Store) -> list[Run]:
         (Run(store, record) for record in records if record is not None),
         key=lambda run: str(run.record["created"]), reverse=True,
     )
+
+
+def delete_run(store: Store, name: str) -> Run:
+    """Remove a run and those of its results that no other run shares; returns what it was. Raises UnknownName."""
+    gone = Run.load(store, name)
+    shared = {entry for run in list_runs(store) if run.id != gone.id for entry in run.entries()}
+    for room, key in gone.entries() - shared:
+        store.delete(room, key)
+    return gone
 
 
 def _kept(store: Store, room: str, key: str) -> dict[str, Any] | None:

@@ -22,12 +22,17 @@ METHODS = ("tlm", "dm")
 INDEX_IMAGES = 1000  # the indices look at the first min(1000, M) evaluation images
 PRECISION = "fp32"
 
-#: Progress: called as ``report(what, done)`` between steps, ``done`` in 0..1. It may raise `Cancelled` to stop the work.
+#: Progress: ``report(what, done)`` is called between steps, ``done`` in 0..1. It may raise `Cancelled` to stop.
 Report = Callable[[str, float], None]
 
 
 def no_report(what: str, done: float) -> None:
     """The callback of somebody who does not want to know."""
+
+
+def portion(report: Report, start: float, share: float) -> Report:
+    """A report for a part of the work: its 0..1 becomes ``start`` .. ``start + share`` of the whole."""
+    return lambda what, done: report(what, start + share * done)
 
 
 def canonical(value: Any) -> str:

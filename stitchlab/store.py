@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import json
 import os
+import platform
 import time
 import uuid
 from pathlib import Path
@@ -108,10 +109,7 @@ class Store:
         except OSError as error:
             with contextlib.suppress(OSError):
                 beside.unlink(missing_ok=True)
-            raise StitchLabError(
-                f"could not write to the cache at {self.root} ({error.strerror}); nothing was half-written. "
-                "Free some space, or move the cache with STITCHLAB_CACHE"
-            ) from error
+            raise self._unwritable(error) from error
 
     def claim(self, key: str) -> bool:
         """Say that this process computes ``key``. False if somebody else said so and is alive.
@@ -119,14 +117,16 @@ class Store:
         A claim must be `renew`ed within `STALE_CLAIM` seconds, and is given back with `release`.
         """
         path = self.path("claims", key, "")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileNotFoundError):
-            if time.time() - path.stat().st_mtime > STALE_CLAIM:
-                path.unlink(missing_ok=True)
+        if _abandoned(path):
+            path.unlink(missing_ok=True)
         try:
-            path.open("x").close()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("x") as file:
+                file.write(f"{platform.node()} {os.getpid()}")
         except FileExistsError:
             return False
+        except OSError as error:
+            raise self._unwritable(error) from error
         return True
 
     def renew(self, key: str) -> None:
@@ -137,6 +137,27 @@ class Store:
     def release(self, key: str) -> None:
         """Give a claim back."""
         self.path("claims", key, "").unlink(missing_ok=True)
+
+
+    def _unwritable(self, error: OSError) -> StitchLabError:
+        return StitchLabError(
+            f"could not write to the cache at {self.root} ({error.strerror}); nothing was half-written. "
+            "Free some space, or move the cache with STITCHLAB_CACHE"
+        )
+
+
+def _abandoned(claim: Path) -> bool:
+    """Whether nobody stands behind a claim: it is old, or its process on this machine has ended."""
+    with contextlib.suppress(OSError, ValueError):
+        if time.time() - claim.stat().st_mtime > STALE_CLAIM:
+            return True
+        node, process = claim.read_text().rsplit(" ", 1)
+        if node == platform.node():
+            try:
+                os.kill(int(process), 0)
+            except ProcessLookupError:
+                return True
+    return False
 
 
 def digest(tensors: dict[str, torch.Tensor]) -> str:

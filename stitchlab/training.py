@@ -87,7 +87,7 @@ def fit(
     for step, (epoch, images, labels) in enumerate(_batches(data, how, seed), start=1):
         loss = F.cross_entropy(module(prepare(images.to(device))), labels.to(device))
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimiser.step()
         if step < total:
             cycle.step()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from math import prod
 
 import torch
@@ -12,7 +13,7 @@ from stitchlab.errors import UnknownName
 from stitchlab.indices import REGISTRY
 from stitchlab.spec import Report, no_report
 from stitchlab.stitch.affine import Form, form
-from stitchlab.stitch.pair import Pair, exact
+from stitchlab.stitch.pair import Pair, Run, exact
 
 GRAM_MEMORY = 2**29  # bytes of features at a time
 CONSTANT = 1e-12  # a variance below this share of the mean square is rounding noise of fp32: the channel is constant
@@ -139,12 +140,13 @@ def _grams(
     made: tuple[dict[str, Tensor], dict[str, Tensor]] = ({}, {})
     for k, (run, layer, cuts, side) in enumerate(runs):
         report(f"similarity indices, layer {layer}", 0.5 * k / len(runs))
-        features = prod(cuts.find(layer).shape)
-        made[side][layer] = gram(
-            lambda run=run, layer=layer: (run(batch)[layer] for batch, _ in pair.batches(pair.data.test, images)),
-            features, len(images),
-        )
+        batches = partial(_batches, pair, run, layer, images)
+        made[side][layer] = gram(batches, prod(cuts.find(layer).shape), len(images))
     return made
+
+
+def _batches(pair: Pair, run: Run, layer: str, images: Tensor) -> Iterator[Tensor]:
+    return (run(batch)[layer] for batch, _ in pair.batches(pair.data.test, images))
 
 
 def _moments(pair: Pair, cells: Sequence[Cell], images: Tensor, report: Report) -> Moments:

@@ -174,4 +174,4 @@ def _grid(x: Tensor, source: Form) -> Tensor:  # (N, C, H, W)
         return x.permute(0, 3, 1, 2)
     if source.class_token:
         x = x[:, 1:]
-    return _channels_last(x, source).transpose(1, 2).unflatten(2, (source.height, source.width))
+    return _channels_last(x, source).transpose(1, 2).reshape(len(x), source.channels, source.height, source.width)

@@ -27,7 +27,8 @@ def pseudo_inverse(gram: Tensor) -> Tensor:
     """([X 1]ᵀ[X 1])⁺ of a (C+1, C+1) float64 Gram matrix; its eigenvalues are the singular values of [X 1], squared."""
     values, vectors = torch.linalg.eigh(gram)
     kept = values > CUTOFF**2 * values[-1]
-    return (vectors[:, kept] / values[kept]) @ vectors[:, kept].T
+    inverse: Tensor = (vectors[:, kept] / values[kept]) @ vectors[:, kept].T
+    return inverse
 
 
 def least_squares(gram: Tensor, cross: Tensor) -> tuple[Tensor, Tensor]:
@@ -54,7 +55,9 @@ def with_ones(x: Tensor) -> Tensor:
     return F.pad(x, (0, 1), value=1.0)
 
 
-def direct_matching(pair: Pair, cells: Sequence[Cell], images: Tensor, report: Report = no_report) -> dict[Cell, Stitch]:
+def direct_matching(
+    pair: Pair, cells: Sequence[Cell], images: Tensor, report: Report = no_report
+) -> dict[Cell, Stitch]:
     """Fits every cell's map in one pass over the images; memory is that of one batch and the second moments.
 
     Args:

@@ -1,0 +1,278 @@
+"""The command line. Results go to stdout, progress and remarks to stderr; wrong input is one plain line and exit 2."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from stitchlab import data as datasets
+from stitchlab import networks, zoo
+from stitchlab.errors import StitchLabError, UnknownName
+from stitchlab.export import write
+from stitchlab.grid import ask, compute, pick_device
+from stitchlab.indices import REGISTRY as INDICES
+from stitchlab.layers import Layered
+from stitchlab.run import Run, delete_run, list_runs
+from stitchlab.spec import METHODS, PRESETS, Report, preset
+from stitchlab.store import Store
+
+STOPPED = 130  # what a shell expects of a command that Ctrl-C ended
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command and returns its exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.command(options, Store())
+    except StitchLabError as error:
+        print(f"stitchlab {options.name_of_command}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped; what was finished is kept", file=sys.stderr)
+        return STOPPED
+    return 0
+
+
+def _train(options: argparse.Namespace, store: Store) -> None:
+    images = datasets.load(options.data, store, bar(), download=options.download)
+    device = pick_device(options.device)
+    made = networks.train(store, options.arch, images, name=options.name, epochs=options.epochs, seed=options.seed,
+                          device=device, report=bar())
+    _networks_table([made])
+
+
+def _import(options: argparse.Namespace, store: Store) -> None:
+    networks.free_name(store, options.name)
+    images = datasets.load(options.data, store, bar(), download=options.download)
+    made = networks.import_weights(
+        store, options.weights, arch=options.arch, data=images, name=options.name, mean=options.mean, std=options.std,
+        classes=options.classes, device=pick_device(options.device), report=bar(),
+    )
+    _networks_table([made])
+
+
+def _networks(options: argparse.Namespace, store: Store) -> None:
+    _networks_table(networks.list_networks(store))
+
+
+def _networks_table(made: Iterable[networks.Network]) -> None:
+    table(("name", "architecture", "data", "accuracy", "seed", "how", "id"), (
+        (n.name, n.architecture, n.data, f"{n.accuracy:.4f}", n.seed, n.origin.get("how"), n.short) for n in made
+    ))
+
+
+def _data(options: argparse.Namespace, store: Store) -> None:
+    used = {record["name"]: record for record in datasets.known(store)}
+    names = [*datasets.REGISTRY, *(name for name in used if name not in datasets.REGISTRY)]
+    table(("name", "training images", "test images", "shape", "what"), (
+        (name, *((used[name]["train"], used[name]["test"], "×".join(map(str, used[name]["shape"])))
+                 if name in used else ("", "", "")),
+         datasets.REGISTRY[name].description if name in datasets.REGISTRY else used[name]["label"])
+        for name in names
+    ))
+
+
+def _layers(options: argparse.Namespace, store: Store) -> None:
+    known = networks.list_networks(store)
+    if options.network in zoo.REGISTRY and options.network not in {n.name for n in known}:
+        size = options.size or 32
+        module = zoo.build(options.network, classes=10, channels=3, size=size).eval()
+        cuts = Layered(module, (3, size, size))
+    else:
+        try:
+            network = networks.load(store, options.network)
+        except UnknownName as error:
+            names = [*(n.name for n in known), *zoo.REGISTRY]
+            raise UnknownName("network or architecture", options.network, names) from error
+        assert network.module is not None
+        size = options.size or network.size
+        cuts = Layered(network.module, (network.channels, size, size))
+    if options.json:
+        print(json.dumps([{"name": p.name, "shape": p.shape, "default": p.default} for p in cuts.points]))
+        return
+    table(("layer", "shape", "default", "share of arithmetic", "same output"), (
+        (p.name, "×".join(map(str, p.shape)), "default" if p.default else "", f"{p.flops / cuts.flops:.3f}",
+         " ".join(p.aliases)) for p in cuts.points
+    ))
+
+
+def _compare(options: argparse.Namespace, store: Store) -> None:
+    changes = {"epochs": options.tlm_epochs, "lr": options.tlm_lr, "targets": options.tlm_targets,
+               "init": options.tlm_init}
+    recipe = preset(options.tlm_preset, **{key: value for key, value in changes.items() if value is not None})
+    device = pick_device(options.device)
+    if options.data:
+        datasets.load(options.data, store, bar(), download=options.download)
+    run = ask(
+        store, options.front, options.end, data=options.data, front_layers=options.front_layers,
+        end_layers=options.end_layers, methods=options.methods, indices=options.indices, tlm=recipe,
+        dm_images=options.dm_images, eval_images=options.eval_images, seed=options.seed,
+    )
+    run = _queued(run, options) if options.workers else compute(store, run, device, bar())
+    if options.out:
+        write(run, options.out)
+    _tables(run)
+    print(run.id)
+
+
+def _queued(run: Run, options: argparse.Namespace) -> Run:
+    from stitchlab.jobs import Jobs  # Dask only where it is asked for: a bare GPU machine has none
+
+    jobs, report = Jobs(run.store, options.workers, options.device), bar()
+    jobs.compute(run)
+    try:
+        while (status := jobs.status(run.id)) is not None and status.active:
+            report(status.what, status.done)
+            time.sleep(0.3)
+    except KeyboardInterrupt:
+        jobs.cancel(run.id)
+        raise
+    finally:
+        jobs.close()
+    if status is not None and status.state != "done":
+        raise StitchLabError(f"the run is {status.state}: {status.message or 'ask again to go on where it stopped'}")
+    return Run.load(run.store, run.id)
+
+
+def _runs(options: argparse.Namespace, store: Store) -> None:
+    table(("run", "front", "end", "data", "grid", "methods", "there", "created"), (
+        (run.id, run.record["front"]["name"], run.record["end"]["name"], run.record["data"]["label"],
+         f"{len(run.request.front_layers)}×{len(run.request.end_layers)}",
+         ",".join((*run.request.methods, *run.request.indices)), f"{len(run.cells)} of {run.total}",
+         run.record["created"]) for run in list_runs(store)
+    ))
+
+
+def _show(options: argparse.Namespace, store: Store) -> None:
+    run = Run.load(store, options.run)
+    print(f"{run.title}: {len(run.cells)} of {run.total} cells there")
+    _tables(run)
+    print(json.dumps(run.provenance(), indent=1))
+
+
+def _delete(options: argparse.Namespace, store: Store) -> None:
+    gone = delete_run(store, options.run)
+    print(f"deleted {gone.id} ({gone.title}); results that other runs share are kept")
+
+
+def _tables(run: Run) -> None:
+    """The matrices of a run, rows front layers, columns end layers."""
+    for method, metric in run.quantities():
+        if metric in ("relative_accuracy", "penalty"):
+            continue  # they follow from the accuracies
+        print(f"{method} / {metric}")
+        values = run.matrix(method, metric)
+        table(("", *run.request.end_layers), (
+            (i, *("" if value != value else f"{value:.4f}" for value in row))
+            for i, row in zip(run.request.front_layers, values, strict=True)
+        ))
+        print()
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Prints aligned columns."""
+    cells = [tuple(head), *(tuple("" if value is None else str(value) for value in row) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
+        print("  ".join(value.ljust(width) for value, width in zip(row, widths, strict=True)).rstrip())
+
+
+def bar() -> Report:
+    """A progress bar on stderr where that is a screen; where it is a file, a line every ten seconds."""
+    screen = sys.stderr.isatty()
+    last = time.monotonic() - (1.0 if screen else 0.0)
+
+    def report(what: str, done: float) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last < (0.1 if screen else 10.0) and done < 1:
+            return
+        last = now
+        filled = "#" * round(30 * done)
+        print(f"\r[{filled:<30}] {done:4.0%} {what[:80]:<80}" if screen else f"{done:4.0%} {what}",
+              end="\n" if done >= 1 or not screen else "", file=sys.stderr, flush=True)
+
+    return report
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; {self.prog} --help says what is possible\n")
+
+
+def _names(text: str) -> list[str]:
+    return [name for name in text.split(",") if name]
+
+
+def _numbers(text: str) -> list[float]:
+    return [float(number) for number in text.split(",")]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="python -m stitchlab", description="Stitch neural networks and see how similar they are.")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(name: str, run: Callable[[argparse.Namespace, Store], None], text: str) -> _Parser:
+        made: _Parser = commands.add_parser(name, help=text, description=text)
+        made.set_defaults(command=run, name_of_command=name)
+        made.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
+        made.add_argument("--seed", type=int, default=0, help="what everything drawn is drawn from (default: 0)")
+        return made
+
+    train = command("train", _train, "Train a network and keep it.")
+    train.add_argument("arch", metavar="ARCH", help=f"one of {', '.join(zoo.REGISTRY)}")
+    train.add_argument("--epochs", type=int, metavar="E", help="passes over the training images")
+    train.add_argument("--name", help="what to call it")
+    bring = command("import", _import, "Bring somebody's weights: safetensors or a torch state dict.")
+    bring.add_argument("weights", type=Path, metavar="WEIGHTS")
+    bring.add_argument("--arch", required=True, help=f"one of {', '.join(zoo.REGISTRY)}")
+    bring.add_argument("--name", required=True, help="what to call it")
+    bring.add_argument("--mean", type=_numbers, metavar="R,G,B", help="mean of its input, for pixels in 0..1")
+    bring.add_argument("--std", type=_numbers, metavar="R,G,B", help="deviation of its input")
+    bring.add_argument("--classes", type=int, metavar="N", help="number of outputs")
+    for made in (train, bring):
+        made.add_argument("--data", required=True, help="a data set's name, or folder:PATH, or folder:PATH@SIZE")
+    command("networks", _networks, "List the networks in the store.")
+    command("data", _data, "List the data sets.")
+    layers = command("layers", _layers, "List where a network can be cut.")
+    layers.add_argument("network", metavar="NETWORK|ARCH")
+    layers.add_argument("--size", type=int, metavar="S", help="pixels a side of the images")
+    layers.add_argument("--json", action="store_true", help="a list of {name, shape, default}")
+    _compare_arguments(command("compare", _compare, "Stitch a grid of layers; the run's id is the last line."))
+    for made in (train, bring, commands.choices["compare"]):
+        made.add_argument("--download", action="store_true", help="fetch the data set if it is not here")
+    command("runs", _runs, "List what was asked for, and how much of it is there.")
+    command("show", _show, "Show a run.").add_argument("run", metavar="RUN", help="its id, or how that begins")
+    command("delete", _delete, "Delete a run and what only it uses.").add_argument("run", metavar="RUN")
+    return parser
+
+
+def _compare_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("front", metavar="FRONT", help="name or id of the front network")
+    add("end", metavar="END", help="name or id of the end network")
+    add("--data", help="a data set's name, or folder:PATH (default: the end network's)")
+    add("--front-layers", type=_names, metavar="L,L", help="default: all blocks; `layers` lists what there is")
+    add("--end-layers", type=_names, metavar="L,L")
+    add("--methods", type=_names, default=list(METHODS), help="of tlm and dm (default: both; empty: none)")
+    add("--indices", type=_names, default=list(INDICES), help=f"of {', '.join(INDICES)} (default: all; empty: none)")
+    add("--tlm-preset", default="paper", help=f"one of {', '.join(PRESETS)} (default: paper)")
+    add("--tlm-epochs", type=int, metavar="E")
+    add("--tlm-lr", type=float, metavar="L")
+    add("--tlm-targets", help="labels, or soft: the end network's own outputs")
+    add("--tlm-init", help="default, or dm: the map of direct matching")
+    add("--dm-images", type=int, default=100, metavar="K", help="training images of direct matching (default: 100)")
+    add("--eval-images", type=int, metavar="M", help="test images of the evaluation (default: all)")
+    add("--workers", metavar="ADDRESS", help="a Dask scheduler, tcp://…, whose workers see the same cache")
+    add("--out", type=Path, metavar="DIR", help="write cells.csv and run.json there")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
