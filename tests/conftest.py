@@ -1,0 +1,43 @@
+"""Fixtures that all tests may use: a store with small networks on digits, trained once a session."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from stitchlab import data as datasets
+from stitchlab import networks, zoo
+from stitchlab.networks import Network
+from stitchlab.store import Store
+from stitchlab.training import channel_statistics
+
+# Everything here is tiny: a second thread costs more than it gives, above all where other tests run beside.
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def digits_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """A store with `digits-a`, `digits-b` (resnet14, an epoch) and `vit` (vit-nano, fresh). Only read it."""
+    store = Store(tmp_path_factory.mktemp("digits"))
+    digits = datasets.load("digits", store)
+    for seed, name in enumerate(("digits-a", "digits-b")):
+        networks.train(store, "resnet14", digits, name=name, epochs=1, seed=seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        module = zoo.build("vit-nano", classes=10, channels=1, size=8)
+    mean, std = channel_statistics(digits.train)
+    networks.save(store, Network(
+        name="vit", architecture="vit-nano", options={}, classes=digits.classes, channels=1, size=8, mean=mean,
+        std=std, data="digits", data_fingerprint=digits.fingerprint, origin={"how": "fresh"},
+    ), module)
+    return store
+
+
+@pytest.fixture
+def store(digits_store: Store, tmp_path: Path) -> Store:
+    """A copy of `digits_store` of one's own."""
+    shutil.copytree(digits_store.root, tmp_path / "cache")
+    return Store(tmp_path / "cache")
