@@ -7,10 +7,9 @@ by module path; where several modules share one output, by the outermost that is
 
 from __future__ import annotations
 
-import copy
-import operator
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from typing import Any
 
 import torch
@@ -18,13 +17,10 @@ from torch import Tensor, fx, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from stitchlab.errors import StitchLabError, UnknownName
+from stitchlab.tracing import trace
 
 _CONTAINERS = (nn.Sequential, nn.ModuleList)
 _ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.GELU, nn.SiLU, nn.Hardswish, nn.Mish, nn.Tanh, nn.Sigmoid)
-_NOT_IN_PLACE = {
-    operator.iadd: operator.add, operator.isub: operator.sub, operator.imul: operator.mul,
-    operator.itruediv: operator.truediv,
-}
 
 
 @dataclass(frozen=True)
@@ -59,7 +55,7 @@ class Layered:
     """
 
     def __init__(self, module: nn.Module, shape: tuple[int, int, int]) -> None:
-        self._module, paths = _trace(module)
+        self._module, paths = trace(module)
         self._nodes = list(self._module.graph.nodes)
         self._dependent = _dependent(self._nodes)
         shapes, flops = _measure(self._module, shape)
@@ -123,39 +119,6 @@ class Layered:
         return _compiled(self._module, graph)
 
 
-class _Tracer(fx.Tracer):
-    """Notes which modules a value is the output of: inner ones first, since they return first."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.paths: dict[fx.Node, list[str]] = {}
-
-    def call_module(self, m: nn.Module, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        out = super().call_module(m, forward, args, kwargs)
-        if isinstance(out, fx.Proxy):
-            self.paths.setdefault(out.node, []).append(self.path_of_module(m))
-        return out
-
-
-def _trace(module: nn.Module) -> tuple[fx.GraphModule, dict[fx.Node, list[str]]]:
-    tracer = _Tracer()
-    try:
-        graph = tracer.trace(module)
-    except Exception as error:  # whatever a user's forward raises while it is being traced
-        raise StitchLabError(f"{type(module).__name__} cannot be traced by torch.fx: {error}") from error
-    for node in graph.nodes:
-        if node.op == "call_function" and node.target in _NOT_IN_PLACE:
-            node.target = _NOT_IN_PLACE[node.target]
-    # The traced copy shares parameters with the network but must not overwrite activations that are being looked at.
-    traced = fx.GraphModule(module, graph)
-    for path, child in list(traced.named_modules()):
-        if getattr(child, "inplace", False):
-            fresh: Any = copy.copy(child)
-            fresh.inplace = False
-            traced.set_submodule(path, fresh)
-    return traced, tracer.paths
-
-
 def _dependent(nodes: list[fx.Node]) -> set[fx.Node]:
     found: set[fx.Node] = set()
     for node in nodes:
@@ -217,11 +180,10 @@ def _name(
         name = (plain or paths)[-1]
     else:
         stack = list(node.meta.get("nn_module_stack", {}))
-        name = f"{stack[-1] if stack else ''}:{getattr(node.target, '__name__', node.target)}"
-    repeats = 0
-    while f"{name}_{repeats}" in taken or (not repeats and name in taken):
-        repeats += 1  # a module or function that is called again
-    unique = f"{name}_{repeats}" if repeats else name
+        place = stack[-1].partition("@")[0] if stack else ""  # torch.fx calls a module's second call `path@1`
+        name = f"{place}:{getattr(node.target, '__name__', node.target)}"
+    # A module or function that is called again gets a number behind.
+    unique = next(n for n in chain([name], (f"{name}_{k}" for k in count(1))) if n not in taken)
     return unique, tuple(path for path in paths if path != name and path not in taken)
 
 

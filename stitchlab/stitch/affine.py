@@ -83,9 +83,7 @@ def align(x: Tensor, source: Form, target: Form) -> Tensor:
         return _channels_last(x, source).mean(1)
     if target.kind == "tokens" and source.tokens == target.tokens:
         return x
-    grid = _grid(x, source)
-    if grid.shape[2:] != (target.height, target.width):
-        grid = F.interpolate(grid, (target.height, target.width), mode="bilinear", align_corners=False)
+    grid = _resized(_grid(x, source), target)
     if target.kind != "tokens":
         return grid
     patches = grid.flatten(2).transpose(1, 2)  # (N, T, C)
@@ -148,8 +146,13 @@ class Stitch(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Front activations (N, ...) to activations of the end layer's form (N, ...)."""
-        mapped = affine(align(x, self.source, self.target), self.weight, self.bias)
-        return complete(mapped, self.source, self.target)
+        source, target = self.source, self.target
+        if target.kind.startswith("map") and source.height * source.width < target.height * target.width:
+            # Bilinear weights sum to 1, so resizing commutes with the map: it costs less before the map has grown.
+            mapped = _resized(affine(_grid(x, source), self.weight, self.bias), target)
+        else:
+            mapped = affine(align(x, source, target), self.weight, self.bias)
+        return complete(mapped, source, target)
 
     @classmethod
     def of(cls, source: Form, target: Form, weight: Tensor, bias: Tensor) -> Stitch:
@@ -175,3 +178,9 @@ def _grid(x: Tensor, source: Form) -> Tensor:  # (N, C, H, W)
     if source.class_token:
         x = x[:, 1:]
     return _channels_last(x, source).transpose(1, 2).reshape(len(x), source.channels, source.height, source.width)
+
+
+def _resized(grid: Tensor, target: Form) -> Tensor:
+    if grid.shape[2:] == (target.height, target.width):
+        return grid
+    return F.interpolate(grid, (target.height, target.width), mode="bilinear", align_corners=False)

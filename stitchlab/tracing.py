@@ -1,0 +1,102 @@
+"""A network as a torch.fx graph in which nothing is overwritten, and which modules each value is the output of."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import fx, nn
+
+from stitchlab.errors import StitchLabError
+
+_OUT_OF_PLACE = {
+    operator.iadd: operator.add, operator.isub: operator.sub, operator.imul: operator.mul,
+    operator.itruediv: operator.truediv,
+}
+
+
+class _Tracer(fx.Tracer):
+    """Notes which modules a value is the output of: inner ones first, since they return first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.paths: dict[fx.Node, list[str]] = {}
+
+    def call_module(self, m: nn.Module, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        out = super().call_module(m, forward, args, kwargs)
+        if isinstance(out, fx.Proxy):
+            self.paths.setdefault(out.node, []).append(self.path_of_module(m))
+        return out
+
+
+def trace(module: nn.Module) -> tuple[fx.GraphModule, dict[fx.Node, list[str]]]:
+    """The network as a graph that shares its parameters but overwrites no activation.
+
+    Returns:
+        the traced network, and for each node the paths of the modules whose output it is, inner ones first.
+
+    Raises StitchLabError where torch.fx cannot trace it.
+    """
+    tracer = _Tracer()
+    try:
+        graph = tracer.trace(module)
+    except Exception as error:  # whatever a user's forward raises while it is being traced
+        raise StitchLabError(f"{type(module).__name__} cannot be traced by torch.fx: {error}") from error
+    traced = fx.GraphModule(module, graph)
+    for node in traced.graph.nodes:
+        if _make_out_of_place(node, traced):
+            _use_result(node)
+    return traced, tracer.paths
+
+
+def _make_out_of_place(node: fx.Node, traced: fx.GraphModule) -> bool:
+    """Makes a node that overwrites its input return the result only; False where it never did."""
+    if node.op == "call_module":
+        return _replace_module(node, traced)
+    if node.op == "call_method":
+        return _rename(node, str(node.target), lambda name: name)
+    if node.op != "call_function" or not callable(node.target):
+        return False
+    if node.target in _OUT_OF_PLACE:
+        node.target = _OUT_OF_PLACE[node.target]
+        return True
+    if _rename(node, getattr(node.target, "__name__", ""), lambda name: getattr(torch, name)):
+        return True
+    try:
+        bound = inspect.signature(node.target).bind(*node.args, **node.kwargs)
+    except (TypeError, ValueError):  # a builtin without a signature has no such option
+        return False
+    if not bound.arguments.get("inplace"):
+        return False
+    bound.arguments["inplace"] = False
+    node.args, node.kwargs = bound.args, bound.kwargs
+    return True
+
+
+def _replace_module(node: fx.Node, traced: fx.GraphModule) -> bool:
+    child: Any = traced.get_submodule(str(node.target))
+    if not getattr(child, "inplace", False):
+        return False
+    fresh = copy.copy(child)
+    fresh.inplace = False
+    traced.set_submodule(str(node.target), fresh)
+    return True
+
+
+def _rename(node: fx.Node, name: str, find: Callable[[str], Any]) -> bool:
+    """PyTorch calls what works in place as what does not, with a _ behind."""
+    if not name.endswith("_") or name.endswith("__"):
+        return False
+    node.target = find(name[:-1])
+    return True
+
+
+def _use_result(node: fx.Node) -> None:
+    """Whoever used the overwritten input later meant the result."""
+    overwritten = node.args[0] if node.args else None
+    if isinstance(overwritten, fx.Node):
+        overwritten.replace_all_uses_with(node, delete_user_cb=lambda user: user is not node and user > node)
