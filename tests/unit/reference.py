@@ -59,7 +59,7 @@ def capture(module: nn.Module, path: str, x: Tensor) -> Tensor:
 
 def replaced(module: nn.Module, path: str, x: Tensor, activation: Tensor) -> Tensor:
     """Runs the whole network with the output of the module at ``path`` replaced."""
-    handle = module.get_submodule(path).register_forward_hook(lambda *_: activation)
+    handle = module.get_submodule(path).register_forward_hook(lambda *_: activation.clone())
     logits: Tensor = module(x)
     handle.remove()
     return logits
