@@ -1,0 +1,188 @@
+"""Requests: canonical JSON, identity, and which keys hang on which fields."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+import pytest
+
+from stitchlab.errors import StitchLabError, UnknownName
+from stitchlab.spec import (
+    DEFINITIONS,
+    METHODS,
+    PRESETS,
+    DirectMatching,
+    Request,
+    TaskLoss,
+    accuracy_key,
+    canonical,
+    cell_key,
+    content_id,
+    derived_seed,
+    index_key,
+    map_key,
+    preset,
+)
+
+REQUEST = Request(
+    front="a" * 64, end="b" * 64, data="c" * 64, front_layers=("x", "y"), end_layers=("u", "v"), eval_images=500,
+)
+
+
+@dataclass(frozen=True)
+class Point:
+    b: tuple[int, ...]
+    a: float
+
+
+@pytest.mark.parametrize(("value", "text"), [
+    ({"b": (1, 2), "a": 0.5}, '{"a":0.5,"b":[1,2]}'), (Point((3,), 1e-3), '{"a":0.001,"b":[3]}'),
+    ([None, True, "é"], r'[null,true,"\u00e9"]'), ({"z": {"y": 1, "x": 2}}, '{"z":{"x":2,"y":1}}'),
+])
+def test_canonical_json(value: Any, text: str) -> None:
+    assert canonical(value) == text
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_nothing_undefined_gets_in(value: float) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        canonical({"a": value})
+
+
+def test_identity_is_the_sha256_of_the_canonical_json() -> None:
+    assert content_id({"a": 1}) == "015abd7f5cc57a2dd94b7590f04ad8084273905ee33ec5cebeae62276a97f862"
+    assert content_id({"b": 1, "a": 2}) == content_id({"a": 2, "b": 1})
+    assert content_id(REQUEST).startswith(REQUEST.id)
+    assert len(REQUEST.id) == 16
+
+
+@pytest.mark.parametrize("change", [
+    {}, {"tlm": TaskLoss(epochs=2, init="dm")}, {"methods": (), "seed": 7}, {"dm": DirectMatching(images=3)},
+    {"indices": ("cka",), "definitions": {**DEFINITIONS, "dm": 9}},
+])
+def test_a_request_comes_back_from_its_json(change: dict[str, Any]) -> None:
+    asked = replace(REQUEST, **change)
+    back = Request.from_json(json.loads(canonical(asked)))
+    assert back == asked
+    assert back.id == asked.id
+
+
+def test_a_request_with_strange_fields_is_refused() -> None:
+    with pytest.raises(StitchLabError, match="fields that StitchLab does not know: colour"):
+        Request.from_json({**asdict(REQUEST), "colour": "red"})
+
+
+Key = Callable[[Request], str]
+KEYS: dict[str, Key] = {
+    "dm map": lambda r: map_key(r, "dm", "x", "u"), "tlm map": lambda r: map_key(r, "tlm", "x", "u"),
+    "dm cell": lambda r: cell_key(r, "dm", "x", "u"), "tlm cell": lambda r: cell_key(r, "tlm", "x", "u"),
+    "cka": lambda r: index_key(r, "cka", "x", "u"), "pwcca": lambda r: index_key(r, "pwcca", "x", "u"),
+    "opd": lambda r: index_key(r, "opd", "x", "u"), "accuracy": lambda r: accuracy_key(r, r.end),
+}
+DM, TLM, INDICES = {"dm map", "dm cell"}, {"tlm map", "tlm cell"}, {"cka", "pwcca", "opd"}
+EVERY = set(KEYS)
+
+
+def recipe(**change: Any) -> dict[str, Any]:
+    return {"tlm": replace(REQUEST.tlm, **change)}
+
+
+def definition(name: str) -> dict[str, Any]:
+    return {"definitions": {**DEFINITIONS, name: DEFINITIONS[name] + 1}}
+
+
+# What is changed in the request, and exactly which keys change with it.
+CHANGES: list[tuple[str, dict[str, Any], set[str]]] = [
+    ("front", {"front": "d" * 64}, EVERY - {"accuracy"}),
+    ("end", {"end": "d" * 64}, EVERY),
+    ("data", {"data": "d" * 64}, EVERY),
+    ("seed", {"seed": 1}, EVERY),
+    ("precision", {"precision": "bf16"}, EVERY),
+    ("eval_images", {"eval_images": 501}, {"dm cell", "tlm cell", "accuracy"} | INDICES),
+    ("dm.images", {"dm": DirectMatching(images=101)}, DM),
+    ("tlm.epochs", recipe(epochs=31), TLM),
+    ("tlm.lr", recipe(lr=2e-3), TLM),
+    ("tlm.weight_decay", recipe(weight_decay=0.0), TLM),
+    ("tlm.batch", recipe(batch=255), TLM),
+    ("tlm.schedule", recipe(schedule="one-cycle"), TLM),
+    ("tlm.targets", recipe(targets="soft"), TLM),
+    ("tlm.init", recipe(init="dm"), TLM),
+    ("definitions.dm", definition("dm"), DM),
+    ("definitions.tlm", definition("tlm"), TLM),
+    ("definitions.evaluation", definition("evaluation"), {"dm cell", "tlm cell", "accuracy"}),
+    ("definitions.cka", definition("cka"), {"cka"}),
+    ("definitions.pwcca", definition("pwcca"), {"pwcca"}),
+    ("definitions.opd", definition("opd"), {"opd"}),
+    # What is asked for decides which cells there are, never what one cell is.
+    ("front_layers", {"front_layers": ("x", "y", "z")}, set()),
+    ("end_layers", {"end_layers": ("u",)}, set()),
+    ("methods", {"methods": ("dm",)}, set()),
+    ("indices", {"indices": ()}, set()),
+]
+
+
+@pytest.mark.parametrize(("field", "change", "wanted"), CHANGES, ids=[field for field, _, _ in CHANGES])
+def test_changing_a_field_changes_its_keys_and_no_others(field: str, change: dict[str, Any], wanted: set[str]) -> None:
+    changed = replace(REQUEST, **change)
+    assert {name for name, key in KEYS.items() if key(changed) != key(REQUEST)} == wanted
+    assert changed.id != REQUEST.id
+
+
+def test_the_list_of_fields_is_complete() -> None:
+    there = {f.name for f in fields(Request)} - {"dm", "tlm", "definitions"}
+    there |= {f"dm.{f.name}" for f in fields(DirectMatching)} | {f"tlm.{f.name}" for f in fields(TaskLoss)}
+    there |= {f"definitions.{name}" for name in DEFINITIONS}
+    assert {field for field, _, _ in CHANGES} == there
+
+
+def test_keys_tell_layers_methods_and_kinds_apart() -> None:
+    keys = [content_id("something else")]
+    for i, j in (("x", "u"), ("x", "v"), ("y", "u"), ("u", "x")):
+        keys += [map_key(REQUEST, m, i, j) for m in METHODS] + [cell_key(REQUEST, m, i, j) for m in METHODS]
+        keys += [index_key(REQUEST, name, i, j) for name in ("cka", "pwcca", "opd")]
+    keys += [accuracy_key(REQUEST, REQUEST.end), accuracy_key(REQUEST, REQUEST.front)]
+    assert len(keys) == len(set(keys))
+
+
+def test_from_direct_matching_hangs_on_k_and_its_definition() -> None:
+    started = replace(REQUEST, tlm=replace(REQUEST.tlm, init="dm"))
+    for change in ({"dm": DirectMatching(images=7)}, definition("dm")):
+        assert map_key(replace(started, **change), "tlm", "x", "u") != map_key(started, "tlm", "x", "u")
+
+
+def test_beyond_a_thousand_images_an_index_stays() -> None:
+    one, other, third = (replace(REQUEST, eval_images=m) for m in (1000, 4000, 999))
+    assert index_key(one, "cka", "x", "u") == index_key(other, "cka", "x", "u") != index_key(third, "cka", "x", "u")
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    ({"epochs": 0}, "epoch.*; 0 came"), ({"epochs": -3}, "epoch.*; -3 came"), ({"lr": 0.0}, "0.0 came"),
+    ({"lr": -1e-3}, "-0.001 came"), ({"lr": math.nan}, "nan came"), ({"lr": math.inf}, "inf came"),
+    ({"batch": 0}, "0 came"), ({"batch": -1}, "-1 came"), ({"weight_decay": -1.0}, "-1.0 came"),
+    ({"weight_decay": math.nan}, "nan came"), ({"weight_decay": math.inf}, "inf came"),
+    ({"schedule": "cosine"}, "no schedule is called 'cosine'"), ({"targets": "label"}, "nearest: labels"),
+    ({"init": "random"}, "'random'"),
+])
+def test_bad_recipes_are_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(StitchLabError, match=message):
+        TaskLoss(**change)
+
+
+def test_presets() -> None:
+    assert preset("paper") == PRESETS["paper"] == REQUEST.tlm
+    assert preset("quick", epochs=2) == replace(PRESETS["quick"], epochs=2)
+    with pytest.raises(UnknownName, match="no TLM preset is called 'papper'; nearest: paper"):
+        preset("papper")
+
+
+def test_seeds_hang_on_their_parts() -> None:
+    made = [derived_seed(*parts) for parts in (("a", 0), ("a", 1), ("b", 0), ("a", 0, "x"), ("a0",))]
+    assert len(set(made)) == 5
+    assert made[0] == derived_seed("a", 0)
+    assert all(0 <= seed < 2**63 for seed in made)
+    assert derived_seed("a", 0) == int(hashlib.sha256(b'["a",0]').hexdigest()[:16], 16) // 2
