@@ -21,10 +21,12 @@ ROOM = "timings"
 
 
 def flops(pair: Pair, request: Request, work: str, cells: Sequence[Cell]) -> float:
-    """Floating point operations of a unit: ``work`` is dm, tlm or indices; the cells of dm and tlm share an end layer.
+    """Floating point operations of a unit (`stitchlab.units.Unit`); the cells of dm and tlm share an end layer.
 
     Forward passes count once; a backward pass to the stitch costs about another forward pass of the tail.
     """
+    if work == "accuracy":
+        return float(request.eval_images * pair.end_cuts.flops)
     fronts, ends = {i for i, _ in cells}, {j for _, j in cells}
     to_front, to_end = ([cuts.find(name).flops for name in names]
                         for cuts, names in ((pair.front_cuts, fronts), (pair.end_cuts, ends)))

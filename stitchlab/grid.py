@@ -18,7 +18,7 @@ from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.indices import REGISTRY as INDICES
 from stitchlab.networks import Network
 from stitchlab.run import Run
-from stitchlab.spec import METHODS, PRESETS, DirectMatching, Report, Request, TaskLoss, no_report, portion
+from stitchlab.spec import METHODS, PRESETS, DirectMatching, Report, Request, TaskLoss, checked_seed, no_report, portion
 from stitchlab.stitch.affine import check
 from stitchlab.stitch.pair import Pair
 from stitchlab.store import Store
@@ -61,10 +61,13 @@ def ask(
     _known("similarity index", indices, INDICES)
     if not (methods or indices):
         raise StitchLabError("nothing to compute: name a method (tlm, dm) or a similarity index")
+    checked_seed(seed)
     one, other = networks.load(store, front), networks.load(store, end)
     images = datasets.load(data, store, report) if data else datasets.load_by_fingerprint(other.data_fingerprint, store)
     _fit(one, other, images)
-    draw(images.train, seed, dm_images, "training images for direct matching (K)")
+    uses_dm = "dm" in methods or ("tlm" in methods and tlm.init == "dm")
+    if uses_dm:
+        draw(images.train, seed, dm_images, "training images for direct matching (K)")
     pair = Pair(one, other, images, torch.device("cpu"))
     rows = pair.front_cuts.in_order(pair.front_cuts.defaults() if front_layers is None else front_layers)
     columns = pair.end_cuts.in_order(pair.end_cuts.defaults() if end_layers is None else end_layers)
@@ -76,7 +79,9 @@ def ask(
     request = Request(
         front=one.id, end=other.id, data=images.fingerprint, front_layers=tuple(rows), end_layers=tuple(columns),
         methods=tuple(m for m in METHODS if m in methods), indices=tuple(n for n in INDICES if n in indices),
-        dm=DirectMatching(images=dm_images), tlm=tlm, seed=seed,
+        # Settings that nothing uses would give the same request two ids.
+        dm=DirectMatching(images=dm_images) if uses_dm else DirectMatching(),
+        tlm=tlm if "tlm" in methods else TaskLoss(), seed=seed,
         eval_images=len(draw(images.test, seed, eval_images, "evaluation images (M)")),
     )
     return Run.open(store, request, one, other, images)

@@ -208,9 +208,8 @@ def _compute(root: str, run_id: str, unit: Unit, device: str, attempt: str, k: i
 
     def work(report: Report) -> None:
         run = Run.load(store, run_id)
-        while todo := [u for u in missing(run) if u.work == unit.work and set(u.cells) & set(unit.cells)]:
-            cells = tuple(cell for u in todo for cell in u.cells if cell in unit.cells)
-            if not compute_unit(store, run.request, Unit(unit.work, cells), pick_device(device), report):
+        while unit.work in {u.work for u in missing(run) if u == unit or set(u.cells) & set(unit.cells)}:
+            if not compute_unit(store, run.request, unit, pick_device(device), report):
                 report("waiting for another process that computes the same cells", 0.0)
                 time.sleep(EVERY)
             run = Run.load(store, run_id)

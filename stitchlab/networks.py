@@ -84,8 +84,8 @@ class Network:
 
 
 def list_networks(store: Store) -> list[Network]:
-    """All networks of the store without their modules, oldest first."""
-    records = (store.get(ROOM, key) for key in store.keys(ROOM))
+    """All networks of the store without their modules, oldest first; damaged records are left out."""
+    records = (store.intact(ROOM, key) for key in store.keys(ROOM))
     return sorted((Network.from_record(r) for r in records if r is not None), key=lambda n: n.created)
 
 

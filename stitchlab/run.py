@@ -6,7 +6,6 @@ that two runs that share cells share their numbers.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -17,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from stitchlab.data import DataSet
-from stitchlab.errors import Damaged, UnknownName
+from stitchlab.errors import UnknownName
 from stitchlab.indices import REGISTRY
 from stitchlab.networks import Network
-from stitchlab.spec import Request, accuracy_key, cell_key, index_key, map_key
+from stitchlab.spec import Request, accuracy_key, map_key, result_key
 from stitchlab.store import Store
 
 ROOM = "runs"
@@ -85,7 +84,7 @@ class Run:
     @classmethod
     def open(cls, store: Store, request: Request, front: Network, end: Network, data: DataSet) -> Run:
         """The run of this request; its record is written if it is new."""
-        if not store.has(ROOM, request.id):
+        if store.intact(ROOM, request.id) is None:
             store.put(ROOM, request.id, {
                 "request": asdict(request), "front": front.record(), "end": end.record(),
                 "data": {"name": data.name, "label": data.label, "fingerprint": data.fingerprint,
@@ -102,19 +101,18 @@ class Run:
     @cached_property
     def own_accuracy(self) -> float | None:
         """The end network's own accuracy on the evaluation images, 0..1; None before it is known."""
-        kept = _kept(self.store, "accuracies", accuracy_key(self.request, self.request.end))
+        kept = self.store.intact("accuracies", accuracy_key(self.request, self.request.end))
         return kept["accuracy"] if kept else None
 
     @cached_property
     def cells(self) -> dict[tuple[str, str, str], dict[str, Any]]:
         """What the store keeps of each (method or index, front layer, end layer) that is there."""
-        kept = {cell: _kept(self.store, "cells", key) for cell, key in self._keys().items()}
+        kept = {cell: self.store.intact("cells", key) for cell, key in self._keys().items()}
         return {cell: value for cell, value in kept.items() if value is not None}
 
     def _keys(self) -> dict[tuple[str, str, str], str]:
-        request = self.request
-        keys = {(m, i, j): cell_key(request, m, i, j) for m in request.methods for i, j in request.cells}
-        return keys | {(n, i, j): index_key(request, n, i, j) for n in request.indices for i, j in request.cells}
+        names = (*self.request.methods, *self.request.indices)
+        return {(n, i, j): result_key(self.request, n, i, j) for n in names for i, j in self.request.cells}
 
     def entries(self) -> set[tuple[str, str]]:
         """(room, key) of everything in the store that belongs to this run, shared with others or not."""
@@ -167,12 +165,15 @@ class Run:
 
     def undefined(self) -> list[dict[str, str]]:
         """Why a number that was computed is empty, one entry each."""
-        return [
-            {"front_layer": row.front_layer, "end_layer": row.end_layer, "method": row.method, "metric": row.metric,
-             "reason": _REASONS.get(row.metric, _CONSTANT)}
-            for row in self.rows()
-            if row.value is None and (row.method, row.front_layer, row.end_layer) in self.cells
-        ]
+        empty = []
+        for row in self.rows():
+            kept = self.cells.get((row.method, row.front_layer, row.end_layer))
+            if row.value is None and kept is not None:
+                why = kept["reason"] if row.metric in kept else (
+                    "the end network's own accuracy is 0" if self.own_accuracy == 0
+                    else "the end network's own accuracy is not computed yet")
+                empty.append({**row._asdict(), "reason": why})
+        return empty
 
     def provenance(self) -> dict[str, Any]:
         """run.json: the request and all that is needed to get the same numbers again."""
@@ -189,16 +190,9 @@ class Run:
         }
 
 
-_CONSTANT = "the rows of one layer are constant"
-_REASONS = {
-    "relative_accuracy": "the end network's own accuracy is 0",
-    "distance": "the end network's own activations are 0 on every evaluation image",
-}
-
-
 def list_runs(store: Store) -> list[Run]:
     """All runs of the store, newest first."""
-    records = (store.get(ROOM, key) for key in store.keys(ROOM))
+    records = (store.intact(ROOM, key) for key in store.keys(ROOM))
     return sorted(
         (Run(store, record) for record in records if record is not None),
         key=lambda run: str(run.record["created"]), reverse=True,
@@ -212,9 +206,3 @@ def delete_run(store: Store, name: str) -> Run:
     for room, key in gone.entries() - shared:
         store.delete(room, key)
     return gone
-
-
-def _kept(store: Store, room: str, key: str) -> dict[str, Any] | None:
-    with contextlib.suppress(Damaged):  # whatever is damaged is computed again
-        return store.get(room, key)
-    return None

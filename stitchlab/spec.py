@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from typing import Any
@@ -51,6 +52,13 @@ def content_id(value: Any) -> str:
     return hashlib.sha256(canonical(value).encode()).hexdigest()
 
 
+def checked_seed(seed: int) -> int:
+    """The seed, if PyTorch and NumPy can take it. Raises StitchLabError."""
+    if not 0 <= seed < 2**32:
+        raise StitchLabError(f"a seed is a whole number from 0 to {2**32 - 1}; {seed} came")
+    return seed
+
+
 def derived_seed(*parts: Any) -> int:
     """A 63-bit seed from its parts alone, the same on every machine: whatever runs beside it cannot change it."""
     return int(content_id(list(parts))[:16], 16) >> 1
@@ -88,10 +96,14 @@ class TaskLoss:
         _one_of("schedule", self.schedule, ("constant", "one-cycle"))
         _one_of("TLM targets", self.targets, ("labels", "soft"))
         _one_of("TLM initialisation", self.init, ("default", "dm"))
-        if self.epochs < 1:
-            raise StitchLabError(f"TLM needs at least 1 epoch; {self.epochs} came")
-        if not 0 < self.lr < float("inf"):
-            raise StitchLabError(f"TLM's learning rate must be above 0; {self.lr} came")
+        for what, value in (("epochs", self.epochs), ("batch", self.batch)):
+            if value < 1:
+                raise StitchLabError(f"TLM's {what}: 1 or more was expected; {value} came")
+        if not (0 < self.lr < math.inf and 0 <= self.weight_decay < math.inf):
+            raise StitchLabError(
+                "TLM's learning rate must be above 0 and its weight decay 0 or more; "
+                f"{self.lr} and {self.weight_decay} came"
+            )
 
 
 #: TLM recipes by name. `quick` is for looking around: its numbers carry its name and are not the paper's.
@@ -167,6 +179,12 @@ def index_key(request: Request, index: str, front_layer: str, end_layer: str) ->
         "what": "index", "index": index, "images": min(INDEX_IMAGES, request.eval_images),
         "version": request.definitions[index],
     })
+
+
+def result_key(request: Request, name: str, front_layer: str, end_layer: str) -> str:
+    """The key of one result: of a method (tlm, dm) or of an index, by its name."""
+    key = cell_key if name in METHODS else index_key
+    return key(request, name, front_layer, end_layer)
 
 
 def accuracy_key(request: Request, network: str) -> str:

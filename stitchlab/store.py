@@ -58,6 +58,12 @@ class Store:
         value: dict[str, Any] = kept["value"]
         return value
 
+    def intact(self, room: str, key: str) -> dict[str, Any] | None:
+        """As `get`, but None where the entry is damaged: for what can be computed again."""
+        with contextlib.suppress(Damaged):
+            return self.get(room, key)
+        return None
+
     def put(self, room: str, key: str, value: dict[str, Any]) -> None:
         """Keep a JSON value (no NaN: undefined is None)."""
         text = json.dumps({"sha256": _sha256(value), "value": value}, indent=1, allow_nan=False)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import contextlib
 import platform
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,7 +26,7 @@ from stitchlab.errors import Damaged
 from stitchlab.indices import REGISTRY as INDICES
 from stitchlab.indices.statistics import indices
 from stitchlab.run import Run
-from stitchlab.spec import INDEX_IMAGES, Report, Request, accuracy_key, cell_key, index_key, map_key, no_report, portion
+from stitchlab.spec import INDEX_IMAGES, Report, Request, accuracy_key, map_key, no_report, portion, result_key
 from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.direct import Cell, direct_matching
 from stitchlab.stitch.evaluate import evaluate, own_accuracy
@@ -34,62 +34,73 @@ from stitchlab.stitch.pair import Pair
 from stitchlab.stitch.task import task_loss_matching
 from stitchlab.store import Store
 
+Item = tuple[str, Cell]  # a method's or an index's name, and a cell
+
 SIGN_OF_LIFE = 5.0  # seconds between renewals of a claim
 
 
 @dataclass(frozen=True)
 class Unit:
-    """Cells that are computed together; ``work`` is dm, tlm or indices."""
+    """What is computed together: ``work`` is dm, tlm, indices, or accuracy (the end network's own, for scale).
+
+    ``names`` are that method or those indices.
+    """
 
     work: str
-    cells: tuple[Cell, ...]
+    names: tuple[str, ...] = ()
+    cells: tuple[Cell, ...] = ()
 
     @property
     def label(self) -> str:
         """For people."""
-        return "similarity indices" if self.work == "indices" else f"{self.work.upper()} into {self.cells[0][1]}"
+        named = {"indices": "similarity indices", "accuracy": "the end network's own accuracy"}
+        return named.get(self.work) or f"{self.work.upper()} into {self.cells[0][1]}"
 
 
 def missing(run: Run) -> list[Unit]:
     """What the store lacks of a run: direct matching and the indices first, since they are there at once."""
     request = run.request
 
-    def column(method: str, j: str) -> tuple[Cell, ...]:
-        return tuple((i, j) for i in request.front_layers if (method, i, j) not in run.cells)
+    def lacking(name: str, cells: Sequence[Cell]) -> tuple[Cell, ...]:
+        return tuple((i, j) for i, j in cells if (name, i, j) not in run.cells)
 
-    columns = {method: [Unit(method, column(method, j)) for j in request.end_layers] for method in request.methods}
-    lacking = [(i, j) for i, j in request.cells if any((n, i, j) not in run.cells for n in request.indices)]
-    units = [*columns.get("dm", []), Unit("indices", tuple(lacking)), *columns.get("tlm", [])]
-    return [unit for unit in units if unit.cells]
+    columns = [[(i, j) for i in request.front_layers] for j in request.end_layers]
+    stitched = {m: [Unit(m, (m,), lacking(m, column)) for column in columns] for m in request.methods}
+    names = tuple(name for name in request.indices if lacking(name, request.cells))
+    compared = Unit("indices", names, tuple(c for c in request.cells if any(lacking(name, [c]) for name in names)))
+    units = [unit for unit in (*stitched.get("dm", []), compared, *stitched.get("tlm", [])) if unit.cells]
+    return units if run.own_accuracy is not None else [Unit("accuracy"), *units]
 
 
 def compute_unit(
     store: Store, request: Request, unit: Unit, device: torch.device, report: Report = no_report
 ) -> int:
-    """Computes those cells of a unit that are still missing and that nobody else has claimed.
+    """Computes those results of a unit that are still missing and that nobody else has claimed.
 
     Returns:
         how many that were. Raises Cancelled, if the report does; then nothing of this unit is kept.
     """
-    key = _key(request, unit.work)
-    with _claimed(store, {cell: key(cell) for cell in unit.cells}, report) as (cells, report):
-        if not cells:
+    keys = {(name, cell): result_key(request, name, *cell) for name in unit.names for cell in unit.cells}
+    if unit.work == "accuracy":
+        return _own_accuracy(store, request, device)
+    with _claimed(store, keys, report) as (mine, report):
+        if not mine:
             return 0
+        names, cells = (list(dict.fromkeys(part)) for part in zip(*mine, strict=True))
         pair = load_pair(store, request, device)
         images = draw(pair.data.test, request.seed, request.eval_images, "evaluation images (M)")
         started = time.monotonic()
         with _fp32():
             if unit.work == "indices":
-                found = _indices(pair, request, cells, images, report)
+                found = _indices(pair, names, cells, images, report)
             else:
                 found = _stitched(store, pair, request, unit.work, cells, images, report)
         seconds = time.monotonic() - started
-        _own_accuracy(store, pair, request, images)
-        remarks = _remarks(device, seconds / len(found))
-        for kept, value in found.items():
-            store.put("cells", kept, value | remarks)
+        remarks = _remarks(device, seconds / len(mine))
+        for item in mine:
+            store.put("cells", keys[item], found[item] | remarks)
         cost.learn(store, pair, request, unit.work, cells, seconds)
-        return len(cells)
+        return len(mine)
 
 
 def load_pair(store: Store, request: Request, device: torch.device) -> Pair:
@@ -100,23 +111,19 @@ def load_pair(store: Store, request: Request, device: torch.device) -> Pair:
     )
 
 
-def _key(request: Request, work: str) -> Callable[[Cell], str]:
-    """What a cell of this work is claimed under: its own key, so that other requests that want it respect the claim."""
-    if work == "indices":
-        return lambda cell: "-".join(index_key(request, name, *cell)[:12] for name in request.indices)
-    return lambda cell: cell_key(request, work, *cell)
-
-
 def _indices(
-    pair: Pair, request: Request, cells: Sequence[Cell], images: Tensor, report: Report
-) -> dict[str, dict[str, Any]]:
-    values = indices(pair, request.indices, cells, images[:INDEX_IMAGES], report)
-    return {index_key(request, name, *cell): {INDICES[name].metric: value} for (name, cell), value in values.items()}
+    pair: Pair, names: Sequence[str], cells: Sequence[Cell], images: Tensor, report: Report
+) -> dict[Item, dict[str, Any]]:
+    values = indices(pair, names, cells, images[:INDEX_IMAGES], report)
+    return {
+        (name, cell): {INDICES[name].metric: value, "reason": "" if value is not None else "a layer's rows are constant"}
+        for (name, cell), value in values.items()
+    }
 
 
 def _stitched(
     store: Store, pair: Pair, request: Request, method: str, cells: Sequence[Cell], images: Tensor, report: Report
-) -> dict[str, dict[str, Any]]:
+) -> dict[Item, dict[str, Any]]:
     # Training takes nearly all the time of TLM, and looking at the test images that of DM.
     fitting = 0.1 if method == "dm" else 0.95
     stitches = _maps(store, pair, request, method, cells, portion(report, 0.0, fitting))
@@ -124,7 +131,7 @@ def _stitched(
     ordered = [(i, stitches[i, j]) for i, j in cells]
     results = evaluate(pair, end_layer, ordered, images, portion(report, fitting, 1 - fitting))
     return {
-        cell_key(request, method, *cell): {"accuracy": result.accuracy, "distance": result.distance}
+        (method, cell): asdict(result)
         for cell, result in zip(cells, results, strict=True)
     }
 
@@ -166,11 +173,13 @@ def _trained(
     return {(i, end_layer): stitch for i, stitch in trained.items()}
 
 
-def _own_accuracy(store: Store, pair: Pair, request: Request, images: Tensor) -> None:
-    """The end network's own accuracy on the same images, for scale, where it is not known yet."""
-    key = accuracy_key(request, request.end)
-    if not store.has("accuracies", key):
-        store.put("accuracies", key, {"accuracy": own_accuracy(pair, images)})
+def _own_accuracy(store: Store, request: Request, device: torch.device) -> int:
+    """The end network's own accuracy on the same images: so cheap that nobody claims it."""
+    pair = load_pair(store, request, device)
+    images = draw(pair.data.test, request.seed, request.eval_images, "evaluation images (M)")
+    with _fp32():
+        store.put("accuracies", accuracy_key(request, request.end), {"accuracy": own_accuracy(pair, images)})
+    return 1
 
 
 def _remarks(device: torch.device, seconds: float) -> dict[str, Any]:
@@ -187,26 +196,29 @@ def _remarks(device: torch.device, seconds: float) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _claimed(
-    store: Store, keys: dict[Cell, str], report: Report
-) -> Iterator[tuple[list[Cell], Report]]:
-    """Those cells that this process has to compute, and a report that keeps their claims alive."""
-    mine = [cell for cell, key in keys.items() if store.claim(key)]
+    store: Store, keys: dict[Item, str], report: Report
+) -> Iterator[tuple[list[Item], Report]]:
+    """Those results that this process has to compute, and a report that keeps their claims alive."""
+    mine: list[Item] = []
     renewed = time.monotonic()
 
     def alive(what: str, done: float) -> None:
         nonlocal renewed
         if time.monotonic() - renewed > SIGN_OF_LIFE:
             renewed = time.monotonic()
-            for cell in mine:
-                store.renew(keys[cell])
+            for item in mine:
+                store.renew(keys[item])
         report(what, done)
 
     try:
-        # Looked at only now: somebody may have finished it between the plan and the claim.
-        yield [cell for cell in mine if not store.has("cells", keys[cell])], alive
+        for item, key in keys.items():
+            if store.claim(key):
+                mine.append(item)
+        # Looked at only now: somebody may have finished one between the plan and the claim.
+        yield [item for item in mine if store.intact("cells", keys[item]) is None], alive
     finally:
-        for cell in mine:
-            store.release(keys[cell])
+        for item in mine:
+            store.release(keys[item])
 
 
 @contextlib.contextmanager

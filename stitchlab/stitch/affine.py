@@ -157,7 +157,7 @@ class Stitch(nn.Module):
     @classmethod
     def of(cls, source: Form, target: Form, weight: Tensor, bias: Tensor) -> Stitch:
         """The stitch with this weight (D, C) and bias (D,)."""
-        made = cls(source, target)
+        made = cls(source, target, torch.Generator())  # not the caller's: what is drawn is thrown away
         with torch.no_grad():
             made.weight.copy_(weight)
             made.bias.copy_(bias)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,10 +16,11 @@ from stitchlab.stitch.pair import Pair, exact
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Accuracy 0..1, and ‖T(a) − b‖_F² / ‖b‖_F² over all images; None where b is 0 everywhere."""
+    """Accuracy 0..1, and ‖T(a) − b‖_F² / ‖b‖_F² over all images, or None and the reason why it is undefined."""
 
     accuracy: float
     distance: float | None
+    reason: str = ""
 
 
 @torch.no_grad()
@@ -50,9 +52,16 @@ def evaluate(
             correct[k] += int((tail(stitched).argmax(1) == labels).sum())
         seen += len(batch)
     return [
-        Evaluation(int(correct[k]) / len(images), float(missed[k]) / size if size else None)
-        for k in range(len(stitches))
+        _evaluation(int(right) / len(images), float(miss), size) for right, miss in zip(correct, missed, strict=True)
     ]
+
+
+def _evaluation(accuracy: float, missed: float, size: float) -> Evaluation:
+    if not size:
+        return Evaluation(accuracy, None, "the end network's own activations are 0 on every evaluation image")
+    if not math.isfinite(missed / size):
+        return Evaluation(accuracy, None, "stitched or native activations are not finite: training may have diverged")
+    return Evaluation(accuracy, missed / size)
 
 
 @torch.no_grad()
