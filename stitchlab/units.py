@@ -36,6 +36,7 @@ from stitchlab.store import Store
 
 Item = tuple[str, Cell]  # a method's or an index's name, and a cell
 
+_CONSTANT = "the rows of one layer are constant"
 SIGN_OF_LIFE = 5.0  # seconds between renewals of a claim
 
 
@@ -116,7 +117,7 @@ def _indices(
 ) -> dict[Item, dict[str, Any]]:
     values = indices(pair, names, cells, images[:INDEX_IMAGES], report)
     return {
-        (name, cell): {INDICES[name].metric: value, "reason": "" if value is not None else "a layer's rows are constant"}
+        (name, cell): {INDICES[name].metric: value, "reason": _CONSTANT if value is None else ""}
         for (name, cell), value in values.items()
     }
 
