@@ -115,7 +115,7 @@ class Store:
         except OSError as error:
             with contextlib.suppress(OSError):
                 beside.unlink(missing_ok=True)
-            raise self._unwritable(error) from error
+            raise _unwritable(path.parent, error) from error
 
     def claim(self, key: str) -> bool:
         """Say that this process computes ``key``. False if somebody else said so and is alive.
@@ -132,7 +132,7 @@ class Store:
         except FileExistsError:
             return False
         except OSError as error:
-            raise self._unwritable(error) from error
+            raise _unwritable(path.parent, error) from error
         return True
 
     def renew(self, key: str) -> None:
@@ -145,11 +145,11 @@ class Store:
         self.path("claims", key, "").unlink(missing_ok=True)
 
 
-    def _unwritable(self, error: OSError) -> StitchLabError:
-        return StitchLabError(
-            f"could not write to the cache at {self.root} ({error.strerror}); nothing was half-written. "
-            "Free some space, or move the cache with STITCHLAB_CACHE"
-        )
+def _unwritable(folder: Path, error: OSError) -> StitchLabError:
+    return StitchLabError(
+        f"could not write to {folder} ({error.strerror}); nothing was half-written. Free some space or choose another "
+        "folder (STITCHLAB_CACHE moves the cache)"
+    )
 
 
 def _abandoned(claim: Path) -> bool:

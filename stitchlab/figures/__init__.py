@@ -1,0 +1,1 @@
+"""Plotly figures from runs. Nothing here knows Streamlit; a figure can be drawn again with other options."""

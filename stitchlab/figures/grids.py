@@ -1,0 +1,73 @@
+"""Which heatmaps a run has: a quantity of both methods side by side on one colour range, their difference, indices."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stitchlab.figures.heatmap import Grid, Values, shared_range
+from stitchlab.indices import REGISTRY
+from stitchlab.run import METRICS, Run
+from stitchlab.spec import PRESETS, TaskLoss
+
+METHOD_LABELS = {"tlm": "Task loss matching", "dm": "Direct matching"}
+INDICES = "indices"  # what is shown instead of a metric
+
+
+def stitched(run: Run, metric: str) -> list[Grid]:
+    """TLM and DM, those that the run has, on one colour range."""
+    matrices = {method: run.matrix(method, metric) for method in run.request.methods}
+    if not matrices:
+        return []
+    known = METRICS[metric]
+    low, high = shared_range(list(matrices.values()), known.low, known.high)
+    return [
+        _grid(run, values, f"{METHOD_LABELS[method]}: {known.label.lower()}", _recipe(run, method), low, high,
+              known.better)
+        for method, values in matrices.items()
+    ]
+
+
+def difference(run: Run, metric: str) -> list[Grid]:
+    """TLM − DM, colours centred on 0; nothing where the run has only one of them."""
+    if set(run.request.methods) != set(METHOD_LABELS):
+        return []
+    values = run.matrix("tlm", metric) - run.matrix("dm", metric)
+    end = float(np.nanmax(np.abs(values))) if not np.isnan(values).all() else 1.0
+    title = f"TLM − DM: {METRICS[metric].label.lower()}"
+    return [_grid(run, values, title, f"above 0: TLM is higher · {_recipe(run, 'tlm')}", -end or -1.0, end or 1.0,
+                  diverging=True)]
+
+
+def indices(run: Run) -> list[Grid]:
+    """Each similarity index on its own range."""
+    grids = []
+    for name in run.request.indices:
+        index = REGISTRY[name]
+        better = "higher" if index.metric == "similarity" else "lower"
+        subtitle = f"{index.metric}: {better} = more similar · {index.reference}"
+        grids.append(_grid(run, run.matrix(name, index.metric), index.label, subtitle, index.low, index.high, better))
+    return grids
+
+
+def recipe(tlm: TaskLoss) -> str:
+    """A TLM recipe in a few words; every TLM number carries it."""
+    name = next((name for name, known in PRESETS.items() if known == tlm), "own")
+    parts = [f"{name} recipe", f"{tlm.epochs} epochs", f"lr {tlm.lr:g}"]
+    parts += [tlm.schedule] if tlm.schedule != "constant" else []
+    parts += ["soft targets"] if tlm.targets == "soft" else []
+    return ", ".join(parts + (["from DM"] if tlm.init == "dm" else []))
+
+
+def _recipe(run: Run, method: str) -> str:
+    return recipe(run.request.tlm) if method == "tlm" else f"least squares on {run.request.dm.images} training images"
+
+
+def _grid(
+    run: Run, values: Values, title: str, subtitle: str, low: float, high: float, better: str = "",
+    diverging: bool = False,
+) -> Grid:
+    return Grid(
+        title=title, subtitle=subtitle, values=values, low=low, high=high, better=better, diverging=diverging,
+        front_layers=run.request.front_layers, end_layers=run.request.end_layers,
+        front=run.record["front"]["name"], end=run.record["end"]["name"],
+    )

@@ -1,0 +1,25 @@
+"""How the project's figures look, on light and on dark pages; every figure carries it, wherever it is exported."""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+
+INK = {False: "#1f2430", True: "#e6e8ee"}  # by dark
+MUTED = {False: "#c9ccd4", True: "#4a4f5c"}  # not computed yet, or undefined
+ACCENT = "#e4572e"  # the selected cell
+SEQUENTIAL = "Viridis"  # perceptually uniform, readable by the colour-blind and in grey
+DIVERGING = "RdBu_r"
+
+FONT = "Source Sans Pro, Source Sans 3, Helvetica, Arial, sans-serif"
+
+
+def template(dark: bool) -> go.layout.Template:
+    """The project's Plotly template; backgrounds are left to the page."""
+    axis = {"showgrid": False, "zeroline": False, "ticks": "", "fixedrange": True, "title": {"standoff": 8}}
+    return go.layout.Template(layout={
+        "font": {"family": FONT, "size": 13, "color": INK[dark]},
+        "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
+        "xaxis": axis, "yaxis": axis, "margin": {"l": 8, "r": 8, "t": 56, "b": 8},
+        "title": {"font": {"size": 16}, "x": 0, "xref": "container", "xanchor": "left", "yanchor": "top", "y": 0.97},
+        "hoverlabel": {"font": {"family": FONT, "size": 13}},
+    })
