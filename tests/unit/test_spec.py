@@ -161,8 +161,8 @@ def test_beyond_a_thousand_images_an_index_stays() -> None:
 
 
 @pytest.mark.parametrize(("change", "message"), [
-    ({"epochs": 0}, "epoch.*; 0 came"), ({"epochs": -3}, "epoch.*; -3 came"), ({"lr": 0.0}, "0.0 came"),
-    ({"lr": -1e-3}, "-0.001 came"), ({"lr": math.nan}, "nan came"), ({"lr": math.inf}, "inf came"),
+    ({"epochs": 0}, "epoch.*; 0 came"), ({"epochs": -3}, "epoch.*; -3 came"), ({"lr": 0.0}, "0.0 .*came"),
+    ({"lr": -1e-3}, "-0.001 .*came"), ({"lr": math.nan}, "nan .*came"), ({"lr": math.inf}, "inf .*came"),
     ({"batch": 0}, "0 came"), ({"batch": -1}, "-1 came"), ({"weight_decay": -1.0}, "-1.0 came"),
     ({"weight_decay": math.nan}, "nan came"), ({"weight_decay": math.inf}, "inf came"),
     ({"schedule": "cosine"}, "no schedule is called 'cosine'"), ({"targets": "label"}, "nearest: labels"),

@@ -1,0 +1,180 @@
+"""What a grid keeps and shares: interruptions, damage, claims of other processes, a full disk."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from grids import COLUMNS, ROWS, SMALL, Spy, grid_of, harm, impatient, made, numbers
+
+from stitchlab import units
+from stitchlab.errors import Cancelled, StitchLabError
+from stitchlab.grid import ask
+from stitchlab.indices import REGISTRY
+from stitchlab.run import Run
+from stitchlab.spec import accuracy_key, cell_key, index_key, map_key
+from stitchlab.store import Store
+
+
+@pytest.mark.parametrize("after", [1, 4, 12, 18])
+def test_what_is_done_is_kept_when_cancelled(store: Store, spy: Spy, after: int) -> None:
+    count = 0
+
+    def stop(what: str, share: float) -> None:
+        nonlocal count
+        count += 1
+        assert 0 <= share <= 1
+        if count == after:
+            raise Cancelled("enough")
+
+    with pytest.raises(Cancelled):
+        made(store, report=stop)
+    part = ask(store, "digits-a", "digits-b", **SMALL)
+    assert not part.complete
+    assert not list((store.root / "claims").glob("*")), "claims were left behind"
+    kept = set(part.cells)
+    spy.evaluated.clear()
+    spy.indices.clear()
+    whole = made(store)
+    assert whole.complete
+    assert all(whole.cells[cell] == value for cell, value in part.cells.items())
+    assert not {(n, i, j) for n, i, j in kept if n in REGISTRY} & spy.indices
+    assert (after < 10) or kept, "so late something must have been done"
+
+
+@pytest.mark.parametrize("name", ["dm", "tlm", "cka", "opd"])
+def test_a_damaged_cell_is_computed_again(done: Store, spy: Spy, name: str) -> None:
+    first = ask(done, "digits-a", "digits-b", **SMALL)
+    before, cell = numbers(first), (ROWS[1], COLUMNS[0])
+    key = (index_key if name in REGISTRY else cell_key)(first.request, name, *cell)
+    harm(done.path("cells", key, ".json"))
+    assert not ask(done, "digits-a", "digits-b", **SMALL).complete
+    again = made(done, report=impatient)
+    assert [row[:4] for row in numbers(again)] == [row[:4] for row in before]
+    for new, old in zip(numbers(again), before, strict=True):
+        assert new[4] == pytest.approx(old[4], abs=1e-9)
+    assert not spy.dm
+    assert not spy.tlm
+
+
+def test_a_damaged_map_is_fitted_again(done: Store, spy: Spy) -> None:
+    first, cell = ask(done, "digits-a", "digits-b", **SMALL), (ROWS[0], COLUMNS[0])
+    harm(done.path("maps", map_key(first.request, "tlm", *cell), ".safetensors"))
+    second = made(done, eval_images=90, report=impatient)
+    assert spy.tlm == {cell}
+    assert second.complete
+    assert done.get_tensors("maps", map_key(first.request, "tlm", *cell)) is not None
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_lost_accuracy_is_measured_again(done: Store, lost: bool) -> None:
+    first = ask(done, "digits-a", "digits-b", **SMALL)
+    before = numbers(first)
+    path = done.path("accuracies", accuracy_key(first.request, first.request.end), ".json")
+    path.unlink() if lost else harm(path)
+    empty = ask(done, "digits-a", "digits-b", **SMALL)
+    assert empty.value("dm", "penalty", ROWS[0], COLUMNS[0]) is None
+    assert not [e for e in empty.provenance()["undefined"] if "is 0" in e["reason"] or "constant" in e["reason"]]
+    assert numbers(made(done, report=impatient)) == before
+
+
+def test_a_damaged_record_of_a_run_is_written_anew(done: Store) -> None:
+    first = ask(done, "digits-a", "digits-b", **SMALL)
+    harm(done.path("runs", first.id, ".json"))
+    assert numbers(ask(done, "digits-a", "digits-b", **SMALL)) == numbers(first)
+
+
+def test_cells_that_somebody_else_computes_are_waited_for(done: Store, spy: Spy) -> None:
+    """Another process holds the claim of one missing cell, and writes it after a while."""
+    first, cell = ask(done, "digits-a", "digits-b", **SMALL), (ROWS[0], COLUMNS[1])
+    key = cell_key(first.request, "dm", *cell)
+    value = done.get("cells", key)
+    assert value is not None
+    done.delete("cells", key)
+    assert done.claim(key)
+    waited: list[str] = []
+
+    def finish(what: str, share: float) -> None:
+        if "waiting" in what:
+            waited.append(what)
+            done.put("cells", key, value)
+            done.release(key)
+
+    run = made(done, report=finish)
+    assert run.complete
+    assert len(waited) == 1
+    assert spy.nothing
+
+
+def test_cells_that_somebody_gave_up_are_taken_over(done: Store, spy: Spy) -> None:
+    first, cell = ask(done, "digits-a", "digits-b", **SMALL), (ROWS[0], COLUMNS[1])
+    key = cell_key(first.request, "dm", *cell)
+    done.delete("cells", key)
+    assert done.claim(key)
+    run = made(done, report=lambda what, share: done.release(key) if "waiting" in what else None)
+    assert run.complete
+    assert spy.evaluated == {cell}
+
+
+def test_waiting_can_be_cancelled(done: Store) -> None:
+    first = ask(done, "digits-a", "digits-b", **SMALL)
+    key = cell_key(first.request, "dm", ROWS[0], COLUMNS[1])
+    done.delete("cells", key)
+    assert done.claim(key)
+
+    def stop(what: str, share: float) -> None:
+        raise Cancelled("enough")
+
+    with pytest.raises(Cancelled):
+        made(done, report=stop)
+    assert not done.claim(key), "somebody else's claim was given back"
+
+
+def test_two_at_once_compute_everything_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[str, str]] = []
+    train = units.task_loss_matching
+
+    def count(pair: Any, fronts: Sequence[str], end: str, *rest: Any) -> Any:
+        calls.extend((i, end) for i in fronts)
+        return train(pair, fronts, end, *rest)
+
+    monkeypatch.setattr(units, "task_loss_matching", count)
+    ask(store, "digits-a", "digits-b", **SMALL)
+    runs: list[Run] = []
+    threads = [threading.Thread(target=lambda: runs.append(made(store, methods=["tlm"], indices=[]))) for _ in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(runs) == 2
+    assert numbers(runs[0]) == numbers(runs[1])
+    assert sorted(calls) == sorted(grid_of())
+
+
+def test_a_full_disk_is_one_line_and_can_go_on_later(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    write, limit = Path.write_bytes, 6
+
+    def fill(path: Path, data: bytes) -> int:
+        nonlocal limit
+        limit -= 1
+        if limit < 0:
+            raise OSError(28, os.strerror(28))
+        return write(path, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", fill)
+        with pytest.raises(StitchLabError, match="No space left on device"):
+            made(store, methods=["dm"])
+    assert not list((store.root / "claims").glob("*"))
+    assert not [path for path in store.root.rglob(".*") if path.is_file()]
+    assert made(store, methods=["dm"], report=impatient).complete
+
+
+def test_nothing_in_the_store_is_a_pickle_after_a_run(done: Store) -> None:
+    rooms = {path.parent.name: path.suffix for path in done.root.rglob("*") if path.is_file()}
+    assert {"networks", "maps", "cells", "runs", "accuracies"} <= set(rooms)
+    assert {path.suffix for path in done.root.rglob("*") if path.is_file()} <= {".json", ".safetensors", ".npz"}
