@@ -6,7 +6,7 @@ from stitchlab.run import Run
 
 
 def finding(run: Run) -> list[str]:
-    """Sentences on the corners of a grid: last → first against first → first, TLM against DM; none before they exist."""
+    """Sentences on a grid's corners: last → first beside first → first, TLM beside DM; none before they exist."""
     first, last = run.request.front_layers[0], run.request.front_layers[-1]
     into = run.request.end_layers[0]
     tlm, dm = (run.value(method, "accuracy", last, into) for method in ("tlm", "dm"))

@@ -1,0 +1,43 @@
+"""Home: the demo's grid at once, what it shows, and the way on."""
+
+import streamlit as st
+
+from stitchlab import demo, ui
+from stitchlab.figures.words import finding
+from stitchlab.ui.results import compute_bar, figures, watched
+
+store, jobs = ui.frame("Home")
+
+st.title("StitchLab")
+st.markdown(
+    "Two networks, cut in layers. *Stitching* runs the first up to a layer, maps its activations with one affine map, "
+    "and continues in the second after a layer. If that works, are the two layers similar? "
+    "**It depends on how the map is found**, and one of the two ways misleads."
+)
+run = demo.run(store)
+if run is None:
+    st.info("The demo's networks are not in the store any more; Compare shows those that are.", icon=":material/info:")
+    st.page_link("pages/1_Compare.py", label="Compare two networks", icon=":material/compare_arrows:")
+    st.stop()
+if jobs.status(run.id) is None:
+    jobs.compute(run)  # the first visit starts it; after a cancel it is the visitor's choice
+
+
+def draw(now):
+    figures(now, "accuracy", key="demo")
+    for sentence in finding(now):
+        st.markdown(sentence)
+    st.caption(
+        "Rows: layers of the front network. Columns: layers of the end network. Numbers: test accuracy of the stitched "
+        "network, ★ best of its column. Toy data: scikit-learn's 1,797 digits, 8×8 pixels."
+    )
+
+
+compute_bar(jobs, run)
+watched(jobs, run, draw)
+st.page_link("pages/1_Compare.py", label="Open this grid in Compare: other layers, indices, settings, your networks",
+             icon=":material/compare_arrows:", query_params={"run": run.id})
+st.caption(
+    "Balogh & Jelasity, *How not to stitch representations to measure similarity: task loss matching versus direct "
+    "matching*, AAAI 2025, [arXiv 2412.11299](https://arxiv.org/abs/2412.11299)."
+)

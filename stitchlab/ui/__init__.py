@@ -1,0 +1,72 @@
+"""What all pages share: the frame, the queue, and the look of work that is under way."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from stitchlab import networks
+from stitchlab.errors import StitchLabError
+from stitchlab.jobs import DEMO, Jobs, Status
+from stitchlab.store import Store
+
+REFRESH = 1.0  # seconds between looks at work that is under way
+
+
+def frame(title: str) -> tuple[Store, Jobs]:
+    """The first call of every page: its title, the store, the queue. Where there are no networks yet, it makes two."""
+    st.set_page_config(page_title=f"{title} · StitchLab", page_icon=":material/grid_on:", layout="wide")
+    store = Store()
+    jobs = _jobs(str(store.root))
+    if not networks.list_networks(store):
+        _first_networks(jobs)
+    return store, jobs
+
+
+def dark() -> bool:
+    """Whether the browser shows the dark theme."""
+    return st.context.theme.type == "dark"
+
+
+def progress(status: Status) -> None:
+    """A bar with what is being worked on and the time left."""
+    left = "" if status.seconds_left is None else f" · about {seconds(status.seconds_left)} left"
+    waiting = "Waiting for its turn: " if status.state == "queued" else ""
+    text = f"{waiting}{status.what}{left}"
+    st.progress(min(max(status.done, 0.0), 1.0), text=text[:1].upper() + text[1:])
+
+
+def seconds(count: float) -> str:
+    """A span of time for people: ``8 s``, ``3 min``, ``2.5 h``."""
+    if count < 90:
+        return f"{max(1, round(count))} s"
+    return f"{round(count / 60)} min" if count < 5400 else f"{count / 3600:.1f} h"
+
+
+@st.cache_resource(show_spinner=False)
+def _jobs(root: str) -> Jobs:
+    return Jobs(Store(root))
+
+
+def _first_networks(jobs: Jobs) -> None:
+    st.title("StitchLab")
+    st.write("There are no networks here yet, so two small ones are trained on scikit-learn's digits: some seconds.")
+    status = jobs.status(DEMO)
+    stopped = status is not None and status.state in ("failed", "cancelled")
+    if stopped and status is not None:
+        st.error(status.message or "Training was cancelled.", icon=":material/error:")
+    if not stopped or st.button("Train them", icon=":material/play_arrow:"):
+        try:
+            jobs.train_demo()
+        except StitchLabError as error:
+            st.error(str(error), icon=":material/error:")
+            st.stop()
+        st.fragment(_watch_demo, run_every=REFRESH)(jobs)
+    st.caption("Your own networks come in by `python -m stitchlab train` and `python -m stitchlab import`.")
+    st.stop()
+
+
+def _watch_demo(jobs: Jobs) -> None:
+    status = jobs.status(DEMO)
+    if status is None or not status.active:
+        st.rerun()
+    progress(status)

@@ -1,0 +1,155 @@
+"""The pickers: two networks, layers, methods and their settings; together they are a request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from stitchlab import data as datasets
+from stitchlab import networks
+from stitchlab.errors import StitchLabError
+from stitchlab.grid import ask
+from stitchlab.indices import REGISTRY as INDICES
+from stitchlab.layers import Layered
+from stitchlab.networks import Network
+from stitchlab.run import Run
+from stitchlab.spec import METHODS, PRESETS, Request, preset
+from stitchlab.store import Store
+
+BOUND: Any = {"bind": "query-params"}  # what is picked is in the URL
+METHOD_NAMES = {"tlm": "Task loss matching", "dm": "Direct matching"}
+
+
+def pick(store: Store) -> Run | None:
+    """Draws the pickers; the run that they ask for, or None, with a message, where it cannot be."""
+    there = {network.name: network for network in networks.list_networks(store)}
+    _two_networks(there)
+    front, end = there[st.session_state["front"]], there[st.session_state["end"]]
+    left, right = st.columns(2)
+    with left:
+        _layers(store, front, "front_layers", "Front layers (rows)")
+    with right:
+        _layers(store, end, "end_layers", "End layers (columns)")
+    with st.expander("Methods and settings", icon=":material/tune:"):
+        settings = _settings(store, end)
+    try:
+        return ask(store, front.id, end.id, front_layers=st.session_state["front_layers"],
+                   end_layers=st.session_state["end_layers"], **settings)
+    except StitchLabError as error:
+        st.error(str(error), icon=":material/error:")
+        return None
+
+
+def restore(run: Run) -> None:
+    """Sets all pickers to what a run asked for; to be called before they are drawn."""
+    request: Request = run.request
+    name = next((n for n, known in PRESETS.items() if known == request.tlm), "paper")
+    st.session_state.update({
+        "front": run.record["front"]["name"], "end": run.record["end"]["name"],
+        "front_layers": list(request.front_layers), "end_layers": list(request.end_layers),
+        "methods": list(request.methods), "indices": list(request.indices),
+        "recipe": name, "epochs": request.tlm.epochs, "lr": request.tlm.lr, "targets": request.tlm.targets,
+        "init": request.tlm.init, "dm_images": request.dm.images, "eval_images": request.eval_images,
+        "seed": request.seed, "data": run.record["data"]["name"],
+    })
+
+
+def _two_networks(there: dict[str, Network]) -> None:
+    names = list(there)
+    left, middle, right = st.columns([10, 1, 10], vertical_alignment="bottom")
+    left.selectbox(
+        "Front network", names, key="front", format_func=lambda name: _label(there[name]), on_change=_forget,
+        args=("front_layers",), help="Runs up to a front layer; its activations are what the stitch maps.", **BOUND,
+    )
+    middle.button("", key="swap", icon=":material/swap_horiz:", help="Swap front and end", on_click=_swap,
+                  width="stretch")
+    right.selectbox(
+        "End network", names, index=min(1, len(names) - 1), key="end", format_func=lambda name: _label(there[name]),
+        on_change=_forget, args=("end_layers", "data"),
+        help="Runs on from an end layer; what it has there itself is native.", **BOUND,
+    )
+    st.caption(
+        "More networks: `python -m stitchlab train resnet20 --data digits --name mine` or "
+        "`python -m stitchlab import weights.pt --arch tiny10 --data folder:PATH --name theirs`."
+    )
+
+
+def _label(network: Network) -> str:
+    return f"{network.label} on {network.data.rpartition('/')[2]}"
+
+
+def _layers(store: Store, network: Network, key: str, label: str) -> None:
+    points = layers(str(store.root), network.id)
+    st.multiselect(
+        label, list(points), default=[name for name, (default, _) in points.items() if default], key=key,
+        format_func=lambda name: f"{name}  ({points[name][1]})", help="All blocks unless you choose; every cut point "
+        "can be chosen. The grid shows them in network order.", **BOUND,
+    )
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def layers(root: str, network: str) -> dict[str, tuple[bool, str]]:
+    """Cut points of a network by name: whether a grid offers them unasked, and their shape."""
+    loaded = networks.load(Store(root), network)
+    assert loaded.module is not None
+    cuts = Layered(loaded.module, (loaded.channels, loaded.size, loaded.size))
+    return {point.name: (point.default, "×".join(map(str, point.shape))) for point in cuts.points}
+
+
+def _settings(store: Store, end: Network) -> dict[str, Any]:
+    one, two, three = st.columns(3)
+    with one:
+        methods = st.pills("Methods", METHODS, selection_mode="multi", default=METHODS, key="methods",
+                           format_func=METHOD_NAMES.__getitem__, **BOUND)
+        indices = st.pills("Similarity indices", list(INDICES), selection_mode="multi", default=list(INDICES),
+                           key="indices", format_func=lambda name: INDICES[name].label, **BOUND)
+        data = _data(store, end)
+    with two:
+        recipe = st.selectbox("TLM recipe", list(PRESETS), key="recipe", on_change=_take_recipe, **BOUND,
+                              help="paper: Adam, 30 epochs at a constant rate. quick: 6 epochs of one-cycle, for "
+                              "looking around; its numbers are not the paper's.")
+        epochs = st.number_input("TLM epochs", 1, 1000, PRESETS["paper"].epochs, key="epochs", **BOUND)
+        rate = st.number_input("TLM learning rate", 1e-6, 10.0, PRESETS["paper"].lr, 1e-3, format="%g", key="lr",
+                               **BOUND)
+        targets = st.selectbox("TLM targets", ("labels", "soft"), key="targets", **BOUND,
+                               help="soft: the end network's own outputs")
+        init = st.selectbox("TLM starts from", ("default", "dm"), key="init", **BOUND,
+                            help="default: PyTorch's initialisation. dm: the map that direct matching finds.")
+    with three:
+        k = st.number_input("Training images for DM (K)", 1, None, 100, key="dm_images", **BOUND)
+        m = st.number_input("Test images for evaluation (M)", 1, None, None, key="eval_images", placeholder="all",
+                            **BOUND)
+        seed = st.number_input("Seed", 0, 2**32 - 1, 0, key="seed", **BOUND)
+    return {
+        "methods": methods or [], "indices": indices or [], "data": data, "dm_images": k, "eval_images": m,
+        "seed": seed, "tlm": preset(recipe, epochs=epochs, lr=rate, targets=targets, init=init),
+    }
+
+
+def _data(store: Store, end: Network) -> str | None:
+    """The data set to compare on: only those that the store has seen are offered, so no path comes from outside."""
+    names = [r["name"] for r in datasets.known(store) if tuple(r["classes"]) == end.classes]
+    if end.data not in names:
+        names.insert(0, end.data)
+    chosen = st.selectbox("Data set", names, index=names.index(end.data), key="data",
+                          help="Images of the comparison; by default what the end network was trained on.", **BOUND)
+    return None if chosen == end.data else chosen
+
+
+def _forget(*keys: str) -> None:
+    """What was picked for another network is forgotten, so that the defaults come."""
+    for key in keys:
+        st.session_state.pop(key, None)
+
+
+def _swap() -> None:
+    state = st.session_state
+    for one, other in (("front", "end"), ("front_layers", "end_layers")):
+        state[one], state[other] = state[other], state[one]
+    _forget("data")
+
+
+def _take_recipe() -> None:
+    recipe = PRESETS[st.session_state["recipe"]]
+    st.session_state.update({"epochs": recipe.epochs, "lr": recipe.lr})

@@ -1,0 +1,187 @@
+"""A run on the screen: heatmaps that fill as cells come, the selected cell, and how it was all computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from stitchlab import ui
+from stitchlab.errors import StitchLabError
+from stitchlab.export import cells_csv, run_json
+from stitchlab.figures import grids
+from stitchlab.figures.heatmap import Grid, heatmap
+from stitchlab.indices import REGISTRY as INDICES
+from stitchlab.jobs import Jobs
+from stitchlab.run import METRICS, Run
+
+SHOWN = {**{metric.name: metric.label for metric in METRICS.values()}, grids.INDICES: "Similarity indices"}
+VIEWS = {"maps": "Side by side", "difference": "TLM − DM", "table": "Table"}
+
+
+def watched(jobs: Jobs, run: Run, draw: Callable[[Run], None]) -> None:
+    """Draws a run again and again while it is worked on, under its progress; once where it is not."""
+    status = jobs.status(run.id)
+    active = status is not None and status.active
+
+    def look() -> None:
+        now = jobs.status(run.id)
+        if active and (now is None or not now.active):
+            st.rerun()  # once, when it ends: the rest of the page must know
+        if now is not None and now.active:
+            bar, button = st.columns([8, 1], vertical_alignment="center")
+            with bar:
+                ui.progress(now)
+            button.button("Cancel", icon=":material/stop_circle:", key="cancel", on_click=jobs.cancel, args=(run.id,),
+                          width="stretch")
+        draw(Run(run.store, run.record))
+
+    st.fragment(look, run_every=ui.REFRESH if active else None)()
+
+
+def compute_bar(jobs: Jobs, run: Run) -> None:
+    """What a run will cost, and the button that starts it; how the last try ended."""
+    status = jobs.status(run.id)
+    lacking = run.total - len(run.cells)
+    if status is not None and status.active:
+        return
+    if status is not None and status.state == "failed":
+        st.error(f"It stopped: {status.message}. What was finished is kept; Compute goes on from there.",
+                 icon=":material/error:")
+    if not lacking and run.own_accuracy is not None:
+        st.caption(f":material/check_circle: All {run.total} results are there.")
+        return
+    text, button = st.columns([5, 1], vertical_alignment="center")
+    text.markdown(_price(jobs, run, lacking))
+    if button.button("Compute", type="primary", icon=":material/play_arrow:", key="compute", width="stretch"):
+        try:
+            jobs.compute(run)
+        except StitchLabError as error:
+            st.error(str(error), icon=":material/error:")
+        else:
+            st.rerun()
+
+
+def explore(run: Run) -> None:
+    """The switches, the heatmaps or the table, and the selected cell."""
+    shown, view = _switches(run)
+    if view == "table":
+        _table(run)
+    else:
+        figures(run, shown, view, key="grid", selected=_selected(run))
+    _cell(run)
+    _how(run)
+
+
+def figures(
+    run: Run, shown: str, view: str = "maps", *, key: str, selected: tuple[str, str] | None = None
+) -> None:
+    """The heatmaps of what is shown, side by side on wide screens; with a key, their cells answer clicks."""
+    made = grids.indices(run) if shown == grids.INDICES else (
+        grids.difference(run, shown) if view == "difference" else grids.stitched(run, shown)
+    )
+    if not made:
+        st.info("This run has nothing of that kind: choose something else to show, or add the method and compute.",
+                icon=":material/info:")
+        return
+    for k, (column, grid) in enumerate(zip(st.columns(max(2, len(made))), made, strict=False)):
+        with column:
+            _chart(run, grid, f"{key}-{shown}-{view}-{k}", selected)
+
+
+def _chart(run: Run, grid: Grid, key: str, selected: tuple[str, str] | None) -> None:
+    name = f"stitchlab-{run.id}-{grid.title}".lower().replace(" ", "-").replace(":", "").replace("−", "minus")
+    config = {
+        "displaylogo": False,
+        "toImageButtonOptions": {"format": st.session_state.get("picture", "png"), "filename": name, "scale": 2},
+        "modeBarButtons": [["toImage"]],
+    }
+    more: dict[str, Any] = {}
+    if selected is not None:
+        more = {"on_select": lambda: _clicked(run, key), "selection_mode": "points"}
+    st.plotly_chart(
+        heatmap(grid, selected=selected, dark=ui.dark()), key=key, theme=None, config=config,
+        alt=f"Heatmap of {grid.title}: {len(grid.front_layers)} front by {len(grid.end_layers)} end layers", **more,
+    )
+
+
+def _clicked(run: Run, key: str) -> None:
+    """A click writes the two select boxes; a click on the selected cell deselects, which changes nothing."""
+    for point in st.session_state[key].selection.points[:1]:
+        st.session_state["front_layer"] = run.request.front_layers[round(point["y"])]
+        st.session_state["end_layer"] = run.request.end_layers[round(point["x"])]
+
+
+def _switches(run: Run) -> tuple[str, str]:
+    bound: Any = {"bind": "query-params", "required": True}
+    left, middle, right = st.columns([6, 4, 2])
+    shown = left.segmented_control("Show", list(SHOWN), default="accuracy", key="show", format_func=SHOWN.__getitem__,
+                                   **bound)
+    view = middle.segmented_control("As", list(VIEWS), default="maps", key="view", format_func=VIEWS.__getitem__,
+                                    **bound)
+    right.segmented_control("Picture", ["png", "svg"], default="png", key="picture", required=True,
+                            format_func=str.upper, help="What the camera above a heatmap saves.")
+    shown, view = shown or "accuracy", view or "maps"
+    if shown in METRICS:
+        st.caption(f"**{METRICS[shown].label}**: {METRICS[shown].meaning}; {METRICS[shown].better} = more similar. "
+                   "★ best of its column. Grey: not computed yet, or undefined. Click a cell to select it.")
+    else:
+        st.caption("Each index on its own scale. CKA compares images by images, all positions flattened; PWCCA and "
+                   "Procrustes compare channels. They see different things.")
+    return shown, view
+
+
+def _selected(run: Run) -> tuple[str, str]:
+    """The selected cell; by default the paper's: the last front layer into the first end layer."""
+    front, end = st.session_state.get("front_layer"), st.session_state.get("end_layer")
+    if front not in run.request.front_layers:
+        front = st.session_state["front_layer"] = run.request.front_layers[-1]
+    if end not in run.request.end_layers:
+        end = st.session_state["end_layer"] = run.request.end_layers[0]
+    return front, end
+
+
+def _cell(run: Run) -> None:
+    i, j = _selected(run)
+    st.subheader("One cell")
+    left, right = st.columns(2)
+    left.selectbox("Front layer", run.request.front_layers, key="front_layer", bind="query-params")
+    right.selectbox("End layer", run.request.end_layers, key="end_layer", bind="query-params")
+    own = run.own_accuracy
+    if own is not None:
+        st.markdown(f"For scale: the end network **{run.record['end']['name']}** alone has accuracy **{own:.4f}** on "
+                    f"the same {run.request.eval_images:,} test images.")
+    st.dataframe(
+        [{"": metric.label, **{grids.METHOD_LABELS[m]: run.value(m, metric.name, i, j) for m in run.request.methods},
+          "More similar is": metric.better, "What it is": metric.meaning} for metric in METRICS.values()]
+        if run.request.methods else [], hide_index=True, width="stretch",
+    )
+    st.dataframe(
+        [{"": INDICES[n].label, "Value": run.value(n, INDICES[n].metric, i, j), "Kind": INDICES[n].metric,
+          "Reference": INDICES[n].reference} for n in run.request.indices], hide_index=True, width="stretch",
+    )
+
+
+def _table(run: Run) -> None:
+    st.dataframe([row._asdict() for row in run.rows()], hide_index=True, width="stretch")
+
+
+def _how(run: Run) -> None:
+    left, right = st.columns(2)
+    left.download_button("Cells as CSV", lambda: cells_csv(run), f"stitchlab-{run.id}-cells.csv", "text/csv",
+                         icon=":material/download:", width="stretch")
+    right.download_button("How it was computed (run.json)", lambda: run_json(run), f"stitchlab-{run.id}.json",
+                          "application/json", icon=":material/download:", width="stretch")
+    with st.expander("How it was computed", icon=":material/info:"):
+        st.json(run.provenance(), expanded=2)
+
+
+def _price(jobs: Jobs, run: Run, lacking: int) -> str:
+    there = f"{len(run.cells)} of {run.total} results are there" if run.cells else f"{run.total} results to compute"
+    try:
+        estimate = jobs.estimate(run)
+    except StitchLabError as error:
+        return str(error)
+    time = "nothing like it was timed on this machine yet" if estimate is None else f"about {ui.seconds(estimate)}"
+    return f"**{there}**{f'; {lacking} to compute' if run.cells else ''}: {time}."
