@@ -11,15 +11,28 @@ from stitchlab.ui.results import compute_bar, explore, watched
 store, jobs = ui.frame("Compare")
 st.title("Compare")
 
-if "linked" not in st.session_state:
-    st.session_state["linked"] = None
+# A link names a run. The pickers take it over once; from then on they decide, and the link follows them.
+if "kept" not in st.session_state:
+    st.session_state["kept"] = None
     if name := st.query_params.get("run"):
         try:
             linked = Run.load(store, name)
         except StitchLabError as error:
             st.warning(f"This link's run is not here: {error}", icon=":material/link_off:")
         else:
-            restore(linked)
+            if not restore(store, linked):
+                st.session_state["kept"] = linked.id
+
+if kept := st.session_state["kept"]:
+    run = Run.load(store, kept)
+    st.info(f"{run.title}: its networks are no longer in the store, so this is what was kept of it.",
+            icon=":material/inventory_2:")
+    if st.button("Compare other networks", icon=":material/compare_arrows:"):
+        st.session_state["kept"] = None
+        st.query_params.clear()
+        st.rerun()
+    explore(run)
+    st.stop()
 
 run = pick(store)
 if run is None:

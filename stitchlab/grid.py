@@ -57,10 +57,7 @@ def ask(
     Raises:
         StitchLabError: something does not exist or does not fit; the message says what to do.
     """
-    _known("method", methods, METHODS)
-    _known("similarity index", indices, INDICES)
-    if not (methods or indices):
-        raise StitchLabError("nothing to compute: name a method (tlm, dm) or a similarity index")
+    _something(methods, indices)
     checked_seed(seed)
     one, other = networks.load(store, front), networks.load(store, end)
     images = datasets.load(data, store, report) if data else datasets.load_by_fingerprint(other.data_fingerprint, store)
@@ -122,6 +119,13 @@ def compute(store: Store, run: Run, device: torch.device, report: Report = no_re
         run = Run(store, run.record)
     report("done", 1.0)
     return run
+
+
+def _something(methods: Sequence[str], indices: Sequence[str]) -> None:
+    _known("method", methods, METHODS)
+    _known("similarity index", indices, INDICES)
+    if not (methods or indices):
+        raise StitchLabError("nothing to compute: name a method (tlm, dm) or a similarity index")
 
 
 def _known(kind: str, names: Sequence[str], known: Iterable[str]) -> None:

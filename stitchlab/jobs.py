@@ -109,10 +109,7 @@ class Jobs:
         what = max(told, key=lambda u: float(u["time"]))["what"] if told else record["labels"][0]
         state, message = self._state(record, told)
         status = Status(state, what, done / sum(record["weights"]), message=message)
-        if state == "running" and status.done > 0.01:
-            spent = time.time() - min(u["started"] for u in told)
-            status = replace(status, seconds_left=spent * (1 - status.done) / status.done)
-        return status
+        return replace(status, seconds_left=_seconds_left(record["weights"], units, done)) if status.active else status
 
     def close(self) -> None:
         """End the local cluster, or leave somebody's."""
@@ -171,6 +168,16 @@ class Jobs:
         # Networks are only looked at here, so they stay on the CPU, whatever the workers compute on.
         pair = replace(load_pair(self.store, run.request, pick_device("cpu")), device=pick_device(self.device))
         return [cost.seconds(self.store, pair, run.request, unit.work, unit.cells) for unit in units]
+
+
+def _seconds_left(weights: Sequence[float], units: Sequence[dict[str, Any] | None], done: float) -> float | None:
+    """At the rate of the unit that spoke last, once it has come some way; starting up does not count."""
+    moving = [(u, w) for u, w in zip(units, weights, strict=True) if u is not None and u["done"] > 0.05 and w > 0]
+    if not moving:
+        return None
+    unit, weight = max(moving, key=lambda pair: float(pair[0]["time"]))
+    rate = (unit["time"] - unit["started"]) / (unit["done"] * weight)
+    return float(rate * (sum(weights) - done))
 
 
 def _local_cluster() -> Any:

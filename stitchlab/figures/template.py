@@ -15,7 +15,8 @@ FONT = "Source Sans Pro, Source Sans 3, Helvetica, Arial, sans-serif"
 
 def template(dark: bool) -> go.layout.Template:
     """The project's Plotly template; backgrounds are left to the page."""
-    axis = {"showgrid": False, "zeroline": False, "ticks": "", "fixedrange": True, "title": {"standoff": 8}}
+    axis = {"showgrid": False, "zeroline": False, "ticks": "", "fixedrange": True, "automargin": True,
+            "title": {"standoff": 8}}
     return go.layout.Template(layout={
         "font": {"family": FONT, "size": 13, "color": INK[dark]},
         "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",

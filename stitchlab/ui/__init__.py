@@ -9,12 +9,19 @@ from stitchlab.errors import StitchLabError
 from stitchlab.jobs import DEMO, Jobs, Status
 from stitchlab.store import Store
 
+PAGES = (
+    ("app.py", "Home", ":material/home:"),
+    ("pages/1_Compare.py", "Compare", ":material/compare_arrows:"),
+)
 REFRESH = 1.0  # seconds between looks at work that is under way
 
 
 def frame(title: str) -> tuple[Store, Jobs]:
     """The first call of every page: its title, the store, the queue. Where there are no networks yet, it makes two."""
     st.set_page_config(page_title=f"{title} · StitchLab", page_icon=":material/grid_on:", layout="wide")
+    with st.sidebar:
+        for page, label, icon in PAGES:
+            st.page_link(page, label=label, icon=icon)
     store = Store()
     jobs = _jobs(str(store.root))
     if not networks.list_networks(store):

@@ -14,7 +14,7 @@ from stitchlab.indices import REGISTRY as INDICES
 from stitchlab.layers import Layered
 from stitchlab.networks import Network
 from stitchlab.run import Run
-from stitchlab.spec import METHODS, PRESETS, Request, preset
+from stitchlab.spec import METHODS, PRESETS, preset
 from stitchlab.store import Store
 
 BOUND: Any = {"bind": "query-params"}  # what is picked is in the URL
@@ -41,50 +41,57 @@ def pick(store: Store) -> Run | None:
         return None
 
 
-def restore(run: Run) -> None:
-    """Sets all pickers to what a run asked for; to be called before they are drawn."""
-    request: Request = run.request
-    name = next((n for n, known in PRESETS.items() if known == request.tlm), "paper")
+def restore(store: Store, run: Run) -> bool:
+    """Sets all pickers to what a run asked for, before they are drawn; False where a network of it is gone."""
+    names = {network.id: network.name for network in networks.list_networks(store)}
+    request = run.request
+    if request.front not in names or request.end not in names:
+        return False
+    recipe = next((name for name, known in PRESETS.items() if known == request.tlm), "paper")
     st.session_state.update({
-        "front": run.record["front"]["name"], "end": run.record["end"]["name"],
+        "front": names[request.front], "end": names[request.end],
         "front_layers": list(request.front_layers), "end_layers": list(request.end_layers),
         "methods": list(request.methods), "indices": list(request.indices),
-        "recipe": name, "epochs": request.tlm.epochs, "lr": request.tlm.lr, "targets": request.tlm.targets,
+        "recipe": recipe, "epochs": request.tlm.epochs, "lr": request.tlm.lr, "targets": request.tlm.targets,
         "init": request.tlm.init, "dm_images": request.dm.images, "eval_images": request.eval_images,
         "seed": request.seed, "data": run.record["data"]["name"],
     })
+    return True
 
 
 def _two_networks(there: dict[str, Network]) -> None:
     names = list(there)
     left, middle, right = st.columns([10, 1, 10], vertical_alignment="bottom")
-    left.selectbox(
-        "Front network", names, key="front", format_func=lambda name: _label(there[name]), on_change=_forget,
-        args=("front_layers",), help="Runs up to a front layer; its activations are what the stitch maps.", **BOUND,
+    front = left.selectbox(
+        "Front network", names, key="front", on_change=_forget, args=("front_layers",),
+        help="Runs up to a front layer; its activations are what the stitch maps.", **BOUND,
     )
     middle.button("", key="swap", icon=":material/swap_horiz:", help="Swap front and end", on_click=_swap,
                   width="stretch")
-    right.selectbox(
-        "End network", names, index=min(1, len(names) - 1), key="end", format_func=lambda name: _label(there[name]),
-        on_change=_forget, args=("end_layers", "data"),
+    end = right.selectbox(
+        "End network", names, index=min(1, len(names) - 1), key="end", on_change=_forget, args=("end_layers", "data"),
         help="Runs on from an end layer; what it has there itself is native.", **BOUND,
     )
+    left, right = st.columns(2)
+    left.caption(_about(there[front]))
+    right.caption(_about(there[end]))
     st.caption(
         "More networks: `python -m stitchlab train resnet20 --data digits --name mine` or "
         "`python -m stitchlab import weights.pt --arch tiny10 --data folder:PATH --name theirs`."
     )
 
 
-def _label(network: Network) -> str:
-    return f"{network.label} on {network.data.rpartition('/')[2]}"
+def _about(network: Network) -> str:
+    data = network.data.rpartition("/")[2]
+    return f"{network.architecture} · {100 * network.accuracy:.1f} % on {data} · {network.origin['how']}"
 
 
 def _layers(store: Store, network: Network, key: str, label: str) -> None:
     points = layers(str(store.root), network.id)
     st.multiselect(
         label, list(points), default=[name for name, (default, _) in points.items() if default], key=key,
-        format_func=lambda name: f"{name}  ({points[name][1]})", help="All blocks unless you choose; every cut point "
-        "can be chosen. The grid shows them in network order.", **BOUND,
+        help="All blocks unless you choose; every cut point can be chosen. The grid shows them in network order. "
+        "Shapes: " + ", ".join(f"{name} {shape}" for name, (_, shape) in points.items()), **BOUND,
     )
 
 

@@ -115,11 +115,10 @@ def _clicked(run: Run, key: str) -> None:
 
 def _switches(run: Run) -> tuple[str, str]:
     bound: Any = {"bind": "query-params", "required": True}
-    left, middle, right = st.columns([6, 4, 2])
-    shown = left.segmented_control("Show", list(SHOWN), default="accuracy", key="show", format_func=SHOWN.__getitem__,
-                                   **bound)
-    view = middle.segmented_control("As", list(VIEWS), default="maps", key="view", format_func=VIEWS.__getitem__,
-                                    **bound)
+    shown = st.segmented_control("Show", list(SHOWN), default="accuracy", key="show", format_func=SHOWN.__getitem__,
+                                 wrap=True, **bound)
+    left, right = st.columns([3, 1])
+    view = left.segmented_control("As", list(VIEWS), default="maps", key="view", format_func=VIEWS.__getitem__, **bound)
     right.segmented_control("Picture", ["png", "svg"], default="png", key="picture", required=True,
                             format_func=str.upper, help="What the camera above a heatmap saves.")
     shown, view = shown or "accuracy", view or "maps"
@@ -152,15 +151,23 @@ def _cell(run: Run) -> None:
     if own is not None:
         st.markdown(f"For scale: the end network **{run.record['end']['name']}** alone has accuracy **{own:.4f}** on "
                     f"the same {run.request.eval_images:,} test images.")
-    st.dataframe(
-        [{"": metric.label, **{grids.METHOD_LABELS[m]: run.value(m, metric.name, i, j) for m in run.request.methods},
-          "More similar is": metric.better, "What it is": metric.meaning} for metric in METRICS.values()]
-        if run.request.methods else [], hide_index=True, width="stretch",
-    )
-    st.dataframe(
-        [{"": INDICES[n].label, "Value": run.value(n, INDICES[n].metric, i, j), "Kind": INDICES[n].metric,
-          "Reference": INDICES[n].reference} for n in run.request.indices], hide_index=True, width="stretch",
-    )
+    if run.request.methods:
+        st.table([
+            {"": metric.label,
+             **{grids.METHOD_LABELS[m]: _number(run.value(m, metric.name, i, j)) for m in run.request.methods},
+             "What it is": f"{metric.meaning}; {metric.better} = more similar"} for metric in METRICS.values()
+        ], border="horizontal")
+    if run.request.indices:
+        st.table([
+            {"": INDICES[n].label, "Value": _number(run.value(n, INDICES[n].metric, i, j)),
+             "What it is": f"{INDICES[n].metric}, {INDICES[n].low:g} to {INDICES[n].high:g}; "
+             f"{'higher' if INDICES[n].metric == 'similarity' else 'lower'} = more similar ({INDICES[n].reference})"}
+            for n in run.request.indices
+        ], border="horizontal")
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
 
 
 def _table(run: Run) -> None:
