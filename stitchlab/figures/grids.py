@@ -44,7 +44,7 @@ def indices(run: Run) -> list[Grid]:
     for name in run.request.indices:
         index = REGISTRY[name]
         better = "higher" if index.metric == "similarity" else "lower"
-        subtitle = f"{index.metric}: {better} = more similar · {index.reference}"
+        subtitle = f"{index.metric}: {better} = more similar"
         grids.append(_grid(run, run.matrix(name, index.metric), index.label, subtitle, index.low, index.high, better))
     return grids
 

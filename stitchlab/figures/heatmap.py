@@ -112,8 +112,8 @@ def _clickable(grid: Grid, dark: bool) -> go.Scatter:
 def _stars(grid: Grid) -> go.Scatter:
     best = best_of_columns(grid.values, grid.better) if grid.better else []
     return go.Scatter(
-        x=[c + 0.36 for _, c in best], y=[r - 0.3 for r, _ in best], mode="markers", hoverinfo="skip", name="best",
-        marker={"symbol": "star", "size": 9, "color": "white", "line": {"color": "#333333", "width": 1}},
+        x=[c + 0.38 for _, c in best], y=[r - 0.36 for r, _ in best], mode="markers", hoverinfo="skip", name="best",
+        marker={"symbol": "star", "size": 8, "color": "white", "line": {"color": "#333333", "width": 1}},
     )
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
 from stitchlab import networks
 from stitchlab.errors import StitchLabError
@@ -19,7 +22,8 @@ REFRESH = 1.0  # seconds between looks at work that is under way
 def frame(title: str) -> tuple[Store, Jobs]:
     """The first call of every page: its title, the store, the queue. Where there are no networks yet, it makes two."""
     st.set_page_config(page_title=f"{title} · StitchLab", page_icon=":material/grid_on:", layout="wide")
-    with st.sidebar:
+    # A page that is run by itself, as tests do, knows no others.
+    with st.sidebar, contextlib.suppress(StreamlitAPIException):
         for page, label, icon in PAGES:
             st.page_link(page, label=label, icon=icon)
     store = Store()

@@ -66,11 +66,14 @@ def compute_bar(jobs: Jobs, run: Run) -> None:
 def explore(run: Run) -> None:
     """The switches, the heatmaps or the table, and the selected cell."""
     shown, view = _switches(run)
-    if view == "table":
-        _table(run)
-    else:
-        figures(run, shown, view, key="grid", selected=_selected(run))
-    _cell(run)
+    above, below = st.container(), st.container()
+    with below:
+        selected = _cell(run)
+    with above:
+        if view == "table":
+            _table(run)
+        else:
+            figures(run, shown, view, key="grid", selected=selected)
     _how(run)
 
 
@@ -131,22 +134,16 @@ def _switches(run: Run) -> tuple[str, str]:
     return shown, view
 
 
-def _selected(run: Run) -> tuple[str, str]:
-    """The selected cell; by default the paper's: the last front layer into the first end layer."""
-    front, end = st.session_state.get("front_layer"), st.session_state.get("end_layer")
-    if front not in run.request.front_layers:
-        front = st.session_state["front_layer"] = run.request.front_layers[-1]
-    if end not in run.request.end_layers:
-        end = st.session_state["end_layer"] = run.request.end_layers[0]
-    return front, end
-
-
-def _cell(run: Run) -> None:
-    i, j = _selected(run)
+def _cell(run: Run) -> tuple[str, str]:
+    """The selected cell, with its numbers; by default the paper's: the last front layer into the first end layer."""
+    rows, columns = run.request.front_layers, run.request.end_layers
+    for key, layers in (("front_layer", rows), ("end_layer", columns)):
+        if st.session_state.get(key, layers[0]) not in layers:
+            del st.session_state[key]  # a layer of another grid
     st.subheader("One cell")
     left, right = st.columns(2)
-    left.selectbox("Front layer", run.request.front_layers, key="front_layer", bind="query-params")
-    right.selectbox("End layer", run.request.end_layers, key="end_layer", bind="query-params")
+    i = left.selectbox("Front layer", rows, index=len(rows) - 1, key="front_layer", bind="query-params")
+    j = right.selectbox("End layer", columns, key="end_layer", bind="query-params")
     own = run.own_accuracy
     if own is not None:
         st.markdown(f"For scale: the end network **{run.record['end']['name']}** alone has accuracy **{own:.4f}** on "
@@ -164,6 +161,7 @@ def _cell(run: Run) -> None:
              f"{'higher' if INDICES[n].metric == 'similarity' else 'lower'} = more similar ({INDICES[n].reference})"}
             for n in run.request.indices
         ], border="horizontal")
+    return i, j
 
 
 def _number(value: float | None) -> str:
