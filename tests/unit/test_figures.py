@@ -1,0 +1,234 @@
+"""What figures draw: texts, ticks, ranges and marks, not pixels."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+from grids import COLUMNS, ROWS, SMALL, made
+
+from stitchlab.figures import grids
+from stitchlab.figures.heatmap import Grid, best_of_columns, heatmap, shared_range
+from stitchlab.figures.template import template
+from stitchlab.figures.words import finding
+from stitchlab.grid import ask
+from stitchlab.run import METRICS, Run
+from stitchlab.spec import PRESETS, TaskLoss, preset
+from stitchlab.store import Store
+
+HOUSE = Path(__file__).resolve().parents[2]
+VALUES = np.array([[0.9, 0.25, np.nan], [0.5, 0.75, np.nan]])
+
+
+@pytest.fixture(scope="session")
+def run(finished_grid: Store) -> Run:
+    return made(finished_grid)  # all of it is there already
+
+
+def some(**change: Any) -> Grid:
+    given: dict[str, Any] = {
+        "title": "A title", "subtitle": "with its recipe", "values": VALUES, "front_layers": ("one", "two"),
+        "end_layers": ("a", "b", "c"), "front": "left", "end": "right", "low": 0.0, "high": 1.0, "better": "higher",
+    }
+    return Grid(**{**given, **change})
+
+
+def traces(figure: go.Figure, kind: type) -> list[Any]:
+    return [trace for trace in figure.data if isinstance(trace, kind)]
+
+
+def cells(figure: go.Figure) -> go.Heatmap:
+    """The heatmap that carries the numbers; the other one is the grey under it."""
+    found: go.Heatmap = next(trace for trace in traces(figure, go.Heatmap) if trace.text is not None)
+    return found
+
+
+def named(figure: go.Figure, name: str) -> go.Scatter:
+    found: go.Scatter = next(trace for trace in traces(figure, go.Scatter) if trace.name == name)
+    return found
+
+
+def places(trace: go.Scatter) -> set[tuple[int, int]]:
+    """(row, column) of the cells that a trace's marks lie in."""
+    return {(round(y), round(x)) for x, y in zip(trace.x, trace.y, strict=True)}
+
+
+def test_numbers_stand_in_their_cells_and_nothing_where_there_is_none() -> None:
+    shown = cells(heatmap(some()))
+    assert [list(row) for row in shown.text] == [["0.90", "0.25", ""], ["0.50", "0.75", ""]]
+    np.testing.assert_array_equal(np.asarray(shown.z, dtype=float), VALUES)
+
+
+def test_rows_are_front_layers_from_the_top_and_columns_end_layers_from_the_left() -> None:
+    layout = heatmap(some()).layout
+    assert list(layout.yaxis.ticktext) == ["one", "two"]
+    assert list(layout.xaxis.ticktext) == ["a", "b", "c"]
+    assert layout.yaxis.range[0] > layout.yaxis.range[1], "the first front layer is on top"
+    assert layout.xaxis.range[0] < layout.xaxis.range[1]
+    assert "left" in layout.yaxis.title.text
+    assert "right" in layout.xaxis.title.text
+
+
+def test_title_and_recipe_are_in_the_figure() -> None:
+    text = heatmap(some()).layout.title.text
+    assert "A title" in text
+    assert "with its recipe" in text
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_what_is_not_there_is_grey_and_only_that(dark: bool) -> None:
+    figure = heatmap(some(), dark=dark)
+    under = next(trace for trace in traces(figure, go.Heatmap) if trace.text is None)
+    np.testing.assert_array_equal(np.isnan(np.asarray(under.z, dtype=float)), ~np.isnan(VALUES))
+    (_, first), (_, last) = under.colorscale
+    assert first == last
+    red, green, blue = (int(first[k:k + 2], 16) for k in (1, 3, 5))
+    assert max(red, green, blue) - min(red, green, blue) < 24, "grey is no colour of the scale"
+
+
+@pytest.mark.parametrize(("better", "best"), [("higher", {(0, 0), (1, 1)}), ("lower", {(1, 0), (0, 1)}), ("", set())])
+def test_the_best_of_each_column_is_marked_by_its_direction(better: str, best: set[tuple[int, int]]) -> None:
+    assert places(named(heatmap(some(better=better)), "best")) == best
+
+
+def test_the_first_of_equals_is_the_best_and_empty_columns_have_none() -> None:
+    assert best_of_columns(np.array([[1.0, np.nan], [1.0, np.nan]]), "higher") == [(0, 0)]
+
+
+def test_one_range_for_all_matrices_of_a_quantity() -> None:
+    one, other = np.array([[0.2, np.nan]]), np.array([[3.5, 0.1]])
+    assert shared_range([one, other], 0, None) == (0, 3.5)
+    assert shared_range([one], 0, 1) == (0, 1)
+    assert shared_range([one - 0.5], 0, 1) == (pytest.approx(-0.3), 1), "a negative penalty is not clipped"
+    assert shared_range([np.array([[np.nan]])], 0, None) == (0, 1)
+
+
+def test_a_difference_has_its_neutral_colour_at_zero() -> None:
+    shown = cells(heatmap(some(low=-0.4, high=0.4, diverging=True)))
+    assert shown.zmin == -shown.zmax
+    assert shown.colorscale != cells(heatmap(some())).colorscale
+
+
+def test_every_cell_can_be_clicked_and_says_its_name() -> None:
+    clickable = named(heatmap(some()), "cells")
+    assert places(clickable) == {(r, c) for r in range(2) for c in range(3)}
+    assert clickable.marker.opacity == clickable.selected.marker.opacity == clickable.unselected.marker.opacity == 0
+    assert "one → a" in clickable.text[0]
+    assert "0.9000" in clickable.text[0]
+    assert "not computed" in clickable.text[2]
+    assert all(trace.hoverinfo == "skip" for trace in traces(heatmap(some()), go.Heatmap))
+
+
+def test_the_selected_cell_gets_a_frame_and_a_cell_that_is_not_there_none() -> None:
+    (frame,) = heatmap(some(), selected=("two", "c")).layout.shapes
+    assert ((frame.x0 + frame.x1) / 2, (frame.y0 + frame.y1) / 2) == (2, 1)
+    assert not heatmap(some()).layout.shapes
+    assert not heatmap(some(), selected=("two", "gone")).layout.shapes
+
+
+def test_a_grid_of_one_cell_is_drawn() -> None:
+    shown = heatmap(some(values=np.array([[0.5]]), front_layers=("one",), end_layers=("a",)))
+    assert cells(shown).text[0][0] == "0.50"
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_both_methods_share_one_range_and_hold_the_runs_numbers(run: Run, metric: str) -> None:
+    tlm, dm = grids.stitched(run, metric)
+    assert (tlm.low, tlm.high, tlm.better) == (dm.low, dm.high, METRICS[metric].better)
+    for grid, method in ((tlm, "tlm"), (dm, "dm")):
+        np.testing.assert_array_equal(grid.values, run.matrix(method, metric))
+        assert (list(grid.front_layers), list(grid.end_layers)) == (ROWS, COLUMNS)
+        assert np.nanmin(grid.values) >= grid.low
+        assert np.nanmax(grid.values) <= grid.high
+    if metric == "accuracy":
+        assert (tlm.low, tlm.high) == (0, 1)
+
+
+def test_every_tlm_figure_carries_its_recipe(run: Run) -> None:
+    for metric in METRICS:
+        tlm, dm = grids.stitched(run, metric)
+        (difference,) = grids.difference(run, metric)
+        assert grids.recipe(run.request.tlm) in tlm.subtitle
+        assert grids.recipe(run.request.tlm) in difference.subtitle
+        assert str(run.request.dm.images) in dm.subtitle
+
+
+@pytest.mark.parametrize(("tlm", "words"), [
+    (PRESETS["paper"], "paper recipe, 30 epochs, lr 0.001"),
+    (PRESETS["quick"], "quick recipe, 6 epochs, lr 0.03, one-cycle"),
+    (preset("paper", epochs=1), "own recipe, 1 epochs, lr 0.001"),
+    (TaskLoss(targets="soft", init="dm"), "own recipe, 30 epochs, lr 0.001, soft targets, from DM"),
+])
+def test_a_recipe_is_called_by_its_presets_name_only_where_it_is_that(tlm: TaskLoss, words: str) -> None:
+    assert grids.recipe(tlm) == words
+
+
+def test_the_difference_is_tlm_minus_dm(run: Run) -> None:
+    (grid,) = grids.difference(run, "accuracy")
+    np.testing.assert_array_equal(grid.values, run.matrix("tlm", "accuracy") - run.matrix("dm", "accuracy"))
+    assert grid.diverging
+    assert grid.low == -grid.high < 0
+    assert not grid.better, "no cell of a difference is the best"
+
+
+def test_indices_stand_on_scales_of_their_own(run: Run) -> None:
+    made_grids = grids.indices(run)
+    assert [grid.title for grid in made_grids] == ["Linear CKA", "PWCCA", "Orthogonal Procrustes"]
+    assert [(grid.low, grid.high) for grid in made_grids] == [(0, 1), (0, 1), (0, 2)]
+    assert [grid.better for grid in made_grids] == ["higher", "lower", "lower"]
+
+
+def test_a_run_without_numbers_is_drawn_grey_and_says_nothing(digits_store: Store, store: Store) -> None:
+    empty = ask(store, "digits-a", "digits-b", **SMALL)
+    for grid in (*grids.stitched(empty, "distance"), *grids.difference(empty, "distance"), *grids.indices(empty)):
+        assert not any(text for row in cells(heatmap(grid)).text for text in row)
+        assert not places(named(heatmap(grid), "best"))
+    assert finding(empty) == []
+
+
+def test_a_run_of_one_method_has_one_heatmap_and_no_difference(store: Store) -> None:
+    only = ask(store, "digits-a", "digits-b", **{**SMALL, "methods": ["dm"], "indices": []})
+    assert [grid.title for grid in grids.stitched(only, "accuracy")] == ["Direct matching: accuracy"]
+    assert grids.difference(only, "accuracy") == []
+    assert grids.indices(only) == []
+    assert finding(only) == []
+
+
+def test_sentences_say_the_grids_own_numbers(run: Run) -> None:
+    first, last, into = ROWS[0], ROWS[-1], COLUMNS[0]
+    text = " ".join(finding(run))
+    for method, front in (("tlm", last), ("dm", last), ("tlm", first)):
+        assert f"{run.value(method, 'accuracy', front, into):.2f}" in text
+    assert f"{run.own_accuracy:.2f}" in text
+
+
+@pytest.mark.parametrize(("far", "near"), [(0.9, 0.5), (0.5, 0.9), (0.5, 0.5)])
+def test_sentences_claim_the_papers_finding_only_where_it_is_there(
+    run: Run, monkeypatch: pytest.MonkeyPatch, far: float, near: float
+) -> None:
+    monkeypatch.setattr(Run, "value", lambda self, method, metric, front, end: far if front == ROWS[-1] else near)
+    assert ("more similar than" in " ".join(finding(run))) == (far > near)
+
+
+def test_figures_keep_their_colours_where_streamlit_was_imported() -> None:
+    """Importing Streamlit makes Plotly's default template one of placeholder colours."""
+    code = (
+        "import streamlit\nimport plotly.graph_objects as go\nfrom stitchlab.figures.template import INK, template\n"
+        "for dark in (False, True):\n"
+        "    figure = go.Figure(layout={'template': template(dark)})\n"
+        "    assert figure.layout.template.layout.font.color == INK[dark]\n"
+        "    assert '#000' not in str(figure.layout.template), figure.layout.template\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=HOUSE, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_light_and_dark_differ_in_ink_and_leave_the_background_to_the_page() -> None:
+    light, dark = template(False).layout, template(True).layout
+    assert light.font.color != dark.font.color
+    assert light.paper_bgcolor == dark.paper_bgcolor == "rgba(0,0,0,0)"
