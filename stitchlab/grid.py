@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from itertools import product
 from typing import Any
 
 import torch
@@ -18,7 +19,18 @@ from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.indices import REGISTRY as INDICES
 from stitchlab.networks import Network
 from stitchlab.run import Run
-from stitchlab.spec import METHODS, PRESETS, DirectMatching, Report, Request, TaskLoss, checked_seed, no_report, portion
+from stitchlab.spec import (
+    DEFINITIONS,
+    METHODS,
+    PRESETS,
+    DirectMatching,
+    Report,
+    Request,
+    TaskLoss,
+    checked_seed,
+    no_report,
+    portion,
+)
 from stitchlab.stitch.affine import check
 from stitchlab.stitch.pair import Pair
 from stitchlab.store import Store
@@ -70,9 +82,8 @@ def ask(
     columns = pair.end_cuts.in_order(pair.end_cuts.defaults() if end_layers is None else end_layers)
     if not (rows and columns):
         raise StitchLabError("a grid needs at least one front layer and one end layer; `layers NETWORK` lists them")
-    for i in rows if methods else ():
-        for j in columns:
-            check(pair.source(i), pair.target(j))
+    for i, j in product(rows, columns) if methods else ():
+        check(pair.source(i), pair.target(j))
     request = Request(
         front=one.id, end=other.id, data=images.fingerprint, front_layers=tuple(rows), end_layers=tuple(columns),
         methods=tuple(m for m in METHODS if m in methods), indices=tuple(n for n in INDICES if n in indices),
@@ -80,6 +91,7 @@ def ask(
         dm=DirectMatching(images=dm_images) if uses_dm else DirectMatching(),
         tlm=tlm if "tlm" in methods else TaskLoss(), seed=seed,
         eval_images=len(draw(images.test, seed, eval_images, "evaluation images (M)")),
+        definitions=_definitions({"evaluation", *methods, *(["dm"] if uses_dm else [])}, indices),
     )
     return Run.open(store, request, one, other, images)
 
@@ -119,6 +131,11 @@ def compute(store: Store, run: Run, device: torch.device, report: Report = no_re
         run = Run(store, run.record)
     report("done", 1.0)
     return run
+
+
+def _definitions(used: set[str], indices: Sequence[str]) -> dict[str, int]:
+    """Versions of the definitions that a request uses, and of no others: a new index changes no old id."""
+    return {name: DEFINITIONS[name] for name in used} | {name: INDICES[name].version for name in indices}
 
 
 def _something(methods: Sequence[str], indices: Sequence[str]) -> None:

@@ -17,7 +17,8 @@ from stitchlab.errors import StitchLabError, UnknownName
 
 # The version of each computation's definition. Raise one when the same request would give other numbers:
 # results kept under the old definition are then simply not found.
-DEFINITIONS = {"dm": 1, "tlm": 1, "evaluation": 1, "cka": 1, "pwcca": 1, "opd": 1}
+# (An index has its version in its registry entry.)
+DEFINITIONS = {"dm": 1, "tlm": 1, "evaluation": 1}
 
 METHODS = ("tlm", "dm")
 INDEX_IMAGES = 1000  # the indices look at the first min(1000, M) evaluation images
@@ -118,7 +119,8 @@ class Request:
     """A grid: what to stitch, on what, how. Networks and data are named by their fingerprints.
 
     Rows are ``front_layers``, columns ``end_layers``, both in network order. ``eval_images`` is M, already resolved
-    to a number. Make one with `stitchlab.grid.ask`, which checks it against the networks and the data.
+    to a number; ``definitions`` are the versions of the definitions it uses. Make one with `stitchlab.grid.ask`, which
+    checks it against the networks and the data.
     """
 
     front: str
@@ -128,7 +130,7 @@ class Request:
     end_layers: tuple[str, ...]
     eval_images: int
     methods: tuple[str, ...] = METHODS
-    indices: tuple[str, ...] = ("cka", "pwcca", "opd")
+    indices: tuple[str, ...] = ()
     dm: DirectMatching = DirectMatching()
     tlm: TaskLoss = TaskLoss()
     seed: int = 0

@@ -22,6 +22,7 @@ class Index:
         metric: what tables call its number, ``similarity`` (higher is more similar) or ``distance`` (lower is).
         low, high: the range of its values.
         needs: the statistic that ``value`` takes, ``grams`` or ``moments``.
+        version: of its definition; raise it when ``value`` would give another number.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Index:
     needs: str
     value: Callable[..., float | None]
     reference: str
+    version: int = 1
 
 
 REGISTRY = {

@@ -139,14 +139,16 @@ def _grams(
     runs += [(pair.run_end([j]), j, pair.end_cuts, 1) for j in dict.fromkeys(j for _, j in cells)]
     made: tuple[dict[str, Tensor], dict[str, Tensor]] = ({}, {})
     for k, (run, layer, cuts, side) in enumerate(runs):
-        report(f"similarity indices, layer {layer}", 0.5 * k / len(runs))
-        batches = partial(_batches, pair, run, layer, images)
+        part = partial(report, f"similarity indices, layer {layer}", 0.5 * k / len(runs))
+        batches = partial(_batches, pair, run, layer, images, part)
         made[side][layer] = gram(batches, prod(cuts.find(layer).shape), len(images))
     return made
 
 
-def _batches(pair: Pair, run: Run, layer: str, images: Tensor) -> Iterator[Tensor]:
-    return (run(batch)[layer] for batch, _ in pair.batches(pair.data.test, images))
+def _batches(pair: Pair, run: Run, layer: str, images: Tensor, alive: Callable[[], None]) -> Iterator[Tensor]:
+    for batch, _ in pair.batches(pair.data.test, images):
+        alive()
+        yield run(batch)[layer]
 
 
 def _moments(pair: Pair, cells: Sequence[Cell], images: Tensor, report: Report) -> Moments:

@@ -29,8 +29,10 @@ from stitchlab.spec import (
     preset,
 )
 
+VERSIONS = {**DEFINITIONS, "cka": 1, "pwcca": 1, "opd": 1}
 REQUEST = Request(
     front="a" * 64, end="b" * 64, data="c" * 64, front_layers=("x", "y"), end_layers=("u", "v"), eval_images=500,
+    indices=("cka", "pwcca", "opd"), definitions=VERSIONS,
 )
 
 
@@ -63,7 +65,7 @@ def test_identity_is_the_sha256_of_the_canonical_json() -> None:
 
 @pytest.mark.parametrize("change", [
     {}, {"tlm": TaskLoss(epochs=2, init="dm")}, {"methods": (), "seed": 7}, {"dm": DirectMatching(images=3)},
-    {"indices": ("cka",), "definitions": {**DEFINITIONS, "dm": 9}},
+    {"indices": ("cka",), "definitions": {**VERSIONS, "dm": 9}},
 ])
 def test_a_request_comes_back_from_its_json(change: dict[str, Any]) -> None:
     asked = replace(REQUEST, **change)
@@ -93,7 +95,7 @@ def recipe(**change: Any) -> dict[str, Any]:
 
 
 def definition(name: str) -> dict[str, Any]:
-    return {"definitions": {**DEFINITIONS, name: DEFINITIONS[name] + 1}}
+    return {"definitions": {**VERSIONS, name: VERSIONS[name] + 1}}
 
 
 # What is changed in the request, and exactly which keys change with it.
@@ -136,7 +138,7 @@ def test_changing_a_field_changes_its_keys_and_no_others(field: str, change: dic
 def test_the_list_of_fields_is_complete() -> None:
     there = {f.name for f in fields(Request)} - {"dm", "tlm", "definitions"}
     there |= {f"dm.{f.name}" for f in fields(DirectMatching)} | {f"tlm.{f.name}" for f in fields(TaskLoss)}
-    there |= {f"definitions.{name}" for name in DEFINITIONS}
+    there |= {f"definitions.{name}" for name in VERSIONS}
     assert {field for field, _, _ in CHANGES} == there
 
 
