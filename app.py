@@ -3,6 +3,7 @@
 import streamlit as st
 
 from stitchlab import demo, ui
+from stitchlab.errors import StitchLabError
 from stitchlab.figures.words import finding
 from stitchlab.ui.results import compute_bar, figures, watched
 
@@ -20,7 +21,10 @@ if run is None:
     st.page_link("pages/1_Compare.py", label="Compare two networks", icon=":material/compare_arrows:")
     st.stop()
 if jobs.status(run.id) is None:
-    jobs.compute(run)  # the first visit starts it; after a cancel it is the visitor's choice
+    try:
+        jobs.compute(run)  # the first visit starts it; after a cancel it is the visitor's choice
+    except StitchLabError as error:
+        st.error(str(error), icon=":material/error:")
 
 
 def draw(now):

@@ -11,32 +11,39 @@ from stitchlab.ui.results import compute_bar, explore, watched
 store, jobs = ui.frame("Compare")
 st.title("Compare")
 
-# A link names a run. The pickers take it over once; from then on they decide, and the link follows them.
-if "kept" not in st.session_state:
-    st.session_state["kept"] = None
-    if name := st.query_params.get("run"):
-        try:
-            linked = Run.load(store, name)
-        except StitchLabError as error:
-            st.warning(f"This link's run is not here: {error}", icon=":material/link_off:")
-        else:
-            if not restore(store, linked):
-                st.session_state["kept"] = linked.id
+# A link names a run. The pickers take it over once; from then on they decide, and the link follows them. Any run that
+# this page did not write into the link itself has come in from outside, also from Home or by the back button.
+state = st.session_state
+linked = None
+name = st.query_params.get("run")
+if name and (name != state.get("shown") or "front" not in state):
+    state["kept"] = None
+    try:
+        linked = Run.load(store, name)
+    except StitchLabError as error:
+        st.warning(f"This link's run is not here: {error}", icon=":material/link_off:")
+    else:
+        if not restore(store, linked):
+            state["kept"] = linked.id
 
-if kept := st.session_state["kept"]:
+if kept := state.get("kept"):
     run = Run.load(store, kept)
-    st.info(f"{run.title}: its networks are no longer in the store, so this is what was kept of it.",
-            icon=":material/inventory_2:")
+    state["shown"] = st.query_params["run"] = run.id
+    st.info(f"{run.title}: its networks are no longer in the store, or the pickers do not offer its settings, so this "
+            "is what was kept of it.", icon=":material/inventory_2:")
     if st.button("Compare other networks", icon=":material/compare_arrows:"):
-        st.session_state["kept"] = None
+        state["kept"] = None
         st.query_params.clear()
         st.rerun()
     explore(run)
     st.stop()
 
 run = pick(store)
+if linked and (run is None or run.id != linked.id):
+    state["kept"] = linked.id  # a link never shows another run than its own
+    st.rerun()
 if run is None:
     st.stop()
-st.query_params["run"] = run.id
+state["shown"] = st.query_params["run"] = run.id
 compute_bar(jobs, run)
 watched(jobs, run, explore)

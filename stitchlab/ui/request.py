@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
@@ -14,7 +15,7 @@ from stitchlab.indices import REGISTRY as INDICES
 from stitchlab.layers import Layered
 from stitchlab.networks import Network
 from stitchlab.run import Run
-from stitchlab.spec import METHODS, PRESETS, preset
+from stitchlab.spec import METHODS, PRESETS, TaskLoss, preset
 from stitchlab.store import Store
 
 BOUND: Any = {"bind": "query-params"}  # what is picked is in the URL
@@ -31,9 +32,9 @@ def pick(store: Store) -> Run | None:
         _layers(store, front, "front_layers", "Front layers (rows)")
     with right:
         _layers(store, end, "end_layers", "End layers (columns)")
-    with st.expander("Methods and settings", icon=":material/tune:"):
-        settings = _settings(store, end)
     try:
+        with st.expander("Methods and settings", icon=":material/tune:"):
+            settings = _settings(store, end)
         return ask(store, front.id, end.id, front_layers=st.session_state["front_layers"],
                    end_layers=st.session_state["end_layers"], **settings)
     except StitchLabError as error:
@@ -42,21 +43,29 @@ def pick(store: Store) -> Run | None:
 
 
 def restore(store: Store, run: Run) -> bool:
-    """Sets all pickers to what a run asked for, before they are drawn; False where a network of it is gone."""
+    """Sets all pickers to what a run asked for, before they are drawn; False where they cannot say it."""
     names = {network.id: network.name for network in networks.list_networks(store)}
     request = run.request
-    if request.front not in names or request.end not in names:
+    recipe = _recipe(request.tlm)
+    if recipe is None or not {request.front, request.end} <= names.keys():
         return False
-    recipe = next((name for name, known in PRESETS.items() if known == request.tlm), "paper")
+    data = store.intact("data", request.data) or {}
+    every = request.eval_images == data.get("test")
     st.session_state.update({
         "front": names[request.front], "end": names[request.end],
         "front_layers": list(request.front_layers), "end_layers": list(request.end_layers),
         "methods": list(request.methods), "indices": list(request.indices),
         "recipe": recipe, "epochs": request.tlm.epochs, "lr": request.tlm.lr, "targets": request.tlm.targets,
-        "init": request.tlm.init, "dm_images": request.dm.images, "eval_images": request.eval_images,
+        "init": request.tlm.init, "dm_images": request.dm.images, "eval_images": None if every else request.eval_images,
         "seed": request.seed, "data": run.record["data"]["name"],
     })
     return True
+
+
+def _recipe(tlm: TaskLoss) -> str | None:
+    """The preset that this recipe is, but for what can be picked; None where it is of nobody's."""
+    picked = {"epochs": tlm.epochs, "lr": tlm.lr, "targets": tlm.targets, "init": tlm.init}
+    return next((name for name, known in PRESETS.items() if replace(known, **picked) == tlm), None)
 
 
 def _two_networks(there: dict[str, Network]) -> None:
@@ -116,8 +125,8 @@ def _settings(store: Store, end: Network) -> dict[str, Any]:
         recipe = st.selectbox("TLM recipe", list(PRESETS), key="recipe", on_change=_take_recipe, **BOUND,
                               help="paper: Adam, 30 epochs at a constant rate. quick: 6 epochs of one-cycle, for "
                               "looking around; its numbers are not the paper's.")
-        epochs = st.number_input("TLM epochs", 1, 1000, PRESETS["paper"].epochs, key="epochs", **BOUND)
-        rate = st.number_input("TLM learning rate", 1e-6, 10.0, PRESETS["paper"].lr, 1e-3, format="%g", key="lr",
+        epochs = st.number_input("TLM epochs", 1, None, PRESETS["paper"].epochs, key="epochs", **BOUND)
+        rate = st.number_input("TLM learning rate", 0.0, None, PRESETS["paper"].lr, 1e-3, format="%g", key="lr",
                                **BOUND)
         targets = st.selectbox("TLM targets", ("labels", "soft"), key="targets", **BOUND,
                                help="soft: the end network's own outputs")
