@@ -37,7 +37,8 @@ def draw(now):
     )
 
 
-compute_bar(jobs, run)
+if not run.complete:
+    compute_bar(jobs, run)
 watched(jobs, run, draw)
 st.page_link("pages/1_Compare.py", label="Open this grid in Compare: other layers, indices, settings, your networks",
              icon=":material/compare_arrows:", query_params={"run": run.id})

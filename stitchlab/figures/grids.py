@@ -34,8 +34,8 @@ def difference(run: Run, metric: str) -> list[Grid]:
     values = run.matrix("tlm", metric) - run.matrix("dm", metric)
     end = float(np.nanmax(np.abs(values))) if not np.isnan(values).all() else 1.0
     title = f"TLM − DM: {METRICS[metric].label.lower()}"
-    return [_grid(run, values, title, f"above 0: TLM is higher · {_recipe(run, 'tlm')}", -end or -1.0, end or 1.0,
-                  diverging=True)]
+    subtitle = f"red: TLM is higher, blue: DM is · {_recipe(run, 'tlm')}"
+    return [_grid(run, values, title, subtitle, -end or -1.0, end or 1.0, diverging=True)]
 
 
 def indices(run: Run) -> list[Grid]:
@@ -53,6 +53,8 @@ def recipe(tlm: TaskLoss) -> str:
     """A TLM recipe in a few words; every TLM number carries it."""
     name = next((name for name, known in PRESETS.items() if known == tlm), "own")
     parts = [f"{name} recipe", f"{tlm.epochs} epochs", f"lr {tlm.lr:g}"]
+    parts += [f"batch {tlm.batch}"] if tlm.batch != TaskLoss.batch else []
+    parts += [f"weight decay {tlm.weight_decay:g}"] if tlm.weight_decay != TaskLoss.weight_decay else []
     parts += [tlm.schedule] if tlm.schedule != "constant" else []
     parts += ["soft targets"] if tlm.targets == "soft" else []
     return ", ".join(parts + (["from DM"] if tlm.init == "dm" else []))

@@ -58,7 +58,7 @@ def heatmap(grid: Grid, *, selected: tuple[str, str] | None = None, dark: bool =
     if selected and selected[0] in grid.front_layers and selected[1] in grid.end_layers:
         y, x = grid.front_layers.index(selected[0]), grid.end_layers.index(selected[1])
         figure.add_shape(type="rect", x0=x - 0.48, x1=x + 0.48, y0=y - 0.48, y1=y + 0.48,
-                         line={"color": ACCENT, "width": 4})
+                         line={"color": ACCENT[grid.diverging], "width": 4})
     return figure
 
 
@@ -98,7 +98,8 @@ def _clickable(grid: Grid, dark: bool) -> go.Scatter:
     places = [(r, c) for r in range(len(grid.front_layers)) for c in range(len(grid.end_layers))]
     texts = [
         f"{grid.front_layers[r]} → {grid.end_layers[c]}<br>"
-        + ("not computed yet, or undefined" if np.isnan(v := grid.values[r, c]) else f"{grid.title}: {v:.4f}")
+        + ("not computed yet, or undefined" if np.isnan(v := grid.values[r, c])
+           else f"{grid.title}: {v:z.4f}".replace("-", "−"))
         for r, c in places
     ]
     invisible: dict[str, Any] = {"marker": {"opacity": 0}}
@@ -118,5 +119,5 @@ def _stars(grid: Grid) -> go.Scatter:
 
 
 def _short(value: float) -> str:
-    """Two digits behind the point, as papers print them; none of a zero that says nothing."""
-    return "" if np.isnan(value) else f"{value:.2f}"
+    """Two digits behind the point, as papers print them, a true minus, and no minus before zero."""
+    return "" if np.isnan(value) else f"{value:z.2f}".replace("-", "−")

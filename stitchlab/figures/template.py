@@ -6,17 +6,17 @@ import plotly.graph_objects as go
 
 INK = {False: "#1f2430", True: "#e6e8ee"}  # by dark
 MUTED = {False: "#c9ccd4", True: "#4a4f5c"}  # not computed yet, or undefined
-ACCENT = "#e4572e"  # the selected cell
+ACCENT = {False: "#e4572e", True: "#00c853"}  # the selected cell; by diverging, whose own ends are red and blue
 SEQUENTIAL = "Viridis"  # perceptually uniform, readable by the colour-blind and in grey
 DIVERGING = "RdBu_r"
 
-FONT = "Source Sans Pro, Source Sans 3, Helvetica, Arial, sans-serif"
+FONT = "Source Sans, Source Sans 3, Source Sans Pro, Helvetica, Arial, sans-serif"
 
 
 def template(dark: bool) -> go.layout.Template:
     """The project's Plotly template; backgrounds are left to the page."""
     axis = {"showgrid": False, "zeroline": False, "ticks": "", "fixedrange": True, "automargin": True,
-            "title": {"standoff": 8}}
+            "title": {"standoff": 12}, "ticklabelstandoff": 4}
     return go.layout.Template(layout={
         "font": {"family": FONT, "size": 13, "color": INK[dark]},
         "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",

@@ -16,12 +16,14 @@ PAGES = (
     ("app.py", "Home", ":material/home:"),
     ("pages/1_Compare.py", "Compare", ":material/compare_arrows:"),
 )
+SIDEBAR = 200  # pixels: the grids need the room
 REFRESH = 1.0  # seconds between looks at work that is under way
 
 
 def frame(title: str) -> tuple[Store, Jobs]:
     """The first call of every page: its title, the store, the queue. Where there are no networks yet, it makes two."""
-    st.set_page_config(page_title=f"{title} · StitchLab", page_icon=":material/grid_on:", layout="wide")
+    st.set_page_config(page_title=f"{title} · StitchLab", page_icon=":material/grid_on:", layout="wide",
+                       initial_sidebar_state=SIDEBAR)
     # A page that is run by itself, as tests do, knows no others.
     with st.sidebar, contextlib.suppress(StreamlitAPIException):
         for page, label, icon in PAGES:

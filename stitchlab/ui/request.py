@@ -64,7 +64,7 @@ def restore(store: Store, run: Run) -> bool:
 
 def _recipe(tlm: TaskLoss) -> str | None:
     """The preset that this recipe is, but for what can be picked; None where it is of nobody's."""
-    picked = {"epochs": tlm.epochs, "lr": tlm.lr, "targets": tlm.targets, "init": tlm.init}
+    picked: dict[str, Any] = {"epochs": tlm.epochs, "lr": tlm.lr, "targets": tlm.targets, "init": tlm.init}
     return next((name for name, known in PRESETS.items() if replace(known, **picked) == tlm), None)
 
 
@@ -100,7 +100,7 @@ def _layers(store: Store, network: Network, key: str, label: str) -> None:
     st.multiselect(
         label, list(points), default=[name for name, (default, _) in points.items() if default], key=key,
         help="All blocks unless you choose; every cut point can be chosen. The grid shows them in network order. "
-        "Shapes: " + ", ".join(f"{name} {shape}" for name, (_, shape) in points.items()), **BOUND,
+        "Shapes: " + ", ".join(f"{name} {shape}" for name, (_, shape) in points.items()), wrap=True, **BOUND,
     )
 
 
@@ -115,40 +115,42 @@ def layers(root: str, network: str) -> dict[str, tuple[bool, str]]:
 
 def _settings(store: Store, end: Network) -> dict[str, Any]:
     one, two, three = st.columns(3)
-    with one:
-        methods = st.pills("Methods", METHODS, selection_mode="multi", default=METHODS, key="methods",
-                           format_func=METHOD_NAMES.__getitem__, **BOUND)
-        indices = st.pills("Similarity indices", list(INDICES), selection_mode="multi", default=list(INDICES),
-                           key="indices", format_func=lambda name: INDICES[name].label, **BOUND)
-        data = _data(store, end)
-    with two:
-        recipe = st.selectbox("TLM recipe", list(PRESETS), key="recipe", on_change=_take_recipe, **BOUND,
-                              help="paper: Adam, 30 epochs at a constant rate. quick: 6 epochs of one-cycle, for "
-                              "looking around; its numbers are not the paper's.")
-        epochs = st.number_input("TLM epochs", 1, None, PRESETS["paper"].epochs, key="epochs", **BOUND)
-        rate = st.number_input("TLM learning rate", 0.0, None, PRESETS["paper"].lr, 1e-3, format="%g", key="lr",
-                               **BOUND)
-        targets = st.selectbox("TLM targets", ("labels", "soft"), key="targets", **BOUND,
-                               help="soft: the end network's own outputs")
-        init = st.selectbox("TLM starts from", ("default", "dm"), key="init", **BOUND,
-                            help="default: PyTorch's initialisation. dm: the map that direct matching finds.")
+    methods = one.pills("Methods", METHODS, selection_mode="multi", default=METHODS, key="methods",
+                        format_func=METHOD_NAMES.__getitem__, wrap=True, **BOUND)
+    indices = two.pills("Similarity indices", list(INDICES), selection_mode="multi", default=list(INDICES),
+                        key="indices", format_func=lambda name: INDICES[name].label, wrap=True, **BOUND)
     with three:
-        k = st.number_input("Training images for DM (K)", 1, None, 100, key="dm_images", **BOUND)
-        m = st.number_input("Test images for evaluation (M)", 1, None, None, key="eval_images", placeholder="all",
-                            **BOUND)
-        seed = st.number_input("Seed", 0, 2**32 - 1, 0, key="seed", **BOUND)
-    return {
-        "methods": methods or [], "indices": indices or [], "data": data, "dm_images": k, "eval_images": m,
-        "seed": seed, "tlm": preset(recipe, epochs=epochs, lr=rate, targets=targets, init=init),
-    }
+        data = _data(store, end)
+    tlm = _tlm()
+    one, two, three = st.columns(3)
+    k = one.number_input("Training images for DM (K)", 1, None, 100, key="dm_images", **BOUND)
+    m = two.number_input("Test images for evaluation (M)", 1, None, None, key="eval_images", placeholder="all", **BOUND)
+    seed = three.number_input("Seed", 0, 2**32 - 1, 0, key="seed", **BOUND)
+    return {"methods": methods or [], "indices": indices or [], "data": data, "tlm": tlm, "dm_images": k,
+            "eval_images": m, "seed": seed}
+
+
+def _tlm() -> TaskLoss:
+    one, two, three, four, five = st.columns(5)
+    recipe = one.selectbox("TLM recipe", list(PRESETS), key="recipe", on_change=_take_recipe, **BOUND,
+                           help="paper: Adam, 30 epochs at a constant rate. quick: 6 epochs of one-cycle, for "
+                           "looking around; its numbers are not the paper's.")
+    epochs = two.number_input("TLM epochs", 1, None, PRESETS["paper"].epochs, key="epochs", **BOUND)
+    rate = three.number_input("TLM learning rate", 0.0, None, PRESETS["paper"].lr, 1e-3, format="%g", key="lr", **BOUND)
+    targets = four.selectbox("TLM targets", ("labels", "soft"), key="targets", **BOUND,
+                             help="soft: the end network's own outputs")
+    init = five.selectbox("TLM starts from", ("default", "dm"), key="init", **BOUND,
+                          help="default: PyTorch's initialisation. dm: the map that direct matching finds.")
+    return preset(recipe, epochs=epochs, lr=rate, targets=targets, init=init)
 
 
 def _data(store: Store, end: Network) -> str | None:
     """The data set to compare on: only those that the store has seen are offered, so no path comes from outside."""
-    names = [r["name"] for r in datasets.known(store) if tuple(r["classes"]) == end.classes]
-    if end.data not in names:
-        names.insert(0, end.data)
-    chosen = st.selectbox("Data set", names, index=names.index(end.data), key="data",
+    labels = {r["name"]: r["label"] for r in datasets.known(store) if tuple(r["classes"]) == end.classes}
+    names = list(labels | {end.data: ""})
+    twice = [label for label in labels.values() if list(labels.values()).count(label) > 1]
+    shown = {name: name if labels.get(name, "") in ("", *twice) else labels[name] for name in names}
+    chosen = st.selectbox("Data set", names, index=names.index(end.data), key="data", format_func=shown.__getitem__,
                           help="Images of the comparison; by default what the end network was trained on.", **BOUND)
     return None if chosen == end.data else chosen
 

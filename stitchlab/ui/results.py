@@ -17,7 +17,7 @@ from stitchlab.jobs import Jobs
 from stitchlab.run import METRICS, Run
 
 SHOWN = {**{metric.name: metric.label for metric in METRICS.values()}, grids.INDICES: "Similarity indices"}
-VIEWS = {"maps": "Side by side", "difference": "TLM − DM", "table": "Table"}
+VIEWS = {"maps": "Side by side", "difference": "Difference", "table": "Table"}
 
 
 def watched(jobs: Jobs, run: Run, draw: Callable[[Run], None]) -> None:
@@ -49,6 +49,9 @@ def compute_bar(jobs: Jobs, run: Run) -> None:
     if status is not None and status.state == "failed":
         st.error(f"It stopped: {status.message}. What was finished is kept; Compute goes on from there.",
                  icon=":material/error:")
+    if status is not None and status.state in ("cancelled", "interrupted") and lacking:
+        st.info(f"It was {status.state}. What was finished is kept; Compute goes on from there.",
+                icon=":material/info:")
     if not lacking and run.own_accuracy is not None:
         st.caption(f":material/check_circle: All {run.total} results are there.")
         return
@@ -126,11 +129,13 @@ def _switches(run: Run) -> tuple[str, str]:
                             format_func=str.upper, help="What the camera above a heatmap saves.")
     shown, view = shown or "accuracy", view or "maps"
     if shown in METRICS:
-        st.caption(f"**{METRICS[shown].label}**: {METRICS[shown].meaning}; {METRICS[shown].better} = more similar. "
-                   "★ best of its column. Grey: not computed yet, or undefined. Click a cell to select it.")
+        about = f"**{METRICS[shown].label}**: {METRICS[shown].meaning}; {METRICS[shown].better} = more similar."
     else:
-        st.caption("Each index on its own scale. CKA compares images by images, all positions flattened; PWCCA and "
-                   "Procrustes compare channels. They see different things.")
+        about = ("Each index on its own scale. CKA compares images by images, all positions flattened; PWCCA and "
+                 "Procrustes compare channels. They see different things.")
+    star = "★ best of its column. " if view == "maps" or shown == grids.INDICES else ""
+    key = "" if view == "table" else f" {star}Grey: not computed yet, or undefined. Click a cell to select it."
+    st.caption(about + key)
     return shown, view
 
 
@@ -169,7 +174,15 @@ def _number(value: float | None) -> str:
 
 
 def _table(run: Run) -> None:
-    st.dataframe([row._asdict() for row in run.rows()], hide_index=True, width="stretch")
+    """A line a cell, a column a quantity: sorted by a click, copied as it stands. cells.csv is the long form."""
+    names = {(method, metric): f"{method.upper()} {METRICS[metric].label.lower()}" if method in run.request.methods
+             else INDICES[method].label for method, metric in run.quantities()}
+    st.dataframe(
+        [{"Front layer": i, "End layer": j, **{name: run.value(*q, i, j) for q, name in names.items()}}
+         for i in run.request.front_layers for j in run.request.end_layers],
+        column_config={name: st.column_config.NumberColumn(format="%.4f") for name in names.values()},
+        hide_index=True, width="stretch",
+    )
 
 
 def _how(run: Run) -> None:
@@ -178,8 +191,24 @@ def _how(run: Run) -> None:
                          icon=":material/download:", width="stretch")
     right.download_button("How it was computed (run.json)", lambda: run_json(run), f"stitchlab-{run.id}.json",
                           "application/json", icon=":material/download:", width="stretch")
-    with st.expander("How it was computed", icon=":material/info:"):
-        st.json(run.provenance(), expanded=2)
+    how = st.expander("How it was computed", icon=":material/info:", key="how", on_change="rerun")
+    if how.open:  # else it would be gathered on every look
+        with how:
+            _provenance(run)
+
+
+def _provenance(run: Run) -> None:
+    made, request = run.provenance(), run.request
+    spent = ", ".join(f"{name.upper()} {ui.seconds(count)}" for name, count in made["seconds"].items() if count)
+    versions = "; ".join(", ".join(f"{name} {number}" for name, number in v.items()) for v in made["versions"])
+    lines = {
+        "Run": f"`{run.id}`: {run.title}, asked for {made['created']}", "Task loss matching": grids.recipe(request.tlm),
+        "Direct matching": f"least squares on {request.dm.images:,} training images", "Seed": str(request.seed),
+        "Evaluation": f"{request.eval_images:,} test images", "Device": ", ".join(made["devices"]),
+        "Versions": versions, "Time": spent,
+    }
+    st.markdown("\n".join(f"- **{name}:** {value}" for name, value in lines.items() if value))
+    st.json(made, expanded=False)
 
 
 def _price(jobs: Jobs, run: Run, lacking: int) -> str:
