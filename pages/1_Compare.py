@@ -33,7 +33,7 @@ if kept := state.get("kept"):
             "is what was kept of it.", icon=":material/inventory_2:")
     if st.button("Compare other networks", icon=":material/compare_arrows:"):
         state["kept"] = None
-        st.query_params.clear()
+        del st.query_params["run"]  # the others belong to widgets
         st.rerun()
     explore(run)
     st.stop()

@@ -15,6 +15,7 @@ import plotly.graph_objects as go
 from stitchlab.figures.template import ACCENT, DIVERGING, INK, MUTED, SEQUENTIAL, template
 
 Values = npt.NDArray[np.float64]
+LEGIBLE = 22  # columns up to which numbers fit into their cells; beyond, the hover tells them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +47,8 @@ def heatmap(grid: Grid, *, selected: tuple[str, str] | None = None, dark: bool =
     rows, columns = len(grid.front_layers), len(grid.end_layers)
     figure = go.Figure([_missing(grid, dark), _cells(grid), _clickable(grid, dark), _stars(grid)])
     longest = max(map(len, grid.end_layers))
+    if np.isnan(grid.values).all():
+        figure.update_layout(margin_r=60)  # where the colour bar will be, so that nothing moves when cells come
     figure.update_layout(
         template=template(dark), hoverdistance=-1, dragmode=False, showlegend=False,
         height=116 + max(rows, 3) * (44 if rows <= 10 else 30) + 6 * longest,
@@ -88,7 +91,8 @@ def _cells(grid: Grid) -> go.Heatmap:
     return go.Heatmap(
         z=grid.values, zmin=grid.low, zmax=grid.high, hoverinfo="skip", xgap=1, ygap=1,
         colorscale=DIVERGING if grid.diverging else SEQUENTIAL,
-        text=[[_short(v) for v in row] for row in grid.values], texttemplate="%{text}",
+        text=[[_short(v) for v in row] for row in grid.values],
+        texttemplate="%{text}" if columns <= LEGIBLE else None,
         textfont={"size": 13 if columns <= 8 else 10 if columns <= 14 else 8},
         colorbar={"thickness": 10, "outlinewidth": 0, "len": 1.0, "tickfont": {"size": 11}, "xpad": 4},
     )

@@ -10,7 +10,7 @@ ACCENT = {False: "#e4572e", True: "#00c853"}  # the selected cell; by diverging,
 SEQUENTIAL = "Viridis"  # perceptually uniform, readable by the colour-blind and in grey
 DIVERGING = "RdBu_r"
 
-FONT = "Source Sans, Source Sans 3, Source Sans Pro, Helvetica, Arial, sans-serif"
+FONT = "Source Sans, Source Sans Pro, Helvetica, Arial, sans-serif"  # a name with a digit would need quotes in CSS
 
 
 def template(dark: bool) -> go.layout.Template:

@@ -70,7 +70,7 @@ def _recipe(tlm: TaskLoss) -> str | None:
 
 def _two_networks(there: dict[str, Network]) -> None:
     names = list(there)
-    left, middle, right = st.columns([10, 1, 10], vertical_alignment="bottom")
+    left, middle, right = st.columns([10, 1, 10], vertical_alignment="center")
     front = left.selectbox(
         "Front network", names, key="front", on_change=_forget, args=("front_layers",),
         help="Runs up to a front layer; its activations are what the stitch maps.", **BOUND,
@@ -81,7 +81,6 @@ def _two_networks(there: dict[str, Network]) -> None:
         "End network", names, index=min(1, len(names) - 1), key="end", on_change=_forget, args=("end_layers", "data"),
         help="Runs on from an end layer; what it has there itself is native.", **BOUND,
     )
-    left, right = st.columns(2)
     left.caption(_about(there[front]))
     right.caption(_about(there[end]))
     st.caption(

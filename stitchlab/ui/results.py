@@ -128,7 +128,9 @@ def _switches(run: Run) -> tuple[str, str]:
     right.segmented_control("Picture", ["png", "svg"], default="png", key="picture", required=True,
                             format_func=str.upper, help="What the camera above a heatmap saves.")
     shown, view = shown or "accuracy", view or "maps"
-    if shown in METRICS:
+    if view == "table":
+        about = "A line a cell, every quantity a column; a click on a column's head sorts." + _tlm_recipe(run)
+    elif shown in METRICS:
         about = f"**{METRICS[shown].label}**: {METRICS[shown].meaning}; {METRICS[shown].better} = more similar."
     else:
         about = ("Each index on its own scale. CKA compares images by images, all positions flattened; PWCCA and "
@@ -152,7 +154,7 @@ def _cell(run: Run) -> tuple[str, str]:
     own = run.own_accuracy
     if own is not None:
         st.markdown(f"For scale: the end network **{run.record['end']['name']}** alone has accuracy **{own:.4f}** on "
-                    f"the same {run.request.eval_images:,} test images.")
+                    f"the same {run.request.eval_images:,} test images.{_tlm_recipe(run)}")
     if run.request.methods:
         st.table([
             {"": metric.label,
@@ -167,6 +169,11 @@ def _cell(run: Run) -> tuple[str, str]:
             for n in run.request.indices
         ], border="horizontal")
     return i, j
+
+
+def _tlm_recipe(run: Run) -> str:
+    """No TLM number without its recipe."""
+    return f" Task loss matching: {grids.recipe(run.request.tlm)}." if "tlm" in run.request.methods else ""
 
 
 def _number(value: float | None) -> str:
