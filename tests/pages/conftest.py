@@ -1,0 +1,105 @@
+"""Fixtures of the page tests: stores at three stages, a queue that only takes notes, and a page that runs."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from stitchlab import ui
+from stitchlab.grid import ask, compare
+from stitchlab.jobs import Status
+from stitchlab.run import Run
+from stitchlab.spec import TaskLoss
+from stitchlab.store import Store
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = ["app.py", *sorted(f"pages/{path.name}" for path in (ROOT / "pages").glob("*.py"))]
+Open = Callable[..., AppTest]
+
+
+class Notes:
+    """A queue with the interface of `stitchlab.jobs.Jobs` that computes nothing and notes what it was asked."""
+
+    def __init__(self) -> None:
+        self.computed: list[Run] = []
+        self.cancelled: list[str] = []
+        self.trained = 0
+        self.states: dict[str, Status] = {}
+
+    def compute(self, run: Run) -> None:
+        self.computed.append(run)
+        self.states[run.id] = Status("running", "layer1.0 → layer1.0", 0.25, 8.0)
+
+    def train_demo(self) -> None:
+        if ui.DEMO not in self.states or not self.states[ui.DEMO].active:
+            self.trained += 1
+            self.states[ui.DEMO] = Status("queued", "training two networks on digits")
+
+    def cancel(self, job: str) -> None:
+        self.cancelled.append(job)
+        self.states[job] = Status("cancelled")
+
+    def status(self, job: str) -> Status | None:
+        return self.states.get(job)
+
+    def estimate(self, run: Run) -> float | None:
+        return 12.0
+
+
+@pytest.fixture
+def jobs(monkeypatch: pytest.MonkeyPatch) -> Notes:
+    """The queue that pages see."""
+    notes = Notes()
+    monkeypatch.setattr(ui, "Jobs", lambda *_: notes)
+    return notes
+
+
+@pytest.fixture
+def opened(jobs: Notes, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
+    """Opens a page on a store, with these words in its URL, and runs it once."""
+
+    def page(store: Store, name: str = "pages/1_Compare.py", **url: Any) -> AppTest:
+        monkeypatch.setenv("STITCHLAB_CACHE", str(store.root))
+        at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+        if name != "app.py":
+            at.switch_page(name)  # before the first run: as somebody's link does on a fresh server
+        at.query_params.update(url)
+        return at.run()
+
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    yield page
+    st.cache_resource.clear()
+    st.cache_data.clear()
+
+
+@pytest.fixture(scope="session")
+def grid_store(digits_store: Store, tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, str]:
+    """A store with a finished run of 2×3 cells, and the run's id. Only read it."""
+    root = tmp_path_factory.mktemp("pages") / "cache"
+    shutil.copytree(digits_store.root, root)
+    run = compare(
+        "digits-b", "digits-a", store=Store(root), device="cpu", front_layers=["layer1.0", "layer3.1"],
+        end_layers=["relu", "layer2.0", "layer3.1"], methods=["tlm", "dm"], indices=["cka", "opd"],
+        tlm=TaskLoss(epochs=1, lr=2e-3, targets="soft", init="dm"), dm_images=50, eval_images=120, seed=3,
+    )
+    return Store(root), run.id
+
+
+@pytest.fixture
+def done(grid_store: tuple[Store, str], tmp_path: Path) -> Run:
+    """That run, in a store of one's own."""
+    shutil.copytree(grid_store[0].root, tmp_path / "done")
+    return Run.load(Store(tmp_path / "done"), grid_store[1])
+
+
+@pytest.fixture
+def asked(store: Store) -> Run:
+    """A run of which nothing is computed yet: all blocks of two networks, all defaults, as the demo's."""
+    return ask(store, "digits-a", "digits-b")

@@ -1,0 +1,75 @@
+"""What the page tests share: what is on a page, and runs whose numbers are made up."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from streamlit.testing.v1 import AppTest
+
+from stitchlab.run import Run
+from stitchlab.spec import accuracy_key, result_key
+
+OWN = 0.96  # the end network's own accuracy in made-up runs
+
+
+def widget(at: AppTest, kind: str, key: str) -> Any:
+    return next(w for w in at.get(kind) if w.key == key)
+
+
+def has(at: AppTest, kind: str, key: str) -> bool:
+    return any(w.key == key for w in at.get(kind))
+
+
+def charts(at: AppTest) -> list[dict[str, Any]]:
+    """The figures, as JSON."""
+    return [json.loads(chart.proto.spec) for chart in at.get("plotly_chart")]
+
+
+def drawn(figure: dict[str, Any]) -> npt.NDArray[np.float64]:
+    """The numbers of the heatmap with a colour bar."""
+    (trace,) = [t for t in figure["data"] if t["type"] == "heatmap" and t.get("showscale", True)]
+    z = trace["z"]
+    if isinstance(z, list):
+        return np.array(z, dtype=float)
+    shape = [int(n) for n in str(z["shape"]).split(",")]
+    return np.frombuffer(base64.b64decode(z["bdata"]), dtype=z["dtype"]).reshape(shape).astype(float)
+
+
+def layers_of(figure: dict[str, Any]) -> tuple[list[str], list[str]]:
+    return figure["layout"]["yaxis"]["ticktext"], figure["layout"]["xaxis"]["ticktext"]
+
+
+def text(at: AppTest, *kinds: str) -> str:
+    """All words of such elements."""
+    return "\n".join(str(element.value) for kind in kinds for element in at.get(kind))
+
+
+def tables(at: AppTest) -> str:
+    """All cells of the small tables, with plain minus signs."""
+    return "\n".join(str(cell) for table in at.table for cell in table.value.to_numpy().ravel()).replace("−", "-")
+
+
+def sound(at: AppTest) -> AppTest:
+    """Nothing was raised."""
+    assert not at.exception, [error.message for error in at.exception]
+    return at
+
+
+def fill(run: Run, lacking: int = 0) -> Run:
+    """Made-up numbers for all cells of a run but the last few columns."""
+    random = np.random.default_rng(0)
+    request = run.request
+    remarks = {"seconds": 1.0, "device": "cpu on nowhere", "computed": "2026-01-01T00:00:00+00:00", "versions": {}}
+    run.store.put("accuracies", accuracy_key(request, request.end), {"accuracy": OWN})
+    for name in (*request.methods, *request.indices):
+        for i in request.front_layers:
+            for j in request.end_layers[:len(request.end_layers) - lacking]:
+                number = float(random.uniform(0.05, 0.95))
+                numbers = {"accuracy": number, "distance": None, "reason": "the native activations are all 0",
+                           "similarity": number} | ({} if name == "cka" else {"distance": number / 2})
+                run.store.put("cells", result_key(request, name, i, j), numbers | remarks)
+    return Run(run.store, run.record)

@@ -1,0 +1,201 @@
+"""Compare: a run on the screen, and links to it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from conftest import Notes, Open
+from looks import OWN, charts, drawn, fill, has, layers_of, sound, tables, text, widget
+
+from stitchlab import networks
+from stitchlab.indices import REGISTRY
+from stitchlab.run import METRICS, Run, delete_run
+from stitchlab.store import Store
+from stitchlab.ui.results import SHOWN, VIEWS
+
+
+def test_a_link_restores_every_picker_and_shows_the_run(opened: Open, jobs: Notes, done: Run) -> None:
+    at = sound(opened(done.store, run=done.id))
+    assert not at.warning
+    assert {key: widget(at, "selectbox", key).value for key in ("front", "end", "recipe", "targets", "init")} == {
+        "front": "digits-b", "end": "digits-a", "recipe": "paper", "targets": "soft", "init": "dm"}
+    assert {w.key: w.value for w in at.get("number_input")} == {
+        "epochs": 1, "lr": 2e-3, "dm_images": 50, "eval_images": 120, "seed": 3}
+    assert widget(at, "multiselect", "front_layers").value == list(done.request.front_layers)
+    assert widget(at, "multiselect", "end_layers").value == list(done.request.end_layers)
+    assert widget(at, "button_group", "methods").value == ["tlm", "dm"]
+    assert widget(at, "button_group", "indices").value == ["cka", "opd"]
+    assert at.query_params["run"] == done.id
+    for figure, method in zip(charts(at), ("tlm", "dm"), strict=True):
+        assert (drawn(figure) == done.matrix(method, "accuracy")).all()
+        assert layers_of(figure) == (list(done.request.front_layers), list(done.request.end_layers))
+    assert not has(at, "button", "compute")
+    assert not jobs.computed
+
+
+def test_from_a_link_one_can_go_on(opened: Open, done: Run) -> None:
+    at = opened(done.store, run=done.id)
+    sound(widget(at, "number_input", "seed").set_value(4).run())
+    other = Run.load(done.store, at.query_params["run"])
+    assert (other.id, other.request.seed) != (done.id, 3)
+    assert other.request.front_layers == done.request.front_layers
+    assert has(at, "button", "compute")
+    sound(widget(at, "number_input", "seed").set_value(3).run())
+    assert at.query_params["run"] == done.id
+
+
+@pytest.mark.parametrize("name", ["0123456789abcdef", "nonsense", "../../etc/passwd", "."])
+def test_an_unknown_run_is_told_and_the_page_works(name: str, opened: Open, store: Store) -> None:
+    at = sound(opened(store, run=name))
+    assert len(at.warning) == 1
+    assert len(charts(at)) == 2
+    assert at.query_params["run"] != name
+
+
+@pytest.mark.parametrize("run", ["", "linked"])
+@pytest.mark.parametrize("url", [
+    {"front": "nonsense"}, {"end": "nonsense"}, {"front_layers": "nonsense"}, {"end_layers": ["layer1.0", "nonsense"]},
+    {"front_layer": "nonsense"}, {"end_layer": "nonsense"}, {"show": "nonsense"}, {"view": "nonsense"},
+    {"methods": "nonsense"}, {"indices": "nonsense"}, {"data": "nonsense"}, {"data": "folder:/etc"},
+    {"recipe": "nonsense"}, {"targets": "nonsense"}, {"init": "nonsense"}, {"seed": "abc"}, {"seed": "-5"},
+    {"seed": "99999999999999999999"}, {"dm_images": "0"}, {"eval_images": "-1"}, {"epochs": "0"}, {"lr": "0"},
+    {"lr": "nan"}, {"lr": "1e999"}, {"picture": "nonsense"}, {"nonsense": "nonsense"},
+], ids=lambda url: "=".join(map(str, *url.items())) if isinstance(url, dict) else url)
+def test_nonsense_in_the_url_crashes_nothing(url: dict[str, str], run: str, opened: Open, done: Run) -> None:
+    at = sound(opened(done.store, **url, **({"run": done.id} if run else {})))
+    assert widget(at, "selectbox", "front").value in ("digits-a", "digits-b")
+    assert len(charts(at)) == 2 or len(at.error) == 1
+    sound(at.run())
+
+
+@pytest.mark.parametrize("shown", [*METRICS, "indices"])
+def test_the_switch_shows_every_quantity(shown: str, opened: Open, done: Run) -> None:
+    at = opened(done.store, run=done.id)
+    sound(widget(at, "button_group", "show").set_value(shown).run())
+    figures = charts(at)
+    if shown == "indices":
+        wanted = [done.matrix(name, REGISTRY[name].metric) for name in ("cka", "opd")]
+    else:
+        wanted = [done.matrix(method, shown) for method in ("tlm", "dm")]
+        scales = [next((t["zmin"], t["zmax"]) for t in f["data"] if "zmin" in t) for f in figures]
+        assert scales[0] == scales[1]  # one colour range
+    assert len(figures) == len(wanted)
+    for figure, values in zip(figures, wanted, strict=True):
+        assert (drawn(figure) == values).all()
+
+
+def test_the_difference(opened: Open, done: Run) -> None:
+    at = opened(done.store, run=done.id)
+    sound(widget(at, "button_group", "view").set_value("difference").run())
+    (figure,) = charts(at)
+    assert (drawn(figure) == done.matrix("tlm", "accuracy") - done.matrix("dm", "accuracy")).all()
+    (scale,) = [(t["zmin"], t["zmax"]) for t in figure["data"] if "zmin" in t]
+    assert scale[0] == -scale[1] < 0
+
+
+def test_the_table_has_every_number(opened: Open, done: Run) -> None:
+    at = opened(done.store, run=done.id)
+    sound(widget(at, "button_group", "view").set_value("table").run())
+    assert not charts(at)
+    numbers = at.dataframe[0].value.select_dtypes("number").to_numpy(dtype=float)
+    numbers = numbers[~np.isnan(numbers)]
+    wanted = [row.value for row in done.rows()]
+    assert sorted(numbers) == pytest.approx(sorted(value for value in wanted if value is not None))
+
+
+def test_what_is_looked_at_comes_from_the_link(opened: Open, done: Run) -> None:
+    at = sound(opened(done.store, run=done.id, show=SHOWN["distance"], view=VIEWS["difference"]))
+    assert widget(at, "button_group", "show").value == "distance"
+    assert widget(at, "button_group", "view").value == "difference"
+    (figure,) = charts(at)
+    assert (drawn(figure) == done.matrix("tlm", "distance") - done.matrix("dm", "distance")).all()
+
+
+def test_a_run_without_methods_or_without_indices_says_so(opened: Open, store: Store) -> None:
+    at = opened(store)
+    widget(at, "button_group", "indices").set_value([])
+    sound(widget(at, "button_group", "show").set_value("indices").run())
+    assert at.info
+    assert not charts(at)
+    widget(at, "button_group", "show").set_value("accuracy")
+    sound(widget(at, "button_group", "methods").set_value(["dm"]).run())
+    assert len(charts(at)) == 1
+    sound(widget(at, "button_group", "view").set_value("difference").run())
+    assert at.info
+    assert not charts(at)
+
+
+def test_the_selected_cell_shows_its_numbers(opened: Open, done: Run) -> None:
+    at = sound(opened(done.store, run=done.id, front_layer="layer1.0", end_layer="layer2.0"))
+    for cell in (("layer1.0", "layer2.0"), ("layer3.1", "layer3.1")):
+        widget(at, "selectbox", "front_layer").set_value(cell[0])
+        sound(widget(at, "selectbox", "end_layer").set_value(cell[1]).run())
+        told = tables(at)
+        for row in done.rows():
+            if (row.front_layer, row.end_layer) == cell:
+                assert f"{row.value:.4f}" in told, row
+        assert f"{done.own_accuracy:.4f}" in text(at, "markdown", "caption")
+        frames = [shape for figure in charts(at) for shape in figure["layout"]["shapes"]]
+        y, x = done.request.front_layers.index(cell[0]), done.request.end_layers.index(cell[1])
+        assert [((f["x0"] + f["x1"]) / 2, (f["y0"] + f["y1"]) / 2) for f in frames] == [(x, y)] * 2
+
+
+def test_by_default_the_papers_cell_is_selected(opened: Open, done: Run) -> None:
+    at = opened(done.store, run=done.id)
+    assert widget(at, "selectbox", "front_layer").value == "layer3.1"
+    assert widget(at, "selectbox", "end_layer").value == "relu"
+
+
+def test_a_selected_cell_of_another_grid_is_forgotten(opened: Open, done: Run) -> None:
+    at = opened(done.store, run=done.id)
+    sound(widget(at, "multiselect", "front_layers").set_value(["layer1.0"]).run())
+    assert widget(at, "selectbox", "front_layer").value == "layer1.0"
+    sound(widget(at, "selectbox", "front").set_value("vit").run())
+    assert widget(at, "selectbox", "front_layer").value.startswith("blocks.")
+
+
+def test_an_undefined_number_is_no_zero(opened: Open, asked: Run) -> None:
+    run = fill(asked)
+    assert run.value("tlm", "accuracy", "layer1.0", "layer1.0") is not None
+    key = next(key for cell, key in run._keys().items() if cell == ("tlm", "layer1.0", "layer1.0"))
+    kept = run.store.get("cells", key)
+    assert kept is not None
+    run.store.put("cells", key, kept | {"distance": None})
+    at = sound(opened(run.store, run=run.id, show=SHOWN["distance"], front_layer="layer1.0", end_layer="layer1.0"))
+    (tlm, _) = charts(at)
+    assert np.isnan(drawn(tlm)[0, 0])
+    assert f"{OWN:.4f}" in text(at, "markdown", "caption")
+    rows = [row for table in at.table for row in table.value.to_numpy().tolist()]
+    assert any("–" in map(str, row) for row in rows)
+
+
+def test_a_link_outlives_its_networks(opened: Open, jobs: Notes, done: Run) -> None:
+    networks.delete(done.store, "digits-b")
+    at = sound(opened(done.store, run=done.id))
+    for figure, method in zip(charts(at), ("tlm", "dm"), strict=True):
+        assert (drawn(figure) == done.matrix(method, "accuracy")).all()
+    sound(at.button[0].click().run())
+    assert widget(at, "selectbox", "front").value == "digits-a"
+
+
+def test_a_run_deleted_meanwhile(opened: Open, done: Run) -> None:
+    at = opened(done.store, run=done.id)
+    delete_run(done.store, done.id)
+    sound(at.run())
+    assert len(charts(at)) == 2
+    assert has(at, "button", "compute")
+
+
+def test_a_damaged_cell_is_shown_as_lacking(opened: Open, done: Run) -> None:
+    key = done._keys()["dm", "layer1.0", "relu"]
+    path = done.store.path("cells", key, ".json")
+    path.write_bytes(path.read_bytes()[:-20])
+    at = sound(opened(done.store, run=done.id))
+    assert np.isnan(drawn(charts(at)[1])).sum() == 1
+    assert has(at, "button", "compute")
+
+
+def test_how_it_was_computed(opened: Open, done: Run) -> None:
+    at = sound(opened(done.store, run=done.id))
+    assert len(at.get("download_button")) == 2
+    assert len([e for e in at.get("expander")]) >= 2
