@@ -1,55 +1,22 @@
-"""Fixtures of the page tests: stores at three stages, a queue that only takes notes, and a page that runs."""
+"""Fixtures of the page tests: stores at three stages, and a page that runs."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import streamlit as st
+from looks import ROOT, Notes, Open
 from streamlit.testing.v1 import AppTest
 
 from stitchlab import ui
 from stitchlab.grid import ask, compare
-from stitchlab.jobs import Status
 from stitchlab.run import Run
 from stitchlab.spec import TaskLoss
 from stitchlab.store import Store
-
-ROOT = Path(__file__).resolve().parents[2]
-PAGES = ["app.py", *sorted(f"pages/{path.name}" for path in (ROOT / "pages").glob("*.py"))]
-Open = Callable[..., AppTest]
-
-
-class Notes:
-    """A queue with the interface of `stitchlab.jobs.Jobs` that computes nothing and notes what it was asked."""
-
-    def __init__(self) -> None:
-        self.computed: list[Run] = []
-        self.cancelled: list[str] = []
-        self.trained = 0
-        self.states: dict[str, Status] = {}
-
-    def compute(self, run: Run) -> None:
-        self.computed.append(run)
-        self.states[run.id] = Status("running", "layer1.0 → layer1.0", 0.25, 8.0)
-
-    def train_demo(self) -> None:
-        if ui.DEMO not in self.states or not self.states[ui.DEMO].active:
-            self.trained += 1
-            self.states[ui.DEMO] = Status("queued", "training two networks on digits")
-
-    def cancel(self, job: str) -> None:
-        self.cancelled.append(job)
-        self.states[job] = Status("cancelled")
-
-    def status(self, job: str) -> Status | None:
-        return self.states.get(job)
-
-    def estimate(self, run: Run) -> float | None:
-        return 12.0
 
 
 @pytest.fixture

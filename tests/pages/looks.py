@@ -1,19 +1,54 @@
-"""What the page tests share: what is on a page, and runs whose numbers are made up."""
+"""What the page tests share: a queue that only takes notes, what is on a page, runs whose numbers are made up."""
 
 from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from streamlit.testing.v1 import AppTest
 
+from stitchlab.jobs import DEMO, Status
 from stitchlab.run import Run
 from stitchlab.spec import accuracy_key, result_key
 
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = ["app.py", *sorted(f"pages/{path.name}" for path in (ROOT / "pages").glob("*.py"))]
+Open = Callable[..., AppTest]
 OWN = 0.96  # the end network's own accuracy in made-up runs
+
+
+class Notes:
+    """A queue with the interface of `stitchlab.jobs.Jobs` that computes nothing and notes what it was asked."""
+
+    def __init__(self) -> None:
+        self.computed: list[Run] = []
+        self.cancelled: list[str] = []
+        self.trained = 0
+        self.states: dict[str, Status] = {}
+
+    def compute(self, run: Run) -> None:
+        self.computed.append(run)
+        self.states[run.id] = Status("running", "layer1.0 → layer1.0", 0.25, 8.0)
+
+    def train_demo(self) -> None:
+        if DEMO not in self.states or not self.states[DEMO].active:
+            self.trained += 1
+            self.states[DEMO] = Status("queued", "training two networks on digits")
+
+    def cancel(self, job: str) -> None:
+        self.cancelled.append(job)
+        self.states[job] = Status("cancelled")
+
+    def status(self, job: str) -> Status | None:
+        return self.states.get(job)
+
+    def estimate(self, run: Run) -> float | None:
+        return 12.0
 
 
 def widget(at: AppTest, kind: str, key: str) -> Any:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import PAGES, Notes, Open
-from looks import charts, drawn, fill, has, sound, text
+from looks import PAGES, Notes, Open, charts, drawn, fill, has, sound, text
 
 from stitchlab import demo, networks
 from stitchlab.jobs import DEMO, Status

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import Notes, Open
-from looks import charts, drawn, fill, has, sound, text, widget
+from looks import Notes, Open, charts, drawn, fill, has, sound, text, widget
 
 from stitchlab import networks
 from stitchlab.grid import ask

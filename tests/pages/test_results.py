@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import Notes, Open
-from looks import OWN, charts, drawn, fill, has, layers_of, sound, tables, text, widget
+from looks import OWN, Notes, Open, charts, drawn, fill, has, layers_of, sound, tables, text, widget
 
 from stitchlab import networks
 from stitchlab.indices import REGISTRY
@@ -52,20 +51,28 @@ def test_an_unknown_run_is_told_and_the_page_works(name: str, opened: Open, stor
     assert at.query_params["run"] != name
 
 
-@pytest.mark.parametrize("run", ["", "linked"])
-@pytest.mark.parametrize("url", [
+NONSENSE = [
     {"front": "nonsense"}, {"end": "nonsense"}, {"front_layers": "nonsense"}, {"end_layers": ["layer1.0", "nonsense"]},
     {"front_layer": "nonsense"}, {"end_layer": "nonsense"}, {"show": "nonsense"}, {"view": "nonsense"},
     {"methods": "nonsense"}, {"indices": "nonsense"}, {"data": "nonsense"}, {"data": "folder:/etc"},
     {"recipe": "nonsense"}, {"targets": "nonsense"}, {"init": "nonsense"}, {"seed": "abc"}, {"seed": "-5"},
     {"seed": "99999999999999999999"}, {"dm_images": "0"}, {"eval_images": "-1"}, {"epochs": "0"}, {"lr": "0"},
     {"lr": "nan"}, {"lr": "1e999"}, {"picture": "nonsense"}, {"nonsense": "nonsense"},
-], ids=lambda url: "=".join(map(str, *url.items())) if isinstance(url, dict) else url)
-def test_nonsense_in_the_url_crashes_nothing(url: dict[str, str], run: str, opened: Open, done: Run) -> None:
-    at = sound(opened(done.store, **url, **({"run": done.id} if run else {})))
+]
+
+
+@pytest.mark.parametrize("url", NONSENSE, ids=lambda url: "=".join(map(str, *url.items())))
+def test_nonsense_in_the_url_crashes_nothing(url: dict[str, str], opened: Open, done: Run) -> None:
+    at = sound(opened(done.store, **url))
     assert widget(at, "selectbox", "front").value in ("digits-a", "digits-b")
     assert len(charts(at)) == 2 or len(at.error) == 1
-    sound(at.run())
+
+
+def test_nonsense_beside_a_run_changes_nothing(opened: Open, done: Run) -> None:
+    """A run's own id is the last word on what it is."""
+    at = sound(opened(done.store, **{key: value for url in NONSENSE for key, value in url.items()}, run=done.id))
+    assert at.query_params["run"] == done.id
+    assert (drawn(charts(at)[0]) == done.matrix("tlm", "accuracy")).all()
 
 
 @pytest.mark.parametrize("shown", [*METRICS, "indices"])
