@@ -28,11 +28,11 @@ def pick(store: Store) -> Run | None:
     _two_networks(there)
     front, end = there[st.session_state["front"]], there[st.session_state["end"]]
     left, right = st.columns(2)
-    with left:
-        _layers(store, front, "front_layers", "Front layers (rows)")
-    with right:
-        _layers(store, end, "end_layers", "End layers (columns)")
     try:
+        with left:
+            _layers(store, front, "front_layers", "Front layers (rows)")
+        with right:
+            _layers(store, end, "end_layers", "End layers (columns)")
         with st.expander("Methods and settings", icon=":material/tune:"):
             settings = _settings(store, end)
         return ask(store, front.id, end.id, front_layers=st.session_state["front_layers"],
@@ -78,7 +78,7 @@ def _two_networks(there: dict[str, Network]) -> None:
     middle.button("", key="swap", icon=":material/swap_horiz:", help="Swap front and end", on_click=_swap,
                   width="stretch")
     end = right.selectbox(
-        "End network", names, index=min(1, len(names) - 1), key="end", on_change=_forget, args=("end_layers", "data"),
+        "End network", names, index=0 if "end" in st.session_state else min(1, len(names) - 1), key="end", on_change=_forget, args=("end_layers", "data"),
         help="Runs on from an end layer; what it has there itself is native.", **BOUND,
     )
     left.caption(_about(there[front]))

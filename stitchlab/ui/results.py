@@ -21,23 +21,23 @@ VIEWS = {"maps": "Side by side", "difference": "Difference", "table": "Table"}
 
 
 def watched(jobs: Jobs, run: Run, draw: Callable[[Run], None]) -> None:
-    """Draws a run again and again while it is worked on, under its progress; once where it is not."""
+    """Draws a run, under its progress while it is worked on, and again whenever cells have come."""
     status = jobs.status(run.id)
-    active = status is not None and status.active
+    if status is not None and status.active:
+        st.fragment(_watch, run_every=ui.REFRESH)(jobs, run)
+    st.fragment(draw)(run)
 
-    def look() -> None:
-        now = jobs.status(run.id)
-        if active and (now is None or not now.active):
-            st.rerun()  # once, when it ends: the rest of the page must know
-        if now is not None and now.active:
-            bar, button = st.columns([8, 1], vertical_alignment="center")
-            with bar:
-                ui.progress(now)
-            button.button("Cancel", icon=":material/stop_circle:", key="cancel", on_click=jobs.cancel, args=(run.id,),
-                          width="stretch")
-        draw(Run(run.store, run.record))
 
-    st.fragment(look, run_every=ui.REFRESH if active else None)()
+def _watch(jobs: Jobs, run: Run) -> None:
+    """Looks are cheap and charts are not: the page is drawn again only when there is something new to show."""
+    now = jobs.status(run.id)
+    if now is None or not now.active or len(Run(run.store, run.record).cells) > len(run.cells):
+        st.rerun()
+    bar, button = st.columns([8, 1], vertical_alignment="center")
+    with bar:
+        ui.progress(now)
+    button.button("Cancel", icon=":material/stop_circle:", key="cancel", on_click=jobs.cancel, args=(run.id,),
+                  width="stretch")
 
 
 def compute_bar(jobs: Jobs, run: Run) -> None:

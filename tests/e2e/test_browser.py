@@ -1,0 +1,230 @@
+"""The app as a person uses it: from an empty cache to two heatmaps, clicks, links, Cancel, narrow screens."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, urlparse
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from stitchlab import demo
+from stitchlab.run import Run, list_runs
+from stitchlab.store import Store
+
+ROOT = Path(__file__).resolve().parents[2]
+# What a heatmap shows, as it was given to Plotly: the texts of its cells, empty where there is no number.
+TEXTS = """() => [...document.querySelectorAll('.js-plotly-plot')].map(
+    plot => plot.data.filter(trace => trace.type === 'heatmap' && trace.text).flatMap(trace => trace.text.flat()))"""
+
+
+@contextlib.contextmanager
+def serving(cache: Path) -> Iterator[str]:
+    """The app on this cache, in a process group of its own, so that its workers end with it."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={port}"],
+        cwd=ROOT, env={**os.environ, "STITCHLAB_CACHE": str(cache)}, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )
+    try:
+        until(lambda: healthy(f"http://localhost:{port}/_stcore/health"), 60)
+        yield f"http://localhost:{port}"
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(server.pid, signal.SIGKILL)
+            server.wait(20)
+
+
+def healthy(url: str) -> bool:
+    with contextlib.suppress(OSError), urllib.request.urlopen(url) as answer:
+        return bool(answer.status == 200)
+    return False
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium; where there is none the tests are skipped, unless it is required (as in .ci/run)."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        if os.environ.get("STITCHLAB_BROWSER") == "required":
+            pytest.fail("the browser tests must run here, and no chromium is installed")
+        pytest.skip("no chromium is installed")
+    with sync_playwright() as playwright:
+        made = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        )
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A fresh window; whatever goes wrong in the page's own scripts fails the test."""
+    errors: list[str] = []
+    context = browser.new_context(viewport={"width": 1440, "height": 1200})
+    made = context.new_page()
+    made.set_default_timeout(60_000)
+    made.on("pageerror", lambda error: errors.append(str(error)))
+    yield made
+    boxes = made.locator('[data-testid="stException"]').count()
+    context.close()
+    assert not errors
+    assert not boxes, "no traceback on the page"
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One cache for this file; the first test begins with it empty."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def server(cache: Path) -> Iterator[str]:
+    with serving(cache) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def finished(server: str, cache: Path, browser: Browser) -> Run:
+    """The demo's run, which the home page started by itself from an empty cache, when it is complete."""
+    assert not list(cache.iterdir()), "nothing is prepared"
+    page = browser.new_page()
+    page.goto(server)
+    until(lambda: numbers(page) == [36, 36], 600)
+    page.close()
+    run = demo.run(Store(cache))
+    assert run is not None
+    assert run.complete
+    return run
+
+
+def until(holds: Callable[[], object], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it did not come about in time"
+        time.sleep(0.3)
+
+
+def numbers(page: Page) -> list[int]:
+    """How many numbers each heatmap on the page shows."""
+    return [sum(bool(text) for text in texts) for texts in page.evaluate(TEXTS)]
+
+
+def settle(page: Page) -> None:
+    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
+
+
+def query(page: Page) -> dict[str, list[str]]:
+    return parse_qs(urlparse(page.evaluate("location.href")).query)
+
+
+def test_from_nothing_to_the_finding(finished: Run) -> None:
+    first, last = finished.request.front_layers[0], finished.request.front_layers[-1]
+    into = finished.request.end_layers[0]
+    tlm, dm = (finished.value(method, "accuracy", last, into) for method in ("tlm", "dm"))
+    assert len(finished.request.front_layers) == len(finished.request.end_layers) == 6
+    assert tlm is not None
+    assert dm is not None
+    assert tlm > dm + 0.2
+    here = finished.value("tlm", "accuracy", first, into)
+    assert here is not None
+    assert tlm > here, "TLM rates last into first above first into first"
+
+
+def test_home_says_what_the_numbers_say(finished: Run, server: str, page: Page) -> None:
+    page.goto(server)
+    tlm = finished.value("tlm", "accuracy", finished.request.front_layers[-1], finished.request.end_layers[0])
+    expect(page.get_by_text(f"Task loss matching rates it {tlm:.2f}").first).to_be_visible()
+
+
+def test_a_click_selects_a_cell(finished: Run, server: str, page: Page) -> None:
+    page.goto(f"{server}/Compare")
+    until(lambda: numbers(page) == [36, 36], 60)
+    settle(page)
+    cells, row, column = page.locator(".nsewdrag").nth(1), 1, 2
+    cells.scroll_into_view_if_needed()
+    box = cells.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] * (column + 0.5) / 6, box["y"] + box["height"] * (row + 0.5) / 6)
+    i, j = finished.request.front_layers[row], finished.request.end_layers[column]
+    until(lambda: query(page).get("front_layer") == [i] and query(page).get("end_layer") == [j], 30)
+    assert query(page)["run"] == [finished.id]
+    for method in ("tlm", "dm"):
+        value = finished.value(method, "accuracy", i, j)
+        expect(page.get_by_role("cell", name=f"{value:.4f}", exact=True).first).to_be_visible()
+
+
+def test_a_deep_link_on_a_fresh_server(finished: Run, cache: Path, page: Page) -> None:
+    before = sorted(path.name for path in (cache / "jobs").iterdir())
+    with serving(cache) as fresh:
+        page.goto(f"{fresh}/Compare?run={finished.id}&show=Distance+to+native&front_layer=layer2.0&end_layer=layer2.1")
+        until(lambda: numbers(page) == [36, 36], 60)
+        value = finished.value("dm", "distance", "layer2.0", "layer2.1")
+        expect(page.get_by_role("cell", name=f"{value:.4f}", exact=True).first).to_be_visible()
+        shown = page.evaluate(TEXTS)[1]
+        expected = finished.matrix("dm", "distance").ravel()
+        assert shown == [f"{value:.2f}" for value in expected]
+        assert query(page)["run"] == [finished.id]
+    assert sorted(path.name for path in (cache / "jobs").iterdir()) == before, "nothing was queued"
+
+
+def test_cancel_keeps_what_is_done_and_compute_goes_on(
+    finished: Run, server: str, cache: Path, browser: Browser, page: Page
+) -> None:
+    store = Store(cache)
+    page.goto(f"{server}/Compare?seed=5&recipe=quick&epochs=6&lr=0.03&front_layers=layer1.0&front_layers=layer3.1")
+    settle(page)
+    page.locator(".st-key-compute button").click()
+    page.locator(".st-key-cancel button").wait_for()
+    run_id = query(page)["run"][0]
+    assert run_id != finished.id
+    until(lambda: Run.load(store, run_id).cells, 120)
+    other = browser.new_page()  # a second session that asks the same sees the same job
+    other.goto(f"{server}/Compare?run={run_id}")
+    other.locator(".st-key-cancel button").wait_for()
+    attempt = store.get("jobs", run_id)
+    page.locator(".st-key-cancel button").click()
+    page.locator(".st-key-compute button").wait_for(timeout=15_000)
+    other.close()
+    stopped = Run.load(store, run_id)
+    assert stopped.cells
+    assert not stopped.complete
+    assert store.get("jobs", run_id) == attempt, "one job for two sessions"
+    page.locator(".st-key-compute button").click()
+    until(lambda: Run.load(store, run_id).complete, 240)
+    assert {key: value["computed"] for key, value in stopped.cells.items()}.items() <= {
+        key: value["computed"] for key, value in Run.load(store, run_id).cells.items()
+    }.items(), "nothing that was done is done again"
+    assert len(list_runs(store)) >= 2
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [420, 1440])
+def test_nothing_overflows(finished: Run, server: str, browser: Browser, width: int, scheme: str) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+    page.goto(f"{server}/Compare?run={finished.id}")
+    until(lambda: numbers(page) == [36, 36], 60)
+    settle(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    boxes = [page.locator(".js-plotly-plot").nth(k).bounding_box() for k in range(2)]
+    assert boxes[0] is not None
+    assert boxes[1] is not None
+    below = boxes[1]["y"] >= boxes[0]["y"] + boxes[0]["height"]
+    assert below == (width == 420), "stacked on narrow screens, side by side on wide ones"
+    page.close()
