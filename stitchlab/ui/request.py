@@ -78,7 +78,8 @@ def _two_networks(there: dict[str, Network]) -> None:
     middle.button("", key="swap", icon=":material/swap_horiz:", help="Swap front and end", on_click=_swap,
                   width="stretch")
     end = right.selectbox(
-        "End network", names, index=0 if "end" in st.session_state else min(1, len(names) - 1), key="end", on_change=_forget, args=("end_layers", "data"),
+        "End network", names, index=0 if "end" in st.session_state else min(1, len(names) - 1), key="end",
+        on_change=_forget, args=("end_layers", "data"),
         help="Runs on from an end layer; what it has there itself is native.", **BOUND,
     )
     left.caption(_about(there[front]))
