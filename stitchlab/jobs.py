@@ -182,12 +182,12 @@ def _seconds_left(weights: Sequence[float], units: Sequence[dict[str, Any] | Non
 
 def _local_cluster() -> Any:
     """A scheduler and one worker in processes of their own, on this machine's loopback only."""
+    root, threads = str(Path(__file__).resolve().parents[1]), str(os.cpu_count() or 1)
     environment = {
-        "PYTHONPATH": os.pathsep.join(
-            filter(None, [str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH")])
-        ),
-        # Dask gives its workers one thread; this one is alone on the machine.
-        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(os.cpu_count() or 1)),
+        "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")])),
+        # Dask gives a worker one thread by these; this one is alone on the machine.
+        **{name: os.environ.get(name, threads)
+           for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")},
     }
     return SubprocessCluster(
         n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0", scheduler_kwargs={"idle_timeout": IDLE},
