@@ -13,7 +13,7 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -182,17 +182,33 @@ def _seconds_left(weights: Sequence[float], units: Sequence[dict[str, Any] | Non
 
 def _local_cluster() -> Any:
     """A scheduler and one worker in processes of their own, on this machine's loopback only."""
-    root, threads = str(Path(__file__).resolve().parents[1]), str(os.cpu_count() or 1)
-    environment = {
-        "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")])),
-        # Dask gives a worker one thread by these; this one is alone on the machine.
-        **{name: os.environ.get(name, threads)
-           for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")},
-    }
-    return SubprocessCluster(
-        n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0", scheduler_kwargs={"idle_timeout": IDLE},
-        worker_kwargs={"memory_limit": 0, "env": environment},
-    )
+    with _environment(_WORKER):
+        return SubprocessCluster(
+            n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0",
+            scheduler_kwargs={"idle_timeout": IDLE}, worker_kwargs={"memory_limit": 0},
+        )
+
+
+_THREADS, _KEEP = str(os.cpu_count() or 1), str(2**30)
+# What Dask sets for workers unless it is set already: one thread, and memory given back at once. This worker is alone
+# on the machine, and giving back and faulting in activations at every step makes training twice as slow.
+_WORKER = {
+    "PYTHONPATH": os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")])),
+    "OMP_NUM_THREADS": _THREADS, "MKL_NUM_THREADS": _THREADS, "OPENBLAS_NUM_THREADS": _THREADS,
+    "MALLOC_TRIM_THRESHOLD_": _KEEP, "MALLOC_MMAP_THRESHOLD_": _KEEP,
+}
+
+
+@contextlib.contextmanager
+def _environment(wanted: dict[str, str]) -> Iterator[None]:
+    """For processes that are started meanwhile; what the user has set stays, but for the path to this package."""
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update({name: value for name, value in wanted.items() if name == "PYTHONPATH" or not before[name]})
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
 def _remote(address: str, store: Store) -> Client:
