@@ -80,7 +80,7 @@ def _data(options: argparse.Namespace, store: Store) -> None:
 def _layers(options: argparse.Namespace, store: Store) -> None:
     known = networks.list_networks(store)
     if options.network in zoo.REGISTRY and options.network not in {n.name for n in known}:
-        size = options.size or 32
+        size = 32 if options.size is None else options.size
         module = zoo.build(options.network, classes=10, channels=3, size=size).eval()
         cuts = Layered(module, (3, size, size))
     else:
@@ -90,7 +90,7 @@ def _layers(options: argparse.Namespace, store: Store) -> None:
             names = [*(n.name for n in known), *zoo.REGISTRY]
             raise UnknownName("network or architecture", options.network, names) from error
         assert network.module is not None
-        size = options.size or network.size
+        size = network.size if options.size is None else options.size
         cuts = Layered(network.module, (network.channels, size, size))
     if options.json:
         print(json.dumps([{"name": p.name, "shape": p.shape, "default": p.default} for p in cuts.points]))
@@ -134,9 +134,10 @@ def _queued(run: Run, options: argparse.Namespace) -> Run:
         raise
     finally:
         jobs.close()
-    if status is not None and status.state != "done":
+    run = Run.load(run.store, run.id)
+    if not run.complete and status is not None:
         raise StitchLabError(f"the run is {status.state}: {status.message or 'ask again to go on where it stopped'}")
-    return Run.load(run.store, run.id)
+    return run
 
 
 def _runs(options: argparse.Namespace, store: Store) -> None:
@@ -212,7 +213,10 @@ def _names(text: str) -> list[str]:
 
 
 def _numbers(text: str) -> list[float]:
-    return [float(number) for number in text.split(",")]
+    try:
+        return [float(number) for number in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"numbers such as 0.49,0.48,0.45 were expected; {text!r} came") from None
 
 
 def _parser() -> argparse.ArgumentParser:

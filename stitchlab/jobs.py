@@ -218,10 +218,14 @@ def _remote(address: str, store: Store) -> Client:
         raise StitchLabError(
             f"no Dask scheduler answers at {address} ({error}); start one, or leave --workers and STITCHLAB_WORKERS out"
         ) from error
-    if not client.submit(Path.is_dir, store.root / "networks", pure=False).result(timeout=60):
-        raise StitchLabError(
-            f"the workers at {address} do not see the cache at {store.root}; start them with access to the same folder"
-        )
+    try:
+        sees = client.submit(Path.is_dir, store.root / "networks", pure=False).result(timeout=60)
+    except TimeoutError:
+        sees = None
+    if not sees:
+        client.close()
+        what = "has no worker that answers" if sees is None else f"does not see the cache at {store.root}"
+        raise StitchLabError(f"the cluster at {address} {what}; start workers with access to the same folder")
     return client
 
 

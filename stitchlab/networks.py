@@ -23,7 +23,7 @@ from torch import nn
 from stitchlab import importing, training, zoo
 from stitchlab.data import DataSet, Split
 from stitchlab.errors import StitchLabError, UnknownName
-from stitchlab.spec import Report, content_id, no_report
+from stitchlab.spec import Report, checked_seed, content_id, no_report
 from stitchlab.store import Store, digest
 
 ROOM = "networks"
@@ -228,7 +228,7 @@ def train(
     mean, std = training.channel_statistics(data.train)
     network = _draft(store, name, arch, options, data, mean, std)
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+        torch.default_generator.manual_seed(checked_seed(seed))
         module = build(network)
     started = time.monotonic()
     training.fit(module, data, network.prepare, how, seed=seed, device=torch.device(device), report=report)

@@ -1,0 +1,253 @@
+"""The command line, as other people's scripts rely on it: output, exit status, one plain line for wrong input."""
+
+from __future__ import annotations
+
+import csv
+import json
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from stitchlab import __main__ as cli
+from stitchlab import units
+from stitchlab.run import Run, list_runs
+from stitchlab.store import Store
+
+SMALL = ["compare", "digits-a", "digits-b", "--front-layers", "layer1.0,layer3.1", "--end-layers", "layer2.0",
+         "--tlm-epochs", "1", "--eval-images", "100", "--device", "cpu"]
+
+
+@pytest.fixture(autouse=True)
+def _here(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STITCHLAB_CACHE", str(store.root))
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    """Exit status, stdout, stderr of a command."""
+    capsys.readouterr()
+    try:
+        status = cli.main(list(arguments))
+    except SystemExit as stop:
+        status = int(str(stop.code))
+    out = capsys.readouterr()
+    return status, out.out, out.err
+
+
+def folder(root: Path, train: dict[str, int], test: dict[str, int], size: int = 8) -> Path:
+    """A folder of grey images, this many a class."""
+    for part, classes in (("train", train), ("test", test)):
+        for name, count in classes.items():
+            (root / part / name).mkdir(parents=True)
+            for k in range(count):
+                Image.fromarray(np.full((size, size), 10 * k, np.uint8)).save(root / part / name / f"{k}.png")
+    return root
+
+
+def test_compare_writes_its_numbers_and_says_its_id_last(
+    capsys: pytest.CaptureFixture[str], store: Store, tmp_path: Path
+) -> None:
+    status, out, err = said(capsys, *SMALL, "--out", str(tmp_path / "out"))
+    assert status == 0
+    assert "Traceback" not in err
+    run = Run.load(store, out.splitlines()[-1])
+    assert out.splitlines()[-1] == run.id
+    lines = (tmp_path / "out" / "cells.csv").read_text().splitlines()
+    assert lines[0] == "front_layer,end_layer,method,metric,value"
+    rows = list(csv.reader(lines[1:]))
+    assert len(rows) == 2 * (2 * 4 + 3)
+    assert [float(row[4]) for row in rows] == [row.value for row in run.rows()]
+    record = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert record["id"] == run.id
+    assert record["request"]["tlm"]["epochs"] == 1
+    assert record["complete"]
+
+
+def test_again_is_there_at_once(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    first = said(capsys, *SMALL)[1]
+
+    def no(*_: Any) -> None:
+        raise AssertionError("computed again")
+
+    for name in ("direct_matching", "task_loss_matching", "evaluate", "indices"):
+        monkeypatch.setattr(units, name, no)
+    assert said(capsys, *SMALL)[:2] == (0, first)
+
+
+def test_an_empty_choice_is_none_of_them(capsys: pytest.CaptureFixture[str], store: Store) -> None:
+    status, out, _ = said(capsys, *SMALL, "--methods", "dm", "--indices", "")
+    assert status == 0
+    request = Run.load(store, out.splitlines()[-1]).request
+    assert request.methods == ("dm",)
+    assert request.indices == ()
+
+
+def test_layers_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("digits-a", "resnet14"):
+        points = json.loads(said(capsys, "layers", name, "--json")[1])
+        assert all(set(point) == {"name", "shape", "default"} for point in points)
+        assert [p["name"] for p in points if p["default"]] == [f"layer{k}.{b}" for k in (1, 2, 3) for b in (0, 1)]
+    points = json.loads(said(capsys, "layers", "vit-nano", "--size", "8", "--json")[1])
+    assert {"name": "blocks.5", "shape": [17, 64], "default": True} in points
+
+
+def test_runs_show_and_delete(capsys: pytest.CaptureFixture[str], store: Store) -> None:
+    name = said(capsys, *SMALL)[1].splitlines()[-1]
+    other = said(capsys, *SMALL, "--end-layers", "layer2.0,layer3.0")[1].splitlines()[-1]
+    listed = said(capsys, "runs")[1]
+    assert name in listed
+    assert other in listed
+    status, out, _ = said(capsys, "show", name[:8])
+    assert status == 0
+    assert "dm / accuracy" in out
+    assert said(capsys, "delete", name)[0] == 0
+    assert [run.id for run in list_runs(store)] == [other]
+    assert Run.load(store, other).complete, "what it shared with the other run is kept"
+    said(capsys, "delete", other)
+    assert store.keys("cells") == []
+    assert not list((store.root / "maps").glob("*"))
+
+
+def test_train_and_lists(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = said(capsys, "train", "resnet14", "--data", "digits", "--epochs", "1", "--name", "new",
+                          "--seed", "9", "--device", "cpu")
+    assert status == 0
+    assert "new" in out
+    assert "new" in said(capsys, "networks")[1]
+    assert "digits" in said(capsys, "data")[1]
+    status, _, err = said(capsys, "train", "resnet14", "--data", "digits", "--name", "new")
+    assert status == 2
+    assert "'new' is taken by network" in err
+
+
+class Evil:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (Path("executed"),)
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (["compare", "digit-a", "digits-b"], "no network is called 'digit-a'; nearest: digits-a"),
+    ([*SMALL[:3], "--front-layers", "layer1.9"], "no layer is called 'layer1.9'; nearest: layer1."),
+    ([*SMALL, "--methods", "tml"], "no method is called 'tml'; nearest: tlm"),
+    ([*SMALL, "--indices", "kca"], "no similarity index is called 'kca'"),
+    ([*SMALL, "--tlm-preset", "papre"], "nearest: paper"),
+    ([*SMALL, "--tlm-epochs", "0"], "epochs: 1 or more was expected; 0 came"),
+    ([*SMALL, "--tlm-lr", "-1"], "learning rate must be above 0"),
+    ([*SMALL, "--dm-images", "5000"], "a number from 1 to 1,257 was expected"),
+    ([*SMALL, "--eval-images", "541"], "a number from 1 to 540 was expected"),
+    ([*SMALL, "--methods", "", "--indices", ""], "nothing to compute"),
+    ([*SMALL, "--seed", "abc"], "invalid int value: 'abc'"),
+    ([*SMALL, "--seed", "-1"], "a seed is a whole number from 0"),
+    ([*SMALL, "--device", "tpu"], "no device is called 'tpu'"),
+    ([*SMALL, "--data", "cifar"], "no data set is called 'cifar'; nearest: cifar10"),
+    ([*SMALL, "--data", "cifar10"], "CIFAR-10 is not on this machine"),
+    ([*SMALL, "--workers", "tcp://127.0.0.1:1"], "no Dask scheduler answers"),
+    (["compare", "digits-a"], "the following arguments are required: END"),
+    (["train", "resnet15", "--data", "digits"], "no architecture is called 'resnet15'"),
+    (["train", "tiny10", "--data", "digits"], "these have 8"),
+    (["train", "resnet14", "--data", "digits", "--seed", "9" * 21], "a seed is a whole number from 0"),
+    (["layers", "resnet14", "--size", "0"], "these have 0"),
+    (["import", "x.pt", "--arch", "resnet14", "--data", "digits", "--name", "x", "--mean", "1,x"], "'1,x' came"),
+    (["train", "resnet14", "--data", "digits", "--epochs", "0"], "at least 1 epoch"),
+    (["layers", "resnet15"], "no network or architecture is called 'resnet15'"),
+    (["show", "abcdef"], "no run is called 'abcdef'"),
+    (["delete", "abcdef"], "no run is called 'abcdef'"),
+    (["fly"], "invalid choice: 'fly'"),
+    (["train", "resnet14", "--data", "folder:/nowhere"], "/nowhere is not a folder"),
+])
+def test_wrong_input_is_one_plain_line(
+    capsys: pytest.CaptureFixture[str], store: Store, arguments: list[str], message: str
+) -> None:
+    if arguments[-1] == "tcp://127.0.0.1:1":
+        arguments = [*arguments, "--methods", "dm"]
+    before = store.keys("cells")
+    status, out, err = said(capsys, *arguments)
+    assert status == 2
+    assert message in err
+    assert len(err.strip().splitlines()) == 1
+    assert out == ""
+    assert store.keys("cells") == before
+
+
+def test_wrong_weights_are_one_plain_line(
+    capsys: pytest.CaptureFixture[str], store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.save({"conv1.weight": torch.zeros(2, 2), "odd": torch.zeros(1)}, "other.pt")
+    Path("evil.pt").write_bytes(pickle.dumps({"conv1.weight": Evil()}))
+    networks = store.keys("networks")
+    for file, words in (("other.pt", ["conv1.weight", "odd"]), ("evil.pt", ["evil.pt"]), ("none.pt", ["none.pt"])):
+        status, out, err = said(capsys, "import", file, "--arch", "resnet14", "--data", "digits", "--name", "mine")
+        assert (status, out) == (2, "")
+        assert len(err.strip().splitlines()) == 1
+        assert all(word in err for word in words)
+    assert not Path("executed").exists()
+    assert store.keys("networks") == networks
+
+
+@pytest.mark.parametrize(("train", "test", "message"), [
+    ({"apple": 1}, {}, "/test"), ({"apple": 1, "pear": 1}, {"apple": 1}, "pear"),
+    ({"apple": 1, "pear": 1}, {"apple": 1, "plum": 1}, "plum"),
+])
+def test_wrong_folders_are_one_plain_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, train: dict[str, int], test: dict[str, int], message: str
+) -> None:
+    root = folder(tmp_path / "images", train, test)
+    status, _, err = said(capsys, "train", "resnet14", "--data", f"folder:{root}")
+    assert status == 2
+    assert message in err
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_a_broken_image_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    root = folder(tmp_path / "images", {"a": 2, "b": 2}, {"a": 1, "b": 1})
+    (root / "train" / "b" / "1.png").write_bytes(b"no image")
+    status, _, err = said(capsys, "train", "resnet14", "--data", f"folder:{root}")
+    assert status == 2
+    assert str(Path("train", "b", "1.png")) in err
+
+
+def test_other_classes_are_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    root = folder(tmp_path / "images", {"cat": 3, "dog": 3}, {"cat": 2, "dog": 2})
+    status, _, err = said(capsys, *SMALL, "--data", f"folder:{root}")
+    assert status == 2
+    assert "tells 10 classes" in err
+
+
+@pytest.mark.parametrize("command", ["", "train", "import", "networks", "data", "layers", "compare", "runs", "show",
+                                     "delete"])
+def test_help_everywhere(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    status, out, _ = said(capsys, *filter(None, [command]), "--help")
+    assert status == 0
+    assert "usage" in out
+    assert not command or "--seed" in out
+
+
+def test_ctrl_c_keeps_what_is_finished(
+    capsys: pytest.CaptureFixture[str], store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(units, "task_loss_matching", stop)
+    status, _, err = said(capsys, *SMALL)
+    assert status == 130
+    assert "kept" in err
+    (run,) = list_runs(store)
+    assert {name for name, _, _ in run.cells} == {"dm", "cka", "pwcca", "opd"}
+
+
+def test_as_a_command(store: Store) -> None:
+    root = Path(__file__).resolve().parents[2]
+    made = subprocess.run([sys.executable, "-m", "stitchlab", "layers", "digits-x"], cwd=root, capture_output=True,
+                          text=True, check=False)
+    assert made.returncode == 2
+    assert made.stdout == ""
+    assert made.stderr.startswith("stitchlab layers: no network or architecture is called 'digits-x'")
+    assert len(made.stderr.strip().splitlines()) == 1

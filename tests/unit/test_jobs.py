@@ -1,0 +1,139 @@
+"""The queue on a real local Dask cluster: the same numbers, one job for two askers, cancel, failure, interruption."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stitchlab import demo, networks
+from stitchlab.errors import StitchLabError
+from stitchlab.grid import ask, compare
+from stitchlab.jobs import DEMO, QUIET, Jobs, Status
+from stitchlab.run import Run
+from stitchlab.spec import TaskLoss
+from stitchlab.store import Store
+
+SMALL = {"front_layers": ["layer1.0", "layer3.1"], "end_layers": ["layer2.0"], "eval_images": 100}
+
+
+@pytest.fixture(scope="module")
+def jobs(digits_store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
+    """One cluster for this file, on a store of its own."""
+    root = tmp_path_factory.mktemp("jobs") / "cache"
+    shutil.copytree(digits_store.root, root)
+    made = Jobs(Store(root), device="cpu")
+    yield made
+    made.close()
+
+
+def ended(jobs: Jobs, job: str, seconds: float = 120) -> Status:
+    end = time.monotonic() + seconds
+    while (status := jobs.status(job)) is not None and status.active:
+        assert time.monotonic() < end, f"still {status}"
+        time.sleep(0.2)
+    assert status is not None
+    return status
+
+
+def test_a_queued_run_has_the_numbers_of_one_in_this_process(jobs: Jobs, store: Store) -> None:
+    run = ask(jobs.store, "digits-a", "digits-b", tlm=TaskLoss(epochs=1), **SMALL)
+    assert jobs.status(run.id) is None
+    assert jobs.estimate(run) is None, "nothing was measured on this machine yet"
+    jobs.compute(run)
+    assert ended(jobs, run.id).state == "done"
+    done = Run.load(jobs.store, run.id)
+    here = compare("digits-a", "digits-b", store=store, device="cpu", tlm=TaskLoss(epochs=1), **SMALL)
+    assert done.complete
+    assert here.id == done.id
+    for method, metric in done.quantities():
+        # Training sums in another order where there are other threads.
+        assert done.matrix(method, metric) == pytest.approx(here.matrix(method, metric), abs=0.03), (method, metric)
+    other = ask(jobs.store, "digits-a", "digits-b", tlm=TaskLoss(epochs=1), seed=1, **SMALL)
+    estimate = jobs.estimate(other)
+    assert estimate is not None
+    assert estimate > 0
+    assert jobs.estimate(done) == 0
+
+
+def test_the_same_request_twice_is_one_job_and_cancel_keeps_what_is_done(jobs: Jobs) -> None:
+    run = ask(jobs.store, "digits-a", "digits-b", tlm=TaskLoss(epochs=500), **SMALL)
+    jobs.compute(run)
+    record = jobs.store.get("jobs", run.id)
+    jobs.compute(ask(jobs.store, "digits-a", "digits-b", tlm=TaskLoss(epochs=500), **SMALL))
+    assert jobs.store.get("jobs", run.id) == record
+    end = time.monotonic() + 60
+    while not (status := jobs.status(run.id)) or "task loss" not in status.what:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    jobs.cancel(run.id)
+    status = jobs.status(run.id)
+    assert status is not None
+    assert status.state == "cancelled"
+    kept = Run.load(jobs.store, run.id)
+    assert {name for name, _, _ in kept.cells} == {"dm", "cka", "pwcca", "opd"}
+    short = ask(jobs.store, "digits-a", "digits-b", tlm=TaskLoss(epochs=1), seed=2, **SMALL)
+    jobs.compute(short)
+    assert ended(jobs, short.id, 30).state == "done", "the worker is free within seconds"
+
+
+def test_a_failure_is_one_line(jobs: Jobs) -> None:
+    run = ask(jobs.store, "digits-b", "vit", methods=["dm"], indices=[], eval_images=20)
+    weights = jobs.store.path("networks", run.request.front, ".safetensors")
+    weights.rename(weights.with_suffix(".away"))
+    # The other worker has this network loaded already; a new one must read it.
+    fresh = Jobs(jobs.store, device="cpu")
+    try:
+        fresh.compute(run)
+        status = ended(fresh, run.id)
+    finally:
+        weights.with_suffix(".away").rename(weights)
+        fresh.close()
+    assert status.state == "failed"
+    assert "weights of digits-b are missing" in status.message
+    assert "\n" not in status.message
+
+
+def test_a_job_whose_process_is_gone_is_interrupted(jobs: Jobs) -> None:
+    jobs.store.put("jobs", "left", {"attempt": "left-1", "weights": [1.0], "labels": ["x"],
+                                    "created": time.time() - QUIET - 1})
+    status = jobs.status("left")
+    assert status is not None
+    assert status.state == "interrupted"
+    assert not status.active
+
+
+def test_the_demo_is_trained_where_there_is_nothing(tmp_path: Path) -> None:
+    jobs = Jobs(Store(tmp_path / "cache"), device="cpu")
+    try:
+        jobs.train_demo()
+        assert ended(jobs, DEMO).state == "done"
+    finally:
+        jobs.close()
+    assert {network.name for network in networks.list_networks(jobs.store)} == set(demo.NAMES)
+    assert all(network.accuracy > 0.95 for network in networks.list_networks(jobs.store))
+    assert demo.run(jobs.store) is not None
+
+
+def test_a_scheduler_that_does_not_answer_is_one_line(store: Store) -> None:
+    jobs = Jobs(store, "tcp://127.0.0.1:1", device="cpu")
+    with pytest.raises(StitchLabError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:1"):
+        jobs.train_demo()
+
+
+def test_somebodys_cluster_does_the_work_if_it_sees_the_store(jobs: Jobs, tmp_path: Path) -> None:
+    jobs.compute(ask(jobs.store, "digits-a", "digits-b", methods=["dm"], indices=[], seed=7, **SMALL))
+    client = jobs._client
+    assert client is not None
+    address = client.scheduler.address
+    run = ask(jobs.store, "digits-a", "digits-b", methods=["dm"], indices=[], seed=8, **SMALL)
+    theirs = Jobs(jobs.store, address, device="cpu")
+    theirs.compute(run)
+    assert ended(theirs, run.id).state == "done"
+    theirs.close()
+    blind = Jobs(Store(tmp_path / "elsewhere"), address, device="cpu")
+    with pytest.raises(StitchLabError, match="does not see the cache"):
+        blind.train_demo()
