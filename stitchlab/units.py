@@ -178,8 +178,10 @@ def _own_accuracy(store: Store, request: Request, device: torch.device) -> int:
     """The end network's own accuracy on the same images: so cheap that nobody claims it."""
     pair = load_pair(store, request, device)
     images = draw(pair.data.test, request.seed, request.eval_images, "evaluation images (M)")
+    started = time.monotonic()
     with _fp32():
         store.put("accuracies", accuracy_key(request, request.end), {"accuracy": own_accuracy(pair, images)})
+    cost.learn(store, pair, request, "accuracy", (), time.monotonic() - started)
     return 1
 
 

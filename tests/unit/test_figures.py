@@ -161,7 +161,7 @@ def test_every_tlm_figure_carries_its_recipe(run: Run) -> None:
 @pytest.mark.parametrize(("tlm", "words"), [
     (PRESETS["paper"], "paper recipe, 30 epochs, lr 0.001"),
     (PRESETS["quick"], "quick recipe, 6 epochs, lr 0.03, one-cycle"),
-    (preset("paper", epochs=1), "own recipe, 1 epochs, lr 0.001"),
+    (preset("paper", epochs=1), "own recipe, 1 epoch, lr 0.001"),
     (TaskLoss(targets="soft", init="dm"), "own recipe, 30 epochs, lr 0.001, soft targets, from DM"),
 ])
 def test_a_recipe_is_called_by_its_presets_name_only_where_it_is_that(tlm: TaskLoss, words: str) -> None:
