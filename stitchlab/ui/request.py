@@ -10,6 +10,7 @@ import streamlit as st
 from stitchlab import data as datasets
 from stitchlab import networks
 from stitchlab.errors import StitchLabError
+from stitchlab.figures.grids import METHOD_LABELS
 from stitchlab.grid import ask
 from stitchlab.indices import REGISTRY as INDICES
 from stitchlab.layers import Layered
@@ -19,7 +20,6 @@ from stitchlab.spec import METHODS, PRESETS, TaskLoss, preset
 from stitchlab.store import Store
 
 BOUND: Any = {"bind": "query-params"}  # what is picked is in the URL
-METHOD_NAMES = {"tlm": "Task loss matching", "dm": "Direct matching"}
 
 
 def pick(store: Store) -> Run | None:
@@ -116,7 +116,7 @@ def layers(root: str, network: str) -> dict[str, tuple[bool, str]]:
 def _settings(store: Store, end: Network) -> dict[str, Any]:
     one, two, three = st.columns(3)
     methods = one.pills("Methods", METHODS, selection_mode="multi", default=METHODS, key="methods",
-                        format_func=METHOD_NAMES.__getitem__, wrap=True, **BOUND)
+                        format_func=METHOD_LABELS.__getitem__, wrap=True, **BOUND)
     indices = two.pills("Similarity indices", list(INDICES), selection_mode="multi", default=list(INDICES),
                         key="indices", format_func=lambda name: INDICES[name].label, wrap=True, **BOUND)
     with three:
