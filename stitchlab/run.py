@@ -117,7 +117,8 @@ class Run:
     def entries(self) -> set[tuple[str, str]]:
         """(room, key) of everything in the store that belongs to this run, shared with others or not."""
         request = self.request
-        maps = {("maps", map_key(request, m, i, j)) for m in request.methods for i, j in request.cells}
+        keys = [(m, map_key(request, m, i, j)) for m in request.methods for i, j in request.cells]
+        maps = {("maps", key) for _, key in keys} | {("epochs", key) for method, key in keys if method == "tlm"}
         return maps | {("cells", key) for key in self._keys().values()} | {
             (ROOM, self.id), ("accuracies", accuracy_key(request, request.end)),
         }

@@ -1,7 +1,8 @@
 """Units of work: sets of cells that share work, claimed cell by cell, each kept as soon as its unit is done.
 
 A unit is one end layer with all front layers, for which the front network runs once a pass, or everything that the
-similarity indices lack. A map (W, b) is kept under a key of its own, so that other evaluation images never retrain it.
+similarity indices lack. A map (W, b) is kept under a key of its own, so that other evaluation images never retrain it;
+so are the maps that TLM had before training and after each epoch (room ``epochs``: weight (E+1, D, C), bias (E+1, D)).
 """
 
 from __future__ import annotations
@@ -168,9 +169,18 @@ def _trained(
     start = None
     if request.tlm.init == "dm":
         start = {i: stitch for (i, _), stitch in _maps(store, pair, request, "dm", cells, report).items()}
+    trail: dict[str, list[tuple[Tensor, Tensor]]] = {i: [] for i, _ in cells}
+
+    def keep(stitches: dict[str, Stitch]) -> None:
+        for i, stitch in stitches.items():
+            trail[i].append((stitch.weight.detach().cpu().clone(), stitch.bias.detach().cpu().clone()))
+
     trained = task_loss_matching(
-        pair, [i for i, _ in cells], end_layer, request.tlm, request.seed, start, report
+        pair, [i for i, _ in cells], end_layer, request.tlm, request.seed, start, report, keep
     )
+    for i, kept in trail.items():
+        weights, biases = (torch.stack(part) for part in zip(*kept, strict=True))
+        store.put_tensors("epochs", map_key(request, "tlm", i, end_layer), {"weight": weights, "bias": biases})
     return {(i, end_layer): stitch for i, stitch in trained.items()}
 
 

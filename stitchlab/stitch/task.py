@@ -26,6 +26,7 @@ def task_loss_matching(
     seed: int,
     start: Mapping[str, Stitch] | None = None,
     report: Report = no_report,
+    keep: Callable[[dict[str, Stitch]], None] = lambda stitches: None,
 ) -> dict[str, Stitch]:
     """Trains the stitches of several front layers into one end layer, side by side.
 
@@ -34,6 +35,7 @@ def task_loss_matching(
 
     Args:
         start: stitches to begin from (not changed); default is PyTorch's initialisation.
+        keep: is given the stitches before the first epoch and after each one; they go on changing.
 
     Returns:
         the trained stitch of each front layer.
@@ -50,6 +52,7 @@ def task_loss_matching(
     steps = recipe.epochs * -(-len(train) // recipe.batch)
     schedule = _schedule(optimizer, recipe, steps)
     done = 0
+    keep(stitches)
     for epoch in range(recipe.epochs):
         generator = torch.Generator().manual_seed(derived_seed("order of an epoch", seed, epoch))
         order = torch.randperm(len(train), generator=generator)
@@ -62,6 +65,7 @@ def task_loss_matching(
             optimizer.step()
             schedule()
             done += 1
+        keep(stitches)
     return stitches
 
 
