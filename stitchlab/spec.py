@@ -22,6 +22,8 @@ DEFINITIONS = {"dm": 1, "tlm": 1, "evaluation": 1}
 
 METHODS = ("tlm", "dm")
 INDEX_IMAGES = 1000  # the indices look at the first min(1000, M) evaluation images
+FIT_IMAGES = 10_000  # detectors are fitted on at most so many of the first four fifths of the training permutation
+OUTLIER_IMAGES = 1000  # known outliers are made from the first min(1000, M) evaluation images
 PRECISION = "fp32"
 
 #: Progress: ``report(what, done)`` is called between steps, ``done`` in 0..1. It may raise `Cancelled` to stop.
@@ -115,6 +117,17 @@ PRESETS = {
 
 
 @dataclass(frozen=True, kw_only=True)
+class Detection:
+    """Settings of the detectors: which known outliers they have to recognise, and which the learned one trains on.
+
+    ``outliers`` is a kind of `stitchlab.ood.outliers`, or ``data:FINGERPRINT`` for another data set's test images.
+    """
+
+    outliers: str = "noise"
+    training_outliers: tuple[str, ...] = ("patches", "blur", "constant")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Request:
     """A grid: what to stitch, on what, how. Networks and data are named by their fingerprints.
 
@@ -195,6 +208,19 @@ def accuracy_key(request: Request, network: str) -> str:
         "what": "accuracy", "network": network, "data": request.data, "images": request.eval_images,
         "seed": request.seed, "precision": request.precision, "version": request.definitions["evaluation"],
     })
+
+
+def native_key(request: Request, end_layer: str) -> str:
+    """The key of the native side of an end layer: whatever front network is stitched to it."""
+    return content_id({
+        "what": "native", "end": request.end, "end_layer": end_layer, "data": request.data, "seed": request.seed,
+        "images": request.eval_images, "precision": request.precision, "version": request.definitions["evaluation"],
+    })
+
+
+def verdict_key(subject: str, name: str, version: int, settings: Any) -> str:
+    """The key of what a detector says about a subject: a cell's (`cell_key`), or `native_key`, which it begins with."""
+    return f"{subject}-{content_id([name, version, FIT_IMAGES, settings])[:16]}"
 
 
 def preset(name: str, **changes: Any) -> TaskLoss:

@@ -92,7 +92,7 @@ def compute_unit(
         pair = load_pair(store, request, device)
         images = draw(pair.data.test, request.seed, request.eval_images, "evaluation images (M)")
         started = time.monotonic()
-        with _fp32():
+        with fp32():
             if unit.work == "indices":
                 found = _indices(pair, names, cells, images, report)
             else:
@@ -128,7 +128,7 @@ def _stitched(
 ) -> dict[Item, dict[str, Any]]:
     # Training takes nearly all the time of TLM, and looking at the test images that of DM.
     fitting = 0.1 if method == "dm" else 0.95
-    stitches = _maps(store, pair, request, method, cells, portion(report, 0.0, fitting))
+    stitches = maps(store, pair, request, method, cells, portion(report, 0.0, fitting))
     end_layer = cells[0][1]
     ordered = [(i, stitches[i, j]) for i, j in cells]
     results = evaluate(pair, end_layer, ordered, images, portion(report, fitting, 1 - fitting))
@@ -138,8 +138,8 @@ def _stitched(
     }
 
 
-def _maps(
-    store: Store, pair: Pair, request: Request, method: str, cells: Sequence[Cell], report: Report
+def maps(
+    store: Store, pair: Pair, request: Request, method: str, cells: Sequence[Cell], report: Report = no_report
 ) -> dict[Cell, Stitch]:
     """The stitches of these cells into one end layer: those in the store, the others fitted now and kept."""
     made: dict[Cell, Stitch] = {}
@@ -168,7 +168,7 @@ def _trained(
     end_layer = cells[0][1]
     start = None
     if request.tlm.init == "dm":
-        start = {i: stitch for (i, _), stitch in _maps(store, pair, request, "dm", cells, report).items()}
+        start = {i: stitch for (i, _), stitch in maps(store, pair, request, "dm", cells, report).items()}
     trail: dict[str, list[tuple[Tensor, Tensor]]] = {i: [] for i, _ in cells}
 
     def keep(stitches: dict[str, Stitch]) -> None:
@@ -189,7 +189,7 @@ def _own_accuracy(store: Store, request: Request, device: torch.device) -> int:
     pair = load_pair(store, request, device)
     images = draw(pair.data.test, request.seed, request.eval_images, "evaluation images (M)")
     started = time.monotonic()
-    with _fp32():
+    with fp32():
         store.put("accuracies", accuracy_key(request, request.end), {"accuracy": own_accuracy(pair, images)})
     cost.learn(store, pair, request, "accuracy", (), time.monotonic() - started)
     return 1
@@ -235,7 +235,7 @@ def _claimed(
 
 
 @contextlib.contextmanager
-def _fp32() -> Iterator[None]:
+def fp32() -> Iterator[None]:
     """Full fp32 on CUDA: TF32 would make the same request give other numbers on other cards."""
     was = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False

@@ -1,0 +1,61 @@
+"""Detectors: can activations be told from native ones? A new one is a file beside this one and an entry here.
+
+A detector is fitted on native activations of training images (`stitchlab.ood.seen.Native`) and scores batches of any
+activations; `frechet` alone compares two sets as a whole. None of them ever sees stitched activations while fitted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from stitchlab.ood.energy import energy
+from stitchlab.ood.knn import knn
+from stitchlab.ood.mahalanobis import mahalanobis
+from stitchlab.ood.mahalanobis_class import mahalanobis_class
+from stitchlab.ood.numbers import SCORED
+from stitchlab.ood.pca_residual import pca_residual
+from stitchlab.ood.seen import Native, Score
+from stitchlab.ood.tail_energy import tail_energy
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detector:
+    """One detector.
+
+    Attributes:
+        fit: from native activations to a score, larger for more native; None: it compares sets (`frechet`).
+        metrics: of `stitchlab.ood.numbers.METRICS`, that it has.
+        learns: whether fitting is training, on auxiliary outliers too: it takes long and is kept.
+        version: of its definition; raise it when the same activations would get another number.
+    """
+
+    name: str
+    label: str
+    fit: Callable[[Native], Score] | None
+    meaning: str
+    reference: str
+    metrics: tuple[str, ...] = SCORED
+    learns: bool = False
+    version: int = 1
+
+
+REGISTRY = {
+    detector.name: detector
+    for detector in (
+        Detector(name="energy", label="Learned energy", fit=energy, learns=True, reference="Liu et al. 2020",
+                 meaning="energy of a classifier of native activations, fine-tuned on outliers: the paper's detector"),
+        Detector(name="mahalanobis", label="Mahalanobis", fit=mahalanobis, reference="Ledoit & Wolf 2004",
+                 meaning="distance to the native mean of channel means and deviations, covariance shrunk"),
+        Detector(name="mahalanobis-class", label="Mahalanobis by class", fit=mahalanobis_class,
+                 reference="Lee et al. 2018", meaning="the same distance to the nearest class"),
+        Detector(name="knn", label="Nearest neighbours", fit=knn, reference="Sun et al. 2022",
+                 meaning="distance to the fifth nearest native image, by channel means and deviations"),
+        Detector(name="pca-residual", label="PCA residual", fit=pca_residual, reference="Wang et al. 2022",
+                 meaning="what native principal components (95 % of the variance) leave over"),
+        Detector(name="tail-energy", label="Tail energy", fit=tail_energy, reference="Liu et al. 2020",
+                 meaning="energy of the end network's own logits: blind to whatever its tail ignores"),
+        Detector(name="frechet", label="Fréchet ratio", fit=None, metrics=("ratio",),
+                 reference="Dowson & Landau 1982", meaning="distance of means and covariances over native variance"),
+    )
+}

@@ -1,0 +1,94 @@
+"""Known outliers: made from images, or another data set's. A new kind is a function and an entry here.
+
+They serve twice: detectors that learn are fine-tuned on one kind, and every detector has to tell another kind from
+native activations before it is believed. What they are is always named beside the numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torchvision.transforms.functional import gaussian_blur
+
+from stitchlab.errors import UnknownName
+from stitchlab.spec import derived_seed
+
+DATA = "data:"  # before a data set's fingerprint: that data set's test images
+PATCHES = 4  # a side
+
+Make = Callable[[Tensor, torch.Generator], Tensor]
+
+
+@dataclass(frozen=True)
+class Outliers:
+    """A kind of outliers: ``make`` turns images (N, C, H, W), float 0..255, into as many outliers of the same range."""
+
+    name: str
+    label: str
+    meaning: str
+    make: Make
+
+
+def outliers(name: str, images: Tensor, seed: int) -> Tensor:
+    """Outliers of a registered kind from images uint8 (N, C, H, W): the same for the same seed. Raises UnknownName."""
+    if name not in REGISTRY:
+        raise UnknownName("kind of outliers", name, [*REGISTRY, f"{DATA}NAME"])
+    generator = torch.Generator().manual_seed(derived_seed("outliers", name, seed))
+    made: Tensor = REGISTRY[name].make(images.float(), generator).round().clamp(0, 255).byte()
+    return made
+
+
+def noise(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Gaussian noise with the images' own mean and covariance: mean + Σ z_k (x_k − mean) / √N, z standard normal."""
+    flat = images.flatten(1)
+    mean = flat.mean(0)
+    z = torch.randn(len(flat), len(flat), generator=generator)
+    return (mean + z @ (flat - mean) / len(flat) ** 0.5).view_as(images)
+
+
+def patches(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Every image's 4×4 patches in another order; rows and columns that do not divide by 4 stay where they are."""
+    count, channels, height, width = images.shape
+    h, w = max(1, height // PATCHES), max(1, width // PATCHES)
+    down, across = height // h, width // w
+    cut = images[:, :, :down * h, :across * w].reshape(count, channels, down, h, across, w)
+    cut = cut.permute(0, 2, 4, 1, 3, 5).flatten(1, 2)  # (N, patches, C, h, w)
+    order = torch.rand(count, down * across, generator=generator).argsort(1)
+    cut = cut[torch.arange(count)[:, None], order].view(count, down, across, channels, h, w)
+    made = images.clone()
+    made[:, :, :down * h, :across * w] = cut.permute(0, 3, 1, 4, 2, 5).reshape(count, channels, down * h, across * w)
+    return made
+
+
+def blur(images: Tensor, generator: torch.Generator) -> Tensor:
+    """A Gaussian blur whose deviation is a quarter of the image's height."""
+    sigma = images.shape[2] / 4
+    reach = min(images.shape[2], images.shape[3]) - 1  # torchvision pads by reflection: half the kernel must fit
+    blurred: Tensor = gaussian_blur(images, [2 * (reach // 2) + 1] * 2, [sigma, sigma])
+    return blurred
+
+
+def mixed(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Every image averaged with another one."""
+    other: Tensor = images[torch.randperm(len(images), generator=generator)]
+    return (images + other) / 2
+
+
+def constant(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Images of one uniformly drawn colour."""
+    return 255 * torch.rand(*images.shape[:2], 1, 1, generator=generator).expand_as(images)
+
+
+REGISTRY = {
+    kind.name: kind
+    for kind in (
+        Outliers("noise", "Noise", "Gaussian noise with the images' own mean and covariance", noise),
+        Outliers("patches", "Shuffled patches", "the images' own 4×4 patches in another order", patches),
+        Outliers("blur", "Strong blur", "Gaussian blur, its deviation a quarter of the height", blur),
+        Outliers("mixed", "Mixed images", "every image averaged with another one", mixed),
+        Outliers("constant", "Constant colours", "images of one colour", constant),
+    )
+}
