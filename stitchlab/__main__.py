@@ -9,17 +9,22 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
 
 from stitchlab import data as datasets
 from stitchlab import networks, zoo
+from stitchlab.cli import Parser, bar, names, numbers, table
+from stitchlab.distribution import Cell, Distribution, known_detectors
 from stitchlab.errors import StitchLabError, UnknownName
-from stitchlab.export import write
+from stitchlab.export import ood_csv, write
 from stitchlab.grid import ask, compute, pick_device
 from stitchlab.indices import REGISTRY as INDICES
+from stitchlab.judge import judge
 from stitchlab.layers import Layered
+from stitchlab.ood import REGISTRY as DETECTORS
+from stitchlab.ood.outliers import REGISTRY as OUTLIERS
 from stitchlab.run import Run, delete_run, list_runs
-from stitchlab.spec import METHODS, PRESETS, Report, preset
+from stitchlab.side import resolve_outliers
+from stitchlab.spec import METHODS, PRESETS, Detection, preset
 from stitchlab.store import Store
 
 STOPPED = 130  # what a shell expects of a command that Ctrl-C ended
@@ -143,6 +148,41 @@ def _queued(run: Run, options: argparse.Namespace) -> Run:
     return run
 
 
+def _ood(options: argparse.Namespace, store: Store) -> None:
+    device, run = pick_device(options.device), Run.load(store, options.run)
+    detectors = known_detectors(options.detectors)
+    detection = Detection(outliers=resolve_outliers(options.outliers, store))
+    cells = _chosen(run, options.cells)
+    found = judge(run, detectors=detectors, cells=cells, detection=detection, device=device.type, report=bar())
+    text = ood_csv(found, detectors, cells)
+    if options.out:
+        store.write(options.out, text.encode())
+    else:
+        print(text, end="")
+    for end_layer in dict.fromkeys(j for _, _, j in cells):
+        for name in detectors:
+            if not (belief := found.belief(name, end_layer)).holds:
+                print(f"do not believe {name} at {end_layer}: {belief.why}", file=sys.stderr)
+
+
+def _chosen(run: Run, pairs: Sequence[str] | None) -> list[Cell]:
+    """The cells FRONT:END of a run, for all its methods; without pairs, all that are computed."""
+    there = Distribution(run).cells
+    request = run.request
+    if pairs is None:
+        if not there:
+            raise StitchLabError(f"no cell of run {run.id} is stitched yet; `compare` computes it")
+        if len(there) < len(request.cells) * len(request.methods):
+            print(f"{len(there)} of {len(request.cells) * len(request.methods)} cells are computed; the others are "
+                  "left out", file=sys.stderr)
+        return there
+    possible = {f"{i}:{j}": (i, j) for i, j in request.cells}  # layers may have a colon in their names
+    for pair in pairs:
+        if pair not in possible:
+            raise UnknownName("cell", pair, possible, "A cell is named FRONT:END, both layers of this run")
+    return [(method, *possible[pair]) for pair in pairs for method in request.methods]
+
+
 def _runs(options: argparse.Namespace, store: Store) -> None:
     table(("run", "front", "end", "data", "grid", "methods", "there", "created"), (
         (run.id, run.record["front"]["name"], run.record["end"]["name"], run.record["data"]["label"],
@@ -178,56 +218,12 @@ def _tables(run: Run) -> None:
         print()
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Prints aligned columns."""
-    cells = [tuple(head), *(tuple("" if value is None else str(value) for value in row) for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for row in cells:
-        print("  ".join(value.ljust(width) for value, width in zip(row, widths, strict=True)).rstrip())
-
-
-def bar() -> Report:
-    """A progress bar on stderr where that is a screen; where it is a file, a line every ten seconds."""
-    screen = sys.stderr.isatty()
-    last = time.monotonic() - (1.0 if screen else 0.0)
-
-    def report(what: str, done: float) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last < (0.1 if screen else 10.0) and done < 1:
-            return
-        last = now
-        filled = "#" * round(30 * done)
-        print(f"\r[{filled:<30}] {done:4.0%} {what[:80]:<80}" if screen else f"{done:4.0%} {what}",
-              end="\n" if done >= 1 or not screen else "", file=sys.stderr, flush=True)
-
-    return report
-
-
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}; {self.prog} --help says what is possible\n")
-
-
-def _names(text: str) -> list[str]:
-    return [name for name in text.split(",") if name]
-
-
-def _numbers(text: str) -> list[float]:
-    try:
-        return [float(number) for number in text.split(",")]
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"numbers such as 0.49,0.48,0.45 were expected; {text!r} came") from None
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="python -m stitchlab", description="Stitch neural networks and see how similar they are.")
+    parser = Parser(prog="python -m stitchlab", description="Stitch neural networks and see how similar they are.")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def command(name: str, run: Callable[[argparse.Namespace, Store], None], text: str) -> _Parser:
-        made: _Parser = commands.add_parser(name, help=text, description=text)
+    def command(name: str, run: Callable[[argparse.Namespace, Store], None], text: str) -> Parser:
+        made: Parser = commands.add_parser(name, help=text, description=text)
         made.set_defaults(command=run, name_of_command=name)
         made.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
         made.add_argument("--seed", type=int, default=0, help="what everything drawn is drawn from (default: 0)")
@@ -241,8 +237,8 @@ def _parser() -> argparse.ArgumentParser:
     bring.add_argument("weights", type=Path, metavar="WEIGHTS")
     bring.add_argument("--arch", required=True, help=f"one of {', '.join(zoo.REGISTRY)}")
     bring.add_argument("--name", required=True, help="what to call it")
-    bring.add_argument("--mean", type=_numbers, metavar="R,G,B", help="mean of its input, for pixels in 0..1")
-    bring.add_argument("--std", type=_numbers, metavar="R,G,B", help="deviation of its input")
+    bring.add_argument("--mean", type=numbers, metavar="R,G,B", help="mean of its input, for pixels in 0..1")
+    bring.add_argument("--std", type=numbers, metavar="R,G,B", help="deviation of its input")
     bring.add_argument("--classes", type=int, metavar="N", help="number of outputs")
     for made in (train, bring):
         made.add_argument("--data", required=True, help="a data set's name, or folder:PATH, or folder:PATH@SIZE")
@@ -255,6 +251,13 @@ def _parser() -> argparse.ArgumentParser:
     _compare_arguments(command("compare", _compare, "Stitch a grid of layers; the run's id is the last line."))
     for made in (train, bring, commands.choices["compare"]):
         made.add_argument("--download", action="store_true", help="fetch the data set if it is not here")
+    ood = command("ood", _ood, "Are activations in or out of the end network's distribution? Writes CSV.")
+    ood.add_argument("run", metavar="RUN", help="its id, or how that begins")
+    ood.add_argument("--detectors", type=names, metavar="D,D", help=f"of {', '.join(DETECTORS)} (default: all)")
+    ood.add_argument("--cells", type=names, metavar="FRONT:END,…", help="default: all that are computed")
+    ood.add_argument("--outliers", default=Detection.outliers, metavar="KIND",
+                     help=f"known outliers: {', '.join(OUTLIERS)}, or data:NAME (default: {Detection.outliers})")
+    ood.add_argument("--out", type=Path, metavar="FILE.csv", help="default: stdout")
     command("runs", _runs, "List what was asked for, and how much of it is there.")
     command("show", _show, "Show a run.").add_argument("run", metavar="RUN", help="its id, or how that begins")
     command("delete", _delete, "Delete a run and what only it uses.").add_argument("run", metavar="RUN")
@@ -266,10 +269,10 @@ def _compare_arguments(parser: argparse.ArgumentParser) -> None:
     add("front", metavar="FRONT", help="name or id of the front network")
     add("end", metavar="END", help="name or id of the end network")
     add("--data", help="a data set's name, or folder:PATH (default: the end network's)")
-    add("--front-layers", type=_names, metavar="L,L", help="default: all blocks; `layers` lists what there is")
-    add("--end-layers", type=_names, metavar="L,L")
-    add("--methods", type=_names, default=list(METHODS), help="of tlm and dm (default: both; empty: none)")
-    add("--indices", type=_names, default=list(INDICES), help=f"of {', '.join(INDICES)} (default: all; empty: none)")
+    add("--front-layers", type=names, metavar="L,L", help="default: all blocks; `layers` lists what there is")
+    add("--end-layers", type=names, metavar="L,L")
+    add("--methods", type=names, default=list(METHODS), help="of tlm and dm (default: both; empty: none)")
+    add("--indices", type=names, default=list(INDICES), help=f"of {', '.join(INDICES)} (default: all; empty: none)")
     add("--tlm-preset", default="paper", help=f"one of {', '.join(PRESETS)} (default: paper)")
     add("--tlm-epochs", type=int, metavar="E")
     add("--tlm-lr", type=float, metavar="L")

@@ -1,12 +1,14 @@
-"""Files out of a run: cells.csv and run.json."""
+"""Files out of a run: cells.csv, run.json, and what detectors say of it."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
+from stitchlab.distribution import Cell, Distribution, OodRow
 from stitchlab.run import Row, Run
 
 
@@ -16,6 +18,18 @@ def cells_csv(run: Run) -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(Row._fields)
     writer.writerows((*row[:-1], "" if row.value is None else repr(row.value)) for row in run.rows())
+    return out.getvalue()
+
+
+def ood_csv(found: Distribution, detectors: Sequence[str], cells: Sequence[Cell]) -> str:
+    """What detectors say, as CSV text: front_layer,end_layer,method,detector,metric,value,low,high."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(OodRow._fields)
+    writer.writerows(
+        (*row[:5], *("" if number is None else repr(number) for number in row[5:]))
+        for row in found.rows(detectors, cells)
+    )
     return out.getvalue()
 
 

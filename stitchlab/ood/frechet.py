@@ -25,12 +25,13 @@ MEMORY = 2**22  # numbers in the products of all blocks of one set
 ROOTS = 2**25  # numbers in the roots of all native replicates
 
 
-def frechet(native: Moments, other: Moments, *, paired: bool) -> Interval:
+def frechet(native: Moments, other: Moments, *, paired: bool, bounds: bool = True) -> Interval:
     """(‖μ₁ − μ₂‖² + tr(C₁ + C₂ − 2 (C₁ C₂)^½)) / tr(C₁), C₁ and μ₁ native, with its 95 % bootstrap interval.
 
     Args:
         native, other: moments of rows (positions), covariances with N − 1.
         paired: whether both come from the same images, so that they are drawn together.
+        bounds: whether the interval is wanted.
 
     Returns:
         ratio 0..∞; 0 where both have equal moments; None where native rows are constant or anything is infinite.
@@ -47,12 +48,14 @@ def frechet(native: Moments, other: Moments, *, paired: bool) -> Interval:
     if not size > 0 or not other.finite:
         return Interval()
     value = _ratio(root, mean, size, *other.drawn(None))
-    replicates = []
-    if min(native.blocks, other.blocks) >= FEWEST_BLOCKS:
+    replicates: list[float] = []
+    if bounds and min(native.blocks, other.blocks) >= FEWEST_BLOCKS:
         draws = _draws(other.blocks, len(native.replicates), 0 if paired else 1)
         for drawn, weights in zip(native.replicates, draws, strict=True):
             replicates.append(_ratio(*drawn, *other.drawn(weights)))
-    return interval(value, np.array(replicates))
+    # Drawing again adds noise to both sets, and so to their distance: the interval is put back around the value.
+    found = np.array(replicates)
+    return interval(value, np.maximum(0.0, found - found.mean() + value) if len(found) else found)
 
 
 class Moments:
@@ -60,7 +63,7 @@ class Moments:
 
     Args:
         form: of the activations.
-        images: how many will come.
+        images: how many will come; 0: no blocks, and so no interval.
     """
 
     def __init__(self, form: Form, images: int) -> None:

@@ -56,9 +56,11 @@ class Gathered:
         self._kept: dict[str, list[Tensor]] = {name: [] for name in ("predictions", "norms", "plane")}
         self._negative = self._zero = torch.zeros(form.channels, dtype=torch.float64)
         self._rows = 0
+        self.finite = True  # whether all that came was
 
     def add(self, batch: Batch) -> None:
         """One batch of activations. Where one is not finite, no detector scores the batch: all NaN."""
+        self.finite = self.finite and batch.finite
         for name, score in self._score.items():
             self._scores[name].append(score(batch) if batch.finite else np.full(len(batch), np.nan))
         if self.moments is not None:

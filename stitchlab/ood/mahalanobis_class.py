@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.spatial.distance import cdist
 from sklearn.covariance import LedoitWolf
 
 from stitchlab.ood.seen import Array, Batch, CannotFit, Native, Score
@@ -30,13 +31,12 @@ def mahalanobis_class(native: Native) -> Score:
     within = native.features - means[native.labels]
     if not within.any():
         raise CannotFit("native activations of this layer are constant within every class: there is nothing to fit")
-    precision = LedoitWolf(assume_centered=True).fit(within).precision_
+    # In coordinates where Σ is the identity, so that the distance is the plain one.
+    whiten = np.linalg.cholesky(LedoitWolf(assume_centered=True).fit(within).precision_)
 
     def score(batch: Batch) -> Array:
-        nearest = np.full(len(batch), np.inf)
-        for mean in means:  # one class at a time: (n, classes, F) may be large
-            off = batch.features - mean
-            nearest = np.minimum(nearest, np.einsum("nf,nf->n", off @ precision, off))
+        squared: Array = cdist(batch.features @ whiten, means @ whiten, "sqeuclidean")
+        nearest: Array = squared.min(1)
         return -nearest
 
     return score

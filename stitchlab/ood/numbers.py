@@ -77,8 +77,9 @@ def apart(native: Array, other: Array, *, paired: bool) -> dict[str, Interval]:
         intervals by name in `SCORED`; undefined (None) where a score is not finite, or the native interquartile
         range is 0 (shift).
 
-    >>> {name: found.value for name, found in apart(np.array([2.0, 3, 4]), np.array([0.0, 1, 2]), paired=True).items()}
-    {'auroc': 0.9444444444444444, 'aupr': 0.9166666666666667, 'fpr95': 0.3333333333333333, 'shift': 2.0}
+    >>> found = apart(np.array([2.0, 3, 4]), np.array([0.0, 1, 2]), paired=True)
+    >>> {name: round(number.value, 4) for name, number in found.items()}
+    {'auroc': 0.9444, 'aupr': 0.9167, 'fpr95': 0.3333, 'shift': 2.0}
     """
     if not (len(native) and len(other) and np.isfinite(native).all() and np.isfinite(other).all()):
         return {name: Interval() for name in SCORED}

@@ -46,7 +46,8 @@ def noise(images: Tensor, generator: torch.Generator) -> Tensor:
     flat = images.flatten(1)
     mean = flat.mean(0)
     z = torch.randn(len(flat), len(flat), generator=generator)
-    return (mean + z @ (flat - mean) / len(flat) ** 0.5).view_as(images)
+    made: Tensor = mean + z @ (flat - mean) / len(flat) ** 0.5
+    return made.view_as(images)
 
 
 def patches(images: Tensor, generator: torch.Generator) -> Tensor:

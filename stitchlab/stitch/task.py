@@ -44,18 +44,15 @@ def task_loss_matching(
     front = pair.run_front(front_layers)
     tail = pair.end_cuts.after(end_layer)
     targets = _targets(pair, recipe)
-    optimizer = torch.optim.Adam(
-        chain.from_iterable(stitch.parameters() for stitch in stitches.values()),
-        lr=recipe.lr, weight_decay=recipe.weight_decay,
-    )
+    parameters = chain.from_iterable(stitch.parameters() for stitch in stitches.values())
+    optimizer = torch.optim.Adam(parameters, lr=recipe.lr, weight_decay=recipe.weight_decay)
     train = pair.data.train
     steps = recipe.epochs * -(-len(train) // recipe.batch)
     schedule = _schedule(optimizer, recipe, steps)
     done = 0
     keep(stitches)
     for epoch in range(recipe.epochs):
-        generator = torch.Generator().manual_seed(derived_seed("order of an epoch", seed, epoch))
-        order = torch.randperm(len(train), generator=generator)
+        order = _order(len(train), seed, epoch)
         for images, labels in pair.batches(train, order, recipe.batch):
             report(f"task loss matching into {end_layer}, epoch {epoch + 1} of {recipe.epochs}", done / steps)
             wanted = targets(images, labels)
@@ -67,6 +64,11 @@ def task_loss_matching(
             done += 1
         keep(stitches)
     return stitches
+
+
+def _order(images: int, seed: int, epoch: int) -> Tensor:
+    generator = torch.Generator().manual_seed(derived_seed("order of an epoch", seed, epoch))
+    return torch.randperm(images, generator=generator)
 
 
 def _initial(pair: Pair, i: str, j: str, seed: int, start: Mapping[str, Stitch] | None) -> Stitch:

@@ -1,0 +1,57 @@
+"""What the commands of the command line share: tables, a progress bar, arguments."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any, NoReturn
+
+from stitchlab.spec import Report
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Prints aligned columns."""
+    cells = [tuple(head), *(tuple("" if value is None else str(value) for value in row) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
+        print("  ".join(value.ljust(width) for value, width in zip(row, widths, strict=True)).rstrip())
+
+
+def bar() -> Report:
+    """A progress bar on stderr where that is a screen; where it is a file, a line every ten seconds."""
+    screen = sys.stderr.isatty()
+    last = time.monotonic() - (1.0 if screen else 0.0)
+
+    def report(what: str, done: float) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last < (0.1 if screen else 10.0) and done < 1:
+            return
+        last = now
+        filled = "#" * round(30 * done)
+        print(f"\r[{filled:<30}] {done:4.0%} {what[:80]:<80}" if screen else f"{done:4.0%} {what}",
+              end="\n" if done >= 1 or not screen else "", file=sys.stderr, flush=True)
+
+    return report
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line and exits with 2."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; {self.prog} --help says what is possible\n")
+
+
+def names(text: str) -> list[str]:
+    """An argument that is a list: ``a,b``."""
+    return [name for name in text.split(",") if name]
+
+
+def numbers(text: str) -> list[float]:
+    """An argument that is a list of numbers: ``0.5,0.4``."""
+    try:
+        return [float(number) for number in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"numbers such as 0.49,0.48,0.45 were expected; {text!r} came") from None

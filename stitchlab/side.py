@@ -1,0 +1,207 @@
+"""The native side of an end layer: detectors fitted on it, and whether they deserve belief there.
+
+It is made once and serves all cells of the column, whatever is stitched to the layer. Activations stream through in
+small batches; kept are scores and statistics, an entry an image or a channel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from stitchlab import data as datasets
+from stitchlab.data import draw
+from stitchlab.distribution import NATIVE, OUTLIERS, STATISTICS, Distribution
+from stitchlab.errors import StitchLabError, UnknownName
+from stitchlab.ood import REGISTRY
+from stitchlab.ood.frechet import frechet
+from stitchlab.ood.gather import Gathered, Plane
+from stitchlab.ood.numbers import Interval, apart
+from stitchlab.ood.outliers import DATA, outliers
+from stitchlab.ood.outliers import REGISTRY as KINDS
+from stitchlab.ood.seen import Batch, CannotFit, Native, Score, features
+from stitchlab.spec import FIT_IMAGES, OUTLIER_IMAGES, Detection, Report, content_id, derived_seed, no_report, portion
+from stitchlab.stitch.pair import Pair
+from stitchlab.store import Store
+
+BATCH = 100  # images: a 64×32×32 layer is 26 MB of them, its rows in float64 52 MB
+KEEP = 3  # native sides that stay in this process
+NOT_FINITE = "stitched activations are infinite or not numbers: training diverged"
+
+Verdict = tuple[dict[str, Any], dict[str, Tensor]]  # metrics and a reason; scores or statistics
+
+
+class Side:
+    """The native side of one end layer: detectors fitted, and what they say about native images and outliers."""
+
+    def __init__(self, found: Distribution, pair: Pair, names: Sequence[str], end_layer: str, report: Report) -> None:
+        request, data = found.run.request, pair.data
+        self.pair, self.end_layer, self.names = pair, end_layer, names
+        self.form, self.tail = pair.target(end_layer), pair.end_cuts.after(end_layer)
+        self._run = pair.run_end([end_layer])
+        self.images = draw(data.test, request.seed, request.eval_images, "evaluation images (M)")
+        order = data.train.order(request.seed)
+        held = order[len(order) - len(order) // 5:][:FIT_IMAGES]
+        fitted = order[:len(order) - len(order) // 5][:FIT_IMAGES]
+        few = len(self.images[:OUTLIER_IMAGES])
+        strange = _outlier_images(found, pair, self.images[:few])  # first: a kind that does not fit is refused at once
+        native = self._native(found, fitted, portion(report, 0.0, 0.2))
+        self.scores, self.reasons = _fit(names, native)
+        self.plane = Plane(native.features) if STATISTICS in names else None
+        with_moments = "frechet" in names
+        self.moments = with_moments
+        self.own = self.gather(_split(pair, data.test, self.images), len(self.images), portion(report, 0.7, 0.2))
+        self.held = self.gather(_split(pair, data.train, held), len(held), no_report)
+        self.outliers = self.gather(strange, few, no_report)
+
+    def new(self, images: int) -> Gathered:
+        """For one set of activations of this layer."""
+        return Gathered(self.form, images, self.scores, self.plane, self.moments)
+
+    def gather(self, batches: Iterator[Tensor], images: int, report: Report) -> Gathered:
+        """What the end network itself makes of these images (n, C, H, W) uint8."""
+        made, seen = self.new(images), 0
+        for batch in batches:
+            report(f"native activations of {self.end_layer}", seen / images)
+            made.add(Batch(self._run(batch)[self.end_layer], self.form, self.tail))
+            seen += len(batch)
+        return made
+
+    def of(self, stitched: Gathered) -> dict[str, Verdict]:
+        """What each detector says about a set of stitched activations of the same images."""
+        return {name: (self._numbers(stitched, name, paired=True), _kept(stitched, name)) for name in self.names}
+
+    def verdicts(self) -> dict[str, Verdict]:
+        """The same for the two sets that tell whether to believe a detector: held-out images, and outliers."""
+        made: dict[str, Verdict] = {}
+        for name in self.names:
+            native, strange = (self._numbers(other, name, paired=False) for other in (self.held, self.outliers))
+            metrics = {NATIVE: native["metrics"], OUTLIERS: strange["metrics"]}
+            outside = {f"{OUTLIERS}.{what}": kept for what, kept in _kept(self.outliers, name).items()}
+            made[name] = {"metrics": metrics, "reason": native["reason"]}, {**_kept(self.own, name), **outside}
+        return made
+
+    def _numbers(self, other: Gathered, name: str, *, paired: bool) -> dict[str, Any]:
+        """metrics: value, low, high by name; and the reason where one is undefined."""
+        found: Mapping[str, Interval] = {}
+        reason = self.reasons.get(name, "")
+        if name in self.scores:
+            found = apart(self.own.scores[name], other.scores[name], paired=paired)
+        elif name == "frechet" and self.own.moments is not None and other.moments is not None:
+            found = {"ratio": frechet(self.own.moments, other.moments, paired=paired)}
+        if not reason and any(number.value is None for number in found.values()):
+            reason = "native activations or their scores are constant" if other.finite else NOT_FINITE
+        return {"metrics": {metric: list(number) for metric, number in found.items()}, "reason": reason}
+
+    def _native(self, found: Distribution, fitted: Tensor, report: Report) -> Native:
+        pair, request, detection = self.pair, found.run.request, found.detection
+        seen: list[Tensor] = []
+        labels: list[Tensor] = []
+        for batch, of in pair.batches(pair.data.train, fitted, BATCH):
+            report(f"fitting detectors on {self.end_layer}", len(seen) * BATCH / len(fitted))
+            seen.append(torch.from_numpy(features(self._run(batch)[self.end_layer], self.form)))
+            labels.append(of.cpu())
+        generator = torch.Generator().manual_seed(derived_seed("detectors", request.seed))
+
+        def batches() -> Iterator[tuple[Tensor, Tensor]]:
+            order = fitted[torch.randperm(len(fitted), generator=generator)]
+            for batch, of in pair.batches(pair.data.train, order[:max(1, len(order) // BATCH) * BATCH], BATCH):
+                yield self._run(batch)[self.end_layer], of
+
+        return Native(
+            features=torch.cat(seen).numpy(), labels=torch.cat(labels).numpy(), classes=len(pair.data.classes),
+            form=self.form, batches=batches, outliers=lambda: self._auxiliary(detection, fitted, request.seed),
+            seed=request.seed, device=pair.device, report=portion(report, 1.0, 2.5),
+            **_memory(found, self.end_layer),
+        )
+
+    def _auxiliary(self, detection: Detection, fitted: Tensor, seed: int) -> Iterator[Tensor]:
+        """Activations of outliers made from training images, one kind a batch, for ever."""
+        k = 0
+        generator = torch.Generator().manual_seed(derived_seed("auxiliary outliers", seed))
+        while True:
+            chosen = fitted[torch.randperm(len(fitted), generator=generator)[:BATCH]]
+            kind = detection.training_outliers[k % len(detection.training_outliers)]
+            made = outliers(kind, self.pair.data.train.take(chosen)[0], seed + k)
+            yield self._run(made.to(self.pair.device))[self.end_layer]
+            k += 1
+
+
+_sides: dict[tuple[Any, ...], Side] = {}
+
+
+def side_of(found: Distribution, pair: Pair, names: tuple[str, ...], end_layer: str, report: Report) -> Side:
+    """Kept in this process: the next cell of the column comes at once."""
+    which = (str(found.run.store.root), found.key(STATISTICS, NATIVE, "", end_layer), found.detection, names,
+             str(pair.device))
+    if which not in _sides:
+        made = Side(found, pair, names, end_layer, report)
+        while len(_sides) >= KEEP:
+            _sides.pop(next(iter(_sides)))
+        _sides[which] = made
+    return _sides[which]
+
+
+def resolve_outliers(name: str, store: Store) -> str:
+    """The kind of outliers of this name as `Detection` takes it: ``data:NAME`` becomes ``data:FINGERPRINT``.
+
+    Raises StitchLabError for a kind or a data set that is not there.
+    """
+    if name.startswith(DATA):
+        return DATA + datasets.load(name.removeprefix(DATA), store).fingerprint
+    if name not in KINDS:
+        raise UnknownName("kind of outliers", name, [*KINDS, f"{DATA}NAME"])
+    return name
+
+
+def _fit(names: Sequence[str], native: Native) -> tuple[dict[str, Score], dict[str, str]]:
+    """Scores by detector, and why others cannot be fitted."""
+    scores, reasons = {}, {}
+    for name in names:
+        if name != STATISTICS and (fit := REGISTRY[name].fit) is not None:
+            try:
+                with torch.enable_grad():
+                    scores[name] = fit(native)
+            except CannotFit as error:
+                reasons[name] = str(error)
+    return scores, reasons
+
+
+def _memory(found: Distribution, end_layer: str) -> dict[str, Callable[..., Any]]:
+    """Where what detectors learn is kept: for an end network and layer, whatever is stitched to it."""
+    request = found.run.request
+    key = content_id({
+        "end": request.end, "end_layer": end_layer, "data": request.data, "seed": request.seed, "images": FIT_IMAGES,
+        "outliers": found.detection.training_outliers, "version": REGISTRY["energy"].version,
+    })
+    store = found.run.store
+    return {"recall": lambda: store.get_tensors("detectors", key),
+            "remember": lambda state: store.put_tensors("detectors", key, state)}
+
+
+def _split(pair: Pair, split: datasets.Split, order: Tensor) -> Iterator[Tensor]:
+    return (images for images, _ in pair.batches(split, order, BATCH))
+
+
+def _outlier_images(found: Distribution, pair: Pair, images: Tensor) -> Iterator[Tensor]:
+    """Known outliers, as many as images: made from them, or another data set's test images. Raises StitchLabError."""
+    kind, seed = found.detection.outliers, found.run.request.seed
+    if not kind.startswith(DATA):
+        return iter(outliers(kind, pair.data.test.take(images)[0], seed).to(pair.device).split(BATCH))
+    other = datasets.load_by_fingerprint(kind.removeprefix(DATA), found.run.store)
+    if other.shape != pair.data.shape:
+        expected, came = ("×".join(map(str, shape)) for shape in (pair.data.shape, other.shape))
+        raise StitchLabError(
+            f"outliers from {other.label} are images of {came}, and these networks are compared on {expected}: choose "
+            "outliers that are made from the images, or another data set"
+        )
+    return _split(pair, other.test, other.test.order(seed)[:len(images)])
+
+
+def _kept(gathered: Gathered, name: str) -> dict[str, Tensor]:
+    if name == STATISTICS:
+        return gathered.statistics()
+    return {"scores": torch.from_numpy(gathered.scores[name])} if name in gathered.scores else {}
