@@ -52,8 +52,7 @@ def task_loss_matching(
     done = 0
     keep(stitches)
     for epoch in range(recipe.epochs):
-        order = _order(len(train), seed, epoch)
-        for images, labels in pair.batches(train, order, recipe.batch):
+        for images, labels in pair.batches(train, _order(len(train), seed, epoch), recipe.batch):
             report(f"task loss matching into {end_layer}, epoch {epoch + 1} of {recipe.epochs}", done / steps)
             wanted = targets(images, labels)
             optimizer.zero_grad()
