@@ -21,17 +21,17 @@ from typing import Any
 from distributed import Client
 from distributed.deploy.subprocess import SubprocessCluster
 
-from stitchlab import cost, demo
-from stitchlab.errors import Cancelled, StitchLabError
+from stitchlab import cost, tasks
+from stitchlab.distribution import STATISTICS, Cell, Distribution
+from stitchlab.errors import StitchLabError
 from stitchlab.grid import pick_device
 from stitchlab.run import Run
-from stitchlab.spec import Report
+from stitchlab.spec import METHODS, Detection
 from stitchlab.store import Store
-from stitchlab.units import Unit, compute_unit, load_pair, missing
+from stitchlab.units import Unit, load_pair, missing
 
 DEMO = "demo"  # the job that trains the demo's networks
 QUIET = 60.0  # seconds without a word after which a job of another process counts as interrupted
-EVERY = 0.3  # seconds between two words
 IDLE = "2 hours"  # a local cluster that nobody needs, or whose owner was killed, ends itself after this
 
 
@@ -71,19 +71,35 @@ class Jobs:
         self._client: Client | None = None
         self._futures: dict[str, list[Any]] = {}  # kept, since Dask drops a task whose future is gone
 
-    def compute(self, run: Run) -> None:
-        """Queue what is missing of a run; nothing happens where it is queued already or complete.
+    def compute(self, run: Run, cell: tuple[str, str] | None = None) -> None:
+        """Queue what is missing of a run, or of one cell (front layer, end layer) of it.
+
+        Nothing happens where it is queued already or complete.
 
         Raises StitchLabError where the cluster does not answer or does not see the store.
         """
-        if units := missing(run):
+        if units := missing(run) if cell is None else _of_cell(missing(run), cell):
             weights = self._weights(run, units)
-            tasks = [(_compute, (str(self.store.root), run.id, unit, self.device)) for unit in units]
-            self._submit(run.id, tasks, weights, [unit.label for unit in units])
+            wanted = [(tasks.compute, (str(self.store.root), run.id, unit, self.device)) for unit in units]
+            self._submit(run.id, wanted, weights, [unit.label for unit in units])
+
+    def judge(self, run: Run, detection: Detection, detectors: Sequence[str], cells: Sequence[Cell]) -> None:
+        """Queue what detectors lack on these cells of a run; one column is one unit. Same rules as `compute`."""
+        lacking = Distribution(run, detection).lacking([*detectors, STATISTICS], cells)
+        wanted = [(tasks.judge, (str(self.store.root), run.id, detection, names, j, column, self.device))
+                 for j, (names, column) in lacking.items()]
+        weights = [1.0 + len(column) for _, column in lacking.values()]
+        if wanted:
+            self._submit(judging(run), wanted, weights, [f"detectors on {j}" for j in lacking])
+
+    def walk(self, run: Run, front_layer: str, end_layer: str) -> None:
+        """Queue a cell's walk through TLM's epochs."""
+        wanted = (tasks.walk, (str(self.store.root), run.id, front_layer, end_layer, self.device))
+        self._submit(judging(run), [wanted], [1.0], ["following the epochs"])
 
     def train_demo(self) -> None:
         """Queue the training of the demo's two networks."""
-        self._submit(DEMO, [(_train_demo, (str(self.store.root),))], [1.0], ["training two networks on digits"])
+        self._submit(DEMO, [(tasks.train_demo, (str(self.store.root),))], [1.0], ["training two networks on digits"])
 
     def estimate(self, run: Run) -> float | None:
         """Seconds that what is missing should take; None where nothing was measured on this machine yet."""
@@ -136,7 +152,7 @@ class Jobs:
         return ("failed", failed[0]) if failed else ("interrupted", "")
 
     def _submit(
-        self, job: str, tasks: Sequence[tuple[Callable[..., None], tuple[Any, ...]]], weights: list[float],
+        self, job: str, wanted: Sequence[tuple[Callable[..., None], tuple[Any, ...]]], weights: list[float],
         labels: list[str],
     ) -> None:
         with self._lock:
@@ -149,7 +165,7 @@ class Jobs:
             })
             self._futures[attempt] = [
                 client.submit(function, *arguments, attempt, k, key=f"{attempt}.{k}", priority=-k, pure=False)
-                for k, (function, arguments) in enumerate(tasks)
+                for k, (function, arguments) in enumerate(wanted)
             ]
 
     def _connected(self) -> Client:
@@ -168,6 +184,17 @@ class Jobs:
         # Networks are only looked at here, so they stay on the CPU, whatever the workers compute on.
         pair = replace(load_pair(self.store, run.request, pick_device("cpu")), device=pick_device(self.device))
         return [cost.seconds(self.store, pair, run.request, unit.work, unit.cells) for unit in units]
+
+
+def _of_cell(units: Sequence[Unit], cell: tuple[str, str]) -> list[Unit]:
+    """Those stitches of a cell, and the end network's own accuracy, that are among these units."""
+    stitched = [replace(unit, cells=(cell,)) for unit in units if unit.work in METHODS and cell in unit.cells]
+    return [unit for unit in units if unit.work == "accuracy"] + stitched
+
+
+def judging(run: Run) -> str:
+    """The job in which a run's cells are judged or followed: one at a time."""
+    return f"{run.id}-ood"
 
 
 def _seconds_left(weights: Sequence[float], units: Sequence[dict[str, Any] | None], done: float) -> float | None:
@@ -227,56 +254,3 @@ def _remote(address: str, store: Store) -> Client:
         what = "has no worker that answers" if sees is None else f"does not see the cache at {store.root}"
         raise StitchLabError(f"the cluster at {address} {what}; start workers with access to the same folder")
     return client
-
-
-def _compute(root: str, run_id: str, unit: Unit, device: str, attempt: str, k: int) -> None:
-    """Runs on a worker: one unit, until all its cells are there, whoever computes them."""
-    store = Store(root)
-
-    def work(report: Report) -> None:
-        run = Run.load(store, run_id)
-        while unit.work in {u.work for u in missing(run) if u == unit or set(u.cells) & set(unit.cells)}:
-            if not compute_unit(store, run.request, unit, pick_device(device), report):
-                report("waiting for another process that computes the same cells", 0.0)
-                time.sleep(EVERY)
-            run = Run.load(store, run_id)
-
-    _told(store, attempt, k, unit.label, work)
-
-
-def _train_demo(root: str, attempt: str, k: int) -> None:
-    """Runs on a worker."""
-    store = Store(root)
-    _told(store, attempt, k, "training two networks on digits", lambda report: demo.train(store, report))
-
-
-def _told(store: Store, attempt: str, k: int, label: str, work: Callable[[Report], None]) -> None:
-    """Does the work, telling the store how it goes, and stops where the store says so."""
-    started = time.time()
-    last = 0.0
-
-    def tell(what: str, done: float, state: str = "running", message: str = "") -> None:
-        store.put("progress", f"{attempt}.{k}", {
-            "state": state, "what": what, "done": done, "message": message, "started": started, "time": time.time(),
-        })
-
-    def report(what: str, done: float) -> None:
-        nonlocal last
-        if store.has("cancel", attempt):
-            raise Cancelled("cancelled")
-        if time.monotonic() - last > EVERY:
-            last = time.monotonic()
-            tell(what, done)
-
-    try:
-        report(label, 0.0)
-        work(report)
-        tell(label, 1.0, "done")
-    except Cancelled:
-        with contextlib.suppress(StitchLabError):
-            tell(label, 0.0, "cancelled")
-    except Exception as error:
-        line = str(error).splitlines()[0] if str(error) else ""
-        with contextlib.suppress(StitchLabError):  # the disk may be full, and that may be the error
-            tell(label, 0.0, "failed", line if isinstance(error, StitchLabError) else f"{type(error).__name__}: {line}")
-        raise

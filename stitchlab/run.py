@@ -206,4 +206,6 @@ def delete_run(store: Store, name: str) -> Run:
     shared = {entry for run in list_runs(store) if run.id != gone.id for entry in run.entries()}
     for room, key in gone.entries() - shared:
         store.delete(room, key)
+        if room == "cells":
+            store.delete_all("ood", key)  # what detectors say about the cell goes with it
     return gone

@@ -97,6 +97,11 @@ class Store:
         """The keys of all JSON entries of a room, sorted."""
         return sorted(path.stem for path in (self.root / room).glob("*.json"))
 
+    def delete_all(self, room: str, beginning: str) -> None:
+        """Remove the entries of a room whose keys begin so."""
+        for path in (self.root / room).glob(f"{beginning}*"):
+            path.unlink(missing_ok=True)
+
     def delete(self, room: str, key: str) -> None:
         """Remove an entry, whatever it consists of; no matter if there is none."""
         for suffix in (".json", ".safetensors"):

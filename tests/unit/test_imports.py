@@ -34,6 +34,7 @@ ORDER = [
     ["stitchlab"],
     ["demo"],
     ["checks"],
+    ["tasks"],
     ["jobs"],
     ["figures"],
     ["export", "cli"],

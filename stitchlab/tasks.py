@@ -1,0 +1,90 @@
+"""What runs on a worker: one task each, which tells the store how it goes and stops where the store says so."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+
+from stitchlab import demo
+from stitchlab import walk as walks
+from stitchlab.distribution import Cell
+from stitchlab.errors import Cancelled, StitchLabError
+from stitchlab.grid import pick_device
+from stitchlab.judge import judge_column
+from stitchlab.run import Run
+from stitchlab.spec import Detection, Report
+from stitchlab.store import Store
+from stitchlab.units import Unit, compute_unit, missing
+
+EVERY = 0.3  # seconds between two words
+
+
+def compute(root: str, run_id: str, unit: Unit, device: str, attempt: str, k: int) -> None:
+    """One unit, until all its cells are there, whoever computes them."""
+    store = Store(root)
+
+    def work(report: Report) -> None:
+        run = Run.load(store, run_id)
+        while unit.work in {u.work for u in missing(run) if u == unit or set(u.cells) & set(unit.cells)}:
+            if not compute_unit(store, run.request, unit, pick_device(device), report):
+                report("waiting for another process that computes the same cells", 0.0)
+                time.sleep(EVERY)
+            run = Run.load(store, run_id)
+
+    told(store, attempt, k, unit.label, work)
+
+
+def judge(
+    root: str, run_id: str, detection: Detection, names: Sequence[str], end_layer: str, cells: Sequence[Cell],
+    device: str, attempt: str, k: int,
+) -> None:
+    """What detectors say about one column."""
+    store = Store(root)
+    told(store, attempt, k, f"detectors on {end_layer}", lambda report: judge_column(
+        Run.load(store, run_id), detection, names, end_layer, cells, pick_device(device), report))
+
+
+def walk(root: str, run_id: str, front_layer: str, end_layer: str, device: str, attempt: str, k: int) -> None:
+    """A cell's walk through TLM's epochs."""
+    store = Store(root)
+    told(store, attempt, k, "following the epochs", lambda report: walks.walk(
+        Run.load(store, run_id), front_layer, end_layer, pick_device(device), report))
+
+
+def train_demo(root: str, attempt: str, k: int) -> None:
+    """The demo's two networks."""
+    store = Store(root)
+    told(store, attempt, k, "training two networks on digits", lambda report: demo.train(store, report))
+
+
+def told(store: Store, attempt: str, k: int, label: str, work: Callable[[Report], None]) -> None:
+    """Does the work, telling the store how it goes, and stops where the store says so."""
+    started = time.time()
+    last = 0.0
+
+    def tell(what: str, done: float, state: str = "running", message: str = "") -> None:
+        store.put("progress", f"{attempt}.{k}", {
+            "state": state, "what": what, "done": done, "message": message, "started": started, "time": time.time(),
+        })
+
+    def report(what: str, done: float) -> None:
+        nonlocal last
+        if store.has("cancel", attempt):
+            raise Cancelled("cancelled")
+        if time.monotonic() - last > EVERY:
+            last = time.monotonic()
+            tell(what, done)
+
+    try:
+        report(label, 0.0)
+        work(report)
+        tell(label, 1.0, "done")
+    except Cancelled:
+        with contextlib.suppress(StitchLabError):
+            tell(label, 0.0, "cancelled")
+    except Exception as error:
+        line = str(error).splitlines()[0] if str(error) else ""
+        with contextlib.suppress(StitchLabError):  # the disk may be full, and that may be the error
+            tell(label, 0.0, "failed", line if isinstance(error, StitchLabError) else f"{type(error).__name__}: {line}")
+        raise
