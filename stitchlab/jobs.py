@@ -25,8 +25,9 @@ from stitchlab import cost, tasks
 from stitchlab.distribution import STATISTICS, Cell, Distribution
 from stitchlab.errors import StitchLabError
 from stitchlab.grid import pick_device
+from stitchlab.ood import REGISTRY as DETECTORS
 from stitchlab.run import Run
-from stitchlab.spec import METHODS, Detection
+from stitchlab.spec import METHODS, Detection, content_id
 from stitchlab.store import Store
 from stitchlab.units import Unit, load_pair, missing
 
@@ -84,18 +85,21 @@ class Jobs:
             self._submit(run.id, wanted, weights, [unit.label for unit in units])
 
     def judge(self, run: Run, detection: Detection, detectors: Sequence[str], cells: Sequence[Cell]) -> None:
-        """Queue what detectors lack on these cells of a run; one column is one unit. Same rules as `compute`."""
-        lacking = Distribution(run, detection).lacking([*detectors, STATISTICS], cells)
-        wanted = [(tasks.judge, (str(self.store.root), run.id, detection, names, j, column, self.device))
-                 for j, (names, column) in lacking.items()]
-        weights = [1.0 + len(column) for _, column in lacking.values()]
+        """Queue what detectors lack on these cells of a run (job `judging`): columns, those that learn last."""
+        found = Distribution(run, detection)
+        quick = [name for name in detectors if not DETECTORS[name].learns]
+        columns = [(names, j, column) for part in ([*quick, STATISTICS], [n for n in detectors if n not in quick])
+                   for j, (names, column) in found.lacking(part, cells).items()]
+        wanted = [(tasks.judge, (str(self.store.root), run.id, detection, *column, self.device)) for column in columns]
         if wanted:
-            self._submit(judging(run), wanted, weights, [f"detectors on {j}" for j in lacking])
+            weights = [len(column) + (1.0 if set(names) <= {*quick, STATISTICS} else 30.0)
+                       for names, _, column in columns]
+            self._submit(judging(run, detection, cells), wanted, weights, [f"detectors on {j}" for _, j, _ in columns])
 
     def walk(self, run: Run, front_layer: str, end_layer: str) -> None:
-        """Queue a cell's walk through TLM's epochs."""
+        """Queue a cell's walk through TLM's epochs (job `walking`)."""
         wanted = (tasks.walk, (str(self.store.root), run.id, front_layer, end_layer, self.device))
-        self._submit(judging(run), [wanted], [1.0], ["following the epochs"])
+        self._submit(walking(run, front_layer, end_layer), [wanted], [1.0], ["following the epochs"])
 
     def train_demo(self) -> None:
         """Queue the training of the demo's two networks."""
@@ -192,9 +196,14 @@ def _of_cell(units: Sequence[Unit], cell: tuple[str, str]) -> list[Unit]:
     return [unit for unit in units if unit.work == "accuracy"] + stitched
 
 
-def judging(run: Run) -> str:
-    """The job in which a run's cells are judged or followed: one at a time."""
-    return f"{run.id}-ood"
+def judging(run: Run, detection: Detection, cells: Sequence[Cell]) -> str:
+    """The job that judges these cells."""
+    return f"{run.id}-ood-{content_id([detection, cells])[:16]}"
+
+
+def walking(run: Run, front_layer: str, end_layer: str) -> str:
+    """The job that follows a cell's epochs."""
+    return f"{run.id}-walk-{content_id([front_layer, end_layer])[:16]}"
 
 
 def _seconds_left(weights: Sequence[float], units: Sequence[dict[str, Any] | None], done: float) -> float | None:

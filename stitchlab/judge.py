@@ -8,11 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from stitchlab.data import draw
 from stitchlab.distribution import NATIVE, ROOM, STATISTICS, Cell, Distribution, known_detectors
 from stitchlab.errors import StitchLabError
 from stitchlab.grid import pick_device
 from stitchlab.ood.gather import Gathered
-from stitchlab.ood.seen import Batch
+from stitchlab.ood.seen import Batch, as_map
 from stitchlab.run import Run
 from stitchlab.side import BATCH, Side, side_of
 from stitchlab.spec import Detection, Report, no_report, portion
@@ -96,3 +97,25 @@ def _stitched(
             gathered[cell].add(Batch(stitches[cell](ours[cell[1]]), side.form, side.tail))
         seen += len(batch)
     return gathered
+
+
+@torch.no_grad()
+def activations_of(run: Run, image: int, front_layer: str, end_layer: str) -> dict[str, Tensor]:
+    """One evaluation image's activations at a cell, by set: native, and those of each method whose map is kept.
+
+    Args:
+        image: its place among the evaluation images, 0..M-1.
+
+    Returns:
+        maps (C, H, W) each; tokens as a square map where they are one, else (C, T, 1); a vector as (C, 1, 1).
+    """
+    pair = load_pair(run.store, run.request, torch.device("cpu"))
+    chosen = draw(pair.data.test, run.request.seed, run.request.eval_images, "evaluation images (M)")[image:image + 1]
+    images, _ = pair.data.test.take(chosen)
+    made = {NATIVE: pair.run_end([end_layer])(images)[end_layer]}
+    ours = pair.run_front([front_layer])(images)[front_layer]
+    for method in run.request.methods:
+        if (method, front_layer, end_layer) in run.cells:
+            stitch = maps(run.store, pair, run.request, method, [(front_layer, end_layer)])[front_layer, end_layer]
+            made[method] = stitch(ours)
+    return {name: as_map(activation, pair.target(end_layer))[0] for name, activation in made.items()}

@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from stitchlab.errors import StitchLabError, UnknownName
@@ -45,9 +45,7 @@ def canonical(value: Any) -> str:
     >>> canonical({"b": (1, 2), "a": 0.5})
     '{"a":0.5,"b":[1,2]}'
     """
-    if is_dataclass(value) and not isinstance(value, type):
-        value = asdict(value)
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, default=asdict)
 
 
 def content_id(value: Any) -> str:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from stitchlab.distribution import Distribution
 from stitchlab.figures.heatmap import Grid, Values, shared_range
 from stitchlab.indices import REGISTRY
+from stitchlab.ood import REGISTRY as DETECTORS
+from stitchlab.ood.numbers import METRICS as OOD_METRICS
 from stitchlab.run import METRICS, Run
 from stitchlab.spec import PRESETS, TaskLoss
 
@@ -47,6 +52,29 @@ def indices(run: Run) -> list[Grid]:
         subtitle = f"{index.metric}: {better} = more similar"
         grids.append(_grid(run, run.matrix(name, index.metric), index.label, subtitle, index.low, index.high, better))
     return grids
+
+
+def judged(found: Distribution, detector: str, metric: str) -> list[Grid]:
+    """What a detector says of TLM and DM, side by side on one colour range; † where it does not deserve belief.
+
+    Fréchet ratios and shifts go over powers of ten, so they are coloured by their logarithm.
+    """
+    run, known, label = found.run, OOD_METRICS[metric], DETECTORS[detector].label
+    matrices = {method: found.matrix(detector, method, metric) for method in run.request.methods}
+    log = known.high is None
+    low, high = _log_range(list(matrices.values())) if log else (known.low or 0.0, known.high or 1.0)
+    doubtful = tuple(j for j in run.request.end_layers if found.belief(detector, j).holds is False)
+    return [
+        replace(_grid(run, values, f"{METHOD_LABELS[method]}: {known.label}", f"{label} · {_recipe(run, method)}",
+                      low, high), log=log, doubtful=doubtful)
+        for method, values in matrices.items()
+    ]
+
+
+def _log_range(matrices: list[Values]) -> tuple[float, float]:
+    known = np.concatenate([np.ravel(v) for v in matrices])
+    known = known[known > 0]
+    return (float(known.min()), max(float(known.max()), float(known.min()) * 1.01)) if known.size else (0.1, 1.0)
 
 
 def recipe(tlm: TaskLoss) -> str:

@@ -5,6 +5,7 @@ Plotly reports no clicks on heatmaps, so invisible markers lie over the cells; t
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,8 @@ class Grid:
         low, high: ends of the colour range.
         better: ``higher`` or ``lower``: the best cell of each column gets a star; empty: none does.
         diverging: colours around the middle of the range.
+        log: colours follow the logarithm; values of 0 and below get the lowest.
+        doubtful: end layers whose columns are marked † and pale: their numbers do not deserve belief.
     """
 
     title: str
@@ -40,12 +43,18 @@ class Grid:
     high: float
     better: str = ""
     diverging: bool = False
+    log: bool = False
+    doubtful: tuple[str, ...] = ()
 
 
 def heatmap(grid: Grid, *, selected: tuple[str, str] | None = None, dark: bool = False) -> go.Figure:
     """Draws a grid; the cell (front layer, end layer) that is selected gets a frame."""
     rows, columns = len(grid.front_layers), len(grid.end_layers)
     figure = go.Figure([_missing(grid, dark), _cells(grid), _clickable(grid, dark), _stars(grid)])
+    for name in grid.doubtful:  # a veil in the grey of what is not there
+        x = grid.end_layers.index(name)
+        figure.add_shape(type="rect", x0=x - 0.5, x1=x + 0.5, y0=-0.5, y1=rows - 0.5, line_width=0,
+                         fillcolor=MUTED[dark], opacity=0.6)
     longest = max(map(len, grid.end_layers))
     if np.isnan(grid.values).all():
         figure.update_layout(margin_r=60)  # where the colour bar will be, so that nothing moves when cells come
@@ -54,7 +63,8 @@ def heatmap(grid: Grid, *, selected: tuple[str, str] | None = None, dark: bool =
         height=116 + max(rows, 3) * (44 if rows <= 10 else 30) + 6 * longest,
         title={"text": f"{grid.title}<br><span style='font-size:12px'>{grid.subtitle}</span>"},
         xaxis={"title": {"text": f"End layer of {grid.end}"}, "tickvals": list(range(columns)),
-               "ticktext": grid.end_layers, "range": [-0.5, columns - 0.5], "tickangle": -45},
+               "ticktext": [f"{name} †" if name in grid.doubtful else name for name in grid.end_layers],
+               "range": [-0.5, columns - 0.5], "tickangle": -45},
         yaxis={"title": {"text": f"Front layer of {grid.front}"}, "tickvals": list(range(rows)),
                "ticktext": grid.front_layers, "range": [rows - 0.5, -0.5]},
     )
@@ -88,14 +98,27 @@ def _missing(grid: Grid, dark: bool) -> go.Heatmap:
 
 def _cells(grid: Grid) -> go.Heatmap:
     columns = len(grid.end_layers)
+    z, low, high, bar = grid.values, grid.low, grid.high, {}
+    if grid.log:
+        z, low, high = np.log10(np.maximum(z, low)), np.log10(low), np.log10(high)
+        ticks = _ticks(grid.low, grid.high)
+        bar = {"tickvals": np.log10(ticks), "ticktext": [f"{tick:g}" for tick in ticks]}
     return go.Heatmap(
-        z=grid.values, zmin=grid.low, zmax=grid.high, hoverinfo="skip", xgap=1, ygap=1,
+        z=z, zmin=low, zmax=high, hoverinfo="skip", xgap=1, ygap=1,
         colorscale=DIVERGING if grid.diverging else SEQUENTIAL,
         text=[[_short(v) for v in row] for row in grid.values],
         texttemplate="%{text}" if columns <= LEGIBLE else None,
         textfont={"size": 13 if columns <= 8 else 10 if columns <= 14 else 8},
-        colorbar={"thickness": 10, "outlinewidth": 0, "len": 1.0, "tickfont": {"size": 11}, "xpad": 4},
+        colorbar={"thickness": 10, "outlinewidth": 0, "len": 1.0, "tickfont": {"size": 11}, "xpad": 4, **bar},
     )
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """1, 2 and 5 times powers of ten within the range; its ends where there are none."""
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    steps = (1, 2, 5) if last - first <= 3 else (1,)
+    ticks = [step * 10.0**power for power in range(first, last + 1) for step in steps]
+    return [tick for tick in ticks if low <= tick <= high] or [low, high]
 
 
 def _clickable(grid: Grid, dark: bool) -> go.Scatter:

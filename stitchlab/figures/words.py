@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from stitchlab.distribution import Distribution
+from stitchlab.ood import REGISTRY
+from stitchlab.ood.numbers import METRICS, Interval
 from stitchlab.run import Run
+
+FAR, APART = 0.9, 0.6  # AUROC from which a set is out of distribution, and from which it can be told apart
+FAR_RATIO, NEAR_RATIO = 0.5, 0.1  # Fréchet
 
 
 def finding(run: Run) -> list[str]:
@@ -24,3 +30,39 @@ def finding(run: Run) -> list[str]:
         f"{run.own_accuracy:.2f}.",
         f"Top left: first layer into first layer, which TLM rates {here:.2f} and DM {matched:.2f}. {verdict}",
     ]
+
+
+def verdicts(found: Distribution, detector: str, front_layer: str, end_layer: str) -> dict[str, str]:
+    """A sentence for each method whose numbers are there: how accurate, how far from native, and what follows."""
+    known, said = REGISTRY[detector], {}
+    for method in found.run.request.methods:
+        accuracy = found.run.value(method, "accuracy", front_layer, end_layer)
+        metric = METRICS[known.metrics[0]]
+        number = found.interval(detector, method, metric.name, front_layer, end_layer)
+        if accuracy is None or found.entry(detector, method, front_layer, end_layer) is None:
+            continue
+        if number.value is None:
+            reason = found.reason(detector, method, front_layer, end_layer)
+            said[method] = f"{accuracy:.2f} accurate, {metric.label} undefined: {reason}."
+            continue
+        bounds = "" if number.low is None else f" ({number.low:.2f} to {number.high:.2f})"
+        judged = _ratio(number.value) if metric.name == "ratio" else _auroc(number)
+        said[method] = f"{accuracy:.2f} accurate, {metric.label} {number.value:.2f}{bounds}: {judged}."
+    return said
+
+
+def _auroc(number: Interval) -> str:
+    value, high = number.value or 0.0, number.high if number.high is not None else number.value or 0.0
+    if value >= FAR:
+        return "these activations are out of distribution"
+    if value >= APART:
+        return "these activations can be told from native ones, not all of them"
+    if high < 0.5:
+        return "they score as more typical than native ones, which is no evidence of being native"
+    return "close to native: this detector can hardly tell them apart"
+
+
+def _ratio(value: float) -> str:
+    if value >= FAR_RATIO:
+        return "as a whole far from native"
+    return "as a whole close to native" if value <= NEAR_RATIO else "as a whole off native"

@@ -93,16 +93,3 @@ class Gathered:
             "mean": mean, "deviation": covariance.diagonal().clamp_min(0).sqrt(),
             "negative": self._negative / self._rows, "zero": self._zero / self._rows, "spectrum": spectrum.clamp_min(0),
         }
-
-
-def effective_rank(spectrum: Array) -> float | None:
-    """exp of the entropy of eigenvalues (C,) that are made to sum to 1 (Roy & Vetterli 2007): 1..C; None if all are 0.
-
-    >>> effective_rank(np.array([2.0, 2.0, 0.0]))
-    2.0
-    """
-    total = spectrum.sum()
-    if not total > 0:
-        return None
-    share = spectrum[spectrum > 0] / total
-    return round(float(np.exp(-(share * np.log(share)).sum())), 12)

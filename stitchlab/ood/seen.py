@@ -28,6 +28,15 @@ def positions(activation: Tensor, form: Form) -> Tensor:
     return last.reshape(len(activation), -1, form.channels)
 
 
+def as_map(activation: Tensor, form: Form) -> Tensor:
+    """Activations (n, ...) as maps (n, C, H, W) to look at: tokens without the class token as a square, else T×1."""
+    x = positions(activation, form)
+    x = x[:, 1:] if form.class_token else x
+    shape = (form.height, form.width) if form.height * form.width == x.shape[1] else (x.shape[1], 1)
+    made: Tensor = x.transpose(1, 2).unflatten(2, shape)
+    return made
+
+
 def features(activation: Tensor, form: Form) -> Array:
     """What the detectors without training see of each image: mean and deviation of every channel over its positions.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+from collections.abc import Callable
 
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
@@ -16,6 +17,7 @@ from stitchlab.store import Store
 PAGES = (
     ("app.py", "Home", ":material/home:"),
     ("pages/1_Compare.py", "Compare", ":material/compare_arrows:"),
+    ("pages/2_Activations.py", "Activations", ":material/scatter_plot:"),
 )
 SIDEBAR = 200  # pixels: the grids need the room
 REFRESH = 1.0  # seconds between looks at work that is under way
@@ -47,6 +49,39 @@ def progress(status: Status) -> None:
     waiting = "Waiting for its turn: " if status.state == "queued" else ""
     text = f"{waiting}{status.what}{left}"
     st.progress(min(max(status.done, 0.0), 1.0), text=text[:1].upper() + text[1:])
+
+
+def working(jobs: Jobs, job: str, status: Status) -> None:
+    """The progress of a job, and a button that cancels it."""
+    bar, button = st.columns([8, 1], vertical_alignment="center")
+    with bar:
+        progress(status)
+    button.button("Cancel", icon=":material/stop_circle:", key=f"cancel-{job}", on_click=jobs.cancel, args=(job,),
+                  width="stretch")
+
+
+def until_done(jobs: Jobs, job: str) -> None:
+    """For a fragment: progress while a job is worked on; the page is drawn again once it is not."""
+    status = jobs.status(job)
+    if status is None or not status.active:
+        st.rerun()
+    working(jobs, job, status)
+
+
+def queue(submit: Callable[[], None]) -> None:
+    """Queues something and draws the page again; a cluster that does not answer is one line."""
+    try:
+        submit()
+    except StitchLabError as error:
+        st.error(str(error), icon=":material/error:")
+    else:
+        st.rerun()
+
+
+def door(page: str, label: str, query: dict[str, str], text: str) -> None:
+    """A link to another page; nothing where a page is run by itself, as tests do."""
+    with contextlib.suppress(StreamlitAPIException):
+        st.page_link(page, label=label, icon=":material/arrow_forward:", query_params=query, help=text)
 
 
 def seconds(count: float) -> str:

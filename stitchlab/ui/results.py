@@ -11,10 +11,10 @@ from stitchlab import ui
 from stitchlab.errors import StitchLabError
 from stitchlab.export import cells_csv, run_json
 from stitchlab.figures import grids
-from stitchlab.figures.heatmap import Grid, heatmap
 from stitchlab.indices import REGISTRY as INDICES
 from stitchlab.jobs import Jobs
 from stitchlab.run import METRICS, Run
+from stitchlab.ui.charts import heatmaps
 
 SHOWN = {**{metric.name: metric.label for metric in METRICS.values()}, grids.INDICES: "Similarity indices"}
 VIEWS = {"maps": "Side by side", "difference": "Difference", "table": "Table"}
@@ -33,11 +33,7 @@ def _watch(jobs: Jobs, run: Run) -> None:
     now = jobs.status(run.id)
     if now is None or not now.active or len(Run(run.store, run.record).cells) > len(run.cells):
         st.rerun()
-    bar, button = st.columns([8, 1], vertical_alignment="center")
-    with bar:
-        ui.progress(now)
-    button.button("Cancel", icon=":material/stop_circle:", key="cancel", on_click=jobs.cancel, args=(run.id,),
-                  width="stretch")
+    ui.working(jobs, run.id, now)
 
 
 def compute_bar(jobs: Jobs, run: Run) -> None:
@@ -91,32 +87,7 @@ def figures(
         st.info("This run has nothing of that kind: choose something else to show, or add the method and compute.",
                 icon=":material/info:")
         return
-    for k, (column, grid) in enumerate(zip(st.columns(max(2, len(made))), made, strict=False)):
-        with column:
-            _chart(run, grid, f"{key}-{shown}-{view}-{k}", selected)
-
-
-def _chart(run: Run, grid: Grid, key: str, selected: tuple[str, str] | None) -> None:
-    name = f"stitchlab-{run.id}-{grid.title}".lower().replace(" ", "-").replace(":", "").replace("−", "minus")
-    config = {
-        "displaylogo": False,
-        "toImageButtonOptions": {"format": st.session_state.get("picture", "png"), "filename": name, "scale": 2},
-        "modeBarButtons": [["toImage"]],
-    }
-    more: dict[str, Any] = {}
-    if selected is not None:
-        more = {"on_select": lambda: _clicked(run, key), "selection_mode": "points"}
-    st.plotly_chart(
-        heatmap(grid, selected=selected, dark=ui.dark()), key=key, theme=None, config=config,
-        alt=f"Heatmap of {grid.title}: {len(grid.front_layers)} front by {len(grid.end_layers)} end layers", **more,
-    )
-
-
-def _clicked(run: Run, key: str) -> None:
-    """A click writes the two select boxes; a click on the selected cell deselects, which changes nothing."""
-    for point in st.session_state[key].selection.points[:1]:
-        st.session_state["front_layer"] = run.request.front_layers[round(point["y"])]
-        st.session_state["end_layer"] = run.request.end_layers[round(point["x"])]
+    heatmaps(run, made, f"{key}-{shown}-{view}", selected)
 
 
 def _switches(run: Run) -> tuple[str, str]:
@@ -148,9 +119,13 @@ def _cell(run: Run) -> tuple[str, str]:
         if st.session_state.get(key, layers[0]) not in layers:
             del st.session_state[key]  # a layer of another grid
     st.subheader("One cell")
-    left, right = st.columns(2)
+    left, right, door = st.columns([2, 2, 1], vertical_alignment="bottom")
     i = left.selectbox("Front layer", rows, index=len(rows) - 1, key="front_layer", bind="query-params")
     j = right.selectbox("End layer", columns, key="end_layer", bind="query-params")
+    if run.request.methods:
+        with door:
+            ui.door("pages/2_Activations.py", "Its activations", {"run": run.id, "front_layer": i, "end_layer": j},
+                    "In or out of distribution? What detectors say of this cell.")
     own = run.own_accuracy
     if own is not None:
         st.markdown(f"For scale: the end network **{run.record['end']['name']}** alone has accuracy **{own:.4f}** on "

@@ -1,0 +1,22 @@
+"""Activations: one cell, in or out of distribution?"""
+
+import streamlit as st
+
+from stitchlab import ui
+from stitchlab.ui.activations import detection, judged, ready
+from stitchlab.ui.cell import choose_cell, choose_run
+
+store, jobs = ui.frame("Activations")
+st.title("Activations")
+st.markdown(
+    "One cell of a grid: the front network's activations, mapped into the end network. **Are they anything that the "
+    "end network could have made itself?** Native is what it makes of the same test images."
+)
+run = choose_run(store)
+if run is None:
+    st.stop()
+i, j = choose_cell(run)
+st.page_link("pages/1_Compare.py", label="This cell's grid in Compare", icon=":material/compare_arrows:",
+             query_params={"run": run.id, "front_layer": i, "end_layer": j})
+if ready(jobs, run, i, j):
+    judged(jobs, run, detection(run), i, j)

@@ -1,0 +1,206 @@
+"""Figures of one cell's activations: native ones beside what each method makes, and what detectors say of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from stitchlab.figures.template import INK, MUTED, template
+
+Array = npt.NDArray[Any]
+
+SETS = {"native": "Native", "tlm": "Task loss matching", "dm": "Direct matching", "outliers": "Known outliers"}
+# Okabe and Ito's colours, which the colour-blind can tell apart; native is the ink of the page.
+COLOURS = {"tlm": "#d55e00", "dm": "#0072b2", "outliers": "#999999"}
+SYMBOLS = {"native": "circle", "tlm": "diamond", "dm": "square", "outliers": "x"}
+BINS, SHOWN = 60, 400  # bins of a histogram; images of each set in a scatter plot
+DECADES = (-1000, -100, -10, -3, -1, 0, 1, 3, 10, 100)
+
+
+def colour(name: str, dark: bool) -> str:
+    """Of a set of activations."""
+    return COLOURS.get(name, INK[dark])
+
+
+def scores(by_set: Mapping[str, Array], label: str, *, dark: bool = False) -> go.Figure:
+    """Histograms of a detector's scores (N,) by set; the axis counts native interquartile ranges from the median.
+
+    It is stretched (asinh), since stitched scores may be a thousand ranges away where native ones fill two.
+    """
+    native = by_set["native"]
+    low, middle, high = np.quantile(native, [0.25, 0.5, 0.75])
+    placed = {name: np.arcsinh((values[np.isfinite(values)] - middle) / max(high - low, 1e-12))
+              for name, values in by_set.items()}
+    every = np.concatenate(list(placed.values()))
+    edges = np.linspace(every.min() - 1e-6, every.max() + 1e-6, BINS + 1)
+    figure = go.Figure()
+    for name, values in placed.items():
+        share = np.histogram(values, edges)[0] / max(1, len(values))
+        figure.add_scatter(
+            x=(edges[1:] + edges[:-1]) / 2, y=share, mode="lines", name=SETS[name], line_shape="hvh",
+            line={"color": colour(name, dark), "width": 2, "dash": "dot" if name == "outliers" else "solid"},
+            fill=None if name == "outliers" else "tozeroy",
+            hovertemplate="%{y:.1%} of " + SETS[name].lower() + "<extra></extra>",
+        )
+    shown = [d for d in DECADES if edges[0] <= np.arcsinh(d) <= edges[-1]]
+    figure.update_layout(template=template(dark), height=320, legend=_legend(), margin_t=64,
+                         title=f"{label}: scores of the same test images")
+    figure.update_xaxes(tickvals=np.arcsinh(shown), ticktext=[f"{d:,}".replace("-", "−") for d in shown],
+                        title_text="native interquartile ranges from the native median: right is more native")
+    figure.update_yaxes(title_text="share of images", tickformat=".0%")
+    return figure
+
+
+def channels(by_set: Mapping[str, Mapping[str, Array]], named: Sequence[int], *, dark: bool = False) -> go.Figure:
+    """Mean and deviation (C,) of every channel, stitched over native; on the line nothing has moved.
+
+    Args:
+        by_set: statistics by set, native among them.
+        named: channels that are labelled.
+    """
+    figure = make_subplots(1, 2, subplot_titles=("Mean", "Standard deviation"), horizontal_spacing=0.1)
+    for column, what in enumerate(("mean", "deviation"), 1):
+        native = by_set["native"][what]
+        ends = [float(np.nanmin(native)), float(np.nanmax(native))]
+        figure.add_scatter(x=ends, y=ends, mode="lines", line={"color": MUTED[dark]}, hoverinfo="skip",
+                           showlegend=False, row=1, col=column)
+        for name in (n for n in by_set if n in COLOURS and n != "outliers"):
+            figure.add_scatter(
+                x=native, y=by_set[name][what], mode="markers+text", name=SETS[name], legendgroup=name,
+                showlegend=column == 1, marker={"color": colour(name, dark), "symbol": SYMBOLS[name], "size": 7},
+                text=[str(c) if c in named else "" for c in range(len(native))], textposition="top center",
+                customdata=np.arange(len(native)), hovertemplate="channel %{customdata}: native %{x:.3g}, "
+                + SETS[name].lower() + " %{y:.3g}<extra></extra>", row=1, col=column,
+            )
+        figure.update_xaxes(title_text="native", row=1, col=column)
+        figure.update_yaxes(title_text="stitched", row=1, col=column)
+    figure.update_layout(template=template(dark), height=420, legend=_legend(), margin_t=84,
+                         title="Every channel against native: on the line nothing has moved")
+    return figure
+
+
+def spectrum(by_set: Mapping[str, Mapping[str, Array]], *, dark: bool = False) -> go.Figure:
+    """Eigenvalues (C,) of the rows' covariance, the largest first, over their sum."""
+    figure = go.Figure()
+    for name, found in by_set.items():
+        share = found["spectrum"] / max(found["spectrum"].sum(), 1e-300)
+        figure.add_scatter(x=np.arange(1, len(share) + 1), y=np.where(share > 1e-8, share, np.nan), mode="lines",
+                           name=SETS[name], line=_line(name, dark),
+                           hovertemplate="component %{x}: %{y:.2%}<extra>" + SETS[name] + "</extra>")
+    figure.update_layout(template=template(dark), height=340, legend=_legend(), margin_t=64,
+                         title="Spectrum: share of the variance by component")
+    figure.update_xaxes(title_text="component")
+    figure.update_yaxes(type="log", title_text="share of variance", exponentformat="power")
+    return figure
+
+
+def norms(by_set: Mapping[str, Mapping[str, Array]], *, dark: bool = False) -> go.Figure:
+    """Histograms of the norm of an image's activations, all positions together."""
+    every = np.concatenate([found["norms"][np.isfinite(found["norms"])] for found in by_set.values()])
+    edges = np.linspace(0, float(np.quantile(every, 0.999)) * 1.02 + 1e-9, BINS + 1)
+    figure = go.Figure()
+    for name, found in by_set.items():
+        share = np.histogram(found["norms"], edges)[0] / len(found["norms"])
+        figure.add_scatter(x=(edges[1:] + edges[:-1]) / 2, y=share, mode="lines", line_shape="hvh", name=SETS[name],
+                           line=_line(name, dark), hovertemplate="%{y:.1%}<extra>" + SETS[name] + "</extra>")
+    figure.update_layout(template=template(dark), height=340, legend=_legend(), margin_t=64,
+                         title="Norm of an image's activations")
+    figure.update_xaxes(title_text="‖activations‖₂")
+    figure.update_yaxes(title_text="share of images", tickformat=".0%")
+    return figure
+
+
+def plane(
+    by_set: Mapping[str, Array], texts: Mapping[str, Sequence[str]], *, selected: tuple[str, int] | None = None,
+    dark: bool = False,
+) -> go.Figure:
+    """Where images (N, 2) lie on the two principal axes of native features.
+
+    Args:
+        texts: what the hover says of each image, by set.
+        selected: set and image that gets a ring.
+    """
+    figure = go.Figure()
+    for name, points in by_set.items():
+        few = points[:SHOWN]
+        figure.add_scatter(
+            x=few[:, 0], y=few[:, 1], mode="markers", name=SETS[name], text=texts[name][:SHOWN],
+            marker={"color": colour(name, dark), "symbol": SYMBOLS[name], "size": 7, "opacity": 0.7},
+            hovertemplate="%{text}<extra>" + SETS[name] + "</extra>", unselected={"marker": {"opacity": 0.7}},
+        )
+    if selected and selected[0] in by_set and selected[1] < len(by_set[selected[0]]):
+        x, y = by_set[selected[0]][selected[1]]
+        figure.add_scatter(x=[x], y=[y], mode="markers", showlegend=False, hoverinfo="skip",
+                           marker={"symbol": "circle-open", "size": 18, "line_width": 3, "color": "#00a878"})
+    _plane_layout(figure, dark)
+    figure.update_layout(title="Principal axes of native activations: click a point to see its image")
+    return figure
+
+
+def confusion(shares: Array, classes: Sequence[str], title: str, *, dark: bool = False) -> go.Figure:
+    """Shares (classes, classes) of each label's images that get each prediction: rows are labels and sum to 1."""
+    figure = go.Figure(go.Heatmap(
+        z=shares, x=list(classes), y=list(classes), zmin=0, zmax=1, colorscale="Viridis", xgap=1, ygap=1,
+        hovertemplate="%{y} called %{x}: %{z:.1%}<extra></extra>", showscale=False,
+        texttemplate="%{z:.0%}" if len(classes) <= 12 else None, textfont_size=10,
+    ))
+    figure.update_layout(template=template(dark), height=420, title=title)
+    figure.update_xaxes(title_text="predicted", type="category")
+    figure.update_yaxes(title_text="label", type="category", autorange="reversed")
+    return figure
+
+
+def feature_maps(
+    maps: Mapping[str, Array], chosen: Sequence[int], *, dark: bool = False
+) -> go.Figure:
+    """One image's feature maps (C, H, W) by set, chosen channels beside each other, one colour range a channel."""
+    sets = [name for name in SETS if name in maps]
+    figure = make_subplots(
+        len(sets), len(chosen), column_titles=[f"channel {c}" for c in chosen], row_titles=[SETS[s] for s in sets],
+        horizontal_spacing=0.02, vertical_spacing=0.04,
+    )
+    for column, channel in enumerate(chosen, 1):
+        every = np.concatenate([maps[name][channel].ravel() for name in sets])
+        low, high = float(np.nanmin(every)), float(np.nanmax(every))
+        for row, name in enumerate(sets, 1):
+            figure.add_trace(go.Heatmap(
+                z=maps[name][channel], zmin=low, zmax=high if high > low else low + 1, colorscale="Viridis",
+                showscale=False, hovertemplate="%{z:.3g}<extra>" + SETS[name] + f", channel {channel}</extra>",
+            ), row, column)
+    figure.update_xaxes(showticklabels=False)
+    figure.update_yaxes(showticklabels=False, autorange="reversed")
+    height = 60 + len(sets) * min(190, max(70, 900 // max(1, len(chosen))))
+    figure.update_layout(template=template(dark), height=height, margin={"t": 32, "r": 32})
+    return figure
+
+
+def vectors(values: Mapping[str, Array], *, dark: bool = False) -> go.Figure:
+    """One image's activations where a layer has one position only: (C,) by set."""
+    figure = go.Figure()
+    for name in (n for n in SETS if n in values):
+        figure.add_scatter(x=np.arange(len(values[name])), y=values[name], mode="lines+markers", name=SETS[name],
+                           line=_line(name, dark), marker_size=4,
+                           hovertemplate="channel %{x}: %{y:.3g}<extra>" + SETS[name] + "</extra>")
+    figure.update_layout(template=template(dark), height=340, legend=_legend(), title="Activations of this image")
+    figure.update_xaxes(title_text="channel")
+    return figure
+
+
+def _plane_layout(figure: go.Figure, dark: bool) -> None:
+    figure.update_layout(template=template(dark), height=460, legend=_legend(), margin_t=64, hovermode="closest",
+                         dragmode=False)
+    figure.update_xaxes(title_text="first native axis")
+    figure.update_yaxes(title_text="second native axis")
+
+
+def _line(name: str, dark: bool) -> dict[str, Any]:
+    return {"color": colour(name, dark), "width": 2, "dash": "dot" if name == "outliers" else "solid"}
+
+
+def _legend() -> dict[str, Any]:
+    return {"orientation": "h", "yanchor": "bottom", "y": 1.0, "xanchor": "right", "x": 1.0}

@@ -1,0 +1,96 @@
+"""TLM's walk as an animation: accuracy and distance from native by epoch, and where its images lie meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from stitchlab.figures.activations import SETS, SHOWN, colour
+from stitchlab.figures.template import INK, MUTED, template
+
+Array = npt.NDArray[Any]
+Series = Sequence[float | None]
+
+
+def animation(
+    accuracy: Series, told: Series, label: str, native: Array, points: Array, dm: Array | None = None, *,
+    own: float | None = None, dark: bool = False,
+) -> go.Figure:
+    """A slider over epochs, played on a click.
+
+    Args:
+        accuracy: of the stitched network, by epoch from 0 (before training).
+        told: what a detector says, by epoch; ``label`` names it.
+        native: (N, 2) where native images lie.
+        points: (E+1, n, 2) where the same images lie after each epoch.
+        dm: (N, 2) where direct matching puts them.
+        own: the end network's own accuracy, a line.
+    """
+    epochs = np.arange(len(accuracy))
+    figure = make_subplots(
+        1, 2, column_widths=[0.45, 0.55], horizontal_spacing=0.14, specs=[[{"secondary_y": True}, {}]],
+    )
+    for series, name, second in ((accuracy, "accuracy", False), (told, label, True)):
+        figure.add_scatter(x=epochs, y=series, mode="lines", name=name, row=1, col=1, secondary_y=second,
+                           line={"color": colour("tlm", dark) if second else INK[dark], "width": 2},
+                           hovertemplate="epoch %{x}: %{y:.3f}<extra>" + name + "</extra>")
+    if own is not None:
+        figure.add_scatter(x=epochs[[0, -1]], y=[own, own], mode="lines", name="end network alone", hoverinfo="skip",
+                           line={"color": MUTED[dark], "dash": "dash"}, row=1, col=1)
+    static = {"native": native, **({"dm": dm} if dm is not None else {})}
+    for name, where in static.items():
+        figure.add_scatter(x=where[:SHOWN, 0], y=where[:SHOWN, 1], mode="markers", name=SETS[name], hoverinfo="skip",
+                           marker={"color": colour(name, dark), "size": 5, "opacity": 0.5}, row=1, col=2)
+    first = len(figure.data)
+    for trace in _at(0, accuracy, told, points, dark):
+        figure.add_trace(trace, 1, 2 if trace.name == SETS["tlm"] else 1,
+                         **({} if trace.name == SETS["tlm"] else {"secondary_y": trace.name == "told"}))
+    moving = list(range(first, first + 3))
+    figure.frames = [
+        go.Frame(name=str(epoch), data=_at(epoch, accuracy, told, points, dark), traces=moving)
+        for epoch in range(len(accuracy))
+    ]
+    _layout(figure, label, np.concatenate([native, points.reshape(-1, 2)]), dark)
+    return figure
+
+
+def _at(epoch: int, accuracy: Series, told: Series, points: Array, dark: bool) -> list[go.Scatter]:
+    """What moves: a dot on each curve, and the images."""
+    dots = [
+        go.Scatter(x=[epoch], y=[series[epoch]], mode="markers", name=name, showlegend=False, hoverinfo="skip",
+                   marker={"size": 12, "color": tint})
+        for series, name, tint in ((accuracy, "accuracy", INK[dark]), (told, "told", colour("tlm", dark)))
+    ]
+    where = points[epoch]
+    return [*dots, go.Scatter(x=where[:, 0], y=where[:, 1], mode="markers", name=SETS["tlm"], hoverinfo="skip",
+                              marker={"color": colour("tlm", dark), "symbol": "diamond", "size": 6, "opacity": 0.8})]
+
+
+def _layout(figure: go.Figure, label: str, every: Array, dark: bool) -> None:
+    every = every[np.isfinite(every).all(1)]
+    low, high = np.quantile(every, [0.002, 0.998], axis=0)
+    room = 0.08 * (high - low + 1e-9)
+    figure.update_xaxes(title_text="epoch", row=1, col=1)
+    figure.update_yaxes(title_text="accuracy", range=[0, 1.03], row=1, col=1, secondary_y=False)
+    figure.update_yaxes(title_text=label, row=1, col=1, secondary_y=True, rangemode="tozero", showgrid=False)
+    figure.update_xaxes(title_text="first native axis", range=[low[0] - room[0], high[0] + room[0]], row=1, col=2)
+    figure.update_yaxes(title_text="second native axis", range=[low[1] - room[1], high[1] + room[1]], row=1, col=2)
+    step: Mapping[str, Any] = {"frame": {"duration": 0, "redraw": False}, "mode": "immediate"}
+    figure.update_layout(
+        template=template(dark), height=520, margin={"t": 64, "b": 90}, dragmode=False,
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "xanchor": "right", "x": 1.0},
+        updatemenus=[{"type": "buttons", "direction": "left", "x": 0, "y": -0.22, "xanchor": "left", "yanchor": "top",
+                      "pad": {"t": 8}, "showactive": False, "buttons": [
+                          {"label": "▶ Play", "method": "animate", "args": [None, {
+                              "frame": {"duration": 250, "redraw": False}, "fromcurrent": True,
+                              "transition": {"duration": 150}}]},
+                          {"label": "❚❚ Stop", "method": "animate", "args": [[None], dict(step)]}]}],
+        sliders=[{"x": 0.18, "len": 0.82, "y": -0.2, "pad": {"t": 8}, "currentvalue": {"prefix": "after epoch "},
+                  "steps": [{"label": frame.name, "method": "animate", "args": [[frame.name], dict(step)]}
+                            for frame in figure.frames]}],
+    )

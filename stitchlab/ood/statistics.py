@@ -1,0 +1,54 @@
+"""What channels and predictions of one set say beside the native ones, from what `Gathered.statistics` keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Values = npt.NDArray[Any]
+Statistics = Mapping[str, Values]
+
+
+def effective_rank(spectrum: Values) -> float | None:
+    """exp of the entropy of eigenvalues (C,) that are made to sum to 1 (Roy & Vetterli 2007): 1..C; None if all are 0.
+
+    >>> effective_rank(np.array([2.0, 2.0, 0.0]))
+    2.0
+    """
+    total = spectrum.sum()
+    if not total > 0:
+        return None
+    share = spectrum[spectrum > 0] / total
+    return round(float(np.exp(-(share * np.log(share)).sum())), 12)
+
+
+def negatives(native: Statistics, stitched: Statistics) -> float | None:
+    """Share 0..1 of negative values in those channels where no native value is; None where there is no such channel.
+
+    A stitch into a layer after a ReLU has no ReLU of its own: what is negative there is out of distribution for sure.
+    """
+    never = native["negative"] == 0
+    return float(stitched["negative"][never].mean()) if never.any() else None
+
+
+def moved(native: Statistics, stitched: Statistics) -> Values:
+    """Channels (C,), those first whose mean moved most, in native deviations; a dead channel's is a thousandth of the
+    largest."""
+    scale = np.maximum(native["deviation"], 1e-3 * native["deviation"].max() + 1e-12)
+    order: Values = np.argsort(-np.abs(stitched["mean"] - native["mean"]) / scale, kind="stable")
+    return order
+
+
+def confusion(labels: Values, predictions: Values, classes: int) -> Values:
+    """Shares (classes, classes) of each label's images that get each prediction: rows are labels and sum to 1.
+
+    >>> confusion(np.array([0, 0, 1]), np.array([0, 1, 1]), 2).tolist()
+    [[0.5, 0.5], [0.0, 1.0]]
+    """
+    counts = np.zeros((classes, classes))
+    np.add.at(counts, (labels, predictions), 1)
+    shares: Values = counts / np.maximum(1, counts.sum(1, keepdims=True))
+    return shares

@@ -1,0 +1,179 @@
+"""A cell's activations on the screen: what the detectors say, in words and numbers, and the views below."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from stitchlab import data as datasets
+from stitchlab import ui
+from stitchlab.distribution import NATIVE, OUTLIERS, STATISTICS, Cell, Distribution
+from stitchlab.figures.grids import METHOD_LABELS, recipe
+from stitchlab.figures.words import verdicts
+from stitchlab.jobs import Jobs, judging
+from stitchlab.ood import REGISTRY
+from stitchlab.ood.numbers import METRICS, Interval
+from stitchlab.ood.outliers import DATA
+from stitchlab.ood.outliers import REGISTRY as KINDS
+from stitchlab.run import Run
+from stitchlab.spec import Detection
+from stitchlab.ui import views
+
+SMALL = 5000  # training images below which the learned detector trains unasked: it takes seconds
+DEFAULT = "energy"  # the paper's
+BOUND: Any = {"bind": "query-params"}
+
+
+def ready(jobs: Jobs, run: Run, i: str, j: str) -> bool:
+    """Whether any method is stitched in this cell; where one is not, a button that does it."""
+    absent = [m for m in run.request.methods if (m, i, j) not in run.cells]
+    if not absent:
+        return True
+    status = jobs.status(run.id)
+    if status is not None and status.active:
+        st.fragment(_until_done, run_every=ui.REFRESH)(jobs, run, run.id, len(run.cells))
+    else:
+        text, button = st.columns([5, 1], vertical_alignment="center")
+        text.info(f"{', '.join(METHOD_LABELS[m] for m in absent)} of {i} → {j} is not computed yet.",
+                  icon=":material/info:")
+        if button.button("Compute this cell", type="primary", icon=":material/play_arrow:", width="stretch"):
+            ui.queue(lambda: jobs.compute(run, (i, j)))
+    return len(absent) < len(run.request.methods)
+
+
+def detection(run: Run) -> Detection:
+    """Which known outliers the detectors have to recognise: made from the images, or data of the same shape."""
+    names = {name: kind.label for name, kind in KINDS.items()}
+    shape = run.record["data"]["shape"]
+    names |= {DATA + r["fingerprint"]: r["label"] for r in datasets.known(run.store)
+              if list(r["shape"]) == list(shape) and r["fingerprint"] != run.request.data}
+    with st.expander("Settings", icon=":material/tune:"):
+        kind = st.selectbox(
+            "Known outliers", list(names), key="outliers", format_func=names.__getitem__, **BOUND,
+            help="A detector that does not tell these from native images is not believed. The learned detector was "
+                 "fine-tuned on other kinds: " + ", ".join(KINDS[k].label.lower() for k in Detection.training_outliers),
+        )
+        if kind in KINDS:
+            st.caption(f"{KINDS[kind].label}: {KINDS[kind].meaning}.")
+    return Detection(outliers=kind)
+
+
+def judged(jobs: Jobs, run: Run, settings: Detection, i: str, j: str) -> None:
+    """The sentences, the numbers and the views of a cell; what is not there yet is queued, and comes."""
+    cells = [(m, i, j) for m in run.request.methods if (m, i, j) in run.cells]
+    found = Distribution(run, settings)
+    _bring(jobs, found, cells)
+    detector = st.segmented_control("Detector", list(REGISTRY), default=DEFAULT, key="detector", required=True,
+                                    format_func=lambda name: REGISTRY[name].label, wrap=True, **BOUND) or DEFAULT
+    _sentences(found, detector, i, j)
+    with st.expander("What all detectors say, and whether to believe them", expanded=True, icon=":material/table:"):
+        _numbers(found, i, j)
+    views.draw(jobs, found, detector, i, j)
+
+
+def _bring(jobs: Jobs, found: Distribution, cells: list[Cell]) -> None:
+    """Queues what is lacking, once: quick detectors always, those that learn where it takes seconds, or when asked."""
+    run = found.run
+    job = judging(run, found.detection, cells)
+    status = jobs.status(job)
+    quick = [name for name in REGISTRY if not REGISTRY[name].learns]
+    learning = [name for name in REGISTRY if name not in quick]
+    absent = found.lacking([*quick, STATISTICS], cells)
+    unlearnt = found.lacking(learning, cells)
+    if status is not None and status.active:
+        lacking = len(absent) + len(unlearnt)
+        st.fragment(_until_judged, run_every=ui.REFRESH)(jobs, job, found, cells, lacking)
+        return
+    if status is not None and status.state in ("failed", "cancelled", "interrupted") and (absent or unlearnt):
+        why = f"It stopped: {status.message}." if status.state == "failed" else f"It was {status.state}."
+        text, button = st.columns([5, 1], vertical_alignment="center")
+        text.error(why, icon=":material/error:")
+        if button.button("Try again", icon=":material/refresh:", width="stretch"):
+            ui.queue(lambda: jobs.judge(run, found.detection, list(REGISTRY), cells))
+        return
+    few = (run.store.intact("data", run.request.data) or {}).get("train", SMALL) < SMALL
+    if absent or (unlearnt and few):
+        ui.queue(lambda: jobs.judge(run, found.detection, [*quick, *(learning if few else [])], cells))
+    elif unlearnt:
+        text, button = st.columns([5, 1], vertical_alignment="center")
+        text.info("The learned detector (the paper's) has not been trained on this layer yet: some minutes without a "
+                  "GPU. It is trained once for all cells of the column.", icon=":material/info:")
+        if button.button("Train it", icon=":material/play_arrow:", width="stretch"):
+            ui.queue(lambda: jobs.judge(run, found.detection, learning, cells))
+
+
+def _until_done(jobs: Jobs, run: Run, job: str, there: int) -> None:
+    status = jobs.status(job)
+    if status is None or not status.active or len(Run(run.store, run.record).cells) > there:
+        st.rerun()
+    ui.working(jobs, job, status)
+
+
+def _until_judged(jobs: Jobs, job: str, found: Distribution, cells: list[Cell], lacking: int) -> None:
+    status = jobs.status(job)
+    now = Distribution(found.run, found.detection)
+    left = sum(len(now.lacking(names, cells)) for names in (
+        [*(n for n in REGISTRY if not REGISTRY[n].learns), STATISTICS], [n for n in REGISTRY if REGISTRY[n].learns]))
+    if status is None or not status.active or left < lacking:
+        st.rerun()
+    ui.working(jobs, job, status)
+
+
+def _sentences(found: Distribution, detector: str, i: str, j: str) -> None:
+    said = verdicts(found, detector, i, j)
+    for method, sentence in said.items():
+        by = f" ({recipe(found.run.request.tlm)})" if method == "tlm" else ""
+        st.markdown(f"#### {METHOD_LABELS[method]}: {sentence}")
+        if by:
+            st.caption(f"Recipe of task loss matching: {recipe(found.run.request.tlm)}.")
+    belief = found.belief(detector, j)
+    if belief.holds is False:
+        st.warning(f"**{REGISTRY[detector].label} does not deserve belief at {j}**: {belief.why}. Choose another "
+                   "detector.", icon=":material/warning:")
+    elif not said:
+        st.caption(f"{REGISTRY[detector].label} has not looked at this cell yet.")
+
+
+def _numbers(found: Distribution, i: str, j: str) -> None:
+    """One line a detector; what a detector says that is not believed is grey."""
+    lines = []
+    for name, detector in REGISTRY.items():
+        metric = detector.metrics[0]
+        belief = found.belief(name, j)
+        line = {"Detector": detector.label, "": METRICS[metric].label}
+        for method in found.run.request.methods:
+            line[METHOD_LABELS[method]] = _shown(found.interval(name, method, metric, i, j))
+            if "shift" in detector.metrics:
+                line[f"{method.upper()} shift"] = _shown(found.interval(name, method, "shift", i, j), brief=True)
+            else:
+                line[f"{method.upper()} shift"] = ""
+        for who, title in ((NATIVE, "Held-out native"), (OUTLIERS, "Known outliers")):
+            line[title] = _shown(found.interval(name, who, metric, "", j))
+        line["Believe it?"] = {True: ":green[yes]", False: f"no: {belief.why}", None: "–"}[belief.holds]
+        lines.append({k: f":gray[{v}]" if belief.holds is False and v else v for k, v in line.items()})
+    st.table(lines, border="horizontal")
+    st.caption(
+        "AUROC, native as the positive class: 0.5 cannot be told from native, 1 out of distribution; below 0.5, more "
+        "typical than native. In brackets: 95 % bootstrap intervals. Shift: native median minus stitched, in native "
+        "interquartile ranges. A detector is believed where native images held out of its fit give about 0.5 and "
+        f"known outliers at least 0.8 (outliers here: {outlier_label(found)}). Fréchet ratio: 0 is native."
+    )
+
+
+def outlier_label(found: Distribution) -> str:
+    """Of the known outliers, for people."""
+    kind = found.detection.outliers
+    if kind in KINDS:
+        return KINDS[kind].label.lower()
+    return str((found.run.store.intact("data", kind.removeprefix(DATA)) or {}).get("label", kind))
+
+
+def _shown(number: Interval, *, brief: bool = False) -> str:
+    if number.value is None:
+        return "–"
+    digits = 2 if abs(number.value) < 100 else 0
+    value = f"{number.value:z,.{digits}f}".replace("-", "−")
+    if brief or number.low is None or number.high is None:
+        return value
+    return f"**{value}** ({number.low:.2f}–{number.high:.2f})"

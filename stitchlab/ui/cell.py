@@ -1,0 +1,78 @@
+"""Which run and which cell: chosen by the URL keys of Compare; links that lead nowhere are led to what is nearest."""
+
+from __future__ import annotations
+
+import contextlib
+from difflib import get_close_matches
+
+import streamlit as st
+
+from stitchlab.errors import UnknownName
+from stitchlab.figures.grids import recipe
+from stitchlab.run import Run, list_runs
+from stitchlab.spec import result_key
+from stitchlab.store import Store
+
+
+def choose_run(store: Store) -> Run | None:
+    """The run of the link, or the newest that has stitched cells; None, with a word, where there is none."""
+    runs = {run.id: run for run in list_runs(store) if _started(run)}
+    name = st.query_params.get("run")
+    linked = None
+    if name:
+        with contextlib.suppress(UnknownName):
+            linked = Run.load(store, name)
+    if linked is not None and linked.request.methods:
+        runs = {linked.id: linked, **runs}
+    if not runs:
+        st.info("Nothing is stitched yet: Compare does it, and a click on a cell there leads here.",
+                icon=":material/info:")
+        st.page_link("pages/1_Compare.py", label="Compare two networks", icon=":material/compare_arrows:")
+        return None
+    wanted = linked.id if linked is not None and linked.id in runs else _nearest(list(runs.values()))
+    if name and wanted != name and not (linked and linked.id == wanted):
+        st.warning(f"This link's run {name} is not here, or has nothing stitched; this is the newest one with the same "
+                   "layers, or the newest.", icon=":material/link_off:")
+    chosen = st.selectbox("Run", list(runs), index=list(runs).index(wanted), key="chosen_run",
+                          format_func=lambda key: _name(runs[key]))
+    run = runs[chosen]
+    if st.query_params.get("run") != run.id:
+        st.query_params["run"] = run.id
+    return run
+
+
+def choose_cell(run: Run) -> tuple[str, str]:
+    """The front and end layer of the link; where this run has not got them, the nearest names, and a word about it."""
+    rows, columns = run.request.front_layers, run.request.end_layers
+    for key, layers in (("front_layer", rows), ("end_layer", columns)):
+        asked = st.session_state.get(key) or st.query_params.get(key)
+        if asked and asked not in layers:
+            near = (get_close_matches(asked, layers, 1, 0.0) or [layers[0]])[0]
+            st.session_state[key] = near
+            st.warning(f"This run has no {key.replace('_', ' ')} {asked}; {near} is shown instead.",
+                       icon=":material/link_off:")
+    left, right = st.columns(2)
+    i = left.selectbox(f"Front layer of {run.record['front']['name']}", rows, key="front_layer", bind="query-params",
+                       index=0 if "front_layer" in st.session_state else len(rows) - 1)
+    j = right.selectbox(f"End layer of {run.record['end']['name']}", columns, key="end_layer", bind="query-params")
+    return i, j
+
+
+def _started(run: Run) -> bool:
+    """Whether any cell is stitched: looked up one by one until one is there."""
+    request = run.request
+    return any(run.store.has("cells", result_key(request, method, i, j))
+               for method in reversed(request.methods) for i, j in request.cells)
+
+
+def _nearest(runs: list[Run]) -> str:
+    """The newest run that has the layers of the link, else the newest."""
+    i, j = st.query_params.get("front_layer"), st.query_params.get("end_layer")
+    fits = [run for run in runs if i in (None, *run.request.front_layers) and j in (None, *run.request.end_layers)]
+    return (fits or runs)[0].id
+
+
+def _name(run: Run) -> str:
+    size = f"{len(run.request.front_layers)}×{len(run.request.end_layers)}"
+    tlm = f" · {recipe(run.request.tlm)}" if "tlm" in run.request.methods else ""
+    return f"{run.title} · {size}{tlm} · {run.id[:8]}"

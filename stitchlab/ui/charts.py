@@ -1,0 +1,49 @@
+"""Charts on a page: what the camera saves, texts for those who do not see them, clicks on cells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from stitchlab import ui
+from stitchlab.figures.heatmap import Grid, heatmap
+from stitchlab.run import Run
+
+
+def chart(
+    run: Run, figure: go.Figure, key: str, alt: str, on_select: Callable[[str], None] | None = None, **more: Any
+) -> None:
+    """Draws a figure. ``on_select`` is called with the key when points are selected."""
+    config = {
+        "displaylogo": False, "modeBarButtons": [["toImage"]],
+        "toImageButtonOptions": {"format": st.session_state.get("picture", "png"), "filename": _file(run, key),
+                                 "scale": 2},
+    }
+    if on_select is not None:
+        more["on_select"] = lambda: on_select(key)
+    st.plotly_chart(figure, key=key, theme=None, config=config, alt=alt, **more)
+
+
+def heatmaps(run: Run, grids: Sequence[Grid], key: str, selected: tuple[str, str] | None) -> None:
+    """Grids side by side on wide screens; where a cell is selected, clicks select others."""
+    for k, (column, grid) in enumerate(zip(st.columns(max(2, len(grids))), grids, strict=False)):
+        more: dict[str, Any] = {}
+        if selected is not None:
+            more = {"on_select": lambda key: _clicked(run, key), "selection_mode": "points"}
+        alt = f"Heatmap of {grid.title}: {len(grid.front_layers)} front by {len(grid.end_layers)} end layers"
+        with column:
+            chart(run, heatmap(grid, selected=selected, dark=ui.dark()), f"{key}-{k}", alt, **more)
+
+
+def _clicked(run: Run, key: str) -> None:
+    """A click writes the two select boxes; a click on the selected cell deselects, which changes nothing."""
+    for point in st.session_state[key].selection.points[:1]:
+        st.session_state["front_layer"] = run.request.front_layers[round(point["y"])]
+        st.session_state["end_layer"] = run.request.end_layers[round(point["x"])]
+
+
+def _file(run: Run, key: str) -> str:
+    return f"stitchlab-{run.id}-{key}".lower().replace(" ", "-").replace(":", "-").replace("/", "-")

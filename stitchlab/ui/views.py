@@ -1,0 +1,269 @@
+"""The views of one cell's activations: what is chosen is drawn, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import streamlit as st
+
+from stitchlab import ui, walk
+from stitchlab.distribution import NATIVE, STATISTICS, Distribution
+from stitchlab.figures import activations as figures
+from stitchlab.figures.grids import METHOD_LABELS, judged
+from stitchlab.figures.walk import animation
+from stitchlab.jobs import Jobs, judging, walking
+from stitchlab.ood import REGISTRY
+from stitchlab.ood.numbers import METRICS
+from stitchlab.ood.statistics import confusion, effective_rank, moved, negatives
+from stitchlab.run import Run
+from stitchlab.ui import material
+from stitchlab.ui.charts import chart, heatmaps
+from stitchlab.ui.material import statistics
+
+Array = npt.NDArray[Any]
+BOUND: Any = {"bind": "query-params"}
+NAMED, CHANNELS, GALLERY = 5, 4, 12  # moved channels that are named; maps at first; images of a gallery
+TYPICAL = 0.05  # share of native images that score below what counts as out of distribution
+
+
+def draw(jobs: Jobs, found: Distribution, detector: str, i: str, j: str) -> None:
+    """The switch, and the view that it says."""
+    name = st.segmented_control("Look at", list(VIEWS), default="scores", key="look", required=True, wrap=True,
+                                format_func=lambda key: VIEWS[key][0], **BOUND) or "scores"
+    VIEWS[name][1](jobs, found, detector, i, j)
+
+
+def _scores(jobs: Jobs, found: Distribution, detector: str, i: str, j: str) -> None:
+    native = found.tensors(detector, NATIVE, "", j)
+    by_set = {name: kept["scores"].numpy() for name in found.run.request.methods
+              if "scores" in (kept := found.tensors(detector, name, i, j))}
+    if "scores" not in native:
+        _nothing(f"{REGISTRY[detector].label} compares sets as a whole: it has no scores of single images."
+                 if REGISTRY[detector].fit is None else "These scores are not there yet.")
+        return
+    by_set = {"native": native["scores"].numpy(), **by_set, "outliers": native["outliers.scores"].numpy()}
+    chart(found.run, figures.scores(by_set, REGISTRY[detector].label, dark=ui.dark()), f"scores-{detector}",
+          f"Histograms of {REGISTRY[detector].label} scores, native and stitched")
+
+
+def _channels(jobs: Jobs, found: Distribution, detector: str, i: str, j: str) -> None:
+    by_set = statistics(found, i, j)
+    if len(by_set) < 2:
+        _nothing("These statistics are not there yet.")
+        return
+    order_of = {name: moved(by_set["native"], by_set[name]) for name in found.run.request.methods if name in by_set}
+    named = list(dict.fromkeys(int(c) for order in order_of.values() for c in order[:NAMED]))
+    chart(found.run, figures.channels(by_set, named, dark=ui.dark()), "channels",
+          "Mean and deviation of every channel, stitched over native")
+    for name, order in order_of.items():
+        st.markdown(f"**{METHOD_LABELS[name]}** moved channels {', '.join(str(c) for c in order[:NAMED])} most "
+                    "(change of the mean, in native deviations).")
+    st.table([_summary(by_set, name) for name in by_set], border="horizontal")
+    st.caption("Negative where native has none: over the channels in which no native value is negative; a stitch after "
+               "a ReLU has no ReLU. Effective rank: exp of the entropy of the spectrum (Roy & Vetterli 2007).")
+    left, right = st.columns(2)
+    with left:
+        chart(found.run, figures.norms(by_set, dark=ui.dark()), "norms", "Histograms of norms")
+    with right:
+        chart(found.run, figures.spectrum(by_set, dark=ui.dark()), "spectrum", "Spectra of covariances")
+
+
+def _plane(jobs: Jobs, found: Distribution, detector: str, i: str, j: str) -> None:
+    by_set = {name: kept["plane"] for name, kept in statistics(found, i, j).items()}
+    if len(by_set) < 2:
+        _nothing("These statistics are not there yet.")
+        return
+    labels = material.labels(found.run)[:figures.SHOWN]
+    classes = found.run.record["data"]["classes"]
+    texts = {name: [f"test image {k}: {classes[c]}" for k, c in enumerate(labels)] for name in by_set}
+    image = int(st.session_state.get("image", 0))
+    left, right = st.columns([4, 1], vertical_alignment="center")
+    with left:
+        chart(found.run, figures.plane(by_set, texts, selected=("native", image), dark=ui.dark()), f"plane-{i}-{j}",
+              "Native, stitched and outlying images on two principal axes", on_select=_point, selection_mode="points")
+    with right:
+        material.image(found.run, image)
+        st.caption("The ring is its native place. Feature maps shows it layer by layer.")
+    st.caption(f"The first {figures.SHOWN} test images of each set. The axes are fitted on native training images, on "
+               "means and deviations of channels, and explain native variance, not what is stitched.")
+
+
+def _point(key: str) -> None:
+    for point in st.session_state[key].selection.points[:1]:
+        st.session_state["image"] = int(point["point_index"])
+
+
+def _feature_maps(jobs: Jobs, found: Distribution, detector: str, i: str, j: str) -> None:
+    by_set = statistics(found, i, j)
+    left, right = st.columns([1, 5])
+    with left:
+        image = int(st.number_input("Test image", 0, found.run.request.eval_images - 1, 0, key="image", **BOUND))
+        material.image(found.run, image)
+    maps = material.activations(str(found.run.store.root), found.run.id, image, i, j, len(found.cells))
+    with right:
+        if maps["native"].shape[1:] == (1, 1):
+            chart(found.run, figures.vectors({n: m[:, 0, 0] for n, m in maps.items()}, dark=ui.dark()), "vectors",
+                  "One image's activations by channel")
+            return
+        count = len(maps["native"])
+        stitched = next((by_set[m] for m in found.run.request.methods if m in by_set), None)
+        order = np.arange(count) if stitched is None else moved(by_set["native"], stitched)
+        first = [int(c) for c in order[:CHANNELS]]
+        chosen = st.multiselect("Channels", list(range(count)), default=first, max_selections=8,
+                                key=f"channels-{found.run.id}-{i}-{j}", wrap=True,
+                                help="At first the ones that the stitch moved most.")
+        if chosen:
+            chart(found.run, figures.feature_maps(maps, chosen, dark=ui.dark()), "maps",
+                  "Feature maps of one image: native and stitched")
+            st.caption("Each channel has one colour range for all rows, so that colours can be compared downwards.")
+
+
+def _predictions(jobs: Jobs, found: Distribution, detector: str, i: str, j: str) -> None:
+    by_set = statistics(found, i, j)
+    if len(by_set) < 2:
+        _nothing("These statistics are not there yet.")
+        return
+    labels = material.labels(found.run)
+    classes = found.run.record["data"]["classes"]
+    methods = [m for m in found.run.request.methods if m in by_set]
+    for column, name in zip(st.columns(max(2, len(methods))), methods, strict=False):
+        told = by_set[name]["predictions"]
+        agree = float((told == by_set["native"]["predictions"]).mean())
+        with column:
+            chart(found.run, figures.confusion(confusion(labels, told, len(classes)), classes,
+                                               f"{METHOD_LABELS[name]}: agrees with the end network on {agree:.1%}",
+                                               dark=ui.dark()), f"confusion-{name}", "Predictions by label")
+    if "tlm" in by_set:
+        _right_and_out(found, detector, i, j, by_set["tlm"]["predictions"] == labels)
+
+
+def _right_and_out(found: Distribution, detector: str, i: str, j: str, right: Array) -> None:
+    native, told = found.tensors(detector, NATIVE, "", j), found.tensors(detector, "tlm", i, j)
+    if "scores" not in native or "scores" not in told:
+        return
+    scores = told["scores"].numpy()
+    bound = float(np.quantile(native["scores"].numpy(), TYPICAL))
+    out = scores < bound
+    st.markdown(
+        f"**Right and out of distribution:** task loss matching classifies {right.mean():.1%} of the test images "
+        f"correctly; on {(right & out).mean():.1%} of all it is right although {REGISTRY[detector].label} scores the "
+        f"activations below {1 - TYPICAL:.0%} of native ones. The farthest of them:"
+    )
+    places = np.flatnonzero(right & out)
+    worst = [int(p) for p in places[np.argsort(scores[places], kind="stable")[:GALLERY]]]
+    if worst:
+        images, labels = material.images(found.run, worst)
+        classes = found.run.record["data"]["classes"]
+        st.image(list(images), caption=[f"{k}: {classes[c]}" for k, c in zip(worst, labels, strict=True)], width=96)
+
+
+def _epochs(jobs: Jobs, found: Distribution, detector: str, i: str, j: str) -> None:
+    run = found.run
+    if "tlm" not in run.request.methods:
+        _nothing("This run has no task loss matching.")
+        return
+    kept = walk.kept(run, i, j)
+    if kept is None:
+        _walk(jobs, run, i, j)
+        return
+    value, plane = kept
+    options = [n for n in value["detectors"]]
+    name = detector if detector in options else "frechet"
+    metric = "ratio" if name == "frechet" else st.segmented_control(
+        "Measure", ["auroc", "shift"], default="auroc", key="walk_metric", required=True,
+        format_func=lambda key: METRICS[key].label) or "auroc"
+    told = [number[0] for number in value["detectors"][name][metric]]
+    by_set = statistics(found, i, j)
+    label = METRICS[metric].label + ("" if name == "frechet" else f" ({REGISTRY[name].label})")
+    chart(run, animation(value["accuracy"], told, label, by_set["native"]["plane"], plane.numpy(),
+                         by_set.get("dm", {}).get("plane"), own=run.own_accuracy, dark=ui.dark()),
+          f"walk-{name}-{metric}", f"Accuracy and {label} by epoch, and where images lie")
+    if name != detector:
+        st.caption(f"{REGISTRY[detector].label} does not follow the epochs; the Fréchet ratio is shown.")
+    accuracy = value["accuracy"]
+    st.markdown(f"From epoch 0 to {len(accuracy) - 1}: accuracy {accuracy[0]:.2f} → {accuracy[-1]:.2f}, {label} "
+                f"{_number(told[0])} → {_number(told[-1])}"
+                + (f" (highest {_number(max(t for t in told if t is not None))})." if any(told) else "."))
+    st.caption(f"Over {value['images']:,} test images; the plane follows {plane.shape[1]} of them. Epoch 0 is the map "
+               f"before training: {'direct matching' if run.request.tlm.init == 'dm' else 'PyTorch’s initialisation'}. "
+               "To see a map leave native activations, start TLM from direct matching (Compare, settings).")
+
+
+def _walk(jobs: Jobs, run: Run, i: str, j: str) -> None:
+    job = walking(run, i, j)
+    status = jobs.status(job)
+    if status is not None and status.active:
+        st.fragment(ui.until_done, run_every=ui.REFRESH)(jobs, job)
+    elif not walk.possible(run, i, j):
+        _nothing("The maps after each epoch are not kept: this cell was trained before they were. Delete the run "
+                 "(`python -m stitchlab delete`) and compute it again.")
+    elif status is not None and status.state in ("failed", "cancelled", "interrupted"):
+        st.error(status.message or f"It was {status.state}.", icon=":material/error:")
+        if st.button("Try again", key="again_walk", icon=":material/refresh:"):
+            ui.queue(lambda: jobs.walk(run, i, j))
+    else:
+        ui.queue(lambda: jobs.walk(run, i, j))
+
+
+def _grid(jobs: Jobs, found: Distribution, detector: str, i: str, j: str) -> None:
+    metrics = REGISTRY[detector].metrics
+    metric = metrics[0] if len(metrics) == 1 else st.segmented_control(
+        "Measure", metrics, default=metrics[0], key="metric", required=True, wrap=True,
+        format_func=lambda key: METRICS[key].label, **BOUND) or metrics[0]
+    heatmaps(found.run, judged(found, detector, metric), f"ood-{detector}-{metric}", (i, j))
+    doubtful = [layer for layer in found.run.request.end_layers if found.belief(detector, layer).holds is False]
+    if doubtful:
+        st.warning(f"{REGISTRY[detector].label} does not deserve belief at {', '.join(doubtful)} (marked †).",
+                   icon=":material/warning:")
+    st.caption(f"**{METRICS[metric].label}**: {METRICS[metric].meaning}. Grey: not looked at yet, or undefined. Click "
+               "a cell to go to it.")
+    cells, job = found.cells, judging(found.run, found.detection, found.cells)
+    lacking = found.lacking([detector, STATISTICS], cells)
+    status = jobs.status(job)
+    if status is not None and status.active:
+        st.fragment(_until_more, run_every=ui.REFRESH)(jobs, job, found, detector, len(lacking))
+    elif lacking:
+        text, button = st.columns([4, 1], vertical_alignment="center")
+        count = sum(len(column) for _, column in lacking.values())
+        text.markdown(f"**{count} of {len(cells)} cells were not looked at yet** by {REGISTRY[detector].label}.")
+        if button.button("Look at all", type="primary", icon=":material/play_arrow:", width="stretch"):
+            quick = [n for n in REGISTRY if not REGISTRY[n].learns]
+            ui.queue(lambda: jobs.judge(found.run, found.detection, list(dict.fromkeys([*quick, detector])), cells))
+
+
+def _until_more(jobs: Jobs, job: str, found: Distribution, detector: str, lacking: int) -> None:
+    now = Distribution(found.run, found.detection)
+    if len(now.lacking([detector, STATISTICS], found.cells)) < lacking:
+        st.rerun()
+    ui.until_done(jobs, job)
+
+
+VIEWS: dict[str, tuple[str, Callable[[Jobs, Distribution, str, str, str], None]]] = {
+    "scores": ("Scores", _scores), "channels": ("Channels", _channels), "plane": ("Map of images", _plane),
+    "maps": ("Feature maps", _feature_maps), "predictions": ("Predictions", _predictions),
+    "epochs": ("TLM's epochs", _epochs), "grid": ("Whole grid", _grid),
+}
+
+
+def _summary(by_set: dict[str, dict[str, Array]], name: str) -> dict[str, str]:
+    values = by_set[name]
+    negative, rank = negatives(by_set["native"], values), effective_rank(values["spectrum"].astype(np.float64))
+    return {
+        "": figures.SETS[name],
+        "Negative where native has none": "– (native has some in every channel)" if negative is None
+        else f"{negative:.1%}",
+        "Exact zeros": f"{values['zero'].mean():.1%}",
+        "Median norm": f"{np.median(values['norms']):.3g}",
+        "Effective rank": "–" if rank is None else f"{rank:.1f} of {len(values['spectrum'])}",
+    }
+
+
+def _nothing(text: str) -> None:
+    st.info(text, icon=":material/info:")
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
