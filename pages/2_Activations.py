@@ -16,7 +16,5 @@ run = choose_run(store)
 if run is None:
     st.stop()
 i, j = choose_cell(run)
-st.page_link("pages/1_Compare.py", label="This cell's grid in Compare", icon=":material/compare_arrows:",
-             query_params={"run": run.id, "front_layer": i, "end_layer": j})
 if ready(jobs, run, i, j):
     judged(jobs, run, detection(run), i, j)

@@ -64,12 +64,23 @@ def judged(jobs: Jobs, run: Run, settings: Detection, i: str, j: str) -> None:
     cells = [(m, i, j) for m in run.request.methods if (m, i, j) in run.cells]
     found = Distribution(run, settings)
     _bring(jobs, found, cells)
-    detector = st.segmented_control("Detector", list(REGISTRY), default=DEFAULT, key="detector", required=True,
-                                    format_func=lambda name: REGISTRY[name].label, wrap=True, **BOUND) or DEFAULT
+    chosen = st.segmented_control("Detector", list(REGISTRY), default=DEFAULT, key="detector", required=True,
+                                  format_func=lambda name: REGISTRY[name].label, wrap=True, **BOUND) or DEFAULT
+    detector = _there(found, chosen, cells)
     _sentences(found, detector, i, j)
+    if detector != chosen:
+        st.caption(f"{REGISTRY[chosen].label} has not looked at this cell yet: {REGISTRY[detector].label} speaks.")
     with st.expander("What all detectors say, and whether to believe them", expanded=True, icon=":material/table:"):
         _numbers(found, i, j)
     views.draw(jobs, found, detector, i, j)
+
+
+def _there(found: Distribution, chosen: str, cells: list[Cell]) -> str:
+    """The chosen detector, or while it has not looked at this cell, the first that has and is believed."""
+    if not found.lacking([chosen], cells):
+        return chosen
+    others = [name for name in REGISTRY if not found.lacking([name], cells)]
+    return next((name for name in others if found.belief(name, cells[0][2]).holds), chosen)
 
 
 def _bring(jobs: Jobs, found: Distribution, cells: list[Cell]) -> None:
@@ -85,7 +96,7 @@ def _bring(jobs: Jobs, found: Distribution, cells: list[Cell]) -> None:
         lacking = len(absent) + len(unlearnt)
         st.fragment(_until_judged, run_every=ui.REFRESH)(jobs, job, found, cells, lacking)
         return
-    if status is not None and status.state in ("failed", "cancelled", "interrupted") and (absent or unlearnt):
+    if status is not None and status.state in ("failed", "cancelled") and (absent or unlearnt):
         why = f"It stopped: {status.message}." if status.state == "failed" else f"It was {status.state}."
         text, button = st.columns([5, 1], vertical_alignment="center")
         text.error(why, icon=":material/error:")
@@ -123,16 +134,16 @@ def _until_judged(jobs: Jobs, job: str, found: Distribution, cells: list[Cell], 
 def _sentences(found: Distribution, detector: str, i: str, j: str) -> None:
     said = verdicts(found, detector, i, j)
     for method, sentence in said.items():
-        by = f" ({recipe(found.run.request.tlm)})" if method == "tlm" else ""
         st.markdown(f"#### {METHOD_LABELS[method]}: {sentence}")
-        if by:
-            st.caption(f"Recipe of task loss matching: {recipe(found.run.request.tlm)}.")
+    if said:
+        tlm = f" Task loss matching: {recipe(found.run.request.tlm)}." if "tlm" in said else ""
+        own = "" if (a := found.run.own_accuracy) is None else f" The end network alone is {a:.2f} accurate."
+        st.caption(f"By {REGISTRY[detector].label} ({REGISTRY[detector].meaning}; {REGISTRY[detector].reference})."
+                   + tlm + own)
     belief = found.belief(detector, j)
     if belief.holds is False:
         st.warning(f"**{REGISTRY[detector].label} does not deserve belief at {j}**: {belief.why}. Choose another "
                    "detector.", icon=":material/warning:")
-    elif not said:
-        st.caption(f"{REGISTRY[detector].label} has not looked at this cell yet.")
 
 
 def _numbers(found: Distribution, i: str, j: str) -> None:
@@ -141,13 +152,11 @@ def _numbers(found: Distribution, i: str, j: str) -> None:
     for name, detector in REGISTRY.items():
         metric = detector.metrics[0]
         belief = found.belief(name, j)
-        line = {"Detector": detector.label, "": METRICS[metric].label}
+        line = {"": detector.label + ("" if metric == "ratio" else f", {METRICS[metric].label}")}
         for method in found.run.request.methods:
-            line[METHOD_LABELS[method]] = _shown(found.interval(name, method, metric, i, j))
-            if "shift" in detector.metrics:
-                line[f"{method.upper()} shift"] = _shown(found.interval(name, method, "shift", i, j), brief=True)
-            else:
-                line[f"{method.upper()} shift"] = ""
+            line[method.upper()] = _shown(found.interval(name, method, metric, i, j))
+            line[f"{method.upper()} shift"] = "" if metric == "ratio" else _shown(
+                found.interval(name, method, "shift", i, j), brief=True)
         for who, title in ((NATIVE, "Held-out native"), (OUTLIERS, "Known outliers")):
             line[title] = _shown(found.interval(name, who, metric, "", j))
         line["Believe it?"] = {True: ":green[yes]", False: f"no: {belief.why}", None: "–"}[belief.holds]
@@ -176,4 +185,4 @@ def _shown(number: Interval, *, brief: bool = False) -> str:
     value = f"{number.value:z,.{digits}f}".replace("-", "−")
     if brief or number.low is None or number.high is None:
         return value
-    return f"**{value}** ({number.low:.2f}–{number.high:.2f})"
+    return f"**{value}** ({number.low:.2f}\u2060–\u2060{number.high:.2f})".replace(" ", "\u00a0")

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 
 import streamlit as st
 
+from stitchlab import ui
 from stitchlab.errors import UnknownName
 from stitchlab.figures.grids import recipe
 from stitchlab.run import Run, list_runs
@@ -51,10 +52,13 @@ def choose_cell(run: Run) -> tuple[str, str]:
             st.session_state[key] = near
             st.warning(f"This run has no {key.replace('_', ' ')} {asked}; {near} is shown instead.",
                        icon=":material/link_off:")
-    left, right = st.columns(2)
+    left, right, door = st.columns([2, 2, 1], vertical_alignment="bottom")
     i = left.selectbox(f"Front layer of {run.record['front']['name']}", rows, key="front_layer", bind="query-params",
                        index=0 if "front_layer" in st.session_state else len(rows) - 1)
     j = right.selectbox(f"End layer of {run.record['end']['name']}", columns, key="end_layer", bind="query-params")
+    with door:
+        ui.door("pages/1_Compare.py", "Its grid", {"run": run.id, "front_layer": i, "end_layer": j},
+                "This cell's grid in Compare")
     return i, j
 
 

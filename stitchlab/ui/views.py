@@ -25,7 +25,7 @@ from stitchlab.ui.material import statistics
 
 Array = npt.NDArray[Any]
 BOUND: Any = {"bind": "query-params"}
-NAMED, CHANNELS, GALLERY = 5, 4, 12  # moved channels that are named; maps at first; images of a gallery
+NAMED, CHANNELS, GALLERY = 5, 4, 10  # moved channels that are named; maps at first; images of a gallery
 TYPICAL = 0.05  # share of native images that score below what counts as out of distribution
 
 
@@ -200,7 +200,7 @@ def _walk(jobs: Jobs, run: Run, i: str, j: str) -> None:
     elif not walk.possible(run, i, j):
         _nothing("The maps after each epoch are not kept: this cell was trained before they were. Delete the run "
                  "(`python -m stitchlab delete`) and compute it again.")
-    elif status is not None and status.state in ("failed", "cancelled", "interrupted"):
+    elif status is not None and status.state in ("failed", "cancelled"):
         st.error(status.message or f"It was {status.state}.", icon=":material/error:")
         if st.button("Try again", key="again_walk", icon=":material/refresh:"):
             ui.queue(lambda: jobs.walk(run, i, j))
