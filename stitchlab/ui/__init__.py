@@ -51,21 +51,21 @@ def progress(status: Status) -> None:
     st.progress(min(max(status.done, 0.0), 1.0), text=text[:1].upper() + text[1:])
 
 
-def working(jobs: Jobs, job: str, status: Status) -> None:
-    """The progress of a job, and a button that cancels it."""
+def working(jobs: Jobs, job: str, status: Status, key: str = "cancel") -> None:
+    """The progress of a job, and a button that cancels it; a page with two of them needs two keys."""
     bar, button = st.columns([8, 1], vertical_alignment="center")
     with bar:
         progress(status)
-    button.button("Cancel", icon=":material/stop_circle:", key=f"cancel-{job}", on_click=jobs.cancel, args=(job,),
+    button.button("Cancel", icon=":material/stop_circle:", key=key, on_click=jobs.cancel, args=(job,),
                   width="stretch")
 
 
-def until_done(jobs: Jobs, job: str) -> None:
+def until_done(jobs: Jobs, job: str, key: str = "cancel") -> None:
     """For a fragment: progress while a job is worked on; the page is drawn again once it is not."""
     status = jobs.status(job)
     if status is None or not status.active:
         st.rerun()
-    working(jobs, job, status)
+    working(jobs, job, status, key)
 
 
 def queue(submit: Callable[[], None]) -> None:

@@ -54,7 +54,7 @@ def choose_cell(run: Run) -> tuple[str, str]:
                        icon=":material/link_off:")
     left, right, door = st.columns([2, 2, 1], vertical_alignment="bottom")
     i = left.selectbox(f"Front layer of {run.record['front']['name']}", rows, key="front_layer", bind="query-params",
-                       index=0 if "front_layer" in st.session_state else len(rows) - 1)
+                       index=len(rows) - 1)
     j = right.selectbox(f"End layer of {run.record['end']['name']}", columns, key="end_layer", bind="query-params")
     with door:
         ui.door("pages/1_Compare.py", "Its grid", {"run": run.id, "front_layer": i, "end_layer": j},

@@ -196,7 +196,7 @@ def _walk(jobs: Jobs, run: Run, i: str, j: str) -> None:
     job = walking(run, i, j)
     status = jobs.status(job)
     if status is not None and status.active:
-        st.fragment(ui.until_done, run_every=ui.REFRESH)(jobs, job)
+        st.fragment(ui.until_done, run_every=ui.REFRESH)(jobs, job, "cancel_view")
     elif not walk.possible(run, i, j):
         _nothing("The maps after each epoch are not kept: this cell was trained before they were. Delete the run "
                  "(`python -m stitchlab delete`) and compute it again.")
@@ -238,7 +238,7 @@ def _until_more(jobs: Jobs, job: str, found: Distribution, detector: str, lackin
     now = Distribution(found.run, found.detection)
     if len(now.lacking([detector, STATISTICS], found.cells)) < lacking:
         st.rerun()
-    ui.until_done(jobs, job)
+    ui.until_done(jobs, job, "cancel_view")
 
 
 VIEWS: dict[str, tuple[str, Callable[[Jobs, Distribution, str, str, str], None]]] = {

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import streamlit as st
+import torch
 from looks import ROOT, Notes, Open
 from streamlit.testing.v1 import AppTest
 
 from stitchlab import ui
 from stitchlab.grid import ask, compare
+from stitchlab.judge import judge
 from stitchlab.run import Run
 from stitchlab.spec import TaskLoss
 from stitchlab.store import Store
+from stitchlab.walk import walk
+
+energy = sys.modules["stitchlab.ood.energy"]  # its function has the same name in the package
 
 
 @pytest.fixture
@@ -64,6 +70,26 @@ def done(grid_store: tuple[Store, str], tmp_path: Path) -> Run:
     """That run, in a store of one's own."""
     shutil.copytree(grid_store[0].root, tmp_path / "done")
     return Run.load(Store(tmp_path / "done"), grid_store[1])
+
+
+@pytest.fixture(scope="session")
+def judged_store(grid_store: tuple[Store, str], tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, str]:
+    """That run with what all detectors say, and one cell's walk. Only read it."""
+    root = tmp_path_factory.mktemp("judged") / "cache"
+    shutil.copytree(grid_store[0].root, root)
+    run = Run.load(Store(root), grid_store[1])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(energy, "STEPS", {"training": 12, "fine-tuning": 6})
+        judge(run, device="cpu")
+    walk(run, "layer3.1", "relu", torch.device("cpu"))
+    return run.store, run.id
+
+
+@pytest.fixture
+def judged(judged_store: tuple[Store, str], tmp_path: Path) -> Run:
+    """It in a store of one's own."""
+    shutil.copytree(judged_store[0].root, tmp_path / "judged")
+    return Run.load(Store(tmp_path / "judged"), judged_store[1])
 
 
 @pytest.fixture

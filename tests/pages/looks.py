@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 from streamlit.testing.v1 import AppTest
 
-from stitchlab.jobs import DEMO, Status
+from stitchlab.distribution import Cell
+from stitchlab.jobs import DEMO, Status, judging, walking
 from stitchlab.run import Run
-from stitchlab.spec import accuracy_key, result_key
+from stitchlab.spec import Detection, accuracy_key, result_key
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ["app.py", *sorted(f"pages/{path.name}" for path in (ROOT / "pages").glob("*.py"))]
@@ -28,12 +29,24 @@ class Notes:
     def __init__(self) -> None:
         self.computed: list[Run] = []
         self.cancelled: list[str] = []
+        self.cells: list[tuple[str, str] | None] = []
+        self.judged: list[tuple[Detection, list[str], list[Cell]]] = []
+        self.walked: list[tuple[str, str]] = []
         self.trained = 0
         self.states: dict[str, Status] = {}
 
-    def compute(self, run: Run) -> None:
+    def compute(self, run: Run, cell: tuple[str, str] | None = None) -> None:
         self.computed.append(run)
+        self.cells.append(cell)
         self.states[run.id] = Status("running", "layer1.0 → layer1.0", 0.25, 8.0)
+
+    def judge(self, run: Run, detection: Detection, detectors: Sequence[str], cells: Sequence[Cell]) -> None:
+        self.judged.append((detection, list(detectors), list(cells)))
+        self.states[judging(run, detection, cells)] = Status("running", "detectors on layer1.0", 0.25, 8.0)
+
+    def walk(self, run: Run, front_layer: str, end_layer: str) -> None:
+        self.walked.append((front_layer, end_layer))
+        self.states[walking(run, front_layer, end_layer)] = Status("running", "following the epochs", 0.25, 8.0)
 
     def train_demo(self) -> None:
         if DEMO not in self.states or not self.states[DEMO].active:

@@ -1,0 +1,189 @@
+"""Activations: a cell's verdict on the screen, its views, and links to it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from looks import Notes, Open, charts, drawn, fill, has, sound, tables, text, widget
+
+from stitchlab.distribution import STATISTICS, Distribution
+from stitchlab.jobs import Status, judging, walking
+from stitchlab.ood import REGISTRY
+from stitchlab.run import Run, delete_run
+from stitchlab.spec import Detection, map_key
+from stitchlab.store import Store
+from stitchlab.ui.views import VIEWS
+
+PAGE = "pages/2_Activations.py"
+CELL = {"front_layer": "layer3.1", "end_layer": "relu"}
+QUICK = [name for name in REGISTRY if not REGISTRY[name].learns]
+
+
+def cells(run: Run, i: str = "layer3.1", j: str = "relu") -> list[tuple[str, str, str]]:
+    return [("tlm", i, j), ("dm", i, j)]
+
+
+def test_what_is_kept_is_there_at_once(opened: Open, jobs: Notes, judged: Run) -> None:
+    at = sound(opened(judged.store, PAGE, run=judged.id, **CELL))
+    assert not jobs.judged
+    assert not at.warning or "belief" in text(at, "warning")
+    found = Distribution(judged)
+    said = text(at, "markdown")
+    for method in ("tlm", "dm"):
+        accuracy = judged.value(method, "accuracy", *CELL.values())
+        auroc = found.interval("energy", method, "auroc", *CELL.values())
+        assert f"{accuracy:.2f} accurate, AUROC {auroc.value:.2f} ({auroc.low:.2f} to {auroc.high:.2f})" in said
+    for name in QUICK:
+        number = found.interval(name, "tlm", REGISTRY[name].metrics[0], *CELL.values())
+        assert f"**{number.value:.2f}**" in tables(at)
+
+
+def test_a_detector_that_is_not_believed_is_grey_and_named(opened: Open, jobs: Notes, judged: Run) -> None:
+    found = Distribution(judged)
+    doubtful = [name for name in REGISTRY if found.belief(name, "relu").holds is False]
+    assert doubtful, "this small grid has one"
+    label = REGISTRY[doubtful[0]].label
+    at = sound(opened(judged.store, PAGE, run=judged.id, detector=label, **CELL))
+    assert f"{label} does not deserve belief at relu" in text(at, "warning")
+    rows = [row for table in at.table for row in table.value.to_numpy().tolist() if str(row[0]).startswith(":gray[")]
+    assert len(rows) == len(doubtful)
+    assert all(str(entry).startswith(":gray[") for row in rows for entry in row if entry)
+
+
+def test_what_is_lacking_is_queued_once_and_nothing_else(opened: Open, jobs: Notes, done: Run) -> None:
+    at = sound(opened(done.store, PAGE, run=done.id, **CELL))
+    assert jobs.judged == [(Detection(), [*QUICK, "energy"], cells(done))]
+    assert at.get("progress")
+    sound(at.run())
+    assert len(jobs.judged) == 1
+    sound(widget(at, "button", "cancel").click().run())
+    assert jobs.cancelled == [judging(done, Detection(), cells(done))]
+    assert len(jobs.judged) == 1, "after a cancel it is the visitor's choice"
+    (again,) = [b for b in at.button if b.label == "Try again"]
+    sound(again.click().run())
+    assert len(jobs.judged) == 2
+
+
+def test_on_large_data_the_learned_detector_waits_for_a_click(opened: Open, jobs: Notes, judged: Run) -> None:
+    record = judged.store.get("data", judged.request.data)
+    assert record is not None
+    judged.store.put("data", judged.request.data, {**record, "train": 50_000})
+    found = Distribution(judged)
+    for method, i, j in cells(judged):
+        judged.store.delete("ood", found.key("energy", method, i, j))
+    at = sound(opened(judged.store, PAGE, run=judged.id, **CELL))
+    assert not jobs.judged
+    assert "Learned energy has not looked at this cell yet" in text(at, "caption")
+    (train,) = [b for b in at.button if b.label == "Train it"]
+    sound(train.click().run())
+    assert jobs.judged == [(Detection(), ["energy"], cells(judged))]
+
+
+def test_a_failure_is_one_line(opened: Open, jobs: Notes, done: Run) -> None:
+    jobs.states[judging(done, Detection(), cells(done))] = Status("failed", message="the disk is full")
+    at = sound(opened(done.store, PAGE, run=done.id, **CELL))
+    assert "the disk is full" in text(at, "error")
+    assert not jobs.judged
+
+
+@pytest.mark.parametrize("detector", REGISTRY.values(), ids=lambda detector: detector.name)
+@pytest.mark.parametrize("look", [label for label, _ in VIEWS.values()])
+def test_every_view_with_every_detector(look: str, detector: object, opened: Open, jobs: Notes, judged: Run) -> None:
+    at = sound(opened(judged.store, PAGE, run=judged.id, look=look, detector=detector.label, **CELL))
+    scoreless = look == "Scores" and detector.name == "frechet"
+    assert charts(at) or scoreless
+    assert not at.error
+    for figure in charts(at):
+        assert sum(len(trace.get("x", [])) for trace in figure["data"] if isinstance(trace.get("x"), list)) < 10_000
+
+
+def test_the_grid_shows_the_numbers(opened: Open, jobs: Notes, judged: Run) -> None:
+    at = sound(opened(judged.store, PAGE, run=judged.id, look="Whole grid", detector="Nearest neighbours", **CELL))
+    found = Distribution(judged)
+    for figure, method in zip(charts(at), ("tlm", "dm"), strict=True):
+        assert (drawn(figure) == found.matrix("knn", method, "auroc")).all()
+    at = sound(opened(judged.store, PAGE, run=judged.id, look="Whole grid", detector="Fréchet ratio", **CELL))
+    for figure, method in zip(charts(at), ("tlm", "dm"), strict=True):
+        assert abs(10 ** drawn(figure) - found.matrix("frechet", method, "ratio")).max() < 1e-9, "on one log scale"
+    ranges = {str([t["zmin"], t["zmax"]]) for f in charts(at) for t in f["data"] if "zmin" in t and t.get("text")}
+    assert len(ranges) == 1
+
+
+def test_the_whole_grid_is_looked_at_on_a_click(opened: Open, jobs: Notes, judged: Run) -> None:
+    found = Distribution(judged)
+    for method, i, j in found.cells:
+        if i == "layer1.0":
+            judged.store.delete("ood", found.key("knn", method, i, j))
+    at = sound(opened(judged.store, PAGE, run=judged.id, look="Whole grid", detector="Nearest neighbours", **CELL))
+    assert "6 of 12 cells were not looked at yet" in text(at, "markdown")
+    (everything,) = [b for b in at.button if b.label == "Look at all"]
+    sound(everything.click().run())
+    assert jobs.judged == [(Detection(), QUICK, found.cells)]
+
+
+def test_epochs_are_followed_when_looked_at(opened: Open, jobs: Notes, judged: Run) -> None:
+    at = sound(opened(judged.store, PAGE, run=judged.id, look="TLM's epochs", **CELL))
+    assert not jobs.walked
+    (figure,) = charts(at)
+    assert len(figure["frames"]) == judged.request.tlm.epochs + 1
+    other = {**CELL, "end_layer": "layer2.0"}
+    at = sound(opened(judged.store, PAGE, run=judged.id, look="TLM's epochs", **other))
+    assert jobs.walked == [("layer3.1", "layer2.0")]
+    assert jobs.status(walking(judged, "layer3.1", "layer2.0")) is not None
+    judged.store.delete("epochs", map_key(judged.request, "tlm", "layer3.1", "layer3.1"))
+    at = sound(opened(judged.store, PAGE, run=judged.id, look="TLM's epochs", **{**CELL, "end_layer": "layer3.1"}))
+    assert "not kept" in text(at, "info")
+
+
+def test_other_outliers_change_what_is_believed_only(opened: Open, jobs: Notes, judged: Run) -> None:
+    sound(opened(judged.store, PAGE, run=judged.id, outliers="Strong blur", **CELL))
+    (asked,) = jobs.judged
+    assert asked == (Detection(outliers="blur"), [*QUICK, "energy"], cells(judged))
+
+
+def test_a_cell_that_is_not_computed_has_a_button(opened: Open, jobs: Notes, asked: Run) -> None:
+    run = fill(asked, lacking=1)
+    at = sound(opened(run.store, PAGE, run=run.id, front_layer="layer1.0", end_layer="layer3.1"))
+    assert "is not computed yet" in text(at, "info")
+    assert not jobs.judged
+    (button,) = [b for b in at.button if b.label == "Compute this cell"]
+    sound(button.click().run())
+    assert [r.id for r in jobs.computed] == [run.id]
+    assert jobs.cells == [("layer1.0", "layer3.1")]
+    assert at.get("progress")
+
+
+STALE = [
+    ({"run": "0123456789abcdef"}, "link's run 0123456789abcdef is not here"), ({"run": "../../etc"}, "is not here"),
+    ({"front_layer": "layer9.9"}, "no front layer layer9.9; layer1.0 is shown instead|layer3.1 is shown"),
+    ({"end_layer": "rel"}, "no end layer rel; relu is shown"),
+    ({"look": "nonsense"}, ""), ({"detector": "nonsense"}, ""), ({"outliers": "folder:/etc"}, ""),
+    ({"image": "-4"}, ""), ({"image": "99999999"}, ""), ({"metric": "nonsense", "look": "Whole grid"}, ""),
+]
+
+
+@pytest.mark.parametrize(("url", "word"), STALE, ids=lambda part: str(part)[:40])
+def test_stale_links_lead_to_what_is_nearest(
+    url: dict[str, str], word: str, opened: Open, jobs: Notes, judged: Run
+) -> None:
+    at = sound(opened(judged.store, PAGE, **{"run": judged.id, **CELL, **url}))
+    warned = "\n".join(w for w in text(at, "warning").splitlines() if "belief" not in w)
+    assert re.search(word, warned)
+    assert bool(warned) == bool(word)
+    assert at.query_params["run"] == judged.id
+    assert "accurate" in text(at, "markdown")
+
+
+def test_without_anything_stitched_it_leads_to_compare(opened: Open, jobs: Notes, store: Store) -> None:
+    at = sound(opened(store, PAGE))
+    assert "Nothing is stitched yet" in text(at, "info")
+    assert not has(at, "selectbox", "front_layer")
+
+
+def test_a_deleted_run_takes_along_what_detectors_say_of_it(judged: Run) -> None:
+    found = Distribution(judged)
+    keys = [found.key(name, *cell) for name in (*REGISTRY, STATISTICS) for cell in found.cells]
+    assert all(judged.store.has("ood", key) for key in keys)
+    delete_run(judged.store, judged.id)
+    assert not any(judged.store.path("ood", key, end).exists() for key in keys for end in (".json", ".safetensors"))
