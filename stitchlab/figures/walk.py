@@ -77,7 +77,8 @@ def _layout(figure: go.Figure, label: str, every: Array, dark: bool) -> None:
     room = 0.08 * (high - low + 1e-9)
     figure.update_xaxes(title_text="epoch", row=1, col=1)
     figure.update_yaxes(title_text="accuracy", range=[0, 1.03], row=1, col=1, secondary_y=False)
-    figure.update_yaxes(title_text=label, row=1, col=1, secondary_y=True, rangemode="tozero", showgrid=False)
+    figure.update_yaxes(title_text=label, row=1, col=1, secondary_y=True, rangemode="tozero", tickmode="auto",
+                        nticks=6, showgrid=False)
     figure.update_xaxes(title_text="first native axis", range=[low[0] - room[0], high[0] + room[0]], row=1, col=2)
     figure.update_yaxes(title_text="second native axis", range=[low[1] - room[1], high[1] + room[1]], row=1, col=2)
     step: Mapping[str, Any] = {"frame": {"duration": 0, "redraw": False}, "mode": "immediate"}

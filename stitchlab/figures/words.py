@@ -7,7 +7,7 @@ from stitchlab.ood import REGISTRY
 from stitchlab.ood.numbers import METRICS, Interval
 from stitchlab.run import Run
 
-FAR, APART = 0.9, 0.6  # AUROC from which a set is out of distribution, and from which it can be told apart
+FAR, LARGELY, PARTLY = 0.9, 0.75, 0.6  # AUROC from which a set is out of distribution, largely, partly
 FAR_RATIO, NEAR_RATIO = 0.5, 0.1  # Fréchet
 
 
@@ -51,12 +51,26 @@ def verdicts(found: Distribution, detector: str, front_layer: str, end_layer: st
     return said
 
 
+def agreement(found: Distribution, front_layer: str, end_layer: str) -> str:
+    """How many of the detectors that are believed at this end layer call each method's activations far out; empty
+    where none is believed yet."""
+    believed = [name for name in REGISTRY if found.belief(name, end_layer).holds and "auroc" in REGISTRY[name].metrics]
+    if not believed:
+        return ""
+    counts = []
+    for method in found.run.request.methods:
+        aurocs = (found.interval(name, method, "auroc", front_layer, end_layer).value for name in believed)
+        counts.append(f"{sum(value is not None and value >= FAR for value in aurocs)} call {method.upper()}'s")
+    return (f"Of {len(believed)} detectors that score images and are believed at {end_layer}, {', '.join(counts)} "
+            f"activations out of distribution (AUROC {FAR} or more).")
+
+
 def _auroc(number: Interval) -> str:
     value, high = number.value or 0.0, number.high if number.high is not None else number.value or 0.0
     if value >= FAR:
         return "these activations are out of distribution"
-    if value >= APART:
-        return "these activations can be told from native ones, not all of them"
+    if value >= PARTLY:
+        return f"these activations are {'largely' if value >= LARGELY else 'partly'} out of distribution"
     if high < 0.5:
         return "they score as more typical than native ones, which is no evidence of being native"
     return "close to native: this detector can hardly tell them apart"

@@ -10,7 +10,7 @@ from stitchlab import data as datasets
 from stitchlab import ui
 from stitchlab.distribution import NATIVE, OUTLIERS, STATISTICS, Cell, Distribution
 from stitchlab.figures.grids import METHOD_LABELS, recipe
-from stitchlab.figures.words import verdicts
+from stitchlab.figures.words import agreement, verdicts
 from stitchlab.jobs import Jobs, judging
 from stitchlab.ood import REGISTRY
 from stitchlab.ood.numbers import METRICS, Interval
@@ -138,6 +138,7 @@ def _sentences(found: Distribution, detector: str, i: str, j: str) -> None:
     if said:
         tlm = f" Task loss matching: {recipe(found.run.request.tlm)}." if "tlm" in said else ""
         own = "" if (a := found.run.own_accuracy) is None else f" The end network alone is {a:.2f} accurate."
+        st.markdown(agreement(found, i, j))
         st.caption(f"By {REGISTRY[detector].label} ({REGISTRY[detector].meaning}; {REGISTRY[detector].reference})."
                    + tlm + own)
     belief = found.belief(detector, j)
