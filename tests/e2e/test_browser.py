@@ -19,6 +19,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from stitchlab import demo
+from stitchlab.distribution import Distribution
 from stitchlab.run import Run, list_runs
 from stitchlab.store import Store
 
@@ -227,4 +228,89 @@ def test_nothing_overflows(finished: Run, server: str, browser: Browser, width: 
     assert boxes[1] is not None
     below = boxes[1]["y"] >= boxes[0]["y"] + boxes[0]["height"]
     assert below == (width == 420), "stacked on narrow screens, side by side on wide ones"
+    page.close()
+
+
+def test_from_a_cell_of_compare_to_its_activations(finished: Run, server: str, cache: Path, page: Page) -> None:
+    page.goto(f"{server}/Compare?run={finished.id}&front_layer=layer3.0&end_layer=layer1.1")
+    until(lambda: numbers(page) == [36, 36], 60)
+    settle(page)
+    page.get_by_role("link", name="Its activations").click()
+    until(lambda: urlparse(page.evaluate("location.href")).path == "/Activations", 30)
+    assert query(page)["run"] == [finished.id]
+    assert query(page)["front_layer"] == ["layer3.0"]
+    assert query(page)["end_layer"] == ["layer1.1"]
+    accuracy = finished.value("tlm", "accuracy", "layer3.0", "layer1.1")
+    # Unasked, the quick detectors come first, then the learned one, which becomes the one that speaks.
+    expect(page.get_by_text(f"Task loss matching: {accuracy:.2f} accurate").first).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("By Learned energy").first).to_be_visible(timeout=180_000)
+    page.locator(".st-key-cancel").wait_for(state="detached")
+    found = Distribution(Run.load(Store(cache), finished.id))
+    auroc = found.interval("energy", "tlm", "auroc", "layer3.0", "layer1.1")
+    expect(page.get_by_text(f"{accuracy:.2f} accurate, AUROC {auroc.value:.2f}").first).to_be_visible()
+
+
+def test_a_link_to_a_cell_and_a_click_in_its_grid(finished: Run, server: str, page: Page) -> None:
+    page.goto(f"{server}/Activations?run={finished.id}&front_layer=layer3.0&end_layer=layer1.1"
+              "&detector=Nearest+neighbours&look=Whole+grid")
+    until(lambda: numbers(page) == [1, 1], 60)
+    settle(page)
+    page.get_by_text("Look at all").click()
+    until(lambda: numbers(page) == [36, 36], 180)
+    settle(page)
+    cells, row, column = page.locator(".nsewdrag").nth(0), 4, 3
+    cells.scroll_into_view_if_needed()
+    box = cells.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] * (column + 0.5) / 6, box["y"] + box["height"] * (row + 0.5) / 6)
+    i, j = finished.request.front_layers[row], finished.request.end_layers[column]
+    until(lambda: query(page).get("front_layer") == [i] and query(page).get("end_layer") == [j], 30)
+    accuracy = finished.value("tlm", "accuracy", i, j)
+    expect(page.get_by_text(f"Task loss matching: {accuracy:.2f} accurate").first).to_be_visible()
+
+
+def test_a_point_shows_its_image(finished: Run, server: str, page: Page) -> None:
+    page.goto(f"{server}/Activations?run={finished.id}&front_layer=layer3.0&end_layer=layer1.1&look=Map+of+images")
+    expect(page.get_by_text("test image 0:").first).to_be_visible()
+    settle(page)
+    place = page.evaluate("""() => {
+        const plot = document.querySelector('.js-plotly-plot'), box = plot.querySelector('.nsewdrag')
+        const at = plot.getBoundingClientRect(), {xaxis, yaxis} = plot._fullLayout
+        const points = plot.data[0].x.map((x, k) => [xaxis.d2p(x), yaxis.d2p(plot.data[0].y[k])])
+        // The loneliest native point, so that the click is nobody else's.
+        const others = plot.data.slice(0, 4).flatMap(t => [...t.x].map((x, k) => [xaxis.d2p(x), yaxis.d2p(t.y[k])]))
+        const alone = points.map(p => others.map(o => Math.hypot(o[0] - p[0], o[1] - p[1])).filter(d => d > 0)
+            .reduce((a, b) => Math.min(a, b)))
+        const k = alone.indexOf(Math.max(...alone.slice(1)))
+        box.scrollIntoView({block: 'center'})
+        const now = plot.getBoundingClientRect()
+        return [k, now.x + xaxis._offset + points[k][0], now.y + yaxis._offset + points[k][1]]
+    }""")
+    page.mouse.click(place[1], place[2])
+    expect(page.get_by_text(f"test image {place[0]}:").first).to_be_visible()
+
+
+def test_the_epochs_play(finished: Run, server: str, page: Page) -> None:
+    page.goto(f"{server}/Activations?run={finished.id}&front_layer=layer3.0&end_layer=layer1.1&look=TLM%27s+epochs"
+              "&detector=Fr%C3%A9chet+ratio")
+    page.get_by_text("after epoch 0").wait_for(timeout=120_000)
+    settle(page)
+    page.locator(".updatemenu-button").first.click()
+    page.get_by_text("after epoch 30").wait_for(timeout=60_000)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [420, 1440])
+def test_no_view_of_activations_overflows(
+    finished: Run, server: str, browser: Browser, width: int, scheme: str
+) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+    page.goto(f"{server}/Activations?run={finished.id}&front_layer=layer3.0&end_layer=layer1.1")
+    for look in ("Channels", "Map of images", "Feature maps", "Predictions", "TLM's epochs", "Whole grid"):
+        page.get_by_text(look, exact=True).first.click()
+        page.wait_for_timeout(300)
+        settle(page)
+        page.locator(".js-plotly-plot").first.wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert not page.locator('[data-testid="stException"]').count()
     page.close()

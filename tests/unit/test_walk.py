@@ -1,0 +1,92 @@
+"""TLM's walk: maps after every epoch are kept, and followed with the same numbers as the cell's own."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from grids import COLUMNS, ROWS, made
+
+from stitchlab import walk
+from stitchlab.distribution import Distribution
+from stitchlab.errors import Cancelled, StitchLabError
+from stitchlab.judge import judge
+from stitchlab.run import Run, delete_run, list_runs
+from stitchlab.spec import TaskLoss, map_key
+from stitchlab.store import Store
+
+CPU = torch.device("cpu")
+CELL = (ROWS[1], COLUMNS[0])
+
+
+@pytest.fixture
+def run(done: Store) -> Run:
+    return list_runs(done)[0]
+
+
+def test_a_map_is_kept_before_training_and_after_every_epoch(done: Store) -> None:
+    longer = made(done, tlm=TaskLoss(epochs=3))
+    shorter = made(done, tlm=TaskLoss(epochs=2))
+    for i, j in longer.request.cells:
+        kept = done.get_tensors("epochs", map_key(longer.request, "tlm", i, j))
+        other = done.get_tensors("epochs", map_key(shorter.request, "tlm", i, j))
+        last = done.get_tensors("maps", map_key(longer.request, "tlm", i, j))
+        assert kept is not None
+        assert other is not None
+        assert last is not None
+        for name in ("weight", "bias"):
+            assert len(kept[name]) == 4
+            assert (kept[name][-1] == last[name]).all()
+            assert not (kept[name][0] == kept[name][1]).all()
+            assert (kept[name][:3] == other[name]).all(), "a longer training begins as a shorter one"
+
+
+def test_the_last_epoch_has_the_cells_own_numbers(run: Run) -> None:
+    walk.walk(run, *CELL, CPU)
+    found = judge(run, detectors=["knn", "tail-energy", "frechet"], device="cpu")
+    kept = walk.kept(run, *CELL)
+    assert kept is not None
+    value, plane = kept
+    assert value["accuracy"][-1] == pytest.approx(run.value("tlm", "accuracy", *CELL))
+    assert plane.shape == (run.request.tlm.epochs + 1, run.request.eval_images, 2)
+    for name, metric in (("knn", "auroc"), ("knn", "shift"), ("tail-energy", "auroc"), ("frechet", "ratio")):
+        expected = found.interval(name, "tlm", metric, *CELL)
+        assert value["detectors"][name][metric][-1][0] == pytest.approx(expected.value, abs=1e-9)
+    own = found.tensors("statistics", "tlm", *CELL)["plane"]
+    assert (plane[-1] == own).all()
+
+
+def test_it_begins_at_direct_matching_where_training_does(done: Store) -> None:
+    run = made(done, tlm=TaskLoss(epochs=1, init="dm"))
+    walk.walk(run, *CELL, CPU)
+    kept = walk.kept(run, *CELL)
+    assert kept is not None
+    found = judge(run, detectors=["frechet"], cells=[("dm", *CELL)], device="cpu")
+    assert kept[0]["accuracy"][0] == pytest.approx(run.value("dm", "accuracy", *CELL))
+    assert kept[0]["detectors"]["frechet"]["ratio"][0][0] == pytest.approx(
+        found.interval("frechet", "dm", "ratio", *CELL).value)
+
+
+def test_an_older_cache_is_told_what_to_do(run: Run) -> None:
+    run.store.delete("epochs", map_key(run.request, "tlm", *CELL))
+    assert not walk.possible(run, *CELL)
+    with pytest.raises(StitchLabError, match="compute it again"):
+        walk.walk(run, *CELL, CPU)
+    assert walk.kept(run, *CELL) is None
+
+
+def test_a_cancelled_walk_keeps_nothing(run: Run) -> None:
+    def stop(what: str, done: float) -> None:
+        if "following" in what:
+            raise Cancelled("cancelled")
+
+    with pytest.raises(Cancelled):
+        walk.walk(run, *CELL, CPU, stop)
+    assert walk.kept(run, *CELL) is None
+
+
+def test_deleting_a_run_deletes_its_epochs(run: Run) -> None:
+    walk.walk(run, *CELL, CPU)
+    delete_run(run.store, run.id)
+    assert not list((run.store.root / "epochs").glob("*"))
+    assert walk.kept(run, *CELL) is None
+    assert Distribution(run).key("knn", "tlm", *CELL)
