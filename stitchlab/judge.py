@@ -15,11 +15,11 @@ from stitchlab.grid import pick_device
 from stitchlab.ood.gather import Gathered
 from stitchlab.ood.seen import Batch, as_map
 from stitchlab.run import Run
-from stitchlab.side import BATCH, Side, side_of
+from stitchlab.side import BATCH, Side, numerics, side_of
 from stitchlab.spec import Detection, Report, no_report, portion
 from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.pair import Pair
-from stitchlab.units import fp32, load_pair, maps
+from stitchlab.units import load_pair, maps
 
 
 def judge(
@@ -59,7 +59,7 @@ def judge_column(
     """Computes and keeps what these detectors (or `STATISTICS`) say about cells of one end layer."""
     found = Distribution(run, detection)
     pair = load_pair(run.store, run.request, device)
-    with fp32(), torch.no_grad():
+    with numerics():
         side = side_of(found, pair, tuple(names), end_layer, portion(report, 0.0, 0.5 if cells else 1.0))
         for name, kept in side.verdicts().items():
             _keep(found, name, (NATIVE, "", end_layer), *kept)

@@ -6,10 +6,12 @@ small batches; kept are scores and statistics, an entry an image or a channel.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from stitchlab import data as datasets
@@ -26,12 +28,21 @@ from stitchlab.ood.seen import Batch, CannotFit, Native, Score, features
 from stitchlab.spec import FIT_IMAGES, OUTLIER_IMAGES, Detection, Report, content_id, derived_seed, no_report, portion
 from stitchlab.stitch.pair import Pair
 from stitchlab.store import Store
+from stitchlab.units import fp32
 
-BATCH = 100  # images: a 64×32×32 layer is 26 MB of them, its rows in float64 52 MB
+BATCH = 250  # images: a 64×32×32 layer is 66 MB of them, its rows in float64 131 MB
 KEEP = 3  # native sides that stay in this process
 NOT_FINITE = "stitched activations are infinite or not numbers: training diverged"
 
 Verdict = tuple[dict[str, Any], dict[str, Tensor]]  # metrics and a reason; scores or statistics
+
+
+@contextlib.contextmanager
+def numerics() -> Iterator[None]:
+    """For all that is judged: full fp32, no gradients, and NumPy's BLAS on one thread, since its threads spin against
+    torch's: a grid of small activations took twice as long."""
+    with fp32(), torch.no_grad(), threadpool_limits(1, user_api="blas"):
+        yield
 
 
 class Side:

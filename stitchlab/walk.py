@@ -19,11 +19,11 @@ from stitchlab.ood.gather import Gathered
 from stitchlab.ood.numbers import apart
 from stitchlab.ood.seen import Batch
 from stitchlab.run import Run
-from stitchlab.side import BATCH, Side, side_of
+from stitchlab.side import BATCH, Side, numerics, side_of
 from stitchlab.spec import Detection, Report, cell_key, map_key, no_report, portion, verdict_key
 from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.pair import Pair
-from stitchlab.units import fp32, load_pair
+from stitchlab.units import load_pair
 
 VERSION = 1
 IMAGES = 1000  # the first min(1000, M) evaluation images
@@ -66,7 +66,7 @@ def walk(run: Run, front_layer: str, end_layer: str, device: torch.device, repor
         )
     found = Distribution(run, Detection())
     pair = load_pair(run.store, run.request, device)
-    with fp32(), torch.no_grad():
+    with numerics():
         side = side_of(found, pair, (*FOLLOWED, STATISTICS), end_layer, portion(report, 0.0, 0.3))
         source, target = pair.source(front_layer), pair.target(end_layer)
         stitches = [Stitch.of(source, target, weight, bias).to(device)

@@ -11,6 +11,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from stitchlab.ood.numbers import Interval, interval
@@ -78,11 +79,12 @@ class Moments:
     def add(self, activation: Tensor) -> None:
         """One batch of activations (n, ...); its images go round the blocks, so equal batches make equal blocks."""
         x = exact(positions(activation, self.form))
-        for block in range(min(self.blocks, len(x))):
-            rows = x[block::self.blocks].flatten(0, 1)
-            self._counts[block] += len(rows)
-            self._sums[block] += rows.sum(0).cpu()
-            self._products[block] += (rows.T @ rows).cpu()
+        rows, images = x.shape[1], torch.arange(len(x))
+        self._counts += rows * torch.bincount(images % self.blocks, minlength=self.blocks)
+        x = F.pad(x, (0, 0, 0, 0, 0, -len(x) % self.blocks))  # images of zeros change no sum
+        x = x.unflatten(0, (-1, self.blocks)).transpose(0, 1).flatten(1, 2)  # (blocks, rows, C)
+        self._sums += x.sum(1).cpu()
+        self._products += (x.mT @ x).cpu()
 
     @property
     def finite(self) -> bool:

@@ -43,8 +43,9 @@ ORDER = [
 ]
 RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
 
-# Pillow is what torchvision itself reads images with, so it is there wherever torchvision is.
-BARE = {"torch", "torchvision", "PIL", "numpy", "scipy", "sklearn", "safetensors", *sys.stdlib_module_names}
+# Pillow is what torchvision reads images with, threadpoolctl what scikit-learn counts threads with: they are there.
+BARE = {"torch", "torchvision", "PIL", "numpy", "scipy", "sklearn", "threadpoolctl", "safetensors",
+        *sys.stdlib_module_names}
 LONGEST_FILE, LONGEST_FUNCTION = 300, 45
 
 FILES = sorted([*HOUSE.glob("stitchlab/**/*.py"), *HOUSE.glob("pages/*.py"), *HOUSE.glob("app.py")])
