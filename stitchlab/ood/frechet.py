@@ -72,16 +72,18 @@ class Moments:
         most = max(FEWEST_BLOCKS, min(BLOCKS, MEMORY // form.channels**2))
         self.blocks = max(1, min(most, images // 4))
         c = form.channels
+        self._seen = 0
         self._counts = torch.zeros(self.blocks, dtype=torch.float64)
         self._sums = torch.zeros(self.blocks, c, dtype=torch.float64)
         self._products = torch.zeros(self.blocks, c, c, dtype=torch.float64)
 
     def add(self, activation: Tensor) -> None:
-        """One batch of activations (n, ...); its images go round the blocks, so equal batches make equal blocks."""
+        """One batch of activations (n, ...). Images go round the blocks, whatever the batches."""
         x = exact(positions(activation, self.form))
-        rows, images = x.shape[1], torch.arange(len(x))
-        self._counts += rows * torch.bincount(images % self.blocks, minlength=self.blocks)
-        x = F.pad(x, (0, 0, 0, 0, 0, -len(x) % self.blocks))  # images of zeros change no sum
+        before, images = self._seen % self.blocks, self._seen + torch.arange(len(x))
+        self._counts += x.shape[1] * torch.bincount(images % self.blocks, minlength=self.blocks)
+        self._seen += len(x)
+        x = F.pad(x, (0, 0, 0, 0, before, -(before + len(x)) % self.blocks))  # images of zeros change no sum
         x = x.unflatten(0, (-1, self.blocks)).transpose(0, 1).flatten(1, 2)  # (blocks, rows, C)
         self._sums += x.sum(1).cpu()
         self._products += (x.mT @ x).cpu()
