@@ -78,6 +78,12 @@ def queue(submit: Callable[[], None]) -> None:
         st.rerun()
 
 
+def hand_over(key: str) -> None:
+    """Keeps what another page's widget of this key held: Streamlit drops it, and takes it out of the link."""
+    if key in st.session_state:
+        st.session_state[key] = st.session_state[key]
+
+
 def door(page: str, label: str, query: dict[str, str], text: str) -> None:
     """A link to another page; nothing where a page is run by itself, as tests do."""
     with contextlib.suppress(StreamlitAPIException):

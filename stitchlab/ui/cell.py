@@ -36,30 +36,39 @@ def choose_run(store: Store) -> Run | None:
                    "layers, or the newest.", icon=":material/link_off:")
     chosen = st.selectbox("Run", list(runs), index=list(runs).index(wanted), key="chosen_run",
                           format_func=lambda key: _name(runs[key]))
-    run = runs[chosen]
-    if st.query_params.get("run") != run.id:
-        st.query_params["run"] = run.id
-    return run
+    st.query_params["run"] = chosen
+    return runs[chosen]
 
 
 def choose_cell(run: Run) -> tuple[str, str]:
     """The front and end layer of the link; where this run has not got them, the nearest names, and a word about it."""
     rows, columns = run.request.front_layers, run.request.end_layers
-    for key, layers in (("front_layer", rows), ("end_layer", columns)):
-        asked = st.session_state.get(key) or st.query_params.get(key)
-        if asked and asked not in layers:
-            near = (get_close_matches(asked, layers, 1, 0.0) or [layers[0]])[0]
-            st.session_state[key] = near
-            st.warning(f"This run has no {key.replace('_', ' ')} {asked}; {near} is shown instead.",
-                       icon=":material/link_off:")
+    st.session_state["front_layer"] = _wanted("front_layer", rows, rows[-1])
+    st.session_state["end_layer"] = _wanted("end_layer", columns, columns[0])
     left, right, door = st.columns([2, 2, 1], vertical_alignment="bottom")
-    i = left.selectbox(f"Front layer of {run.record['front']['name']}", rows, key="front_layer", bind="query-params",
-                       index=len(rows) - 1)
-    j = right.selectbox(f"End layer of {run.record['end']['name']}", columns, key="end_layer", bind="query-params")
+    i = left.selectbox(f"Front layer of {run.record['front']['name']}", rows, key="front_layer")
+    j = right.selectbox(f"End layer of {run.record['end']['name']}", columns, key="end_layer")
+    st.query_params.update({"front_layer": i, "end_layer": j})
+    st.session_state["linked"] = {"front_layer": i, "end_layer": j}
     with door:
         ui.door("pages/1_Compare.py", "Its grid", {"run": run.id, "front_layer": i, "end_layer": j},
                 "This cell's grid in Compare")
     return i, j
+
+
+def _wanted(key: str, layers: tuple[str, ...], default: str) -> str:
+    """What the link says if it has changed, else what was chosen, here or on Compare.
+
+    Bound by hand: Streamlit takes keys that two pages bind out of links from one page to the other.
+    """
+    linked = st.query_params.get(key)
+    changed = linked and linked != st.session_state.get("linked", {}).get(key)
+    asked = linked if changed else st.session_state.get(key, default)
+    if asked in layers:
+        return str(asked)
+    near = (get_close_matches(asked, layers, 1, 0.0) or [default])[0]
+    st.warning(f"This run has no {key.replace('_', ' ')} {asked}; {near} is shown instead.", icon=":material/link_off:")
+    return near
 
 
 def _started(run: Run) -> bool:

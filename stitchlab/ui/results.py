@@ -118,6 +118,7 @@ def _cell(run: Run) -> tuple[str, str]:
     for key, layers in (("front_layer", rows), ("end_layer", columns)):
         if st.session_state.get(key, layers[0]) not in layers:
             del st.session_state[key]  # a layer of another grid
+        ui.hand_over(key)
     st.subheader("One cell")
     left, right, door = st.columns([2, 2, 1], vertical_alignment="bottom")
     i = left.selectbox("Front layer", rows, index=len(rows) - 1, key="front_layer", bind="query-params")
