@@ -2,14 +2,16 @@
 
 from stitchlab.data import DataSet
 from stitchlab.data import load as load_data
+from stitchlab.distribution import Distribution
 from stitchlab.errors import Cancelled, Damaged, StitchLabError, UnknownName
 from stitchlab.grid import ask, compare
 from stitchlab.indices.statistics import measure
+from stitchlab.judge import judge
 from stitchlab.layers import CutPoint, Layered
 from stitchlab.networks import Network, import_weights, list_networks, train
 from stitchlab.networks import load as load_network
 from stitchlab.run import Run, list_runs
-from stitchlab.spec import DirectMatching, Request, TaskLoss, preset
+from stitchlab.spec import Detection, DirectMatching, Request, TaskLoss, preset
 from stitchlab.store import Store
 
 __all__ = [
@@ -17,7 +19,9 @@ __all__ = [
     "CutPoint",
     "Damaged",
     "DataSet",
+    "Detection",
     "DirectMatching",
+    "Distribution",
     "Layered",
     "Network",
     "Request",
@@ -29,6 +33,7 @@ __all__ = [
     "ask",
     "compare",
     "import_weights",
+    "judge",
     "list_networks",
     "list_runs",
     "load_data",

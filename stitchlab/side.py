@@ -31,6 +31,7 @@ from stitchlab.store import Store
 from stitchlab.units import fp32
 
 BATCH = 250  # images: a 64×32×32 layer is 66 MB of them, its rows in float64 131 MB
+LESSON = 100  # images of a batch that a detector learns from
 KEEP = 3  # native sides that stay in this process
 NOT_FINITE = "stitched activations are infinite or not numbers: training diverged"
 
@@ -119,7 +120,7 @@ class Side:
 
         def batches() -> Iterator[tuple[Tensor, Tensor]]:
             order = fitted[torch.randperm(len(fitted), generator=generator)]
-            for batch, of in pair.batches(pair.data.train, order[:max(1, len(order) // BATCH) * BATCH], BATCH):
+            for batch, of in pair.batches(pair.data.train, order[:max(1, len(order) // LESSON) * LESSON], LESSON):
                 yield self._run(batch)[self.end_layer], of
 
         return Native(
@@ -134,7 +135,7 @@ class Side:
         k = 0
         generator = torch.Generator().manual_seed(derived_seed("auxiliary outliers", seed))
         while True:
-            chosen = fitted[torch.randperm(len(fitted), generator=generator)[:BATCH]]
+            chosen = fitted[torch.randperm(len(fitted), generator=generator)[:LESSON]]
             kind = detection.training_outliers[k % len(detection.training_outliers)]
             made = outliers(kind, self.pair.data.train.take(chosen)[0], seed + k)
             yield self._run(made.to(self.pair.device))[self.end_layer]

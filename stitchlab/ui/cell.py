@@ -63,9 +63,9 @@ def _wanted(key: str, layers: tuple[str, ...], default: str) -> str:
     """
     linked = st.query_params.get(key)
     changed = linked and linked != st.session_state.get("linked", {}).get(key)
-    asked = linked if changed else st.session_state.get(key, default)
+    asked = str(linked if changed else st.session_state.get(key, default))
     if asked in layers:
-        return str(asked)
+        return asked
     near = (get_close_matches(asked, layers, 1, 0.0) or [default])[0]
     st.warning(f"This run has no {key.replace('_', ' ')} {asked}; {near} is shown instead.", icon=":material/link_off:")
     return near
