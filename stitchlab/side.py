@@ -63,8 +63,7 @@ class Side:
         native = self._native(found, fitted, portion(report, 0.0, 0.2))
         self.scores, self.reasons = _fit(names, native)
         self.plane = Plane(native.features) if STATISTICS in names else None
-        with_moments = "frechet" in names
-        self.moments = with_moments
+        self.moments = "frechet" in names
         self.own = self.gather(_split(pair, data.test, self.images), len(self.images), portion(report, 0.7, 0.2))
         self.held = self.gather(_split(pair, data.train, held), len(held), no_report)
         self.outliers = self.gather(strange, few, no_report)

@@ -54,7 +54,7 @@ def heatmap(grid: Grid, *, selected: tuple[str, str] | None = None, dark: bool =
     for name in grid.doubtful:  # a veil in the grey of what is not there
         x = grid.end_layers.index(name)
         figure.add_shape(type="rect", x0=x - 0.5, x1=x + 0.5, y0=-0.5, y1=rows - 0.5, line_width=0,
-                         fillcolor=MUTED[dark], opacity=0.6)
+                         fillcolor=MUTED[dark], opacity=0.5)
     longest = max(map(len, grid.end_layers))
     if np.isnan(grid.values).all():
         figure.update_layout(margin_r=60)  # where the colour bar will be, so that nothing moves when cells come

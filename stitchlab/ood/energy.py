@@ -51,7 +51,7 @@ def energy(native: Native) -> Score:
     @torch.no_grad()
     def score(batch: Batch) -> Array:
         logits: Tensor = classifier(batch.activation)
-        return logits.logsumexp(1).double().cpu().numpy()
+        return logits.logsumexp(1).cpu().double().numpy()
 
     return score
 

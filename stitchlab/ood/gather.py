@@ -72,8 +72,8 @@ class Gathered:
         self._kept["norms"].append(x.flatten(1).norm(dim=1).cpu())
         where = self._plane(batch.features) if batch.finite else np.full((len(batch), 2), np.nan)
         self._kept["plane"].append(torch.from_numpy(where).float())
-        self._negative = self._negative + (x < 0).sum((0, 1)).double().cpu()
-        self._zero = self._zero + (x == 0).sum((0, 1)).double().cpu()
+        self._negative = self._negative + (x < 0).sum((0, 1)).cpu().double()
+        self._zero = self._zero + (x == 0).sum((0, 1)).cpu().double()
         self._rows += x.shape[0] * x.shape[1]
 
     @property

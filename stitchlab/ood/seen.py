@@ -48,10 +48,10 @@ def features(activation: Tensor, form: Form) -> Array:
     """
     x = positions(activation, form)
     if x.shape[1] == 1:
-        return x[:, 0].double().cpu().numpy()
+        return x[:, 0].cpu().double().numpy()
     mean = x.mean(1, keepdim=True)
     deviation = (x - mean).square().mean(1).sqrt()  # torch.std_mean is eight times slower over this axis
-    return torch.cat([mean[:, 0], deviation], 1).double().cpu().numpy()
+    return torch.cat([mean[:, 0], deviation], 1).cpu().double().numpy()
 
 
 class Batch:

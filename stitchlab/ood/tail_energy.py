@@ -19,6 +19,6 @@ def tail_energy(native: Native) -> Score:
     """
 
     def score(batch: Batch) -> Array:
-        return batch.logits.logsumexp(1).double().cpu().numpy()
+        return batch.logits.logsumexp(1).cpu().double().numpy()
 
     return score
