@@ -8,13 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from grids import folder
 
-from stitchlab import demo, networks
+from stitchlab import data as datasets
+from stitchlab import demo, networks, walk
+from stitchlab.distribution import STATISTICS, Distribution
 from stitchlab.errors import StitchLabError
 from stitchlab.grid import ask, compare
-from stitchlab.jobs import DEMO, QUIET, Jobs, Status
+from stitchlab.jobs import DEMO, QUIET, Jobs, Status, judging, walking
 from stitchlab.run import Run
-from stitchlab.spec import TaskLoss
+from stitchlab.spec import Detection, TaskLoss
 from stitchlab.store import Store
 
 SMALL = {"front_layers": ["layer1.0", "layer3.1"], "end_layers": ["layer2.0"], "eval_images": 100}
@@ -137,3 +140,38 @@ def test_somebodys_cluster_does_the_work_if_it_sees_the_store(jobs: Jobs, tmp_pa
     blind = Jobs(Store(tmp_path / "elsewhere"), address, device="cpu")
     with pytest.raises(StitchLabError, match="does not see the cache"):
         blind.train_demo()
+
+
+def test_one_cell_is_computed_judged_and_followed(jobs: Jobs) -> None:
+    run = ask(jobs.store, "digits-a", "digits-b", tlm=TaskLoss(epochs=1), indices=[], seed=9, **SMALL)
+    i, j = "layer3.1", "layer2.0"
+    jobs.compute(run, (i, j))
+    assert ended(jobs, run.id).state == "done"
+    run = Run.load(jobs.store, run.id)
+    assert set(run.cells) == {("tlm", i, j), ("dm", i, j)}, "no other cell"
+    assert run.own_accuracy is not None
+    cells = [("tlm", i, j), ("dm", i, j)]
+    jobs.judge(run, Detection(), ["knn", "frechet"], cells)
+    assert ended(jobs, judging(run, Detection(), cells)).state == "done"
+    found = Distribution(run)
+    assert not found.lacking(["knn", "frechet", STATISTICS], cells)
+    assert found.interval("knn", "tlm", "auroc", i, j).value is not None
+    jobs.judge(run, Detection(), ["knn", "frechet"], cells)
+    assert ended(jobs, judging(run, Detection(), cells)).state == "done", "nothing was lacking, nothing is queued"
+    jobs.walk(run, i, j)
+    assert ended(jobs, walking(run, i, j)).state == "done"
+    assert walk.kept(run, i, j) is not None
+
+
+def test_outliers_that_do_not_fit_fail_in_one_line(jobs: Jobs, tmp_path: Path) -> None:
+    run = ask(jobs.store, "digits-a", "digits-b", methods=["dm"], indices=[], seed=7, **SMALL)
+    jobs.compute(run)
+    assert ended(jobs, run.id).state == "done"
+    large = datasets.load(folder(tmp_path / "large", ["a", "b"], colour=True, size=16), jobs.store)
+    wrong = Detection(outliers=f"data:{large.fingerprint}")
+    cells = [("dm", "layer3.1", "layer2.0")]
+    jobs.judge(run, wrong, ["knn"], cells)
+    status = ended(jobs, judging(run, wrong, cells))
+    assert status.state == "failed"
+    assert "3×16×16" in status.message
+    assert "\n" not in status.message
