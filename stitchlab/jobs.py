@@ -25,7 +25,7 @@ from stitchlab import cost, tasks
 from stitchlab.distribution import STATISTICS, Cell, Distribution
 from stitchlab.errors import StitchLabError
 from stitchlab.grid import pick_device
-from stitchlab.ood import REGISTRY as DETECTORS
+from stitchlab.ood import LEARNING, QUICK
 from stitchlab.run import Run
 from stitchlab.spec import METHODS, Detection, content_id
 from stitchlab.store import Store
@@ -87,13 +87,12 @@ class Jobs:
     def judge(self, run: Run, detection: Detection, detectors: Sequence[str], cells: Sequence[Cell]) -> None:
         """Queue what detectors lack on these cells of a run (job `judging`): columns, those that learn last."""
         found = Distribution(run, detection)
-        quick = [name for name in detectors if not DETECTORS[name].learns]
-        columns = [(names, j, column) for part in ([*quick, STATISTICS], [n for n in detectors if n not in quick])
+        learning = [name for name in detectors if name in LEARNING]
+        columns = [(names, j, column) for part in ([STATISTICS, *(n for n in detectors if n in QUICK)], learning)
                    for j, (names, column) in found.lacking(part, cells).items()]
         wanted = [(tasks.judge, (str(self.store.root), run.id, detection, *column, self.device)) for column in columns]
         if wanted:
-            weights = [len(column) + (1.0 if set(names) <= {*quick, STATISTICS} else 30.0)
-                       for names, _, column in columns]
+            weights = [len(column) + (30.0 if set(names) & set(learning) else 1.0) for names, _, column in columns]
             self._submit(judging(run, detection, cells), wanted, weights, [f"detectors on {j}" for _, j, _ in columns])
 
     def walk(self, run: Run, front_layer: str, end_layer: str) -> None:

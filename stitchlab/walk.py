@@ -1,6 +1,7 @@
 """TLM's walk: what the stitched network and the detectors say after every epoch of training, from the maps kept then.
 
 Accuracy rises while activations walk away from native ones, or come nearer: it is the paper's claim, epoch by epoch.
+Detectors that need no training follow.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from stitchlab.distribution import ROOM, STATISTICS, Distribution
 from stitchlab.errors import StitchLabError
-from stitchlab.ood import REGISTRY
+from stitchlab.ood import QUICK, REGISTRY
 from stitchlab.ood.frechet import frechet
 from stitchlab.ood.gather import Gathered
 from stitchlab.ood.numbers import apart
@@ -29,13 +30,10 @@ VERSION = 1
 IMAGES = 1000  # the first min(1000, M) evaluation images
 POINTS = 150  # of them are followed in the plane
 
-#: Detectors that need no training: they follow every epoch at once.
-FOLLOWED = tuple(name for name, detector in REGISTRY.items() if not detector.learns)
-
 
 def key(run: Run, front_layer: str, end_layer: str) -> str:
     """Where the store keeps a cell's walk (room ``ood``)."""
-    versions = [(name, REGISTRY[name].version) for name in FOLLOWED]
+    versions = [(name, REGISTRY[name].version) for name in QUICK]
     return verdict_key(cell_key(run.request, "tlm", front_layer, end_layer), "walk", VERSION, versions)
 
 
@@ -67,7 +65,7 @@ def walk(run: Run, front_layer: str, end_layer: str, device: torch.device, repor
     found = Distribution(run, Detection())
     pair = load_pair(run.store, run.request, device)
     with numerics():
-        side = side_of(found, pair, (*FOLLOWED, STATISTICS), end_layer, portion(report, 0.0, 0.3))
+        side = side_of(found, pair, (*QUICK, STATISTICS), end_layer, portion(report, 0.0, 0.3))
         source, target = pair.source(front_layer), pair.target(end_layer)
         stitches = [Stitch.of(source, target, weight, bias).to(device)
                     for weight, bias in zip(maps["weight"], maps["bias"], strict=True)]
@@ -100,7 +98,7 @@ def _followed(
 def _numbers(side: Side, labels: Tensor, sets: Sequence[Gathered], report: Report) -> dict[str, Any]:
     accuracy: list[float] = []
     told: dict[str, dict[str, list[list[float | None]]]] = {
-        name: {metric: [] for metric in REGISTRY[name].metrics} for name in FOLLOWED if name not in side.reasons
+        name: {metric: [] for metric in REGISTRY[name].metrics} for name in QUICK if name not in side.reasons
     }
     assert side.own.moments is not None
     for epoch, gathered in enumerate(sets):

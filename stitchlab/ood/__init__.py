@@ -59,3 +59,7 @@ REGISTRY = {
                  reference="Dowson & Landau 1982", meaning="distance of means and covariances over native variance"),
     )
 }
+
+#: Detectors that are fitted in a moment, and those that are trained.
+QUICK = tuple(name for name, detector in REGISTRY.items() if not detector.learns)
+LEARNING = tuple(name for name in REGISTRY if name not in QUICK)

@@ -12,7 +12,7 @@ from stitchlab.distribution import NATIVE, OUTLIERS, STATISTICS, Cell, Distribut
 from stitchlab.figures.grids import METHOD_LABELS, recipe
 from stitchlab.figures.words import agreement, verdicts
 from stitchlab.jobs import Jobs, judging
-from stitchlab.ood import REGISTRY
+from stitchlab.ood import LEARNING, QUICK, REGISTRY
 from stitchlab.ood.numbers import METRICS, Interval
 from stitchlab.ood.outliers import DATA
 from stitchlab.ood.outliers import REGISTRY as KINDS
@@ -88,10 +88,7 @@ def _bring(jobs: Jobs, found: Distribution, cells: list[Cell]) -> None:
     run = found.run
     job = judging(run, found.detection, cells)
     status = jobs.status(job)
-    quick = [name for name in REGISTRY if not REGISTRY[name].learns]
-    learning = [name for name in REGISTRY if name not in quick]
-    absent = found.lacking([*quick, STATISTICS], cells)
-    unlearnt = found.lacking(learning, cells)
+    absent, unlearnt = found.lacking([*QUICK, STATISTICS], cells), found.lacking(LEARNING, cells)
     if status is not None and status.active:
         lacking = len(absent) + len(unlearnt)
         st.fragment(_until_judged, run_every=ui.REFRESH)(jobs, job, found, cells, lacking)
@@ -105,13 +102,13 @@ def _bring(jobs: Jobs, found: Distribution, cells: list[Cell]) -> None:
         return
     few = (run.store.intact("data", run.request.data) or {}).get("train", SMALL) < SMALL
     if absent or (unlearnt and few):
-        ui.queue(lambda: jobs.judge(run, found.detection, [*quick, *(learning if few else [])], cells))
+        ui.queue(lambda: jobs.judge(run, found.detection, [*QUICK, *(LEARNING if few else ())], cells))
     elif unlearnt:
         text, button = st.columns([5, 1], vertical_alignment="center")
         text.info("The learned detector (the paper's) has not been trained on this layer yet: some minutes without a "
                   "GPU. It is trained once for all cells of the column.", icon=":material/info:")
         if button.button("Train it", icon=":material/play_arrow:", width="stretch"):
-            ui.queue(lambda: jobs.judge(run, found.detection, learning, cells))
+            ui.queue(lambda: jobs.judge(run, found.detection, LEARNING, cells))
 
 
 def _until_done(jobs: Jobs, run: Run, job: str, there: int) -> None:
@@ -124,8 +121,7 @@ def _until_done(jobs: Jobs, run: Run, job: str, there: int) -> None:
 def _until_judged(jobs: Jobs, job: str, found: Distribution, cells: list[Cell], lacking: int) -> None:
     status = jobs.status(job)
     now = Distribution(found.run, found.detection)
-    left = sum(len(now.lacking(names, cells)) for names in (
-        [*(n for n in REGISTRY if not REGISTRY[n].learns), STATISTICS], [n for n in REGISTRY if REGISTRY[n].learns]))
+    left = len(now.lacking([*QUICK, STATISTICS], cells)) + len(now.lacking(LEARNING, cells))
     if status is None or not status.active or left < lacking:
         st.rerun()
     ui.working(jobs, job, status)

@@ -15,7 +15,7 @@ from stitchlab.figures import activations as figures
 from stitchlab.figures.grids import METHOD_LABELS, judged
 from stitchlab.figures.walk import animation
 from stitchlab.jobs import Jobs, judging, walking
-from stitchlab.ood import REGISTRY
+from stitchlab.ood import QUICK, REGISTRY
 from stitchlab.ood.numbers import METRICS
 from stitchlab.ood.statistics import confusion, effective_rank, moved, negatives
 from stitchlab.run import Run
@@ -230,8 +230,7 @@ def _grid(jobs: Jobs, found: Distribution, detector: str, i: str, j: str) -> Non
         count = sum(len(column) for _, column in lacking.values())
         text.markdown(f"**{count} of {len(cells)} cells were not looked at yet** by {REGISTRY[detector].label}.")
         if button.button("Look at all", type="primary", icon=":material/play_arrow:", width="stretch"):
-            quick = [n for n in REGISTRY if not REGISTRY[n].learns]
-            ui.queue(lambda: jobs.judge(found.run, found.detection, list(dict.fromkeys([*quick, detector])), cells))
+            ui.queue(lambda: jobs.judge(found.run, found.detection, list(dict.fromkeys([*QUICK, detector])), cells))
 
 
 def _until_more(jobs: Jobs, job: str, found: Distribution, detector: str, lacking: int) -> None:
