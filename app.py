@@ -42,8 +42,8 @@ if not run.complete:
 watched(jobs, run, draw)
 st.page_link("pages/1_Compare.py", label="Open this grid in Compare: other layers, indices, settings, your networks",
              icon=":material/compare_arrows:", query_params={"run": run.id})
-st.page_link("pages/2_Activations.py", label="Why? Look at the activations of the bottom left cell: in or out of "
-             "distribution", icon=":material/scatter_plot:", query_params={
+st.page_link("pages/2_Activations.py", label="Why? The bottom left cell's activations",
+             icon=":material/scatter_plot:", query_params={
                  "run": run.id, "front_layer": run.request.front_layers[-1], "end_layer": run.request.end_layers[0]})
 st.caption(
     "Balogh & Jelasity, *How not to stitch representations to measure similarity: task loss matching versus direct "

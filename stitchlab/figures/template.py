@@ -21,6 +21,7 @@ def template(dark: bool) -> go.layout.Template:
         "font": {"family": FONT, "size": 13, "color": INK[dark]},
         "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
         "xaxis": axis, "yaxis": axis, "margin": {"l": 8, "r": 8, "t": 56, "b": 8},
-        "title": {"font": {"size": 16}, "x": 0, "xref": "container", "xanchor": "left", "yanchor": "top", "y": 0.97},
+        "title": {"font": {"size": 16}, "x": 0, "xref": "container", "xanchor": "left", "yanchor": "top", "y": 1,
+                  "pad": {"t": 8}},
         "hoverlabel": {"font": {"family": FONT, "size": 13}},
     })
