@@ -151,7 +151,10 @@ def _queued(run: Run, options: argparse.Namespace) -> Run:
 def _ood(options: argparse.Namespace, store: Store) -> None:
     device, run = pick_device(options.device), Run.load(store, options.run)
     detectors = known_detectors(options.detectors)
-    detection = Detection(outliers=resolve_outliers(options.outliers, store))
+    detection = Detection(
+        outliers=resolve_outliers(options.outliers, store),
+        training_outliers=tuple(resolve_outliers(name, store) for name in options.training_outliers),
+    )
     cells = _chosen(run, options.cells)
     found = judge(run, detectors=detectors, cells=cells, detection=detection, device=device.type, report=bar())
     text = ood_csv(found, detectors, cells)
@@ -251,17 +254,24 @@ def _parser() -> argparse.ArgumentParser:
     _compare_arguments(command("compare", _compare, "Stitch a grid of layers; the run's id is the last line."))
     for made in (train, bring, commands.choices["compare"]):
         made.add_argument("--download", action="store_true", help="fetch the data set if it is not here")
-    ood = command("ood", _ood, "Are activations in or out of the end network's distribution? Writes CSV.")
-    ood.add_argument("run", metavar="RUN", help="its id, or how that begins")
-    ood.add_argument("--detectors", type=names, metavar="D,D", help=f"of {', '.join(DETECTORS)} (default: all)")
-    ood.add_argument("--cells", type=names, metavar="FRONT:END,…", help="default: all that are computed")
-    ood.add_argument("--outliers", default=Detection.outliers, metavar="KIND",
-                     help=f"known outliers: {', '.join(OUTLIERS)}, or data:NAME (default: {Detection.outliers})")
-    ood.add_argument("--out", type=Path, metavar="FILE.csv", help="default: stdout")
+    _ood_arguments(command("ood", _ood, "Are activations in or out of the end network's distribution? Writes CSV."))
     command("runs", _runs, "List what was asked for, and how much of it is there.")
     command("show", _show, "Show a run.").add_argument("run", metavar="RUN", help="its id, or how that begins")
     command("delete", _delete, "Delete a run and what only it uses.").add_argument("run", metavar="RUN")
     return parser
+
+
+def _ood_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("run", metavar="RUN", help="its id, or how that begins")
+    add("--detectors", type=names, metavar="D,D", help=f"of {', '.join(DETECTORS)} (default: all)")
+    add("--cells", type=names, metavar="FRONT:END,…", help="default: all that are computed")
+    add("--outliers", default=Detection.outliers, metavar="KIND",
+        help=f"known outliers: {', '.join(OUTLIERS)}, or data:NAME (default: {Detection.outliers})")
+    add("--training-outliers", type=names, default=Detection.training_outliers, metavar="KIND,KIND",
+        help="what the learned detector is fine-tuned on, likewise "
+        f"(default: {','.join(Detection.training_outliers)})")
+    add("--out", type=Path, metavar="FILE.csv", help="default: stdout")
 
 
 def _compare_arguments(parser: argparse.ArgumentParser) -> None:

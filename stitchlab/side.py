@@ -60,6 +60,8 @@ class Side:
         fitted = order[:len(order) - len(order) // 5][:FIT_IMAGES]
         few = len(self.images[:OUTLIER_IMAGES])
         strange = _outlier_images(found, pair, self.images[:few])  # first: a kind that does not fit is refused at once
+        self._others = {kind: _other(kind, found, pair) for kind in found.detection.training_outliers
+                        if kind.startswith(DATA)}
         native = self._native(found, fitted, portion(report, 0.0, 0.2))
         self.scores, self.reasons = _fit(names, native)
         self.plane = Plane(native.features) if STATISTICS in names else None
@@ -130,13 +132,15 @@ class Side:
         )
 
     def _auxiliary(self, detection: Detection, fitted: Tensor, seed: int) -> Iterator[Tensor]:
-        """Activations of outliers made from training images, one kind a batch, for ever."""
+        """Activations of outliers made from training images, or of another data set's, one kind a batch, for ever."""
         k = 0
         generator = torch.Generator().manual_seed(derived_seed("auxiliary outliers", seed))
         while True:
-            chosen = fitted[torch.randperm(len(fitted), generator=generator)[:LESSON]]
             kind = detection.training_outliers[k % len(detection.training_outliers)]
-            made = outliers(kind, self.pair.data.train.take(chosen)[0], seed + k)
+            split = self._others[kind].train if kind in self._others else self.pair.data.train
+            places = torch.arange(len(split)) if kind in self._others else fitted
+            made = split.take(places[torch.randperm(len(places), generator=generator)[:LESSON]])[0]
+            made = made if kind in self._others else outliers(kind, made, seed + k)
             yield self._run(made.to(self.pair.device))[self.end_layer]
             k += 1
 
@@ -202,6 +206,12 @@ def _outlier_images(found: Distribution, pair: Pair, images: Tensor) -> Iterator
     kind, seed = found.detection.outliers, found.run.request.seed
     if not kind.startswith(DATA):
         return iter(outliers(kind, pair.data.test.take(images)[0], seed).to(pair.device).split(BATCH))
+    other = _other(kind, found, pair)
+    return _split(pair, other.test, other.test.order(seed)[:len(images)])
+
+
+def _other(kind: str, found: Distribution, pair: Pair) -> datasets.DataSet:
+    """The data set that serves as outliers. Raises StitchLabError where its images have another shape."""
     other = datasets.load_by_fingerprint(kind.removeprefix(DATA), found.run.store)
     if other.shape != pair.data.shape:
         expected, came = ("×".join(map(str, shape)) for shape in (pair.data.shape, other.shape))
@@ -209,7 +219,7 @@ def _outlier_images(found: Distribution, pair: Pair, images: Tensor) -> Iterator
             f"outliers from {other.label} are images of {came}, and these networks are compared on {expected}: choose "
             "outliers that are made from the images, or another data set"
         )
-    return _split(pair, other.test, other.test.order(seed)[:len(images)])
+    return other
 
 
 def _kept(gathered: Gathered, name: str) -> dict[str, Tensor]:

@@ -118,7 +118,8 @@ PRESETS = {
 class Detection:
     """Settings of the detectors: which known outliers they have to recognise, and which the learned one trains on.
 
-    ``outliers`` is a kind of `stitchlab.ood.outliers`, or ``data:FINGERPRINT`` for another data set's test images.
+    Each is a kind of `stitchlab.ood.outliers`, or ``data:FINGERPRINT`` for another data set: its test images where
+    they have to be recognised, its training images to learn from.
     """
 
     outliers: str = "noise"

@@ -206,6 +206,22 @@ def test_another_data_set_of_the_same_shape_serves_as_outliers(run: Run, tmp_pat
     assert found.interval("knn", OUTLIERS, "auroc", "", COLUMNS[0]).value > 0.8
 
 
+def test_the_learned_detector_may_be_tuned_on_another_data_set(
+    run: Run, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Outliers count only once their energy falls below its margin, which takes a trained classifier.
+    monkeypatch.setattr(sys.modules["stitchlab.ood.energy"], "STEPS", {"training": 150, "fine-tuning": 30})
+    other = Detection(training_outliers=(
+        side.resolve_outliers(f"data:{folder(tmp_path / 'noise', ['a', 'b'], colour=False)}", run.store), "blur"))
+    cells = [("dm", *CELL)]
+    plain = judge(run, detectors=["energy"], cells=cells, device="cpu")
+    tuned = judge(run, detectors=["energy"], cells=cells, detection=other, device="cpu")
+    assert tuned.interval("energy", "dm", "shift", *CELL).value != plain.interval("energy", "dm", "shift", *CELL).value
+    large = side.resolve_outliers(f"data:{folder(tmp_path / 'large', ['a', 'b'], colour=True, size=16)}", run.store)
+    with pytest.raises(StitchLabError, match="3×16×16"):
+        judge(run, detectors=["energy"], cells=cells, detection=Detection(training_outliers=(large,)), device="cpu")
+
+
 def test_a_detector_that_cannot_be_fitted_lets_the_others_go_on(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(native: Any) -> Any:
         raise CannotFit("too few images")
