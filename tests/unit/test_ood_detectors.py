@@ -258,3 +258,40 @@ def test_each_form_has_its_network() -> None:
         made = energy.Classifier(form(SHAPES[kind]), CLASSES, 32).eval()
         assert any(isinstance(module, layer) for module in made.modules())
         assert made(torch.randn(2, *SHAPES[kind])).shape == (2, CLASSES)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in SHAPES if kind != "map"])
+@pytest.mark.parametrize("detector", FITTED, ids=lambda d: d.name)
+def test_every_form_is_scored_image_by_image(detector: Detector, kind: str) -> None:
+    shape = SHAPES[kind]
+    assert detector.fit is not None
+    score = detector.fit(native(shape))
+    x = images(shape, 9, 3)[0]
+    whole = score(batch(x, form(shape)))
+    assert whole.shape == (9,)
+    assert len(set(whole)) == 9
+    turned = score(batch(x.flip(0), form(shape)))
+    assert np.allclose(turned[::-1], whole, rtol=1e-5)
+    assert np.allclose([score(batch(one, form(shape)))[0] for one in x.split(1)], whole, rtol=1e-5)
+
+
+@pytest.mark.parametrize("detector", [d for d in FITTED if not d.learns], ids=lambda d: d.name)
+def test_what_does_not_learn_asks_for_features_only(detector: Detector) -> None:
+    def never(*_: Any) -> Any:
+        raise AssertionError("only what learns may ask for these")
+
+    made = native(SHAPES["map"], batches=never, outliers=never, recall=never, remember=never)
+    kept, labels = made.features.copy(), made.labels.copy()
+    assert detector.fit is not None
+    detector.fit(made)
+    assert np.array_equal(made.features, kept)
+    assert np.array_equal(made.labels, labels)
+
+
+def test_the_learned_detector_knows_its_classes() -> None:
+    shape, kept = SHAPES["map"], {}
+    energy.energy(native(shape, remember=kept.update))
+    classifier = energy.Classifier(form(shape), CLASSES, energy.WIDTH)
+    classifier.load_state_dict(kept)
+    x, labels = images(shape, 90, 11)
+    assert (classifier.eval()(x).argmax(1) == labels).float().mean() > 0.9, "it classifies new native activations"

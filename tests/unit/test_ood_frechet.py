@@ -119,3 +119,40 @@ def test_what_is_undefined_is_empty(bad: float) -> None:
     broken[4, 1] = bad
     assert frechet(gathered(x), gathered(broken), paired=True).value is None
     assert frechet(gathered(torch.ones(60, 3)), gathered(x), paired=True).value is None
+
+
+def test_a_scale_has_the_closed_form() -> None:
+    x = draw((4, 3, 3))
+    x = x - x.mean((0, 2, 3), keepdim=True)
+    for scale in (0.0, 0.5, 3.0):  # 0: the other set is constant
+        found = frechet(gathered(x), gathered(scale * x), paired=True)
+        assert found.value == pytest.approx((scale - 1) ** 2, rel=1e-5)
+
+
+def test_covariances_without_a_common_axis() -> None:
+    x, y = torch.zeros(80, 4, dtype=torch.float64), torch.zeros(80, 4, dtype=torch.float64)
+    x[:, :2], y[:, 2:] = draw((2,), 80).double(), draw((2,), 80, seed=1).double()
+    spread = [np.trace(np.cov(each.numpy().T)) for each in (x, y)]
+    expected = (float((x.mean(0) - y.mean(0)).square().sum()) + sum(spread)) / spread[0]
+    assert frechet(gathered(x), gathered(y), paired=False).value == pytest.approx(expected, rel=1e-6)
+
+
+def test_far_from_zero_it_is_as_exact() -> None:
+    x, y = draw((5,), 200).double(), draw((5,), 200, seed=1).double() * 1.2
+    near = frechet(gathered(x), gathered(y), paired=True).value
+    assert frechet(gathered(x + 1e4), gathered(y + 1e4), paired=True).value == pytest.approx(near, rel=1e-4)
+
+
+def test_pairs_that_vary_together_have_narrower_intervals() -> None:
+    x = 3 * draw((4,), 400)
+    y = x + 1 + 0.05 * draw((4,), 400, seed=1)
+    together, alone = (frechet(gathered(x), gathered(y), paired=paired) for paired in (True, False))
+    assert together.value == alone.value
+    assert together.high - together.low < 0.7 * (alone.high - alone.low)
+
+
+def test_sets_may_have_different_sizes() -> None:
+    x, y = draw((3, 2, 2), 200), draw((3, 2, 2), 70, seed=1) + 1
+    found = frechet(gathered(x), gathered(y), paired=False)
+    assert found.value == pytest.approx(plain(x, y), rel=1e-8)
+    assert found.low < found.value < found.high

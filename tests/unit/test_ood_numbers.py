@@ -118,3 +118,51 @@ def test_an_interval_is_the_middle_of_its_replicates() -> None:
     assert interval(0.5, np.array([np.nan, 0.4, 0.4])) == Interval(0.5, 0.4, 0.4)
     assert REPLICATES >= 100
     assert set(SCORED) | {"ratio"} == set(METRICS)
+
+
+def test_an_interval_holds_its_value_whatever_the_scores() -> None:
+    random = np.random.default_rng(5)
+    for trial in range(150):
+        count = int(random.integers(2, 60))
+        other_count = count if trial % 2 else int(random.integers(2, 60))
+        native, other = random.standard_cauchy(count), random.standard_cauchy(other_count)
+        if trial % 3 == 0:  # many ties
+            native, other = native.round().clip(-2, 2), other.round().clip(-2, 2)
+        for number in apart(native, other, paired=bool(trial % 2)).values():
+            if number.value is not None:
+                assert number.low - 1e-12 <= number.value <= number.high + 1e-12
+
+
+def test_only_the_order_of_scores_counts_but_for_the_shift() -> None:
+    random = np.random.default_rng(6)
+    native, other = random.normal(size=80), random.normal(-1, 2, size=50)
+    plain = apart(native, other, paired=False)
+    bent = apart(np.exp(native), np.exp(other), paired=False)
+    scaled = apart(3 * native + 7, 3 * other + 7, paired=False)
+    for name in ("auroc", "aupr", "fpr95"):
+        assert bent[name] == plain[name] == scaled[name]
+    assert scaled["shift"] == pytest.approx(plain["shift"])
+    assert bent["shift"].value != pytest.approx(plain["shift"].value, rel=0.01)
+    assert apart(other, native, paired=False)["auroc"].value == pytest.approx(1 - plain["auroc"].value)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("paired", [True, False])
+def test_native_scores_that_are_not_finite_leave_all_undefined(bad: float, paired: bool) -> None:
+    found = apart(np.array([0.0, bad, 2.0]), np.arange(3.0), paired=paired)
+    assert found == {name: Interval() for name in SCORED}
+    assert apart(np.array([]), np.arange(3.0), paired=False) == {name: Interval() for name in SCORED}
+
+
+def test_pairs_that_vary_together_have_narrower_intervals_that_still_cover() -> None:
+    truth, hits, trials, widths = norm.cdf(0.5 / np.sqrt(2)), 0, 40, []
+    for seed in range(trials):
+        random = np.random.default_rng(1000 + seed)
+        shared, own, theirs = random.normal(size=(3, 300))
+        native, other = 0.9**0.5 * shared + 0.1**0.5 * own, 0.9**0.5 * shared + 0.1**0.5 * theirs - 0.5
+        found = apart(native, other, paired=True)["auroc"]
+        alone = apart(native, other, paired=False)["auroc"]
+        hits += found.low <= truth <= found.high
+        widths.append((found.high - found.low) / (alone.high - alone.low))
+    assert hits >= 0.8 * trials
+    assert np.mean(widths) < 0.6

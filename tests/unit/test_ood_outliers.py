@@ -73,3 +73,42 @@ def test_blurred_mixed_and_constant_images_are_that() -> None:
 def test_an_unknown_kind_is_named() -> None:
     with pytest.raises(UnknownName, match="noise"):
         outliers("nois", images(), 0)
+
+
+@pytest.mark.parametrize("shape", [(1, 7, 9), (3, 5, 6), (2, 2, 2)], ids=str)
+def test_odd_sizes_keep_their_pixels_and_what_does_not_divide(shape: tuple[int, ...]) -> None:
+    given = images(shape, 50)
+    made = outliers("patches", given, 0)
+    assert not torch.equal(made, given)
+    assert torch.equal(made.flatten(2).sort(2).values, given.flatten(2).sort(2).values)
+    height, width = shape[1:]
+    down, across = (side - side % max(1, side // 4) for side in (height, width))
+    assert torch.equal(made[:, :, down:], given[:, :, down:])
+    assert torch.equal(made[:, :, :, across:], given[:, :, :, across:])
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 32, 32), (1, 7, 9)], ids=str)
+def test_a_blur_takes_variance_and_leaves_the_brightness(shape: tuple[int, ...]) -> None:
+    given = torch.randint(0, 256, (20, *shape), dtype=torch.uint8, generator=torch.Generator().manual_seed(3))
+    made = outliers("blur", given, 0).float().flatten(2)
+    before = given.float().flatten(2)
+    assert (made.var(2) < 0.2 * before.var(2)).all()
+    assert (made.mean(2) - before.mean(2)).abs().max() < 40
+
+
+def test_mixed_images_vary_less_and_constant_ones_fill_the_range() -> None:
+    given = images((1, 8, 8))
+    mixed = outliers("mixed", given, 0).float()
+    half = given.float().var(0).mean().item() / 2
+    assert mixed.var(0).mean().item() == pytest.approx(half, rel=0.1), "two independent images"
+    colours = outliers("constant", images((3, 4, 4), 2000), 0).float()[:, :, 0, 0]
+    assert colours.mean().item() == pytest.approx(127.5, abs=4)
+    assert colours.std().item() == pytest.approx(255 / 12**0.5, rel=0.05)
+    assert torch.corrcoef(colours.T).fill_diagonal_(0).abs().max() < 0.1, "channels are drawn apart"
+
+
+def test_kinds_do_not_share_their_random_numbers() -> None:
+    state = torch.get_rng_state()
+    made = [outliers(kind, images(), 0) for kind in REGISTRY]
+    assert torch.equal(torch.get_rng_state(), state), "the caller's are left alone"
+    assert len({each.numpy().tobytes() for each in made}) == len(REGISTRY)
