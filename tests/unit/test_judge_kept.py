@@ -146,7 +146,7 @@ CHANGES: list[tuple[str, Any, set[str]]] = [
 
 
 @pytest.mark.parametrize("name", [*REGISTRY, STATISTICS])
-@pytest.mark.parametrize(("field", "value", "changed"), CHANGES, ids=lambda v: v if isinstance(v, str) else "")
+@pytest.mark.parametrize(("field", "value", "changed"), CHANGES, ids=[field for field, _, _ in CHANGES])
 def test_what_a_verdict_depends_on(name: str, field: str, value: Any, changed: set[str], run: Run) -> None:
     request = replace(run.request, **{field: value})
     assert request != run.request

@@ -156,3 +156,12 @@ def test_sets_may_have_different_sizes() -> None:
     found = frechet(gathered(x), gathered(y), paired=False)
     assert found.value == pytest.approx(plain(x, y), rel=1e-8)
     assert found.low < found.value < found.high
+
+
+@pytest.mark.parametrize("batch", [1, 7, 130, 200])
+def test_batches_do_not_move_images_to_other_blocks(batch: int) -> None:
+    x, y = draw((3, 2, 2), 200), draw((3, 2, 2), 200, seed=1) + 1
+    for paired in (True, False):
+        expected = frechet(gathered(x), gathered(y), paired=paired)
+        assert expected.low < expected.high
+        assert frechet(gathered(x, batch), gathered(y), paired=paired) == pytest.approx(expected, rel=1e-9)
