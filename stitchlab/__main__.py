@@ -183,7 +183,7 @@ def _chosen(run: Run, pairs: Sequence[str] | None) -> list[Cell]:
     for pair in pairs:
         if pair not in possible:
             raise UnknownName("cell", pair, possible, "A cell is named FRONT:END, both layers of this run")
-    return [(method, *possible[pair]) for pair in pairs for method in request.methods]
+    return [(method, *possible[pair]) for pair in dict.fromkeys(pairs) for method in request.methods]
 
 
 def _runs(options: argparse.Namespace, store: Store) -> None:

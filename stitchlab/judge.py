@@ -39,7 +39,7 @@ def judge(
     """
     names = known_detectors(detectors)
     found = Distribution(run, detection)
-    wanted = found.cells if cells is None else list(cells)
+    wanted = found.cells if cells is None else list(dict.fromkeys(cells))
     computed = set(found.cells)
     for method, i, j in wanted:
         if (method, i, j) not in computed:
@@ -86,7 +86,8 @@ def _stitched(
     stitches: dict[Cell, Stitch] = {}
     for method in dict.fromkeys(m for m, _, _ in cells):
         column = [(i, j) for m, i, j in cells if m == method]
-        made = maps(found.run.store, pair, found.run.request, method, column)
+        with torch.enable_grad():  # a map that was lost is trained again
+            made = maps(found.run.store, pair, found.run.request, method, column)
         stitches |= {(method, *cell): stitch for cell, stitch in made.items()}
     gathered = {cell: side.new(len(side.images)) for cell in cells}
     front, seen = pair.run_front(fronts), 0
@@ -116,6 +117,7 @@ def activations_of(run: Run, image: int, front_layer: str, end_layer: str) -> di
     ours = pair.run_front([front_layer])(images)[front_layer]
     for method in run.request.methods:
         if (method, front_layer, end_layer) in run.cells:
-            stitch = maps(run.store, pair, run.request, method, [(front_layer, end_layer)])[front_layer, end_layer]
-            made[method] = stitch(ours)
+            with torch.enable_grad():
+                stitches = maps(run.store, pair, run.request, method, [(front_layer, end_layer)])
+            made[method] = stitches[front_layer, end_layer](ours)
     return {name: as_map(activation, pair.target(end_layer))[0] for name, activation in made.items()}

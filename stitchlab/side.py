@@ -58,6 +58,10 @@ class Side:
         order = data.train.order(request.seed)
         held = order[len(order) - len(order) // 5:][:FIT_IMAGES]
         fitted = order[:len(order) - len(order) // 5][:FIT_IMAGES]
+        if not len(held):
+            raise StitchLabError(
+                f"detectors need 5 training images or more, since a fifth is held out; {len(order)} are here"
+            )
         few = len(self.images[:OUTLIER_IMAGES])
         strange = _outlier_images(found, pair, self.images[:few])  # first: a kind that does not fit is refused at once
         self._others = {kind: _other(kind, found, pair) for kind in found.detection.training_outliers
@@ -94,7 +98,8 @@ class Side:
             native, strange = (self._numbers(other, name, paired=False) for other in (self.held, self.outliers))
             metrics = {NATIVE: native["metrics"], OUTLIERS: strange["metrics"]}
             outside = {f"{OUTLIERS}.{what}": kept for what, kept in _kept(self.outliers, name).items()}
-            made[name] = {"metrics": metrics, "reason": native["reason"]}, {**_kept(self.own, name), **outside}
+            value = {"metrics": metrics, "reason": native["reason"] or strange["reason"]}
+            made[name] = value, {**_kept(self.own, name), **outside}
         return made
 
     def _numbers(self, other: Gathered, name: str, *, paired: bool) -> dict[str, Any]:
@@ -106,7 +111,7 @@ class Side:
         elif name == "frechet" and self.own.moments is not None and other.moments is not None:
             found = {"ratio": frechet(self.own.moments, other.moments, paired=paired)}
         if not reason and any(number.value is None for number in found.values()):
-            reason = "native activations or their scores are constant" if other.finite else NOT_FINITE
+            reason = "activations or scores are constant, or too few" if other.finite else NOT_FINITE
         return {"metrics": {metric: list(number) for metric, number in found.items()}, "reason": reason}
 
     def _native(self, found: Distribution, fitted: Tensor, report: Report) -> Native:

@@ -125,6 +125,10 @@ class Detection:
     outliers: str = "noise"
     training_outliers: tuple[str, ...] = ("patches", "blur", "constant")
 
+    def __post_init__(self) -> None:
+        if not self.training_outliers:
+            raise StitchLabError("the learned detector needs a kind of outliers to be fine-tuned on; none was named")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Request:

@@ -112,6 +112,8 @@ class Store:
 
         Raises StitchLabError where the disk is full or the folder cannot be written.
         """
+        if not path.name:
+            raise StitchLabError(f"{path} is a folder; the name of a file was expected")
         beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

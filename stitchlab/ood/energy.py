@@ -146,8 +146,10 @@ def _scale(classifier: Classifier, native: Native) -> None:
     activation, _ = next(native.batches())
     x = activation.movedim(1, -1) if native.form.kind == "map" else activation
     deviation, mean = torch.std_mean(x.flatten(0, -2), 0)
+    largest = deviation.max()
+    largest = largest if largest > 0 else torch.ones_like(largest)  # constant, or one row, whose deviation is NaN
     classifier.mean.copy_(mean)
-    classifier.deviation.copy_(torch.where(deviation > 1e-3 * deviation.max(), deviation, deviation.max()))
+    classifier.deviation.copy_(torch.where(deviation > 1e-3 * largest, deviation, largest))
 
 
 def _train(classifier: Classifier, native: Native, stage: str) -> None:
@@ -157,7 +159,8 @@ def _train(classifier: Classifier, native: Native, stage: str) -> None:
     activations, others = _endless(native), native.outliers()
     classifier.train()
     for step in range(steps):
-        native.report(f"{stage} the learned detector", step / steps)
+        before = STEPS["training"] if stage == "fine-tuning" else 0
+        native.report(f"{stage} the learned detector", (before + step) / sum(STEPS.values()))
         activation, labels = next(activations)
         if stage == "training":
             loss = F.cross_entropy(classifier(activation), labels)

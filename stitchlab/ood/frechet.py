@@ -45,8 +45,10 @@ def frechet(native: Moments, other: Moments, *, paired: bool, bounds: bool = Tru
     >>> round(frechet(one, two, paired=True).value * float(torch.cov(x.T).trace()), 4)
     3.0
     """
+    if not (native.finite and other.finite):
+        return Interval()
     root, mean, size = native.whole
-    if not size > 0 or not other.finite:
+    if not size > 0:
         return Interval()
     value = _ratio(root, mean, size, *other.drawn(None))
     replicates: list[float] = []
@@ -90,8 +92,8 @@ class Moments:
 
     @property
     def finite(self) -> bool:
-        """Whether no row was infinite or not a number."""
-        return bool(self._sums.isfinite().all() and self._products.isfinite().all())
+        """Whether there are two rows or more, and none was infinite or not a number."""
+        return bool(self._counts.sum() > 1 and self._sums.isfinite().all() and self._products.isfinite().all())
 
     def drawn(self, weights: Tensor | None) -> tuple[Tensor, Tensor]:
         """Mean (C,) and covariance (C, C), N − 1, of the rows, with blocks drawn so many times (blocks,), or once."""

@@ -74,7 +74,9 @@ def blur(images: Tensor, generator: torch.Generator) -> Tensor:
 
 def mixed(images: Tensor, generator: torch.Generator) -> Tensor:
     """Every image averaged with another one."""
-    other: Tensor = images[torch.randperm(len(images), generator=generator)]
+    order = torch.randperm(len(images), generator=generator)
+    other = torch.empty_like(images)
+    other[order] = images[order.roll(1)]  # round a ring: no image meets itself
     return (images + other) / 2
 
 
