@@ -25,7 +25,7 @@ from torchvision import datasets
 
 from stitchlab import folder
 from stitchlab.errors import StitchLabError, UnknownName
-from stitchlab.spec import Report, content_id, no_report
+from stitchlab.spec import Report, Request, content_id, no_report
 from stitchlab.store import Store
 
 # 8×8 as the digits are. Enlarging adds no detail: resnet14 at 16×16 takes twice as long for the same 99.4 %.
@@ -196,6 +196,11 @@ def draw(split: Split, seed: int, count: int | None, what: str) -> torch.Tensor:
     if count is not None and not 1 <= count <= len(split):
         raise StitchLabError(f"{what}: a number from 1 to {len(split):,} was expected (all there are); {count:,} came")
     return split.order(seed)[:count]
+
+
+def evaluation(data: DataSet, request: Request) -> torch.Tensor:
+    """Places (M,) of a request's evaluation images in the test split, in their one order. Raises StitchLabError."""
+    return draw(data.test, request.seed, request.eval_images, "evaluation images (M)")
 
 
 def _load_entry(entry: Entry, store: Store, report: Report, download: bool) -> DataSet:

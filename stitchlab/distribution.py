@@ -15,12 +15,13 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from stitchlab.errors import Damaged, UnknownName
+from stitchlab.errors import check_names
 from stitchlab.ood import REGISTRY
 from stitchlab.ood.gather import VERSION
 from stitchlab.ood.numbers import Interval
 from stitchlab.run import Run
 from stitchlab.spec import Detection, cell_key, native_key, verdict_key
+from stitchlab.store import Store
 
 ROOM = "ood"
 STATISTICS = "statistics"  # kept beside the detectors' scores: what a cell's page shows
@@ -59,7 +60,7 @@ class Distribution:
 
     def __init__(self, run: Run, detection: Detection | None = None) -> None:
         self.run, self.detection = run, detection or Detection()
-        self._read: dict[tuple[str, str, str, str], dict[str, Any] | None] = {}
+        self._read: dict[tuple[str, ...], tuple[dict[str, Any], dict[str, Tensor]] | None] = {}
 
     @property
     def cells(self) -> list[Cell]:
@@ -79,18 +80,22 @@ class Distribution:
         return verdict_key(subject, name, VERSION if name == STATISTICS else REGISTRY[name].version, settings)
 
     def entry(self, name: str, method: str, front_layer: str, end_layer: str) -> dict[str, Any] | None:
-        """What is kept: ``metrics`` by set (or of the cell), and a ``reason`` where something is undefined."""
-        asked = (name, method, front_layer, end_layer)
-        if asked not in self._read:
-            self._read[asked] = self.run.store.intact(ROOM, self.key(*asked))
-        return self._read[asked]
+        """What is kept: ``metrics`` by set (or of the cell), and a ``reason`` where something is undefined.
+
+        None also where its tensors are lost or damaged: then it is computed again, as a whole.
+        """
+        kept = self._kept(name, method, front_layer, end_layer)
+        return kept and kept[0]
 
     def tensors(self, name: str, method: str, front_layer: str, end_layer: str) -> dict[str, Tensor]:
         """Scores or statistics of the images and channels; empty where there are none."""
-        try:
-            return self.run.store.get_tensors(ROOM, self.key(name, method, front_layer, end_layer)) or {}
-        except Damaged:
-            return {}
+        kept = self._kept(name, method, front_layer, end_layer)
+        return kept[1] if kept else {}
+
+    def _kept(self, *asked: str) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
+        if asked not in self._read:
+            self._read[asked] = read(self.run.store, self.key(*asked))
+        return self._read[asked]
 
     def interval(self, detector: str, method: str, metric: str, front_layer: str, end_layer: str) -> Interval:
         """A number with its interval; all None where it is undefined or not there yet."""
@@ -155,11 +160,26 @@ class Distribution:
                         yield OodRow(i, j, method, name, metric, *self.interval(name, method, metric, i, j))
 
 
+def keep(store: Store, key: str, value: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+    """Keep an entry and its tensors, floating point ones as fp32. They come first: an entry that is there is whole."""
+    if tensors:
+        plain = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+        store.put_tensors(ROOM, key, plain)
+    store.put(ROOM, key, {**value, "tensors": bool(tensors)})
+
+
+def read(store: Store, key: str) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
+    """What `keep` kept; None where any part of it is lost or damaged."""
+    value = store.intact(ROOM, key)
+    if value is None or not value["tensors"]:
+        return None if value is None else (value, {})
+    tensors = store.intact_tensors(ROOM, key)
+    return None if tensors is None else (value, tensors)
+
+
 def known_detectors(names: Sequence[str] | None) -> list[str]:
     """These detectors, or all, in the registry's order. Raises UnknownName."""
-    for name in names or ():
-        if name not in REGISTRY:
-            raise UnknownName("detector", name, REGISTRY)
+    check_names("detector", names or (), REGISTRY)
     return [name for name in REGISTRY if names is None or name in names]
 
 

@@ -32,6 +32,14 @@ class UnknownName(StitchLabError):
         super().__init__(f"no {kind} is called {name!r}; {there}{'. ' + hint if hint else ''}")
 
 
+def check_names(kind: str, names: Iterable[str], known: Iterable[str]) -> None:
+    """Raises UnknownName for the first of these names that is not known."""
+    known = list(known)
+    for name in names:
+        if name not in known:
+            raise UnknownName(kind, name, known)
+
+
 class Damaged(StitchLabError):
     """A file of the store does not match its checksum."""
 

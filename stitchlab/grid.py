@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
@@ -15,7 +15,7 @@ import torch
 from stitchlab import cost, networks
 from stitchlab import data as datasets
 from stitchlab.data import DataSet, draw
-from stitchlab.errors import StitchLabError, UnknownName
+from stitchlab.errors import StitchLabError, UnknownName, check_names
 from stitchlab.indices import REGISTRY as INDICES
 from stitchlab.networks import Network
 from stitchlab.run import Run
@@ -139,16 +139,10 @@ def _definitions(used: set[str], indices: Sequence[str]) -> dict[str, int]:
 
 
 def _something(methods: Sequence[str], indices: Sequence[str]) -> None:
-    _known("method", methods, METHODS)
-    _known("similarity index", indices, INDICES)
+    check_names("method", methods, METHODS)
+    check_names("similarity index", indices, INDICES)
     if not (methods or indices):
         raise StitchLabError("nothing to compute: name a method (tlm, dm) or a similarity index")
-
-
-def _known(kind: str, names: Sequence[str], known: Iterable[str]) -> None:
-    for name in names:
-        if name not in known:
-            raise UnknownName(kind, name, known)
 
 
 def _fit(front: Network, end: Network, images: DataSet) -> None:

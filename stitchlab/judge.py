@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from stitchlab.data import draw
-from stitchlab.distribution import NATIVE, ROOM, STATISTICS, Cell, Distribution, known_detectors
+from stitchlab.data import evaluation
+from stitchlab.distribution import NATIVE, STATISTICS, Cell, Distribution, keep, known_detectors
 from stitchlab.errors import StitchLabError
 from stitchlab.grid import pick_device
 from stitchlab.ood.gather import Gathered
@@ -19,7 +18,7 @@ from stitchlab.side import BATCH, Side, numerics, side_of
 from stitchlab.spec import Detection, Report, no_report, portion
 from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.pair import Pair
-from stitchlab.units import load_pair, maps
+from stitchlab.units import kept_map, load_pair, maps
 
 
 def judge(
@@ -62,21 +61,12 @@ def judge_column(
     with numerics():
         side = side_of(found, pair, tuple(names), end_layer, portion(report, 0.0, 0.5 if cells else 1.0))
         for name, kept in side.verdicts().items():
-            _keep(found, name, (NATIVE, "", end_layer), *kept)
+            keep(run.store, found.key(name, NATIVE, "", end_layer), *kept)
         if not cells:
             return
         for cell, gathered in _stitched(side, found, pair, cells, portion(report, 0.5, 0.5)).items():
             for name, kept in side.of(gathered).items():
-                _keep(found, name, cell, *kept)
-
-
-def _keep(found: Distribution, name: str, cell: Cell, value: dict[str, Any], tensors: dict[str, Tensor]) -> None:
-    """Tensors first: an entry that is there is whole."""
-    key = found.key(name, *cell)
-    if tensors:
-        found.run.store.put_tensors(ROOM, key, {k: v.float() if v.is_floating_point() else v
-                                                for k, v in tensors.items()})
-    found.run.store.put(ROOM, key, value)
+                keep(run.store, found.key(name, *cell), *kept)
 
 
 def _stitched(
@@ -111,13 +101,11 @@ def activations_of(run: Run, image: int, front_layer: str, end_layer: str) -> di
         maps (C, H, W) each; tokens as a square map where they are one, else (C, T, 1); a vector as (C, 1, 1).
     """
     pair = load_pair(run.store, run.request, torch.device("cpu"))
-    chosen = draw(pair.data.test, run.request.seed, run.request.eval_images, "evaluation images (M)")[image:image + 1]
-    images, _ = pair.data.test.take(chosen)
+    images, _ = pair.data.test.take(evaluation(pair.data, run.request)[image:image + 1])
     made = {NATIVE: pair.run_end([end_layer])(images)[end_layer]}
     ours = pair.run_front([front_layer])(images)[front_layer]
     for method in run.request.methods:
-        if (method, front_layer, end_layer) in run.cells:
-            with torch.enable_grad():
-                stitches = maps(run.store, pair, run.request, method, [(front_layer, end_layer)])
-            made[method] = stitches[front_layer, end_layer](ours)
+        # A map that was lost is not fitted again here: a page waits for this.
+        if (stitch := kept_map(run.store, pair, run.request, method, (front_layer, end_layer))) is not None:
+            made[method] = stitch(ours)
     return {name: as_map(activation, pair.target(end_layer))[0] for name, activation in made.items()}

@@ -7,7 +7,8 @@ small batches; kept are scores and statistics, an entry an image or a channel.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -15,15 +16,13 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from stitchlab import data as datasets
-from stitchlab.data import draw
+from stitchlab.data import evaluation
 from stitchlab.distribution import NATIVE, OUTLIERS, STATISTICS, Distribution
-from stitchlab.errors import StitchLabError, UnknownName
+from stitchlab.errors import StitchLabError
 from stitchlab.ood import REGISTRY
-from stitchlab.ood.frechet import frechet
 from stitchlab.ood.gather import Gathered, Plane
 from stitchlab.ood.numbers import Interval, apart
-from stitchlab.ood.outliers import DATA, outliers
-from stitchlab.ood.outliers import REGISTRY as KINDS
+from stitchlab.ood.outliers import DATA, check_kind, outliers
 from stitchlab.ood.seen import Batch, CannotFit, Native, Score, features
 from stitchlab.spec import FIT_IMAGES, OUTLIER_IMAGES, Detection, Report, content_id, derived_seed, no_report, portion
 from stitchlab.stitch.pair import Pair
@@ -54,7 +53,7 @@ class Side:
         self.pair, self.end_layer, self.names = pair, end_layer, names
         self.form, self.tail = pair.target(end_layer), pair.end_cuts.after(end_layer)
         self._run = pair.run_end([end_layer])
-        self.images = draw(data.test, request.seed, request.eval_images, "evaluation images (M)")
+        self.images = evaluation(data, request)
         order = data.train.order(request.seed)
         held = order[len(order) - len(order) // 5:][:FIT_IMAGES]
         fitted = order[:len(order) - len(order) // 5][:FIT_IMAGES]
@@ -67,9 +66,9 @@ class Side:
         self._others = {kind: _other(kind, found, pair) for kind in found.detection.training_outliers
                         if kind.startswith(DATA)}
         native = self._native(found, fitted, portion(report, 0.0, 0.2))
-        self.scores, self.reasons = _fit(names, native)
+        self.scores, self.reasons = _fit(found, end_layer, names, native)
         self.plane = Plane(native.features) if STATISTICS in names else None
-        self.moments = "frechet" in names
+        self.moments = any(name != STATISTICS and REGISTRY[name].compare for name in names)
         self.own = self.gather(_split(pair, data.test, self.images), len(self.images), portion(report, 0.7, 0.2))
         self.held = self.gather(_split(pair, data.train, held), len(held), no_report)
         self.outliers = self.gather(strange, few, no_report)
@@ -89,27 +88,35 @@ class Side:
 
     def of(self, stitched: Gathered) -> dict[str, Verdict]:
         """What each detector says about a set of stitched activations of the same images."""
-        return {name: (self._numbers(stitched, name, paired=True), _kept(stitched, name)) for name in self.names}
+        return {name: (self.numbers(stitched, name, paired=True), _kept(stitched, name)) for name in self.names}
 
     def verdicts(self) -> dict[str, Verdict]:
         """The same for the two sets that tell whether to believe a detector: held-out images, and outliers."""
         made: dict[str, Verdict] = {}
         for name in self.names:
-            native, strange = (self._numbers(other, name, paired=False) for other in (self.held, self.outliers))
+            native, strange = (self.numbers(other, name, paired=False) for other in (self.held, self.outliers))
             metrics = {NATIVE: native["metrics"], OUTLIERS: strange["metrics"]}
             outside = {f"{OUTLIERS}.{what}": kept for what, kept in _kept(self.outliers, name).items()}
             value = {"metrics": metrics, "reason": native["reason"] or strange["reason"]}
             made[name] = value, {**_kept(self.own, name), **outside}
         return made
 
-    def _numbers(self, other: Gathered, name: str, *, paired: bool) -> dict[str, Any]:
-        """metrics: value, low, high by name; and the reason where one is undefined."""
+    def numbers(self, other: Gathered, name: str, *, paired: bool, bounds: bool = True) -> dict[str, Any]:
+        """What a detector says: metrics (value, low, high by name), and the reason where one is undefined.
+
+        Args:
+            paired: whether the other set is of the same images, or of the first of them.
+            bounds: whether intervals are wanted.
+        """
         found: Mapping[str, Interval] = {}
         reason = self.reasons.get(name, "")
         if name in self.scores:
-            found = apart(self.own.scores[name], other.scores[name], paired=paired)
-        elif name == "frechet" and self.own.moments is not None and other.moments is not None:
-            found = {"ratio": frechet(self.own.moments, other.moments, paired=paired)}
+            theirs = other.scores[name]
+            ours = self.own.scores[name][:len(theirs)] if paired else self.own.scores[name]
+            found = apart(ours, theirs, paired=paired, bounds=bounds)
+        elif name != STATISTICS and (compare := REGISTRY[name].compare) and self.own.moments and other.moments:
+            number = compare(self.own.moments, other.moments, paired=paired, bounds=bounds)
+            found = {REGISTRY[name].metrics[0]: number}
         if not reason and any(number.value is None for number in found.values()):
             reason = "activations or scores are constant, or too few" if other.finite else NOT_FINITE
         return {"metrics": {metric: list(number) for metric, number in found.items()}, "reason": reason}
@@ -133,7 +140,6 @@ class Side:
             features=torch.cat(seen).numpy(), labels=torch.cat(labels).numpy(), classes=len(pair.data.classes),
             form=self.form, batches=batches, outliers=lambda: self._auxiliary(detection, fitted, request.seed),
             seed=request.seed, device=pair.device, report=portion(report, 1.0, 2.5),
-            **_memory(found, self.end_layer),
         )
 
     def _auxiliary(self, detection: Detection, fitted: Tensor, seed: int) -> Iterator[Tensor]:
@@ -172,34 +178,34 @@ def resolve_outliers(name: str, store: Store) -> str:
     """
     if name.startswith(DATA):
         return DATA + datasets.load(name.removeprefix(DATA), store).fingerprint
-    if name not in KINDS:
-        raise UnknownName("kind of outliers", name, [*KINDS, f"{DATA}NAME"])
+    check_kind(name)
     return name
 
 
-def _fit(names: Sequence[str], native: Native) -> tuple[dict[str, Score], dict[str, str]]:
+def _fit(
+    found: Distribution, end_layer: str, names: Sequence[str], native: Native
+) -> tuple[dict[str, Score], dict[str, str]]:
     """Scores by detector, and why others cannot be fitted."""
     scores, reasons = {}, {}
     for name in names:
         if name != STATISTICS and (fit := REGISTRY[name].fit) is not None:
             try:
                 with torch.enable_grad():
-                    scores[name] = fit(native)
+                    scores[name] = fit(_remembering(native, found, end_layer, name))
             except CannotFit as error:
                 reasons[name] = str(error)
     return scores, reasons
 
 
-def _memory(found: Distribution, end_layer: str) -> dict[str, Callable[..., Any]]:
-    """Where what detectors learn is kept: for an end network and layer, whatever is stitched to it."""
-    request = found.run.request
+def _remembering(native: Native, found: Distribution, end_layer: str, detector: str) -> Native:
+    """With a place for what this detector learns: of an end network and layer, whatever is stitched to it."""
+    request, store = found.run.request, found.run.store
     key = content_id({
         "end": request.end, "end_layer": end_layer, "data": request.data, "seed": request.seed, "images": FIT_IMAGES,
-        "outliers": found.detection.training_outliers, "version": REGISTRY["energy"].version,
+        "outliers": found.detection.training_outliers, "detector": [detector, REGISTRY[detector].version],
     })
-    store = found.run.store
-    return {"recall": lambda: store.get_tensors("detectors", key),
-            "remember": lambda state: store.put_tensors("detectors", key, state)}
+    return replace(native, recall=lambda: store.get_tensors("detectors", key),
+                   remember=lambda state: store.put_tensors("detectors", key, state))
 
 
 def _split(pair: Pair, split: datasets.Split, order: Tensor) -> Iterator[Tensor]:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
-from stitchlab.errors import StitchLabError, UnknownName
+from stitchlab.errors import StitchLabError, UnknownName, check_names
 
 # The version of each computation's definition. Raise one when the same request would give other numbers:
 # results kept under the old definition are then simply not found.
@@ -65,11 +65,6 @@ def derived_seed(*parts: Any) -> int:
     return int(content_id(list(parts))[:16], 16) >> 1
 
 
-def _one_of(what: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise UnknownName(what, value, known)
-
-
 @dataclass(frozen=True, kw_only=True)
 class DirectMatching:
     """Settings of direct matching: least squares on ``images`` un-augmented training images (the paper's K)."""
@@ -94,9 +89,9 @@ class TaskLoss:
     init: str = "default"
 
     def __post_init__(self) -> None:
-        _one_of("schedule", self.schedule, ("constant", "one-cycle"))
-        _one_of("TLM targets", self.targets, ("labels", "soft"))
-        _one_of("TLM initialisation", self.init, ("default", "dm"))
+        check_names("schedule", [self.schedule], ("constant", "one-cycle"))
+        check_names("TLM targets", [self.targets], ("labels", "soft"))
+        check_names("TLM initialisation", [self.init], ("default", "dm"))
         for what, value in (("epochs", self.epochs), ("batch", self.batch)):
             if value < 1:
                 raise StitchLabError(f"TLM's {what}: 1 or more was expected; {value} came")

@@ -84,6 +84,12 @@ class Store:
             raise _damaged(path)
         return tensors
 
+    def intact_tensors(self, room: str, key: str) -> dict[str, torch.Tensor] | None:
+        """As `get_tensors`, but None where they are damaged: for what can be computed again."""
+        with contextlib.suppress(Damaged):
+            return self.get_tensors(room, key)
+        return None
+
     def put_tensors(self, room: str, key: str, tensors: dict[str, torch.Tensor]) -> None:
         """Keep named tensors."""
         plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}

@@ -22,8 +22,7 @@ from torch import Tensor
 
 from stitchlab import cost, networks
 from stitchlab import data as datasets
-from stitchlab.data import draw
-from stitchlab.errors import Damaged
+from stitchlab.data import draw, evaluation
 from stitchlab.indices import REGISTRY as INDICES
 from stitchlab.indices.statistics import indices
 from stitchlab.run import Run
@@ -90,7 +89,7 @@ def compute_unit(
             return 0
         names, cells = (list(dict.fromkeys(part)) for part in zip(*mine, strict=True))
         pair = load_pair(store, request, device)
-        images = draw(pair.data.test, request.seed, request.eval_images, "evaluation images (M)")
+        images = evaluation(pair.data, request)
         started = time.monotonic()
         with fp32():
             if unit.work == "indices":
@@ -143,16 +142,24 @@ def maps(
 ) -> dict[Cell, Stitch]:
     """The stitches of these cells into one end layer: those in the store, the others fitted now and kept."""
     made: dict[Cell, Stitch] = {}
-    for i, j in cells:
-        with contextlib.suppress(Damaged):
-            if (kept := store.get_tensors("maps", map_key(request, method, i, j))) is not None:
-                made[i, j] = Stitch.of(pair.source(i), pair.target(j), kept["weight"], kept["bias"]).to(pair.device)
+    for cell in cells:
+        if (kept := kept_map(store, pair, request, method, cell)) is not None:
+            made[cell] = kept
     if lacking := [cell for cell in cells if cell not in made]:
         fit = _direct if method == "dm" else _trained
         for cell, stitch in fit(store, pair, request, lacking, report).items():
             made[cell] = stitch
             store.put_tensors("maps", map_key(request, method, *cell), {"weight": stitch.weight, "bias": stitch.bias})
     return made
+
+
+def kept_map(store: Store, pair: Pair, request: Request, method: str, cell: Cell) -> Stitch | None:
+    """The stitch of a cell that is in the store, on the pair's device; None where there is none."""
+    kept = store.intact_tensors("maps", map_key(request, method, *cell))
+    if kept is None:
+        return None
+    source, target = pair.source(cell[0]), pair.target(cell[1])
+    return Stitch.of(source, target, kept["weight"], kept["bias"]).to(pair.device)
 
 
 def _direct(
@@ -187,7 +194,7 @@ def _trained(
 def _own_accuracy(store: Store, request: Request, device: torch.device) -> int:
     """The end network's own accuracy on the same images: so cheap that nobody claims it."""
     pair = load_pair(store, request, device)
-    images = draw(pair.data.test, request.seed, request.eval_images, "evaluation images (M)")
+    images = evaluation(pair.data, request)
     started = time.monotonic()
     with fp32():
         store.put("accuracies", accuracy_key(request, request.end), {"accuracy": own_accuracy(pair, images)})

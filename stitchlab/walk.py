@@ -6,18 +6,16 @@ Detectors that need no training follow.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from stitchlab.distribution import ROOM, STATISTICS, Distribution
+from stitchlab.distribution import STATISTICS, Distribution, keep, read
 from stitchlab.errors import StitchLabError
 from stitchlab.ood import QUICK, REGISTRY
-from stitchlab.ood.frechet import frechet
 from stitchlab.ood.gather import Gathered
-from stitchlab.ood.numbers import apart
 from stitchlab.ood.seen import Batch
 from stitchlab.run import Run
 from stitchlab.side import BATCH, Side, numerics, side_of
@@ -41,12 +39,11 @@ def kept(run: Run, front_layer: str, end_layer: str) -> tuple[dict[str, Any], Te
     """A cell's walk, if it is there.
 
     Returns:
-        accuracy by epoch (from 0, before training), and by detector each metric by epoch as value, low, high; and
-        where images lie in the native plane, (E+1, n, 2). None where there is none.
+        ``accuracy`` by epoch (from 0, before training), by ``detectors`` each metric by epoch, number of ``images``;
+        and where images lie in the native plane, (E+1, n, 2). None where there is none.
     """
-    where = key(run, front_layer, end_layer)
-    value, tensors = run.store.intact(ROOM, where), run.store.get_tensors(ROOM, where)
-    return None if value is None or tensors is None else (value, tensors["plane"])
+    found = read(run.store, key(run, front_layer, end_layer))
+    return found and (found[0], found[1]["plane"])
 
 
 def possible(run: Run, front_layer: str, end_layer: str) -> bool:
@@ -72,9 +69,7 @@ def walk(run: Run, front_layer: str, end_layer: str, device: torch.device, repor
         labels, sets = _followed(pair, side, front_layer, stitches, portion(report, 0.3, 0.5))
         value = _numbers(side, labels, sets, portion(report, 0.8, 0.2))
     plane = torch.stack([gathered.statistics()["plane"][:POINTS] for gathered in sets])
-    where = key(run, front_layer, end_layer)
-    run.store.put_tensors(ROOM, where, {"plane": plane})
-    run.store.put(ROOM, where, value)
+    keep(run.store, key(run, front_layer, end_layer), value, {"plane": plane})
 
 
 def _followed(
@@ -82,8 +77,7 @@ def _followed(
 ) -> tuple[Tensor, list[Gathered]]:
     """Labels of the images, and what each stitch makes of them."""
     images = side.images[:IMAGES]
-    # Moments of 0 images have no blocks: intervals of thirty Fréchet ratios would cost more than all the rest.
-    sets = [side.new(0) for _ in stitches]
+    sets = [side.new(0) for _ in stitches]  # moments of 0 images have no blocks: no intervals are wanted
     front = pair.run_front([front_layer])
     labels: list[Tensor] = []
     for batch, of in pair.batches(pair.data.test, images, BATCH):
@@ -97,20 +91,14 @@ def _followed(
 
 def _numbers(side: Side, labels: Tensor, sets: Sequence[Gathered], report: Report) -> dict[str, Any]:
     accuracy: list[float] = []
-    told: dict[str, dict[str, list[list[float | None]]]] = {
+    told: dict[str, dict[str, list[float | None]]] = {
         name: {metric: [] for metric in REGISTRY[name].metrics} for name in QUICK if name not in side.reasons
     }
-    assert side.own.moments is not None
     for epoch, gathered in enumerate(sets):
         report("following the epochs", epoch / len(sets))
         accuracy.append(float((gathered.statistics()["predictions"] == labels).double().mean()))
-        scores, own = gathered.scores, side.own.scores
         for name, metrics in told.items():
-            assert gathered.moments is not None
-            numbers: Mapping[str, Any] = (
-                apart(own[name][:len(labels)], scores[name], paired=True) if name in scores
-                else {"ratio": frechet(side.own.moments, gathered.moments, paired=False, bounds=False)}
-            )
+            found = side.numbers(gathered, name, paired=True, bounds=False)["metrics"]
             for metric, series in metrics.items():
-                series.append(list(numbers[metric]))
+                series.append(found[metric][0])
     return {"accuracy": accuracy, "detectors": told, "images": len(labels)}

@@ -79,9 +79,9 @@ def channels(by_set: Mapping[str, Mapping[str, Array]], named: Sequence[int], *,
                 + SETS[name].lower() + " %{y:.3g}<extra></extra>", row=1, col=column,
             )
         figure.update_xaxes(title_text="native", row=1, col=column)
-        figure.update_yaxes(title_text="stitched", row=1, col=column)
+    figure.update_yaxes(title_text="stitched", row=1, col=1)
     figure.update_layout(template=template(dark), height=420, legend=_legend(), margin_t=84, margin_b=BELOW,
-                         title="Every channel against native: on the line nothing has moved")
+                         title="Channels: on the line nothing has moved")
     return figure
 
 
@@ -139,7 +139,7 @@ def plane(
         figure.add_scatter(x=[x], y=[y], mode="markers", showlegend=False, hoverinfo="skip",
                            marker={"symbol": "circle-open", "size": 18, "line_width": 3, "color": "#00a878"})
     _plane_layout(figure, dark)
-    figure.update_layout(title="Principal axes of native activations: click a point to see its image")
+    figure.update_layout(title="Native principal axes: click a point")
     return figure
 
 

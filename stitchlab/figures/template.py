@@ -22,6 +22,6 @@ def template(dark: bool) -> go.layout.Template:
         "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
         "xaxis": axis, "yaxis": axis, "margin": {"l": 8, "r": 8, "t": 56, "b": 8},
         "title": {"font": {"size": 16}, "x": 0, "xref": "container", "xanchor": "left", "yanchor": "top", "y": 1,
-                  "pad": {"t": 8}},
+                  "pad": {"t": 18}},
         "hoverlabel": {"font": {"family": FONT, "size": 13}},
     })

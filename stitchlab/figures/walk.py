@@ -32,9 +32,8 @@ def animation(
         own: the end network's own accuracy, a line.
     """
     epochs = np.arange(len(accuracy))
-    figure = make_subplots(
-        1, 2, column_widths=[0.45, 0.55], horizontal_spacing=0.14, specs=[[{"secondary_y": True}, {}]],
-    )
+    # One above the other: side by side they do not fit on narrow screens, and one animation cannot wrap.
+    figure = make_subplots(2, 1, row_heights=[0.36, 0.64], vertical_spacing=0.12, specs=[[{"secondary_y": True}], [{}]])
     for series, name, second in ((accuracy, "accuracy", False), (told, label, True)):
         figure.add_scatter(x=epochs, y=series, mode="lines", name=name, row=1, col=1, secondary_y=second,
                            line={"color": colour("tlm", dark) if second else INK[dark], "width": 2},
@@ -45,11 +44,11 @@ def animation(
     static = {"native": native, **({"dm": dm} if dm is not None else {})}
     for name, where in static.items():
         figure.add_scatter(x=where[:SHOWN, 0], y=where[:SHOWN, 1], mode="markers", name=SETS[name], hoverinfo="skip",
-                           marker={"color": colour(name, dark), "size": 5, "opacity": 0.5}, row=1, col=2)
+                           marker={"color": colour(name, dark), "size": 5, "opacity": 0.5}, row=2, col=1)
     first = len(figure.data)
     for trace in _at(0, accuracy, told, points, dark):
-        figure.add_trace(trace, 1, 2 if trace.name == SETS["tlm"] else 1,
-                         **({} if trace.name == SETS["tlm"] else {"secondary_y": trace.name == "told"}))
+        in_plane = trace.name == SETS["tlm"]
+        figure.add_trace(trace, 2 if in_plane else 1, 1, **({} if in_plane else {"secondary_y": trace.name == "told"}))
     moving = list(range(first, first + 3))
     figure.frames = [
         go.Frame(name=str(epoch), data=_at(epoch, accuracy, told, points, dark), traces=moving)
@@ -79,19 +78,19 @@ def _layout(figure: go.Figure, label: str, every: Array, dark: bool) -> None:
     figure.update_yaxes(title_text="accuracy", range=[0, 1.03], row=1, col=1, secondary_y=False)
     figure.update_yaxes(title_text=label, row=1, col=1, secondary_y=True, rangemode="tozero", tickmode="auto",
                         nticks=6, showgrid=False)
-    figure.update_xaxes(title_text="first native axis", range=[low[0] - room[0], high[0] + room[0]], row=1, col=2)
-    figure.update_yaxes(title_text="second native axis", range=[low[1] - room[1], high[1] + room[1]], row=1, col=2)
+    figure.update_xaxes(title_text="first native axis", range=[low[0] - room[0], high[0] + room[0]], row=2, col=1)
+    figure.update_yaxes(title_text="second native axis", range=[low[1] - room[1], high[1] + room[1]], row=2, col=1)
     step: Mapping[str, Any] = {"frame": {"duration": 0, "redraw": False}, "mode": "immediate"}
     figure.update_layout(
-        template=template(dark), height=520, margin={"t": 64, "b": 90}, dragmode=False,
+        template=template(dark), height=760, margin={"t": 64, "b": 160}, dragmode=False,
         legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "xanchor": "right", "x": 1.0},
-        updatemenus=[{"type": "buttons", "direction": "left", "x": 0, "y": -0.22, "xanchor": "left", "yanchor": "top",
-                      "pad": {"t": 8}, "showactive": False, "buttons": [
+        updatemenus=[{"type": "buttons", "direction": "left", "x": 0, "y": 0, "xanchor": "left", "yanchor": "top",
+                      "pad": {"t": 128}, "showactive": False, "buttons": [
                           {"label": "▶ Play", "method": "animate", "args": [None, {
                               "frame": {"duration": 250, "redraw": False}, "fromcurrent": True,
                               "transition": {"duration": 150}}]},
                           {"label": "❚❚ Stop", "method": "animate", "args": [[None], dict(step)]}]}],
-        sliders=[{"x": 0.18, "len": 0.82, "y": -0.2, "pad": {"t": 8}, "currentvalue": {"prefix": "after epoch "},
+        sliders=[{"x": 0, "len": 1, "y": 0, "pad": {"t": 44}, "currentvalue": {"prefix": "after epoch "},
                   "steps": [{"label": frame.name, "method": "animate", "args": [[frame.name], dict(step)]}
                             for frame in figure.frames]}],
     )

@@ -1,7 +1,7 @@
 """Detectors: can activations be told from native ones? A new one is a file beside this one and an entry here.
 
 A detector is fitted on native activations of training images (`stitchlab.ood.seen.Native`) and scores batches of any
-activations; `frechet` alone compares two sets as a whole. None of them ever sees stitched activations while fitted.
+activations, or compares two sets as a whole (`frechet`). None of them ever sees stitched activations while fitted.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from stitchlab.ood.energy import energy
+from stitchlab.ood.frechet import frechet
 from stitchlab.ood.knn import knn
 from stitchlab.ood.mahalanobis import mahalanobis
 from stitchlab.ood.mahalanobis_class import mahalanobis_class
-from stitchlab.ood.numbers import SCORED
+from stitchlab.ood.numbers import SCORED, Interval
 from stitchlab.ood.pca_residual import pca_residual
 from stitchlab.ood.seen import Native, Score
 from stitchlab.ood.tail_energy import tail_energy
@@ -24,7 +25,8 @@ class Detector:
     """One detector.
 
     Attributes:
-        fit: from native activations to a score, larger for more native; None: it compares sets (`frechet`).
+        fit: from native activations to a score, larger for more native; or
+        compare: from second moments of rows, native and other, to one number, the first of ``metrics``.
         metrics: of `stitchlab.ood.numbers.METRICS`, that it has.
         learns: whether fitting is training, on auxiliary outliers too: it takes long and is kept.
         version: of its definition; raise it when the same activations would get another number.
@@ -32,9 +34,10 @@ class Detector:
 
     name: str
     label: str
-    fit: Callable[[Native], Score] | None
     meaning: str
     reference: str
+    fit: Callable[[Native], Score] | None = None
+    compare: Callable[..., Interval] | None = None
     metrics: tuple[str, ...] = SCORED
     learns: bool = False
     version: int = 1
@@ -55,7 +58,7 @@ REGISTRY = {
                  meaning="what native principal components (95 % of the variance) leave over"),
         Detector(name="tail-energy", label="Tail energy", fit=tail_energy, reference="Liu et al. 2020",
                  meaning="energy of the end network's own logits: blind to whatever its tail ignores"),
-        Detector(name="frechet", label="Fréchet ratio", fit=None, metrics=("ratio",),
+        Detector(name="frechet", label="Fréchet ratio", compare=frechet, metrics=("ratio",),
                  reference="Dowson & Landau 1982", meaning="distance of means and covariances over native variance"),
     )
 }

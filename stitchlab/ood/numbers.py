@@ -67,11 +67,12 @@ def interval(value: float, replicates: Array) -> Interval:
     return Interval(float(value), float(low), float(high))
 
 
-def apart(native: Array, other: Array, *, paired: bool) -> dict[str, Interval]:
+def apart(native: Array, other: Array, *, paired: bool, bounds: bool = True) -> dict[str, Interval]:
     """AUROC, AUPR, FPR95 and shift of scores (N,) and (M,), each with its interval.
 
     Args:
         paired: whether both score the same images in the same order, so that images are drawn together.
+        bounds: whether the intervals are wanted.
 
     Returns:
         intervals by name in `SCORED`; undefined (None) where a score is not finite, or the native interquartile
@@ -83,13 +84,14 @@ def apart(native: Array, other: Array, *, paired: bool) -> dict[str, Interval]:
     """
     if not (len(native) and len(other) and np.isfinite(native).all() and np.isfinite(other).all()):
         return {name: Interval() for name in SCORED}
-    ours = _draws(len(native), 0)
-    theirs = ours if paired else _draws(len(other), 1)
     ones = np.ones((1, len(native))), np.ones((1, len(other)))
-    whole, drawn = curves(native, other, *ones), curves(native, other, _counts(ours), _counts(theirs))
-    found = {name: interval(float(whole[name][0]), drawn[name]) for name in whole}
-    shifts = _shift(native[ours], other[theirs])
-    return {**found, "shift": interval(float(_shift(native[None], other[None])[0]), shifts)}
+    whole = {**curves(native, other, *ones), "shift": _shift(native[None], other[None])}
+    drawn = {name: np.array([]) for name in whole}
+    if bounds:
+        ours = _draws(len(native), 0)
+        theirs = ours if paired else _draws(len(other), 1)
+        drawn = {**curves(native, other, _counts(ours), _counts(theirs)), "shift": _shift(native[ours], other[theirs])}
+    return {name: interval(float(value[0]), drawn[name]) for name, value in whole.items()}
 
 
 def curves(native: Array, other: Array, weights: Array, other_weights: Array) -> dict[str, Array]:

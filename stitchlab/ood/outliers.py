@@ -34,11 +34,16 @@ class Outliers:
 
 def outliers(name: str, images: Tensor, seed: int) -> Tensor:
     """Outliers of a registered kind from images uint8 (N, C, H, W): the same for the same seed. Raises UnknownName."""
-    if name not in REGISTRY:
-        raise UnknownName("kind of outliers", name, [*REGISTRY, f"{DATA}NAME"])
+    check_kind(name)
     generator = torch.Generator().manual_seed(derived_seed("outliers", name, seed))
     made: Tensor = REGISTRY[name].make(images.float(), generator).round().clamp(0, 255).byte()
     return made
+
+
+def check_kind(name: str) -> None:
+    """Raises UnknownName for a kind that is not registered."""
+    if name not in REGISTRY:
+        raise UnknownName("kind of outliers", name, [*REGISTRY, f"{DATA}NAME"])
 
 
 def noise(images: Tensor, generator: torch.Generator) -> Tensor:

@@ -7,6 +7,7 @@ import gc
 from collections.abc import Callable
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.errors import StreamlitAPIException
 
 from stitchlab import networks
@@ -51,21 +52,28 @@ def progress(status: Status) -> None:
     st.progress(min(max(status.done, 0.0), 1.0), text=text[:1].upper() + text[1:])
 
 
-def working(jobs: Jobs, job: str, status: Status, key: str = "cancel") -> None:
-    """The progress of a job, and a button that cancels it; a page with two of them needs two keys."""
+def watch(jobs: Jobs, job: str, news: Callable[[], bool] = lambda: False, key: str = "cancel") -> None:
+    """Progress while a job is worked on; the page is drawn again once it is not, or when there is something new.
+
+    Looks are cheap and charts are not: only this is drawn at every look.
+    """
+    st.fragment(_look, run_every=REFRESH)(jobs, job, news, key)
+
+
+def beside(label: str, icon: str, *, primary: bool = False, key: str | None = None) -> tuple[DeltaGenerator, bool]:
+    """A place for a sentence with a button at its right: the place, and whether the button was clicked."""
+    text, button = st.columns([5, 1], vertical_alignment="center")
+    return text, button.button(label, icon=icon, type="primary" if primary else "secondary", key=key, width="stretch")
+
+
+def _look(jobs: Jobs, job: str, news: Callable[[], bool], key: str) -> None:
+    status = jobs.status(job)
+    if status is None or not status.active or news():
+        st.rerun()
     bar, button = st.columns([8, 1], vertical_alignment="center")
     with bar:
         progress(status)
-    button.button("Cancel", icon=":material/stop_circle:", key=key, on_click=jobs.cancel, args=(job,),
-                  width="stretch")
-
-
-def until_done(jobs: Jobs, job: str, key: str = "cancel") -> None:
-    """For a fragment: progress while a job is worked on; the page is drawn again once it is not."""
-    status = jobs.status(job)
-    if status is None or not status.active:
-        st.rerun()
-    working(jobs, job, status, key)
+    button.button("Cancel", icon=":material/stop_circle:", key=key, on_click=jobs.cancel, args=(job,), width="stretch")
 
 
 def queue(submit: Callable[[], None]) -> None:
@@ -76,12 +84,6 @@ def queue(submit: Callable[[], None]) -> None:
         st.error(str(error), icon=":material/error:")
     else:
         st.rerun()
-
-
-def hand_over(key: str) -> None:
-    """Keeps what another page's widget of this key held: Streamlit drops it, and takes it out of the link."""
-    if key in st.session_state:
-        st.session_state[key] = st.session_state[key]
 
 
 def door(page: str, label: str, query: dict[str, str], text: str) -> None:

@@ -32,12 +32,12 @@ def ready(jobs: Jobs, run: Run, i: str, j: str) -> bool:
         return True
     status = jobs.status(run.id)
     if status is not None and status.active:
-        st.fragment(_until_done, run_every=ui.REFRESH)(jobs, run, run.id, len(run.cells))
+        ui.watch(jobs, run.id, lambda: len(Run(run.store, run.record).cells) > len(run.cells))
     else:
-        text, button = st.columns([5, 1], vertical_alignment="center")
+        text, clicked = ui.beside("Compute this cell", ":material/play_arrow:", primary=True)
         text.info(f"{', '.join(METHOD_LABELS[m] for m in absent)} of {i} → {j} is not computed yet.",
                   icon=":material/info:")
-        if button.button("Compute this cell", type="primary", icon=":material/play_arrow:", width="stretch"):
+        if clicked:
             ui.queue(lambda: jobs.compute(run, (i, j)))
     return len(absent) < len(run.request.methods)
 
@@ -88,43 +88,31 @@ def _bring(jobs: Jobs, found: Distribution, cells: list[Cell]) -> None:
     run = found.run
     job = judging(run, found.detection, cells)
     status = jobs.status(job)
-    absent, unlearnt = found.lacking([*QUICK, STATISTICS], cells), found.lacking(LEARNING, cells)
+    absent, unlearnt = _lacking(found, cells)
     if status is not None and status.active:
-        lacking = len(absent) + len(unlearnt)
-        st.fragment(_until_judged, run_every=ui.REFRESH)(jobs, job, found, cells, lacking)
+        ui.watch(jobs, job, lambda: _lacking(Distribution(run, found.detection), cells) != (absent, unlearnt))
         return
     if status is not None and status.state in ("failed", "cancelled") and (absent or unlearnt):
         why = f"It stopped: {status.message}." if status.state == "failed" else f"It was {status.state}."
-        text, button = st.columns([5, 1], vertical_alignment="center")
+        text, clicked = ui.beside("Try again", ":material/refresh:")
         text.error(why, icon=":material/error:")
-        if button.button("Try again", icon=":material/refresh:", width="stretch"):
+        if clicked:
             ui.queue(lambda: jobs.judge(run, found.detection, list(REGISTRY), cells))
         return
     few = (run.store.intact("data", run.request.data) or {}).get("train", SMALL) < SMALL
     if absent or (unlearnt and few):
         ui.queue(lambda: jobs.judge(run, found.detection, [*QUICK, *(LEARNING if few else ())], cells))
     elif unlearnt:
-        text, button = st.columns([5, 1], vertical_alignment="center")
+        text, clicked = ui.beside("Train it", ":material/play_arrow:")
         text.info("The learned detector (the paper's) has not been trained on this layer yet: some minutes without a "
                   "GPU. It is trained once for all cells of the column.", icon=":material/info:")
-        if button.button("Train it", icon=":material/play_arrow:", width="stretch"):
+        if clicked:
             ui.queue(lambda: jobs.judge(run, found.detection, LEARNING, cells))
 
 
-def _until_done(jobs: Jobs, run: Run, job: str, there: int) -> None:
-    status = jobs.status(job)
-    if status is None or not status.active or len(Run(run.store, run.record).cells) > there:
-        st.rerun()
-    ui.working(jobs, job, status)
-
-
-def _until_judged(jobs: Jobs, job: str, found: Distribution, cells: list[Cell], lacking: int) -> None:
-    status = jobs.status(job)
-    now = Distribution(found.run, found.detection)
-    left = len(now.lacking([*QUICK, STATISTICS], cells)) + len(now.lacking(LEARNING, cells))
-    if status is None or not status.active or left < lacking:
-        st.rerun()
-    ui.working(jobs, job, status)
+def _lacking(found: Distribution, cells: list[Cell]) -> tuple[Any, Any]:
+    """What quick detectors lack, and what those that learn do."""
+    return found.lacking([*QUICK, STATISTICS], cells), found.lacking(LEARNING, cells)
 
 
 def _sentences(found: Distribution, detector: str, i: str, j: str) -> None:

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 import streamlit as st
 
 from stitchlab import ui
-from stitchlab.errors import UnknownName
+from stitchlab.errors import StitchLabError
 from stitchlab.figures.grids import recipe
 from stitchlab.run import Run, list_runs
 from stitchlab.spec import result_key
@@ -21,17 +21,19 @@ def choose_run(store: Store) -> Run | None:
     name = st.query_params.get("run")
     linked = None
     if name:
-        with contextlib.suppress(UnknownName):
+        with contextlib.suppress(StitchLabError):
             linked = Run.load(store, name)
     if linked is not None and linked.request.methods:
         runs = {linked.id: linked, **runs}
+    else:
+        linked = None
     if not runs:
         st.info("Nothing is stitched yet: Compare does it, and a click on a cell there leads here.",
                 icon=":material/info:")
         st.page_link("pages/1_Compare.py", label="Compare two networks", icon=":material/compare_arrows:")
         return None
-    wanted = linked.id if linked is not None and linked.id in runs else _nearest(list(runs.values()))
-    if name and wanted != name and not (linked and linked.id == wanted):
+    wanted = linked.id if linked else _nearest(list(runs.values()))
+    if name and not linked:
         st.warning(f"This link's run {name} is not here, or has nothing stitched; this is the newest one with the same "
                    "layers, or the newest.", icon=":material/link_off:")
     chosen = st.selectbox("Run", list(runs), index=list(runs).index(wanted), key="chosen_run",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,12 +15,13 @@ from stitchlab.run import Run
 
 
 def chart(
-    run: Run, figure: go.Figure, key: str, alt: str, on_select: Callable[[str], None] | None = None, **more: Any
+    run: Run, figure: go.Figure, key: str, alt: str, name: str, on_select: Callable[[str], None] | None = None,
+    **more: Any,
 ) -> None:
-    """Draws a figure. ``on_select`` is called with the key when points are selected."""
+    """Draws a figure. Pictures of it are saved under ``name``; ``on_select`` gets the key when points are selected."""
     config = {
         "displaylogo": False, "modeBarButtons": [["toImage"]],
-        "toImageButtonOptions": {"format": st.session_state.get("picture", "png"), "filename": _file(run, key),
+        "toImageButtonOptions": {"format": st.session_state.get("picture", "png"), "filename": _file(run, name),
                                  "scale": 2},
     }
     if on_select is not None:
@@ -35,7 +37,7 @@ def heatmaps(run: Run, grids: Sequence[Grid], key: str, selected: tuple[str, str
             more = {"on_select": lambda key: _clicked(run, key), "selection_mode": "points"}
         alt = f"Heatmap of {grid.title}: {len(grid.front_layers)} front by {len(grid.end_layers)} end layers"
         with column:
-            chart(run, heatmap(grid, selected=selected, dark=ui.dark()), f"{key}-{k}", alt, **more)
+            chart(run, heatmap(grid, selected=selected, dark=ui.dark()), f"{key}-{k}", alt, grid.title, **more)
 
 
 def _clicked(run: Run, key: str) -> None:
@@ -45,5 +47,7 @@ def _clicked(run: Run, key: str) -> None:
         st.session_state["end_layer"] = run.request.end_layers[round(point["x"])]
 
 
-def _file(run: Run, key: str) -> str:
-    return f"stitchlab-{run.id}-{key}".lower().replace(" ", "-").replace(":", "-").replace("/", "-")
+def _file(run: Run, name: str) -> str:
+    """Says what the picture shows: ``stitchlab-RUN-task-loss-matching-accuracy``."""
+    words = name.lower().replace("−", "minus").replace("→", "into")
+    return f"stitchlab-{run.id}-" + "-".join(re.findall(r"[\w.]+", words))

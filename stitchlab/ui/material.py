@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy.typing as npt
 import streamlit as st
+from torch import Tensor
 
 from stitchlab import data as datasets
-from stitchlab.data import draw
+from stitchlab.data import Split, evaluation
 from stitchlab.distribution import NATIVE, OUTLIERS, STATISTICS, Distribution
 from stitchlab.judge import activations_of
 from stitchlab.run import Run
@@ -18,14 +19,14 @@ Array = npt.NDArray[Any]
 
 
 def statistics(found: Distribution, i: str, j: str) -> dict[str, dict[str, Array]]:
-    """What `Gathered.statistics` kept, by set: native, the methods, known outliers; only those that are there."""
+    """What `Gathered.statistics` kept, by set: native, the methods, known outliers; none before native is there."""
     kept = {name: value.numpy() for name, value in found.tensors(STATISTICS, NATIVE, "", j).items()}
     prefix = f"{OUTLIERS}."
     sets = {"native": {name: value for name, value in kept.items() if not name.startswith(prefix)}}
     for method in found.run.request.methods:
         sets[method] = {name: value.numpy() for name, value in found.tensors(STATISTICS, method, i, j).items()}
     sets["outliers"] = {name.removeprefix(prefix): value for name, value in kept.items() if name.startswith(prefix)}
-    return {name: values for name, values in sets.items() if values}
+    return {name: values for name, values in sets.items() if values} if kept else {}
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
@@ -37,16 +38,15 @@ def activations(root: str, run: str, image: int, i: str, j: str, cells: int) -> 
 
 def labels(run: Run) -> Array:
     """Labels (M,) of all evaluation images."""
-    data = datasets.load_by_fingerprint(run.request.data, run.store)
-    every: Array = data.test.labels[_order(run).numpy()]
+    test, order = _evaluation(run)
+    every: Array = test.labels[order.numpy()]
     return every
 
 
 def images(run: Run, places: list[int]) -> tuple[Array, Array]:
     """Evaluation images (n, H, W, C) or grey (n, H, W), uint8, and labels (n,) at these places."""
-    data = datasets.load_by_fingerprint(run.request.data, run.store)
-    order = _order(run)
-    taken, found = data.test.take(order[[p for p in places if p < len(order)]])
+    test, order = _evaluation(run)
+    taken, found = test.take(order[[p for p in places if p < len(order)]])
     pixels = taken.permute(0, 2, 3, 1).numpy()
     return (pixels[..., 0] if pixels.shape[-1] == 1 else pixels), found.numpy()
 
@@ -58,6 +58,6 @@ def image(run: Run, place: int) -> None:
         st.image(pixels[0], caption=f"test image {place}: {run.record['data']['classes'][label[0]]}", width=140)
 
 
-def _order(run: Run) -> Any:
+def _evaluation(run: Run) -> tuple[Split, Tensor]:
     data = datasets.load_by_fingerprint(run.request.data, run.store)
-    return draw(data.test, run.request.seed, run.request.eval_images, "evaluation images (M)")
+    return data.test, evaluation(data, run.request)

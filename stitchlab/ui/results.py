@@ -24,16 +24,8 @@ def watched(jobs: Jobs, run: Run, draw: Callable[[Run], None]) -> None:
     """Draws a run, under its progress while it is worked on, and again whenever cells have come."""
     status = jobs.status(run.id)
     if status is not None and status.active:
-        st.fragment(_watch, run_every=ui.REFRESH)(jobs, run)
+        ui.watch(jobs, run.id, lambda: len(Run(run.store, run.record).cells) > len(run.cells))
     st.fragment(draw)(run)
-
-
-def _watch(jobs: Jobs, run: Run) -> None:
-    """Looks are cheap and charts are not: the page is drawn again only when there is something new to show."""
-    now = jobs.status(run.id)
-    if now is None or not now.active or len(Run(run.store, run.record).cells) > len(run.cells):
-        st.rerun()
-    ui.working(jobs, run.id, now)
 
 
 def compute_bar(jobs: Jobs, run: Run) -> None:
@@ -51,15 +43,10 @@ def compute_bar(jobs: Jobs, run: Run) -> None:
     if not lacking and run.own_accuracy is not None:
         st.caption(f":material/check_circle: All {run.total} results are there.")
         return
-    text, button = st.columns([5, 1], vertical_alignment="center")
+    text, clicked = ui.beside("Compute", ":material/play_arrow:", primary=True, key="compute")
     text.markdown(_price(jobs, run, lacking))
-    if button.button("Compute", type="primary", icon=":material/play_arrow:", key="compute", width="stretch"):
-        try:
-            jobs.compute(run)
-        except StitchLabError as error:
-            st.error(str(error), icon=":material/error:")
-        else:
-            st.rerun()
+    if clicked:
+        ui.queue(lambda: jobs.compute(run))
 
 
 def explore(run: Run) -> None:
@@ -118,7 +105,6 @@ def _cell(run: Run) -> tuple[str, str]:
     for key, layers in (("front_layer", rows), ("end_layer", columns)):
         if st.session_state.get(key, layers[0]) not in layers:
             del st.session_state[key]  # a layer of another grid
-        ui.hand_over(key)
     st.subheader("One cell")
     left, right, door = st.columns([2, 2, 1], vertical_alignment="bottom")
     i = left.selectbox("Front layer", rows, index=len(rows) - 1, key="front_layer", bind="query-params")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import plotly.graph_objects as go
 import streamlit as st
 
 from stitchlab import ui, walk
@@ -26,6 +28,7 @@ from stitchlab.ui.material import statistics
 Array = npt.NDArray[Any]
 BOUND: Any = {"bind": "query-params"}
 NAMED, CHANNELS, GALLERY = 5, 4, 10  # moved channels that are named; maps at first; images of a gallery
+NOT_YET = "These statistics are not there yet."
 TYPICAL = 0.05  # share of native images that score below what counts as out of distribution
 
 
@@ -45,19 +48,19 @@ def _scores(jobs: Jobs, found: Distribution, detector: str, i: str, j: str) -> N
                  if REGISTRY[detector].fit is None else "These scores are not there yet.")
         return
     by_set = {"native": native["scores"].numpy(), **by_set, "outliers": native["outliers.scores"].numpy()}
-    chart(found.run, figures.scores(by_set, REGISTRY[detector].label, dark=ui.dark()), f"scores-{detector}",
-          f"Histograms of {REGISTRY[detector].label} scores, native and stitched")
+    _chart(found, i, j, figures.scores(by_set, REGISTRY[detector].label, dark=ui.dark()), f"scores {detector}",
+           f"Histograms of {REGISTRY[detector].label} scores, native and stitched")
 
 
 def _channels(jobs: Jobs, found: Distribution, detector: str, i: str, j: str) -> None:
     by_set = statistics(found, i, j)
-    if len(by_set) < 2:
-        _nothing("These statistics are not there yet.")
+    if not by_set:
+        _nothing(NOT_YET)
         return
     order_of = {name: moved(by_set["native"], by_set[name]) for name in found.run.request.methods if name in by_set}
     named = list(dict.fromkeys(int(c) for order in order_of.values() for c in order[:NAMED]))
-    chart(found.run, figures.channels(by_set, named, dark=ui.dark()), "channels",
-          "Mean and deviation of every channel, stitched over native")
+    _chart(found, i, j, figures.channels(by_set, named, dark=ui.dark()), "channels",
+           "Mean and deviation of every channel, stitched over native")
     for name, order in order_of.items():
         st.markdown(f"**{METHOD_LABELS[name]}** moved channels {', '.join(str(c) for c in order[:NAMED])} most "
                     "(change of the mean, in native deviations).")
@@ -66,24 +69,26 @@ def _channels(jobs: Jobs, found: Distribution, detector: str, i: str, j: str) ->
                "a ReLU has no ReLU. Effective rank: exp of the entropy of the spectrum (Roy & Vetterli 2007).")
     left, right = st.columns(2)
     with left:
-        chart(found.run, figures.norms(by_set, dark=ui.dark()), "norms", "Histograms of norms")
+        _chart(found, i, j, figures.norms(by_set, dark=ui.dark()), "norms", "Histograms of norms")
     with right:
-        chart(found.run, figures.spectrum(by_set, dark=ui.dark()), "spectrum", "Spectra of covariances")
+        _chart(found, i, j, figures.spectrum(by_set, dark=ui.dark()), "spectrum", "Spectra of covariances")
 
 
 def _plane(jobs: Jobs, found: Distribution, detector: str, i: str, j: str) -> None:
     by_set = {name: kept["plane"] for name, kept in statistics(found, i, j).items()}
-    if len(by_set) < 2:
-        _nothing("These statistics are not there yet.")
+    if not by_set:
+        _nothing(NOT_YET)
         return
     labels = material.labels(found.run)[:figures.SHOWN]
     classes = found.run.record["data"]["classes"]
     texts = {name: [f"test image {k}: {classes[c]}" for k, c in enumerate(labels)] for name in by_set}
+    texts["outliers"] = ["a known outlier, no test image"] * len(labels)
     image = int(st.session_state.get("image", 0))
     left, right = st.columns([4, 1], vertical_alignment="center")
     with left:
-        chart(found.run, figures.plane(by_set, texts, selected=("native", image), dark=ui.dark()), f"plane-{i}-{j}",
-              "Native, stitched and outlying images on two principal axes", on_select=_point, selection_mode="points")
+        _chart(found, i, j, figures.plane(by_set, texts, selected=("native", image), dark=ui.dark()), "map of images",
+               "Native, stitched and outlying images on two principal axes",
+               on_select=partial(_point, len(by_set) - 1), selection_mode="points")
     with right:
         material.image(found.run, image)
         st.caption("The ring is its native place. Feature maps shows it layer by layer.")
@@ -91,9 +96,11 @@ def _plane(jobs: Jobs, found: Distribution, detector: str, i: str, j: str) -> No
                "means and deviations of channels, and explain native variance, not what is stitched.")
 
 
-def _point(key: str) -> None:
+def _point(sets: int, key: str) -> None:
+    """A click on a point of one of the first sets, which are test images; the outliers behind them are none."""
     for point in st.session_state[key].selection.points[:1]:
-        st.session_state["image"] = int(point["point_index"])
+        if point["curve_number"] < sets:
+            st.session_state["image"] = int(point["point_index"])
 
 
 def _feature_maps(jobs: Jobs, found: Distribution, detector: str, i: str, j: str) -> None:
@@ -105,8 +112,8 @@ def _feature_maps(jobs: Jobs, found: Distribution, detector: str, i: str, j: str
     maps = material.activations(str(found.run.store.root), found.run.id, image, i, j, len(found.cells))
     with right:
         if maps["native"].shape[1:] == (1, 1):
-            chart(found.run, figures.vectors({n: m[:, 0, 0] for n, m in maps.items()}, dark=ui.dark()), "vectors",
-                  "One image's activations by channel")
+            _chart(found, i, j, figures.vectors({n: m[:, 0, 0] for n, m in maps.items()}, dark=ui.dark()),
+                   f"image {image}", "One image's activations by channel")
             return
         count = len(maps["native"])
         stitched = next((by_set[m] for m in found.run.request.methods if m in by_set), None)
@@ -116,15 +123,15 @@ def _feature_maps(jobs: Jobs, found: Distribution, detector: str, i: str, j: str
                                 key=f"channels-{found.run.id}-{i}-{j}", wrap=True,
                                 help="At first the ones that the stitch moved most.")
         if chosen:
-            chart(found.run, figures.feature_maps(maps, chosen, dark=ui.dark()), "maps",
-                  "Feature maps of one image: native and stitched")
+            _chart(found, i, j, figures.feature_maps(maps, chosen, dark=ui.dark()), f"feature maps of image {image}",
+                   "Feature maps of one image: native and stitched")
             st.caption("Each channel has one colour range for all rows, so that colours can be compared downwards.")
 
 
 def _predictions(jobs: Jobs, found: Distribution, detector: str, i: str, j: str) -> None:
     by_set = statistics(found, i, j)
-    if len(by_set) < 2:
-        _nothing("These statistics are not there yet.")
+    if not by_set:
+        _nothing(NOT_YET)
         return
     labels = material.labels(found.run)
     classes = found.run.record["data"]["classes"]
@@ -133,9 +140,10 @@ def _predictions(jobs: Jobs, found: Distribution, detector: str, i: str, j: str)
         told = by_set[name]["predictions"]
         agree = float((told == by_set["native"]["predictions"]).mean())
         with column:
-            chart(found.run, figures.confusion(confusion(labels, told, len(classes)), classes,
-                                               f"{METHOD_LABELS[name]}: agrees with the end network on {agree:.1%}",
-                                               dark=ui.dark()), f"confusion-{name}", "Predictions by label")
+            title = f"{METHOD_LABELS[name]}: agrees with the end network on {agree:.1%}"
+            shares = confusion(labels, told, len(classes))
+            _chart(found, i, j, figures.confusion(shares, classes, title, dark=ui.dark()), f"confusion {name}",
+                   "Predictions by label")
     if "tlm" in by_set:
         _right_and_out(found, detector, i, j, by_set["tlm"]["predictions"] == labels)
 
@@ -165,22 +173,23 @@ def _epochs(jobs: Jobs, found: Distribution, detector: str, i: str, j: str) -> N
     if "tlm" not in run.request.methods:
         _nothing("This run has no task loss matching.")
         return
-    kept = walk.kept(run, i, j)
+    kept, by_set = walk.kept(run, i, j), statistics(found, i, j)
     if kept is None:
         _walk(jobs, run, i, j)
         return
+    if not by_set:
+        _nothing(NOT_YET)
+        return
     value, plane = kept
-    options = [n for n in value["detectors"]]
-    name = detector if detector in options else "frechet"
+    name = detector if detector in value["detectors"] else "frechet"
     metric = "ratio" if name == "frechet" else st.segmented_control(
         "Measure", ["auroc", "shift"], default="auroc", key="walk_metric", required=True,
         format_func=lambda key: METRICS[key].label) or "auroc"
-    told = [number[0] for number in value["detectors"][name][metric]]
-    by_set = statistics(found, i, j)
+    told = value["detectors"][name][metric]
     label = METRICS[metric].label + ("" if name == "frechet" else f" ({REGISTRY[name].label})")
-    chart(run, animation(value["accuracy"], told, label, by_set["native"]["plane"], plane.numpy(),
-                         by_set.get("dm", {}).get("plane"), own=run.own_accuracy, dark=ui.dark()),
-          f"walk-{name}-{metric}", f"Accuracy and {label} by epoch, and where images lie")
+    _chart(found, i, j, animation(value["accuracy"], told, label, by_set["native"]["plane"], plane.numpy(),
+                                  by_set.get("dm", {}).get("plane"), own=run.own_accuracy, dark=ui.dark()),
+           f"epochs {name} {metric}", f"Accuracy and {label} by epoch, and where images lie")
     if name != detector:
         st.caption(f"{REGISTRY[detector].label} does not follow the epochs; the Fréchet ratio is shown.")
     accuracy = value["accuracy"]
@@ -196,7 +205,7 @@ def _walk(jobs: Jobs, run: Run, i: str, j: str) -> None:
     job = walking(run, i, j)
     status = jobs.status(job)
     if status is not None and status.active:
-        st.fragment(ui.until_done, run_every=ui.REFRESH)(jobs, job, "cancel_view")
+        ui.watch(jobs, job, key="cancel_view")
     elif not walk.possible(run, i, j):
         _nothing("The maps after each epoch are not kept: this cell was trained before they were. Delete the run "
                  "(`python -m stitchlab delete`) and compute it again.")
@@ -224,20 +233,14 @@ def _grid(jobs: Jobs, found: Distribution, detector: str, i: str, j: str) -> Non
     lacking = found.lacking([detector, STATISTICS], cells)
     status = jobs.status(job)
     if status is not None and status.active:
-        st.fragment(_until_more, run_every=ui.REFRESH)(jobs, job, found, detector, len(lacking))
+        ui.watch(jobs, job, lambda: Distribution(found.run, found.detection).lacking(
+            [detector, STATISTICS], cells) != lacking, key="cancel_view")
     elif lacking:
-        text, button = st.columns([4, 1], vertical_alignment="center")
+        text, clicked = ui.beside("Look at all", ":material/play_arrow:", primary=True)
         count = sum(len(column) for _, column in lacking.values())
         text.markdown(f"**{count} of {len(cells)} cells were not looked at yet** by {REGISTRY[detector].label}.")
-        if button.button("Look at all", type="primary", icon=":material/play_arrow:", width="stretch"):
+        if clicked:
             ui.queue(lambda: jobs.judge(found.run, found.detection, list(dict.fromkeys([*QUICK, detector])), cells))
-
-
-def _until_more(jobs: Jobs, job: str, found: Distribution, detector: str, lacking: int) -> None:
-    now = Distribution(found.run, found.detection)
-    if len(now.lacking([detector, STATISTICS], found.cells)) < lacking:
-        st.rerun()
-    ui.until_done(jobs, job, "cancel_view")
 
 
 VIEWS: dict[str, tuple[str, Callable[[Jobs, Distribution, str, str, str], None]]] = {
@@ -258,6 +261,13 @@ def _summary(by_set: dict[str, dict[str, Array]], name: str) -> dict[str, str]:
         "Median norm": f"{np.median(values['norms']):.3g}",
         "Effective rank": "–" if rank is None else f"{rank:.1f} of {len(values['spectrum'])}",
     }
+
+
+def _chart(
+    found: Distribution, i: str, j: str, figure: go.Figure, what: str, alt: str, **more: Any
+) -> None:
+    """A figure of this cell; its picture's name says which."""
+    chart(found.run, figure, f"{what} {i} {j}", alt, f"{i} → {j} {what}", **more)
 
 
 def _nothing(text: str) -> None:

@@ -135,6 +135,18 @@ def query(page: Page) -> dict[str, list[str]]:
     return parse_qs(urlparse(page.evaluate("location.href")).query)
 
 
+def click(page: Page, run: Run, heatmap: int, *, row: int, column: int) -> tuple[str, str]:
+    """Clicks a cell of a 6×6 heatmap, waits until the link names it, and returns its layers."""
+    cells = page.locator(".nsewdrag").nth(heatmap)
+    cells.scroll_into_view_if_needed()
+    box = cells.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] * (column + 0.5) / 6, box["y"] + box["height"] * (row + 0.5) / 6)
+    i, j = run.request.front_layers[row], run.request.end_layers[column]
+    until(lambda: query(page).get("front_layer") == [i] and query(page).get("end_layer") == [j], 30)
+    return i, j
+
+
 def test_from_nothing_to_the_finding(finished: Run) -> None:
     first, last = finished.request.front_layers[0], finished.request.front_layers[-1]
     into = finished.request.end_layers[0]
@@ -158,13 +170,7 @@ def test_a_click_selects_a_cell(finished: Run, server: str, page: Page) -> None:
     page.goto(f"{server}/Compare")
     until(lambda: numbers(page) == [36, 36], 60)
     settle(page)
-    cells, row, column = page.locator(".nsewdrag").nth(1), 1, 2
-    cells.scroll_into_view_if_needed()
-    box = cells.bounding_box()
-    assert box is not None
-    page.mouse.click(box["x"] + box["width"] * (column + 0.5) / 6, box["y"] + box["height"] * (row + 0.5) / 6)
-    i, j = finished.request.front_layers[row], finished.request.end_layers[column]
-    until(lambda: query(page).get("front_layer") == [i] and query(page).get("end_layer") == [j], 30)
+    i, j = click(page, finished, 1, row=1, column=2)
     assert query(page)["run"] == [finished.id]
     for method in ("tlm", "dm"):
         value = finished.value(method, "accuracy", i, j)
@@ -223,6 +229,9 @@ def test_nothing_overflows(finished: Run, server: str, browser: Browser, width: 
     until(lambda: numbers(page) == [36, 36], 60)
     settle(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    cut = page.evaluate("""() => [...document.querySelectorAll('.js-plotly-plot')].filter(plot =>
+        plot.querySelector('.gtitle').getBoundingClientRect().top < plot.getBoundingClientRect().top).length""")
+    assert not cut, "titles are whole"
     boxes = [page.locator(".js-plotly-plot").nth(k).bounding_box() for k in range(2)]
     assert boxes[0] is not None
     assert boxes[1] is not None
@@ -248,6 +257,9 @@ def test_from_a_cell_of_compare_to_its_activations(finished: Run, server: str, c
     found = Distribution(Run.load(Store(cache), finished.id))
     auroc = found.interval("energy", "tlm", "auroc", "layer3.0", "layer1.1")
     expect(page.get_by_text(f"{accuracy:.2f} accurate, AUROC {auroc.value:.2f}").first).to_be_visible()
+    page.get_by_role("link", name="Its grid").click()
+    until(lambda: urlparse(page.evaluate("location.href")).path == "/Compare", 30)
+    expect(page.get_by_role("cell", name=f"{accuracy:.4f}", exact=True).first).to_be_visible()
 
 
 def test_a_link_to_a_cell_and_a_click_in_its_grid(finished: Run, server: str, page: Page) -> None:
@@ -258,13 +270,7 @@ def test_a_link_to_a_cell_and_a_click_in_its_grid(finished: Run, server: str, pa
     page.get_by_text("Look at all").click()
     until(lambda: numbers(page) == [36, 36], 180)
     settle(page)
-    cells, row, column = page.locator(".nsewdrag").nth(0), 4, 3
-    cells.scroll_into_view_if_needed()
-    box = cells.bounding_box()
-    assert box is not None
-    page.mouse.click(box["x"] + box["width"] * (column + 0.5) / 6, box["y"] + box["height"] * (row + 0.5) / 6)
-    i, j = finished.request.front_layers[row], finished.request.end_layers[column]
-    until(lambda: query(page).get("front_layer") == [i] and query(page).get("end_layer") == [j], 30)
+    i, j = click(page, finished, 0, row=4, column=3)
     accuracy = finished.value("tlm", "accuracy", i, j)
     expect(page.get_by_text(f"Task loss matching: {accuracy:.2f} accurate").first).to_be_visible()
 

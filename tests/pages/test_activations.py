@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -140,6 +141,31 @@ def test_other_outliers_change_what_is_believed_only(opened: Open, jobs: Notes, 
     sound(opened(judged.store, PAGE, run=judged.id, outliers="Strong blur", **CELL))
     (asked,) = jobs.judged
     assert asked == (Detection(outliers="blur"), [*QUICK, "energy"], cells(judged))
+
+
+@pytest.mark.parametrize("look", [label for label, _ in VIEWS.values()])
+def test_views_wait_for_what_other_outliers_need(look: str, opened: Open, jobs: Notes, judged: Run) -> None:
+    at = sound(opened(judged.store, PAGE, run=judged.id, outliers="Strong blur", look=look, **CELL))
+    assert at.get("progress")
+    if look not in ("Feature maps", "Whole grid"):  # which need no native statistics
+        assert "not there yet" in text(at, "info")
+
+
+def test_known_outliers_are_not_called_test_images(opened: Open, jobs: Notes, judged: Run) -> None:
+    at = sound(opened(judged.store, PAGE, run=judged.id, look="Map of images", **CELL))
+    (figure,) = charts(at)
+    texts = {trace["name"]: set(trace["text"]) for trace in figure["data"] if trace.get("text")}
+    assert all(words.startswith("test image") for name in texts if name != "Known outliers" for words in texts[name])
+    assert texts["Known outliers"] == {"a known outlier, no test image"}
+
+
+def test_pictures_are_called_by_what_they_show(opened: Open, jobs: Notes, judged: Run) -> None:
+    at = sound(opened(judged.store, PAGE, run=judged.id, look="Whole grid", detector="Fréchet ratio", **CELL))
+    names = [json.loads(chart.proto.config)["toImageButtonOptions"]["filename"] for chart in at.get("plotly_chart")]
+    assert names == [f"stitchlab-{judged.id}-{method}-matching-fréchet-ratio" for method in ("task-loss", "direct")]
+    at = sound(opened(judged.store, PAGE, run=judged.id, look="Channels", **CELL))
+    names = [json.loads(chart.proto.config)["toImageButtonOptions"]["filename"] for chart in at.get("plotly_chart")]
+    assert names[0] == f"stitchlab-{judged.id}-layer3.1-into-relu-channels"
 
 
 def test_a_cell_that_is_not_computed_has_a_button(opened: Open, jobs: Notes, asked: Run) -> None:

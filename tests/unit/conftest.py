@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 from grids import Spy, made
 
+from stitchlab import side
+from stitchlab.run import Run, list_runs
 from stitchlab.store import Store
 
 
@@ -25,6 +28,19 @@ def done(finished_grid: Store, tmp_path: Path) -> Store:
     """A copy of `finished_grid` of one's own."""
     shutil.copytree(finished_grid.root, tmp_path / "done")
     return Store(tmp_path / "done")
+
+
+@pytest.fixture
+def run(done: Store) -> Run:
+    """Its run; nothing that was judged in another store stays loaded."""
+    side._sides.clear()
+    return list_runs(done)[0]
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The learned detector trains in a moment."""
+    monkeypatch.setattr(sys.modules["stitchlab.ood.energy"], "STEPS", {"training": 6, "fine-tuning": 3})
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from grids import COLUMNS, ROWS, folder, harm, made
+from reference import capture, module_of, prepared
 from scipy.linalg import sqrtm
 from sklearn.covariance import LedoitWolf
 from sklearn.metrics import roc_auc_score
@@ -23,36 +24,15 @@ from stitchlab.judge import activations_of, judge
 from stitchlab.ood import REGISTRY
 from stitchlab.ood.numbers import Interval
 from stitchlab.ood.seen import CannotFit
-from stitchlab.run import Run, list_runs
+from stitchlab.run import Run
 from stitchlab.spec import Detection, TaskLoss, map_key
 from stitchlab.stitch.affine import Stitch, form
 from stitchlab.store import Store
 
 judging = sys.modules["stitchlab.judge"]  # the package has a function of this name
+pytestmark = pytest.mark.usefixtures("short")
 CELL = (ROWS[1], COLUMNS[0])
 QUICK = [name for name in REGISTRY if not REGISTRY[name].learns]
-
-
-@pytest.fixture(autouse=True)
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The learned detector trains in a moment; nothing stays loaded from another store."""
-    monkeypatch.setattr(sys.modules["stitchlab.ood.energy"], "STEPS", {"training": 6, "fine-tuning": 3})
-    side._sides.clear()
-
-
-@pytest.fixture
-def run(done: Store) -> Run:
-    return list_runs(done)[0]
-
-
-def hooked(network: Any, layer: str, images: Tensor) -> Tensor:
-    """A layer's output, caught by a hook on a whole forward pass."""
-    caught: list[Tensor] = []
-    handle = network.module.get_submodule(layer).register_forward_hook(lambda m, i, out: caught.append(out.clone()))
-    with torch.no_grad():
-        network.module(network.prepare(images))
-    handle.remove()
-    return caught[0]
 
 
 def test_the_rows_are_the_contracts(run: Run) -> None:
@@ -85,7 +65,10 @@ def test_numbers_are_those_of_hooks_and_plain_formulas(run: Run, method: str) ->
     i, j = CELL
     kept = store.get_tensors("maps", map_key(request, method, i, j))
     assert kept is not None
-    ours, native = hooked(front, i, tests), hooked(end, j, tests)
+    def look_at_end(images: Tensor) -> Tensor:
+        return capture(module_of(end), j, prepared(end, images))
+
+    ours, native = capture(module_of(front), i, prepared(front, tests)), look_at_end(tests)
     stitch = Stitch.of(form(tuple(ours.shape[1:])), form(tuple(native.shape[1:])), kept["weight"], kept["bias"])
     with torch.no_grad():
         stitched = stitch(ours)
@@ -98,11 +81,11 @@ def test_numbers_are_those_of_hooks_and_plain_formulas(run: Run, method: str) ->
         a, b = score(look(native)), score(look(other))
         return float(roc_auc_score(np.r_[np.ones(len(a)), np.zeros(len(b))], np.r_[a, b]))
 
-    train = look(hooked(end, j, fitted))
+    train = look(look_at_end(fitted))
     estimate = LedoitWolf().fit(train)
     nearest = lambda x: -np.sort(np.sqrt(((x[:, None] - train[None]) ** 2).sum(2)), 1)[:, 4]  # noqa: E731
     found = judge(run, detectors=["mahalanobis", "knn", "frechet", "tail-energy"], device="cpu")
-    others = {method: (i, stitched), NATIVE: ("", hooked(end, j, data.train.take(order[-held:])[0]))}
+    others = {method: (i, stitched), NATIVE: ("", look_at_end(data.train.take(order[-held:])[0]))}
     for who, (row, other) in others.items():
         for name, score in (("mahalanobis", lambda x: -estimate.mahalanobis(x)), ("knn", nearest)):
             expected = auroc(score, other)
@@ -270,7 +253,8 @@ def test_one_images_activations_at_a_cell(run: Run) -> None:
     assert set(found) == {"native", "tlm", "dm"}
     data = datasets.load_by_fingerprint(run.request.data, run.store)
     image = data.test.take(data.test.order(run.request.seed)[3:4])[0]
-    native = hooked(networks.load(run.store, run.request.end), CELL[1], image)[0]
+    end = networks.load(run.store, run.request.end)
+    native = capture(module_of(end), CELL[1], prepared(end, image))[0]
     assert torch.allclose(found["native"], native, atol=1e-5)
     assert {value.shape for value in found.values()} == {native.shape}
 

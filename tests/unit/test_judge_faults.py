@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from grids import COLUMNS, ROWS, made
+from grids import COLUMNS, ROWS, harm, made
 
 from stitchlab import side
 from stitchlab.__main__ import main
+from stitchlab.distribution import STATISTICS, Distribution
 from stitchlab.errors import StitchLabError
 from stitchlab.judge import activations_of, judge
+from stitchlab.ood import REGISTRY
 from stitchlab.ood.frechet import Moments, frechet
 from stitchlab.ood.outliers import outliers
-from stitchlab.run import Run, list_runs
+from stitchlab.ood.seen import Native, Score
+from stitchlab.run import Run
 from stitchlab.spec import Detection, map_key
 from stitchlab.stitch.affine import form
 from stitchlab.store import Store
@@ -22,19 +29,53 @@ from stitchlab.store import Store
 CELL = (ROWS[1], COLUMNS[0])
 
 
-@pytest.fixture
-def run(done: Store) -> Run:
-    side._sides.clear()
-    return list_runs(done)[0]
-
-
-def test_a_lost_map_is_trained_again(run: Run) -> None:
+def test_a_lost_map_is_trained_again_but_not_while_a_page_waits(run: Run) -> None:
     path = run.store.path("maps", map_key(run.request, "tlm", *CELL), ".safetensors")
-    for look in (lambda: judge(run, detectors=["knn"], cells=[("tlm", *CELL)], device="cpu"),
-                 lambda: activations_of(run, 0, *CELL)):
-        path.unlink()
-        assert look()
-        assert path.exists()
+    path.unlink()
+    assert set(activations_of(run, 0, *CELL)) == {"native", "dm"}
+    assert not path.exists()
+    judge(run, detectors=["knn"], cells=[("tlm", *CELL)], device="cpu")
+    assert path.exists()
+    assert set(activations_of(run, 0, *CELL)) == {"native", "tlm", "dm"}
+
+
+@pytest.mark.parametrize("loss", ["lost", "damaged"])
+@pytest.mark.parametrize("who", ["native", "tlm"])
+@pytest.mark.parametrize("name", ["knn", STATISTICS])
+def test_lost_scores_and_statistics_are_computed_again(run: Run, name: str, who: str, loss: str) -> None:
+    found = judge(run, detectors=["knn"], device="cpu")
+    asked = (name, who, "" if who == "native" else CELL[0], CELL[1])
+    path = run.store.path("ood", found.key(*asked), ".safetensors")
+    before = {key: value.clone() for key, value in found.tensors(*asked).items()}  # they are mapped from the file
+    path.unlink() if loss == "lost" else harm(path)
+    now = Distribution(run)
+    assert now.entry(*asked) is None
+    assert now.tensors(*asked) == {}
+    assert set(now.lacking(["knn", STATISTICS], now.cells)) == {CELL[1]}
+    after = judge(run, detectors=["knn"], device="cpu").tensors(*asked)
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[key], after[key]) for key in before)
+
+
+def test_each_detector_that_learns_has_a_memory_of_its_own(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    recalled: dict[str, Any] = {}
+
+    def learner(name: str) -> Callable[[Native], Score]:
+        def fit(native: Native) -> Score:
+            recalled[name] = native.recall()
+            native.remember({"which": torch.tensor(len(name))})
+            return lambda batch: np.zeros(len(batch))
+
+        return fit
+
+    for name in ("one", "another"):
+        monkeypatch.setitem(REGISTRY, name, replace(REGISTRY["energy"], name=name, fit=learner(name)))
+    for _ in range(2):
+        side._sides.clear()
+        for path in (run.store.root / "ood").glob("*"):
+            path.unlink()
+        judge(run, detectors=["one", "another"], cells=[("dm", *CELL)], device="cpu")
+    assert {name: state["which"].item() for name, state in recalled.items()} == {"one": 3, "another": 7}
 
 
 def test_a_cell_named_twice_is_one(

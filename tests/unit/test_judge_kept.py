@@ -32,20 +32,9 @@ from stitchlab.run import Run, list_runs
 from stitchlab.spec import Detection, DirectMatching, TaskLoss, map_key
 from stitchlab.store import Store
 
+pytestmark = pytest.mark.usefixtures("short")
 CELL = (ROWS[1], COLUMNS[0])
 SETS = (NATIVE, OUTLIERS, "tlm", "dm")
-
-
-@pytest.fixture(autouse=True)
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The learned detector trains in a moment; nothing stays loaded from another store."""
-    monkeypatch.setattr(sys.modules["stitchlab.ood.energy"], "STEPS", {"training": 6, "fine-tuning": 3})
-    side._sides.clear()
-
-
-@pytest.fixture
-def run(done: Store) -> Run:
-    return list_runs(done)[0]
 
 
 def forget(run: Run, *rooms: str) -> None:

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import pytest
 import torch
-from grids import COLUMNS, ROWS, made
+from grids import COLUMNS, ROWS, harm, made
 
 from stitchlab import walk
-from stitchlab.distribution import Distribution
 from stitchlab.errors import Cancelled, StitchLabError
 from stitchlab.judge import judge
-from stitchlab.run import Run, delete_run, list_runs
+from stitchlab.run import Run, delete_run
 from stitchlab.spec import TaskLoss, map_key
 from stitchlab.store import Store
 
 CPU = torch.device("cpu")
 CELL = (ROWS[1], COLUMNS[0])
-
-
-@pytest.fixture
-def run(done: Store) -> Run:
-    return list_runs(done)[0]
 
 
 def test_a_map_is_kept_before_training_and_after_every_epoch(done: Store) -> None:
@@ -50,7 +44,7 @@ def test_the_last_epoch_has_the_cells_own_numbers(run: Run) -> None:
     assert plane.shape == (run.request.tlm.epochs + 1, run.request.eval_images, 2)
     for name, metric in (("knn", "auroc"), ("knn", "shift"), ("tail-energy", "auroc"), ("frechet", "ratio")):
         expected = found.interval(name, "tlm", metric, *CELL)
-        assert value["detectors"][name][metric][-1][0] == pytest.approx(expected.value, abs=1e-9)
+        assert value["detectors"][name][metric][-1] == pytest.approx(expected.value, abs=1e-9)
     own = found.tensors("statistics", "tlm", *CELL)["plane"]
     assert (plane[-1] == own).all()
 
@@ -62,7 +56,7 @@ def test_it_begins_at_direct_matching_where_training_does(done: Store) -> None:
     assert kept is not None
     found = judge(run, detectors=["frechet"], cells=[("dm", *CELL)], device="cpu")
     assert kept[0]["accuracy"][0] == pytest.approx(run.value("dm", "accuracy", *CELL))
-    assert kept[0]["detectors"]["frechet"]["ratio"][0][0] == pytest.approx(
+    assert kept[0]["detectors"]["frechet"]["ratio"][0] == pytest.approx(
         found.interval("frechet", "dm", "ratio", *CELL).value)
 
 
@@ -72,6 +66,15 @@ def test_an_older_cache_is_told_what_to_do(run: Run) -> None:
     with pytest.raises(StitchLabError, match="compute it again"):
         walk.walk(run, *CELL, CPU)
     assert walk.kept(run, *CELL) is None
+
+
+@pytest.mark.parametrize("suffix", [".json", ".safetensors"])
+def test_a_damaged_walk_is_followed_again(run: Run, suffix: str) -> None:
+    walk.walk(run, *CELL, CPU)
+    harm(run.store.path("ood", walk.key(run, *CELL), suffix))
+    assert walk.kept(run, *CELL) is None
+    walk.walk(run, *CELL, CPU)
+    assert walk.kept(run, *CELL) is not None
 
 
 def test_a_cancelled_walk_keeps_nothing(run: Run) -> None:
@@ -89,4 +92,3 @@ def test_deleting_a_run_deletes_its_epochs(run: Run) -> None:
     delete_run(run.store, run.id)
     assert not list((run.store.root / "epochs").glob("*"))
     assert walk.kept(run, *CELL) is None
-    assert Distribution(run).key("knn", "tlm", *CELL)
