@@ -1,14 +1,15 @@
 """StitchLab: seeing what makes neural networks' representations similar, and which measures of similarity lie."""
 
-from stitchlab.data import DataSet
 from stitchlab.data import load as load_data
+from stitchlab.dataset import DataSet
 from stitchlab.distribution import Distribution
 from stitchlab.errors import Cancelled, Damaged, StitchLabError, UnknownName
 from stitchlab.grid import ask, compare
 from stitchlab.indices.statistics import measure
 from stitchlab.judge import judge
 from stitchlab.layers import CutPoint, Layered
-from stitchlab.networks import Network, import_weights, list_networks, train
+from stitchlab.making import import_weights, train, untrained
+from stitchlab.networks import Network, list_networks
 from stitchlab.networks import load as load_network
 from stitchlab.run import Run, list_runs
 from stitchlab.spec import Detection, DirectMatching, Request, TaskLoss, preset
@@ -41,4 +42,5 @@ __all__ = [
     "measure",
     "preset",
     "train",
+    "untrained",
 ]

@@ -3,28 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
-import time
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
-from stitchlab import data as datasets
-from stitchlab import networks, zoo
-from stitchlab.cli import Parser, bar, names, numbers, table
-from stitchlab.distribution import Cell, Distribution, known_detectors
-from stitchlab.errors import StitchLabError, UnknownName
-from stitchlab.export import ood_csv, write
-from stitchlab.grid import ask, compute, pick_device
-from stitchlab.indices import REGISTRY as INDICES
-from stitchlab.judge import judge
-from stitchlab.layers import Layered
-from stitchlab.ood import REGISTRY as DETECTORS
-from stitchlab.ood.outliers import REGISTRY as OUTLIERS
-from stitchlab.run import Run, delete_run, list_runs
-from stitchlab.side import resolve_outliers
-from stitchlab.spec import METHODS, PRESETS, Detection, preset
+from stitchlab.cli import Parser, networks, runs
+from stitchlab.errors import StitchLabError
 from stitchlab.store import Store
 
 STOPPED = 130  # what a shell expects of a command that Ctrl-C ended
@@ -46,181 +30,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _train(options: argparse.Namespace, store: Store) -> None:
-    images = datasets.load(options.data, store, bar(), download=options.download)
-    device = pick_device(options.device)
-    made = networks.train(store, options.arch, images, name=options.name, epochs=options.epochs, seed=options.seed,
-                          device=device, report=bar())
-    _networks_table([made])
-
-
-def _import(options: argparse.Namespace, store: Store) -> None:
-    networks.free_name(store, options.name)
-    images = datasets.load(options.data, store, bar(), download=options.download)
-    made = networks.import_weights(
-        store, options.weights, arch=options.arch, data=images, name=options.name, mean=options.mean, std=options.std,
-        classes=options.classes, device=pick_device(options.device), report=bar(),
-    )
-    _networks_table([made])
-
-
-def _networks(options: argparse.Namespace, store: Store) -> None:
-    _networks_table(networks.list_networks(store))
-
-
-def _networks_table(made: Iterable[networks.Network]) -> None:
-    table(("name", "architecture", "data", "accuracy", "seed", "how", "id"), (
-        (n.name, n.architecture, n.data, f"{n.accuracy:.4f}", n.seed, n.origin.get("how"), n.short) for n in made
-    ))
-
-
-def _data(options: argparse.Namespace, store: Store) -> None:
-    used = {record["name"]: record for record in datasets.known(store)}
-    names = [*datasets.REGISTRY, *(name for name in used if name not in datasets.REGISTRY)]
-    table(("name", "training images", "test images", "shape", "what"), (
-        (name, *((used[name]["train"], used[name]["test"], "×".join(map(str, used[name]["shape"])))
-                 if name in used else ("", "", "")),
-         datasets.REGISTRY[name].description if name in datasets.REGISTRY else used[name]["label"])
-        for name in names
-    ))
-
-
-def _layers(options: argparse.Namespace, store: Store) -> None:
-    known = networks.list_networks(store)
-    if options.network in zoo.REGISTRY and options.network not in {n.name for n in known}:
-        size = 32 if options.size is None else options.size
-        module = zoo.build(options.network, classes=10, channels=3, size=size).eval()
-        cuts = Layered(module, (3, size, size))
-    else:
-        try:
-            network = networks.load(store, options.network)
-        except UnknownName as error:
-            names = [*(n.name for n in known), *zoo.REGISTRY]
-            raise UnknownName("network or architecture", options.network, names) from error
-        assert network.module is not None
-        size = network.size if options.size is None else options.size
-        cuts = Layered(network.module, (network.channels, size, size))
-    if options.json:
-        print(json.dumps([{"name": p.name, "shape": p.shape, "default": p.default} for p in cuts.points]))
-        return
-    table(("layer", "shape", "default", "share of arithmetic", "same output"), (
-        (p.name, "×".join(map(str, p.shape)), "default" if p.default else "", f"{p.flops / cuts.flops:.3f}",
-         " ".join(p.aliases)) for p in cuts.points
-    ))
-
-
-def _compare(options: argparse.Namespace, store: Store) -> None:
-    changes = {"epochs": options.tlm_epochs, "lr": options.tlm_lr, "targets": options.tlm_targets,
-               "init": options.tlm_init}
-    recipe = preset(options.tlm_preset, **{key: value for key, value in changes.items() if value is not None})
-    device = pick_device(options.device)
-    if options.data:
-        datasets.load(options.data, store, bar(), download=options.download)
-    run = ask(
-        store, options.front, options.end, data=options.data, front_layers=options.front_layers,
-        end_layers=options.end_layers, methods=options.methods, indices=options.indices, tlm=recipe,
-        dm_images=options.dm_images, eval_images=options.eval_images, seed=options.seed,
-    )
-    run = _queued(run, options) if options.workers else compute(store, run, device, bar())
-    if options.out:
-        write(run, options.out)
-    _tables(run)
-    print(run.id)
-
-
-def _queued(run: Run, options: argparse.Namespace) -> Run:
-    from stitchlab.jobs import Jobs  # Dask only where it is asked for: a bare GPU machine has none
-
-    jobs, report = Jobs(run.store, options.workers, options.device), bar()
-    jobs.compute(run)
-    try:
-        while (status := jobs.status(run.id)) is not None and status.active:
-            report(status.what, status.done)
-            time.sleep(0.3)
-    except KeyboardInterrupt:
-        jobs.cancel(run.id)
-        raise
-    finally:
-        jobs.close()
-    run = Run.load(run.store, run.id)
-    if not run.complete and status is not None:
-        raise StitchLabError(f"the run is {status.state}: {status.message or 'ask again to go on where it stopped'}")
-    return run
-
-
-def _ood(options: argparse.Namespace, store: Store) -> None:
-    device, run = pick_device(options.device), Run.load(store, options.run)
-    detectors = known_detectors(options.detectors)
-    detection = Detection(
-        outliers=resolve_outliers(options.outliers, store),
-        training_outliers=tuple(resolve_outliers(name, store) for name in options.training_outliers),
-    )
-    cells = _chosen(run, options.cells)
-    found = judge(run, detectors=detectors, cells=cells, detection=detection, device=device.type, report=bar())
-    text = ood_csv(found, detectors, cells)
-    if options.out:
-        store.write(options.out, text.encode())
-    else:
-        print(text, end="")
-    for end_layer in dict.fromkeys(j for _, _, j in cells):
-        for name in detectors:
-            if not (belief := found.belief(name, end_layer)).holds:
-                print(f"do not believe {name} at {end_layer}: {belief.why}", file=sys.stderr)
-
-
-def _chosen(run: Run, pairs: Sequence[str] | None) -> list[Cell]:
-    """The cells FRONT:END of a run, for all its methods; without pairs, all that are computed."""
-    there = Distribution(run).cells
-    request = run.request
-    if pairs is None:
-        if not there:
-            raise StitchLabError(f"no cell of run {run.id} is stitched yet; `compare` computes it")
-        if len(there) < len(request.cells) * len(request.methods):
-            print(f"{len(there)} of {len(request.cells) * len(request.methods)} cells are computed; the others are "
-                  "left out", file=sys.stderr)
-        return there
-    possible = {f"{i}:{j}": (i, j) for i, j in request.cells}  # layers may have a colon in their names
-    for pair in pairs:
-        if pair not in possible:
-            raise UnknownName("cell", pair, possible, "A cell is named FRONT:END, both layers of this run")
-    return [(method, *possible[pair]) for pair in dict.fromkeys(pairs) for method in request.methods]
-
-
-def _runs(options: argparse.Namespace, store: Store) -> None:
-    table(("run", "front", "end", "data", "grid", "methods", "there", "created"), (
-        (run.id, run.record["front"]["name"], run.record["end"]["name"], run.record["data"]["label"],
-         f"{len(run.request.front_layers)}×{len(run.request.end_layers)}",
-         ",".join((*run.request.methods, *run.request.indices)), f"{len(run.cells)} of {run.total}",
-         run.record["created"]) for run in list_runs(store)
-    ))
-
-
-def _show(options: argparse.Namespace, store: Store) -> None:
-    run = Run.load(store, options.run)
-    print(f"{run.title}: {len(run.cells)} of {run.total} cells there")
-    _tables(run)
-    print(json.dumps(run.provenance(), indent=1))
-
-
-def _delete(options: argparse.Namespace, store: Store) -> None:
-    gone = delete_run(store, options.run)
-    print(f"deleted {gone.id} ({gone.title}); results that other runs share are kept")
-
-
-def _tables(run: Run) -> None:
-    """The matrices of a run, rows front layers, columns end layers."""
-    for method, metric in run.quantities():
-        if metric in ("relative_accuracy", "penalty"):
-            continue  # they follow from the accuracies
-        print(f"{method} / {metric}")
-        values = run.matrix(method, metric)
-        table(("", *run.request.end_layers), (
-            (i, *("" if value != value else f"{value:.4f}" for value in row))
-            for i, row in zip(run.request.front_layers, values, strict=True)
-        ))
-        print()
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="python -m stitchlab", description="Stitch neural networks and see how similar they are.")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
@@ -232,66 +41,9 @@ def _parser() -> argparse.ArgumentParser:
         made.add_argument("--seed", type=int, default=0, help="what everything drawn is drawn from (default: 0)")
         return made
 
-    train = command("train", _train, "Train a network and keep it.")
-    train.add_argument("arch", metavar="ARCH", help=f"one of {', '.join(zoo.REGISTRY)}")
-    train.add_argument("--epochs", type=int, metavar="E", help="passes over the training images")
-    train.add_argument("--name", help="what to call it")
-    bring = command("import", _import, "Bring somebody's weights: safetensors or a torch state dict.")
-    bring.add_argument("weights", type=Path, metavar="WEIGHTS")
-    bring.add_argument("--arch", required=True, help=f"one of {', '.join(zoo.REGISTRY)}")
-    bring.add_argument("--name", required=True, help="what to call it")
-    bring.add_argument("--mean", type=numbers, metavar="R,G,B", help="mean of its input, for pixels in 0..1")
-    bring.add_argument("--std", type=numbers, metavar="R,G,B", help="deviation of its input")
-    bring.add_argument("--classes", type=int, metavar="N", help="number of outputs")
-    for made in (train, bring):
-        made.add_argument("--data", required=True, help="a data set's name, or folder:PATH, or folder:PATH@SIZE")
-    command("networks", _networks, "List the networks in the store.")
-    command("data", _data, "List the data sets.")
-    layers = command("layers", _layers, "List where a network can be cut.")
-    layers.add_argument("network", metavar="NETWORK|ARCH")
-    layers.add_argument("--size", type=int, metavar="S", help="pixels a side of the images")
-    layers.add_argument("--json", action="store_true", help="a list of {name, shape, default}")
-    _compare_arguments(command("compare", _compare, "Stitch a grid of layers; the run's id is the last line."))
-    for made in (train, bring, commands.choices["compare"]):
-        made.add_argument("--download", action="store_true", help="fetch the data set if it is not here")
-    _ood_arguments(command("ood", _ood, "Are activations in or out of the end network's distribution? Writes CSV."))
-    command("runs", _runs, "List what was asked for, and how much of it is there.")
-    command("show", _show, "Show a run.").add_argument("run", metavar="RUN", help="its id, or how that begins")
-    command("delete", _delete, "Delete a run and what only it uses.").add_argument("run", metavar="RUN")
+    networks.add(command)
+    runs.add(command)
     return parser
-
-
-def _ood_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("run", metavar="RUN", help="its id, or how that begins")
-    add("--detectors", type=names, metavar="D,D", help=f"of {', '.join(DETECTORS)} (default: all)")
-    add("--cells", type=names, metavar="FRONT:END,…", help="default: all that are computed")
-    add("--outliers", default=Detection.outliers, metavar="KIND",
-        help=f"known outliers: {', '.join(OUTLIERS)}, or data:NAME (default: {Detection.outliers})")
-    add("--training-outliers", type=names, default=Detection.training_outliers, metavar="KIND,KIND",
-        help="what the learned detector is fine-tuned on, likewise "
-        f"(default: {','.join(Detection.training_outliers)})")
-    add("--out", type=Path, metavar="FILE.csv", help="default: stdout")
-
-
-def _compare_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("front", metavar="FRONT", help="name or id of the front network")
-    add("end", metavar="END", help="name or id of the end network")
-    add("--data", help="a data set's name, or folder:PATH (default: the end network's)")
-    add("--front-layers", type=names, metavar="L,L", help="default: all blocks; `layers` lists what there is")
-    add("--end-layers", type=names, metavar="L,L")
-    add("--methods", type=names, default=list(METHODS), help="of tlm and dm (default: both; empty: none)")
-    add("--indices", type=names, default=list(INDICES), help=f"of {', '.join(INDICES)} (default: all; empty: none)")
-    add("--tlm-preset", default="paper", help=f"one of {', '.join(PRESETS)} (default: paper)")
-    add("--tlm-epochs", type=int, metavar="E")
-    add("--tlm-lr", type=float, metavar="L")
-    add("--tlm-targets", help="labels, or soft: the end network's own outputs")
-    add("--tlm-init", help="default, or dm: the map of direct matching")
-    add("--dm-images", type=int, default=100, metavar="K", help="training images of direct matching (default: 100)")
-    add("--eval-images", type=int, metavar="M", help="test images of the evaluation (default: all)")
-    add("--workers", metavar="ADDRESS", help="a Dask scheduler, tcp://…, whose workers see the same cache")
-    add("--out", type=Path, metavar="DIR", help="write cells.csv and run.json there")
 
 
 if __name__ == "__main__":

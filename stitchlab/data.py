@@ -18,66 +18,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torchvision import datasets
 
 from stitchlab import folder
+from stitchlab.dataset import DataSet, Labels, Split
 from stitchlab.errors import StitchLabError, UnknownName
-from stitchlab.spec import Report, Request, content_id, no_report
+from stitchlab.spec import Report, content_id, no_report
 from stitchlab.store import Store
 
 # 8×8 as the digits are. Enlarging adds no detail: resnet14 at 16×16 takes twice as long for the same 99.4 %.
 DIGITS_SIZE = 8
 DIGIT_NAMES = tuple("0123456789")
 KEEP = 3  # data sets that stay loaded in this process
-
-Labels = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, eq=False)
-class Split:
-    """Images uint8 (N,C,H,W), possibly mapped read-only from the disk, and their labels int64 (N,)."""
-
-    images: folder.Pixels
-    labels: Labels
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def order(self, seed: int) -> torch.Tensor:
-        """The one permutation (N,) of the split that a seed stands for, on any machine."""
-        return torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
-
-    def take(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Images uint8 (n,C,H,W) and labels int64 (n,) at these places, in this order, copied."""
-        rows = index.cpu().numpy()
-        return torch.from_numpy(np.asarray(self.images[rows])), torch.from_numpy(self.labels[rows])
-
-
-@dataclass(frozen=True, eq=False)
-class DataSet:
-    """Training and test images with their class names.
-
-    ``name`` loads it again (`load`), ``label`` is for people. ``natural`` says that an image shifted or mirrored is
-    as good as any, so that training may do both: true of photographs, not of digits.
-    """
-
-    name: str
-    label: str
-    classes: tuple[str, ...]
-    train: Split
-    test: Split
-    fingerprint: str
-    natural: bool = False
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """(C,H,W) of every image."""
-        channels, height, width = self.train.images.shape[1:]
-        return (channels, height, width)
-
 
 class Content(NamedTuple):
     """What a loader gives."""
@@ -163,6 +117,16 @@ def known(store: Store) -> list[dict[str, Any]]:
     return [record for key in store.keys("data") if (record := store.get("data", key)) is not None]
 
 
+def public(name: str, store: Store) -> str:
+    """The name, where it is one that a page may say: of the registry, known here, or a folder under a root that
+    STITCHLAB_DATA configures. Raises UnknownName."""
+    there = {*REGISTRY, *(record["name"] for record in known(store))}
+    folders = {f"folder:{path}" for path in folder.offered()}
+    if name not in there and re.sub(r"@\d+$", "", name) not in folders:
+        raise UnknownName("data set", name, there | folders, "Folders elsewhere are named on the command line")
+    return name
+
+
 def load_by_fingerprint(fingerprint: str, store: Store) -> DataSet:
     """The data set with this content. Raises UnknownName where the store never saw it, StitchLabError where it is gone.
 
@@ -183,24 +147,6 @@ def load_by_fingerprint(fingerprint: str, store: Store) -> DataSet:
             f"{made.fingerprint[:12]} came); bring its files back, or compute anew with what it holds now"
         )
     return made
-
-
-def draw(split: Split, seed: int, count: int | None, what: str) -> torch.Tensor:
-    """Places (count,) of the first ``count`` images of the split's permutation; None: of all.
-
-    Args:
-        what: what they are for, as it should read in the message ("evaluation images", ...).
-
-    Raises StitchLabError for a count below 1 or beyond the data.
-    """
-    if count is not None and not 1 <= count <= len(split):
-        raise StitchLabError(f"{what}: a number from 1 to {len(split):,} was expected (all there are); {count:,} came")
-    return split.order(seed)[:count]
-
-
-def evaluation(data: DataSet, request: Request) -> torch.Tensor:
-    """Places (M,) of a request's evaluation images in the test split, in their one order. Raises StitchLabError."""
-    return draw(data.test, request.seed, request.eval_images, "evaluation images (M)")
 
 
 def _load_entry(entry: Entry, store: Store, report: Report, download: bool) -> DataSet:

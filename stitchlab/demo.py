@@ -5,7 +5,7 @@ ResNet-14, six blocks, 8×8 pixels: seconds to train, and large enough to show t
 
 from __future__ import annotations
 
-from stitchlab import data, networks
+from stitchlab import data, making, networks
 from stitchlab.grid import ask
 from stitchlab.run import Run
 from stitchlab.spec import Report, no_report, portion
@@ -22,7 +22,7 @@ def train(store: Store, report: Report = no_report) -> None:
     digits = data.load(DATA, store)
     for seed, name in enumerate(NAMES):
         part = portion(report, seed / len(NAMES), 1 / len(NAMES))
-        networks.train(store, ARCHITECTURE, digits, name=name, seed=seed, report=part)
+        making.train(store, ARCHITECTURE, digits, name=name, seed=seed, report=part)
 
 
 def run(store: Store) -> Run | None:

@@ -12,12 +12,14 @@ from typing import Any
 
 import torch
 
-from stitchlab import cost, networks
+from stitchlab import cost, making, networks
 from stitchlab import data as datasets
-from stitchlab.data import DataSet, draw
+from stitchlab.cuts import CutPoint
+from stitchlab.dataset import DataSet, draw
 from stitchlab.errors import StitchLabError, UnknownName, check_names
 from stitchlab.indices import REGISTRY as INDICES
 from stitchlab.networks import Network
+from stitchlab.outline import outline
 from stitchlab.run import Run
 from stitchlab.spec import (
     DEFINITIONS,
@@ -31,8 +33,7 @@ from stitchlab.spec import (
     no_report,
     portion,
 )
-from stitchlab.stitch.affine import check
-from stitchlab.stitch.pair import Pair
+from stitchlab.stitch.affine import check, form
 from stitchlab.store import Store
 from stitchlab.units import compute_unit, load_pair, missing
 
@@ -58,7 +59,7 @@ def ask(
     """The run of a request: checked, resolved, written down; nothing is computed yet.
 
     Args:
-        front, end: names or ids of networks in the store.
+        front, end: names or ids of networks in the store; the front may also be a control (`making.front`).
         data: name of a data set; default is the one that the end network came with.
         front_layers, end_layers: names or aliases of cut points; default is `Layered.defaults`.
         methods, indices: which of tlm and dm, and which of the registered indices.
@@ -71,19 +72,17 @@ def ask(
     """
     _something(methods, indices)
     checked_seed(seed)
-    one, other = networks.load(store, front), networks.load(store, end)
+    other = networks.find(store, end)
+    one = making.front(store, front, other, seed)
     images = datasets.load(data, store, report) if data else datasets.load_by_fingerprint(other.data_fingerprint, store)
-    _fit(one, other, images)
+    _fit(other, images)
     uses_dm = "dm" in methods or ("tlm" in methods and tlm.init == "dm")
     if uses_dm:
         draw(images.train, seed, dm_images, "training images for direct matching (K)")
-    pair = Pair(one, other, images, torch.device("cpu"))
-    rows = pair.front_cuts.in_order(pair.front_cuts.defaults() if front_layers is None else front_layers)
-    columns = pair.end_cuts.in_order(pair.end_cuts.defaults() if end_layers is None else end_layers)
-    if not (rows and columns):
-        raise StitchLabError("a grid needs at least one front layer and one end layer; `layers NETWORK` lists them")
-    for i, j in product(rows, columns) if methods else ():
-        check(pair.source(i), pair.target(j))
+    before, after = outline(store, one), outline(store, other)
+    rows = before.in_order(before.defaults() if front_layers is None else front_layers)
+    columns = after.in_order(after.defaults() if end_layers is None else end_layers)
+    _stitchable([before.find(i) for i in rows], [after.find(j) for j in columns], methods)
     request = Request(
         front=one.id, end=other.id, data=images.fingerprint, front_layers=tuple(rows), end_layers=tuple(columns),
         methods=tuple(m for m in METHODS if m in methods), indices=tuple(n for n in INDICES if n in indices),
@@ -91,7 +90,7 @@ def ask(
         dm=DirectMatching(images=dm_images) if uses_dm else DirectMatching(),
         tlm=tlm if "tlm" in methods else TaskLoss(), seed=seed,
         eval_images=len(draw(images.test, seed, eval_images, "evaluation images (M)")),
-        definitions=_definitions({"evaluation", *methods, *(["dm"] if uses_dm else [])}, indices),
+        definitions=_definitions({"evaluation", "input", *methods, *(["dm"] if uses_dm else [])}, indices),
     )
     return Run.open(store, request, one, other, images)
 
@@ -103,7 +102,7 @@ def compare(
     """Stitches a grid of layers: computes what the store lacks of it, and returns the run.
 
     Args:
-        front, end: names or ids of networks in the store.
+        front, end: names or ids of networks in the store; the front may also be a control (`making.front`).
         store: default is cache/ (or STITCHLAB_CACHE).
         device: auto, cpu, cuda or mps.
         report: told what is being done; if it raises Cancelled, what is finished is kept.
@@ -138,6 +137,14 @@ def _definitions(used: set[str], indices: Sequence[str]) -> dict[str, int]:
     return {name: DEFINITIONS[name] for name in used} | {name: INDICES[name].version for name in indices}
 
 
+def _stitchable(rows: Sequence[CutPoint], columns: Sequence[CutPoint], methods: Sequence[str]) -> None:
+    """Raises StitchLabError where there is no layer, or, if anything is stitched, no stitch between two."""
+    if not (rows and columns):
+        raise StitchLabError("a grid needs at least one front layer and one end layer; `layers NETWORK` lists them")
+    for i, j in product(rows, columns) if methods else ():
+        check(form(i.shape), form(j.shape))
+
+
 def _something(methods: Sequence[str], indices: Sequence[str]) -> None:
     check_names("method", methods, METHODS)
     check_names("similarity index", indices, INDICES)
@@ -145,17 +152,11 @@ def _something(methods: Sequence[str], indices: Sequence[str]) -> None:
         raise StitchLabError("nothing to compute: name a method (tlm, dm) or a similarity index")
 
 
-def _fit(front: Network, end: Network, images: DataSet) -> None:
-    """Raises StitchLabError where networks and images do not go together.
+def _fit(end: Network, images: DataSet) -> None:
+    """Raises StitchLabError where the end network does not tell the classes of the images: they are what is scored.
 
-    The front may come from another data set: its own classes play no part. The end's classes are what is scored.
+    The front may come from other data: its own classes play no part. Images are brought to what each network takes.
     """
-    for role, network in (("front", front), ("end", end)):
-        if network.channels != images.shape[0]:
-            raise StitchLabError(
-                f"the {role} network {network.name} takes images of {network.channels} channel(s); {images.label} has "
-                f"{images.shape[0]}. Choose another network or data set"
-            )
     if end.classes != images.classes:
         differ = next((pair for pair in zip(end.classes, images.classes, strict=False) if pair[0] != pair[1]), None)
         how = f"it says {differ[0]!r} where the data says {differ[1]!r}" if differ else "their numbers differ"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from stitchlab.data import evaluation
+from stitchlab.dataset import evaluation
 from stitchlab.distribution import NATIVE, STATISTICS, Cell, Distribution, keep, known_detectors
 from stitchlab.errors import StitchLabError
 from stitchlab.grid import pick_device

@@ -9,8 +9,6 @@ from __future__ import annotations
 import itertools
 import platform
 import re
-import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -19,14 +17,19 @@ from typing import Any
 
 import torch
 from torch import nn
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms import functional as transforms
 
-from stitchlab import importing, training, zoo
-from stitchlab.data import DataSet, Split
+from stitchlab import training, zoo
+from stitchlab.dataset import Split
 from stitchlab.errors import StitchLabError, UnknownName
-from stitchlab.spec import Report, checked_seed, content_id, no_report
+from stitchlab.spec import content_id
 from stitchlab.store import Store, digest
+from stitchlab.zoo import Architecture, Code
+from stitchlab.zoo.own import again
 
 ROOM = "networks"
+MEASURED = "confusions"  # the room of what was counted on test images (`measured_key`)
 HINT = "Train one with `python -m stitchlab train`, or bring one with `python -m stitchlab import`"
 LOADED = 8  # networks that stay loaded in this process
 
@@ -35,8 +38,11 @@ LOADED = 8  # networks that stay loaded in this process
 class Network:
     """A network of the store.
 
-    ``id`` has 64 hexadecimal digits. ``mean`` and ``std`` belong to pixels in 0..1, one number a channel.
-    ``accuracy`` (0..1) was measured here, on the whole test split of ``data``. ``origin`` says how it came to be.
+    ``id`` has 64 hexadecimal digits. Its input is (``channels``, ``size``, ``size``); ``mean`` and ``std`` belong to
+    pixels in 0..1, one number a channel. ``resize`` is the shorter side that images are brought to, by
+    ``interpolation``, before the centre is cut out; without it they are brought to ``size`` where they have another.
+    ``accuracy`` (0..1) was measured here, on the whole test split of ``data``; None where the data has other classes,
+    or nothing was measured. ``origin`` says how it came to be. ``code`` is there where the user's own builds it.
     ``module`` is there after `load`: in eval mode, all parameters frozen.
     """
 
@@ -49,12 +55,16 @@ class Network:
     size: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    resize: int | None = None
+    interpolation: str = "bilinear"
     data: str
     data_fingerprint: str
-    accuracy: float = 0.0
+    accuracy: float | None = None
+    parameters: int = 0
     seed: int | None = None
     origin: dict[str, Any]
     created: str = ""
+    code: Code | None = None
     module: nn.Module | None = field(default=None, repr=False)
 
     @property
@@ -65,20 +75,39 @@ class Network:
     @property
     def label(self) -> str:
         """For people: ``digits-a · resnet14 · 98.9 %``."""
-        return f"{self.name} · {self.architecture} · {100 * self.accuracy:.1f} %"
+        accuracy = "" if self.accuracy is None else f" · {100 * self.accuracy:.1f} %"
+        return f"{self.name} · {self.architecture}{accuracy}"
+
+    @property
+    def input(self) -> tuple[int, int, int]:
+        """(C,H,W) of what the module takes."""
+        return (self.channels, self.size, self.size)
 
     def record(self) -> dict[str, Any]:
         """All but the module, as JSON knows it."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "module"}
+        made = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "module"}
+        return made | {"code": None if self.code is None else asdict(self.code)}
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Network:
         """The inverse of `record`."""
         made: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in record.items()}
-        return cls(**made)
+        return cls(**{**made, "code": Code(**made["code"]) if made.get("code") else None})
 
     def prepare(self, images: torch.Tensor) -> torch.Tensor:
-        """uint8 (N,C,H,W) on any device to the float32 input of the module: (x / 255 − mean) / std."""
+        """Pixels 0..255 (N,C,H,W), uint8 or float, on any device, to the float32 input of the module.
+
+        Grey images are repeated for a network of colour ones, and colour ones made grey (ITU-R BT.601); then they are
+        brought to the network's size, and scaled: (x / 255 − mean) / std.
+        """
+        if images.shape[1] != self.channels:
+            images = images.expand(-1, 3, -1, -1) if self.channels == 3 else transforms.rgb_to_grayscale(images)
+        if self.resize is not None:
+            how = InterpolationMode(self.interpolation)
+            images = transforms.resize(images, [self.resize], how, antialias=True)
+            images = transforms.center_crop(images, [self.size, self.size])
+        elif images.shape[2:] != (self.size, self.size):
+            images = transforms.resize(images, [self.size, self.size], antialias=True)
         mean, std = (torch.tensor(v, device=images.device).view(-1, 1, 1) for v in (self.mean, self.std))
         return (images.float() / 255 - mean) / std
 
@@ -126,12 +155,19 @@ def _module(root: Path, key: str, device: str) -> nn.Module:
     return frozen(module, device)
 
 
-def build(network: Network) -> nn.Module:
+def architecture(network: Network) -> Architecture:
+    """What builds it. Raises StitchLabError where the user's own code has changed or gone, or timm is not installed."""
+    return zoo.architecture(network.architecture) if network.code is None else again(network.architecture, network.code)
+
+
+def build(network: Network, found: Architecture | None = None) -> nn.Module:
     """A module of this network's architecture with fresh parameters."""
-    return zoo.build(
-        network.architecture, classes=len(network.classes), channels=network.channels, size=network.size,
-        **network.options,
-    )
+    return zoo.build(found or architecture(network), **arguments(network))
+
+
+def arguments(network: Network) -> dict[str, Any]:
+    """What its architecture is built with."""
+    return {"classes": len(network.classes), "channels": network.channels, "size": network.size, **network.options}
 
 
 def frozen(module: nn.Module, device: str | torch.device) -> nn.Module:
@@ -141,15 +177,20 @@ def frozen(module: nn.Module, device: str | torch.device) -> nn.Module:
 
 def fingerprint(network: Network, tensors: dict[str, torch.Tensor]) -> str:
     """The id that these weights have as this network: 64 hexadecimal digits."""
+    more: dict[str, Any] = {}  # only where it is there: ids of networks without it stay what they were
+    if network.resize is not None:
+        more["resize"] = [network.resize, network.interpolation]
+    if network.code is not None:
+        more["code"] = network.code.sha256
     return content_id({
         "architecture": network.architecture, "options": network.options, "classes": network.classes,
         "channels": network.channels, "size": network.size, "mean": network.mean, "std": network.std,
-        "tensors": digest(tensors),
+        "tensors": digest(tensors), **more,
     })
 
 
 def save(store: Store, network: Network, module: nn.Module) -> Network:
-    """Keep a module as this network; id and time are filled in.
+    """Keep a module as this network; id, time and number of parameters are filled in.
 
     Raises StitchLabError where the name is taken, or the same network is there already under another.
     """
@@ -162,6 +203,7 @@ def save(store: Store, network: Network, module: nn.Module) -> Network:
         )
     made = replace(
         network, id=key, created=datetime.now(UTC).isoformat(), module=None,
+        parameters=sum(p.numel() for p in module.parameters()),
         origin={**network.origin, "torch": torch.__version__, "python": platform.python_version()},
     )
     store.put_tensors(ROOM, key, tensors)
@@ -178,9 +220,17 @@ def rename(store: Store, name_or_id: str, name: str) -> Network:
     return made
 
 
-def delete(store: Store, name_or_id: str) -> None:
-    """Remove a network's record and weights; results computed with it stay. Raises as `find`."""
-    store.delete(ROOM, find(store, name_or_id).id)
+def delete(store: Store, name_or_id: str) -> Network:
+    """Remove a network's record and weights; returns what it was. Results computed with it stay. Raises as `find`."""
+    gone = find(store, name_or_id)
+    store.delete(ROOM, gone.id)
+    store.delete(MEASURED, measured_key(gone))
+    return gone
+
+
+def measured_key(network: Network) -> str:
+    """The key of what was counted on the test images of its data."""
+    return f"{network.id[:32]}-{network.data_fingerprint[:31]}"
 
 
 def free_name(store: Store, name: str) -> None:
@@ -189,6 +239,8 @@ def free_name(store: Store, name: str) -> None:
         raise StitchLabError(
             f"a network's name has 1 to 64 letters, digits, dots, underscores and hyphens; {name!r} came"
         )
+    if name in zoo.REGISTRY and zoo.REGISTRY[name].optimiser is None:
+        raise StitchLabError(f"{name!r} names a control that every comparison offers: choose another name")
     for other in list_networks(store):
         if other.name == name:
             raise StitchLabError(
@@ -196,105 +248,24 @@ def free_name(store: Store, name: str) -> None:
             )
 
 
-def accuracy(network: Network, split: Split, device: str | torch.device = "cpu", batch: int = 512) -> float:
-    """Share 0..1 of the split's images that the network, loaded on ``device``, puts into their class."""
-    if network.module is None:
-        raise StitchLabError(f"network {network.name} has no module here; get it with networks.load")
-    return training.accuracy(network.module, split, network.prepare, torch.device(device), batch)
-
-
-def train(
-    store: Store, arch: str, data: DataSet, *, name: str | None = None, epochs: int | None = None, seed: int = 0,
-    device: str | torch.device = "cpu", options: dict[str, Any] | None = None, report: Report = no_report,
-) -> Network:
-    """Train a network on a data set's training images and keep it.
-
-    Args:
-        store: where it is kept.
-        arch: a name of `zoo.REGISTRY`, with ``options``.
-        data: what to train and test on.
-        name: what to call it; without one it is called after data, architecture and seed.
-        epochs: passes over the training images; without a number, what `training.recipe` knows to be enough.
-        seed: decides initialisation, order and augmentation.
-        device: where to compute.
-        report: told epoch and loss after every step. Where it raises, nothing is kept.
-
-    Raises StitchLabError, before any training, where the name is taken or the images do not fit.
-    """
-    name = name or _some_name(store, f"{data.label}-{arch}-s{seed}")
-    if epochs is not None and epochs < 1:
-        raise StitchLabError(f"training needs at least 1 epoch; {epochs} came")
-    how = training.recipe(zoo.architecture(arch).optimiser, len(data.train), epochs)
-    mean, std = training.channel_statistics(data.train)
-    network = _draft(store, name, arch, options, data, mean, std)
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(checked_seed(seed))
-        module = build(network)
-    started = time.monotonic()
-    training.fit(module, data, network.prepare, how, seed=seed, device=torch.device(device), report=report)
-    origin = {"how": "trained", "seconds": round(time.monotonic() - started, 2), "device": str(device), **asdict(how)}
-    return _measured(store, replace(network, seed=seed, origin=origin), module, data, device)
-
-
-def import_weights(
-    store: Store, path: str | Path, *, arch: str, data: DataSet, name: str, mean: Sequence[float] | None = None,
-    std: Sequence[float] | None = None, classes: int | None = None, options: dict[str, Any] | None = None,
-    device: str | torch.device = "cpu", report: Report = no_report,
-) -> Network:
-    """Bring somebody's weights into the store and measure them on ``data``.
-
-    Args:
-        store: where they are kept.
-        path: safetensors, or a torch state dict (see `importing.read_weights`).
-        arch: a name of `zoo.REGISTRY`, with ``options``.
-        data: what they were trained on, or something with the same classes.
-        name: what to call the network.
-        mean: what it expects to be taken from pixels in 0..1, one number a channel (default 0).
-        std: what it expects them to be divided by then (default 1).
-        classes: number of outputs, if you want to be sure: it must be that of the data's classes.
-        device: where to measure.
-        report: told what is being done.
-
-    Raises StitchLabError where anything does not fit; then nothing is kept.
-    """
-    if classes is not None and classes != len(data.classes):
-        raise StitchLabError(f"{data.label} has {len(data.classes)} classes; a network of {classes} outputs was asked")
-    network = _draft(store, name, arch, options, data, *importing.preprocessing(mean, std, data.shape[0]))
-    report(f"reading {Path(path).name}", 0.0)
-    module = build(network)
-    importing.put_weights(module, importing.read_weights(Path(path)), len(data.classes), arch)
-    report(f"measuring {name} on {data.label}", 0.5)
-    origin = {"how": "imported", "file": Path(path).name}
-    return _measured(store, replace(network, origin=origin), module, data, device)
-
-
-def _draft(
-    store: Store, name: str, arch: str, options: dict[str, Any] | None, data: DataSet,
-    mean: tuple[float, ...], std: tuple[float, ...],
-) -> Network:
-    """A network that is not trained, measured or kept yet; all that can be refused beforehand is refused here."""
-    free_name(store, name)
-    channels, height, width = data.shape
-    if height != width:
-        raise StitchLabError(
-            f"networks here take square images; {data.label} has {height}×{width}. Bring them to one: folder:PATH@SIZE"
-        )
-    return Network(
-        name=name, architecture=arch, options=zoo.resolve(arch, options), classes=data.classes, channels=channels,
-        size=height, mean=mean, std=std, data=data.name, data_fingerprint=data.fingerprint, origin={},
-    )
-
-
-def _measured(
-    store: Store, network: Network, module: nn.Module, data: DataSet, device: str | torch.device
-) -> Network:
-    network = replace(network, module=frozen(module, device))
-    return save(store, replace(network, accuracy=accuracy(network, data.test, device)), module)
-
-
-def _some_name(store: Store, wish: str) -> str:
+def some_name(store: Store, wish: str) -> str:
     """A free name close to the wish."""
     wish = re.sub(r"[^A-Za-z0-9._-]+", "-", wish).lower()[:60]
     taken = {network.name for network in list_networks(store)}
     names = (wish if k == 1 else f"{wish}-{k}" for k in itertools.count(1))
     return next(name for name in names if name not in taken)
+
+
+def accuracy(network: Network, split: Split, device: str | torch.device = "cpu", batch: int = 500) -> float:
+    """Share 0..1 of the split's images that the network, loaded on ``device``, puts into their class."""
+    counts = confusion(network, split, device, batch)
+    return training.share(counts)
+
+
+def confusion(
+    network: Network, split: Split, device: str | torch.device = "cpu", batch: int = 500
+) -> torch.Tensor:
+    """How many of the split's images of each class (rows) it puts into each (columns): int64 (classes, classes)."""
+    if network.module is None:
+        raise StitchLabError(f"network {network.name} has no module here; get it with networks.load")
+    return training.confusion(network.module, split, network.prepare, torch.device(device), len(network.classes), batch)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from stitchlab.data import DataSet
+from stitchlab.dataset import DataSet
 from stitchlab.errors import UnknownName
 from stitchlab.indices import REGISTRY
 from stitchlab.networks import Network
@@ -101,7 +101,20 @@ class Run:
     @cached_property
     def own_accuracy(self) -> float | None:
         """The end network's own accuracy on the evaluation images, 0..1; None before it is known."""
-        kept = self.store.intact("accuracies", accuracy_key(self.request, self.request.end))
+        return self._accuracy(self.request.end)
+
+    @cached_property
+    def front_accuracy(self) -> float | None:
+        """The front network's own; None before it is known, and where it is not defined: it tells other classes."""
+        return self._accuracy(self.request.front)
+
+    @property
+    def front_scored(self) -> bool:
+        """Whether the front network tells the classes of the data, so that its own accuracy is defined."""
+        return list(self.record["front"]["classes"]) == list(self.record["data"]["classes"])
+
+    def _accuracy(self, network: str) -> float | None:
+        kept = self.store.intact("accuracies", accuracy_key(self.request, network))
         return kept["accuracy"] if kept else None
 
     @cached_property
@@ -120,7 +133,7 @@ class Run:
         keys = [(m, map_key(request, m, i, j)) for m in request.methods for i, j in request.cells]
         maps = {("maps", key) for _, key in keys} | {("epochs", key) for method, key in keys if method == "tlm"}
         return maps | {("cells", key) for key in self._keys().values()} | {
-            (ROOM, self.id), ("accuracies", accuracy_key(request, request.end)),
+            (ROOM, self.id), *(("accuracies", accuracy_key(request, n)) for n in (request.front, request.end)),
         }
 
     @property
@@ -181,6 +194,7 @@ class Run:
         made = list(self.cells.values())
         return {
             "id": self.id, **self.record, "own_accuracy": self.own_accuracy,
+            "front_accuracy": self.front_accuracy if self.front_scored else "not defined: it tells other classes",
             "complete": self.complete, "undefined": self.undefined(),
             "devices": sorted({cell["device"] for cell in made}),
             "versions": [dict(pairs) for pairs in sorted({tuple(sorted(c["versions"].items())) for c in made})],

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from stitchlab import data as datasets
-from stitchlab.data import evaluation
+from stitchlab.dataset import DataSet, Split, evaluation
 from stitchlab.distribution import NATIVE, OUTLIERS, STATISTICS, Distribution
 from stitchlab.errors import StitchLabError
 from stitchlab.ood import REGISTRY
@@ -202,13 +202,14 @@ def _remembering(native: Native, found: Distribution, end_layer: str, detector: 
     request, store = found.run.request, found.run.store
     key = content_id({
         "end": request.end, "end_layer": end_layer, "data": request.data, "seed": request.seed, "images": FIT_IMAGES,
-        "outliers": found.detection.training_outliers, "detector": [detector, REGISTRY[detector].version],
+        "input": request.definitions.get("input", 1), "outliers": found.detection.training_outliers,
+        "detector": [detector, REGISTRY[detector].version],
     })
     return replace(native, recall=lambda: store.get_tensors("detectors", key),
                    remember=lambda state: store.put_tensors("detectors", key, state))
 
 
-def _split(pair: Pair, split: datasets.Split, order: Tensor) -> Iterator[Tensor]:
+def _split(pair: Pair, split: Split, order: Tensor) -> Iterator[Tensor]:
     return (images for images, _ in pair.batches(split, order, BATCH))
 
 
@@ -216,12 +217,12 @@ def _outlier_images(found: Distribution, pair: Pair, images: Tensor) -> Iterator
     """Known outliers, as many as images: made from them, or another data set's test images. Raises StitchLabError."""
     kind, seed = found.detection.outliers, found.run.request.seed
     if not kind.startswith(DATA):
-        return iter(outliers(kind, pair.data.test.take(images)[0], seed).to(pair.device).split(BATCH))
+        return iter(outliers(kind, pair.data.test.take(images)[0], seed).to(pair.device).split(pair.at_once(BATCH)))
     other = _other(kind, found, pair)
     return _split(pair, other.test, other.test.order(seed)[:len(images)])
 
 
-def _other(kind: str, found: Distribution, pair: Pair) -> datasets.DataSet:
+def _other(kind: str, found: Distribution, pair: Pair) -> DataSet:
     """The data set that serves as outliers. Raises StitchLabError where its images have another shape."""
     other = datasets.load_by_fingerprint(kind.removeprefix(DATA), found.run.store)
     if other.shape != pair.data.shape:

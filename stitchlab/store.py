@@ -113,7 +113,7 @@ class Store:
         for suffix in (".json", ".safetensors"):
             self.path(room, key, suffix).unlink(missing_ok=True)
 
-    def write(self, path: Path, data: bytes) -> None:
+    def write(self, path: Path, data: bytes | memoryview) -> None:
         """Write a file beside its place and rename it there: it is whole or it is not there.
 
         Raises StitchLabError where the disk is full or the folder cannot be written.

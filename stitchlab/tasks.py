@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
 
-from stitchlab import demo
+from stitchlab import data as datasets
+from stitchlab import demo, making, networks, uploads, zoo
 from stitchlab import walk as walks
 from stitchlab.distribution import Cell
 from stitchlab.errors import Cancelled, StitchLabError
@@ -15,6 +18,7 @@ from stitchlab.judge import judge_column
 from stitchlab.run import Run
 from stitchlab.spec import Detection, Report
 from stitchlab.store import Store
+from stitchlab.training import Point
 from stitchlab.units import Unit, compute_unit, missing
 
 EVERY = 0.3  # seconds between two words
@@ -50,6 +54,57 @@ def walk(root: str, run_id: str, front_layer: str, end_layer: str, device: str, 
     store = Store(root)
     told(store, attempt, k, "following the epochs", lambda report: walks.walk(
         Run.load(store, run_id), front_layer, end_layer, pick_device(device), report))
+
+
+def train(root: str, wanted: dict[str, Any], device: str, attempt: str, k: int) -> None:
+    """A network (`stitchlab.making.train`); its architecture and data by names that anybody may say."""
+    store, what = Store(root), dict(wanted)
+
+    def watch(curve: list[Point]) -> None:
+        store.put("progress", f"{attempt}.{k}.curve", {"curve": [asdict(point) for point in curve]})
+
+    def work(report: Report) -> None:
+        arch, data = zoo.public(what.pop("arch")), datasets.load(datasets.public(what.pop("data"), store), store)
+        making.train(store, arch, data, device=pick_device(device), report=report, watch=watch, **what)
+
+    told(store, attempt, k, f"training {wanted['name']}", work)
+
+
+def bring(root: str, upload: str, wanted: dict[str, Any], device: str, attempt: str, k: int) -> None:
+    """Weights that came as an upload (`stitchlab.making.import_weights`); the upload goes, whatever comes of it."""
+    store, what = Store(root), dict(wanted)
+
+    def work(report: Report) -> None:
+        arch, data = zoo.public(what.pop("arch")), datasets.load(datasets.public(what.pop("data"), store), store)
+        making.import_weights(store, uploads.place(store, upload), arch=arch, data=data, device=pick_device(device),
+                              report=report, **what)
+
+    try:
+        told(store, attempt, k, f"importing {wanted['name']}", work)
+    finally:
+        uploads.remove(store, upload)
+
+
+def measure(root: str, network: str, device: str, attempt: str, k: int) -> None:
+    """What a network says of the test images of its data."""
+    store = Store(root)
+
+    def work(report: Report) -> None:
+        found = networks.find(store, network)
+        data = datasets.load_by_fingerprint(found.data_fingerprint, store)
+        making.measure(store, found.id, data, pick_device(device))
+
+    told(store, attempt, k, "measuring", work)
+
+
+def fetch(root: str, data: str, attempt: str, k: int) -> None:
+    """A data set: downloaded if need be, or a folder under a configured root decoded."""
+    store = Store(root)
+
+    def work(report: Report) -> None:
+        datasets.load(datasets.public(data, store), store, report, download=True)
+
+    told(store, attempt, k, f"getting {data}", work)
 
 
 def train_demo(root: str, attempt: str, k: int) -> None:

@@ -19,6 +19,10 @@ _OUT_OF_PLACE = {
 }
 
 
+class Untraceable(StitchLabError):
+    """torch.fx cannot trace a network."""
+
+
 class _Tracer(fx.Tracer):
     """Notes which modules a value is the output of: inner ones first, since they return first."""
 
@@ -32,6 +36,10 @@ class _Tracer(fx.Tracer):
             self.paths.setdefault(out.node, []).append(self.path_of_module(m))
         return out
 
+    def create_arg(self, a: Any) -> Any:
+        """What a graph can hold of a value: of an output that is somebody's own object, its logits."""
+        return super().create_arg(a.logits if not isinstance(a, fx.Proxy) and hasattr(a, "logits") else a)
+
 
 def trace(module: nn.Module) -> tuple[fx.GraphModule, dict[fx.Node, list[str]]]:
     """The network as a graph that shares its parameters but overwrites no activation.
@@ -39,18 +47,24 @@ def trace(module: nn.Module) -> tuple[fx.GraphModule, dict[fx.Node, list[str]]]:
     Returns:
         the traced network, and for each node the paths of the modules whose output it is, inner ones first.
 
-    Raises StitchLabError where torch.fx cannot trace it.
+    Raises Untraceable.
     """
     tracer = _Tracer()
     try:
-        graph = tracer.trace(module)
+        graph = tracer.trace(module, _options(module))
     except Exception as error:  # whatever a user's forward raises while it is being traced
-        raise StitchLabError(f"{type(module).__name__} cannot be traced by torch.fx: {error}") from error
+        raise Untraceable(f"{type(module).__name__} cannot be traced by torch.fx: {error}") from error
     traced = fx.GraphModule(module, graph)
     for node in traced.graph.nodes:
         if _make_out_of_place(node, traced):
             _use_result(node)
     return traced, tracer.paths
+
+
+def _options(module: nn.Module) -> dict[str, Any]:
+    """What forward takes beside the images, at its defaults: no input of the network."""
+    taken = list(inspect.signature(module.forward).parameters.values())[1:]
+    return {p.name: p.default for p in taken if p.default is not inspect.Parameter.empty}
 
 
 def _make_out_of_place(node: fx.Node, traced: fx.GraphModule) -> bool:
@@ -64,6 +78,8 @@ def _make_out_of_place(node: fx.Node, traced: fx.GraphModule) -> bool:
     if node.target in _OUT_OF_PLACE:
         node.target = _OUT_OF_PLACE[node.target]
         return True
+    if node.target in vars(operator).values():  # and_, or_, not_ are called so for other reasons
+        return False
     if _rename(node, getattr(node.target, "__name__", ""), lambda name: getattr(torch, name)):
         return True
     try:

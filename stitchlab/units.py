@@ -22,7 +22,7 @@ from torch import Tensor
 
 from stitchlab import cost, networks
 from stitchlab import data as datasets
-from stitchlab.data import draw, evaluation
+from stitchlab.dataset import draw, evaluation
 from stitchlab.indices import REGISTRY as INDICES
 from stitchlab.indices.statistics import indices
 from stitchlab.run import Run
@@ -192,12 +192,15 @@ def _trained(
 
 
 def _own_accuracy(store: Store, request: Request, device: torch.device) -> int:
-    """The end network's own accuracy on the same images: so cheap that nobody claims it."""
+    """Both networks' own accuracies on the images whose classes they tell: so cheap that nobody claims it."""
     pair = load_pair(store, request, device)
     images = evaluation(pair.data, request)
     started = time.monotonic()
     with fp32():
-        store.put("accuracies", accuracy_key(request, request.end), {"accuracy": own_accuracy(pair, images)})
+        for network in (pair.front, pair.end):
+            if network.classes == pair.data.classes:
+                value = own_accuracy(pair, images, network)
+                store.put("accuracies", accuracy_key(request, network.id), {"accuracy": value})
     cost.learn(store, pair, request, "accuracy", (), time.monotonic() - started)
     return 1
 

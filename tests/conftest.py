@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from stitchlab import data as datasets
-from stitchlab import networks, zoo
+from stitchlab import making, networks, zoo
 from stitchlab.networks import Network
 from stitchlab.store import Store
 from stitchlab.training import channel_statistics
@@ -24,7 +24,7 @@ def digits_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     store = Store(tmp_path_factory.mktemp("digits"))
     digits = datasets.load("digits", store)
     for seed, name in enumerate(("digits-a", "digits-b")):
-        networks.train(store, "resnet14", digits, name=name, epochs=1, seed=seed)
+        making.train(store, "resnet14", digits, name=name, epochs=1, seed=seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         module = zoo.build("vit-nano", classes=10, channels=1, size=8)

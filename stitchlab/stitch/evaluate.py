@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from stitchlab.networks import Network
 from stitchlab.spec import Report, no_report
 from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.pair import Pair, exact
@@ -65,7 +66,7 @@ def _evaluation(accuracy: float, missed: float, size: float) -> Evaluation:
 
 
 @torch.no_grad()
-def own_accuracy(pair: Pair, images: Tensor) -> float:
-    """The end network's own accuracy, 0..1, on these test images."""
+def own_accuracy(pair: Pair, images: Tensor, network: Network | None = None) -> float:
+    """The end network's own accuracy, 0..1, on these test images, or another's of the pair."""
     batches = pair.batches(pair.data.test, images)
-    return sum(int((pair.logits(batch).argmax(1) == labels).sum()) for batch, labels in batches) / len(images)
+    return sum(int((pair.logits(batch, network).argmax(1) == labels).sum()) for batch, labels in batches) / len(images)

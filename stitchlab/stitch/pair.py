@@ -9,12 +9,14 @@ from functools import cached_property, lru_cache
 import torch
 from torch import Tensor, nn
 
-from stitchlab.data import DataSet, Split
+from stitchlab.dataset import DataSet, Split
 from stitchlab.layers import Layered
+from stitchlab.logits import logits_of
 from stitchlab.networks import Network
 from stitchlab.stitch.affine import Form, form
 
 BATCH = 500  # images at a time where nothing is trained: bounds memory, whatever the size of the data
+LARGE = 64  # pixels a side up to which so many fit; activations grow with the area
 
 #: uint8 images (N, C, H, W) to the activations of some layers, by layer.
 Run = Callable[[Tensor], dict[str, Tensor]]
@@ -32,12 +34,12 @@ class Pair:
     @cached_property
     def front_cuts(self) -> Layered:
         """The front network cut in layers."""
-        return _cut(self.front, self.data.shape)
+        return _cut(self.front)
 
     @cached_property
     def end_cuts(self) -> Layered:
         """The end network cut in layers."""
-        return _cut(self.end, self.data.shape)
+        return _cut(self.end)
 
     def source(self, layer: str) -> Form:
         """The form of a front layer's activations."""
@@ -56,23 +58,32 @@ class Pair:
         return _run(self.end, self.end_cuts, layers)
 
     @torch.no_grad()
-    def logits(self, images: Tensor) -> Tensor:
-        """The end network's own logits (N, classes) of uint8 images (N, C, H, W)."""
-        assert self.end.module is not None
-        logits: Tensor = self.end.module(_prepared(self.end, images))
+    def logits(self, images: Tensor, network: Network | None = None) -> Tensor:
+        """The end network's own logits (N, classes) of uint8 images (N, C, H, W), or another's of the pair."""
+        network = network or self.end
+        assert network.module is not None
+        logits: Tensor = logits_of(network.module(_prepared(network, images)))
         return logits
 
+    def at_once(self, size: int = BATCH) -> int:
+        """How many images are run together: ``size``, or so many fewer as the networks' inputs are large."""
+        pixels = max(self.front.size, self.end.size) ** 2
+        return max(1, min(size, size * LARGE**2 // pixels))
+
     def batches(self, split: Split, order: Tensor, size: int = BATCH) -> Iterator[tuple[Tensor, Tensor]]:
-        """Images (N, C, H, W) uint8 and labels (N,) at these indices, in this order, on the device."""
-        for chosen in order.split(size):
+        """Images (N, C, H, W) uint8 and labels (N,) at these indices, in this order, on the device.
+
+        ``size`` at a time, fewer where the networks' inputs are large.
+        """
+        for chosen in order.split(self.at_once(size)):
             images, labels = split.take(chosen)
             yield images.to(self.device), labels.to(self.device)
 
 
-def _cut(network: Network, shape: tuple[int, int, int]) -> Layered:
+def _cut(network: Network) -> Layered:
     if network.module is None:
         raise ValueError(f"network {network.name!r} came without its weights: use `networks.load`")
-    return _layered(network.module, shape)
+    return _layered(network.module, network.input)
 
 
 @lru_cache(maxsize=16)  # loaded modules stay the same objects, so each network is traced once in a process

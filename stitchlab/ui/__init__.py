@@ -19,6 +19,7 @@ PAGES = (
     ("app.py", "Home", ":material/home:"),
     ("pages/1_Compare.py", "Compare", ":material/compare_arrows:"),
     ("pages/2_Activations.py", "Activations", ":material/scatter_plot:"),
+    ("pages/5_Networks.py", "Networks", ":material/hub:"),
 )
 SIDEBAR = 200  # pixels: the grids need the room
 REFRESH = 1.0  # seconds between looks at work that is under way
@@ -120,7 +121,8 @@ def _first_networks(jobs: Jobs) -> None:
             st.error(str(error), icon=":material/error:")
             st.stop()
         st.fragment(_watch_demo, run_every=REFRESH)(jobs)
-    st.caption("Your own networks come in by `python -m stitchlab train` and `python -m stitchlab import`.")
+    st.caption("Your own networks come in on the page Networks once these are there, or by `python -m stitchlab train` "
+               "and `python -m stitchlab import`.")
     st.stop()
 
 

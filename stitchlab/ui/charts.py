@@ -15,13 +15,14 @@ from stitchlab.run import Run
 
 
 def chart(
-    run: Run, figure: go.Figure, key: str, alt: str, name: str, on_select: Callable[[str], None] | None = None,
+    of: str, figure: go.Figure, key: str, alt: str, name: str, on_select: Callable[[str], None] | None = None,
     **more: Any,
 ) -> None:
-    """Draws a figure. Pictures of it are saved under ``name``; ``on_select`` gets the key when points are selected."""
+    """Draws a figure of a run, by its id, or of a network. Pictures of it are saved under both names; ``on_select``
+    gets the key when points are selected."""
     config = {
         "displaylogo": False, "modeBarButtons": [["toImage"]],
-        "toImageButtonOptions": {"format": st.session_state.get("picture", "png"), "filename": _file(run, name),
+        "toImageButtonOptions": {"format": st.session_state.get("picture", "png"), "filename": _file(of, name),
                                  "scale": 2},
     }
     if on_select is not None:
@@ -37,7 +38,7 @@ def heatmaps(run: Run, grids: Sequence[Grid], key: str, selected: tuple[str, str
             more = {"on_select": lambda key: _clicked(run, key), "selection_mode": "points"}
         alt = f"Heatmap of {grid.title}: {len(grid.front_layers)} front by {len(grid.end_layers)} end layers"
         with column:
-            chart(run, heatmap(grid, selected=selected, dark=ui.dark()), f"{key}-{k}", alt, grid.title, **more)
+            chart(run.id, heatmap(grid, selected=selected, dark=ui.dark()), f"{key}-{k}", alt, grid.title, **more)
 
 
 def _clicked(run: Run, key: str) -> None:
@@ -47,7 +48,7 @@ def _clicked(run: Run, key: str) -> None:
         st.session_state["end_layer"] = run.request.end_layers[round(point["x"])]
 
 
-def _file(run: Run, name: str) -> str:
+def _file(of: str, name: str) -> str:
     """Says what the picture shows: ``stitchlab-RUN-task-loss-matching-accuracy``."""
     words = name.lower().replace("−", "minus").replace("→", "into")
-    return f"stitchlab-{run.id}-" + "-".join(re.findall(r"[\w.]+", words))
+    return f"stitchlab-{of}-" + "-".join(re.findall(r"[\w.]+", words))

@@ -9,7 +9,7 @@ import streamlit as st
 from torch import Tensor
 
 from stitchlab import data as datasets
-from stitchlab.data import Split, evaluation
+from stitchlab.dataset import Split, evaluation
 from stitchlab.distribution import NATIVE, OUTLIERS, STATISTICS, Distribution
 from stitchlab.judge import activations_of
 from stitchlab.run import Run

@@ -13,8 +13,8 @@ from stitchlab.errors import StitchLabError
 from stitchlab.figures.grids import METHOD_LABELS
 from stitchlab.grid import ask
 from stitchlab.indices import REGISTRY as INDICES
-from stitchlab.layers import Layered
 from stitchlab.networks import Network
+from stitchlab.outline import outline
 from stitchlab.run import Run
 from stitchlab.spec import METHODS, PRESETS, TaskLoss, preset
 from stitchlab.store import Store
@@ -92,7 +92,9 @@ def _two_networks(there: dict[str, Network]) -> None:
 
 def _about(network: Network) -> str:
     data = network.data.rpartition("/")[2]
-    return f"{network.architecture} · {100 * network.accuracy:.1f} % on {data} · {network.origin['how']}"
+    accuracy = f"accuracy not defined on {data}" if network.accuracy is None else (
+        f"{100 * network.accuracy:.1f} % on {data}")
+    return f"{network.architecture} · {accuracy} · {network.origin['how']}"
 
 
 def _layers(store: Store, network: Network, key: str, label: str) -> None:
@@ -107,9 +109,7 @@ def _layers(store: Store, network: Network, key: str, label: str) -> None:
 @st.cache_data(show_spinner=False, max_entries=64)
 def layers(root: str, network: str) -> dict[str, tuple[bool, str]]:
     """Cut points of a network by name: whether a grid offers them unasked, and their shape."""
-    loaded = networks.load(Store(root), network)
-    assert loaded.module is not None
-    cuts = Layered(loaded.module, (loaded.channels, loaded.size, loaded.size))
+    cuts = outline(Store(root), networks.find(Store(root), network))
     return {point.name: (point.default, "×".join(map(str, point.shape))) for point in cuts.points}
 
 

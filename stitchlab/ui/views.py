@@ -267,7 +267,7 @@ def _chart(
     found: Distribution, i: str, j: str, figure: go.Figure, what: str, alt: str, **more: Any
 ) -> None:
     """A figure of this cell; its picture's name says which."""
-    chart(found.run, figure, f"{what} {i} {j}", alt, f"{i} → {j} {what}", **more)
+    chart(found.run.id, figure, f"{what} {i} {j}", alt, f"{i} → {j} {what}", **more)
 
 
 def _nothing(text: str) -> None:

@@ -1,45 +1,27 @@
-"""Architectures as a literal registry, one family a file; all take grey or RGB images and any number of classes.
+"""Architectures: a literal registry, one family a file, and those of torchvision, timm and the user by name.
 
-Every network is plain torch.fx-traceable PyTorch: no control flow on shapes, no in-place activation.
+All take grey or RGB images and any number of classes. Those of the registry are plain torch.fx-traceable PyTorch: no
+control flow on shapes, no in-place activation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from stitchlab.errors import StitchLabError, UnknownName
-from stitchlab.zoo.resnet import cifar, resnet18
+from stitchlab.zoo import own, timm_models, vision
+from stitchlab.zoo.architecture import Architecture, Code
+from stitchlab.zoo.mlp import mlp
+from stitchlab.zoo.noise import Noise
+from stitchlab.zoo.resnet import MAPS, WIDTHS, cifar, resnet18
 from stitchlab.zoo.tiny10 import Tiny10
 from stitchlab.zoo.vit import vit
 
-
-@dataclass(frozen=True)
-class Architecture:
-    """An architecture of the registry.
-
-    ``build(classes, channels, size, **options)`` makes it with fresh parameters; ``options`` are all there are, with
-    their defaults. Images of ``smallest`` to ``largest`` pixels a side that are a multiple of ``multiple`` fit.
-    ``optimiser`` is what it is trained with here.
-    """
-
-    name: str
-    label: str
-    build: Callable[..., nn.Module]
-    reference: str
-    options: dict[str, Any] = field(default_factory=dict)
-    smallest: int = 1
-    largest: int | None = None
-    multiple: int = 1
-    optimiser: str = "sgd"
-
-    def fits(self, size: int) -> bool:
-        """Whether images of ``size``×``size`` pixels fit."""
-        return self.smallest <= size <= (self.largest or size) and size % self.multiple == 0
-
+__all__ = ["REGISTRY", "Architecture", "Code", "architecture", "build", "known", "public", "resolve", "sketch"]
 
 _HE = "He et al. 2016"
 _DOSOVITSKIY = "Dosovitskiy et al. 2021"
@@ -48,55 +30,99 @@ REGISTRY: dict[str, Architecture] = {
     "tiny10": Architecture("tiny10", "Tiny-10", Tiny10, "Kornblith et al. 2019", smallest=27),
     "resnet14": Architecture("resnet14", "ResNet-14", cifar(14), _HE, smallest=4),
     "resnet20": Architecture("resnet20", "ResNet-20", cifar(20), _HE, smallest=4),
-    "resnet18": Architecture("resnet18", "ResNet-18 (3×3 stem)", resnet18, _HE, {"width": 64}, smallest=8),
+    "resnet18": Architecture("resnet18", "ResNet-18 (3×3 stem)", resnet18, _HE,
+                             {"width": 64, "widths": WIDTHS[0], "maps": MAPS[0]},
+                             {"widths": WIDTHS, "maps": MAPS}, smallest=8),
     "vit-tiny": Architecture("vit-tiny", "ViT-Tiny (patch 4)", vit(4, 192, 12, 3), _DOSOVITSKIY,
                              smallest=8, multiple=4, optimiser="adamw"),
     "vit-nano": Architecture("vit-nano", "ViT-Nano (patch 2)", vit(2, 64, 6, 4), _DOSOVITSKIY,
-                             smallest=4, largest=16, multiple=2, optimiser="adamw"),
+                             smallest=4, largest=16, multiple=2, optimiser="adamw", size=8),
+    "mlp": Architecture("mlp", "Multilayer perceptron", mlp, "Rumelhart et al. 1986", {"width": 256, "depth": 4},
+                        optimiser="adamw"),
+    "noise": Architecture("noise", "Noise", Noise, "a control", smallest=4, optimiser=None),
 }
 
 
-def build(arch: str, *, classes: int, channels: int, size: int, **options: Any) -> nn.Module:
-    """A network of this architecture with fresh parameters, on the CPU, in training mode.
-
-    Args:
-        arch: a name of `REGISTRY`.
-        classes: number of outputs.
-        channels: 1 (grey) or 3 (RGB).
-        size: pixels a side of the images, which are square.
-        options: see `resolve`.
-
-    Raises UnknownName; StitchLabError where an option or the images do not fit.
-    """
-    made = resolve(arch, options)
-    known = architecture(arch)
-    if not known.fits(size):
-        most = f" to {known.largest}" if known.largest else " or more"
-        step = f" and a multiple of {known.multiple}" if known.multiple > 1 else ""
-        raise StitchLabError(
-            f"{arch} takes images of {known.smallest}{most} pixels a side{step}; these have {size}. "
-            "Choose another architecture, or bring the images to another size (folder:PATH@SIZE)"
-        )
-    return known.build(classes=classes, channels=channels, size=size, **made)
-
-
 def architecture(name: str) -> Architecture:
-    """The architecture of this name. Raises UnknownName."""
-    if name not in REGISTRY:
-        raise UnknownName("architecture", name, REGISTRY)
-    return REGISTRY[name]
+    """The architecture of this name: of `REGISTRY`, ``torchvision/NAME``, ``timm/NAME``, or of the user's own code,
+    ``module:callable`` or ``FILE.py:callable``, which is run.
+
+    Raises UnknownName; StitchLabError where timm is not installed, or the user's code cannot be run.
+    """
+    if name in REGISTRY:
+        return REGISTRY[name]
+    if name.startswith(vision.PREFIX):
+        return vision.architecture(name)
+    if name.startswith(timm_models.PREFIX):
+        return timm_models.architecture(name)
+    if ":" in name:
+        return own.architecture(name)
+    raise UnknownName("architecture", name, known(), "torchvision/NAME gives torchvision's")
+
+
+def known() -> list[str]:
+    """Names of the registry and of torchvision's classification networks."""
+    return [*REGISTRY, *vision.names()]
+
+
+def public(name: str) -> str:
+    """The name, where it is one of `known`: what may come from a page. Raises UnknownName."""
+    if name not in known():
+        raise UnknownName("architecture", name, known(), "Own code is run from the command line only")
+    return name
 
 
 def resolve(arch: str, options: dict[str, Any] | None = None) -> dict[str, Any]:
-    """All options of an architecture, these over its defaults.
+    """All options of an architecture, these over its defaults. Raises as `architecture` and `Architecture.resolve`."""
+    return architecture(arch).resolve(options)
 
-    Raises UnknownName for the architecture; StitchLabError for an option that it does not have or that is no count.
+
+def build(arch: str | Architecture, *, classes: int, channels: int, size: int, **options: Any) -> nn.Module:
+    """A network of this architecture with fresh parameters, on the CPU, in training mode.
+
+    Args:
+        arch: see `architecture`.
+        classes: number of outputs.
+        channels: 1 (grey) or 3 (RGB).
+        size: pixels a side of the images, which are square.
+        options: see `Architecture.resolve`.
+
+    Raises UnknownName; StitchLabError where an option or the images do not fit, or building it fails.
     """
-    defaults, options = architecture(arch).options, options or {}
-    if unknown := sorted(set(options) - set(defaults)):
-        there = f"its options are: {', '.join(defaults)}" if defaults else "it has none"
-        raise StitchLabError(f"{arch} has no option {', '.join(unknown)}; {there}")
-    for name, value in options.items():
-        if type(value) is not int or value < 1:
-            raise StitchLabError(f"{arch}'s option {name} is a whole number from 1 on; {value!r} came")
-    return {**defaults, **options}
+    found = architecture(arch) if isinstance(arch, str) else arch
+    made = found.resolve(options)
+    found.check_size(size)
+    try:
+        return found.build(classes=classes, channels=channels, size=size, **made)
+    except StitchLabError:
+        raise
+    except Exception as error:  # of the user's own code anything may come, of torchvision's an assertion
+        line = (str(error).splitlines() or [""])[0]
+        raise StitchLabError(
+            f"{found.name} could not be built for {classes} classes and images of {channels}×{size}×{size}: "
+            f"{type(error).__name__}: {line}"
+        ) from error
+
+
+def sketch(arch: str | Architecture, *, classes: int, channels: int, size: int, **options: Any) -> nn.Module:
+    """As `build`, in eval mode and without any numbers (on the meta device): shapes cost neither time nor memory.
+
+    The user's own code is built as it is.
+    """
+    found = architecture(arch) if isinstance(arch, str) else arch
+    what: dict[str, Any] = {"classes": classes, "channels": channels, "size": size, **options}
+    if found.code is not None:
+        return build(found, **what).eval()
+    try:
+        with torch.device("meta"):
+            return build(found, **what).eval()
+    except StitchLabError:  # some count with tensors while they are built
+        with _NoNumbers():
+            return build(found, **what).eval().to("meta")
+
+
+class _NoNumbers(TorchFunctionMode):
+    """What parameters are made of is made on the meta device; all else is computed as usual."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return func(*args, **{**(kwargs or {}), **({"device": "meta"} if func is torch.empty else {})})

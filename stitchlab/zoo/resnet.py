@@ -37,10 +37,12 @@ class BasicBlock(nn.Module):
 class ResNet(nn.Module):
     """(N,C,S,S) -> logits (N,classes). Stage k is ``layer{k}``, its blocks ``layer{k}.0``, ``layer{k}.1``, …
 
-    Every stage but the first halves the map.
+    Every stage but the first halves the map, unless ``halving`` is False.
     """
 
-    def __init__(self, classes: int, channels: int, depths: Sequence[int], widths: Sequence[int]) -> None:
+    def __init__(
+        self, classes: int, channels: int, depths: Sequence[int], widths: Sequence[int], halving: bool = True
+    ) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(channels, widths[0], 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(widths[0])
@@ -48,7 +50,7 @@ class ResNet(nn.Module):
         self.stages = len(depths)
         channels = widths[0]
         for k, (depth, width) in enumerate(zip(depths, widths, strict=True), start=1):
-            strides = [1 if k == 1 else 2] + [1] * (depth - 1)
+            strides = [2 if halving and k > 1 else 1] + [1] * (depth - 1)
             before = [channels] + [width] * (depth - 1)
             blocks = [BasicBlock(c, width, s) for c, s in zip(before, strides, strict=True)]
             self.add_module(f"layer{k}", nn.Sequential(*blocks))
@@ -74,6 +76,15 @@ def cifar(depth: int) -> Callable[..., nn.Module]:
     return lambda classes, channels, size: ResNet(classes, channels, [blocks] * 3, [16, 32, 64])
 
 
-def resnet18(classes: int, channels: int, size: int, width: int) -> nn.Module:
-    """ResNet-18 with a 3×3 stem and no max pooling; ``width`` is the first stage's."""
-    return ResNet(classes, channels, [2] * 4, [width * factor for factor in (1, 2, 4, 8)])
+#: How the stages of resnet18 differ; equal ones are controls, in which layers of any two stages have one shape.
+WIDTHS, MAPS = ("doubling", "equal"), ("halving", "equal")
+
+
+def resnet18(classes: int, channels: int, size: int, width: int, widths: str, maps: str) -> nn.Module:
+    """ResNet-18 with a 3×3 stem and no max pooling; ``width`` is the first stage's.
+
+    ``widths`` and ``maps`` equal are the controls of Balogh & Jelasity 2025: all stages as wide, all maps as large, as
+    the first, so that the shapes of layers tell nothing of where they are.
+    """
+    factors = (1, 2, 4, 8) if widths == "doubling" else (1,) * 4
+    return ResNet(classes, channels, [2] * 4, [width * factor for factor in factors], halving=maps == "halving")

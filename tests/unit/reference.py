@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stitchlab.data import Split
+from stitchlab.dataset import Split
 from stitchlab.networks import Network
 from stitchlab.spec import derived_seed
 

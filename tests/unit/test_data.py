@@ -16,7 +16,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from stitchlab import data, folder
+from stitchlab import data, dataset, folder
 from stitchlab.errors import Cancelled, Damaged, StitchLabError, UnknownName
 from stitchlab.store import Store
 
@@ -68,8 +68,8 @@ def test_digits_can_be_enlarged(store: Store, monkeypatch: pytest.MonkeyPatch) -
 def test_draw_takes_the_first_of_the_seeds_permutation(store: Store) -> None:
     split = data.load("digits", store).test
     wanted = torch.randperm(540, generator=torch.Generator().manual_seed(3))
-    assert data.draw(split, 3, 7, "images").tolist() == wanted[:7].tolist()
-    assert data.draw(split, 3, None, "images").tolist() == wanted.tolist()
+    assert dataset.draw(split, 3, 7, "images").tolist() == wanted[:7].tolist()
+    assert dataset.draw(split, 3, None, "images").tolist() == wanted.tolist()
     images, labels = split.take(wanted[:7])
     assert images.dtype == torch.uint8
     assert labels.tolist() == split.labels[wanted[:7].numpy()].tolist()
@@ -79,7 +79,7 @@ def test_draw_takes_the_first_of_the_seeds_permutation(store: Store) -> None:
 @pytest.mark.parametrize("count", [0, -1, 541])
 def test_draw_says_what_there_is(store: Store, count: int) -> None:
     with pytest.raises(StitchLabError, match=rf"evaluation images: .* 1 to 540 .*; {count} came"):
-        data.draw(data.load("digits", store).test, 0, count, "evaluation images")
+        dataset.draw(data.load("digits", store).test, 0, count, "evaluation images")
 
 
 def test_loaded_data_is_kept_and_known(store: Store) -> None:

@@ -12,8 +12,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from stitchlab import networks, zoo
-from stitchlab.data import DataSet, Split
+from stitchlab import making, networks, zoo
+from stitchlab.dataset import DataSet, Split
 from stitchlab.errors import StitchLabError
 from stitchlab.networks import Network
 from stitchlab.store import Store
@@ -42,7 +42,7 @@ def weights(classes: int = 2, **change: Any) -> dict[str, torch.Tensor]:
 
 
 def bring(store: Store, path: Path, **more: Any) -> Network:
-    return networks.import_weights(store, path, **{"arch": "resnet14", "data": toy(), "name": "mine", **more})
+    return making.import_weights(store, path, **{"arch": "resnet14", "data": toy(), "name": "mine", **more})
 
 
 WRAPS: dict[str, Callable[[dict[str, torch.Tensor]], Any]] = {
@@ -109,7 +109,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
         lambda: weights(**{"conv1.weight": torch.zeros(16, 3, 3, 3)}),
         r"1 of another shape: conv1\.weight \(16, 3, 3, 3\) for \(16, 1, 3, 3\)",
     ),
-    "classes": (lambda: weights(classes=5), "have 5 outputs, the data 2 classes"),
+    "classes": (lambda: weights(classes=5), "have 5 outputs, and 2 were asked for; .* --classes 5"),
 }
 
 
@@ -126,7 +126,7 @@ def test_files_that_do_not_fit_are_refused_in_one_line(store: Store, tmp_path: P
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ({"classes": 3}, "Toy has 2 classes; a network of 3 outputs was asked"),
+        ({"classes": 3}, "have 2 outputs, and 3 were asked for"),
         ({"mean": [0.5, 0.5, 0.5]}, r"mean is 1 number\(s\), one a channel"),
         ({"std": [0.0]}, r"std is 1 number\(s\) above 0"),
         ({"mean": [float("nan")]}, "mean is 1"),
@@ -150,7 +150,7 @@ def test_files_that_cannot_be_read(store: Store, tmp_path: Path, name: str) -> N
 
 @pytest.mark.skipif(not TINY10.exists(), reason="the shared Tiny-10 checkpoints are not on this machine")
 def test_a_public_checkpoint_is_imported_as_it_is(store: Store) -> None:
-    made = networks.import_weights(
+    made = making.import_weights(
         store, TINY10, arch="tiny10", data=toy(3, 32, classes=10), name="public",
         mean=(0.4914, 0.4822, 0.4465), std=(0.2023, 0.1994, 0.2010),
     )

@@ -193,7 +193,7 @@ def test_the_learned_detector_may_be_tuned_on_another_data_set(
     run: Run, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Outliers count only once their energy falls below its margin, which takes a trained classifier.
-    monkeypatch.setattr(sys.modules["stitchlab.ood.energy"], "STEPS", {"training": 150, "fine-tuning": 30})
+    monkeypatch.setattr(sys.modules["stitchlab.ood.energy"], "STEPS", {"training": 300, "fine-tuning": 60})
     other = Detection(training_outliers=(
         side.resolve_outliers(f"data:{folder(tmp_path / 'noise', ['a', 'b'], colour=False)}", run.store), "blur"))
     cells = [("dm", *CELL)]

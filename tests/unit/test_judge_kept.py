@@ -21,7 +21,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 from torch import Tensor
 
 from stitchlab import data as datasets
-from stitchlab import networks, side
+from stitchlab import making, networks, side
 from stitchlab.distribution import NATIVE, OUTLIERS, STATISTICS, Distribution
 from stitchlab.errors import Cancelled
 from stitchlab.judge import judge
@@ -222,7 +222,7 @@ def test_eight_training_images_are_too_few_for_some_detectors(store: Store, tmp_
                 Image.fromarray(pixels).save(tmp_path / "few" / split / name / f"{k}.png")
     data = datasets.load(f"folder:{tmp_path / 'few'}", store)
     for seed in (0, 1):
-        networks.train(store, "resnet14", data, name=f"few-{seed}", epochs=1, seed=seed)
+        making.train(store, "resnet14", data, name=f"few-{seed}", epochs=1, seed=seed)
     run = made(store, "few-0", "few-1", dm_images=8, eval_images=20, end_layers=[CELL[1]])
     names = [name for name in QUICK if name != "frechet"]
     found = judge(run, detectors=names, device="cpu")

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from stitchlab import data, networks, training, zoo
-from stitchlab.data import DataSet, Split
+from stitchlab import data, making, networks, training, zoo
+from stitchlab.dataset import DataSet, Split
 from stitchlab.errors import Cancelled, StitchLabError, UnknownName
 from stitchlab.networks import Network
 from stitchlab.store import Store
@@ -37,7 +37,7 @@ def store(tmp_path: Path) -> Store:
 
 @pytest.fixture
 def trained(store: Store) -> Network:
-    return networks.train(store, "resnet14", toy(), name="first", epochs=1)
+    return making.train(store, "resnet14", toy(), name="first", epochs=1)
 
 
 def files(store: Store) -> list[Path]:
@@ -47,7 +47,7 @@ def files(store: Store) -> list[Path]:
 def test_digits_are_learned_in_a_few_epochs(store: Store) -> None:
     digits = data.load("digits", store)
     told: list[tuple[str, float]] = []
-    made = networks.train(store, "resnet14", digits, seed=1, epochs=4, report=lambda *news: told.append(news))
+    made = making.train(store, "resnet14", digits, seed=1, epochs=4, report=lambda *news: told.append(news))
     assert made.accuracy > 0.9
     assert made.name == "digits-resnet14-s1"
     assert made.label == f"digits-resnet14-s1 · resnet14 · {100 * made.accuracy:.1f} %"
@@ -63,9 +63,9 @@ def test_digits_are_learned_in_a_few_epochs(store: Store) -> None:
 @pytest.mark.parametrize(("arch", "size", "channels"), [("vit-nano", 8, 1), ("tiny10", 27, 3), ("resnet18", 12, 3)])
 def test_any_architecture_trains_on_few_images(store: Store, arch: str, size: int, channels: int) -> None:
     options = {"width": 4} if arch == "resnet18" else None
-    made = networks.train(store, arch, toy(channels, size, train=5, natural=channels == 3), epochs=1, options=options)
+    made = making.train(store, arch, toy(channels, size, train=5, natural=channels == 3), epochs=1, options=options)
     assert 0 <= made.accuracy <= 1
-    assert made.options == (options or {})
+    assert made.options == zoo.resolve(arch, options)
     loaded = networks.load(store, made.id)
     assert loaded.module is not None
     assert not loaded.module.training
@@ -75,13 +75,13 @@ def test_any_architecture_trains_on_few_images(store: Store, arch: str, size: in
 def test_a_seed_means_the_same_network_and_leaves_the_global_one_alone(store: Store, tmp_path: Path) -> None:
     torch.manual_seed(5)
     before = torch.get_rng_state()
-    first = networks.train(store, "resnet14", toy(), seed=3, epochs=1)
+    first = making.train(store, "resnet14", toy(), seed=3, epochs=1)
     assert torch.equal(torch.get_rng_state(), before)
     torch.manual_seed(77)
-    assert networks.train(Store(tmp_path / "other"), "resnet14", toy(), seed=3, epochs=1).id == first.id
-    assert networks.train(store, "resnet14", toy(), seed=4, epochs=1).id != first.id
+    assert making.train(Store(tmp_path / "other"), "resnet14", toy(), seed=3, epochs=1).id == first.id
+    assert making.train(store, "resnet14", toy(), seed=4, epochs=1).id != first.id
     with pytest.raises(StitchLabError, match="already, under the name 'toy-resnet14-s3'"):
-        networks.train(store, "resnet14", toy(), seed=3, epochs=1)
+        making.train(store, "resnet14", toy(), seed=3, epochs=1)
 
 
 def test_prepare_and_channel_statistics() -> None:
@@ -153,7 +153,7 @@ def test_a_taken_name_is_refused_before_training(store: Store, trained: Network)
         raise AssertionError("training began")
 
     with pytest.raises(StitchLabError, match=rf"'first' is taken by network {trained.short} \(resnet14, toy\)"):
-        networks.train(store, "resnet14", toy(), name="first", seed=9, report=never)
+        making.train(store, "resnet14", toy(), name="first", seed=9, report=never)
     with pytest.raises(StitchLabError, match="is taken"):
         networks.save(store, trained, zoo.build("resnet14", classes=2, channels=1, size=8))
 
@@ -169,20 +169,20 @@ def test_cancelled_training_keeps_nothing(store: Store) -> None:
         raise Cancelled
 
     with pytest.raises(Cancelled):
-        networks.train(store, "resnet14", toy(), report=cancel)
+        making.train(store, "resnet14", toy(), report=cancel)
     assert files(store) == []
 
 
 def test_wrong_training_requests(store: Store) -> None:
     with pytest.raises(StitchLabError, match="at least 1 epoch; 0 came"):
-        networks.train(store, "resnet14", toy(), epochs=0)
+        making.train(store, "resnet14", toy(), epochs=0)
     with pytest.raises(UnknownName, match="architecture"):
-        networks.train(store, "resnet15", toy())
+        making.train(store, "resnet15", toy())
     with pytest.raises(StitchLabError, match="tiny10 takes images of 27"):
-        networks.train(store, "tiny10", toy())
+        making.train(store, "tiny10", toy())
     tall = replace(toy(), train=Split(np.zeros((4, 1, 8, 10), np.uint8), np.zeros(4, np.int64)))
     with pytest.raises(StitchLabError, match="square images; Toy has 8×10"):
-        networks.train(store, "resnet14", tall)
+        making.train(store, "resnet14", tall)
 
 
 INGREDIENTS: dict[str, Callable[[Network], Network]] = {
@@ -193,6 +193,9 @@ INGREDIENTS: dict[str, Callable[[Network], Network]] = {
     "size": lambda n: replace(n, size=9),
     "mean": lambda n: replace(n, mean=(0.25,)),
     "std": lambda n: replace(n, std=(0.25,)),
+    "resize": lambda n: replace(n, resize=9),
+    "interpolation": lambda n: replace(n, resize=9, interpolation="bicubic"),
+    "code": lambda n: replace(n, code=zoo.Code("/a.py", "0" * 64)),
 }
 
 
@@ -204,7 +207,7 @@ def test_every_ingredient_changes_the_fingerprint(trained: Network) -> None:
     for name, tensor in tensors.items():
         others[name] = networks.fingerprint(trained, {**tensors, name: tensor + 1})
     assert len({trained.id, *others.values()}) == 1 + len(others)
-    remarks = replace(trained, name="x", data="y", accuracy=0.1, seed=8, origin={}, created="z")
+    remarks = replace(trained, name="x", data="y", accuracy=0.1, seed=8, origin={}, created="z", parameters=3)
     assert networks.fingerprint(remarks, tensors) == trained.id
 
 

@@ -12,7 +12,7 @@ import reference
 import torch
 
 from stitchlab import data as datasets
-from stitchlab import networks
+from stitchlab import making, networks
 from stitchlab.grid import compare
 from stitchlab.run import Run
 from stitchlab.store import Store
@@ -41,7 +41,7 @@ def grid(tmp_path_factory: pytest.TempPathFactory) -> Run:
     store = Store(root / "cache")
     images = datasets.load(f"folder:{root / 'images'}", store)
     for seed in (0, 1):
-        networks.import_weights(
+        making.import_weights(
             store, TINY10 / f"tiny10-cifar10-seed{seed}.pt", arch="tiny10", data=images, name=f"seed{seed}",
             mean=(0.4914, 0.4822, 0.4465), std=(0.2023, 0.1994, 0.2010),
         )

@@ -117,6 +117,7 @@ CHANGES: list[tuple[str, dict[str, Any], set[str]]] = [
     ("definitions.dm", definition("dm"), DM),
     ("definitions.tlm", definition("tlm"), TLM),
     ("definitions.evaluation", definition("evaluation"), {"dm cell", "tlm cell", "accuracy"}),
+    ("definitions.input", definition("input"), EVERY),
     ("definitions.cka", definition("cka"), {"cka"}),
     ("definitions.pwcca", definition("pwcca"), {"pwcca"}),
     ("definitions.opd", definition("opd"), {"opd"}),

@@ -11,9 +11,10 @@ from torch import fx, nn
 
 from stitchlab import zoo
 from stitchlab.errors import StitchLabError, UnknownName
+from stitchlab.layers import Layered
 
 TINY10 = Path(__file__).parents[3] / "shared" / "data" / "tiny10"
-SIZES = {"tiny10": 32, "resnet14": 8, "resnet20": 8, "resnet18": 8, "vit-tiny": 8, "vit-nano": 8}
+SIZES = {"tiny10": 32, "resnet14": 8, "resnet20": 8, "resnet18": 8, "vit-tiny": 8, "vit-nano": 8, "mlp": 8, "noise": 8}
 BLOCKS = {
     "tiny10": ["relu1", "relu8"],
     "resnet14": ["layer1.0", "layer3.1"],
@@ -21,6 +22,8 @@ BLOCKS = {
     "resnet18": ["layer1.0", "layer4.1"],
     "vit-tiny": ["blocks.0", "blocks.11"],
     "vit-nano": ["blocks.0", "blocks.5"],
+    "mlp": ["layers.0", "layers.3"],
+    "noise": ["blocks.0", "blocks.5"],
 }
 
 
@@ -78,7 +81,20 @@ def test_sizes_are_the_published_ones(arch: str, parameters: int) -> None:
 def test_width_scales_all_stages() -> None:
     module = zoo.build("resnet18", classes=2, channels=3, size=8, width=8)
     assert module.get_submodule("layer4.1").conv2.weight.shape == (64, 64, 3, 3)  # type: ignore[union-attr]
-    assert zoo.resolve("resnet18") == {"width": 64}
+    assert zoo.resolve("resnet18") == {"width": 64, "widths": "doubling", "maps": "halving"}
+
+
+@pytest.mark.parametrize(("options", "shapes"), [
+    ({}, [(4, 16, 16), (8, 8, 8), (16, 4, 4), (32, 2, 2)]),
+    ({"widths": "equal"}, [(4, 16, 16), (4, 8, 8), (4, 4, 4), (4, 2, 2)]),
+    ({"maps": "equal"}, [(4, 16, 16), (8, 16, 16), (16, 16, 16), (32, 16, 16)]),
+    ({"widths": "equal", "maps": "equal"}, [(4, 16, 16)] * 4),
+])
+def test_the_papers_controls_take_shapes_away(options: dict[str, str], shapes: list[tuple[int, ...]]) -> None:
+    module = zoo.build("resnet18", classes=2, channels=3, size=16, width=4, **options).eval()
+    cuts = Layered(module, (3, 16, 16))
+    assert [cuts.find(f"layer{k}.1").shape for k in (1, 2, 3, 4)] == shapes
+    assert len(cuts.defaults()) == 8
 
 
 @pytest.mark.skipif(not TINY10.exists(), reason="the shared Tiny-10 checkpoints are not on this machine")
@@ -113,6 +129,8 @@ def test_unknown_things_are_refused() -> None:
         zoo.build("resnet14", classes=2, channels=1, size=8, width=3)
     with pytest.raises(StitchLabError, match="has no option depth; its options are: width"):
         zoo.build("resnet18", classes=2, channels=1, size=8, depth=3)
+    with pytest.raises(UnknownName, match=r"no maps of resnet18 is called 'small'; .*equal"):
+        zoo.build("resnet18", classes=2, channels=3, size=8, maps="small")
     for wrong in (0, 2.5, "8", True):
         with pytest.raises(StitchLabError, match="width is a whole number"):
             zoo.build("resnet18", classes=2, channels=1, size=8, width=wrong)

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stitchlab import zoo
-from stitchlab.data import DataSet, Split
+from stitchlab.dataset import DataSet, Split
 from stitchlab.networks import Network, frozen
 from stitchlab.stitch.pair import Pair
 

@@ -8,23 +8,20 @@ task: a cancel flag is read between steps.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from distributed import Client
-from distributed.deploy.subprocess import SubprocessCluster
 
 from stitchlab import cost, tasks
 from stitchlab.distribution import STATISTICS, Cell, Distribution
-from stitchlab.errors import StitchLabError
 from stitchlab.grid import pick_device
+from stitchlab.jobs.cluster import local, remote
 from stitchlab.ood import LEARNING, QUICK
 from stitchlab.run import Run
 from stitchlab.spec import METHODS, Detection, content_id
@@ -33,7 +30,6 @@ from stitchlab.units import Unit, load_pair, missing
 
 DEMO = "demo"  # the job that trains the demo's networks
 QUIET = 60.0  # seconds without a word after which a job of another process counts as interrupted
-IDLE = "2 hours"  # a local cluster that nobody needs, or whose owner was killed, ends itself after this
 
 
 @dataclass(frozen=True)
@@ -99,6 +95,41 @@ class Jobs:
         """Queue a cell's walk through TLM's epochs (job `walking`)."""
         wanted = (tasks.walk, (str(self.store.root), run.id, front_layer, end_layer, self.device))
         self._submit(walking(run, front_layer, end_layer), [wanted], [1.0], ["following the epochs"])
+
+    def train(self, wanted: dict[str, Any]) -> None:
+        """Queue the training of a network (`tasks.train`), job `making` of its name."""
+        self._submit(making(wanted["name"]), [(tasks.train, (str(self.store.root), wanted, self.device))], [1.0],
+                     [f"training {wanted['name']}"])
+
+    def bring(self, upload: str, wanted: dict[str, Any]) -> None:
+        """Queue the import of an upload (`tasks.bring`), job `making` of the network's name."""
+        self._submit(making(wanted["name"]), [(tasks.bring, (str(self.store.root), upload, wanted, self.device))],
+                     [1.0], [f"importing {wanted['name']}"])
+
+    def measure(self, network: str) -> None:
+        """Queue what a network, by its id, says of its data's test images (job `measuring`)."""
+        self._submit(measuring(network), [(tasks.measure, (str(self.store.root), network, self.device))], [1.0],
+                     ["measuring"])
+
+    def fetch(self, data: str) -> None:
+        """Queue a data set (job `fetching`)."""
+        self._submit(fetching(data), [(tasks.fetch, (str(self.store.root), data))], [1.0], [f"getting {data}"])
+
+    def begun(self) -> dict[str, Status]:
+        """Networks that are being made, or were not made in the end, by name; `forget` lets one go."""
+        names = [key.removeprefix(_MAKING) for key in self.store.keys("jobs") if key.startswith(_MAKING)]
+        found = {name: self.status(making(name)) for name in names}
+        return {name: status for name, status in found.items() if status is not None and status.state != "done"}
+
+    def curve(self, name: str) -> list[dict[str, float]]:
+        """The curve so far of a network that is being trained: `training.Point` as JSON knows it."""
+        record = self.store.intact("jobs", making(name))
+        kept = self.store.intact("progress", f"{record['attempt']}.0.curve") if record else None
+        return kept["curve"] if kept else []
+
+    def forget(self, job: str) -> None:
+        """Let go of a job that has ended."""
+        self.store.delete("jobs", job)
 
     def train_demo(self) -> None:
         """Queue the training of the demo's two networks."""
@@ -173,7 +204,7 @@ class Jobs:
 
     def _connected(self) -> Client:
         if self._client is None or self._client.status != "running":
-            self._client = Client(_local_cluster()) if self.address is None else _remote(self.address, self.store)
+            self._client = Client(local()) if self.address is None else remote(self.address, self.store)
         return self._client
 
     def _weights(self, run: Run, units: Sequence[Unit]) -> list[float]:
@@ -195,6 +226,24 @@ def _of_cell(units: Sequence[Unit], cell: tuple[str, str]) -> list[Unit]:
     return [unit for unit in units if unit.work == "accuracy"] + stitched
 
 
+_MAKING = "making-"
+
+
+def making(name: str) -> str:
+    """The job that makes the network of this name."""
+    return f"{_MAKING}{name}"
+
+
+def measuring(network: str) -> str:
+    """The job that measures a network, by its id."""
+    return f"measuring-{network}"
+
+
+def fetching(data: str) -> str:
+    """The job that gets a data set."""
+    return f"fetching-{content_id(data)[:16]}"
+
+
 def judging(run: Run, detection: Detection, cells: Sequence[Cell]) -> str:
     """The job that judges these cells."""
     return f"{run.id}-ood-{content_id([detection, cells])[:16]}"
@@ -213,52 +262,3 @@ def _seconds_left(weights: Sequence[float], units: Sequence[dict[str, Any] | Non
     unit, weight = max(moving, key=lambda pair: float(pair[0]["time"]))
     rate = (unit["time"] - unit["started"]) / (unit["done"] * weight)
     return float(rate * (sum(weights) - done))
-
-
-def _local_cluster() -> Any:
-    """A scheduler and one worker in processes of their own, on this machine's loopback only."""
-    with _environment(_WORKER):
-        return SubprocessCluster(
-            n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0",
-            scheduler_kwargs={"idle_timeout": IDLE}, worker_kwargs={"memory_limit": 0},
-        )
-
-
-_THREADS, _KEEP = str(os.cpu_count() or 1), str(2**30)
-# What Dask sets for workers unless it is set already: one thread, and memory given back at once. This worker is alone
-# on the machine, and giving back and faulting in activations at every step makes training twice as slow.
-_WORKER = {
-    "PYTHONPATH": os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")])),
-    "OMP_NUM_THREADS": _THREADS, "MKL_NUM_THREADS": _THREADS, "OPENBLAS_NUM_THREADS": _THREADS,
-    "MALLOC_TRIM_THRESHOLD_": _KEEP, "MALLOC_MMAP_THRESHOLD_": _KEEP,
-}
-
-
-@contextlib.contextmanager
-def _environment(wanted: dict[str, str]) -> Iterator[None]:
-    """For processes that are started meanwhile; what the user has set stays, but for the path to this package."""
-    before = {name: os.environ.get(name) for name in wanted}
-    os.environ.update({name: value for name, value in wanted.items() if name == "PYTHONPATH" or not before[name]})
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
-
-
-def _remote(address: str, store: Store) -> Client:
-    try:
-        client = Client(address, timeout=10)
-    except (OSError, ValueError) as error:
-        raise StitchLabError(
-            f"no Dask scheduler answers at {address} ({error}); start one, or leave --workers and STITCHLAB_WORKERS out"
-        ) from error
-    try:
-        sees = client.submit(Path.is_dir, store.root / "networks", pure=False).result(timeout=60)
-    except TimeoutError:
-        sees = None
-    if not sees:
-        client.close()
-        what = "has no worker that answers" if sees is None else f"does not see the cache at {store.root}"
-        raise StitchLabError(f"the cluster at {address} {what}; start workers with access to the same folder")
-    return client

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
 from typing import Any, NoReturn
 
 from stitchlab.spec import Report
@@ -44,6 +45,10 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}; {self.prog} --help says what is possible\n")
 
 
+#: Adds a command: its name, what runs it, what it does.
+Command = Callable[[str, Callable[..., None], str], Parser]
+
+
 def names(text: str) -> list[str]:
     """An argument that is a list: ``a,b``."""
     return [name for name in text.split(",") if name]
@@ -55,3 +60,27 @@ def numbers(text: str) -> list[float]:
         return [float(number) for number in text.split(",")]
     except ValueError:
         raise argparse.ArgumentTypeError(f"numbers such as 0.49,0.48,0.45 were expected; {text!r} came") from None
+
+
+def whole(text: str) -> list[int]:
+    """An argument that is a list of whole numbers: ``0,1,2``."""
+    try:
+        return [int(number) for number in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"whole numbers such as 0,1,2 were expected; {text!r} came") from None
+
+
+def fraction(text: str) -> float:
+    """An argument that is a number or a fraction: ``8/255``."""
+    try:
+        return float(Fraction(text.replace(" ", "")))
+    except (ValueError, ZeroDivisionError):
+        raise argparse.ArgumentTypeError(f"a number such as 0.03 or 8/255 was expected; {text!r} came") from None
+
+
+def pairs(text: str) -> dict[str, int | str]:
+    """An argument that names values: ``width=16,maps=equal``."""
+    parts = [part.partition("=") for part in text.split(",") if part]
+    if not all(name and value for name, _, value in parts):
+        raise argparse.ArgumentTypeError(f"names and values such as width=16,maps=equal were expected; {text!r} came")
+    return {name: int(value) if value.isdigit() else value for name, _, value in parts}

@@ -1,0 +1,156 @@
+"""The commands about networks and data: train, import, networks, data, layers."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from stitchlab import data as datasets
+from stitchlab import making, networks, zoo
+from stitchlab.attack import Attack
+from stitchlab.cli import Command, Parser, bar, fraction, names, numbers, pairs, table, whole
+from stitchlab.cuts import Cuts
+from stitchlab.errors import UnknownName
+from stitchlab.grid import pick_device
+from stitchlab.layers import Layered
+from stitchlab.outline import of_architecture, outline
+from stitchlab.store import Store
+from stitchlab.training import AUGMENTATIONS
+
+ARCH = f"one of {', '.join(zoo.REGISTRY)}; torchvision/NAME; timm/NAME; or your own code, FILE.py:CALLABLE or " \
+       "MODULE:CALLABLE, which is run"
+
+
+def add(command: Command) -> None:
+    """Adds the commands to a parser."""
+    train = command("train", _train, "Train a network and keep it.")
+    train.add_argument("arch", metavar="ARCH", help=ARCH)
+    train.add_argument("--name", help="what to call it; with several seeds, -sSEED is put behind")
+    _training_arguments(train)
+    bring = command("import", _import, "Bring somebody's weights: safetensors or a torch state dict.")
+    bring.add_argument("weights", metavar="WEIGHTS", help="a file; for torchvision/NAME also DEFAULT, IMAGENET1K_V1, …")
+    bring.add_argument("--arch", required=True, metavar="ARCH", help=ARCH)
+    bring.add_argument("--name", required=True, help="what to call it")
+    bring.add_argument("--mean", type=numbers, metavar="R,G,B", help="mean of its input, for pixels in 0..1")
+    bring.add_argument("--std", type=numbers, metavar="R,G,B", help="deviation of its input")
+    bring.add_argument("--classes", type=int, metavar="N",
+                       help="number of outputs; where the data has others, accuracy is not defined")
+    for made in (train, bring):
+        made.add_argument("--data", required=True, help="a data set's name, or folder:PATH, or folder:PATH@SIZE")
+        made.add_argument("--options", type=pairs, default={}, metavar="NAME=VALUE,…",
+                          help="of the architecture: of resnet18 width, widths=equal, maps=equal; of mlp width, depth")
+        made.add_argument("--size", type=int, metavar="S", help="pixels a side of its input (default: the images')")
+    known = command("networks", _networks, "List the networks in the store.")
+    change = known.add_mutually_exclusive_group()
+    change.add_argument("--rename", nargs=2, metavar=("NETWORK", "NAME"), help="call one otherwise")
+    change.add_argument("--delete", metavar="NETWORK", help="delete one; results computed with it stay")
+    data = command("data", _data, "List the data sets, or bring one in.")
+    data.add_argument("data", nargs="?", metavar="DATA", help="load this one: a name, folder:PATH or folder:PATH@SIZE")
+    for made in (train, bring, data):
+        made.add_argument("--download", action="store_true", help="fetch what is not here: the data set, the weights")
+    layers = command("layers", _layers, "List where a network can be cut.")
+    layers.add_argument("network", metavar="NETWORK|ARCH")
+    layers.add_argument("--size", type=int, metavar="S", help="pixels a side of the images")
+    layers.add_argument("--json", action="store_true", help="a list of {name, shape, default}")
+
+
+def _training_arguments(train: Parser) -> None:
+    add = train.add_argument
+    add("--epochs", type=int, metavar="E", help="passes over the training images")
+    add("--seeds", type=whole, metavar="S,S", help="several networks in one go, one for each seed")
+    add("--untrained", action="store_true", help="keep it with the weights that it is built with")
+    add("--augment", type=names, metavar="A,A",
+        help=f"of {', '.join(AUGMENTATIONS)}, or nothing: '' (default: all for natural images, else nothing)")
+    add("--label-noise", type=float, default=0.0, metavar="P", help="share 0..1 of labels replaced by another class's")
+    add("--adversarial", type=fraction, metavar="EPS",
+        help="train against PGD in an ℓ∞ ball of this radius, for pixels in 0..1: 8/255")
+    add("--pgd-steps", type=int, default=Attack.steps, metavar="N", help=f"its steps (default: {Attack.steps})")
+
+
+def _train(options: argparse.Namespace, store: Store) -> None:
+    images = datasets.load(options.data, store, bar(), download=options.download)
+    what: dict[str, Any] = {"options": options.options, "size": options.size, "device": pick_device(options.device)}
+    attack = None if options.adversarial is None else Attack(options.adversarial, options.pgd_steps)
+    made = []
+    for seed in options.seeds or [options.seed]:
+        name = options.name if options.seeds is None or options.name is None else f"{options.name}-s{seed}"
+        if options.untrained:
+            made.append(making.untrained(store, options.arch, images, name=name, seed=seed, **what))
+        else:
+            made.append(making.train(
+                store, options.arch, images, name=name, seed=seed, epochs=options.epochs, augment=options.augment,
+                label_noise=options.label_noise, attack=attack, report=bar(), **what))
+    _table(made)
+
+
+def _import(options: argparse.Namespace, store: Store) -> None:
+    networks.free_name(store, options.name)
+    images = datasets.load(options.data, store, bar(), download=options.download)
+    _table([making.import_weights(
+        store, options.weights, arch=options.arch, data=images, name=options.name, mean=options.mean, std=options.std,
+        classes=options.classes, options=options.options, size=options.size, download=options.download,
+        device=pick_device(options.device), report=bar(),
+    )])
+
+
+def _networks(options: argparse.Namespace, store: Store) -> None:
+    if options.delete:
+        print(f"deleted {networks.delete(store, options.delete).name}; results computed with it are kept")
+    elif options.rename:
+        _table([networks.rename(store, *options.rename)])
+    else:
+        _table(networks.list_networks(store))
+
+
+def _table(made: Iterable[networks.Network]) -> None:
+    table(("name", "architecture", "data", "accuracy", "parameters", "seed", "how", "id"), (
+        (n.name, n.architecture, n.data, "not defined" if n.accuracy is None else f"{n.accuracy:.4f}",
+         n.parameters or "", n.seed, n.origin.get("how"), n.short) for n in made
+    ))
+
+
+def _data(options: argparse.Namespace, store: Store) -> None:
+    if options.data:
+        datasets.load(options.data, store, bar(), download=options.download)
+    used = {record["name"]: record for record in datasets.known(store)}
+    names = [*datasets.REGISTRY, *(name for name in used if name not in datasets.REGISTRY)]
+    table(("name", "training images", "test images", "shape", "what"), (
+        (name, *((used[name]["train"], used[name]["test"], "×".join(map(str, used[name]["shape"])))
+                 if name in used else ("", "", "")),
+         datasets.REGISTRY[name].description if name in datasets.REGISTRY else used[name]["label"])
+        for name in names
+    ))
+
+
+def _layers(options: argparse.Namespace, store: Store) -> None:
+    cuts = _cuts(options.network, options.size, store)
+    if options.json:
+        print(json.dumps([{"name": p.name, "shape": p.shape, "default": p.default} for p in cuts.points]))
+        return
+    table(("layer", "shape", "default", "parameters", "share of arithmetic", "same output"), (
+        (p.name, "×".join(map(str, p.shape)), "default" if p.default else "", p.parameters,
+         f"{p.flops / max(1, cuts.flops):.3f}", " ".join(p.aliases)) for p in cuts.points
+    ))
+
+
+def _cuts(name: str, size: int | None, store: Store) -> Cuts:
+    """Of a network in the store, or of an architecture for ten classes of colour images."""
+    known = networks.list_networks(store)
+    if name not in {n.name for n in known} and (name in zoo.REGISTRY or "/" in name or ":" in name):
+        found = zoo.architecture(name)
+        size = found.size if size is None else size
+        found.check_size(size)
+        return of_architecture(found, networks.Network(
+            name="", architecture=found.name, options=found.resolve(), classes=tuple("0123456789"), channels=3,
+            size=size, mean=(), std=(), data="", data_fingerprint="", origin={}, code=found.code))
+    try:
+        network = networks.find(store, name)
+    except UnknownName as error:
+        raise UnknownName("network or architecture", name, [*(n.name for n in known), *zoo.known()]) from error
+    if size is None or size == network.size:
+        return outline(store, network)
+    module = networks.load(store, network.id).module
+    assert module is not None
+    return Layered(module, (network.channels, size, size))  # these weights, at another size

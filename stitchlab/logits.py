@@ -1,0 +1,30 @@
+"""The logits in whatever a classifier returns: a tensor, a tuple, a dictionary, an object with ``logits``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from stitchlab.errors import StitchLabError
+
+
+def logits_of(output: Any) -> Any:
+    """The logits (N, classes) in a network's output, or what stands for them while it is traced.
+
+    An object or a dictionary says which they are by ``logits``; of a tuple or list they are the first; a dictionary of
+    one thing holds nothing else. Raises StitchLabError for anything else.
+    """
+    if isinstance(output, Mapping):
+        if "logits" in output or len(output) == 1:
+            return logits_of(output["logits"] if "logits" in output else next(iter(output.values())))
+    elif isinstance(output, tuple | list) and not hasattr(output, "logits"):
+        if output:
+            return logits_of(output[0])
+    elif hasattr(output, "logits"):
+        return output.logits
+    elif output is not None and not isinstance(output, str | bytes | int | float):
+        return output
+    raise StitchLabError(
+        f"a network returns logits (N, classes), alone, first in a tuple, or called logits; it returns a "
+        f"{type(output).__name__}"
+    )

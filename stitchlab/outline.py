@@ -1,0 +1,72 @@
+"""What is known of a network without running it: its cut points, found once on a graph without any numbers, and kept.
+
+Only where a graph cannot be traced is the network itself loaded, and tried by hooks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+
+import torchvision
+
+from stitchlab import networks, zoo
+from stitchlab.cuts import Cuts
+from stitchlab.errors import StitchLabError
+from stitchlab.graph import Graph
+from stitchlab.layers import Layered
+from stitchlab.networks import Network
+from stitchlab.spec import content_id
+from stitchlab.store import Store
+from stitchlab.tracing import Untraceable
+from stitchlab.zoo import Architecture
+
+ROOM = "layers"
+VERSION = 1  # of how cut points are found and named
+SIZES = (8, 16, 28, 32, 48, 64, 75, 96, 112, 128, 160, 192, 224, 256, 299, 384, 448, 512)  # that are tried for advice
+
+
+def outline(store: Store, network: Network) -> Cuts:
+    """The cut points of a network, at the size of its input.
+
+    Raises StitchLabError where images of that size do not fit (sizes that do are named), or it can be cut nowhere.
+    """
+    found = networks.architecture(network) if network.code is None else None
+    key = content_id({
+        "architecture": network.architecture, "options": network.options, "classes": len(network.classes),
+        "input": network.input, "code": network.code and network.code.sha256, "version": VERSION,
+        "torchvision": torchvision.__version__,
+    })
+    if (kept := store.intact(ROOM, key)) is not None:
+        return Cuts.from_record(kept)
+    cuts = of_architecture(found or networks.architecture(network), network, store)
+    store.put(ROOM, key, cuts.record())
+    return cuts
+
+
+def of_architecture(found: Architecture, network: Network, store: Store | None = None) -> Cuts:
+    """The cut points of what this architecture builds for a network; its weights count only where it must be run."""
+    what = networks.arguments(network)
+    try:
+        graph = Graph(zoo.sketch(found, **what), network.input)
+        return Cuts(graph.points, graph.flops, graph.nodes, traced=True)
+    except Untraceable:
+        kept = store is not None and network.id
+        module = networks.load(store, network.id).module if store and kept else networks.build(network, found).eval()
+        assert module is not None
+        return Layered(module, network.input)
+    except StitchLabError as error:
+        fit = [size for size in SIZES if size != network.size and _fits(found, network, size)]
+        if not fit:
+            raise
+        near = sorted(sorted(fit, key=lambda size: abs(size - network.size))[:3])
+        raise StitchLabError(
+            f"{found.name} does not take images of {network.size}×{network.size} pixels ({error}); sizes that it "
+            f"takes: {', '.join(map(str, near))}"
+        ) from error
+
+
+def _fits(found: Architecture, network: Network, size: int) -> bool:
+    with contextlib.suppress(StitchLabError):
+        Graph(zoo.sketch(found, **(networks.arguments(network) | {"size": size})), (network.channels, size, size))
+        return True
+    return False

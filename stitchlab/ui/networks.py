@@ -1,0 +1,210 @@
+"""The networks on the screen: a table of all, and one with its layers, its classes, and how it came to be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from stitchlab import making, networks, ui
+from stitchlab.errors import StitchLabError
+from stitchlab.figures import activations
+from stitchlab.figures import networks as figures
+from stitchlab.jobs import Jobs, measuring
+from stitchlab.networks import Network
+from stitchlab.outline import outline
+from stitchlab.run import list_runs
+from stitchlab.store import Store
+from stitchlab.ui.charts import chart
+
+SHOWN = 20  # classes up to which a confusion matrix can be read
+MISTAKEN = 8  # pairs of classes that are named
+UNTRACED = ("torch.fx cannot trace this network, so it runs by hooks: the same numbers, more slowly, since the tail "
+            "computes what comes before it too.")
+BOUND: Any = {"bind": "query-params"}
+
+
+def draw(store: Store, jobs: Jobs) -> None:
+    """The table, and the chosen network below."""
+    there = {network.name: network for network in networks.list_networks(store)}
+    _table(there)
+    if st.session_state.get("network") not in (None, *there):
+        st.warning(f"No network is called {st.session_state.pop('network')} here.", icon=":material/link_off:")
+    name = st.selectbox("Network", list(there), key="network", **BOUND)
+    if name is not None:
+        _one(store, jobs, there[name])
+
+
+def accuracy(network: Network) -> str:
+    """Its accuracy for people: ``98.9 %``, or that it is not defined."""
+    return "not defined" if network.accuracy is None else f"{100 * network.accuracy:.1f} %"
+
+
+def how(network: Network) -> str:
+    """How it came to be, in a word or two."""
+    origin = network.origin
+    if origin["how"] == "control":
+        return str(origin["control"])
+    also = [text for key, text in (("attack", "adversarially"), ("label_noise", "on noisy labels")) if origin.get(key)]
+    return " ".join([origin["how"], *also])
+
+
+def _table(there: dict[str, Network]) -> None:
+    st.dataframe(
+        [{"Name": n.name, "Architecture": n.architecture, "Data": n.data.rpartition("/")[2],
+          "Accuracy": n.accuracy, "Parameters": n.parameters or None, "Seed": n.seed, "How": how(n),
+          "Created": n.created[:16].replace("T", " ")} for n in there.values()],
+        column_config={"Accuracy": st.column_config.NumberColumn(format="percent", help="On the whole test split of "
+                       "its data; empty where it tells other classes, or was never measured."),
+                       "Parameters": st.column_config.NumberColumn(format="localized")},
+        key="table", on_select=lambda: _pick(list(there)), selection_mode="single-row", hide_index=True,
+        width="stretch", height=min(420, 38 + 35 * len(there)),
+    )
+
+
+def _pick(names: list[str]) -> None:
+    for row in st.session_state["table"].selection.rows[:1]:
+        st.session_state["network"] = names[row]
+
+
+def _one(store: Store, jobs: Jobs, network: Network) -> None:
+    numbers = {
+        "Accuracy": accuracy(network), "Parameters": f"{network.parameters:,}" if network.parameters else "–",
+        "Input": "×".join(map(str, network.input)), "Classes": str(len(network.classes)),
+    }
+    for column, (label, value) in zip(st.columns(4), numbers.items(), strict=True):
+        column.metric(label, value)
+    st.caption(f"{network.architecture} · {how(network)} · on {network.data} · id `{network.short}`")
+    left, middle, right = st.columns(3, vertical_alignment="center")
+    with left:
+        ui.door("pages/1_Compare.py", "Compare it", {"front": network.name}, "As front network of a grid")
+    with middle.popover("Rename", icon=":material/edit:", width="stretch"):
+        _rename(store, network)
+    with right.popover("Delete", icon=":material/delete:", width="stretch"):
+        _delete(store, network)
+    look = st.segmented_control("Look at", list(LOOKS), default="Layers", key="about", required=True, wrap=True,
+                                **BOUND) or "Layers"
+    LOOKS[look](store, jobs, network)
+
+
+def _rename(store: Store, network: Network) -> None:
+    name = st.text_input("New name", network.name, key=f"new-name-{network.id}")
+    if st.button("Rename it", type="primary", key="rename", on_click=_renamed, args=(store, network, name)):
+        st.rerun()
+    _told("rename_error")
+
+
+def _renamed(store: Store, network: Network, name: str) -> None:
+    try:
+        st.session_state["network"] = networks.rename(store, network.id, name).name
+    except StitchLabError as error:
+        st.session_state["rename_error"] = str(error)
+
+
+def _delete(store: Store, network: Network) -> None:
+    used = sum(network.id in (run.request.front, run.request.end) for run in list_runs(store))
+    st.write(f"Delete **{network.name}**? {used} runs use it: their results stay and can be looked at, but nothing can "
+             "be added to them. Its weights are gone then.")
+    st.button("Yes, delete it", type="primary", key="delete", on_click=_deleted, args=(store, network))
+
+
+def _deleted(store: Store, network: Network) -> None:
+    networks.delete(store, network.id)
+    st.session_state.pop("network", None)
+
+
+def _told(key: str) -> None:
+    """An error that a callback left."""
+    if message := st.session_state.pop(key, None):
+        st.error(message, icon=":material/error:")
+
+
+def _layers(store: Store, jobs: Jobs, network: Network) -> None:
+    try:
+        cuts = outline(store, network)
+    except StitchLabError as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    if not cuts.traced:
+        st.info(UNTRACED, icon=":material/info:")
+    blocks = len(cuts.defaults())
+    chart(network.name, figures.chain(cuts, dark=ui.dark()), "chain",
+          f"The {blocks} blocks of {network.name} in order, as high as their maps", "chain of blocks")
+    st.markdown(f"**{len(cuts.points)} places to cut**, {blocks} of them outputs of blocks, which a grid offers unasked; "
+                f"{cuts.flops / 1e6:,.1f} million floating point operations an image.")
+    st.dataframe(
+        [{"Layer": p.name, "Block": p.default, "Shape": "×".join(map(str, p.shape)),
+          "Parameters up to it": p.parameters, "Arithmetic up to it": p.flops / max(1, cuts.flops),
+          "Same output": ", ".join(p.aliases)} for p in cuts.points],
+        column_config={"Arithmetic up to it": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1),
+                       "Parameters up to it": st.column_config.NumberColumn(format="localized")},
+        hide_index=True, width="stretch",
+    )
+
+
+def _classes(store: Store, jobs: Jobs, network: Network) -> None:
+    counts = making.confusion(store, network)
+    if counts is None:
+        _measure(store, jobs, network)
+        return
+    made = counts.numpy()
+    images = made.sum(1)
+    shares = made / np.maximum(1, images)[:, None]
+    right = [float(share) if n else None for share, n in zip(shares.diagonal(), images, strict=True)]
+    left, other = st.columns(2)
+    with left:
+        title = f"Accuracy by class, {int(images.sum()):,} test images"
+        chart(network.name, figures.by_class(right, network.classes, title, dark=ui.dark()), "by-class",
+              "Accuracy of every class, worst first", "accuracy by class")
+    with other:
+        if len(network.classes) <= SHOWN:
+            figure = activations.confusion(shares, network.classes, "Predictions by label", dark=ui.dark())
+            chart(network.name, figure, "confusion", "Confusion matrix: predictions by label", "confusion")
+        pairs = [(int(made[i, j]), network.classes[i], network.classes[j])
+                 for i, j in np.argwhere(made - np.diag(made.diagonal()) > 0)]
+        st.table([{"Label": label, "Taken for": told, "Images": count}
+                  for count, label, told in sorted(pairs, reverse=True)[:MISTAKEN]], border="horizontal")
+
+
+def _measure(store: Store, jobs: Jobs, network: Network) -> None:
+    data = store.intact("data", network.data_fingerprint) or {}
+    if tuple(data.get("classes", ())) != network.classes:
+        st.info(f"Accuracy is not defined: {network.name} tells {len(network.classes)} classes of its own, and its data "
+                f"{network.data} has others. It can be the front network of any grid.", icon=":material/info:")
+        return
+    job = measuring(network.id)
+    status = jobs.status(job)
+    if status is not None and status.active:
+        ui.watch(jobs, job, key="cancel_measure")
+        return
+    if status is not None and status.message:
+        st.error(status.message, icon=":material/error:")
+    text, clicked = ui.beside("Measure", ":material/play_arrow:", primary=True)
+    text.info("Its classes were not looked at one by one yet.", icon=":material/info:")
+    if clicked:
+        ui.queue(lambda: jobs.measure(network.id))
+
+
+def _training(store: Store, jobs: Jobs, network: Network) -> None:
+    if points := network.origin.get("curve"):
+        chart(network.name, figures.curve(points, network.origin["epochs"], dark=ui.dark()), "curve",
+              "Accuracy by epoch on training and test images", "training")
+    else:
+        st.info("Nothing is known of how it learned: it was not trained here, or before curves were kept.",
+                icon=":material/info:")
+    said = {key: value for key, value in network.origin.items() if key != "curve"}
+    st.markdown("\n".join(f"- **{key.replace('_', ' ')}:** {_plain(value)}" for key, value in said.items()))
+    st.json(network.record(), expanded=False)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_plain(v)}" for key, v in value.items())
+    return ", ".join(map(str, value)) or "none" if isinstance(value, list | tuple) else str(value)
+
+
+LOOKS: dict[str, Callable[[Store, Jobs, Network], None]] = {
+    "Layers": _layers, "Classes": _classes, "How it came to be": _training,
+}

@@ -1,0 +1,169 @@
+"""Recipes: augmentation, noise of labels, adversarial training against a hand-written step, the curve, odd numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from test_networks import toy
+from toys import Convolutions, seeded
+
+from stitchlab import data, making, networks, training
+from stitchlab.attack import Attack, attacked, stepped
+from stitchlab.errors import StitchLabError, UnknownName
+from stitchlab.store import Store
+
+
+@pytest.fixture
+def store(tmp_path: Any) -> Store:
+    return Store(tmp_path / "cache")
+
+
+def halves(x: torch.Tensor) -> torch.Tensor:
+    return (x / 255 - 0.4) / 0.3
+
+
+def test_a_step_of_the_attack_is_the_written_one() -> None:
+    module = seeded(lambda: Convolutions((4, 6), 3))
+    images = torch.randint(0, 256, (5, 1, 8, 8), generator=torch.Generator().manual_seed(0)).float()
+    labels = torch.tensor([0, 1, 2, 0, 1])
+    delta = torch.randn(5, 1, 8, 8, generator=torch.Generator().manual_seed(1))
+    x = (images + delta).requires_grad_()
+    F.cross_entropy(module(halves(x)), labels).backward()
+    assert x.grad is not None
+    wanted = np.clip(delta.numpy() + 2.0 * np.sign(x.grad.numpy()), -8.0, 8.0)
+    wanted = np.clip(images.numpy() + wanted, 0, 255) - images.numpy()
+    ours = stepped(module, halves, images, labels, delta, 8.0, 2.0)
+    np.testing.assert_allclose(ours.numpy(), wanted, atol=1e-4)
+    assert not ours.requires_grad
+
+
+def test_an_attack_stays_in_the_ball_and_among_pixels_and_hurts() -> None:
+    module = seeded(lambda: Convolutions((8, 8), 3)).train()
+    images = torch.randint(0, 256, (40, 1, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    labels = torch.arange(40) % 3
+    out = attacked(module, halves, images, labels, Attack(8 / 255, 5), torch.Generator().manual_seed(2))
+    assert module.training
+    assert (out - images.float()).abs().max() <= 8 + 1e-3
+    assert (out - images.float()).abs().max() > 7
+    assert out.min() >= 0
+    assert out.max() <= 255
+    clean, hurt = (F.cross_entropy(module(halves(x.float())), labels) for x in (images, out))
+    assert hurt > clean + 0.005
+    assert all(p.grad is None for p in module.parameters())
+    again = attacked(module, halves, images, labels, Attack(8 / 255, 5), torch.Generator().manual_seed(2))
+    assert torch.equal(out, again)
+
+
+@pytest.mark.parametrize("wrong", [{"epsilon": 0.0}, {"epsilon": 2.0}, {"epsilon": 0.1, "steps": 0}])
+def test_attacks_that_are_none(wrong: dict[str, Any]) -> None:
+    with pytest.raises(StitchLabError, match="ε above 0 and at most 1"):
+        Attack(**wrong)
+
+
+def test_adversarial_training_makes_a_network_robust(store: Store) -> None:
+    digits, attack = data.load("digits", store), Attack(32 / 255, 5)
+    robust = {}
+    for name, how in (("plain", None), ("robust", attack)):
+        made = networks.load(store, making.train(store, "mlp", digits, name=name, epochs=6, attack=how).id)
+        images, labels = torch.from_numpy(digits.test.images), torch.from_numpy(digits.test.labels)
+        assert made.module is not None
+        hit = attacked(made.module, made.prepare, images, labels, attack, torch.Generator().manual_seed(0))
+        robust[name] = float((made.module(made.prepare(hit)).argmax(1) == labels).float().mean())
+        assert made.origin["attack"] == (None if how is None else {"epsilon": 32 / 255, "steps": 5})
+    assert robust["robust"] > robust["plain"] + 0.05
+
+
+def test_label_noise_replaces_a_share_of_labels_by_others() -> None:
+    digits = toy(train=200, classes=4)
+    clean = torch.from_numpy(digits.train.labels)
+    assert torch.equal(training.noisy_labels(digits, 0.0, 1), clean)
+    noisy = training.noisy_labels(digits, 0.25, 1)
+    assert int((noisy != clean).sum()) == 50
+    assert set(noisy.tolist()) == {0, 1, 2, 3}
+    assert torch.equal(noisy, training.noisy_labels(digits, 0.25, 1))
+    assert not torch.equal(noisy, training.noisy_labels(digits, 0.25, 2))
+    assert int((training.noisy_labels(digits, 1.0, 1) != clean).sum()) == 200
+    assert torch.equal(torch.from_numpy(digits.train.labels), clean)
+
+
+def test_label_noise_is_trained_on(store: Store) -> None:
+    digits = data.load("digits", store)
+    clean, noisy = (making.train(store, "mlp", digits, name=f"n{share}", epochs=5, label_noise=share)
+                    for share in (0.0, 0.6))
+    assert clean.origin["curve"][-1]["train"] > noisy.origin["curve"][-1]["train"] + 0.3
+    assert noisy.origin["label_noise"] == 0.6
+
+
+def test_augmentations_one_by_one() -> None:
+    images = torch.arange(1, 65, dtype=torch.uint8).view(1, 1, 8, 8).repeat(64, 1, 1, 1)
+
+    def out(*kinds: str) -> torch.Tensor:
+        return training.augmented(images, torch.Generator().manual_seed(0), kinds)
+
+    flipped = out("flip")
+    mirrored = (flipped != images).flatten(1).any(1)
+    assert 10 < int(mirrored.sum()) < 54
+    assert torch.equal(flipped[mirrored], images[mirrored].flip(3))
+    assert set((out("crop")[:, 0, 4, 4].int() - out("crop")[:, 0, 4, 3].int()).tolist()) == {1}
+    assert torch.equal(out(), images)
+
+
+def test_natural_images_are_augmented_unless_told_otherwise(store: Store) -> None:
+    for natural, asked, wanted in ((True, None, ["crop", "flip"]), (False, None, []), (True, ["flip"], ["flip"]),
+                                   (True, [], [])):
+        made = making.train(store, "resnet14", toy(natural=natural), epochs=1, augment=asked, seed=3,
+                            name=f"{natural}{len(wanted)}{asked is None}")
+        assert made.origin["augment"] == wanted
+        networks.delete(store, made.id)
+    with pytest.raises(UnknownName, match="no augmentation is called 'rotate'"):
+        making.train(store, "resnet14", toy(), augment=["rotate"])
+
+
+def test_the_curve_is_told_and_kept(store: Store) -> None:
+    told: list[int] = []
+    made = making.train(store, "mlp", data.load("digits", store), epochs=3, watch=lambda curve: told.append(len(curve)))
+    curve = made.origin["curve"]
+    assert told == [1, 2, 3]
+    assert [point["epoch"] for point in curve] == [1, 2, 3]
+    assert curve[-1]["test"] == made.accuracy
+    assert curve[0]["loss"] > curve[-1]["loss"] > 0
+    assert curve[-1]["train"] > 0.9
+
+
+def test_one_image_alone_is_no_batch(store: Store) -> None:
+    """65 images in batches of 64: batch norm on vectors has nothing to say about one."""
+    made = making.train(store, "mlp", toy(train=65), epochs=1)
+    assert made.accuracy is not None
+
+
+def test_a_network_that_diverges_is_one_line(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    wild = training.Recipe("sgd", lr=1e9, weight_decay=0.0, batch=16, epochs=3)
+    monkeypatch.setitem(training.RECIPES, ("sgd", True), wild)
+    with pytest.raises(StitchLabError, match=r"training diverged in epoch \d: the loss is (nan|inf)"):
+        making.train(store, "tiny10", toy(size=27, train=64))
+    assert not networks.list_networks(store)
+
+
+@pytest.mark.parametrize(("wrong", "message"), [
+    ({"label_noise": 1.5}, "label noise is a share"), ({"label_noise": -0.1}, "label noise is a share"),
+    ({"arch": "noise"}, "noise is a control and learns nothing"), ({"seed": -1}, "a seed is"),
+])
+def test_wrong_recipes(store: Store, wrong: dict[str, Any], message: str) -> None:
+    what: dict[str, Any] = {"arch": "mlp", **wrong}
+    with pytest.raises(StitchLabError, match=message):
+        making.train(store, what.pop("arch"), toy(), **what)
+
+
+def test_the_first_images_of_a_split_are_drawn_evenly() -> None:
+    split = toy(train=200, classes=4).train
+    assert split.first(500) is split
+    few = split.first(40)
+    assert len(few) == 40
+    assert (few.labels == split.labels[split.order(0)[:40].numpy()]).all()
+    assert (few.images == split.images[split.order(0)[:40].numpy()]).all()
+
+
