@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from stitchlab import data as datasets
-from stitchlab import networks
+from stitchlab import making, networks, ui
 from stitchlab.errors import StitchLabError
 from stitchlab.figures.grids import METHOD_LABELS
 from stitchlab.grid import ask
@@ -18,17 +18,20 @@ from stitchlab.outline import outline
 from stitchlab.run import Run
 from stitchlab.spec import METHODS, PRESETS, TaskLoss, preset
 from stitchlab.store import Store
+from stitchlab.ui.inventory import UNTRACED, accuracy, how
 
 BOUND: Any = {"bind": "query-params"}  # what is picked is in the URL
+CONTROL = "A control: nothing in its activations was learned. What rates it as similar, lies."
 
 
 def pick(store: Store) -> Run | None:
     """Draws the pickers; the run that they ask for, or None, with a message, where it cannot be."""
     there = {network.name: network for network in networks.list_networks(store)}
     _two_networks(there)
-    front, end = there[st.session_state["front"]], there[st.session_state["end"]]
+    end = there[st.session_state["end"]]
     left, right = st.columns(2)
     try:
+        front = making.front(store, st.session_state["front"], end, int(st.session_state.get("seed", 0)))
         with left:
             _layers(store, front, "front_layers", "Front layers (rows)")
         with right:
@@ -70,47 +73,46 @@ def _recipe(tlm: TaskLoss) -> str | None:
 
 def _two_networks(there: dict[str, Network]) -> None:
     names = list(there)
+    fronts = [*names, *making.controls(list(there.values()))]
     left, middle, right = st.columns([10, 1, 10], vertical_alignment="center")
     front = left.selectbox(
-        "Front network", names, key="front", on_change=_forget, args=("front_layers",),
-        help="Runs up to a front layer; its activations are what the stitch maps.", **BOUND,
+        "Front network", fronts, key="front", on_change=_forget, args=("front_layers",),
+        help="Runs up to a front layer; its activations are what the stitch maps. At the end of the list: controls, "
+             "which a good measure of similarity rates low: noise, and every network untrained.", **BOUND,
     )
     middle.button("", key="swap", icon=":material/swap_horiz:", help="Swap front and end", on_click=_swap,
-                  width="stretch")
+                  width="stretch", disabled=front not in there)
     end = right.selectbox(
         "End network", names, index=0 if "end" in st.session_state else min(1, len(names) - 1), key="end",
         on_change=_forget, args=("end_layers", "data"),
         help="Runs on from an end layer; what it has there itself is native.", **BOUND,
     )
-    left.caption(_about(there[front]))
+    left.caption(_about(there[front]) if front in there else CONTROL)
     right.caption(_about(there[end]))
-    st.caption(
-        "More networks: `python -m stitchlab train resnet20 --data digits --name mine` or "
-        "`python -m stitchlab import weights.pt --arch tiny10 --data folder:PATH --name theirs`."
-    )
+    ui.door("pages/5_Networks.py", "More networks: train or import them", {"part": "Train"}, "The page Networks")
 
 
 def _about(network: Network) -> str:
     data = network.data.rpartition("/")[2]
-    accuracy = f"accuracy not defined on {data}" if network.accuracy is None else (
-        f"{100 * network.accuracy:.1f} % on {data}")
-    return f"{network.architecture} · {accuracy} · {network.origin['how']}"
+    return f"{network.architecture} · accuracy {accuracy(network)} on {data} · {how(network)}"
 
 
 def _layers(store: Store, network: Network, key: str, label: str) -> None:
-    points = layers(str(store.root), network.id)
+    points, traced = layers(str(store.root), network.id)
     st.multiselect(
         label, list(points), default=[name for name, (default, _) in points.items() if default], key=key,
         help="All blocks unless you choose; every cut point can be chosen. The grid shows them in network order. "
         "Shapes: " + ", ".join(f"{name} {shape}" for name, (_, shape) in points.items()), wrap=True, **BOUND,
     )
+    if not traced:
+        st.caption(f"{network.name}: {UNTRACED}")
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
-def layers(root: str, network: str) -> dict[str, tuple[bool, str]]:
-    """Cut points of a network by name: whether a grid offers them unasked, and their shape."""
+def layers(root: str, network: str) -> tuple[dict[str, tuple[bool, str]], bool]:
+    """Cut points of a network by name: whether a grid offers them unasked, and their shape; whether it was traced."""
     cuts = outline(Store(root), networks.find(Store(root), network))
-    return {point.name: (point.default, "×".join(map(str, point.shape))) for point in cuts.points}
+    return {point.name: (point.default, "×".join(map(str, point.shape))) for point in cuts.points}, cuts.traced
 
 
 def _settings(store: Store, end: Network) -> dict[str, Any]:

@@ -116,7 +116,7 @@ def _cell(run: Run) -> tuple[str, str]:
     own = run.own_accuracy
     if own is not None:
         st.markdown(f"For scale: the end network **{run.record['end']['name']}** alone has accuracy **{own:.4f}** on "
-                    f"the same {run.request.eval_images:,} test images.{_tlm_recipe(run)}")
+                    f"the same {run.request.eval_images:,} test images; {_front(run)}.{_tlm_recipe(run)}")
     if run.request.methods:
         st.table([
             {"": metric.label,
@@ -131,6 +131,14 @@ def _cell(run: Run) -> tuple[str, str]:
             for n in run.request.indices
         ], border="horizontal")
     return i, j
+
+
+def _front(run: Run) -> str:
+    """What the front network itself makes of the images."""
+    name = run.record["front"]["name"]
+    if not run.front_scored:
+        return f"that of the front network {name} is not defined, since it tells other classes"
+    return f"the front network {name}: {_number(run.front_accuracy)}"
 
 
 def _tlm_recipe(run: Run) -> str:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from streamlit.testing.v1 import AppTest
 
 from stitchlab.distribution import Cell
-from stitchlab.jobs import DEMO, Status, judging, walking
+from stitchlab.jobs import DEMO, Status, fetching, judging, making, measuring, walking
 from stitchlab.run import Run
 from stitchlab.spec import Detection, accuracy_key, result_key
 
@@ -33,6 +33,10 @@ class Notes:
         self.judged: list[tuple[Detection, list[str], list[Cell]]] = []
         self.walked: list[tuple[str, str]] = []
         self.trained = 0
+        self.made: list[dict[str, Any]] = []
+        self.uploads: list[str] = []
+        self.measured: list[str] = []
+        self.fetched: list[str] = []
         self.states: dict[str, Status] = {}
 
     def compute(self, run: Run, cell: tuple[str, str] | None = None) -> None:
@@ -52,6 +56,34 @@ class Notes:
         if DEMO not in self.states or not self.states[DEMO].active:
             self.trained += 1
             self.states[DEMO] = Status("queued", "training two networks on digits")
+
+    def train(self, wanted: dict[str, Any]) -> None:
+        self.made.append(wanted)
+        self.states[making(wanted["name"])] = Status("running", "epoch 1 of 3, loss 2.30", 0.1, 8.0)
+
+    def bring(self, upload: str, wanted: dict[str, Any]) -> None:
+        self.uploads.append(upload)
+        self.made.append(wanted)
+        self.states[making(wanted["name"])] = Status("queued", f"importing {wanted['name']}")
+
+    def measure(self, network: str) -> None:
+        self.measured.append(network)
+        self.states[measuring(network)] = Status("running", "measuring", 0.5)
+
+    def fetch(self, data: str) -> None:
+        self.fetched.append(data)
+        self.states[fetching(data)] = Status("running", f"getting {data}", 0.5)
+
+    def begun(self) -> dict[str, Status]:
+        prefix = making("")
+        return {job.removeprefix(prefix): status for job, status in self.states.items() if job.startswith(prefix)
+                and status.state != "done"}
+
+    def curve(self, name: str) -> list[dict[str, float]]:
+        return [{"epoch": 1, "loss": 1.5, "train": 0.4, "test": 0.5}]
+
+    def forget(self, job: str) -> None:
+        del self.states[job]
 
     def cancel(self, job: str) -> None:
         self.cancelled.append(job)

@@ -22,7 +22,8 @@ def test_the_pickers_offer_what_the_store_has(opened: Open, store: Store) -> Non
     at = sound(opened(store))
     names = [network.name for network in networks.list_networks(store)]
     for key in ("front", "end"):
-        assert widget(at, "selectbox", key).options == names
+        more = ["noise", *(f"random-init of {name}" for name in names)] if key == "front" else []
+        assert widget(at, "selectbox", key).options == names + more
     said = text(at, "caption")
     for role in ("digits-a", "digits-b"):
         assert f"{100 * networks.find(store, role).accuracy:.1f}" in said
@@ -189,14 +190,25 @@ def test_networks_that_do_not_fit_are_one_line(opened: Open, store: Store) -> No
     assert not at.error
 
 
-@pytest.mark.parametrize("role", ["front", "end"])
-def test_damaged_weights_are_one_line(role: str, opened: Open, store: Store) -> None:
-    path = store.path("networks", networks.find(store, "vit").id, ".safetensors")
-    path.write_bytes(path.read_bytes()[:-20])
-    at = sound(opened(store, **{role: "vit"}))
-    assert len(at.error) == 1
-    sound(widget(at, "selectbox", role).set_value("digits-b").run())
+def test_controls_are_front_networks(opened: Open, store: Store) -> None:
+    """Nothing in them was learned; the link says which, and the swap waits."""
+    before = len(networks.list_networks(store))
+    at = sound(opened(store, front="noise", end="digits-b"))
     assert not at.error
+    assert at.query_params["front"] in ("noise", ["noise"])
+    assert widget(at, "multiselect", "front_layers").value == [f"blocks.{k}" for k in range(6)]
+    assert "nothing in its activations was learned" in text(at, "caption")
+    assert widget(at, "button", "swap").disabled
+    sound(widget(at, "selectbox", "front").set_value("random-init of digits-a").run())
+    assert widget(at, "multiselect", "front_layers").value == RESNET
+    sound(at.run())
+    made = networks.list_networks(store)[before:]
+    assert [n.origin["control"] for n in made] == ["noise", "random-init of digits-a"]
+    assert not [o for o in widget(at, "selectbox", "front").options if o.startswith("random-init of noise")]
+    linked = [run for run in list_runs(store) if run.request.front == made[1].id]
+    again = sound(opened(store, run=linked[0].id))
+    assert widget(again, "selectbox", "front").value == made[1].name
+    assert again.query_params["run"] == [linked[0].id]
 
 
 def test_looking_around_keeps_one_record_a_request(opened: Open, store: Store) -> None:

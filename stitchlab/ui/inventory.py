@@ -54,13 +54,13 @@ def how(network: Network) -> str:
 def _table(there: dict[str, Network]) -> None:
     st.dataframe(
         [{"Name": n.name, "Architecture": n.architecture, "Data": n.data.rpartition("/")[2],
-          "Accuracy": n.accuracy, "Parameters": n.parameters or None, "Seed": n.seed, "How": how(n),
-          "Created": n.created[:16].replace("T", " ")} for n in there.values()],
-        column_config={"Accuracy": st.column_config.NumberColumn(format="percent", help="On the whole test split of "
+          "Accuracy": None if n.accuracy is None else 100 * n.accuracy, "Parameters": n.parameters or None,
+          "Seed": n.seed, "How": how(n), "Created": n.created[:16].replace("T", " ")} for n in there.values()],
+        column_config={"Accuracy": st.column_config.NumberColumn(format="%.1f %%", help="On the whole test split of "
                        "its data; empty where it tells other classes, or was never measured."),
                        "Parameters": st.column_config.NumberColumn(format="localized")},
         key="table", on_select=lambda: _pick(list(there)), selection_mode="single-row", hide_index=True,
-        width="stretch", height=min(420, 38 + 35 * len(there)),
+        width="stretch", height=min(420, 38 + 35 * len(there)), placeholder="–",
     )
 
 
@@ -132,13 +132,13 @@ def _layers(store: Store, jobs: Jobs, network: Network) -> None:
     blocks = len(cuts.defaults())
     chart(network.name, figures.chain(cuts, dark=ui.dark()), "chain",
           f"The {blocks} blocks of {network.name} in order, as high as their maps", "chain of blocks")
-    st.markdown(f"**{len(cuts.points)} places to cut**, {blocks} of them outputs of blocks, which a grid offers unasked; "
+    st.markdown(f"**{len(cuts.points)} places to cut**, {blocks} of them of blocks, which a grid offers unasked; "
                 f"{cuts.flops / 1e6:,.1f} million floating point operations an image.")
     st.dataframe(
         [{"Layer": p.name, "Block": p.default, "Shape": "×".join(map(str, p.shape)),
           "Parameters up to it": p.parameters, "Arithmetic up to it": p.flops / max(1, cuts.flops),
           "Same output": ", ".join(p.aliases)} for p in cuts.points],
-        column_config={"Arithmetic up to it": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1),
+        column_config={"Arithmetic up to it": st.column_config.ProgressColumn(format="percent"),
                        "Parameters up to it": st.column_config.NumberColumn(format="localized")},
         hide_index=True, width="stretch",
     )
@@ -169,10 +169,10 @@ def _classes(store: Store, jobs: Jobs, network: Network) -> None:
 
 
 def _measure(store: Store, jobs: Jobs, network: Network) -> None:
-    data = store.intact("data", network.data_fingerprint) or {}
-    if tuple(data.get("classes", ())) != network.classes:
-        st.info(f"Accuracy is not defined: {network.name} tells {len(network.classes)} classes of its own, and its data "
-                f"{network.data} has others. It can be the front network of any grid.", icon=":material/info:")
+    data = store.intact("data", network.data_fingerprint)
+    if data is not None and tuple(data["classes"]) != network.classes:
+        st.info(f"Accuracy is not defined: {network.name} tells {len(network.classes)} classes of its own, and "
+                f"its data {network.data} has others. It can be the front network of any grid.", icon=":material/info:")
         return
     job = measuring(network.id)
     status = jobs.status(job)
@@ -202,7 +202,9 @@ def _training(store: Store, jobs: Jobs, network: Network) -> None:
 def _plain(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {_plain(v)}" for key, v in value.items())
-    return ", ".join(map(str, value)) or "none" if isinstance(value, list | tuple) else str(value)
+    if value is None or value == []:
+        return "none"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 LOOKS: dict[str, Callable[[Store, Jobs, Network], None]] = {

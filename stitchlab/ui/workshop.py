@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from stitchlab import data as datasets
-from stitchlab import making, networks, training, ui, uploads, zoo
+from stitchlab import demo, making, networks, training, ui, uploads, zoo
 from stitchlab.attack import Attack
 from stitchlab.dataset import DataSet
 from stitchlab.errors import StitchLabError
@@ -69,8 +69,8 @@ def train(store: Store, jobs: Jobs) -> None:
         return
     how, seeds, name = recipe
     names = [_name(store, name, data, arch, seed, many=len(seeds) > 1) for seed in seeds]
-    text.markdown(f"**{', '.join(names)}**: {how.epochs} epochs over {len(data.train):,} images, {how.optimiser.upper()}, "
-                  f"one cycle of the learning rate up to {how.lr:g}, batches of {how.batch}.")
+    text.markdown(f"**{', '.join(names)}**: {how.epochs} epochs over {len(data.train):,} images, "
+                  f"{how.optimiser.upper()}, one cycle of the learning rate up to {how.lr:g}, batches of {how.batch}.")
     if clicked:
         wanted = {"arch": arch, "data": data.name, "options": options, "size": size, "epochs": how.epochs,
                   "augment": list(how.augment), "label_noise": how.label_noise, "attack": how.attack}
@@ -95,7 +95,7 @@ def _name(store: Store, name: str, data: DataSet, arch: str, seed: int, *, many:
 
 def _architecture() -> str:
     return str(st.selectbox(
-        "Architecture", zoo.known(), key="arch", format_func=lambda name: (
+        "Architecture", zoo.known(), index=zoo.known().index(demo.ARCHITECTURE), key="arch", format_func=lambda name: (
             f"{name} · {zoo.REGISTRY[name].label}" if name in zoo.REGISTRY else name),
         help="Of StitchLab's own, made for small images, and of torchvision. Type to search."))
 
@@ -187,8 +187,8 @@ def _cut(
 def bring(store: Store, jobs: Jobs) -> None:
     """The form of an import."""
     st.markdown("Brings trained weights: safetensors, or a torch state dict, which is read without executing anything "
-                f"in it. Up to {uploads.LIMIT_MB} MB here; larger files, published weights and your own classes come in "
-                "by `python -m stitchlab import`.")
+                f"in it. Up to {uploads.LIMIT_MB} MB here; larger files, published weights and your own classes come "
+                "in by `python -m stitchlab import`.")
     state = st.session_state
     upload = st.file_uploader("Weights", [suffix[1:] for suffix in uploads.SUFFIXES], max_upload_size=uploads.LIMIT_MB,
                               key=f"upload-{state.get('uploads', 0)}")
@@ -206,13 +206,13 @@ def bring(store: Store, jobs: Jobs) -> None:
                           help="One number a channel. CIFAR-10: 0.4914, 0.4822, 0.4465. ImageNet: 0.485, 0.456, 0.406")
     std = three.text_input("Deviation of its input", key="std", placeholder="1",
                            help="CIFAR-10: 0.2470, 0.2435, 0.2616. ImageNet: 0.229, 0.224, 0.225")
-    classes = four.number_input("Outputs", 1, None, None, key="classes", placeholder=f"as the data: {len(data.classes)}",
-                                help="Where it tells other classes, its accuracy is not defined; it can still be a "
-                                "front network.")
+    classes = four.number_input("Outputs", 1, None, None, key="classes",
+                                placeholder=f"as the data: {len(data.classes)}", help="Where it tells other classes, "
+                                "its accuracy is not defined; it can still be a front network.")
     if not _fits(arch, data, options, size):
         return
     text, clicked = ui.beside("Import", ":material/upload:", primary=True, key="import")
-    text.markdown("It is measured on the test images of the data set. What does not fit is refused, and leaves nothing.")
+    text.markdown("It is measured on the data set's test images. What does not fit is refused, and leaves nothing.")
     if clicked and upload is None:
         st.error("Choose a file first.", icon=":material/error:")
     elif clicked and upload is not None:

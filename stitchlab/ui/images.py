@@ -24,7 +24,8 @@ def draw(store: Store, jobs: Jobs) -> None:
     """The table, and the chosen data set below."""
     known = {record["name"]: record for record in datasets.known(store)}
     names = [*datasets.REGISTRY, *(name for name in known if name not in datasets.REGISTRY)]
-    st.dataframe([_row(name, known.get(name), store) for name in names], hide_index=True, width="stretch")
+    st.dataframe([_row(name, known.get(name), store) for name in names], hide_index=True, width="stretch",
+                 placeholder="–")
     name = st.selectbox("Data set", names, key="data_set", bind="query-params",
                         format_func=lambda key: known[key]["label"] if key in known else datasets.REGISTRY[key].label)
     if name in known or name == "digits":
@@ -56,7 +57,7 @@ def _one(store: Store, name: str) -> None:
         st.error(str(error), icon=":material/error:")
         return
     st.markdown(f"**{data.label}**: {len(data.train):,} training and {len(data.test):,} test images of "
-                f"{'×'.join(map(str, data.shape))} in {len(data.classes)} classes, fingerprint `{data.fingerprint[:12]}`.")
+                f"{'×'.join(map(str, data.shape))} in {len(data.classes)} classes, id `{data.fingerprint[:12]}`.")
     left, right = st.columns(2)
     with left:
         train, test = (np.bincount(split.labels, minlength=len(data.classes)).tolist()
@@ -70,12 +71,12 @@ def _one(store: Store, name: str) -> None:
 def _samples(data: DataSet) -> None:
     st.caption("The first training images of " + ("each class" if len(data.classes) <= CLASSES else
                                                   f"the first {CLASSES} classes"))
-    places = [int(p) for c in range(min(CLASSES, len(data.classes)))
-              for p in np.flatnonzero(data.train.labels == c)[:SAMPLES]]
+    by_class = [np.flatnonzero(data.train.labels == c)[:SAMPLES] for c in range(min(CLASSES, len(data.classes)))]
+    places = [int(places[k]) for k in range(SAMPLES) for places in by_class if k < len(places)]
     pixels = np.asarray(data.train.images[places]).transpose(0, 2, 3, 1)
     shown = pixels[..., 0] if pixels.shape[-1] == 1 else pixels
     labels = [data.classes[data.train.labels[p]] for p in places]
-    st.image(list(shown), caption=labels, width=72)
+    st.image(list(shown), caption=labels, width=46)
 
 
 def _get(jobs: Jobs, name: str, text: str) -> None:
