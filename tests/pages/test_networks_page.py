@@ -70,14 +70,14 @@ def test_a_network_that_runs_by_hooks_says_so(opened: Open, store: Store, tmp_pa
 
 
 def test_its_classes(opened: Open, store: Store, jobs: Notes) -> None:
-    at = page(opened, store, network="digits-a", about="Classes")
-    network = networks.find(store, "digits-a")
+    at = page(opened, store, network="vit", about="Classes")
+    network = networks.find(store, "vit")
     next(b for b in at.button if b.label == "Measure").click()
     sound(at.run())
     assert jobs.measured == [network.id]
     jobs.states.clear()
     counts = making.measure(store, network.id, datasets.load("digits", store))
-    at = page(opened, store, network="digits-a", about="Classes")
+    at = page(opened, store, network="vit", about="Classes")
     by_class, confusion = charts(at)
     shares = counts.numpy() / counts.numpy().sum(1)[:, None]
     drawn = np.asarray(_numbers(by_class["data"][0]["x"]))
