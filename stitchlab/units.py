@@ -42,7 +42,7 @@ SIGN_OF_LIFE = 5.0  # seconds between renewals of a claim
 
 @dataclass(frozen=True)
 class Unit:
-    """What is computed together: ``work`` is dm, tlm, indices, or accuracy (the end network's own, for scale).
+    """What is computed together: ``work`` is dm, tlm, indices, or accuracy (the networks' own, for scale).
 
     ``names`` are that method or those indices.
     """
@@ -54,7 +54,7 @@ class Unit:
     @property
     def label(self) -> str:
         """For people."""
-        named = {"indices": "similarity indices", "accuracy": "the end network's own accuracy"}
+        named = {"indices": "similarity indices", "accuracy": "the networks' own accuracies"}
         return named.get(self.work) or f"{self.work.upper()} into {self.cells[0][1]}"
 
 
@@ -70,7 +70,8 @@ def missing(run: Run) -> list[Unit]:
     names = tuple(name for name in request.indices if lacking(name, request.cells))
     compared = Unit("indices", names, tuple(c for c in request.cells if any(lacking(name, [c]) for name in names)))
     units = [unit for unit in (*stitched.get("dm", []), compared, *stitched.get("tlm", [])) if unit.cells]
-    return units if run.own_accuracy is not None else [Unit("accuracy"), *units]
+    known = run.own_accuracy is not None and (run.front_accuracy is not None or not run.front_scored)
+    return units if known else [Unit("accuracy"), *units]
 
 
 def compute_unit(

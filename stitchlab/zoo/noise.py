@@ -32,9 +32,9 @@ def mixed(x: torch.Tensor) -> torch.Tensor:
 def number(x: torch.Tensor) -> torch.Tensor:
     """Anything float32 (N,...) to one number an image, int64 (N,), in which every value and its place counts.
 
-    Values count to 2⁻¹⁶: whoever divides pixels by 255 may round the last bit otherwise.
+    Values count to 2⁻¹²: whoever divides pixels by 255 may round the last bit otherwise.
     """
-    values = (x.flatten(1) * 0x10000).round().long()
+    values = (x.flatten(1) * 0x1000).round().long()
     return mixed(mixed(values + torch.arange(values.shape[1], device=x.device) * _STEP).sum(1))
 
 

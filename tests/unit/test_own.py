@@ -1,0 +1,193 @@
+"""Networks of the user's own code: built, kept, found again in another process, and refused in one line."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+import torch
+
+from stitchlab import data as datasets
+from stitchlab import making, networks, zoo
+from stitchlab.errors import StitchLabError, UnknownName
+from stitchlab.grid import compare
+from stitchlab.run import Run
+from stitchlab.spec import TaskLoss
+from stitchlab.store import Store
+from stitchlab.zoo import timm_models
+
+CODE = textwrap.dedent('''
+    """A residual network that torch.fx cannot trace, with its logits in a dictionary, as HuggingFace's have them."""
+    import pathlib
+    import torch
+    from torch import nn
+
+    pathlib.Path(__file__ + ".log").touch()
+
+    class Block(nn.Module):
+        def __init__(self, width):
+            super().__init__()
+            self.conv, self.relu = nn.Conv2d(width, width, 3, padding=1), nn.ReLU(inplace=True)
+
+        def forward(self, x):
+            return x + self.relu(self.conv(x))
+
+    class Net(nn.Module):
+        def __init__(self, num_classes, in_channels=1, width=6):
+            super().__init__()
+            self.stem = nn.Conv2d(in_channels, width, 3, padding=1)
+            self.blocks = nn.ModuleList(Block(width) for _ in range(3))
+            self.fc = nn.Linear(width, num_classes)
+
+        def forward(self, x, labels=None):
+            x = self.stem(x)
+            for block in self.blocks:
+                x = block(x)
+                if x.abs().max() > 1e6:
+                    x = x / 10
+            return {"loss": None, "logits": self.fc(x.mean((2, 3)))}
+
+    def plain(classes, channels, size):
+        side = size - 2
+        return nn.Sequential(nn.Conv2d(channels, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * side**2, classes))
+
+    def broken(classes):
+        raise RuntimeError("no such file: weights.bin\\nand more")
+
+    def number(classes):
+        return 3
+
+    def seven():
+        return Net(7)
+
+    def bare(classes):
+        class Bare(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.w = nn.Parameter(torch.randn(64, classes))
+            def forward(self, x):
+                return x.flatten(1) @ self.w if x.sum() > -1 else x
+        return Bare()
+''')
+
+
+@pytest.fixture
+def code(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.py"
+    path.write_text(CODE)
+    return path
+
+
+def test_a_class_from_a_file_is_trained_stitched_and_found_again(store: Store, code: Path) -> None:
+    digits = datasets.load("digits", store)
+    made = making.train(store, f"{code}:Net", digits, name="own", epochs=2)
+    assert made.architecture == "mine.py:Net"
+    assert made.code is not None
+    assert made.code.file == str(code)
+    cuts = making.outline(store, made)
+    assert not cuts.traced
+    assert cuts.defaults() == ["blocks.0", "blocks.1", "blocks.2"]
+    run = compare("own", "digits-b", store=store, device="cpu", end_layers=["layer2.0"], eval_images=60, dm_images=30,
+                  tlm=TaskLoss(epochs=1), indices=["cka"])
+    assert run.complete
+    assert (run.matrix("dm", "accuracy") >= 0).all()
+    back = compare("digits-a", "own", store=store, device="cpu", front_layers=["layer1.0"], eval_images=60,
+                   dm_images=30, methods=["dm"], indices=[])
+    assert back.complete
+    again = subprocess.run(
+        [sys.executable, "-c", "from stitchlab import Store, load_network; import torch\n"
+         f"n = load_network(Store({str(store.root)!r}), 'own')\n"
+         "print(n.module(torch.ones(1, 1, 8, 8))['logits'].sum())"],
+        capture_output=True, text=True, cwd=Path(__file__).parents[2], check=True)
+    loaded = networks.load(store, "own")
+    assert loaded.module is not None
+    assert again.stdout.strip() == str(loaded.module(torch.ones(1, 1, 8, 8))["logits"].sum()).replace(
+        ", grad_fn=<SumBackward0>", "")
+
+
+def test_results_are_shown_without_running_the_code(store: Store, code: Path) -> None:
+    digits = datasets.load("digits", store)
+    making.untrained(store, f"{code}:plain", digits, name="own")
+    run = compare("own", "digits-b", store=store, device="cpu", front_layers=["1"], end_layers=["layer2.0"],
+                  methods=["dm"], indices=[], eval_images=30, dm_images=30)
+    code.unlink()
+    assert Run.load(store, run.id).matrix("dm", "accuracy").shape == (1, 1)
+    assert making.outline(store, networks.find(store, "own")).defaults() == ["1"]
+
+
+def test_a_file_that_changed_is_refused(store: Store, code: Path) -> None:
+    making.untrained(store, f"{code}:plain", datasets.load("digits", store), name="own")
+    networks._module.cache_clear()
+    code.write_text(CODE + "# another line\n")
+    with pytest.raises(StitchLabError, match="is not what it was when this network was made"):
+        networks.load(store, "own")
+    code.unlink()
+    with pytest.raises(StitchLabError, match="is gone: bring it back"):
+        networks.load(store, "own")
+    code.write_text(CODE)
+    assert networks.load(store, "own").module is not None
+
+
+def test_a_module_by_its_name(store: Store, code: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(code.parent))
+    made = making.untrained(store, "mine:plain", datasets.load("digits", store), name="own")
+    assert made.architecture == "mine:plain"
+    assert networks.load(store, "own").module is not None
+    sys.modules.pop("mine")
+
+
+def test_other_code_is_another_network(store: Store, code: Path) -> None:
+    digits = datasets.load("digits", store)
+    one = making.untrained(store, f"{code}:plain", digits, name="one")
+    code.write_text(CODE.replace("nn.ReLU()", "nn.Tanh()"))
+    other = making.untrained(store, f"{code}:plain", digits, name="other")
+    assert one.id != other.id
+
+
+@pytest.mark.parametrize(("name", "message"), [
+    ("mine.py:broken", "mine.py:broken could not be built .*RuntimeError: no such file: weights.bin$"),
+    ("mine.py:number", "TypeError: it returned a int, not a torch.nn.Module"),
+    ("mine.py:seven", r"must return logits \(N, 10\), .* it returns \(2, 7\)"),
+    ("mine.py:bare", "can be cut nowhere: torch.fx cannot trace it"),
+    ("mine.py:Nett", "no class or function of .*mine.py is called 'Nett'; nearest: Net"),
+    ("none.py:Net", "none.py is not a file"), ("no.such.module:Net", "ModuleNotFoundError"),
+    ("wrong.py:Net", "wrong.py could not be imported: SyntaxError"),
+])
+def test_what_does_not_work_is_one_line_and_leaves_nothing(
+    store: Store, code: Path, name: str, message: str
+) -> None:
+    (code.parent / "wrong.py").write_text("def Net(:\n")
+    name = f"{code.parent}/{name}" if ".py" in name else name
+    digits = datasets.load("digits", store)
+    before = sorted(store.root.rglob("*"))
+    with pytest.raises(StitchLabError, match=message) as raised:
+        making.train(store, name, digits, epochs=1, name="own")
+    assert "\n" not in str(raised.value)
+    assert sorted(store.root.rglob("*")) == before
+
+
+def test_pages_may_not_name_code(code: Path) -> None:
+    for name in (f"{code}:Net", "os:system", "timm/resnet10t", "torchvision/../x"):
+        with pytest.raises(UnknownName, match="no architecture is called"):
+            zoo.public(name)
+    assert not Path(f"{code}.log").exists(), "nothing was run"
+
+
+def test_timm(store: Store) -> None:
+    pytest.importorskip("timm")
+    digits = datasets.load("digits", store)
+    for arch, size in (("resnet10t", 32), ("vit_tiny_patch16_224", 32)):
+        made = making.untrained(store, f"timm/{arch}", digits, name=arch, size=size)
+        assert len(making.outline(store, made).defaults()) >= 4
+        assert networks.load(store, arch).module is not None
+    with pytest.raises(UnknownName, match="no network of timm is called 'resnet10x'"):
+        zoo.architecture("timm/resnet10x")
+
+
+def test_without_timm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "timm", None)
+    with pytest.raises(StitchLabError, match="pip install timm"):
+        timm_models.architecture("timm/resnet10t")
