@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 from stitchlab import __main__ as cli
-from stitchlab import units
+from stitchlab import networks, units
 from stitchlab.run import Run, list_runs
 from stitchlab.store import Store
 
@@ -126,6 +126,57 @@ def test_train_and_lists(capsys: pytest.CaptureFixture[str]) -> None:
     assert "'new' is taken by network" in err
 
 
+def test_several_seeds_recipes_and_sizes(capsys: pytest.CaptureFixture[str], store: Store) -> None:
+    status, out, _ = said(capsys, "train", "resnet18", "--data", "digits", "--epochs", "1", "--name", "many", "--seeds",
+                          "1,2", "--options", "width=4,maps=equal", "--adversarial", "8/255", "--pgd-steps", "1",
+                          "--label-noise", "0.1", "--augment", "crop", "--size", "12", "--device", "cpu")
+    assert status == 0
+    made = [networks.find(store, f"many-s{seed}") for seed in (1, 2)]
+    assert [n.seed for n in made] == [1, 2]
+    origin = made[0].origin
+    assert (origin["attack"], origin["label_noise"], origin["augment"]) == (
+        {"epsilon": 8 / 255, "steps": 1}, 0.1, ["crop"])
+    assert (made[0].size, made[0].options["maps"]) == (12, "equal")
+    assert "many-s2" in out
+    assert said(capsys, "train", "mlp", "--data", "digits", "--untrained", "--name", "fresh")[0] == 0
+    assert networks.find(store, "fresh").origin["how"] == "untrained"
+    assert said(capsys, "networks", "--rename", "fresh", "fresher")[0] == 0
+    assert said(capsys, "networks", "--delete", "fresher")[1].startswith("deleted fresher")
+    assert "fresher" not in said(capsys, "networks")[1]
+
+
+def test_layers_of_architectures_and_of_own_code(
+    capsys: pytest.CaptureFixture[str], store: Store, tmp_path: Path
+) -> None:
+    listed = json.loads(said(capsys, "layers", "torchvision/resnet18", "--size", "64", "--json")[1])
+    assert [p["name"] for p in listed if p["default"]] == [f"layer{s}.{b}" for s in (1, 2, 3, 4) for b in (0, 1)]
+    assert listed[-1] == {"name": "fc", "shape": [10], "default": False}
+    code = tmp_path / "mine.py"
+    code.write_text("from torch import nn\ndef net(classes, channels):\n    pool = nn.AdaptiveAvgPool2d(1)\n    return "
+                    "nn.Sequential(nn.Conv2d(channels, 4, 3), nn.ReLU(), pool, nn.Flatten(), nn.Linear(4, classes))")
+    assert "4×30×30" in said(capsys, "layers", f"{code}:net")[1]
+    assert said(capsys, "train", f"{code}:net", "--data", "digits", "--epochs", "1", "--name", "own", "--device",
+                "cpu")[0] == 0
+    status, out, _ = said(capsys, "compare", "own", "digits-b", "--front-layers", "1", "--end-layers", "layer2.0",
+                          "--methods", "dm", "--indices", "", "--eval-images", "50", "--device", "cpu")
+    assert status == 0
+    assert Run.load(store, out.splitlines()[-1]).complete
+
+
+def test_controls_on_the_command_line(capsys: pytest.CaptureFixture[str], store: Store) -> None:
+    for front, layer in (("noise", "blocks.5"), ("random-init of digits-a", "layer3.1")):
+        status, out, _ = said(capsys, "compare", front, "digits-b", "--front-layers", layer, "--end-layers", "layer3.1",
+                              "--methods", "dm", "--indices", "cka", "--eval-images", "100", "--device", "cpu")
+        assert status == 0
+        assert Run.load(store, out.splitlines()[-1]).record["front"]["origin"]["control"] == front
+
+
+def test_data_is_brought_in(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = folder(tmp_path / "letters", {"a": 2, "b": 2}, {"a": 1, "b": 1})
+    out = said(capsys, "data", f"folder:{path}")[1]
+    assert "letters" in out
+
+
 class Evil:
     def __reduce__(self) -> tuple[Any, ...]:
         return Path.touch, (Path("executed"),)
@@ -158,6 +209,20 @@ class Evil:
     (["layers", "resnet15"], "no network or architecture is called 'resnet15'"),
     (["show", "abcdef"], "no run is called 'abcdef'"),
     (["delete", "abcdef"], "no run is called 'abcdef'"),
+    (["train", "mlp", "--data", "digits", "--options", "width"], "names and values such as width=16"),
+    (["train", "mlp", "--data", "digits", "--options", "widths=3"], "mlp has no option widths; its options are: width"),
+    (["train", "mlp", "--data", "digits", "--seeds", "1,b"], "whole numbers such as 0,1,2 were expected"),
+    (["train", "mlp", "--data", "digits", "--adversarial", "8/0"], "a number such as 0.03 or 8/255"),
+    (["train", "mlp", "--data", "digits", "--adversarial", "8"], "ε above 0 and at most 1"),
+    (["train", "mlp", "--data", "digits", "--augment", "rotate"], "no augmentation is called 'rotate'"),
+    (["train", "noise", "--data", "digits"], "noise is a control and learns nothing"),
+    (["train", "torchvision/inception_v3", "--data", "digits"], "sizes that it takes: 75"),
+    (["train", "torchvision/resnet19", "--data", "digits"], "nearest: torchvision/resnet18"),
+    (["train", "none.py:Net", "--data", "digits"], "is not a file; own code is named FILE.py:callable"),
+    (["import", "DEFAULT", "--arch", "torchvision/resnet18", "--data", "digits", "--name", "x"],
+     "is fetched only when asked"),
+    (["networks", "--delete", "nobody"], "no network is called 'nobody'"),
+    (["compare", "random-init of nobody", "digits-b"], "no network is called 'nobody'"),
     (["fly"], "invalid choice: 'fly'"),
     (["train", "resnet14", "--data", "folder:/nowhere"], "/nowhere is not a folder"),
 ])

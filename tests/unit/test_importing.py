@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from stitchlab import making, networks, zoo
+from stitchlab import importing, making, networks, zoo
 from stitchlab.dataset import DataSet, Split
 from stitchlab.errors import StitchLabError
 from stitchlab.networks import Network
@@ -138,6 +140,80 @@ def test_wrong_import_requests(store: Store, tmp_path: Path, more: dict[str, Any
     with pytest.raises(StitchLabError, match=message):
         bring(store, tmp_path / "w.pt", **more)
     assert files(store) == []
+
+
+def test_the_closest_architecture_is_named(store: Store, tmp_path: Path) -> None:
+    for arch, built in (("resnet20", "resnet20"), ("torchvision/resnet18", "torchvision/resnet18")):
+        state = zoo.build(built, classes=2, channels=1, size=8 if built == arch == "resnet20" else 32).state_dict()
+        torch.save(state, tmp_path / "w.pt")
+        with pytest.raises(StitchLabError, match=rf"do not fit resnet14: .*look like {arch}: choose that") as raised:
+            bring(store, tmp_path / "w.pt")
+        assert "missing" in str(raised.value) or "unexpected" in str(raised.value)
+        assert "\n" not in str(raised.value)
+    torch.save({"a": torch.zeros(3), "b": torch.zeros(2)}, tmp_path / "w.pt")
+    with pytest.raises(StitchLabError, match="Choose their architecture, options and data"):
+        bring(store, tmp_path / "w.pt")
+    assert files(store) == []
+
+
+def test_likeness_counts_names_and_shapes() -> None:
+    tensors = {"a": torch.zeros(2), "b": torch.zeros(3), "c": torch.zeros(4)}
+    shapes = {"same": {"a": (2,), "b": (3,), "c": (4,)}, "half": {"a": (2,), "b": (9,), "c": (9,)},
+              "other": {"x": (2,)}}
+    assert importing.nearest(tensors, shapes) == "same"
+    assert importing.nearest(tensors, {name: shapes[name] for name in ("half", "other")}) == "half"
+    assert importing.nearest(tensors, {"other": shapes["other"]}) == ""
+    assert importing.nearest(tensors, {}) == ""
+
+
+def test_a_network_of_other_classes_has_no_accuracy(store: Store, tmp_path: Path) -> None:
+    torch.save(weights(classes=5), tmp_path / "w.pt")
+    made = bring(store, tmp_path / "w.pt", classes=5)
+    assert made.accuracy is None
+    assert made.classes == tuple(f"class {k}" for k in range(5))
+    assert making.confusion(store, made) is None
+    with pytest.raises(StitchLabError, match="tells other classes than Toy has"):
+        making.measure(store, made.id, toy())
+    loaded = networks.load(store, made.id)
+    assert loaded.module is not None
+    assert loaded.module.get_parameter("fc.weight").shape[0] == 5
+
+
+def test_auxiliary_classifiers_play_no_part() -> None:
+    tensors = {"aux1.fc.weight": torch.zeros(1), "fc.weight": torch.zeros(1)}
+    assert set(importing.used(tensors, ("aux1.", "aux2."))) == {"fc.weight"}
+    assert importing.used(tensors, ()) == tensors
+
+
+PEAK = """
+import resource, sys, torch
+from pathlib import Path
+from stitchlab import making, zoo
+from stitchlab.dataset import DataSet, Split
+from stitchlab.store import Store
+import numpy as np
+images = np.zeros((2, 3, 32, 32), np.uint8)
+split = Split(images, np.arange(2))
+data = DataSet("toy", "Toy", ("a", "b"), split, split, "toy")
+making.import_weights(Store(sys.argv[1] + "/warm"), sys.argv[2], arch="resnet18", data=data, name="x",
+                      options={"width": 8})
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+made = making.import_weights(Store(sys.argv[1] + "/store"), sys.argv[3], arch="torchvision/vit_b_32", data=data,
+                             name="y", size=32)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / (made.parameters * 4))
+"""
+
+
+@pytest.mark.parametrize("suffix", ["pt", "safetensors"])
+def test_importing_holds_at_most_twice_the_weights(tmp_path: Path, suffix: str) -> None:
+    """Peak of a process of its own, which has imported a small network before; 350 MB of weights."""
+    small, large = tmp_path / f"small.{suffix}", tmp_path / f"large.{suffix}"
+    write = save_file if suffix == "safetensors" else torch.save
+    write(zoo.build("resnet18", classes=2, channels=3, size=32, width=8).state_dict(), small)
+    write(zoo.build("torchvision/vit_b_32", classes=2, channels=3, size=32).state_dict(), large)
+    done = subprocess.run([sys.executable, "-c", PEAK, str(tmp_path), str(small), str(large)], text=True,
+                          capture_output=True, check=True, cwd=Path(__file__).parents[2])
+    assert float(done.stdout.split()[-1]) < 2.1  # a tenth for the images' activations and what Python holds
 
 
 @pytest.mark.parametrize("name", ["absent.pt", "garbage.pt", "garbage.safetensors"])

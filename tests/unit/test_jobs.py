@@ -8,14 +8,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from grids import folder
 
 from stitchlab import data as datasets
-from stitchlab import demo, networks, walk
+from stitchlab import demo, networks, uploads, walk
+from stitchlab.attack import Attack
 from stitchlab.distribution import STATISTICS, Distribution
 from stitchlab.errors import StitchLabError
 from stitchlab.grid import ask, compare
-from stitchlab.jobs import DEMO, QUIET, Jobs, Status, judging, walking
+from stitchlab.jobs import DEMO, QUIET, Jobs, Status, fetching, judging, making, measuring, walking
+from stitchlab.making import confusion
 from stitchlab.run import Run
 from stitchlab.spec import Detection, TaskLoss
 from stitchlab.store import Store
@@ -40,6 +43,81 @@ def ended(jobs: Jobs, job: str, seconds: float = 120) -> Status:
         time.sleep(0.2)
     assert status is not None
     return status
+
+
+def test_a_network_is_trained_with_its_curve(jobs: Jobs) -> None:
+    wanted = {"name": "queued", "arch": "mlp", "data": "digits", "epochs": 3, "seed": 4, "attack": Attack(2 / 255, 1)}
+    jobs.train(wanted)
+    assert jobs.begun()["queued"].active
+    assert ended(jobs, making("queued")).state == "done"
+    made = networks.find(jobs.store, "queued")
+    assert jobs.curve("queued") == made.origin["curve"]
+    assert (made.seed, made.origin["epochs"], made.origin["attack"]["steps"]) == (4, 3, 1)
+    assert "queued" not in jobs.begun()
+    jobs.train(wanted)
+    assert ended(jobs, making("queued")).message.startswith("name 'queued' is taken by network")
+    assert jobs.begun()["queued"].state == "failed"
+    jobs.forget(making("queued"))
+    assert jobs.begun() == {}
+
+
+def test_training_is_cancelled_and_leaves_nothing(jobs: Jobs) -> None:
+    jobs.train({"name": "long", "arch": "resnet20", "data": "digits", "epochs": 500})
+    until = time.monotonic() + 60
+    while not jobs.curve("long"):
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    jobs.cancel(making("long"))
+    assert ended(jobs, making("long"), 10).state == "cancelled"
+    time.sleep(1)
+    assert "long" not in [n.name for n in networks.list_networks(jobs.store)]
+    jobs.forget(making("long"))
+
+
+@pytest.mark.parametrize(("what", "message"), [
+    ({"arch": "os:system"}, "no architecture is called 'os:system'"),
+    ({"arch": "/tmp/x.py:Net"}, "no architecture is called '/tmp/x.py:Net'"),
+    ({"data": "folder:/etc"}, "no data set is called 'folder:/etc'"),
+    ({"arch": "tiny10"}, "tiny10 takes images of 27"),
+])
+def test_what_pages_may_not_name_is_refused_on_the_worker(jobs: Jobs, what: dict[str, str], message: str) -> None:
+    jobs.train({"name": "evil", "arch": "mlp", "data": "digits", "epochs": 1, **what})
+    assert ended(jobs, making("evil")).message.startswith(message)
+    jobs.forget(making("evil"))
+
+
+def test_an_upload_is_imported_and_goes(jobs: Jobs, tmp_path: Path) -> None:
+    trained = networks.load(jobs.store, "digits-a")
+    assert trained.module is not None
+    torch.save(trained.module.state_dict(), tmp_path / "w.pt")
+    content = memoryview((tmp_path / "w.pt").read_bytes())
+    shape = {"arch": "resnet14", "data": "digits"}
+    for name, sent, message in (("theirs", content, ""), ("broken", content[:-200], "could not be read as a state"),
+                                ("wrong", content, "do not fit resnet20")):
+        before = sorted(path.name for path in jobs.store.root.glob("networks/*"))
+        key = uploads.keep(jobs.store, "w.pt", sent)
+        jobs.bring(key, {"name": name, **shape} | ({"arch": "resnet20"} if name == "wrong" else {}))
+        status = ended(jobs, making(name))
+        assert message in status.message
+        assert status.state == ("failed" if message else "done")
+        assert not list((jobs.store.root / "uploads").glob("*")), "nothing is left behind"
+        if message:
+            assert sorted(path.name for path in jobs.store.root.glob("networks/*")) == before
+        else:
+            assert networks.find(jobs.store, name).origin["how"] == "imported"
+        jobs.forget(making(name))
+
+
+def test_measuring_and_fetching(jobs: Jobs) -> None:
+    vit = networks.find(jobs.store, "vit")
+    jobs.measure(vit.id)
+    assert ended(jobs, measuring(vit.id)).state == "done"
+    counts = confusion(jobs.store, vit)
+    assert counts is not None
+    assert int(counts.sum()) == 540
+    jobs.fetch("cifar10")
+    status = ended(jobs, fetching("cifar10"))
+    assert status.state == "done" or "could not be fetched" in status.message
 
 
 def test_a_queued_run_has_the_numbers_of_one_in_this_process(jobs: Jobs, store: Store) -> None:

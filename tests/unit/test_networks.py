@@ -6,10 +6,12 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from stitchlab import data, making, networks, training, zoo
 from stitchlab.dataset import DataSet, Split
@@ -98,6 +100,35 @@ def test_prepare_and_channel_statistics() -> None:
     np.testing.assert_allclose(prepared.numpy(), expected, atol=1e-5)
     blank = Split(np.full((2, 1, 2, 2), 51, np.uint8), np.zeros(2, np.int64))
     assert training.channel_statistics(blank) == (pytest.approx((0.2,)), (1.0,))
+
+
+def plain(**change: Any) -> Network:
+    made: dict[str, Any] = {
+        "name": "n", "architecture": "a", "options": {}, "classes": ("x",), "channels": 3, "size": 8,
+        "mean": (0.0,) * 3, "std": (1.0,) * 3, "data": "d", "data_fingerprint": "f", "origin": {}, **change}
+    return Network(**made)
+
+
+def test_images_are_brought_to_what_a_network_takes() -> None:
+    images = torch.randint(0, 256, (4, 3, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    assert torch.equal(plain().prepare(images), images / 255)
+    grey = plain(channels=1, mean=(0.0,), std=(1.0,)).prepare(images)
+    luma = (images.double() * torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)).sum(1, keepdim=True) / 255
+    assert grey.shape == (4, 1, 8, 8)
+    assert (grey - luma).abs().max() < 1.01 / 255
+    repeated = plain().prepare(images[:, :1])
+    assert torch.equal(repeated, (images[:, :1] / 255).expand(-1, 3, -1, -1))
+    large = plain(size=16).prepare(images)
+    wanted = F.interpolate(images.float(), (16, 16), mode="bilinear", align_corners=False) / 255
+    assert (large - wanted).abs().max() < 0.51 / 255
+    small = plain(size=4).prepare(images)
+    wanted = F.interpolate(images.float(), (4, 4), mode="bilinear", align_corners=False, antialias=True) / 255
+    assert (small - wanted).abs().max() < 0.51 / 255
+    cropped = plain(size=8, resize=16).prepare(images)
+    assert cropped.shape == (4, 3, 8, 8)
+    torch.testing.assert_close(cropped, plain(size=16).prepare(images)[:, :, 4:12, 4:12])
+    floats = plain(size=16).prepare(images.float().requires_grad_())
+    assert floats.requires_grad, "an attack goes through"
 
 
 def test_augmentation_shifts_and_mirrors() -> None:
