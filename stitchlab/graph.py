@@ -16,7 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from stitchlab.cuts import CutPoint, defaults, does_not_fit, naming
 from stitchlab.logits import logits_of
-from stitchlab.tracing import Untraceable, trace
+from stitchlab.tracing import ALONE, Untraceable, trace
 
 
 class Graph:
@@ -32,11 +32,12 @@ class Graph:
     """
 
     def __init__(self, module: nn.Module, shape: tuple[int, int, int]) -> None:
-        self._module, paths = trace(module)
+        with ALONE:
+            self._module, paths = trace(module)
+            seen = _measure(self._module, shape)
+            _same(module, self._module, shape)
         self._nodes = list(self._module.graph.nodes)
         self._dependent = _dependent(self._nodes)
-        seen = _measure(self._module, shape)
-        _same(module, self._module, shape)
         cuts = [node for node in _cuts(self._nodes, self._dependent) if node in seen.shapes]
         self.points: list[CutPoint] = []
         self._node: dict[str, fx.Node] = {}

@@ -21,6 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from stitchlab.cuts import CutPoint, defaults, does_not_fit, naming
 from stitchlab.errors import StitchLabError
 from stitchlab.logits import logits_of
+from stitchlab.tracing import ALONE
 
 IMAGES = 2  # that every place is tried with
 SAME = 1e-4  # how far logits may lie apart, relative to how far those of other images do
@@ -49,7 +50,7 @@ class Hooked:
         generator = torch.Generator().manual_seed(0)
         images, others = (torch.rand(IMAGES, *shape, generator=generator).to(device) for _ in range(2))
         self._some = others[:1]
-        with torch.no_grad():
+        with ALONE, torch.no_grad():
             self.flops, places, logits = _look(module, images, shape)
             other = _logits(module, others)
             if not torch.equal(logits, _logits(module, images)):

@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from stitchlab.hooks import SameLogits
 from stitchlab.logits import logits_of
 from stitchlab.networks import Network, frozen, some_name
 from stitchlab.outline import of_architecture, outline
-from stitchlab.spec import Report, checked_seed, derived_seed, no_report
+from stitchlab.spec import Report, checked_seed, content_id, derived_seed, no_report
 from stitchlab.store import Store
 from stitchlab.training import Point
 from stitchlab.zoo import vision
@@ -152,15 +153,17 @@ def front(store: Store, name: str, end: Network, seed: int) -> Network:
     if name != NOISE and not name.startswith(RANDOM):
         return networks.find(store, name)
     like = end if name == NOISE else networks.find(store, name.removeprefix(RANDOM))
-    origin = {"how": "control", "control": NOISE if name == NOISE else RANDOM + like.name}
+    of = [like.classes, *like.input] if name == NOISE else like.id
+    for there in networks.list_networks(store):
+        if (there.origin.get("how"), there.origin.get("of"), there.seed) == ("control", content_id(of), seed):
+            return there
+    origin = {"how": "control", "control": NOISE if name == NOISE else RANDOM + like.name, "of": content_id(of)}
     made = replace(like, id="", name=some_name(store, f"{name}-s{seed}"), seed=checked_seed(seed), accuracy=None,
                    origin=origin)
     if name == NOISE:
         made = replace(made, architecture=NOISE, options={}, mean=(0.0,) * like.channels, std=(1.0,) * like.channels,
                        resize=None, code=None)
-    module = _fresh(made, networks.architecture(made), derived_seed("control", seed))
-    key = networks.fingerprint(made, module.state_dict())
-    return networks.find(store, key) if store.has(networks.ROOM, key) else networks.save(store, made, module)
+    return networks.save(store, made, _fresh(made, networks.architecture(made), derived_seed("control", seed)))
 
 
 def controls(there: Sequence[Network]) -> list[str]:
@@ -238,14 +241,20 @@ def _filled(network: Network, found: zoo.Architecture, tensors: importing.Tensor
 
 def _nearest(tensors: importing.Tensors, network: Network) -> str:
     """The architecture, of those known by name, that has most of these tensors."""
+    return importing.nearest(tensors, _shapes(len(network.classes), network.channels, network.size))
+
+
+@lru_cache(maxsize=4)  # all of torchvision's take some seconds
+def _shapes(classes: int, channels: int, size: int) -> dict[str, dict[str, tuple[int, ...]]]:
+    """The shapes of the tensors of every architecture that is known by name."""
     shapes = {}
     for name in zoo.known():
         found = zoo.architecture(name)
-        size = network.size if found.name in zoo.REGISTRY else found.size
         with contextlib.suppress(StitchLabError):  # images of another size are none of its business
-            module = zoo.sketch(found, classes=len(network.classes), channels=network.channels, size=size)
+            module = zoo.sketch(found, classes=classes, channels=channels,
+                                size=size if name in zoo.REGISTRY else found.size)
             shapes[name] = {key: tuple(tensor.shape) for key, tensor in module.state_dict().items()}
-    return importing.nearest(tensors, shapes)
+    return shapes
 
 
 def _labels(arch: str, classes: int | None, data: DataSet) -> tuple[str, ...]:

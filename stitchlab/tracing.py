@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import operator
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,10 @@ _OUT_OF_PLACE = {
 }
 
 
+#: Tracing, and counting operations, change what all modules do while they last: one thread at a time.
+ALONE = threading.RLock()
+
+
 class Untraceable(StitchLabError):
     """torch.fx cannot trace a network."""
 
@@ -29,8 +34,17 @@ class _Tracer(fx.Tracer):
     def __init__(self) -> None:
         super().__init__()
         self.paths: dict[fx.Node, list[str]] = {}
+        self._thread = threading.get_ident()
+
+    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
+        """As torch.fx does it, but modules that run in other threads meanwhile are none of its business."""
+        if threading.get_ident() != self._thread:
+            return attr_val
+        return super().getattr(attr, attr_val, parameter_proxy_cache)
 
     def call_module(self, m: nn.Module, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        if threading.get_ident() != self._thread:
+            return forward(*args, **kwargs)
         out = super().call_module(m, forward, args, kwargs)
         if isinstance(out, fx.Proxy):
             self.paths.setdefault(out.node, []).append(self.path_of_module(m))

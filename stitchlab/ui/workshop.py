@@ -18,6 +18,7 @@ from stitchlab.store import Store
 from stitchlab.ui.charts import chart
 
 SEEDS = 20  # networks in one go, at most
+MORE = 1.2  # times as many points of a curve as are drawn, and it is drawn again
 EPSILONS = 255  # ε is picked in so many parts of the range of pixels
 
 
@@ -32,7 +33,8 @@ def under_way(jobs: Jobs) -> None:
 
 def _watch(jobs: Jobs, name: str) -> None:
     points = jobs.curve(name)
-    ui.watch(jobs, job_of(name), lambda: len(jobs.curve(name)) > len(points), key=f"cancel-{name}")
+    # Short epochs would have the page drawn again at every look, while somebody fills in a form.
+    ui.watch(jobs, job_of(name), lambda: len(jobs.curve(name)) > MORE * len(points), key=f"cancel-{name}")
     if points:
         chart(name, figures.curve(points, max(10, len(points)), dark=ui.dark()), f"curve-{name}",
               f"Accuracy of {name} by epoch so far", "training")

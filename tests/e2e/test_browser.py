@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -16,10 +17,12 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlparse
 
 import pytest
+import torch
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from stitchlab import demo
 from stitchlab.distribution import Distribution
+from stitchlab.networks import find, list_networks, load
 from stitchlab.run import Run, list_runs
 from stitchlab.store import Store
 
@@ -317,6 +320,107 @@ def test_no_view_of_activations_overflows(
         page.wait_for_timeout(300)
         settle(page)
         page.locator(".js-plotly-plot").first.wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert not page.locator('[data-testid="stException"]').count()
+    page.close()
+
+
+def running(page: Page, store: Store, name: str, holds: Callable[[], object], seconds: float = 60) -> None:
+    """Waits until it holds, or says what the page says instead."""
+    end = time.monotonic() + seconds
+    while not holds():
+        failed = page.get_by_text(f"{name} was not made").all_inner_texts()
+        assert not failed, failed
+        assert time.monotonic() < end, "it did not come about in time"
+        time.sleep(0.3)
+
+
+def known(store: Store) -> list[str]:
+    return [network.name for network in list_networks(store)]
+
+
+def test_train_two_epochs_on_digits(finished: Run, server: str, cache: Path, page: Page) -> None:
+    store = Store(cache)
+    page.goto(f"{server}/Networks?part=Train")
+    page.get_by_text("6 blocks").wait_for()
+    page.get_by_label("Name", exact=True).fill("two-epochs")
+    page.get_by_label("Epochs", exact=True).fill("2")
+    page.get_by_label("Epochs", exact=True).press("Enter")
+    page.get_by_text("two-epochs: 2 epochs over 1,257 images").wait_for()
+    page.locator(".st-key-train button").click()
+    running(page, store, "two-epochs", lambda: "two-epochs" in known(store), 120)
+    made = find(store, "two-epochs")
+    assert made.accuracy is not None
+    assert len(made.origin["curve"]) == 2
+    page.locator(".st-key-cancel-two-epochs").wait_for(state="detached")
+    page.goto(f"{server}/Networks?network=two-epochs&about=How+it+came+to+be")
+    expect(page.get_by_text(f"{100 * made.accuracy:.1f} %").first).to_be_visible()
+    page.locator(".js-plotly-plot").first.wait_for()
+    page.get_by_role("link", name="Compare it").click()
+    until(lambda: urlparse(page.evaluate("location.href")).path == "/Compare", 30)
+    expect(page.get_by_text("resnet14 · accuracy").first).to_be_visible()
+
+
+def test_cancel_training(finished: Run, server: str, cache: Path, page: Page) -> None:
+    page.goto(f"{server}/Networks?part=Train")
+    page.get_by_text("6 blocks").wait_for()
+    page.get_by_label("Name", exact=True).fill("never")
+    page.get_by_label("Epochs", exact=True).fill("2000")
+    page.get_by_label("Epochs", exact=True).press("Enter")
+    page.get_by_text("never: 2000 epochs").wait_for()
+    page.locator(".st-key-train button").click()
+    page.get_by_text(re.compile(r"poch \d+ of 2000")).wait_for()
+    page.locator(".js-plotly-plot").first.wait_for()  # the curve so far
+    page.locator(".st-key-cancel-never button").click()
+    page.get_by_text("never was cancelled; nothing of it is kept").wait_for(timeout=15_000)
+    page.locator(".st-key-dismiss-never button").click()
+    page.locator(".st-key-dismiss-never").wait_for(state="detached")
+    assert "never" not in known(Store(cache))
+
+
+def test_upload_and_delete(finished: Run, server: str, cache: Path, page: Page, tmp_path: Path) -> None:
+    store = Store(cache)
+    module = load(store, "digits-a").module
+    assert module is not None
+    torch.save(module.state_dict(), tmp_path / "theirs.pt")
+    (tmp_path / "nonsense.pt").write_bytes(b"no weights")
+    page.goto(f"{server}/Networks?part=Import")
+    files = (("nonsense.pt", "broken", "could not be read as a state dict"), ("theirs.pt", "theirs", ""))
+    for file, name, problem in files:
+        page.locator('input[type="file"]').set_input_files(tmp_path / file)
+        page.get_by_text(file).wait_for()
+        page.get_by_label("Name", exact=True).fill(name)
+        page.get_by_label("Name", exact=True).press("Enter")
+        settle(page)
+        page.locator(".st-key-import button").click()
+        if problem:
+            page.get_by_text(problem).wait_for()
+            page.locator(f".st-key-dismiss-{name} button").click()
+            page.locator(f".st-key-dismiss-{name}").wait_for(state="detached")
+    running(page, store, "theirs", lambda: "theirs" in known(store))
+    assert "broken" not in known(store)
+    assert not list((cache / "uploads").glob("*"))
+    page.goto(f"{server}/Networks?network=theirs")
+    page.get_by_text("18 places to cut").wait_for()
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_text("Delete theirs?").wait_for()
+    assert "theirs" in known(store), "it asks first"
+    page.locator(".st-key-delete button").click()
+    until(lambda: "theirs" not in known(store), 20)
+    page.get_by_text("18 places to cut").wait_for()  # of another network
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(420, "dark"), (420, "light"), (1440, "light")])
+def test_no_part_of_networks_overflows(
+    finished: Run, server: str, browser: Browser, width: int, scheme: str
+) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+    page.goto(f"{server}/Networks")
+    page.get_by_text("18 places to cut").wait_for()
+    for look in ("Classes", "How it came to be", "Train", "Import", "Data sets"):
+        page.get_by_text(look, exact=True).first.click()
+        page.wait_for_timeout(300)
+        settle(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert not page.locator('[data-testid="stException"]').count()
     page.close()

@@ -107,9 +107,9 @@ def test_names_of_controls_are_reserved(store: Store) -> None:
 
 def test_vit_and_resnet_are_stitched_both_ways(store: Store) -> None:
     digits = datasets.load("digits", store)
-    making.train(store, "vit-nano", digits, name="trained-vit", epochs=4)
+    making.train(store, "vit-nano", digits, name="trained-vit", epochs=3)
     for front, end in (("trained-vit", "digits-b"), ("digits-a", "trained-vit")):
-        run = compare(front, end, store=store, device="cpu", methods=["dm"], indices=["cka"])
+        run = compare(front, end, store=store, device="cpu", methods=["dm"], indices=["cka"], eval_images=200)
         assert run.complete
         assert run.matrix("dm", "accuracy").max() > 0.5
     deep = compare("trained-vit", "trained-vit", store=store, device="cpu", methods=["dm"], indices=[],

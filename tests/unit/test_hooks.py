@@ -41,7 +41,7 @@ def built(arch: str, size: int, **options: Any) -> nn.Module:
 
 SAMPLE = [
     *((arch, size, options) for arch, (size, options) in ZOO.items() if arch != "noise"),
-    ("torchvision/resnet18", 64, {}), ("torchvision/swin_t", 64, {}), ("torchvision/vit_b_32", 64, {}),
+    ("torchvision/resnet18", 64, {}), ("torchvision/swin_t", 32, {}),
     ("torchvision/mobilenet_v3_small", 64, {}),
 ]
 

@@ -27,7 +27,7 @@ ORDER = [
     ["graph", "hooks", "training"],
     ["layers", "networks"],
     ["outline"],
-    ["making"],
+    ["making", "catalogue"],
     ["stitch"],
     ["indices", "ood"],
     ["run"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -115,6 +116,18 @@ def test_points_are_in_network_order() -> None:
     flops = [p.flops for p in cuts.points]
     assert flops == sorted(flops)
     assert flops[0] == 2 * 8 * 8 * 3 * 16 * 9  # a convolution's multiplications and additions
+
+
+def test_two_threads_trace_at_once() -> None:
+    made: list[list[str]] = []
+    threads = [threading.Thread(target=lambda: made.append(Layered(zoo_network("resnet20")[0], (3, 8, 8)).defaults()))
+               for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 4
+    assert all(names == made[0] for names in made)
 
 
 class Repeated(nn.Module):
