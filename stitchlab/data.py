@@ -127,6 +127,15 @@ def public(name: str, store: Store) -> str:
     return name
 
 
+def here(name: str, store: Store) -> DataSet:
+    """The data set of this name as it was used here: nothing is fetched, and no folder that changed is decoded again.
+
+    Raises as `load` and `load_by_fingerprint`.
+    """
+    used = [record["fingerprint"] for record in known(store) if record["name"] == name]
+    return load_by_fingerprint(used[-1], store) if used else load(name, store)
+
+
 def load_by_fingerprint(fingerprint: str, store: Store) -> DataSet:
     """The data set with this content. Raises UnknownName where the store never saw it, StitchLabError where it is gone.
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from distributed import Client
 
-from stitchlab import cost, tasks
+from stitchlab import cost, tasks, uploads
 from stitchlab.distribution import STATISTICS, Cell, Distribution
 from stitchlab.grid import pick_device
 from stitchlab.jobs.cluster import local, remote
@@ -104,7 +104,7 @@ class Jobs:
     def bring(self, upload: str, wanted: dict[str, Any]) -> None:
         """Queue the import of an upload (`tasks.bring`), job `making` of the network's name."""
         self._submit(making(wanted["name"]), [(tasks.bring, (str(self.store.root), upload, wanted, self.device))],
-                     [1.0], [f"importing {wanted['name']}"])
+                     [1.0], [f"importing {wanted['name']}"], upload)
 
     def measure(self, network: str) -> None:
         """Queue what a network, by its id, says of its data's test images (job `measuring`)."""
@@ -147,6 +147,8 @@ class Jobs:
             for future in self._futures.pop(record["attempt"], []):
                 if future.status == "pending" and not future.done():
                     future.cancel()
+            if record.get("upload"):
+                uploads.remove(self.store, record["upload"])
 
     def status(self, job: str) -> Status | None:
         """How a job stands; None where it was never queued."""
@@ -187,7 +189,7 @@ class Jobs:
 
     def _submit(
         self, job: str, wanted: Sequence[tuple[Callable[..., None], tuple[Any, ...]]], weights: list[float],
-        labels: list[str],
+        labels: list[str], upload: str = "",
     ) -> None:
         with self._lock:
             if (status := self.status(job)) is not None and status.active:
@@ -196,6 +198,7 @@ class Jobs:
             attempt = f"{job}-{uuid.uuid4().hex[:8]}"
             self.store.put("jobs", job, {
                 "attempt": attempt, "weights": weights, "labels": labels, "created": time.time(),
+                "upload": upload,
             })
             self._futures[attempt] = [
                 client.submit(function, *arguments, attempt, k, key=f"{attempt}.{k}", priority=-k, pure=False)

@@ -52,7 +52,7 @@ def _row(name: str, record: dict[str, Any] | None, store: Store) -> dict[str, An
 
 def _one(store: Store, name: str) -> None:
     try:
-        data = datasets.load(name, store)
+        data = datasets.here(name, store)
     except StitchLabError as error:
         st.error(str(error), icon=":material/error:")
         return

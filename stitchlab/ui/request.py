@@ -21,7 +21,7 @@ from stitchlab.store import Store
 from stitchlab.ui.inventory import UNTRACED, accuracy, how
 
 BOUND: Any = {"bind": "query-params"}  # what is picked is in the URL
-CONTROL = "A control: nothing in its activations was learned. What rates it as similar, lies."
+CONTROL = "A control: nothing in its activations was learned. A good measure of similarity rates it low."
 
 
 def pick(store: Store) -> Run | None:

@@ -23,8 +23,12 @@ EPSILONS = 255  # ε is picked in so many parts of the range of pixels
 
 
 def under_way(jobs: Jobs) -> None:
-    """Networks that are being made, with their curves, and those that were not made in the end."""
-    for name, status in jobs.begun().items():
+    """Networks that are being made, with their curves, those that were not made in the end, and a word when one is."""
+    begun = jobs.begun()
+    for name in st.session_state.get("being_made", set()) - begun.keys():
+        st.toast(f"{name} is there now.", icon=":material/check_circle:")
+    st.session_state["being_made"] = {name for name, status in begun.items() if status.active}
+    for name, status in begun.items():
         if status.active:
             _watch(jobs, name)
         else:
@@ -64,11 +68,9 @@ def train(store: Store, jobs: Jobs) -> None:
         return
     options, size = _shape(arch, data)
     recipe = _recipe(arch, data)
-    if not _fits(arch, data, options, size):
+    if not _fits(arch, data, options, size) or recipe is None:
         return
     text, clicked = ui.beside("Train", ":material/play_arrow:", primary=True, key="train")
-    if recipe is None:
-        return
     how, seeds, name = recipe
     names = [_name(store, name, data, arch, seed, many=len(seeds) > 1) for seed in seeds]
     text.markdown(f"**{', '.join(names)}**: {how.epochs} epochs over {len(data.train):,} images, "
@@ -104,11 +106,13 @@ def _architecture() -> str:
 
 def _data(store: Store) -> DataSet | None:
     """A data set that is here; the others are got under Data sets."""
-    labels = {"digits": datasets.REGISTRY["digits"].label} | {r["name"]: r["label"] for r in datasets.known(store)}
-    name = st.selectbox("Data set", list(labels), key="training_data", format_func=labels.__getitem__,
+    known = {record["name"]: record for record in datasets.known(store)}
+    names = ["digits", *(name for name in known if name != "digits")]
+    name = st.selectbox("Data set", names, key="training_data",
+                        format_func=lambda key: known[key]["label"] if key in known else datasets.REGISTRY[key].label,
                         help="Those that are on this machine. Others: Data sets.")
     try:
-        return datasets.load(str(name), store)
+        return datasets.here(str(name), store)
     except StitchLabError as error:
         st.error(str(error), icon=":material/error:")
         return None
@@ -161,7 +165,7 @@ def _recipe(arch: str, data: DataSet) -> tuple[training.Recipe, list[int], str] 
 
 def _seeds(text: str) -> list[int]:
     parts = [part.strip() for part in text.split(",") if part.strip()]
-    if not 1 <= len(parts) <= SEEDS or not all(part.isdigit() for part in parts):
+    if not 1 <= len(parts) <= SEEDS or not all(part.isdecimal() for part in parts):
         raise StitchLabError(f"1 to {SEEDS} seeds such as 0, 1, 2 were expected; {text!r} came")
     return list(dict.fromkeys(int(part) for part in parts))
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.error import URLError
 
 import torch
 import torchvision
@@ -87,7 +86,7 @@ def published(name: str, weights: str, folder: Path, download: bool) -> Publishe
         )
     try:
         tensors = chosen.get_state_dict(model_dir=str(folder), progress=False, check_hash=True, weights_only=True)
-    except (URLError, OSError, RuntimeError) as error:
+    except Exception as error:  # no network, no such file any more, a broken one
         raise StitchLabError(
             f"{weights} of {name} could not be fetched from {chosen.url} ({' '.join(str(error).split())[:120]}); "
             f"connect this machine to the network, or put the file into {folder}"

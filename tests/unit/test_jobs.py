@@ -108,6 +108,18 @@ def test_an_upload_is_imported_and_goes(jobs: Jobs, tmp_path: Path) -> None:
         jobs.forget(making(name))
 
 
+def test_a_cancelled_import_leaves_nothing(jobs: Jobs) -> None:
+    jobs.train({"name": "before", "arch": "resnet20", "data": "digits", "epochs": 500})
+    key = uploads.keep(jobs.store, "w.pt", memoryview(b"abc"))
+    jobs.bring(key, {"name": "queued-import", "arch": "mlp", "data": "digits"})
+    jobs.cancel(making("queued-import"))
+    assert not uploads.place(jobs.store, key).exists()
+    jobs.cancel(making("before"))
+    for name in ("before", "queued-import"):
+        assert ended(jobs, making(name), 20).state == "cancelled"
+        jobs.forget(making(name))
+
+
 def test_measuring_and_fetching(jobs: Jobs) -> None:
     vit = networks.find(jobs.store, "vit")
     jobs.measure(vit.id)
