@@ -11,5 +11,6 @@ store, jobs = ui.frame("Networks")
 st.title("Networks")
 part = st.segmented_control("Show", list(PARTS), default="Networks", key="part", required=True, wrap=True,
                             label_visibility="collapsed", bind="query-params") or "Networks"
-workshop.under_way(jobs)
+with st.container():  # what comes and goes there must not move what is below, or open expanders close
+    workshop.under_way(jobs)
 PARTS[part](store, jobs)

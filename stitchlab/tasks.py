@@ -58,16 +58,17 @@ def walk(root: str, run_id: str, front_layer: str, end_layer: str, device: str, 
 
 def train(root: str, wanted: dict[str, Any], device: str, attempt: str, k: int) -> None:
     """A network (`stitchlab.making.train`); its architecture and data by names that anybody may say."""
-    store, what = Store(root), dict(wanted)
+    store, what, label = Store(root), dict(wanted), f"training {wanted['name']}"
 
     def watch(curve: list[Point]) -> None:
         store.put("progress", f"{attempt}.{k}.curve", {"curve": [asdict(point) for point in curve]})
 
     def work(report: Report) -> None:
         arch, data = zoo.public(what.pop("arch")), datasets.load(datasets.public(what.pop("data"), store), store)
-        making.train(store, arch, data, device=pick_device(device), report=report, watch=watch, **what)
+        making.train(store, arch, data, device=pick_device(device), watch=watch,
+                     report=lambda what, done: report(f"{label}: {what}", done), **what)
 
-    told(store, attempt, k, f"training {wanted['name']}", work)
+    told(store, attempt, k, label, work)
 
 
 def bring(root: str, upload: str, wanted: dict[str, Any], device: str, attempt: str, k: int) -> None:
