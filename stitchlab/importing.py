@@ -24,21 +24,22 @@ PREFIX = "module."  # what DataParallel leaves before every name
 Tensors = dict[str, torch.Tensor]
 
 
-def read_weights(path: Path) -> Tensors:
-    """The named tensors of a file, on the CPU, also where they were saved from a GPU.
+def read_weights(path: Path, called: str = "") -> Tensors:
+    """The named tensors of a file, on the CPU, also where they were saved from a GPU; messages name it as ``called``.
 
     Raises StitchLabError where there is no such file, or it is no state dict.
     """
     if not path.is_file():
         raise StitchLabError(f"{path} is not a file; expected weights as safetensors or a torch state dict")
-    found = _read(path)
+    called = called or path.name
+    found = _read(path, called)
     for key in WRAPPERS:
         if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
             found = found[key]
     if not isinstance(found, Mapping) or not found or not all(isinstance(v, torch.Tensor) for v in found.values()):
         what = f"a {type(found).__name__}" if not isinstance(found, Mapping) else "a dictionary of other things"
         raise StitchLabError(
-            f"{path.name} holds {what}, not a state dict (names and their tensors); "
+            f"{called} holds {what}, not a state dict (names and their tensors); "
             "save one with torch.save(network.state_dict(), PATH)"
         )
     strip = len(PREFIX) if all(str(name).startswith(PREFIX) for name in found) else 0
@@ -103,14 +104,14 @@ def preprocessing(
     return made
 
 
-def _read(path: Path) -> Any:
+def _read(path: Path, called: str) -> Any:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a broken pickle may raise anything
         raise StitchLabError(
-            f"{path.name} could not be read as a state dict ({type(error).__name__}) and nothing in it was executed; "
+            f"{called} could not be read as a state dict ({type(error).__name__}) and nothing in it was executed; "
             "expected safetensors, or what torch.save(network.state_dict(), PATH) writes"
         ) from error
 

@@ -103,7 +103,8 @@ def fits(arch: str, data: DataSet, options: dict[str, Any] | None = None, size: 
 def import_weights(
     store: Store, weights: str | Path, *, arch: str, data: DataSet, name: str, mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None, classes: int | None = None, options: dict[str, Any] | None = None,
-    size: int | None = None, download: bool = False, device: str | torch.device = "cpu", report: Report = no_report,
+    size: int | None = None, download: bool = False, called: str = "", device: str | torch.device = "cpu",
+    report: Report = no_report,
 ) -> Network:
     """Bring somebody's weights into the store and measure them on ``data``.
 
@@ -120,12 +121,14 @@ def import_weights(
         classes: number of outputs; default is that of the data's classes.
         size: pixels a side of its input; default is the images' own.
         download: fetch published weights that are not here.
+        called: what the file is called, where that is not how it lies here.
         device: where to measure.
         report: told what is being done.
 
     Raises StitchLabError where anything does not fit; then nothing is kept.
     """
     found, path = zoo.architecture(arch), Path(weights)
+    called = called or path.name
     published = None
     networks.free_name(store, name)
     if not path.is_file() and not path.suffix and arch.startswith(vision.PREFIX):
@@ -138,10 +141,10 @@ def import_weights(
     if published is not None:
         network = replace(network, channels=3, resize=published.resize, interpolation=published.interpolation)
     _check(network, found)
-    report(f"reading {path.name}", 0.1)
-    module = _filled(network, found, importing.read_weights(path) if published is None else published.tensors)
+    report(f"reading {called}", 0.1)
+    module = _filled(network, found, importing.read_weights(path, called) if published is None else published.tensors)
     report(f"measuring {name} on {data.label}", 0.5)
-    return _kept(store, replace(network, origin={"how": "imported", "file": path.name}), module, data, device)
+    return _kept(store, replace(network, origin={"how": "imported", "file": called}), module, data, device)
 
 
 def front(store: Store, name: str, end: Network, seed: int) -> Network:

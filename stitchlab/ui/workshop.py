@@ -172,22 +172,24 @@ def _seeds(text: str) -> list[int]:
 
 def _fits(arch: str, data: DataSet, options: dict[str, Any], size: int | None) -> bool:
     """Says how the network would be cut, or why the images do not fit."""
-    try:
-        blocks, points, parameters, flops = _cut(arch, data.name, data.fingerprint, options, size, data)
-    except StitchLabError as error:
-        st.error(str(error), icon=":material/error:")
-        return False
-    st.caption(f":material/check_circle: {blocks} blocks, {points} places to cut, {parameters:,} parameters, "
-               f"{flops / 1e6:,.1f} million operations an image.")
-    return True
+    text, fits = _cut(arch, data.fingerprint, options, size, data)
+    if fits:
+        st.caption(f":material/check_circle: {text}")
+    else:
+        st.error(text, icon=":material/error:")
+    return fits
 
 
-@st.cache_data(show_spinner=False, max_entries=256)
+@st.cache_data(show_spinner=False, max_entries=256)  # that something does not fit takes seconds to advise on
 def _cut(
-    arch: str, data: str, fingerprint: str, options: dict[str, Any], size: int | None, _images: DataSet
-) -> tuple[int, int, int, int]:
-    cuts = making.fits(arch, _images, options, size)
-    return len(cuts.defaults()), len(cuts.points), cuts.points[-1].parameters, cuts.flops
+    arch: str, fingerprint: str, options: dict[str, Any], size: int | None, _images: DataSet
+) -> tuple[str, bool]:
+    try:
+        cuts = making.fits(arch, _images, options, size)
+    except StitchLabError as error:
+        return str(error), False
+    return (f"{len(cuts.defaults())} blocks, {len(cuts.points)} places to cut, {cuts.points[-1].parameters:,} "
+            f"parameters, {cuts.flops / 1e6:,.1f} million operations an image."), True
 
 
 def bring(store: Store, jobs: Jobs) -> None:
@@ -224,7 +226,7 @@ def bring(store: Store, jobs: Jobs) -> None:
     elif clicked and upload is not None:
         def submit() -> None:
             wanted = {"name": name, "arch": arch, "data": data.name, "options": options, "size": size,
-                      "classes": classes, "mean": _numbers(mean), "std": _numbers(std)}
+                      "classes": classes, "mean": _numbers(mean), "std": _numbers(std), "called": upload.name}
             networks.free_name(store, name)
             jobs.bring(uploads.keep(store, upload.name, upload.getbuffer()), wanted)
             state["uploads"] = state.get("uploads", 0) + 1  # the browser's copy goes

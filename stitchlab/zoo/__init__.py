@@ -107,11 +107,12 @@ def build(arch: str | Architecture, *, classes: int, channels: int, size: int, *
 def sketch(arch: str | Architecture, *, classes: int, channels: int, size: int, **options: Any) -> nn.Module:
     """As `build`, in eval mode and without any numbers (on the meta device): shapes cost neither time nor memory.
 
-    The user's own code is built as it is.
+    The user's own code, and timm's networks, are built as they are: whether tracing them froze anything that Python
+    decides shows only in numbers.
     """
     found = architecture(arch) if isinstance(arch, str) else arch
     what: dict[str, Any] = {"classes": classes, "channels": channels, "size": size, **options}
-    if found.code is not None:
+    if found.code is not None or found.name.startswith(timm_models.PREFIX):
         return build(found, **what).eval()
     try:
         with torch.device("meta"):

@@ -229,6 +229,7 @@ def test_import(opened: Open, store: Store, jobs: Notes, tmp_path: Path) -> None
     sound(widget(at, "button", "import").click().run())
     (wanted,) = jobs.made
     assert (wanted["name"], wanted["arch"], wanted["mean"], wanted["std"]) == ("theirs", "resnet14", [0.5], None)
+    assert wanted["called"] == "../../w.pt", "a word, no path"
     (key,) = jobs.uploads
     place = uploads.place(store, key)
     assert place.read_bytes() == content

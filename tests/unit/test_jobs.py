@@ -92,11 +92,12 @@ def test_an_upload_is_imported_and_goes(jobs: Jobs, tmp_path: Path) -> None:
     torch.save(trained.module.state_dict(), tmp_path / "w.pt")
     content = memoryview((tmp_path / "w.pt").read_bytes())
     shape = {"arch": "resnet14", "data": "digits"}
-    for name, sent, message in (("theirs", content, ""), ("broken", content[:-200], "could not be read as a state"),
+    for name, sent, message in (("theirs", content, ""), ("broken", content[:-200], "mine.pt could not be read as a"),
                                 ("wrong", content, "do not fit resnet20")):
         before = sorted(path.name for path in jobs.store.root.glob("networks/*"))
         key = uploads.keep(jobs.store, "w.pt", sent)
-        jobs.bring(key, {"name": name, **shape} | ({"arch": "resnet20"} if name == "wrong" else {}))
+        arch = {"arch": "resnet20"} if name == "wrong" else {}
+        jobs.bring(key, {"name": name, "called": "mine.pt", **shape} | arch)
         status = ended(jobs, making(name))
         assert message in status.message
         assert status.state == ("failed" if message else "done")
@@ -104,7 +105,7 @@ def test_an_upload_is_imported_and_goes(jobs: Jobs, tmp_path: Path) -> None:
         if message:
             assert sorted(path.name for path in jobs.store.root.glob("networks/*")) == before
         else:
-            assert networks.find(jobs.store, name).origin["how"] == "imported"
+            assert networks.find(jobs.store, name).origin["file"] == "mine.pt"
         jobs.forget(making(name))
 
 
