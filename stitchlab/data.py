@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import io
 import re
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -113,8 +114,10 @@ def load(name: str, store: Store, report: Report = no_report, *, download: bool 
 
 
 def known(store: Store) -> list[dict[str, Any]]:
-    """Records {name, label, fingerprint, classes, shape, train, test, ...} of all data ever used with this store."""
-    return [record for key in store.keys("data") if (record := store.get("data", key)) is not None]
+    """Records {name, label, fingerprint, classes, shape, train, test, ...} of all data ever used with this store, what
+    was loaded last at the end."""
+    records = [record for key in store.keys("data") if (record := store.get("data", key)) is not None]
+    return sorted(records, key=lambda record: float(record.get("loaded", 0)))
 
 
 def public(name: str, store: Store) -> str:
@@ -241,12 +244,11 @@ def _fingerprint(content: Content, pixels_sha256: str, size: int | None) -> str:
 
 
 def _remember(key: tuple[str, str], data: DataSet, store: Store, decoded: dict[str, Any] | None) -> DataSet:
-    """Keep a data set loaded, and its record in the store the first time."""
-    if not store.has("data", data.fingerprint):
-        store.put("data", data.fingerprint, {
-            "name": data.name, "label": data.label, "fingerprint": data.fingerprint, "classes": data.classes,
-            "shape": data.shape, "train": len(data.train), "test": len(data.test), "folder": decoded,
-        })
+    """Keep a data set loaded, and its record in the store, which says when that was."""
+    store.put("data", data.fingerprint, {
+        "name": data.name, "label": data.label, "fingerprint": data.fingerprint, "classes": data.classes,
+        "shape": data.shape, "train": len(data.train), "test": len(data.test), "folder": decoded, "loaded": time.time(),
+    })
     while len(_loaded) >= KEEP:
         _loaded.pop(next(iter(_loaded)), None)
     _loaded[key] = data

@@ -14,6 +14,8 @@ from stitchlab.spec import Request
 
 Labels = npt.NDArray[np.int64]
 
+LARGE = 64  # pixels a side up to which hundreds of images are run together; activations grow with the area
+
 
 @dataclass(frozen=True, eq=False)
 class Split:
@@ -63,6 +65,15 @@ class DataSet:
         """(C,H,W) of every image."""
         channels, height, width = self.train.images.shape[1:]
         return (channels, height, width)
+
+
+def at_once(count: int, size: int) -> int:
+    """How many images to run together where ``count`` is wanted: fewer where a side of the input, ``size``, is long.
+
+    >>> at_once(500, 32), at_once(500, 224)
+    (500, 40)
+    """
+    return max(1, min(count, count * LARGE**2 // size**2))
 
 
 def draw(split: Split, seed: int, count: int | None, what: str) -> torch.Tensor:

@@ -72,7 +72,7 @@ def offered() -> list[Path]:
     named = os.environ.get("STITCHLAB_DATA", "").split(os.pathsep)
     roots = [root for name in named if name and (root := Path(name).expanduser().resolve()).is_dir()]
     places = [place for root in roots for place in (root, *sorted(root.iterdir()))]
-    return [place for place in places if (place / "train").is_dir() and (place / "test").is_dir()]
+    return [place.resolve() for place in places if (place / "train").is_dir() and (place / "test").is_dir()]
 
 
 def listing(root: Path, size: int | None) -> Listing:

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from stitchlab import cost, making, networks
+from stitchlab import controls, cost, networks
 from stitchlab import data as datasets
 from stitchlab.cuts import CutPoint
 from stitchlab.dataset import DataSet, draw
@@ -59,7 +59,7 @@ def ask(
     """The run of a request: checked, resolved, written down; nothing is computed yet.
 
     Args:
-        front, end: names or ids of networks in the store; the front may also be a control (`making.front`).
+        front, end: names or ids of networks in the store; the front may also be a control (`controls.front`).
         data: name of a data set; default is the one that the end network came with.
         front_layers, end_layers: names or aliases of cut points; default is `Layered.defaults`.
         methods, indices: which of tlm and dm, and which of the registered indices.
@@ -73,7 +73,7 @@ def ask(
     _something(methods, indices)
     checked_seed(seed)
     other = networks.find(store, end)
-    one = making.front(store, front, other, seed)
+    one = controls.front(store, front, other, seed)
     images = datasets.load(data, store, report) if data else datasets.load_by_fingerprint(other.data_fingerprint, store)
     _fit(other, images)
     uses_dm = "dm" in methods or ("tlm" in methods and tlm.init == "dm")
@@ -102,7 +102,7 @@ def compare(
     """Stitches a grid of layers: computes what the store lacks of it, and returns the run.
 
     Args:
-        front, end: names or ids of networks in the store; the front may also be a control (`making.front`).
+        front, end: names or ids of networks in the store; the front may also be a control (`controls.front`).
         store: default is cache/ (or STITCHLAB_CACHE).
         device: auto, cpu, cuda or mps.
         report: told what is being done; if it raises Cancelled, what is finished is kept.
@@ -157,6 +157,8 @@ def _fit(end: Network, images: DataSet) -> None:
 
     The front may come from other data: its own classes play no part. Images are brought to what each network takes.
     """
+    if end.architecture == controls.NOISE:
+        raise StitchLabError(f"{end.name} is noise, which nothing can be stitched into: use it as front network")
     if end.classes != images.classes:
         differ = next((pair for pair in zip(end.classes, images.classes, strict=False) if pair[0] != pair[1]), None)
         how = f"it says {differ[0]!r} where the data says {differ[1]!r}" if differ else "their numbers differ"

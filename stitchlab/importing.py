@@ -30,7 +30,7 @@ def read_weights(path: Path, called: str = "") -> Tensors:
     Raises StitchLabError where there is no such file, or it is no state dict.
     """
     if not path.is_file():
-        raise StitchLabError(f"{path} is not a file; expected weights as safetensors or a torch state dict")
+        raise StitchLabError(f"{called or path} is not a file; expected weights as safetensors or a torch state dict")
     called = called or path.name
     found = _read(path, called)
     for key in WRAPPERS:
@@ -65,7 +65,7 @@ def put_weights(module: nn.Module, tensors: Tensors, classes: int, arch: str, ne
     if wrong and not missing and not unexpected and (came := _outputs(ours, tensors, wrong, classes)):
         raise StitchLabError(
             f"these weights have {came} outputs, and {classes} were asked for; choose the data they were trained on, "
-            f"or say --classes {came}: then they tell classes of their own, and have no accuracy on the data"
+            f"or ask for {came} (--classes {came}): then they tell classes of their own, and have no accuracy"
         )
     shapes = [f"{name} {tuple(tensors[name].shape)} for {tuple(ours[name].shape)}" for name in wrong]
     parts = [("missing", missing), ("unexpected", unexpected), ("of another shape", shapes)]

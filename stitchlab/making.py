@@ -22,13 +22,12 @@ from stitchlab.hooks import SameLogits
 from stitchlab.logits import logits_of
 from stitchlab.networks import Network, frozen, some_name
 from stitchlab.outline import of_architecture, outline
-from stitchlab.spec import Report, checked_seed, content_id, derived_seed, no_report
+from stitchlab.spec import Report, checked_seed, no_report, portion
 from stitchlab.store import Store
 from stitchlab.training import Point
 from stitchlab.zoo import vision
 
-RANDOM = "random-init of "  # a network's name behind it: the same architecture, untrained
-NOISE = "noise"
+LEARNING = 0.98  # share of a training's progress that learning is; the rest is measuring
 
 
 def train(
@@ -64,14 +63,15 @@ def train(
     augments = None if augment is None else tuple(augment)
     how = training.recipe(found.optimiser, data, epochs, augments, label_noise, attack)
     network = _draft(name, found, options, data, *training.channel_statistics(data.train), size=size)
-    module = _fresh(network, found, checked_seed(seed))
+    module = networks.fresh(network, found, checked_seed(seed))
     _check(network, found)
-    started = time.monotonic()
-    curve = training.fit(module, data, network.prepare, how, seed=seed, device=torch.device(device), report=report,
+    started, learning = time.monotonic(), portion(report, 0.0, LEARNING)
+    curve = training.fit(module, data, network.prepare, how, seed=seed, device=torch.device(device), report=learning,
                          watch=watch)
     origin = {"how": "trained", "seconds": round(time.monotonic() - started, 2), "device": str(device), **asdict(how),
               "augment": list(how.augment), "curve": [asdict(point) for point in curve]}
-    return _kept(store, replace(network, seed=seed, origin=origin), module, data, device)
+    made = replace(network, name=_still(store, name), seed=seed, origin=origin)
+    return _kept(store, made, module, data, device, portion(report, LEARNING, 1 - LEARNING))
 
 
 def untrained(
@@ -83,7 +83,7 @@ def untrained(
     networks.free_name(store, name)
     found = zoo.architecture(arch)
     network = _draft(name, found, options, data, *training.channel_statistics(data.train), size=size)
-    module = _fresh(network, found, checked_seed(seed))
+    module = networks.fresh(network, found, checked_seed(seed))
     _check(network, found)
     return _kept(store, replace(network, seed=seed, origin={"how": "untrained"}), module, data, device)
 
@@ -119,7 +119,7 @@ def import_weights(
         mean: what it expects to be taken from pixels in 0..1, one number a channel (default 0).
         std: what it expects them to be divided by then (default 1).
         classes: number of outputs; default is that of the data's classes.
-        size: pixels a side of its input; default is the images' own.
+        size: pixels a side of its input; default is the images' own. Published weights bring all these.
         download: fetch published weights that are not here.
         called: what the file is called, where that is not how it lies here.
         device: where to measure.
@@ -132,6 +132,7 @@ def import_weights(
     published = None
     networks.free_name(store, name)
     if not path.is_file() and not path.suffix and arch.startswith(vision.PREFIX):
+        _left_out(size=size, mean=mean, std=std, classes=classes)
         report(f"reading {weights} of {arch}", 0.0)
         published = vision.published(arch, str(weights), store.root / "downloads" / "weights", download)
         classes, size = len(published.classes), published.size
@@ -143,35 +144,8 @@ def import_weights(
     _check(network, found)
     report(f"reading {called}", 0.1)
     module = _filled(network, found, importing.read_weights(path, called) if published is None else published.tensors)
-    report(f"measuring {name} on {data.label}", 0.5)
-    return _kept(store, replace(network, origin={"how": "imported", "file": called}), module, data, device)
-
-
-def front(store: Store, name: str, end: Network, seed: int) -> Network:
-    """The network of this name or id, or a control, which is made and kept if need be; without its module.
-
-    ``random-init of X`` is X's architecture, untrained; ``noise`` has activations that are noise, for ``end``'s
-    classes and images. A good measure of similarity rates both low. Raises as `networks.find`.
-    """
-    if name != NOISE and not name.startswith(RANDOM):
-        return networks.find(store, name)
-    like = end if name == NOISE else networks.find(store, name.removeprefix(RANDOM))
-    of = [like.classes, *like.input] if name == NOISE else like.id
-    for there in networks.list_networks(store):
-        if (there.origin.get("how"), there.origin.get("of"), there.seed) == ("control", content_id(of), seed):
-            return there
-    origin = {"how": "control", "control": NOISE if name == NOISE else RANDOM + like.name, "of": content_id(of)}
-    made = replace(like, id="", name=some_name(store, f"{name}-s{seed}"), seed=checked_seed(seed), accuracy=None,
-                   origin=origin)
-    if name == NOISE:
-        made = replace(made, architecture=NOISE, options={}, mean=(0.0,) * like.channels, std=(1.0,) * like.channels,
-                       resize=None, code=None)
-    return networks.save(store, made, _fresh(made, networks.architecture(made), derived_seed("control", seed)))
-
-
-def controls(there: Sequence[Network]) -> list[str]:
-    """Names that `front` makes beside those of these networks."""
-    return [NOISE, *(RANDOM + n.name for n in there if n.origin.get("how") != "control")]
+    made = replace(network, origin={"how": "imported", "file": called})
+    return _kept(store, made, module, data, device, portion(report, 0.5, 0.5))
 
 
 def confusion(store: Store, network: Network) -> torch.Tensor | None:
@@ -181,13 +155,19 @@ def confusion(store: Store, network: Network) -> torch.Tensor | None:
     return None if kept is None else kept["counts"]
 
 
-def measure(store: Store, name_or_id: str, data: DataSet, device: str | torch.device = "cpu") -> torch.Tensor:
-    """`confusion`, measured now and kept. Raises StitchLabError where the data has other classes."""
+def measure(
+    store: Store, name_or_id: str, data: DataSet, device: str | torch.device = "cpu", report: Report = no_report
+) -> torch.Tensor:
+    """`confusion`, measured now and kept, with the accuracy that it amounts to.
+
+    Raises StitchLabError where the data has other classes.
+    """
     network = networks.load(store, name_or_id, device)
     if network.classes != data.classes:
         raise StitchLabError(f"{network.name} tells other classes than {data.label} has: its accuracy is not defined")
-    counts = networks.confusion(network, data.test, device)
+    counts = networks.confusion(network, data.test, device, report)
     store.put_tensors(networks.MEASURED, networks.measured_key(network), {"counts": counts})
+    networks.remark(store, replace(network, accuracy=training.share(counts)))
     return counts
 
 
@@ -203,9 +183,9 @@ def _draft(
             "them to one: folder:PATH@SIZE"
         )
     return Network(
-        name=name, architecture=found.name, options=found.resolve(options), classes=labels or data.classes,
-        channels=channels, size=size or height, mean=mean, std=std, data=data.name, data_fingerprint=data.fingerprint,
-        origin={}, code=found.code,
+        name=name, architecture=found.name, options=found.resolve(options),
+        classes=data.classes if labels is None else labels, channels=channels, size=height if size is None else size,
+        mean=mean, std=std, data=data.name, data_fingerprint=data.fingerprint, origin={}, code=found.code,
     )
 
 
@@ -226,10 +206,9 @@ def _check(network: Network, found: zoo.Architecture) -> None:
         )
 
 
-def _fresh(network: Network, found: zoo.Architecture, seed: int) -> nn.Module:
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        return networks.build(network, found)
+def _left_out(**said: Any) -> None:
+    if own := [what for what, value in said.items() if value is not None]:
+        raise StitchLabError(f"published weights bring their own {', '.join(own)}: leave that out")
 
 
 def _channels(published: vision.Published | None, data: DataSet) -> int:
@@ -264,20 +243,37 @@ def _labels(arch: str, classes: int | None, data: DataSet) -> tuple[str, ...]:
     """Class names of a network of so many outputs: the data's where their number fits."""
     if classes is None or classes == len(data.classes):
         return data.classes
+    if classes < 1:
+        raise StitchLabError(f"a network has 1 output or more; {classes} came")
     known = vision.categories(arch) if arch.startswith(vision.PREFIX) else ()
     return known if classes == len(known) else tuple(f"class {k}" for k in range(classes))
 
 
-def _kept(store: Store, network: Network, module: nn.Module, data: DataSet, device: str | torch.device) -> Network:
+def _still(store: Store, name: str) -> str:
+    """The name, or one close to it where somebody took it while the network was trained."""
+    try:
+        networks.free_name(store, name)
+    except StitchLabError:
+        return some_name(store, name)
+    return name
+
+
+def _kept(
+    store: Store, network: Network, module: nn.Module, data: DataSet, device: str | torch.device,
+    report: Report = no_report,
+) -> Network:
     """The network in the store, measured where its classes are the data's."""
     network = replace(network, module=frozen(module, device))
     if network.classes == data.classes:
-        counts = networks.confusion(network, data.test, device)
+        counts = networks.confusion(network, data.test, device, report)
         made = networks.save(store, replace(network, accuracy=training.share(counts)), module)
         store.put_tensors(networks.MEASURED, networks.measured_key(made), {"counts": counts})
     else:
         made = networks.save(store, network, module)
-    if made.code is not None:
+    try:
         with contextlib.suppress(SameLogits):
-            outline(store, made)  # found out here, so that no page has to run the code for it
+            outline(store, made)  # found out here, so that no page has to run anybody's code for it
+    except StitchLabError:
+        networks.delete(store, made.id)  # these very weights can be cut nowhere
+        raise
     return made

@@ -21,9 +21,9 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as transforms
 
 from stitchlab import training, zoo
-from stitchlab.dataset import Split
+from stitchlab.dataset import Split, at_once
 from stitchlab.errors import StitchLabError, UnknownName
-from stitchlab.spec import content_id
+from stitchlab.spec import Report, content_id, no_report
 from stitchlab.store import Store, digest
 from stitchlab.zoo import Architecture, Code
 from stitchlab.zoo.own import again
@@ -31,6 +31,7 @@ from stitchlab.zoo.own import again
 ROOM = "networks"
 MEASURED = "confusions"  # the room of what was counted on test images (`measured_key`)
 HINT = "Train one with `python -m stitchlab train`, or bring one with `python -m stitchlab import`"
+BATCH = 500  # images that are measured together
 LOADED = 8  # networks that stay loaded in this process
 
 
@@ -77,6 +78,11 @@ class Network:
         """For people: ``digits-a · resnet14 · 98.9 %``."""
         accuracy = "" if self.accuracy is None else f" · {100 * self.accuracy:.1f} %"
         return f"{self.name} · {self.architecture}{accuracy}"
+
+    @property
+    def unmeasured(self) -> str:
+        """What stands for an accuracy that is None: controls are measured on request only, all others at once."""
+        return "not measured" if self.origin.get("how") == "control" else "not defined"
 
     @property
     def input(self) -> tuple[int, int, int]:
@@ -165,6 +171,13 @@ def build(network: Network, found: Architecture | None = None) -> nn.Module:
     return zoo.build(found or architecture(network), **arguments(network))
 
 
+def fresh(network: Network, found: Architecture, seed: int) -> nn.Module:
+    """`build` with the parameters that a seed stands for; no other random number is touched."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        return build(network, found)
+
+
 def arguments(network: Network) -> dict[str, Any]:
     """What its architecture is built with."""
     return {"classes": len(network.classes), "channels": network.channels, "size": network.size, **network.options}
@@ -214,10 +227,15 @@ def save(store: Store, network: Network, module: nn.Module) -> Network:
 def rename(store: Store, name_or_id: str, name: str) -> Network:
     """Call a network otherwise; its id and results stay. Raises as `find` and `free_name`."""
     found = find(store, name_or_id)
-    free_name(store, name)
-    made = replace(found, name=name)
-    store.put(ROOM, made.id, made.record())
-    return made
+    if name != found.name:
+        free_name(store, name)
+    return remark(store, replace(found, name=name))
+
+
+def remark(store: Store, network: Network) -> Network:
+    """Keep what is said of a network in the store: its name, accuracy, origin."""
+    store.put(ROOM, network.id, network.record())
+    return network
 
 
 def delete(store: Store, name_or_id: str) -> Network:
@@ -256,16 +274,11 @@ def some_name(store: Store, wish: str) -> str:
     return next(name for name in names if name not in taken)
 
 
-def accuracy(network: Network, split: Split, device: str | torch.device = "cpu", batch: int = 500) -> float:
-    """Share 0..1 of the split's images that the network, loaded on ``device``, puts into their class."""
-    counts = confusion(network, split, device, batch)
-    return training.share(counts)
-
-
 def confusion(
-    network: Network, split: Split, device: str | torch.device = "cpu", batch: int = 500
+    network: Network, split: Split, device: str | torch.device = "cpu", report: Report = no_report
 ) -> torch.Tensor:
     """How many of the split's images of each class (rows) it puts into each (columns): int64 (classes, classes)."""
     if network.module is None:
         raise StitchLabError(f"network {network.name} has no module here; get it with networks.load")
-    return training.confusion(network.module, split, network.prepare, torch.device(device), len(network.classes), batch)
+    return training.confusion(network.module, split, network.prepare, torch.device(device), len(network.classes),
+                              at_once(BATCH, network.size), report)

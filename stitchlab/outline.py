@@ -6,6 +6,7 @@ Only where a graph cannot be traced is the network itself loaded, and tried by h
 from __future__ import annotations
 
 import contextlib
+from importlib import metadata
 
 import torchvision
 
@@ -18,10 +19,10 @@ from stitchlab.networks import Network
 from stitchlab.spec import content_id
 from stitchlab.store import Store
 from stitchlab.tracing import Untraceable
-from stitchlab.zoo import Architecture
+from stitchlab.zoo import Architecture, timm_models
 
 ROOM = "layers"
-VERSION = 1  # of how cut points are found and named
+VERSION = 2  # of how cut points are found and named
 SIZES = (8, 16, 28, 32, 48, 64, 75, 96, 112, 128, 160, 192, 224, 256, 299, 384, 448, 512)  # that are tried for advice
 
 
@@ -30,17 +31,22 @@ def outline(store: Store, network: Network) -> Cuts:
 
     Raises StitchLabError where images of that size do not fit (sizes that do are named), or it can be cut nowhere.
     """
-    found = networks.architecture(network) if network.code is None else None
-    key = content_id({
-        "architecture": network.architecture, "options": network.options, "classes": len(network.classes),
-        "input": network.input, "code": network.code and network.code.sha256, "version": VERSION,
-        "torchvision": torchvision.__version__,
-    })
-    if (kept := store.intact(ROOM, key)) is not None:
-        return Cuts.from_record(kept)
-    cuts = of_architecture(found or networks.architecture(network), network, store)
-    store.put(ROOM, key, cuts.record())
+    # Kept by architecture, or, where weights had to be tried, by network: others of its architecture differ.
+    for whose in ("", network.id):
+        if (kept := store.intact(ROOM, _key(network, whose))) is not None:
+            return Cuts.from_record(kept)
+    cuts = of_architecture(networks.architecture(network), network, store)
+    store.put(ROOM, _key(network, "" if cuts.traced else network.id), cuts.record())
     return cuts
+
+
+def _key(network: Network, whose: str) -> str:
+    by_timm = network.architecture.startswith(timm_models.PREFIX)
+    return content_id({
+        "architecture": network.architecture, "options": network.options, "classes": len(network.classes),
+        "input": network.input, "code": network.code and network.code.sha256, "version": VERSION, "network": whose,
+        "torchvision": torchvision.__version__, "timm": metadata.version("timm") if by_timm else None,
+    })
 
 
 def of_architecture(found: Architecture, network: Network, store: Store | None = None) -> Cuts:

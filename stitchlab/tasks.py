@@ -57,14 +57,14 @@ def walk(root: str, run_id: str, front_layer: str, end_layer: str, device: str, 
 
 
 def train(root: str, wanted: dict[str, Any], device: str, attempt: str, k: int) -> None:
-    """A network (`stitchlab.making.train`); its architecture and data by names that anybody may say."""
+    """A network (`stitchlab.making.train`); architecture by a name that anybody may say, data by fingerprint."""
     store, what, label = Store(root), dict(wanted), f"training {wanted['name']}"
 
     def watch(curve: list[Point]) -> None:
         store.put("progress", f"{attempt}.{k}.curve", {"curve": [asdict(point) for point in curve]})
 
     def work(report: Report) -> None:
-        arch, data = zoo.public(what.pop("arch")), datasets.load(datasets.public(what.pop("data"), store), store)
+        arch, data = zoo.public(what.pop("arch")), datasets.load_by_fingerprint(what.pop("data"), store)
         making.train(store, arch, data, device=pick_device(device), watch=watch,
                      report=lambda what, done: report(f"{label}: {what}", done), **what)
 
@@ -76,7 +76,7 @@ def bring(root: str, upload: str, wanted: dict[str, Any], device: str, attempt: 
     store, what = Store(root), dict(wanted)
 
     def work(report: Report) -> None:
-        arch, data = zoo.public(what.pop("arch")), datasets.load(datasets.public(what.pop("data"), store), store)
+        arch, data = zoo.public(what.pop("arch")), datasets.load_by_fingerprint(what.pop("data"), store)
         making.import_weights(store, uploads.place(store, upload), arch=arch, data=data, device=pick_device(device),
                               report=report, **what)
 
@@ -93,7 +93,7 @@ def measure(root: str, network: str, device: str, attempt: str, k: int) -> None:
     def work(report: Report) -> None:
         found = networks.find(store, network)
         data = datasets.load_by_fingerprint(found.data_fingerprint, store)
-        making.measure(store, found.id, data, pick_device(device))
+        making.measure(store, found.id, data, pick_device(device), report)
 
     told(store, attempt, k, "measuring", work)
 

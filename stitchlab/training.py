@@ -20,7 +20,7 @@ from stitchlab.attack import Attack, attacked
 from stitchlab.dataset import DataSet, Split
 from stitchlab.errors import StitchLabError, check_names
 from stitchlab.logits import logits_of
-from stitchlab.spec import Report, derived_seed
+from stitchlab.spec import Report, derived_seed, no_report
 
 Prepare = Callable[[torch.Tensor], torch.Tensor]
 CHUNK = 4096  # images at a time where all are looked at
@@ -139,7 +139,7 @@ def fit(
             loss, right = learner.step(images, labels, seed, epoch, k)
             told = [told[0] + loss * len(labels), told[1] + right, told[2] + len(labels)]
             report(f"epoch {epoch + 1} of {how.epochs}, loss {loss:.2f}{last}", (epoch + (k + 1) / steps) / how.epochs)
-        counts = confusion(module.eval(), test, prepare, device, len(data.classes))
+        counts = confusion(module.eval(), test, prepare, device, len(data.classes), how.batch)
         curve.append(Point(epoch + 1, told[0] / told[2], told[1] / told[2], share(counts)))
         watch(curve)
     module.to(memory_format=torch.contiguous_format)
@@ -147,15 +147,17 @@ def fit(
 
 
 def confusion(
-    module: nn.Module, split: Split, prepare: Prepare, device: torch.device, classes: int, batch: int = 500
+    module: nn.Module, split: Split, prepare: Prepare, device: torch.device, classes: int, batch: int,
+    report: Report = no_report,
 ) -> torch.Tensor:
     """How many images of each class (rows) the module, which is on ``device``, puts into each (columns).
 
-    int64 (classes, classes), on the CPU.
+    int64 (classes, classes), on the CPU. ``batch`` images are run together.
     """
     counts = torch.zeros(classes * classes, dtype=torch.int64)
     with torch.inference_mode():
         for start in range(0, len(split), batch):
+            report("measuring", start / len(split))
             images, labels = split.take(torch.arange(start, min(start + batch, len(split))))
             told = logits_of(module(prepare(images.to(device)))).argmax(1).cpu()
             counts += torch.bincount(labels * classes + told, minlength=classes * classes)

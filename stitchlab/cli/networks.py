@@ -73,9 +73,13 @@ def _train(options: argparse.Namespace, store: Store) -> None:
     images = datasets.load(options.data, store, bar(), download=options.download)
     what: dict[str, Any] = {"options": options.options, "size": options.size, "device": pick_device(options.device)}
     attack = None if options.adversarial is None else Attack(options.adversarial, options.pgd_steps)
+    seeds = options.seeds or [options.seed]
+    called = {seed: options.name if options.seeds is None or options.name is None else f"{options.name}-s{seed}"
+              for seed in seeds}
+    for name in filter(None, called.values()):
+        networks.free_name(store, name)  # of all of them, before any is trained
     made = []
-    for seed in options.seeds or [options.seed]:
-        name = options.name if options.seeds is None or options.name is None else f"{options.name}-s{seed}"
+    for seed, name in called.items():
         if options.untrained:
             made.append(making.untrained(store, options.arch, images, name=name, seed=seed, **what))
         else:
@@ -106,7 +110,7 @@ def _networks(options: argparse.Namespace, store: Store) -> None:
 
 def _table(made: Iterable[networks.Network]) -> None:
     table(("name", "architecture", "data", "accuracy", "parameters", "seed", "how", "id"), (
-        (n.name, n.architecture, n.data, "not defined" if n.accuracy is None else f"{n.accuracy:.4f}",
+        (n.name, n.architecture, n.data, n.unmeasured if n.accuracy is None else f"{n.accuracy:.4f}",
          n.parameters or "", n.seed, n.origin.get("how"), n.short) for n in made
     ))
 

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from stitchlab import data as datasets
 from stitchlab.cli import Command, bar, names, table
+from stitchlab.controls import NOISE, RANDOM
 from stitchlab.distribution import Cell, Distribution, known_detectors
 from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.export import ood_csv, write
 from stitchlab.grid import ask, compute, pick_device
 from stitchlab.indices import REGISTRY as INDICES
 from stitchlab.judge import judge
-from stitchlab.making import NOISE, RANDOM
 from stitchlab.ood import REGISTRY as DETECTORS
 from stitchlab.ood.outliers import REGISTRY as OUTLIERS
 from stitchlab.run import Run, delete_run, list_runs

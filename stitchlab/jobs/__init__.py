@@ -177,10 +177,10 @@ class Jobs:
         failed = [u["message"] for u in told if u["state"] == "failed"]
         # A worker that died could not tell; its future knows.
         failed += [f"a worker ended: {f.exception()}" for f in futures if f.status == "error" and not failed]
+        if len(told) == len(record["weights"]) and all(u["state"] == "done" for u in told):
+            return "done", ""  # also where a cancel came too late
         if self.store.has("cancel", record["attempt"]):
             return "cancelled", ""
-        if len(told) == len(record["weights"]) and all(u["state"] == "done" for u in told):
-            return "done", ""
         ours = any(not future.done() for future in futures)
         last = max([record["created"], *(u["time"] for u in told)])
         if ours or (not futures and not failed and time.time() - last < QUIET):

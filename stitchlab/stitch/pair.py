@@ -9,14 +9,13 @@ from functools import cached_property, lru_cache
 import torch
 from torch import Tensor, nn
 
-from stitchlab.dataset import DataSet, Split
+from stitchlab.dataset import DataSet, Split, at_once
 from stitchlab.layers import Layered
 from stitchlab.logits import logits_of
 from stitchlab.networks import Network
 from stitchlab.stitch.affine import Form, form
 
 BATCH = 500  # images at a time where nothing is trained: bounds memory, whatever the size of the data
-LARGE = 64  # pixels a side up to which so many fit; activations grow with the area
 
 #: uint8 images (N, C, H, W) to the activations of some layers, by layer.
 Run = Callable[[Tensor], dict[str, Tensor]]
@@ -66,9 +65,8 @@ class Pair:
         return logits
 
     def at_once(self, size: int = BATCH) -> int:
-        """How many images are run together: ``size``, or so many fewer as the networks' inputs are large."""
-        pixels = max(self.front.size, self.end.size) ** 2
-        return max(1, min(size, size * LARGE**2 // pixels))
+        """How many images are run together where ``size`` is wanted: `dataset.at_once`."""
+        return at_once(size, max(self.front.size, self.end.size))
 
     def batches(self, split: Split, order: Tensor, size: int = BATCH) -> Iterator[tuple[Tensor, Tensor]]:
         """Images (N, C, H, W) uint8 and labels (N,) at these indices, in this order, on the device.

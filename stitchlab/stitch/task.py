@@ -31,7 +31,7 @@ def task_loss_matching(
     """Trains the stitches of several front layers into one end layer, side by side.
 
     The front network runs once a step for all of them, the end network only from its layer on. No stitch's result
-    depends on which others are trained beside it.
+    depends on which others are trained beside it. Of large images fewer run together; a step is of a whole batch.
 
     Args:
         start: stitches to begin from (not changed); default is PyTorch's initialisation.
@@ -47,17 +47,17 @@ def task_loss_matching(
     parameters = chain.from_iterable(stitch.parameters() for stitch in stitches.values())
     optimizer = torch.optim.Adam(parameters, lr=recipe.lr, weight_decay=recipe.weight_decay)
     train = pair.data.train
-    steps = recipe.epochs * -(-len(train) // recipe.batch)
+    done, steps = 0, recipe.epochs * -(-len(train) // recipe.batch)
     schedule = _schedule(optimizer, recipe, steps)
-    done = 0
     keep(stitches)
     for epoch in range(recipe.epochs):
-        for images, labels in pair.batches(train, _order(len(train), seed, epoch), recipe.batch):
+        for chosen in _order(len(train), seed, epoch).split(recipe.batch):
             report(f"task loss matching into {end_layer}, epoch {epoch + 1} of {recipe.epochs}", done / steps)
-            wanted = targets(images, labels)
             optimizer.zero_grad()
-            for i, activation in front(images).items():
-                F.cross_entropy(tail(stitches[i](activation)), wanted).backward()
+            for images, labels in pair.batches(train, chosen, recipe.batch):
+                wanted, share = targets(images, labels), len(images) / len(chosen)
+                for i, activation in front(images).items():
+                    (share * F.cross_entropy(tail(stitches[i](activation)), wanted)).backward()
             optimizer.step()
             schedule()
             done += 1

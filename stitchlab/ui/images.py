@@ -88,6 +88,8 @@ def _get(jobs: Jobs, name: str, text: str) -> None:
         return
     if status is not None and status.state == "failed":
         st.error(status.message, icon=":material/error:")
+    if status is not None and status.state == "done":
+        st.caption(":material/check_circle: It was got; the same images may be listed under another folder's name.")
     place, clicked = ui.beside("Get it", ":material/download:", primary=True, key=f"get-{name}")
     place.info(text, icon=":material/info:")
     if clicked:

@@ -38,8 +38,8 @@ def draw(store: Store, jobs: Jobs) -> None:
 
 
 def accuracy(network: Network) -> str:
-    """Its accuracy for people: ``98.9 %``, or that it is not defined."""
-    return "not defined" if network.accuracy is None else f"{100 * network.accuracy:.1f} %"
+    """Its accuracy for people: ``98.9 %``, or why there is none."""
+    return network.unmeasured if network.accuracy is None else f"{100 * network.accuracy:.1f} %"
 
 
 def how(network: Network) -> str:

@@ -7,8 +7,8 @@ from typing import Any
 
 import streamlit as st
 
+from stitchlab import controls, networks, ui
 from stitchlab import data as datasets
-from stitchlab import making, networks, ui
 from stitchlab.errors import StitchLabError
 from stitchlab.figures.grids import METHOD_LABELS
 from stitchlab.grid import ask
@@ -31,7 +31,7 @@ def pick(store: Store) -> Run | None:
     end = there[st.session_state["end"]]
     left, right = st.columns(2)
     try:
-        front = making.front(store, st.session_state["front"], end, int(st.session_state.get("seed", 0)))
+        front = controls.front(store, st.session_state["front"], end, int(st.session_state.get("seed", 0)))
         with left:
             _layers(store, front, "front_layers", "Front layers (rows)")
         with right:
@@ -73,7 +73,8 @@ def _recipe(tlm: TaskLoss) -> str | None:
 
 def _two_networks(there: dict[str, Network]) -> None:
     names = list(there)
-    fronts = [*names, *making.controls(list(there.values()))]
+    ends = [name for name, network in there.items() if network.architecture != controls.NOISE]
+    fronts = [*names, *controls.names(list(there.values()))]
     left, middle, right = st.columns([10, 1, 10], vertical_alignment="center")
     front = left.selectbox(
         "Front network", fronts, key="front", on_change=_forget, args=("front_layers",),
@@ -81,9 +82,9 @@ def _two_networks(there: dict[str, Network]) -> None:
              "which a good measure of similarity rates low: noise, and every network untrained.", **BOUND,
     )
     middle.button("", key="swap", icon=":material/swap_horiz:", help="Swap front and end", on_click=_swap,
-                  width="stretch", disabled=front not in there)
+                  width="stretch", disabled=front not in ends)
     end = right.selectbox(
-        "End network", names, index=0 if "end" in st.session_state else min(1, len(names) - 1), key="end",
+        "End network", ends, index=0 if "end" in st.session_state else min(1, len(ends) - 1), key="end",
         on_change=_forget, args=("end_layers", "data"),
         help="Runs on from an end layer; what it has there itself is native.", **BOUND,
     )

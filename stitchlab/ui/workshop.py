@@ -76,19 +76,24 @@ def train(store: Store, jobs: Jobs) -> None:
     text.markdown(f"**{', '.join(names)}**: {how.epochs} epochs over {len(data.train):,} images, "
                   f"{how.optimiser.upper()}, one cycle of the learning rate up to {how.lr:g}, batches of {how.batch}.")
     if clicked:
-        wanted = {"arch": arch, "data": data.name, "options": options, "size": size, "epochs": how.epochs,
+        wanted = {"arch": arch, "data": data.fingerprint, "options": options, "size": size, "epochs": how.epochs,
                   "augment": list(how.augment), "label_noise": how.label_noise, "attack": how.attack}
         ui.queue(lambda: _submit(store, jobs, names, [{**wanted, "seed": seed} for seed in seeds]))
 
 
 def _submit(store: Store, jobs: Jobs, names: list[str], wanted: list[dict[str, Any]]) -> None:
+    _free(store, jobs, names)
+    for name, what in zip(names, wanted, strict=True):
+        jobs.train({"name": name, **what})
+
+
+def _free(store: Store, jobs: Jobs, names: list[str]) -> None:
+    """Raises StitchLabError where a network of such a name is there or being made."""
     busy = {name for name, status in jobs.begun().items() if status.active}
     for name in names:
         networks.free_name(store, name)
         if name in busy:
             raise StitchLabError(f"{name} is being made already: choose another name, or wait")
-    for name, what in zip(names, wanted, strict=True):
-        jobs.train({"name": name, **what})
 
 
 def _name(store: Store, name: str, data: DataSet, arch: str, seed: int, *, many: bool) -> str:
@@ -225,9 +230,9 @@ def bring(store: Store, jobs: Jobs) -> None:
         st.error("Choose a file first.", icon=":material/error:")
     elif clicked and upload is not None:
         def submit() -> None:
-            wanted = {"name": name, "arch": arch, "data": data.name, "options": options, "size": size,
+            wanted = {"name": name, "arch": arch, "data": data.fingerprint, "options": options, "size": size,
                       "classes": classes, "mean": _numbers(mean), "std": _numbers(std), "called": upload.name}
-            networks.free_name(store, name)
+            _free(store, jobs, [name])
             jobs.bring(uploads.keep(store, upload.name, upload.getbuffer()), wanted)
             state["uploads"] = state.get("uploads", 0) + 1  # the browser's copy goes
 

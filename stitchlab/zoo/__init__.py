@@ -21,7 +21,7 @@ from stitchlab.zoo.resnet import MAPS, WIDTHS, cifar, resnet18
 from stitchlab.zoo.tiny10 import Tiny10
 from stitchlab.zoo.vit import vit
 
-__all__ = ["REGISTRY", "Architecture", "Code", "architecture", "build", "known", "public", "resolve", "sketch"]
+__all__ = ["REGISTRY", "Architecture", "Code", "architecture", "build", "known", "public", "sketch"]
 
 _HE = "He et al. 2016"
 _DOSOVITSKIY = "Dosovitskiy et al. 2021"
@@ -70,11 +70,6 @@ def public(name: str) -> str:
     if name not in known():
         raise UnknownName("architecture", name, known(), "Own code is run from the command line only")
     return name
-
-
-def resolve(arch: str, options: dict[str, Any] | None = None) -> dict[str, Any]:
-    """All options of an architecture, these over its defaults. Raises as `architecture` and `Architecture.resolve`."""
-    return architecture(arch).resolve(options)
 
 
 def build(arch: str | Architecture, *, classes: int, channels: int, size: int, **options: Any) -> nn.Module:

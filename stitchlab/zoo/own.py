@@ -42,7 +42,7 @@ def architecture(name: str) -> Architecture:
         there = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
         raise UnknownName(f"class or function of {place}", attribute, there)
     file = Path(str(module.__file__)).resolve()
-    code = Code(str(file), hashlib.sha256(file.read_bytes()).hexdigest())
+    code = Code(str(file), _sha256(file))
     called = f"{file.name}:{attribute}" if place.endswith(".py") else name
     return Architecture(called, f"{attribute} of {file.name}", partial(_build, make), str(file), optimiser="adamw",
                         code=code)
@@ -51,15 +51,34 @@ def architecture(name: str) -> Architecture:
 def again(name: str, code: Code) -> Architecture:
     """The architecture of a network that is there, from the very file that it was made with.
 
-    Raises StitchLabError where the file is gone or another by now.
+    Raises StitchLabError where the file is gone or another by now; then nothing of it is run.
     """
     file = Path(code.file)
     place, _, attribute = name.rpartition(":")
-    made = architecture(f"{file}:{attribute}" if place.endswith(".py") else name) if file.is_file() else None
-    if made is None or made.code is None or made.code.sha256 != code.sha256:
-        what = "is gone" if made is None else "is not what it was when this network was made"
-        raise StitchLabError(f"{file} {what}: bring it back, or make the network again from what is there now")
-    return made
+    if not file.is_file():
+        raise _changed(file, "is gone")
+    if not place.endswith(".py") and place not in sys.modules and _found(place) != file:
+        raise _changed(file, f"is not where {place} is now")
+    if _sha256(file) != code.sha256:
+        raise _changed(file, "is not what it was when this network was made")
+    return architecture(f"{file}:{attribute}" if place.endswith(".py") else name)
+
+
+def _changed(file: Path, what: str) -> StitchLabError:
+    return StitchLabError(f"{file} {what}: bring it back, or make the network again from what is there now")
+
+
+def _found(module: str) -> Path | None:
+    """The file that importing a module would run; packages around it are imported."""
+    try:
+        spec = importlib.util.find_spec(module)
+    except ImportError:
+        return None
+    return Path(spec.origin).resolve() if spec is not None and spec.origin else None
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def _imported(place: str) -> ModuleType:

@@ -147,9 +147,10 @@ def test_train(opened: Open, store: Store, jobs: Notes) -> None:
     widget(at, "number_input", "epsilon").set_value(8)
     sound(at.run())
     assert "mine-s0, mine-s3" in text(at, "markdown")
+    digits = datasets.load("digits", store).fingerprint
     sound(widget(at, "button", "train").click().run())
     assert [(w["name"], w["seed"], w["epochs"], w["arch"], w["data"]) for w in jobs.made] == [
-        ("mine-s0", 0, 2, "resnet14", "digits"), ("mine-s3", 3, 2, "resnet14", "digits")]
+        ("mine-s0", 0, 2, "resnet14", digits), ("mine-s3", 3, 2, "resnet14", digits)]
     assert jobs.made[0]["attack"] == Attack(8 / 255, Attack.steps)
     assert len(charts(at)) == 2, "the curves so far"
     sound(widget(at, "button", "train").click().run())
@@ -237,6 +238,17 @@ def test_import(opened: Open, store: Store, jobs: Notes, tmp_path: Path) -> None
     assert has(at, "file_uploader", "upload-1"), "the browser's copy goes"
 
 
+def test_a_name_that_is_being_made_is_not_imported(opened: Open, store: Store, jobs: Notes) -> None:
+    jobs.states[job_of("busy")] = Status("running", "epoch 1 of 3")
+    at = page(opened, store, part="Import")
+    widget(at, "file_uploader", "upload-0").set_value(("w.pt", b"abc", "application/octet-stream"))
+    widget(at, "text_input", "import_name").set_value("busy")
+    sound(at.run())
+    sound(widget(at, "button", "import").click().run())
+    assert "busy is being made already" in text(at, "error")
+    assert not list((store.root / "uploads").glob("*"))
+
+
 @pytest.mark.parametrize(("what", "message"), [
     ({"mean": "a, b"}, "numbers such as 0.49"), ({"import_name": "digits-a"}, "is taken"),
     ({"import_name": ""}, "1 to 64 letters"), ({"import_name": "../x"}, "1 to 64 letters"),
@@ -267,6 +279,8 @@ def test_the_data_sets(opened: Open, store: Store, jobs: Notes) -> None:
     jobs.states[fetching("cifar10")] = Status("failed", message="CIFAR-10 could not be fetched")
     at = page(opened, store, part="Data sets", data_set="CIFAR-10")
     assert "CIFAR-10 could not be fetched" in text(at, "error")
+    jobs.states[fetching("cifar10")] = Status("done")
+    assert "It was got" in text(page(opened, store, part="Data sets", data_set="CIFAR-10"), "caption")
 
 
 def test_folders_are_offered_under_configured_roots_only(

@@ -69,6 +69,15 @@ def test_compare_writes_its_numbers_and_says_its_id_last(
     assert record["complete"]
 
 
+def test_names_are_looked_at_before_anything_is_trained(capsys: pytest.CaptureFixture[str], store: Store) -> None:
+    before = len(networks.list_networks(store))
+    networks.rename(store, "digits-b", "mine-s1")
+    status, _, err = said(capsys, "train", "mlp", "--data", "digits", "--name", "mine", "--seeds", "0,1")
+    assert status == 2
+    assert "name 'mine-s1' is taken" in err
+    assert len(networks.list_networks(store)) == before
+
+
 def test_again_is_there_at_once(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     first = said(capsys, *SMALL)[1]
 

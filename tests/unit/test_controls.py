@@ -9,8 +9,8 @@ import pytest
 import torch
 from scipy import stats
 
+from stitchlab import controls, making, networks, zoo
 from stitchlab import data as datasets
-from stitchlab import making, networks, zoo
 from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.grid import ask, compare
 from stitchlab.layers import Layered
@@ -70,9 +70,9 @@ def test_a_noise_front_is_rated_low(store: Store) -> None:
 def test_a_control_is_made_once_a_seed(store: Store) -> None:
     end = networks.find(store, "digits-b")
     before = len(networks.list_networks(store))
-    first = making.front(store, "random-init of digits-a", end, 0)
-    assert making.front(store, "random-init of digits-a", end, 0).id == first.id
-    assert making.front(store, "random-init of digits-a", end, 1).id != first.id
+    first = controls.front(store, "random-init of digits-a", end, 0)
+    assert controls.front(store, "random-init of digits-a", end, 0).id == first.id
+    assert controls.front(store, "random-init of digits-a", end, 1).id != first.id
     assert len(networks.list_networks(store)) == before + 2
     trained = networks.load(store, "digits-a").module
     fresh = networks.load(store, first.id).module
@@ -80,8 +80,9 @@ def test_a_control_is_made_once_a_seed(store: Store) -> None:
     assert fresh is not None
     assert not torch.equal(trained.get_parameter("conv1.weight"), fresh.get_parameter("conv1.weight"))
     assert (first.architecture, first.mean, first.accuracy) == ("resnet14", networks.find(store, "digits-a").mean, None)
-    assert making.front(store, "noise", end, 0).id == making.front(store, "noise", networks.find(store, "vit"), 0).id
-    assert making.front(store, "digits-a", end, 5).name == "digits-a"
+    noises = [controls.front(store, "noise", networks.find(store, name), 0).id for name in ("digits-b", "vit")]
+    assert noises[0] == noises[1]
+    assert controls.front(store, "digits-a", end, 5).name == "digits-a"
 
 
 def test_the_same_request_is_the_same_run(store: Store, tmp_path: Path) -> None:
@@ -130,3 +131,22 @@ def test_a_front_of_other_classes_has_no_accuracy_there(store: Store) -> None:
     assert known.front_accuracy is not None
     assert known.provenance()["front_accuracy"] == known.front_accuracy
     assert float(run.matrix("tlm", "accuracy")[0, 0]) == float(known.matrix("tlm", "accuracy")[0, 0])
+
+
+def test_untrained_networks_of_one_architecture_are_one_control(store: Store) -> None:
+    end = networks.find(store, "digits-b")
+    one = controls.front(store, "random-init of digits-a", end, 0)
+    assert controls.front(store, "random-init of digits-b", end, 0).id == one.id
+
+
+def test_noise_is_no_end_network(store: Store) -> None:
+    noise = controls.front(store, "noise", networks.find(store, "digits-b"), 0)
+    with pytest.raises(StitchLabError, match="is noise, which nothing can be stitched into"):
+        ask(store, "digits-a", noise.id)
+
+
+def test_a_control_is_measured_on_request(store: Store) -> None:
+    made = controls.front(store, "random-init of digits-a", networks.find(store, "digits-b"), 0)
+    assert (made.accuracy, made.unmeasured) == (None, "not measured")
+    counts = making.measure(store, made.id, datasets.load("digits", store))
+    assert networks.find(store, made.id).accuracy == int(counts.trace()) / 540

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -174,8 +175,10 @@ def test_fingerprint_is_of_the_content_not_of_the_place(images: Path, store: Sto
     (moved / "train/dog/.hidden.png").write_text("no image")
     (moved / "train/dog/notes.txt").write_text("no image")
     assert data.load(f"folder:{moved}", store).fingerprint == before
+    shutil.rmtree(moved)
+    data._loaded.clear()
     old = data.load_by_fingerprint(before, store)  # its folder is gone, its pixels are not
-    assert (old.name, len(old.train)) == (f"folder:{images}", 3)
+    assert (old.name, len(old.train)) == (f"folder:{moved}", 3)
 
 
 CHANGES: dict[str, Callable[[Path], object]] = {
@@ -285,3 +288,12 @@ def test_real_jpegs_load(tmp_path: Path, store: Store) -> None:
     assert (len(made.classes), len(made.train), len(made.test), made.shape) == (10, 30, 30, (3, 32, 32))
     assert made.classes[:2] == ("airplane", "automobile")
     assert 40 < made.train.images.mean() < 200
+
+
+def test_what_was_loaded_last_is_here(images: Path, store: Store) -> None:
+    name, changed = f"folder:{images}", images / "train" / "cat" / "z.png"
+    for seed in (100, 101, 102, 103, 104, 101):
+        paint(changed, seed=seed)
+        latest = data.load(name, store)
+        data._loaded.clear()
+        assert data.here(name, store).fingerprint == latest.fingerprint

@@ -111,7 +111,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
         lambda: weights(**{"conv1.weight": torch.zeros(16, 3, 3, 3)}),
         r"1 of another shape: conv1\.weight \(16, 3, 3, 3\) for \(16, 1, 3, 3\)",
     ),
-    "classes": (lambda: weights(classes=5), "have 5 outputs, and 2 were asked for; .* --classes 5"),
+    "classes": (lambda: weights(classes=5), "have 5 outputs, and 2 were asked for; .* ask for 5 .--classes 5"),
 }
 
 
@@ -140,6 +140,18 @@ def test_wrong_import_requests(store: Store, tmp_path: Path, more: dict[str, Any
     with pytest.raises(StitchLabError, match=message):
         bring(store, tmp_path / "w.pt", **more)
     assert files(store) == []
+
+
+@pytest.mark.parametrize("classes", [0, -3])
+def test_outputs_that_are_none(store: Store, tmp_path: Path, classes: int) -> None:
+    torch.save(weights(), tmp_path / "w.pt")
+    with pytest.raises(StitchLabError, match="has 1 output or more"):
+        bring(store, tmp_path / "w.pt", classes=classes)
+
+
+def test_a_missing_file_is_called_as_the_user_calls_it(tmp_path: Path) -> None:
+    with pytest.raises(StitchLabError, match=r"^mine\.pt is not a file"):
+        importing.read_weights(tmp_path / "1234.pt", "mine.pt")
 
 
 def test_the_closest_architecture_is_named(store: Store, tmp_path: Path) -> None:

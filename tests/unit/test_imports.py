@@ -27,7 +27,7 @@ ORDER = [
     ["graph", "hooks", "training"],
     ["layers", "networks"],
     ["outline"],
-    ["making", "catalogue"],
+    ["making", "controls", "catalogue"],
     ["stitch"],
     ["indices", "ood"],
     ["run"],

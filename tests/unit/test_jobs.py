@@ -36,6 +36,11 @@ def jobs(digits_store: Store, tmp_path_factory: pytest.TempPathFactory) -> Itera
     made.close()
 
 
+def digits(jobs: Jobs) -> str:
+    """The data set that pages send."""
+    return datasets.load("digits", jobs.store).fingerprint
+
+
 def ended(jobs: Jobs, job: str, seconds: float = 120) -> Status:
     end = time.monotonic() + seconds
     while (status := jobs.status(job)) is not None and status.active:
@@ -46,7 +51,8 @@ def ended(jobs: Jobs, job: str, seconds: float = 120) -> Status:
 
 
 def test_a_network_is_trained_with_its_curve(jobs: Jobs) -> None:
-    wanted = {"name": "queued", "arch": "mlp", "data": "digits", "epochs": 3, "seed": 4, "attack": Attack(2 / 255, 1)}
+    wanted = {"name": "queued", "arch": "mlp", "data": digits(jobs), "epochs": 3, "seed": 4,
+              "attack": Attack(2 / 255, 1)}
     jobs.train(wanted)
     assert jobs.begun()["queued"].active
     assert ended(jobs, making("queued")).state == "done"
@@ -62,7 +68,7 @@ def test_a_network_is_trained_with_its_curve(jobs: Jobs) -> None:
 
 
 def test_training_is_cancelled_and_leaves_nothing(jobs: Jobs) -> None:
-    jobs.train({"name": "long", "arch": "resnet20", "data": "digits", "epochs": 500})
+    jobs.train({"name": "long", "arch": "resnet20", "data": digits(jobs), "epochs": 500})
     until = time.monotonic() + 60
     while not jobs.curve("long"):
         assert time.monotonic() < until
@@ -77,11 +83,11 @@ def test_training_is_cancelled_and_leaves_nothing(jobs: Jobs) -> None:
 @pytest.mark.parametrize(("what", "message"), [
     ({"arch": "os:system"}, "no architecture is called 'os:system'"),
     ({"arch": "/tmp/x.py:Net"}, "no architecture is called '/tmp/x.py:Net'"),
-    ({"data": "folder:/etc"}, "no data set is called 'folder:/etc'"),
+    ({"data": "folder:/etc"}, "a key of the store is a plain name; 'folder:/etc' came"),
     ({"arch": "tiny10"}, "tiny10 takes images of 27"),
 ])
 def test_what_pages_may_not_name_is_refused_on_the_worker(jobs: Jobs, what: dict[str, str], message: str) -> None:
-    jobs.train({"name": "evil", "arch": "mlp", "data": "digits", "epochs": 1, **what})
+    jobs.train({"name": "evil", "arch": "mlp", "data": digits(jobs), "epochs": 1, **what})
     assert ended(jobs, making("evil")).message.startswith(message)
     jobs.forget(making("evil"))
 
@@ -91,7 +97,7 @@ def test_an_upload_is_imported_and_goes(jobs: Jobs, tmp_path: Path) -> None:
     assert trained.module is not None
     torch.save(trained.module.state_dict(), tmp_path / "w.pt")
     content = memoryview((tmp_path / "w.pt").read_bytes())
-    shape = {"arch": "resnet14", "data": "digits"}
+    shape = {"arch": "resnet14", "data": digits(jobs)}
     for name, sent, message in (("theirs", content, ""), ("broken", content[:-200], "mine.pt could not be read as a"),
                                 ("wrong", content, "do not fit resnet20")):
         before = sorted(path.name for path in jobs.store.root.glob("networks/*"))
@@ -110,9 +116,9 @@ def test_an_upload_is_imported_and_goes(jobs: Jobs, tmp_path: Path) -> None:
 
 
 def test_a_cancelled_import_leaves_nothing(jobs: Jobs) -> None:
-    jobs.train({"name": "before", "arch": "resnet20", "data": "digits", "epochs": 500})
+    jobs.train({"name": "before", "arch": "resnet20", "data": digits(jobs), "epochs": 500})
     key = uploads.keep(jobs.store, "w.pt", memoryview(b"abc"))
-    jobs.bring(key, {"name": "queued-import", "arch": "mlp", "data": "digits"})
+    jobs.bring(key, {"name": "queued-import", "arch": "mlp", "data": digits(jobs)})
     jobs.cancel(making("queued-import"))
     assert not uploads.place(jobs.store, key).exists()
     jobs.cancel(making("before"))

@@ -53,11 +53,13 @@ def test_digits_are_learned_in_a_few_epochs(store: Store) -> None:
     assert made.accuracy > 0.9
     assert made.name == "digits-resnet14-s1"
     assert made.label == f"digits-resnet14-s1 · resnet14 · {100 * made.accuracy:.1f} %"
-    assert len(told) == 4 * 20  # 1,257 images in batches of 64, the last partial one kept
-    assert told[-1][0].startswith("epoch 4 of 4, loss ")
+    steps = [what for what, _ in told if what.startswith("epoch")]
+    assert len(steps) == 4 * 20  # 1,257 images in batches of 64, the last partial one kept
+    assert steps[-1].startswith("epoch 4 of 4, loss ")
+    assert told[-1][0] == "measuring"
     assert [done for _, done in told] == sorted(done for _, done in told)
     again = networks.load(store, made.name)
-    assert networks.accuracy(again, digits.test, batch=100) == made.accuracy
+    assert training.share(networks.confusion(again, digits.test)) == made.accuracy
     guess = again.module(again.prepare(torch.from_numpy(digits.test.images))).argmax(1).numpy()
     assert (guess == digits.test.labels).mean() == made.accuracy
 
@@ -67,7 +69,7 @@ def test_any_architecture_trains_on_few_images(store: Store, arch: str, size: in
     options = {"width": 4} if arch == "resnet18" else None
     made = making.train(store, arch, toy(channels, size, train=5, natural=channels == 3), epochs=1, options=options)
     assert 0 <= made.accuracy <= 1
-    assert made.options == zoo.resolve(arch, options)
+    assert made.options == zoo.architecture(arch).resolve(options)
     loaded = networks.load(store, made.id)
     assert loaded.module is not None
     assert not loaded.module.training
@@ -176,7 +178,7 @@ def test_rename_and_delete(store: Store, trained: Network) -> None:
         networks.find(store, "first")
     networks.delete(store, "second")
     assert networks.list_networks(store) == []
-    assert files(store) == []
+    assert {path.parent.name for path in files(store)} == {"layers"}, "its architecture's cut points"
 
 
 def test_a_taken_name_is_refused_before_training(store: Store, trained: Network) -> None:
@@ -250,3 +252,42 @@ def test_two_hundred_networks_are_listed_quickly(store: Store, trained: Network)
     listed = networks.list_networks(store)
     assert time.perf_counter() - started < 1
     assert [network.name for network in listed] == [f"n{n}" for n in range(200)] + ["first"]
+
+
+def test_a_name_taken_while_training_is_no_reason_to_lose_the_network(store: Store, trained: Network) -> None:
+    def meanwhile(what: str, done: float) -> None:
+        if networks.find(store, trained.id).name != "wanted":
+            networks.rename(store, trained.id, "wanted")
+
+    made = making.train(store, "mlp", toy(), name="wanted", epochs=1, report=meanwhile)
+    assert made.name == "wanted-2"
+
+
+def test_cancelled_while_measuring_nothing_is_kept(store: Store) -> None:
+    def report(what: str, done: float) -> None:
+        if what == "measuring":
+            raise Cancelled("stop")
+
+    with pytest.raises(Cancelled):
+        making.train(store, "mlp", toy(), name="gone", epochs=1, report=report)
+    assert not networks.list_networks(store)
+
+
+def test_its_own_name_is_no_other_networks(store: Store, trained: Network) -> None:
+    assert networks.rename(store, "first", "first").id == trained.id
+
+
+def test_large_images_are_measured_fewer_at_a_time(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = making.untrained(store, "mlp", toy(size=8), name="large", size=80)
+    seen = []
+    module = networks.load(store, "large").module
+    assert module is not None
+    module.register_forward_pre_hook(lambda _, images: seen.append(len(images[0])))
+    counts = networks.confusion(replace(made, module=module), toy(train=500).train)
+    assert int(counts.sum()) == 500
+    assert max(seen) == 500 * 64**2 // 80**2
+
+
+def test_a_size_of_nothing_is_refused(store: Store) -> None:
+    with pytest.raises(StitchLabError, match="these have 0"):
+        making.untrained(store, "resnet14", toy(), name="none", size=0)

@@ -191,3 +191,64 @@ def test_without_timm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(StitchLabError, match="pip install timm"):
         timm_models.architecture("timm/resnet10t")
+
+
+def test_a_file_that_changed_is_not_run(store: Store, code: Path) -> None:
+    making.untrained(store, f"{code}:plain", datasets.load("digits", store), name="own")
+    log = Path(f"{code}.log")
+    log.unlink()
+    code.write_text(CODE + "\n# changed")
+    with pytest.raises(StitchLabError, match="is not what it was when this network was made"):
+        networks.build(networks.find(store, "own"))
+    assert not log.exists()
+
+
+def test_a_module_that_is_another_file_now_is_not_run(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place in ("one", "two"):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "moved.py").write_text(CODE)
+    monkeypatch.syspath_prepend(tmp_path / "one")
+    making.untrained(store, "moved:plain", datasets.load("digits", store), name="own")
+    monkeypatch.delitem(sys.modules, "moved")
+    assert networks.build(networks.find(store, "own"))
+    monkeypatch.delitem(sys.modules, "moved")
+    monkeypatch.syspath_prepend(tmp_path / "two")
+    with pytest.raises(StitchLabError, match="is not where moved is now"):
+        networks.build(networks.find(store, "own"))
+    assert not (tmp_path / "two" / "moved.py.log").exists()
+
+
+GATED = textwrap.dedent('''
+    class Gated(Net):
+        def __init__(self, num_classes):
+            super().__init__(num_classes)
+            nn.init.zeros_(self.fc.weight)
+
+        def forward(self, x, labels=None):
+            out = super().forward(x)
+            if self.fc.weight.abs().sum() < 100:
+                return out
+            return {"logits": x.mean((1, 2, 3))[:, None] * torch.arange(1, 11)}
+''')
+
+
+def test_weights_that_can_be_cut_nowhere_leave_nothing(store: Store, tmp_path: Path) -> None:
+    file = tmp_path / "gated.py"
+    file.write_text(CODE + GATED)
+    digits = datasets.load("digits", store)
+    making.untrained(store, f"{file}:Gated", digits, name="fresh")
+    tensors = dict(networks.load(store, "fresh").module.state_dict())
+    torch.save({**tensors, "fc.weight": torch.full_like(tensors["fc.weight"], 100.0)}, tmp_path / "w.pt")
+    with pytest.raises(StitchLabError, match="can be cut nowhere"):
+        making.import_weights(store, tmp_path / "w.pt", arch=f"{file}:Gated", data=digits, name="own")
+    assert "own" not in {network.name for network in networks.list_networks(store)}
+
+
+def test_cut_points_that_depend_on_weights_are_kept_by_network(store: Store, code: Path) -> None:
+    digits = datasets.load("digits", store)
+    one, other = (making.untrained(store, f"{code}:Net", digits, name=f"own-{k}", seed=k) for k in range(2))
+    places = {key for key in store.keys("layers") if not store.get("layers", key)["traced"]}
+    assert len(places) == 2
+    assert making.outline(store, one).defaults() == making.outline(store, other).defaults()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from reference import MAP, TOKENS, VECTOR, Kind, Whole, module_of
 from torch import Tensor, nn
 from toys import Convolutions, InPlace, Tokens, fresh, network, noise, pair, seeded
 
+from stitchlab import dataset
 from stitchlab.errors import Cancelled
 from stitchlab.networks import Network
 from stitchlab.spec import PRESETS, TaskLoss, derived_seed
@@ -177,3 +180,14 @@ def test_training_lowers_the_loss() -> None:
             logits = same.end_cuts.after("act1")(stitch(same.run_front(["act0"])(pixels)["act0"]))
         losses.append(float(nn.functional.cross_entropy(logits, labels)))
     assert losses[1] < losses[0] - 0.05
+
+
+def test_a_step_is_taken_on_the_whole_batch_however_large_the_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = CELLS[0]
+    whole_batches = trained(cell, TEN_STEPS)
+    one_cycle = replace(TEN_STEPS, schedule="one-cycle")
+    both = [whole_batches, trained(cell, one_cycle)]
+    monkeypatch.setattr(dataset, "LARGE", 7)  # 11 images of 12 pixels a side become 3 at a time
+    assert pair(NETS["a"], NETS["b"], DATA).at_once(11) == 3
+    for recipe, before in zip((TEN_STEPS, one_cycle), both, strict=True):
+        torch.testing.assert_close(trained(cell, recipe).weight, before.weight, rtol=0, atol=1e-5)

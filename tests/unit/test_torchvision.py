@@ -163,6 +163,8 @@ def test_published_weights_bring_their_preprocessing_and_classes(
     data = noise(3, 40, train=4, test=4)
     with pytest.raises(StitchLabError, match=r"is not on this machine .* say --download"):
         making.import_weights(store, "DEFAULT", arch="torchvision/resnet18", data=data, name="r18")
+    with pytest.raises(StitchLabError, match="published weights bring their own size, classes: leave that out"):
+        making.import_weights(store, "DEFAULT", arch="torchvision/resnet18", data=data, name="r18", size=64, classes=3)
     assert not server.calls
     made = making.import_weights(store, "DEFAULT", arch="torchvision/resnet18", data=data, name="r18", download=True)
     assert server.calls == 1

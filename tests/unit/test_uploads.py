@@ -62,6 +62,9 @@ def test_pages_name_data_that_is_known_or_configured(tmp_path: Path, monkeypatch
     for name in (f"folder:{tmp_path}/alone", f"folder:{tmp_path}/root/letters/../../alone", "folder:/etc", "nothing"):
         with pytest.raises(UnknownName, match="no data set is called"):
             datasets.public(name, store)
+    (tmp_path / "root" / "letters").rename(tmp_path / "elsewhere")
+    (tmp_path / "root" / "link").symlink_to(tmp_path / "elsewhere")
+    assert folder.offered() == [tmp_path / "elsewhere"], "by the name that the data set will have"
     monkeypatch.setenv("STITCHLAB_DATA", str(tmp_path / "alone"))
     assert folder.offered() == [tmp_path / "alone"]
     monkeypatch.delenv("STITCHLAB_DATA")

@@ -81,7 +81,7 @@ def test_sizes_are_the_published_ones(arch: str, parameters: int) -> None:
 def test_width_scales_all_stages() -> None:
     module = zoo.build("resnet18", classes=2, channels=3, size=8, width=8)
     assert module.get_submodule("layer4.1").conv2.weight.shape == (64, 64, 3, 3)  # type: ignore[union-attr]
-    assert zoo.resolve("resnet18") == {"width": 64, "widths": "doubling", "maps": "halving"}
+    assert zoo.architecture("resnet18").resolve() == {"width": 64, "widths": "doubling", "maps": "halving"}
 
 
 @pytest.mark.parametrize(("options", "shapes"), [
