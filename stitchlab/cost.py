@@ -13,15 +13,14 @@ from math import prod
 import torch
 
 from stitchlab.spec import INDEX_IMAGES, Request
-from stitchlab.stitch.direct import Cell
-from stitchlab.stitch.pair import Pair
+from stitchlab.stitch.pair import Cell, Pair
 from stitchlab.store import Store
 
 ROOM = "timings"
 
 
 def flops(pair: Pair, request: Request, work: str, cells: Sequence[Cell]) -> float:
-    """Floating point operations of a unit (`stitchlab.units.Unit`); the cells of dm and tlm share an end layer.
+    """Floating point operations of a unit (`stitchlab.units.Unit`).
 
     Forward passes count once; a backward pass to the stitch costs about another forward pass of the tail.
     """
@@ -35,14 +34,14 @@ def flops(pair: Pair, request: Request, work: str, cells: Sequence[Cell]) -> flo
         features = sum(prod(pair.front_cuts.find(i).shape) for i in fronts)
         features += sum(prod(pair.end_cuts.find(j).shape) for j in ends)
         return float(images * (sum(to_front) + sum(to_end) + 2 * images * features))
-    tail = pair.end_cuts.flops - max(to_end)
+    tails = sum(pair.end_cuts.flops - pair.end_cuts.find(j).flops for _, j in cells)
     stitches = sum(_stitch(pair, cell) for cell in cells)
-    evaluation = request.eval_images * (max(to_front) + max(to_end) + len(cells) * tail + stitches)
+    evaluation = request.eval_images * (max(to_front) + max(to_end) + tails + stitches)
     if work == "dm":
         return float(evaluation + request.dm.images * (max(to_front) + max(to_end) + stitches))
     seen = request.tlm.epochs * len(pair.data.train)
     whole = pair.end_cuts.flops if request.tlm.targets == "soft" else 0
-    return float(evaluation + seen * (max(to_front) + whole + 2 * len(cells) * tail + 3 * stitches))
+    return float(evaluation + seen * (max(to_front) + whole + 2 * tails + 3 * stitches))
 
 
 def learn(store: Store, pair: Pair, request: Request, work: str, cells: Sequence[Cell], seconds: float) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -65,6 +67,22 @@ class DataSet:
         """(C,H,W) of every image."""
         channels, height, width = self.train.images.shape[1:]
         return (channels, height, width)
+
+
+Take = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+
+
+@lru_cache(maxsize=2)  # a GPU holds as many splits as one comparison looks at
+def taker(split: Split, device: torch.device) -> Take:
+    """`Split.take` onto a device, where all images are kept if it is a GPU that they fill less than half of."""
+    if device.type != "cuda" or split.images.nbytes > torch.cuda.mem_get_info(device)[0] / 2:
+        return lambda index: _both(split.take(index), device)
+    images, labels = _both((torch.from_numpy(np.array(split.images)), torch.from_numpy(split.labels)), device)
+    return lambda index: (images[index.to(device)], labels[index.to(device)])
+
+
+def _both(what: tuple[torch.Tensor, torch.Tensor], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    return what[0].to(device), what[1].to(device)
 
 
 def at_once(count: int, size: int) -> int:

@@ -133,7 +133,7 @@ def _measure(module: fx.GraphModule, shape: tuple[int, int, int]) -> _Measure:
     measure = _Measure(module)
     try:
         with torch.no_grad():
-            measure.run(torch.zeros(1, *shape, device=_device(module)))
+            measure.run(torch.zeros(1, *shape).to(_like(module)))
     except (RuntimeError, IndexError, ValueError, AssertionError) as error:
         raise does_not_fit(shape, error) from error
     return measure
@@ -141,17 +141,18 @@ def _measure(module: fx.GraphModule, shape: tuple[int, int, int]) -> _Measure:
 
 def _same(module: nn.Module, traced: fx.GraphModule, shape: tuple[int, int, int]) -> None:
     """Tracing freezes whatever Python decides on the way: it has to be the same for other images, and more of them."""
-    if (device := _device(module)).type == "meta":
+    if (like := _like(module)).is_meta:
         return
-    images = torch.rand(2, *shape, generator=torch.Generator().manual_seed(0)).to(device)
+    images = torch.rand(2, *shape, generator=torch.Generator().manual_seed(0)).to(like)
     with torch.no_grad():
         one, other = (logits_of(network(images)) for network in (module, traced))
     if one.shape != other.shape or not torch.allclose(one, other, rtol=1e-3, atol=1e-4, equal_nan=True):
         raise Untraceable(f"{type(module).__name__} computes something else when torch.fx traces it")
 
 
-def _device(module: nn.Module) -> torch.device:
-    return next((p.device for p in module.parameters()), torch.device("cpu"))
+def _like(module: nn.Module) -> Tensor:
+    """A tensor on the device and of the type that the module computes in."""
+    return next(module.parameters(), torch.empty(0))
 
 
 def _name(

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from stitchlab import importing, networks, training, zoo
+from stitchlab import importing, memory, networks, training, zoo
 from stitchlab.attack import Attack
 from stitchlab.cuts import Cuts
 from stitchlab.dataset import DataSet
@@ -66,8 +66,9 @@ def train(
     module = networks.fresh(network, found, checked_seed(seed))
     _check(network, found)
     started, learning = time.monotonic(), portion(report, 0.0, LEARNING)
-    curve = training.fit(module, data, network.prepare, how, seed=seed, device=torch.device(device), report=learning,
-                         watch=watch)
+    with memory.kept():
+        curve = training.fit(module, data, network.prepare, how, seed=seed, device=torch.device(device),
+                             report=learning, watch=watch)
     origin = {"how": "trained", "seconds": round(time.monotonic() - started, 2), "device": str(device), **asdict(how),
               "augment": list(how.augment), "curve": [asdict(point) for point in curve]}
     made = replace(network, name=_still(store, name), seed=seed, origin=origin)
@@ -129,14 +130,13 @@ def import_weights(
     """
     found, path = zoo.architecture(arch), Path(weights)
     called = called or path.name
-    published = None
     networks.free_name(store, name)
+    published = None
     if not path.is_file() and not path.suffix and arch.startswith(vision.PREFIX):
         _left_out(size=size, mean=mean, std=std, classes=classes)
         report(f"reading {weights} of {arch}", 0.0)
         published = vision.published(arch, str(weights), store.root / "downloads" / "weights", download)
-        classes, size = len(published.classes), published.size
-        mean, std = published.mean, published.std
+        classes, size, mean, std = len(published.classes), published.size, published.mean, published.std
     network = _draft(name, found, options, data, *importing.preprocessing(mean, std, _channels(published, data)),
                      size=size, labels=_labels(arch, classes, data))
     if published is not None:
@@ -144,8 +144,8 @@ def import_weights(
     _check(network, found)
     report(f"reading {called}", 0.1)
     module = _filled(network, found, importing.read_weights(path, called) if published is None else published.tensors)
-    made = replace(network, origin={"how": "imported", "file": called})
-    return _kept(store, made, module, data, device, portion(report, 0.5, 0.5))
+    network = replace(network, origin={"how": "imported", "file": called})
+    return _kept(store, network, module, data, device, portion(report, 0.5, 0.5))
 
 
 def confusion(store: Store, network: Network) -> torch.Tensor | None:

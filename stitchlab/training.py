@@ -17,7 +17,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from stitchlab.attack import Attack, attacked
-from stitchlab.dataset import DataSet, Split
+from stitchlab.dataset import DataSet, Split, taker
 from stitchlab.errors import StitchLabError, check_names
 from stitchlab.logits import logits_of
 from stitchlab.spec import Report, derived_seed, no_report
@@ -236,13 +236,10 @@ class _Learner:
 
 
 class _Source:
-    """Training images and labels, on the device as a whole where that is a GPU with room for them."""
+    """Training images with labels, possibly others than the data's, on the device."""
 
     def __init__(self, split: Split, labels: torch.Tensor, device: torch.device) -> None:
-        self.split, self.device = split, device
-        self.labels = labels.to(device)
-        fits = device.type == "cuda" and split.images.nbytes < torch.cuda.mem_get_info(device)[0] / 2
-        self.images = torch.from_numpy(np.array(split.images)).to(device) if fits else None
+        self.split, self.labels, self._take = split, labels.to(device), taker(split, device)
 
     def batches(self, how: Recipe, seed: int, epoch: int) -> list[torch.Tensor]:
         """Places of the images of each step of an epoch; one image alone is left out: batch norm needs two."""
@@ -251,9 +248,7 @@ class _Source:
 
     def take(self, places: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Images uint8 (n,C,H,W) and labels (n,) at these places, on the device."""
-        there = places.to(self.device)
-        images = self.split.take(places)[0].to(self.device) if self.images is None else self.images[there]
-        return images, self.labels[there]
+        return self._take(places)[0], self.labels[places.to(self.labels.device)]
 
 
 def _drawn(source: _Source, how: Recipe, seed: int, epoch: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:

@@ -1,8 +1,10 @@
 """Units of work: sets of cells that share work, claimed cell by cell, each kept as soon as its unit is done.
 
-A unit is one end layer with all front layers, for which the front network runs once a pass, or everything that the
-similarity indices lack. A map (W, b) is kept under a key of its own, so that other evaluation images never retrain it;
-so are the maps that TLM had before training and after each epoch (room ``epochs``: weight (E+1, D, C), bias (E+1, D)).
+A unit is a few end layers with all front layers, for which the front network runs once a pass, or everything that the
+similarity indices lack. Tails get shorter toward the output, and the front's pass beside them longer: so the last half
+of the end layers is one unit, then half of what is left, and so on (`columns`). A map (W, b) is kept under a key of its
+own, so that other evaluation images never retrain it; so are the maps that TLM had before training and after each epoch
+(room ``epochs``: weight (E+1, D, C), bias (E+1, D)).
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import torch
 import torchvision
 from torch import Tensor
 
-from stitchlab import cost, networks
+from stitchlab import cost, memory, networks
 from stitchlab import data as datasets
 from stitchlab.dataset import draw, evaluation
 from stitchlab.indices import REGISTRY as INDICES
@@ -28,9 +30,9 @@ from stitchlab.indices.statistics import indices
 from stitchlab.run import Run
 from stitchlab.spec import INDEX_IMAGES, Report, Request, accuracy_key, map_key, no_report, portion, result_key
 from stitchlab.stitch.affine import Stitch
-from stitchlab.stitch.direct import Cell, direct_matching
+from stitchlab.stitch.direct import direct_matching
 from stitchlab.stitch.evaluate import evaluate, own_accuracy
-from stitchlab.stitch.pair import Pair
+from stitchlab.stitch.pair import Cell, Pair
 from stitchlab.stitch.task import task_loss_matching
 from stitchlab.store import Store
 
@@ -55,7 +57,7 @@ class Unit:
     def label(self) -> str:
         """For people."""
         named = {"indices": "similarity indices", "accuracy": "the networks' own accuracies"}
-        return named.get(self.work) or f"{self.work.upper()} into {self.cells[0][1]}"
+        return named.get(self.work) or f"{self.work.upper()} into {', '.join(dict.fromkeys(j for _, j in self.cells))}"
 
 
 def missing(run: Run) -> list[Unit]:
@@ -65,13 +67,27 @@ def missing(run: Run) -> list[Unit]:
     def lacking(name: str, cells: Sequence[Cell]) -> tuple[Cell, ...]:
         return tuple((i, j) for i, j in cells if (name, i, j) not in run.cells)
 
-    columns = [[(i, j) for i in request.front_layers] for j in request.end_layers]
-    stitched = {m: [Unit(m, (m,), lacking(m, column)) for column in columns] for m in request.methods}
+    stitched = {m: [Unit(m, (m,), lacking(m, [(i, j) for j in part for i in request.front_layers]))
+                    for part in columns(request.end_layers)] for m in request.methods}
     names = tuple(name for name in request.indices if lacking(name, request.cells))
     compared = Unit("indices", names, tuple(c for c in request.cells if any(lacking(name, [c]) for name in names)))
     units = [unit for unit in (*stitched.get("dm", []), compared, *stitched.get("tlm", [])) if unit.cells]
     known = run.own_accuracy is not None and (run.front_accuracy is not None or not run.front_scored)
     return units if known else [Unit("accuracy"), *units]
+
+
+def columns(end_layers: Sequence[str]) -> list[Sequence[str]]:
+    """The end layers in the units that they are computed in, those that are done soonest first.
+
+    >>> columns(["a", "b", "c", "d", "e"])
+    [['d', 'e'], ['c'], ['b'], ['a']]
+    """
+    left, units = end_layers, []
+    while left:
+        first = len(left) - max(1, len(left) // 2)
+        units.append(left[first:])
+        left = left[:first]
+    return units
 
 
 def compute_unit(
@@ -92,7 +108,7 @@ def compute_unit(
         pair = load_pair(store, request, device)
         images = evaluation(pair.data, request)
         started = time.monotonic()
-        with fp32():
+        with fp32(), memory.kept():
             if unit.work == "indices":
                 found = _indices(pair, names, cells, images, report)
             else:
@@ -129,19 +145,14 @@ def _stitched(
     # Training takes nearly all the time of TLM, and looking at the test images that of DM.
     fitting = 0.1 if method == "dm" else 0.95
     stitches = maps(store, pair, request, method, cells, portion(report, 0.0, fitting))
-    end_layer = cells[0][1]
-    ordered = [(i, stitches[i, j]) for i, j in cells]
-    results = evaluate(pair, end_layer, ordered, images, portion(report, fitting, 1 - fitting))
-    return {
-        (method, cell): asdict(result)
-        for cell, result in zip(cells, results, strict=True)
-    }
+    results = evaluate(pair, stitches, images, portion(report, fitting, 1 - fitting))
+    return {(method, cell): asdict(result) for cell, result in results.items()}
 
 
 def maps(
     store: Store, pair: Pair, request: Request, method: str, cells: Sequence[Cell], report: Report = no_report
 ) -> dict[Cell, Stitch]:
-    """The stitches of these cells into one end layer: those in the store, the others fitted now and kept."""
+    """The stitches of these cells: those in the store, the others fitted now and kept."""
     made: dict[Cell, Stitch] = {}
     for cell in cells:
         if (kept := kept_map(store, pair, request, method, cell)) is not None:
@@ -151,7 +162,7 @@ def maps(
         for cell, stitch in fit(store, pair, request, lacking, report).items():
             made[cell] = stitch
             store.put_tensors("maps", map_key(request, method, *cell), {"weight": stitch.weight, "bias": stitch.bias})
-    return made
+    return {cell: made[cell] for cell in cells}
 
 
 def kept_map(store: Store, pair: Pair, request: Request, method: str, cell: Cell) -> Stitch | None:
@@ -160,7 +171,7 @@ def kept_map(store: Store, pair: Pair, request: Request, method: str, cell: Cell
     if kept is None:
         return None
     source, target = pair.source(cell[0]), pair.target(cell[1])
-    return Stitch.of(source, target, kept["weight"], kept["bias"]).to(pair.device)
+    return Stitch.of(source, target, kept["weight"], kept["bias"]).to(pair.device, pair.dtype)
 
 
 def _direct(
@@ -173,23 +184,18 @@ def _direct(
 def _trained(
     store: Store, pair: Pair, request: Request, cells: Sequence[Cell], report: Report
 ) -> dict[Cell, Stitch]:
-    end_layer = cells[0][1]
-    start = None
-    if request.tlm.init == "dm":
-        start = {i: stitch for (i, _), stitch in maps(store, pair, request, "dm", cells, report).items()}
-    trail: dict[str, list[tuple[Tensor, Tensor]]] = {i: [] for i, _ in cells}
+    start = maps(store, pair, request, "dm", cells, report) if request.tlm.init == "dm" else None
+    trail: dict[Cell, list[tuple[Tensor, Tensor]]] = {cell: [] for cell in cells}
 
-    def keep(stitches: dict[str, Stitch]) -> None:
-        for i, stitch in stitches.items():
-            trail[i].append((stitch.weight.detach().cpu().clone(), stitch.bias.detach().cpu().clone()))
+    def keep(stitches: dict[Cell, Stitch]) -> None:
+        for cell, stitch in stitches.items():
+            trail[cell].append((stitch.weight.detach().cpu().clone(), stitch.bias.detach().cpu().clone()))
 
-    trained = task_loss_matching(
-        pair, [i for i, _ in cells], end_layer, request.tlm, request.seed, start, report, keep
-    )
-    for i, kept in trail.items():
+    trained = task_loss_matching(pair, cells, request.tlm, request.seed, start, report, keep)
+    for cell, kept in trail.items():
         weights, biases = (torch.stack(part) for part in zip(*kept, strict=True))
-        store.put_tensors("epochs", map_key(request, "tlm", i, end_layer), {"weight": weights, "bias": biases})
-    return {(i, end_layer): stitch for i, stitch in trained.items()}
+        store.put_tensors("epochs", map_key(request, "tlm", *cell), {"weight": weights, "bias": biases})
+    return trained
 
 
 def _own_accuracy(store: Store, request: Request, device: torch.device) -> int:

@@ -80,7 +80,9 @@ def _log_range(matrices: list[Values]) -> tuple[float, float]:
 def recipe(tlm: TaskLoss) -> str:
     """A TLM recipe in a few words; every TLM number carries it."""
     name = next((name for name, known in PRESETS.items() if known == tlm), "own")
-    parts = [f"{name} recipe", f"{tlm.epochs} epoch{'s' * (tlm.epochs != 1)}", f"lr {tlm.lr:g}"]
+    parts = [f"{name} recipe", f"{tlm.epochs} epoch{'s' * (tlm.epochs != 1)}"]
+    parts += ["SOAP"] if tlm.optimiser == "soap" else []
+    parts += [f"lr {tlm.lr:g}"]
     parts += [f"batch {tlm.batch}"] if tlm.batch != TaskLoss.batch else []
     parts += [f"weight decay {tlm.weight_decay:g}"] if tlm.weight_decay != TaskLoss.weight_decay else []
     parts += [tlm.schedule] if tlm.schedule != "constant" else []

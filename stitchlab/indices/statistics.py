@@ -134,21 +134,47 @@ def _rows(x: Tensor, shape: Form, by_position: bool) -> Tensor:  # (rows, C+1): 
 def _grams(
     pair: Pair, cells: Sequence[Cell], images: Tensor, report: Report
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Gram matrices of all front and all end layers, one layer at a time."""
-    runs = [(pair.run_front([i]), i, pair.front_cuts, 0) for i in dict.fromkeys(i for i, _ in cells)]
-    runs += [(pair.run_end([j]), j, pair.end_cuts, 1) for j in dict.fromkeys(j for _, j in cells)]
+    """Gram matrices of all front and all end layers, as many layers in one pass as GRAM_MEMORY holds."""
     made: tuple[dict[str, Tensor], dict[str, Tensor]] = ({}, {})
-    for k, (run, layer, cuts, side) in enumerate(runs):
-        part = partial(report, f"similarity indices, layer {layer}", 0.5 * k / len(runs))
-        batches = partial(_batches, pair, run, layer, images, part)
-        made[side][layer] = gram(batches, prod(cuts.find(layer).shape), len(images))
+    sides = ((dict.fromkeys(i for i, _ in cells), pair.front_cuts, pair.run_front),
+             (dict.fromkeys(j for _, j in cells), pair.end_cuts, pair.run_end))
+    for side, (layers, cuts, run_of) in enumerate(sides):
+        features = {layer: prod(cuts.find(layer).shape) for layer in layers}
+        for group in _groups(features, len(images)):
+            done = 0.25 * (side + len(made[side]) / len(layers))
+            part = partial(report, f"similarity indices, layer {group[0]}", done)
+            batches = partial(_batches, pair, run_of(group), images, part)
+            # One layer alone may be too large to keep: it is run again for every part of its features.
+            kept = list(batches()) if len(group) > 1 else None
+            for layer in group:
+                of = partial(_of, kept or batches, layer)
+                made[side][layer] = gram(of, features[layer], len(images))
     return made
 
 
-def _batches(pair: Pair, run: Run, layer: str, images: Tensor, alive: Callable[[], None]) -> Iterator[Tensor]:
+def _groups(features: dict[str, int], count: int) -> list[list[str]]:
+    """Layers whose activations of so many images lie in memory together, in order."""
+    groups: list[list[str]] = []
+    room = 0
+    for layer, size in features.items():
+        room -= 4 * count * size
+        if room < 0:
+            groups.append([])
+            room = GRAM_MEMORY - 4 * count * size
+        groups[-1].append(layer)
+    return groups
+
+
+def _of(batches: list[dict[str, Tensor]] | Callable[[], Iterator[dict[str, Tensor]]], layer: str) -> Iterator[Tensor]:
+    return (batch[layer] for batch in (batches if isinstance(batches, list) else batches()))
+
+
+def _batches(
+    pair: Pair, run: Run, images: Tensor, alive: Callable[[], None]
+) -> Iterator[dict[str, Tensor]]:
     for batch, _ in pair.batches(pair.data.test, images):
         alive()
-        yield run(batch)[layer]
+        yield run(batch)
 
 
 def _moments(pair: Pair, cells: Sequence[Cell], images: Tensor, report: Report) -> Moments:

@@ -83,10 +83,10 @@ def align(x: Tensor, source: Form, target: Form) -> Tensor:
         return _channels_last(x, source).mean(1)
     if target.kind == "tokens" and source.tokens == target.tokens:
         return x
-    grid = _resized(_grid(x, source), target)
+    resized = _resized(grid(x, source), target)
     if target.kind != "tokens":
-        return grid
-    patches = grid.flatten(2).transpose(1, 2)  # (N, T, C)
+        return resized
+    patches = resized.flatten(2).transpose(1, 2)  # (N, T, C)
     if target.class_token and source.class_token:
         return torch.cat([x[:, :1], patches], 1)
     return patches
@@ -149,7 +149,7 @@ class Stitch(nn.Module):
         source, target = self.source, self.target
         if target.kind.startswith("map") and source.height * source.width < target.height * target.width:
             # Bilinear weights sum to 1, so resizing commutes with the map: it costs less before the map has grown.
-            mapped = _resized(affine(_grid(x, source), self.weight, self.bias), target)
+            mapped = _resized(affine(grid(x, source), self.weight, self.bias), target)
         else:
             mapped = affine(align(x, source, target), self.weight, self.bias)
         return complete(mapped, source, target)
@@ -170,7 +170,8 @@ def _channels_last(x: Tensor, source: Form) -> Tensor:  # (N, positions, C)
     return x.reshape(len(x), -1, source.channels)
 
 
-def _grid(x: Tensor, source: Form) -> Tensor:  # (N, C, H, W)
+def grid(x: Tensor, source: Form) -> Tensor:
+    """Activations of this form (N, ...) as a map (N, C, H, W), the class token left out."""
     if source.kind == "map":
         return x
     if source.kind == "map-last":
@@ -180,7 +181,7 @@ def _grid(x: Tensor, source: Form) -> Tensor:  # (N, C, H, W)
     return _channels_last(x, source).transpose(1, 2).reshape(len(x), source.channels, source.height, source.width)
 
 
-def _resized(grid: Tensor, target: Form) -> Tensor:
-    if grid.shape[2:] == (target.height, target.width):
-        return grid
-    return F.interpolate(grid, (target.height, target.width), mode="bilinear", align_corners=False)
+def _resized(x: Tensor, target: Form) -> Tensor:
+    if x.shape[2:] == (target.height, target.width):
+        return x
+    return F.interpolate(x, (target.height, target.width), mode="bilinear", align_corners=False)

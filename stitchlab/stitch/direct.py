@@ -8,19 +8,16 @@ below 1e-7 of the largest taken as zero. Exact, no training (Balogh & Jelasity 2
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from stitchlab.spec import Report, no_report
-from stitchlab.stitch.affine import Form, Stitch, align, native_rows, rows
-from stitchlab.stitch.pair import Pair, exact
+from stitchlab.stitch.affine import Stitch
+from stitchlab.stitch.moments import moments, place
+from stitchlab.stitch.pair import Cell, Pair
 
 CUTOFF = 1e-7  # of the largest singular value of [X 1]
-
-Cell = tuple[str, str]  # front layer, end layer
 
 
 def pseudo_inverse(gram: Tensor) -> Tensor:
@@ -42,17 +39,12 @@ def least_squares(gram: Tensor, cross: Tensor) -> tuple[Tensor, Tensor]:
         weight (D, C) and bias (D,).
 
     >>> x = torch.tensor([[0.0], [1.0], [2.0]], dtype=torch.float64)
-    >>> ones = with_ones(x)
+    >>> ones = torch.nn.functional.pad(x, (0, 1), value=1.0)
     >>> weight, bias = least_squares(ones.T @ ones, ones.T @ (3 * x + 1))
     >>> round(weight.item(), 6), round(bias.item(), 6)
     (3.0, 1.0)
     """
     return _split(pseudo_inverse(gram) @ cross)
-
-
-def with_ones(x: Tensor) -> Tensor:
-    """[X 1]: rows (n, C) with a column of ones behind, (n, C+1)."""
-    return F.pad(x, (0, 1), value=1.0)
 
 
 def direct_matching(
@@ -65,40 +57,17 @@ def direct_matching(
         images: indices into the training split.
 
     Returns:
-        a stitch for each cell, fp32, on the pair's device.
+        a stitch for each cell, on the pair's device.
     """
-    front = pair.run_front(list(dict.fromkeys(i for i, _ in cells)))
-    end = pair.run_end(list(dict.fromkeys(j for _, j in cells)))
-    forms = {(i, j): (pair.source(i), pair.target(j)) for i, j in cells}
-    grams: dict[object, Tensor] = {}
-    crosses: dict[Cell, Tensor] = {}
-    seen = 0
-    for batch, _ in pair.batches(pair.data.train, images):
-        report("direct matching", seen / len(images))
-        ours, native = front(batch), end(batch)
-        aligned: dict[object, Tensor] = {}
-        for (i, j), (source, target) in forms.items():
-            place = _place(i, target)
-            if place not in aligned:
-                aligned[place] = with_ones(exact(rows(align(ours[i], source, target))))
-                _add(grams, place, aligned[place].T @ aligned[place])
-            _add(crosses, (i, j), aligned[place].T @ exact(native_rows(native[j], source, target)))
-        seen += len(batch)
+    found = moments(pair, cells, pair.data.train, images, lambda _, done: report("direct matching", done))
     # One factorisation for each front layer and target size: all end layers of that size share it.
-    inverses = {place: pseudo_inverse(gram) for place, gram in grams.items()}
-    return {
-        (i, j): Stitch.of(source, target, *_split(inverses[_place(i, target)] @ crosses[i, j])).to(pair.device)
-        for (i, j), (source, target) in forms.items()
-    }
-
-
-def _place(front_layer: str, target: Form) -> object:
-    """What aligned front activations depend on: equal for end layers that share positions."""
-    return front_layer, target.kind, target.height, target.width, target.tokens
-
-
-def _add(sums: dict[Any, Tensor], key: Any, value: Tensor) -> None:
-    sums[key] = sums[key] + value if key in sums else value
+    inverses = {where: pseudo_inverse(gram) for where, gram in found.gram.items()}
+    made = {}
+    for i, j in cells:
+        source, target = pair.source(i), pair.target(j)
+        weight, bias = _split(inverses[place(i, target)] @ found.cross[i, j])
+        made[i, j] = Stitch.of(source, target, weight, bias).to(pair.device, pair.dtype)
+    return made
 
 
 def _split(solution: Tensor) -> tuple[Tensor, Tensor]:

@@ -9,13 +9,16 @@ from functools import cached_property, lru_cache
 import torch
 from torch import Tensor, nn
 
-from stitchlab.dataset import DataSet, Split, at_once
+from stitchlab.dataset import DataSet, Split, at_once, taker
+from stitchlab.folding import folded
 from stitchlab.layers import Layered
 from stitchlab.logits import logits_of
 from stitchlab.networks import Network
 from stitchlab.stitch.affine import Form, form
 
 BATCH = 500  # images at a time where nothing is trained: bounds memory, whatever the size of the data
+
+Cell = tuple[str, str]  # front layer, end layer
 
 #: uint8 images (N, C, H, W) to the activations of some layers, by layer.
 Run = Callable[[Tensor], dict[str, Tensor]]
@@ -56,6 +59,15 @@ class Pair:
         """The end network on its own, up to the last of these layers: native activations; no gradients."""
         return _run(self.end, self.end_cuts, layers)
 
+    def tail(self, layer: str) -> Callable[[Tensor], Tensor]:
+        """The end network from this layer on: activations (N, ...) to logits (N, classes)."""
+        return folded(self.end_cuts.after(layer))
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the end network computes in, and stitches into it."""
+        return _dtype(self.end)
+
     @torch.no_grad()
     def logits(self, images: Tensor, network: Network | None = None) -> Tensor:
         """The end network's own logits (N, classes) of uint8 images (N, C, H, W), or another's of the pair."""
@@ -73,9 +85,9 @@ class Pair:
 
         ``size`` at a time, fewer where the networks' inputs are large.
         """
+        take = taker(split, self.device)
         for chosen in order.split(self.at_once(size)):
-            images, labels = split.take(chosen)
-            yield images.to(self.device), labels.to(self.device)
+            yield take(chosen)
 
 
 def _cut(network: Network) -> Layered:
@@ -91,11 +103,16 @@ def _layered(module: nn.Module, shape: tuple[int, int, int]) -> Layered:
 
 def _prepared(network: Network, images: Tensor) -> Tensor:
     # Convolutions, resizing and 1×1 maps are all faster with channels last, the last two many times on a CPU.
-    return network.prepare(images).contiguous(memory_format=torch.channels_last)
+    return network.prepare(images).to(_dtype(network)).contiguous(memory_format=torch.channels_last)
+
+
+def _dtype(network: Network) -> torch.dtype:
+    assert network.module is not None
+    return next((p.dtype for p in network.module.parameters()), torch.float32)
 
 
 def _run(network: Network, cuts: Layered, layers: Sequence[str]) -> Run:
-    up_to = cuts.up_to(layers)
+    up_to = folded(cuts.up_to(layers))
 
     @torch.no_grad()
     def run(images: Tensor) -> dict[str, Tensor]:

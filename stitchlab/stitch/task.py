@@ -6,7 +6,8 @@ The default recipe is the paper's (Balogh & Jelasity 2025): cross-entropy, Adam 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import chain
 
 import torch
@@ -15,49 +16,47 @@ from torch import Tensor
 
 from stitchlab.spec import Report, TaskLoss, derived_seed, no_report
 from stitchlab.stitch.affine import Stitch
-from stitchlab.stitch.pair import Pair
+from stitchlab.stitch.pair import Cell, Pair, Run
+from stitchlab.stitch.soap import Soap
+from stitchlab.stitch.tails import Tails, fitting
 
 
 def task_loss_matching(
     pair: Pair,
-    front_layers: Sequence[str],
-    end_layer: str,
+    cells: Sequence[Cell],
     recipe: TaskLoss,
     seed: int,
-    start: Mapping[str, Stitch] | None = None,
+    start: Mapping[Cell, Stitch] | None = None,
     report: Report = no_report,
-    keep: Callable[[dict[str, Stitch]], None] = lambda stitches: None,
-) -> dict[str, Stitch]:
-    """Trains the stitches of several front layers into one end layer, side by side.
+    keep: Callable[[dict[Cell, Stitch]], None] = lambda stitches: None,
+) -> dict[Cell, Stitch]:
+    """Trains the stitches of several cells side by side.
 
-    The front network runs once a step for all of them, the end network only from its layer on. No stitch's result
-    depends on which others are trained beside it. Of large images fewer run together; a step is of a whole batch.
+    The front network runs once a step for all of them, the end network only from each layer on. What is drawn for a
+    stitch depends on nothing beside it; its numbers do by rounding alone, where several share a batch (`Tails`). Of
+    large images fewer run together; a step is of a whole batch.
 
     Args:
         start: stitches to begin from (not changed); default is PyTorch's initialisation.
         keep: is given the stitches before the first epoch and after each one; they go on changing.
 
     Returns:
-        the trained stitch of each front layer.
+        the trained stitch of each cell.
     """
-    stitches = {i: _initial(pair, i, end_layer, seed, start) for i in front_layers}
-    front = pair.run_front(front_layers)
-    tail = pair.end_cuts.after(end_layer)
-    targets = _targets(pair, recipe)
-    parameters = chain.from_iterable(stitch.parameters() for stitch in stitches.values())
-    optimizer = torch.optim.Adam(parameters, lr=recipe.lr, weight_decay=recipe.weight_decay)
+    stitches = {cell: initial(pair, cell, seed, start) for cell in cells}
+    tails = Tails(pair, stitches)
+    gradients = partial(_gradients, pair, pair.run_front(tails.front_layers), tails, _targets(pair, recipe))
     train = pair.data.train
     done, steps = 0, recipe.epochs * -(-len(train) // recipe.batch)
+    optimizer = _optimizer(pair, stitches.values(), recipe)
     schedule = _schedule(optimizer, recipe, steps)
+    label = f"task loss matching into {', '.join(tails.end_layers)}"
     keep(stitches)
     for epoch in range(recipe.epochs):
-        for chosen in _order(len(train), seed, epoch).split(recipe.batch):
-            report(f"task loss matching into {end_layer}, epoch {epoch + 1} of {recipe.epochs}", done / steps)
+        for chosen in epoch_order(len(train), seed, epoch).split(recipe.batch):
+            report(f"{label}, epoch {epoch + 1} of {recipe.epochs}", done / steps)
             optimizer.zero_grad()
-            for images, labels in pair.batches(train, chosen, recipe.batch):
-                wanted, share = targets(images, labels), len(images) / len(chosen)
-                for i, activation in front(images).items():
-                    (share * F.cross_entropy(tail(stitches[i](activation)), wanted)).backward()
+            fitting(partial(gradients, chosen), recipe.batch, tails, optimizer.zero_grad)
             optimizer.step()
             schedule()
             done += 1
@@ -65,18 +64,31 @@ def task_loss_matching(
     return stitches
 
 
-def _order(images: int, seed: int, epoch: int) -> Tensor:
+def _gradients(
+    pair: Pair, front: Run, tails: Tails, targets: Callable[[Tensor, Tensor], Tensor], chosen: Tensor, size: int
+) -> None:
+    """Adds the gradients of every stitch's mean loss over a batch, ``size`` images at a time."""
+    for images, labels in pair.batches(pair.data.train, chosen, size):
+        wanted = targets(images, labels)
+        for made in tails.through(front(images)):
+            each = torch.cat([wanted] * len(made.cells))
+            (F.cross_entropy(made.logits, each, reduction="sum") / len(chosen)).backward()
+
+
+def epoch_order(images: int, seed: int, epoch: int) -> Tensor:
+    """Places (images,) of an epoch's training images, in the order in which batches are cut from them."""
     generator = torch.Generator().manual_seed(derived_seed("order of an epoch", seed, epoch))
     return torch.randperm(images, generator=generator)
 
 
-def _initial(pair: Pair, i: str, j: str, seed: int, start: Mapping[str, Stitch] | None) -> Stitch:
-    source, target = pair.source(i), pair.target(j)
+def initial(pair: Pair, cell: Cell, seed: int, start: Mapping[Cell, Stitch] | None) -> Stitch:
+    """The stitch that a cell begins with: PyTorch's initialisation from (seed, cell), or a copy of ``start``'s."""
+    source, target = pair.source(cell[0]), pair.target(cell[1])
     if start is not None:
-        stitch = Stitch.of(source, target, start[i].weight, start[i].bias)
+        stitch = Stitch.of(source, target, start[cell].weight, start[cell].bias)
     else:
-        stitch = Stitch(source, target, torch.Generator().manual_seed(derived_seed("initialisation", seed, i, j)))
-    return stitch.to(pair.device)
+        stitch = Stitch(source, target, torch.Generator().manual_seed(derived_seed("initialisation", seed, *cell)))
+    return stitch.to(pair.device, pair.dtype)
 
 
 def _targets(pair: Pair, recipe: TaskLoss) -> Callable[[Tensor, Tensor], Tensor]:
@@ -86,8 +98,18 @@ def _targets(pair: Pair, recipe: TaskLoss) -> Callable[[Tensor, Tensor], Tensor]
     return lambda images, labels: pair.logits(images).softmax(1)
 
 
+def _optimizer(pair: Pair, stitches: Iterable[Stitch], recipe: TaskLoss) -> torch.optim.Optimizer:
+    """Takes the steps of all stitches at once."""
+    maps = [(stitch.weight, stitch.bias) for stitch in stitches]
+    if recipe.optimiser == "soap":
+        return Soap(maps, recipe.lr, recipe.weight_decay)
+    return torch.optim.Adam(chain.from_iterable(maps), lr=recipe.lr, weight_decay=recipe.weight_decay,
+                            fused=pair.device.type in ("cpu", "cuda"))
+
+
 def _schedule(optimizer: torch.optim.Optimizer, recipe: TaskLoss, steps: int) -> Callable[[], None]:
     if recipe.schedule == "constant":
         return lambda: None
-    # PyTorch's one-cycle also turns Adam's first momentum between 0.85 and 0.95.
-    return torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=recipe.lr, total_steps=steps + 1).step
+    # PyTorch's one-cycle also turns Adam's first momentum between 0.85 and 0.95; SOAP is known to work at 0.95.
+    return torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, max_lr=recipe.lr, total_steps=steps + 1, cycle_momentum=recipe.optimiser == "adam").step

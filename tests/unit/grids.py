@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,13 +45,13 @@ class Spy:
             self.dm |= set(cells)
             return fit(pair, cells, *rest)
 
-        def tlm(pair: Any, fronts: Sequence[str], end: str, *rest: Any) -> Any:
-            self.tlm |= {(i, end) for i in fronts}
-            return train(pair, fronts, end, *rest)
+        def tlm(pair: Any, cells: Sequence[tuple[str, str]], *rest: Any) -> Any:
+            self.tlm |= set(cells)
+            return train(pair, cells, *rest)
 
-        def evaluated(pair: Any, end: str, stitches: Sequence[tuple[str, Any]], *rest: Any) -> Any:
-            self.evaluated |= {(i, end) for i, _ in stitches}
-            return judge(pair, end, stitches, *rest)
+        def evaluated(pair: Any, stitches: Mapping[tuple[str, str], Any], *rest: Any) -> Any:
+            self.evaluated |= set(stitches)
+            return judge(pair, stitches, *rest)
 
         def indices(pair: Any, names: Sequence[str], cells: Sequence[tuple[str, str]], *rest: Any) -> Any:
             self.indices |= {(name, *cell) for name in names for cell in cells}

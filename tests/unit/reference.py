@@ -34,7 +34,8 @@ MAP, LAST, VECTOR, PATCHES, TOKENS = Kind("map"), Kind("map-last"), Kind("vector
 
 def prepared(net: Network, images: Tensor) -> Tensor:
     mean, std = torch.tensor(net.mean), torch.tensor(net.std)
-    return (images.float() / 255 - mean[None, :, None, None]) / std[None, :, None, None]
+    made = (images.float() / 255 - mean[None, :, None, None]) / std[None, :, None, None]
+    return made.to(next(module_of(net).parameters()).dtype)
 
 
 def module_of(net: Network) -> nn.Module:

@@ -11,8 +11,9 @@ from toys import Convolutions, Tokens, network, noise, pair, seeded
 
 from stitchlab.networks import Network
 from stitchlab.stitch import pair as pairs
-from stitchlab.stitch.direct import direct_matching, least_squares, with_ones
+from stitchlab.stitch.direct import direct_matching, least_squares
 from stitchlab.stitch.evaluate import evaluate, own_accuracy
+from stitchlab.stitch.moments import with_ones
 from stitchlab.stitch.pair import Pair
 
 DATA = noise(size=12, train=60, test=40, seed=3)
@@ -133,7 +134,7 @@ def test_a_layer_on_itself_is_the_identity(layer: str) -> None:
 def test_a_layer_on_itself_is_near_and_as_accurate_as_the_network(name: str, layer: str) -> None:
     same = the_pair(name, name)
     stitch = direct_matching(same, [(layer, layer)], DATA.train.order(0)[:60])[layer, layer]
-    (result,) = evaluate(same, layer, [(layer, stitch)], torch.arange(40))
+    result = evaluate(same, {(layer, layer): stitch}, torch.arange(40))[layer, layer]
     assert result.distance == pytest.approx(0, abs=1e-8)
     assert abs(result.accuracy - own_accuracy(same, torch.arange(40))) <= 1 / 40 + 1e-9
 

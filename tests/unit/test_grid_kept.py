@@ -138,9 +138,9 @@ def test_two_at_once_compute_everything_once(store: Store, monkeypatch: pytest.M
     calls: list[tuple[str, str]] = []
     train = units.task_loss_matching
 
-    def count(pair: Any, fronts: Sequence[str], end: str, *rest: Any) -> Any:
-        calls.extend((i, end) for i in fronts)
-        return train(pair, fronts, end, *rest)
+    def count(pair: Any, cells: Sequence[tuple[str, str]], *rest: Any) -> Any:
+        calls.extend(cells)
+        return train(pair, cells, *rest)
 
     monkeypatch.setattr(units, "task_loss_matching", count)
     ask(store, "digits-a", "digits-b", **SMALL)

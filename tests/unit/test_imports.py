@@ -16,7 +16,7 @@ HOUSE = Path(__file__).resolve().parents[2]
 #: `stitchlab` is the public API in the package's __init__, `app` is app.py and pages/.
 ORDER = [
     ["errors"],
-    ["spec"],
+    ["spec", "memory", "folding"],
     ["store"],
     ["uploads"],
     ["folder"],

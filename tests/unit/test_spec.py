@@ -114,6 +114,7 @@ CHANGES: list[tuple[str, dict[str, Any], set[str]]] = [
     ("tlm.schedule", recipe(schedule="one-cycle"), TLM),
     ("tlm.targets", recipe(targets="soft"), TLM),
     ("tlm.init", recipe(init="dm"), TLM),
+    ("tlm.optimiser", recipe(optimiser="soap"), TLM),
     ("definitions.dm", definition("dm"), DM),
     ("definitions.tlm", definition("tlm"), TLM),
     ("definitions.evaluation", definition("evaluation"), {"dm cell", "tlm cell", "accuracy"}),
@@ -141,6 +142,13 @@ def test_the_list_of_fields_is_complete() -> None:
     there |= {f"dm.{f.name}" for f in fields(DirectMatching)} | {f"tlm.{f.name}" for f in fields(TaskLoss)}
     there |= {f"definitions.{name}" for name in VERSIONS}
     assert {field for field, _, _ in CHANGES} == there
+
+
+def test_what_was_asked_for_before_a_field_was_there_keeps_its_id() -> None:
+    assert "optimiser" not in canonical(REQUEST)
+    assert "optimiser" in canonical(replace(REQUEST, tlm=replace(REQUEST.tlm, optimiser="soap")))
+    old = {**asdict(REQUEST), "tlm": {k: v for k, v in asdict(REQUEST.tlm).items() if k != "optimiser"}}
+    assert Request.from_json(json.loads(json.dumps(old))).id == REQUEST.id
 
 
 def test_keys_tell_layers_methods_and_kinds_apart() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -14,8 +16,11 @@ from stitchlab import dataset
 from stitchlab.errors import Cancelled
 from stitchlab.networks import Network
 from stitchlab.spec import PRESETS, TaskLoss, derived_seed
+from stitchlab.stitch import tails
 from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.direct import direct_matching
+from stitchlab.stitch.evaluate import evaluate
+from stitchlab.stitch.pair import Pair
 from stitchlab.stitch.task import task_loss_matching
 
 DATA = noise(size=12, train=50, test=20, seed=1)
@@ -59,8 +64,8 @@ def initial(cell: Cell, seed: int) -> tuple[Tensor, Tensor]:
 
 def trained(cell: Cell, recipe: TaskLoss, seed: int = 0, start: Stitch | None = None) -> Stitch:
     front, i, _, end, j, _ = cell
-    begin = None if start is None else {i: start}
-    return task_loss_matching(pair(NETS[front], NETS[end], DATA), [i], j, recipe, seed, begin)[i]
+    begin = None if start is None else {(i, j): start}
+    return task_loss_matching(pair(NETS[front], NETS[end], DATA), [(i, j)], recipe, seed, begin)[i, j]
 
 
 def assert_same(stitch: Stitch, weight: Tensor, bias: Tensor, start: Tensor) -> None:
@@ -110,17 +115,69 @@ def test_the_papers_recipe() -> None:
     assert PRESETS["quick"] != PRESETS["paper"]
 
 
-@pytest.mark.parametrize("end_layer", ["act0", "act1", "flat"])
-def test_company_does_not_matter(end_layer: str) -> None:
-    both, fronts = pair(NETS["a"], NETS["b"], DATA), ["conv0", "act0", "act2", "flat"]
-    together = task_loss_matching(both, fronts, end_layer, TEN_STEPS, 0)
-    assert list(together) == fronts
-    for i in fronts:
-        alone = task_loss_matching(both, [i], end_layer, TEN_STEPS, 0)[i]
-        assert torch.equal(alone.weight, together[i].weight)
-        assert torch.equal(alone.bias, together[i].bias)
-    backwards = task_loss_matching(both, fronts[::-1], end_layer, TEN_STEPS, 0)
-    assert all(torch.equal(backwards[i].weight, together[i].weight) for i in fronts)
+@pytest.mark.parametrize("together", [0, 2**30])
+@pytest.mark.parametrize("optimiser", ["adam", "soap"])
+def test_company_does_not_matter(together: int, optimiser: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One by one not at all; where stitches share a batch, by rounding."""
+    monkeypatch.setitem(tails.TOGETHER, "cpu", together)
+    both = pair(NETS["a"], NETS["b"], DATA)
+    cells = [(i, j) for j in ("act0", "act1", "flat") for i in ("conv0", "act0", "act2", "flat")]
+    recipe = replace(TEN_STEPS, optimiser=optimiser)
+    every, backwards = (task_loss_matching(both, part, recipe, 0) for part in (cells, cells[::-1]))
+    assert list(every) == cells
+    for cell in cells:
+        alone = task_loss_matching(both, [cell], recipe, 0)[cell]
+        for other in (alone, backwards[cell]):
+            close = 1e-5 if together or optimiser == "soap" else 0.0
+            torch.testing.assert_close(other.weight, every[cell].weight, rtol=0, atol=close)
+            torch.testing.assert_close(other.bias, every[cell].bias, rtol=0, atol=close)
+
+
+@pytest.mark.parametrize("together", [0, 2**30])
+@pytest.mark.parametrize("cell", [CELLS[1], CELLS[-1]], ids=["toy", "resnet"])
+def test_an_epoch_in_float64_is_the_plain_recipes(
+    cell: Cell, together: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(tails.TOGETHER, "cpu", together)
+    front, i, kind, end, j, target = cell
+    one, other = (replace(NETS[name], module=copy.deepcopy(module_of(NETS[name])).double()) for name in (front, end))
+    weight, bias = (start.double() for start in initial(cell, 0))
+    plain = Whole(one, other, i, j, kind, target).train(DATA.train, weight, bias, seed=0, epochs=1, batch=5, lr=1e-3)
+    made = task_loss_matching(pair(one, other, DATA), [(i, j)], TaskLoss(epochs=1, batch=5), 0)[i, j]
+    assert plain[2] == 10
+    torch.testing.assert_close(made.weight.detach(), plain[0], rtol=0, atol=1e-7)
+    torch.testing.assert_close(made.bias.detach(), plain[1], rtol=0, atol=1e-7)
+
+
+def test_what_does_not_fit_into_memory_is_halved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a GPU whose memory holds four images of one stitch."""
+    both, cells = pair(NETS["a"], NETS["b"], DATA), [("act0", "act1"), ("act1", "act1")]
+    wanted = task_loss_matching(both, cells, TEN_STEPS, 0)
+    whole, seen = Pair.tail, []
+
+    def small(self: Pair, layer: str) -> Callable[[Tensor], Tensor]:
+        run = whole(self, layer)
+
+        def tail(x: Tensor) -> Tensor:
+            seen.append(len(x))
+            if len(x) > 4:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return run(x)
+
+        return tail
+
+    monkeypatch.setattr(Pair, "tail", small)
+    made = task_loss_matching(both, cells, TEN_STEPS, 0)
+    assert max(seen) == 22
+    for cell in cells:
+        torch.testing.assert_close(made[cell].weight, wanted[cell].weight, rtol=0, atol=1e-5)
+    order = torch.arange(20)
+    monkeypatch.setattr(Pair, "tail", whole)
+    before = evaluate(both, made, order)
+    monkeypatch.setattr(Pair, "tail", small)
+    for cell, found in evaluate(both, made, order).items():
+        assert found.accuracy == before[cell].accuracy
+        assert found.distance == pytest.approx(before[cell].distance, rel=1e-6)
 
 
 def test_seeds_decide_order_and_initialisation() -> None:
@@ -154,14 +211,14 @@ def test_every_batch_is_reported_and_cancelling_stops_at_once() -> None:
             raise Cancelled("stop")
 
     limit = 100
-    task_loss_matching(both, ["act0"], "act1", TEN_STEPS, 0, report=report)
+    task_loss_matching(both, [("act0", "act1")], TEN_STEPS, 0, report=report)
     assert len(told) == 10
     assert [done for _, done in told] == pytest.approx([k / 10 for k in range(10)])
     assert all("act1" in what for what, _ in told)
     told.clear()
     limit = 3
     with pytest.raises(Cancelled):
-        task_loss_matching(both, ["act0"], "act1", TEN_STEPS, 0, report=report)
+        task_loss_matching(both, [("act0", "act1")], TEN_STEPS, 0, report=report)
     assert len(told) == 3
 
 
@@ -174,7 +231,8 @@ def test_training_lowers_the_loss() -> None:
     same = pair(NETS["a"], NETS["a"], bright)
     losses = []
     for epochs in (1, 12):
-        stitch = task_loss_matching(same, ["act0"], "act1", TaskLoss(epochs=epochs, batch=10, lr=3e-2), 0)["act0"]
+        recipe = TaskLoss(epochs=epochs, batch=10, lr=3e-2)
+        stitch = task_loss_matching(same, [("act0", "act1")], recipe, 0)["act0", "act1"]
         pixels, labels = bright.train.take(torch.arange(50))
         with torch.no_grad():
             logits = same.end_cuts.after("act1")(stitch(same.run_front(["act0"])(pixels)["act0"]))

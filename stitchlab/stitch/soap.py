@@ -1,0 +1,79 @@
+"""SOAP for affine maps: Adam in the eigenbasis of Shampoo's preconditioner (Vyas et al. 2024, arXiv 2409.11321).
+
+For the gradient G (D, C+1) of a map [W b], L and R are running means of G Gᵀ and Gᵀ G; Adam's second moments are kept
+of Qᴸᵀ G Qᴿ, where Qᴸ and Qᴿ hold their eigenvectors, renewed now and then. Channels of activations are strongly
+correlated, so the loss is steep along some of their combinations and flat along others; in this basis each gets a step
+of its own. Maps are so small that it costs next to nothing. Maps of one shape take their step together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+EARLY = 10  # steps at the beginning of which each renews the eigenbases
+
+
+class Soap(torch.optim.Optimizer):
+    """The optimiser of some affine maps.
+
+    Args:
+        maps: weights (D, C) with their biases (D,).
+        lr: learning rate.
+        weight_decay: L2, added to the gradient as in Adam.
+        betas: decay of the mean gradient, and of all that is squared.
+        every: steps between two eigenbases.
+    """
+
+    def __init__(
+        self, maps: Iterable[tuple[Tensor, Tensor]], lr: float, weight_decay: float = 0.0,
+        betas: tuple[float, float] = (0.95, 0.95), every: int = 10,
+    ) -> None:
+        shapes: dict[torch.Size, list[Tensor]] = {}
+        for weight, bias in maps:
+            shapes.setdefault(weight.shape, []).extend((weight, bias))
+        settings = {"lr": lr, "weight_decay": weight_decay, "betas": betas, "every": every}
+        super().__init__([{"params": parameters} for parameters in shapes.values()], settings)
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        """One step. Gradients must be there; ``closure`` is not used."""
+        for group in self.param_groups:
+            weights, biases = group["params"][::2], group["params"][1::2]
+            gradient = _joined([w.grad for w in weights], [b.grad for b in biases])
+            if group["weight_decay"]:
+                gradient = gradient + group["weight_decay"] * _joined(weights, biases)
+            moved = group["lr"] * _direction(self.state[weights[0]], gradient, group)
+            for weight, bias, change in zip(weights, biases, moved, strict=True):
+                weight -= change[:, :-1]
+                bias -= change[:, -1]
+
+
+def _joined(weights: list[Tensor], biases: list[Tensor]) -> Tensor:
+    """[W b] of some maps: (maps, D, C+1)."""
+    return torch.cat([torch.stack(weights), torch.stack(biases)[:, :, None]], 2)
+
+
+def _direction(state: dict[str, Any], gradient: Tensor, group: dict[str, Any]) -> Tensor:
+    """Where to go from here, (maps, D, C+1); the state takes the gradient in."""
+    beta1, beta2 = group["betas"]
+    if not state:
+        rows, columns = gradient.shape[1:]
+        state |= {"step": 0, "mean": torch.zeros_like(gradient), "square": torch.zeros_like(gradient),
+                  "left": gradient.new_zeros(len(gradient), rows, rows),
+                  "right": gradient.new_zeros(len(gradient), columns, columns)}
+    state["left"].lerp_(gradient @ gradient.mT, 1 - beta2)
+    state["right"].lerp_(gradient.mT @ gradient, 1 - beta2)
+    if state["step"] < EARLY or state["step"] % group["every"] == 0:
+        state["bases"] = torch.linalg.eigh(state["left"])[1], torch.linalg.eigh(state["right"])[1]
+    left, right = state["bases"]
+    state["step"] += 1
+    state["mean"].lerp_(gradient, 1 - beta1)
+    state["square"].lerp_((left.mT @ gradient @ right).square(), 1 - beta2)
+    mean = left.mT @ state["mean"] @ right / (1 - beta1 ** state["step"])
+    spread = (state["square"] / (1 - beta2 ** state["step"])).sqrt() + 1e-8
+    direction: Tensor = left @ (mean / spread) @ right.mT
+    return direction

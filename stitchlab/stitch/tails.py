@@ -1,0 +1,88 @@
+"""Stitches with the tails behind them: how activations of the front become logits, as fast as the machine can.
+
+Where what an end layer takes is small, several stitches into it go through its tail as one batch: a call costs more
+than the arithmetic then. Where it is large, they go one by one, so that it stays in the caches (benchmarks/README.md
+has the numbers). What does not fit into a GPU's memory is halved until it does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from math import prod
+
+import torch
+from torch import Tensor
+
+from stitchlab.stitch.affine import Stitch
+from stitchlab.stitch.pair import Cell, Pair
+
+#: Bytes of stitched activations that go through a tail together, by device. Measured for cpu (4 to 16 MB are alike);
+#: a GPU is taken to want as much work as there is.
+TOGETHER = {"cpu": 8 * 2**20, "cuda": 2**30}
+
+
+@dataclass(frozen=True)
+class Stitched:
+    """What some stitches into one end layer make of n images: activations (cells·n, ...), logits (cells·n, classes)."""
+
+    cells: list[Cell]
+    activations: Tensor
+    logits: Tensor
+
+
+class Tails:
+    """The stitches of some cells, with the end network from their layers on.
+
+    Args:
+        pair: the networks.
+        stitches: by cell; they may be trained meanwhile.
+    """
+
+    def __init__(self, pair: Pair, stitches: Mapping[Cell, Stitch]) -> None:
+        self._pair, self._stitches = pair, stitches
+        self.front_layers = list(dict.fromkeys(i for i, _ in stitches))
+        self.end_layers = list(dict.fromkeys(j for _, j in stitches))
+        self._tails = {j: pair.tail(j) for j in self.end_layers}
+        self._most = TOGETHER.get(pair.device.type, 0)
+
+    def through(self, activations: Mapping[str, Tensor]) -> Iterator[Stitched]:
+        """Every stitch and its tail, once, on the front network's activations (n, ...) of some images, by layer."""
+        for j, tail in self._tails.items():
+            cells = [cell for cell in self._stitches if cell[1] == j]
+            images = len(activations[cells[0][0]])
+            size = 4 * images * prod(self._pair.end_cuts.find(j).shape)
+            several = max(1, self._most // size)
+            for start in range(0, len(cells), several):
+                part = cells[start:start + several]
+                made = [self._stitches[cell](activations[cell[0]]) for cell in part]
+                joined = made[0] if len(made) == 1 else torch.cat(made)
+                yield Stitched(part, joined, tail(joined))
+
+    def smaller(self) -> bool:
+        """Sends fewer through a tail together from now on; False where it is one by one already."""
+        there, self._most = self._most, self._most // 2 if self._most > 2**20 else 0
+        return there > 0
+
+
+def fitting(work: Callable[[int], None], images: int, tails: Tails, again: Callable[[], None]) -> None:
+    """Does the work on so many images at a time, or on fewer where a GPU's memory runs out.
+
+    Args:
+        work: given how many images are run together.
+        images: how many to begin with.
+        tails: what sends fewer cells through together first.
+        again: undoes what a try left behind.
+
+    Raises torch.OutOfMemoryError where a single image does not fit.
+    """
+    while True:
+        try:
+            return work(images)
+        except torch.OutOfMemoryError:
+            if not tails.smaller():
+                if images == 1:
+                    raise
+                images = (images + 1) // 2
+            again()
+            torch.cuda.empty_cache()
