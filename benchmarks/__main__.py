@@ -1,0 +1,65 @@
+"""``python -m benchmarks [--quick] [--rows a,b] [--json FILE]``: one table on stdout, remarks on stderr."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from benchmarks import matching, similarity, training, whole
+from benchmarks.material import Source, prepare
+from benchmarks.measure import Row, machine, table
+from stitchlab.grid import pick_device
+from stitchlab.store import Store
+
+#: By letter, in the order in which they are measured.
+ROWS: dict[str, Callable[..., Iterator[Row]]] = {
+    "a": training.against_plain, "b": matching.against_plain, "c": similarity.minibatch, "d": similarity.all_indices,
+    "e": whole.main_job, "f": whole.growth, "g": training.of_the_limit, "h": training.quick_against_paper,
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measures the rows that are asked for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer cells and steps: under 5 minutes on 2 cores")
+    parser.add_argument("--rows", default=",".join(ROWS), metavar="a,b", help=f"of {', '.join(ROWS)} (default: all)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="where the rows are written too")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda")
+    parser.add_argument("--data", help="a data set of StitchLab's, such as cifar10 or folder:PATH (default: CIFAR-10's "
+                        "JPEG copy where it lies beside the project, else images that are made)")
+    parser.add_argument("--arch", default="tiny10", help="of both networks (default: tiny10)")
+    options = parser.parse_args(arguments)
+    chosen = [letter.strip() for letter in options.rows.split(",") if letter.strip()]
+    if unknown := set(chosen) - set(ROWS):
+        parser.error(f"there is no row {', '.join(sorted(unknown))}; there are {', '.join(ROWS)}")
+    device = pick_device(options.device)
+    source = prepare(Store().root / "benchmarks", options.data, options.arch, str(device), quick=options.quick)
+    rows = list(_measured(source, chosen, quick=options.quick))
+    print(table(rows))
+    print(", ".join(f"{key} {value}" for key, value in machine(device).items()))
+    if options.json:
+        about = {"machine": machine(device), "quick": options.quick, "networks": [source.front, source.end]}
+        options.json.write_text(json.dumps([asdict(row) | about for row in rows], indent=1) + "\n")
+    return 0
+
+
+def _measured(source: Source, chosen: list[str], *, quick: bool) -> Iterator[Row]:
+    for letter in chosen:
+        started = time.monotonic()
+        for row in ROWS[letter](source, quick=quick):
+            print(f"{row.row}  {row.what}, against {row.baseline}: {row.ratio:.3g}  {row.spread}  {row.note}",
+                  file=sys.stderr, flush=True)
+            yield row
+        print(f"   ({letter} took {time.monotonic() - started:.0f} s)", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    torch.manual_seed(0)
+    sys.exit(main())

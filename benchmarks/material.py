@@ -1,0 +1,144 @@
+"""What is measured on: two networks and images, prepared once and kept, loaded again in every measuring process.
+
+Where they lie beside the project, public Tiny-10 networks and CIFAR-10 as JPEG files; else, or on request, any data set
+of StitchLab's with two networks trained on it for a few epochs; and where there is none, images that are made.
+"""
+
+from __future__ import annotations
+
+import tarfile
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from benchmarks.plain import Side
+from stitchlab import data as datasets
+from stitchlab import making, networks
+from stitchlab.dataset import DataSet, Split
+from stitchlab.stitch.pair import Cell, Pair
+from stitchlab.store import Store
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+CIFAR_MEAN, CIFAR_STD = (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)  # of the public networks
+EPOCHS = 2  # of networks that are trained for this
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a measuring process finds networks and data: a store, names, the data's fingerprint."""
+
+    root: str
+    front: str
+    end: str
+    data: str
+    device: str
+    layers: tuple[str, ...]
+
+    @property
+    def cells(self) -> list[Cell]:
+        """Of the grid, column by column."""
+        return [(i, j) for j in self.layers for i in self.layers]
+
+
+@dataclass(frozen=True)
+class Material:
+    """Loaded: for the engine (``pair``), and for the plain recipe (``front``, ``end``)."""
+
+    pair: Pair
+    front: Side
+    end: Side
+
+    @property
+    def data(self) -> DataSet:
+        """The images."""
+        return self.pair.data
+
+    def first(self, train: int, test: int | None = None) -> Material:
+        """With so many training and test images only."""
+        data = replace(self.data, train=_first(self.data.train, train), test=_first(self.data.test, test))
+        return replace(self, pair=replace(self.pair, data=data))
+
+    def pixels(self, split: Split) -> tuple[torch.Tensor, torch.Tensor]:
+        """All images of a split, uint8, and their labels, on the device."""
+        images, labels = split.take(torch.arange(len(split)))
+        return images.to(self.pair.device), labels.to(self.pair.device)
+
+
+def load(source: Source) -> Material:
+    """In this process."""
+    store, device = Store(Path(source.root)), torch.device(source.device)
+    both = [networks.load(store, name, device) for name in (source.front, source.end)]
+    sides = [Side(network.module, network.mean, network.std) for network in both]
+    return Material(Pair(*both, datasets.load_by_fingerprint(source.data, store), device), *sides)
+
+
+def prepare(root: Path, data: str | None, arch: str, device: str, *, quick: bool) -> Source:
+    """Makes what is not there yet; minutes the first time."""
+    store = Store(root)
+    public = arch == "tiny10" and data is None and SHARED.is_dir()
+    images = datasets.load(data or f"folder:{_folder(root, quick=quick)}", store)
+    known = {network.name for network in networks.list_networks(store)}
+    names = []
+    for seed in (0, 1):
+        name = f"{arch}-{'public' if public else images.fingerprint[:8]}-{seed}"
+        if name not in known and public:
+            making.import_weights(store, SHARED / "tiny10" / f"tiny10-cifar10-seed{seed}.pt", arch=arch, data=images,
+                                  name=name, mean=CIFAR_MEAN, std=CIFAR_STD, device=device)
+        elif name not in known:
+            making.train(store, arch, images, name=name, seed=seed, epochs=EPOCHS, device=device)
+        names.append(name)
+    cuts = making.outline(store, networks.find(store, names[0])).defaults()
+    layers = tuple(cuts[::2] if quick else cuts)
+    return Source(str(root), names[0], names[1], images.fingerprint, device, layers)
+
+
+def folder_of(source: Source) -> str | None:
+    """The folder of image files that the data came from, for a loader that decodes them."""
+    record = Store(Path(source.root)).get("data", source.data)
+    name = record["name"] if record else ""
+    return name.removeprefix("folder:") if name.startswith("folder:") and "@" not in name else None
+
+
+def _folder(root: Path, *, quick: bool) -> Path:
+    """Images as files: half the training images of CIFAR-10's JPEG copy where it is, a tenth for a quick run."""
+    archive = SHARED / "cifar10-images.tar.xz"
+    train, test = (500, 100) if quick else (2500, 1000)
+    place = root / f"images-{train}-{test}"
+    if (place / "done").exists():
+        return place
+    if archive.is_file():
+        count: Counter[Path] = Counter()
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                parent = Path(member.name).parent
+                if member.isfile() and count[parent] < (train if parent.parts[0] == "train" else test):
+                    count[parent] += 1
+                    tar.extract(member, place, filter="data")
+    else:
+        _made(place, {"train": train, "test": test})
+    (place / "done").touch()
+    return place
+
+
+def _made(place: Path, counts: dict[str, int]) -> None:
+    """Ten classes of gratings in noise, each at an angle of its own."""
+    random = np.random.default_rng(0)
+    down, across = np.mgrid[0:32, 0:32] / 32
+    for part, count in counts.items():
+        for label in range(10):
+            folder = place / part / f"angle{label}"
+            folder.mkdir(parents=True, exist_ok=True)
+            along = np.cos(np.pi * label / 10) * across + np.sin(np.pi * label / 10) * down
+            for k in range(count):
+                wave = np.sin(2 * np.pi * (4 * along + random.random()))
+                image = 128 + 40 * wave[:, :, None] * random.random(3) + random.normal(0, 50, (32, 32, 3))
+                Image.fromarray(image.clip(0, 255).astype(np.uint8)).save(folder / f"{k}.jpg", quality=95)
+
+
+def _first(split: Split, count: int | None) -> Split:
+    order = split.order(0)[:count].numpy()
+    return Split(np.asarray(split.images[order]), split.labels[order])

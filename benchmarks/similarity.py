@@ -1,0 +1,184 @@
+"""Rows about similarity indices: (c) minibatch CKA against two packages, (d) all indices against NumPy."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+from torchvision.models.feature_extraction import create_feature_extractor
+
+from benchmarks import plain
+from benchmarks.material import Source, load
+from benchmarks.measure import Measured, Row, alone, timed
+from stitchlab import memory, zoo
+from stitchlab.folding import folded
+from stitchlab.indices import REGISTRY
+from stitchlab.indices.minibatch import minibatch_cka
+from stitchlab.indices.statistics import indices
+
+BATCH = 128
+LAYERS = ["relu", *(f"layer{stage}.{block}.{name}" for stage in range(1, 5) for block in range(2)
+                    for name in ("relu1", "relu2")), "avgpool"]  # 18 of ResNet-18
+
+
+def minibatch(source: Source, *, quick: bool) -> Iterator[Row]:
+    """(c): 18×18 layers of two untrained CIFAR ResNet-18."""
+    images, few = (512, 256) if quick else (10_000, 512)
+    device = source.device
+    ours = alone(ours_on, device, images, 3 if quick else 1)
+    exact = alone(reference_on, device, few).found
+    error = _apart(alone(ours_on, device, few, 1).found, exact)
+    forward = alone(forward_on, device, images).median
+    for name, work in (("pytorch-cka", pytorch_cka_on), ("torch_cka", torch_cka_on)):
+        count = images if name == "pytorch-cka" or quick else 512  # the other takes an hour for all
+        try:
+            base, theirs = alone(work, device, count), alone(work, device, few).found
+        except ModuleNotFoundError:
+            yield Row("c", f"minibatch CKA: {name} is not installed (benchmarks/requirements.txt)", name, ours.median,
+                      None, float("nan"), ours.peak_mb, device)
+            continue
+        mine = ours if count == images else alone(ours_on, device, count, 1)
+        note = (f"error against float64 on {few} images: ours {error:.1e}, theirs {_apart(theirs, exact):.1e}; both "
+                f"networks alone on {images:,} images: {forward:.3g} s")
+        yield Row("c", f"minibatch CKA, 18×18 layers of ResNet-18, {count:,} images", name, mine.median, base.median,
+                  base.median / mine.median, mine.peak_mb, device, mine.spread, note)
+    yield _full_batch(source, quick=quick)
+
+
+def all_indices(source: Source, *, quick: bool) -> Iterator[Row]:
+    """(d): every registered index on every cell."""
+    yield _indices(source, tuple(REGISTRY), "d", "all indices", quick=quick)
+
+
+def _apart(one: Tensor, other: Tensor) -> float:
+    return float((one - other).abs().max())
+
+
+def _full_batch(source: Source, *, quick: bool) -> Row:
+    return _indices(source, ("cka",), "c", "full-batch CKA", quick=quick)
+
+
+def _indices(source: Source, names: tuple[str, ...], row: str, what: str, *, quick: bool) -> Row:
+    images = 200 if quick else 1000
+    ours, base = alone(by_engine, source, names, images, 3), alone(by_hand, source, images)
+    gap = max(abs(ours.found[name, cell] - value[name]) for cell, value in base.found.items() for name in names)
+    return Row(row, f"{what}, {len(source.cells)} cells, {images:,} images", "plain-memory", ours.median,
+               base.seconds[0], base.seconds[0] / ours.median, ours.peak_mb, source.device, ours.spread,
+               f"values at most {gap:.1e} apart; the plain side always computes all three")
+
+
+def by_engine(source: Source, names: tuple[str, ...], images: int, repeats: int) -> Measured:
+    """Values by index and cell."""
+    pair = load(source).first(1, images).pair
+    with memory.kept():
+        return timed(lambda: indices(pair, names, source.cells, torch.arange(images)), pair.device, repeats)
+
+
+def by_hand(source: Source, images: int) -> Measured:
+    """Values by cell and index, of some cells; the time is scaled to all."""
+    material = load(source).first(1, images)
+    pixels, labels = material.pixels(material.data.test)
+    few = source.cells[::7]
+    made = timed(lambda: {cell: plain.similarities(
+        material.front, material.end, *cell, plain.in_memory(pixels, labels, torch.arange(images))) for cell in few},
+        material.pair.device, 1, 0)
+    made.seconds = [made.seconds[0] * len(source.cells) / len(few)]
+    return made
+
+
+def _networks(device: str) -> tuple[nn.Module, nn.Module]:
+    made = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        made.append(zoo.build("resnet18", classes=10, channels=3, size=32).eval().requires_grad_(False).to(device))
+    return made[0], made[1]
+
+
+def _images(count: int, device: str) -> Tensor:
+    return torch.randn(count, 3, 32, 32, generator=torch.Generator().manual_seed(2)).to(device)
+
+
+def _extractor(module: nn.Module) -> Callable[[Tensor], Mapping[str, Tensor]]:
+    return folded(create_feature_extractor(module, LAYERS)).to(memory_format=torch.channels_last)
+
+
+def ours_on(device: str, count: int, repeats: int) -> Measured:
+    """StitchLab's, prepared as the engine prepares networks."""
+    front, end = (_extractor(module) for module in _networks(device))
+    images = _images(count, device).contiguous(memory_format=torch.channels_last)
+    with memory.kept():
+        return timed(lambda: minibatch_cka(front, end, images.split(BATCH)), torch.device(device), repeats)
+
+
+def forward_on(device: str, count: int) -> Measured:
+    """Both networks alone, prepared in the same way."""
+    front, end = (_extractor(module) for module in _networks(device))
+    images = _images(count, device).contiguous(memory_format=torch.channels_last)
+
+    @torch.no_grad()
+    def work() -> None:
+        for batch in images.split(BATCH):
+            front(batch)
+            end(batch)
+
+    with memory.kept():
+        return timed(work, torch.device(device), 1)
+
+
+def reference_on(device: str, count: int) -> Measured:
+    """In float64 throughout, from the definition (Song et al. 2012), on the CPU."""
+    def hsic(k: Tensor, m: Tensor) -> float:
+        n, ones = len(k), torch.ones(len(k), dtype=torch.float64)
+        middle = (ones @ k @ ones) * (ones @ m @ ones) / ((n - 1) * (n - 2))
+        return float(((k * m.T).sum() + middle - 2 / (n - 2) * (ones @ k @ m @ ones)) / (n * (n - 3)))
+
+    def grams(run: Callable[[Tensor], Mapping[str, Tensor]], batch: Tensor) -> list[Tensor]:
+        features = [v.flatten(1) for v in run(batch).values()]
+        return [(x @ x.T).fill_diagonal_(0.0) for x in features]
+
+    @torch.no_grad()
+    def work() -> Tensor:
+        runs = [create_feature_extractor(module.double(), LAYERS) for module in _networks("cpu")]
+        sums = torch.zeros(3, len(LAYERS), len(LAYERS), dtype=torch.float64)
+        for batch in _images(count, "cpu").double().split(BATCH):
+            x, y = (grams(run, batch) for run in runs)
+            sums += torch.tensor([[[hsic(k, m) for m in y] for k in x], [[hsic(k, k)] * len(y) for k in x],
+                                  [[hsic(m, m) for m in y]] * len(x)])
+        return sums[0] / (sums[1] * sums[2]).sqrt()
+
+    return timed(work, torch.device("cpu"), 1, 0)
+
+
+def pytorch_cka_on(device: str, count: int) -> Measured:
+    """The package `pytorch-cka`."""
+    from cka import compute_cka
+
+    front, end = _networks(device)
+    loader = DataLoader(TensorDataset(_images(count, device)), BATCH)
+
+    def work() -> Tensor:
+        return compute_cka(front, end, loader, layers=LAYERS, device=device, progress=False)[0].double().cpu()
+
+    return timed(work, torch.device(device), 1)
+
+
+def torch_cka_on(device: str, count: int) -> Measured:
+    """The package `torch_cka`."""
+    from torch_cka import CKA
+
+    front, end = _networks(device)
+    loader = DataLoader(TensorDataset(_images(count, device)), BATCH)
+
+    def work() -> Tensor:
+        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()), torch.no_grad():
+            warnings.simplefilter("ignore")
+            made = CKA(front, end, "a", "b", LAYERS, LAYERS, device)
+            made.compare(loader)
+        return made.export()["CKA"].double().cpu()
+
+    return timed(work, torch.device(device), 1, 0)

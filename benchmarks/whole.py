@@ -1,0 +1,108 @@
+"""Rows about the whole: (e) the main job on digits, cold, and (f) how time and memory grow with images and cells."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks import plain
+from benchmarks.material import Material, Source, load
+from benchmarks.measure import Measured, Row, alone, timed
+from stitchlab import data as datasets
+from stitchlab import making, memory, networks
+from stitchlab.grid import compare
+from stitchlab.spec import PRESETS
+from stitchlab.stitch.task import epoch_order, initial, task_loss_matching
+from stitchlab.store import Store
+
+BATCH = 256
+
+
+def main_job(source: Source, *, quick: bool) -> Iterator[Row]:
+    """(e): TLM by the paper's recipe, DM and all indices for two ResNet-14 on digits, nothing kept from before."""
+    store = Store(Path(source.root))
+    known = {network.name for network in networks.list_networks(store)}
+    digits = datasets.load("digits", store)
+    for seed in (0, 1):
+        if f"digits-{seed}" not in known:
+            making.train(store, "resnet14", digits, name=f"digits-{seed}", seed=seed, device=source.device)
+    layers = making.outline(store, networks.find(store, "digits-0")).defaults()[::3 if quick else 1]
+    here = replace(source, front="digits-0", end="digits-1", data=digits.fingerprint, layers=tuple(layers))
+    ours, base = alone(cold, here), alone(cold_by_hand, here)
+    yield Row("e", f"digits, {len(layers)}×{len(layers)} cells, all there is, cold", "plain-memory", ours.seconds[0],
+              base.seconds[0], base.seconds[0] / ours.seconds[0], ours.peak_mb, source.device)
+
+
+def growth(source: Source, *, quick: bool) -> Iterator[Row]:
+    """(f): exponents of time in images and in cells, and how much more memory eight times the images take."""
+    images = 256 if quick else 1024
+    end = source.layers[len(source.layers) // 2]
+    cells = [(source.layers[0], end), (source.layers[-1], end)]
+    sizes = [images * k for k in (1, 2, 4, 8)]
+    made = [alone(train, source, cells, count, 3) for count in sizes]
+    exponent = _exponent(sizes, [m.median for m in made])
+    yield Row("f", f"TLM, time against images ×1, 2, 4, 8 from {images}: exponent", "none", made[-1].median, None,
+              exponent, made[-1].peak_mb, source.device, made[-1].spread, details={"seconds": [m.median for m in made]})
+    peaks = [m.peak_mb for m in made]
+    if peaks[0] is not None and peaks[-1] is not None:
+        yield Row("f", "TLM, most memory beyond the images, ×8 images over ×1", "none", made[-1].median, None,
+                  peaks[-1] / peaks[0], peaks[-1], source.device, details={"peak_mb": peaks})
+    fronts = [source.layers[-1:], source.layers[-2:], source.layers[-4:]]
+    grids = [[(i, end) for i in part] for part in fronts]
+    seconds = [alone(train, source, part, images, 3).median for part in grids]
+    exponent = _exponent([len(part) for part in grids], seconds)
+    yield Row("f", "TLM, time against cells ×1, 2, 4 into one end layer: exponent", "none", seconds[-1], None, exponent,
+              None, source.device, details={"seconds": seconds})
+
+
+def _exponent(sizes: list[int], seconds: list[float]) -> float:
+    return float(np.polyfit(np.log(sizes), np.log(seconds), 1)[0])
+
+
+def train(source: Source, cells: list[tuple[str, str]], images: int, repeats: int) -> Measured:
+    """An epoch of these cells."""
+    pair = load(source).first(images).pair
+    recipe = replace(PRESETS["paper"], epochs=1)
+    with memory.kept():
+        return timed(lambda: task_loss_matching(pair, cells, recipe, 0), pair.device, repeats)
+
+
+def cold(source: Source) -> Measured:
+    """The engine on a copy of the store that has the networks and nothing else."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(Path(folder))
+        for room in ("networks", "data"):
+            shutil.copytree(Path(source.root) / room, Path(folder) / room)
+        made = timed(lambda: compare(source.front, source.end, store=store, device=source.device,
+                                     front_layers=source.layers, end_layers=source.layers).complete,
+                     torch.device(source.device), 1, 0)
+    assert made.found
+    return made
+
+
+def cold_by_hand(source: Source) -> Measured:
+    """The plain recipe for all that a run says, cell by cell."""
+    material = load(source)
+    return timed(lambda: [_cell_by_hand(material, i, j) for i, j in source.cells], material.pair.device, 1, 0)
+
+
+def _cell_by_hand(material: Material, i: str, j: str) -> None:
+    front, end, data = material.front, material.end, material.data
+    train, test = material.pixels(data.train), material.pixels(data.test)
+    stitch = initial(material.pair, (i, j), 0, None)
+    weight, bias = (p.detach().clone().requires_grad_() for p in (stitch.weight, stitch.bias))
+    optimiser = plain.adam(weight, bias)
+    for epoch in range(PRESETS["paper"].epochs):
+        for batch in plain.in_memory(*train, epoch_order(len(train[1]), 0, epoch), BATCH):
+            plain.train_step(front, end, i, j, *batch, weight, bias, optimiser)
+    fitted = plain.direct(front, end, i, j, train[0][data.train.order(0)[:100]])
+    for made in ((weight, bias), fitted):
+        plain.evaluate(front, end, i, j, plain.in_memory(*test, torch.arange(len(test[1]))), *made)
+    plain.similarities(front, end, i, j, plain.in_memory(*test, data.test.order(0)[:1000]))
+
