@@ -41,12 +41,14 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"there is no row {', '.join(sorted(unknown))}; there are {', '.join(ROWS)}")
     device = pick_device(options.device)
     source = prepare(Store().root / "benchmarks", options.data, options.arch, str(device), quick=options.quick)
-    rows = list(_measured(source, chosen, quick=options.quick))
+    about = {"machine": machine(device), "quick": options.quick, "networks": [source.front, source.end]}
+    rows: list[Row] = []
+    for row in _measured(source, chosen, quick=options.quick):
+        rows.append(row)
+        if options.json:  # after every row, so that an interrupted run leaves what it measured
+            options.json.write_text(json.dumps([asdict(row) | about for row in rows], indent=1) + "\n")
     print(table(rows))
     print(", ".join(f"{key} {value}" for key, value in machine(device).items()))
-    if options.json:
-        about = {"machine": machine(device), "quick": options.quick, "networks": [source.front, source.end]}
-        options.json.write_text(json.dumps([asdict(row) | about for row in rows], indent=1) + "\n")
     return 0
 
 

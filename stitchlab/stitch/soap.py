@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+FLOOR = 0.01  # of the mean gradient: what lies far below it is noise, and no direction for a step as long as any other
 EARLY = 10  # steps at the beginning of which each renews the eigenbases
 
 
@@ -24,13 +25,13 @@ class Soap(torch.optim.Optimizer):
         maps: weights (D, C) with their biases (D,).
         lr: learning rate.
         weight_decay: L2, added to the gradient as in Adam.
-        betas: decay of the mean gradient, and of all that is squared.
+        betas: decay of the mean gradient, and of all that is squared. Both are short, for runs of a few dozen steps.
         every: steps between two eigenbases.
     """
 
     def __init__(
         self, maps: Iterable[tuple[Tensor, Tensor]], lr: float, weight_decay: float = 0.0,
-        betas: tuple[float, float] = (0.95, 0.95), every: int = 10,
+        betas: tuple[float, float] = (0.6, 0.9), every: int = 10,
     ) -> None:
         shapes: dict[torch.Size, list[Tensor]] = {}
         for weight, bias in maps:
@@ -74,6 +75,7 @@ def _direction(state: dict[str, Any], gradient: Tensor, group: dict[str, Any]) -
     state["mean"].lerp_(gradient, 1 - beta1)
     state["square"].lerp_((left.mT @ gradient @ right).square(), 1 - beta2)
     mean = left.mT @ state["mean"] @ right / (1 - beta1 ** state["step"])
-    spread = (state["square"] / (1 - beta2 ** state["step"])).sqrt() + 1e-8
+    spread = (state["square"] / (1 - beta2 ** state["step"])).sqrt()
+    spread = spread + FLOOR * spread.mean((1, 2), keepdim=True) + 1e-30
     direction: Tensor = left @ (mean / spread) @ right.mT
     return direction

@@ -160,7 +160,7 @@ def test_every_tlm_figure_carries_its_recipe(run: Run) -> None:
 
 @pytest.mark.parametrize(("tlm", "words"), [
     (PRESETS["paper"], "paper recipe, 30 epochs, lr 0.001"),
-    (PRESETS["quick"], "quick recipe, 5 epochs, SOAP, lr 0.01, one-cycle"),
+    (PRESETS["quick"], "quick recipe, 5 epochs, SOAP, lr 0.02, one-cycle"),
     (preset("paper", epochs=1), "own recipe, 1 epoch, lr 0.001"),
     (TaskLoss(targets="soft", init="dm"), "own recipe, 30 epochs, lr 0.001, soft targets, from DM"),
 ])
