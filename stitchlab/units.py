@@ -33,6 +33,7 @@ from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.direct import direct_matching
 from stitchlab.stitch.evaluate import evaluate, own_accuracy
 from stitchlab.stitch.pair import Cell, Pair
+from stitchlab.stitch.tails import between
 from stitchlab.stitch.task import task_loss_matching
 from stitchlab.store import Store
 
@@ -57,7 +58,8 @@ class Unit:
     def label(self) -> str:
         """For people."""
         named = {"indices": "similarity indices", "accuracy": "the networks' own accuracies"}
-        return named.get(self.work) or f"{self.work.upper()} into {', '.join(dict.fromkeys(j for _, j in self.cells))}"
+        ends = list(dict.fromkeys(j for _, j in self.cells))
+        return named.get(self.work) or f"{self.work.upper()} into {between(ends)}"
 
 
 def missing(run: Run) -> list[Unit]:

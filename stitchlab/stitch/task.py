@@ -19,7 +19,7 @@ from stitchlab.spec import Report, TaskLoss, derived_seed, no_report
 from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.pair import Cell, Pair, Run
 from stitchlab.stitch.soap import Soap
-from stitchlab.stitch.tails import Tails, fitting
+from stitchlab.stitch.tails import Tails, between, fitting
 
 #: SOAP's learning rate in a cycle is meant for so many steps, and never gets above the steepest.
 STEPS, STEEPEST = 500, 0.1
@@ -54,7 +54,7 @@ def task_loss_matching(
     done, steps = 0, recipe.epochs * -(-len(train) // recipe.batch)
     optimizer = _optimizer(pair, stitches.values(), recipe)
     schedule = _schedule(optimizer, recipe, steps)
-    label = f"task loss matching into {', '.join(tails.end_layers)}"
+    label = f"task loss matching into {between(tails.end_layers)}"
     keep(stitches)
     for epoch in range(recipe.epochs):
         for chosen in epoch_order(len(train), seed, epoch).split(recipe.batch):
@@ -114,7 +114,7 @@ def _optimizer(pair: Pair, stitches: Iterable[Stitch], recipe: TaskLoss) -> torc
 def _schedule(optimizer: torch.optim.Optimizer, recipe: TaskLoss, steps: int) -> Callable[[], None]:
     if recipe.schedule == "constant":
         return lambda: None
-    cycle = partial(torch.optim.lr_scheduler.OneCycleLR, optimizer, total_steps=steps + 1)
+    cycle = partial(torch.optim.lr_scheduler.OneCycleLR, optimizer, total_steps=max(2, steps) + 1)
     if recipe.optimiser == "adam":
         # PyTorch's one-cycle also turns Adam's first momentum between 0.85 and 0.95.
         return cycle(max_lr=recipe.lr).step

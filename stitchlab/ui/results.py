@@ -14,6 +14,7 @@ from stitchlab.figures import grids
 from stitchlab.indices import REGISTRY as INDICES
 from stitchlab.jobs import Jobs
 from stitchlab.run import METRICS, Run
+from stitchlab.spec import PRESETS
 from stitchlab.ui.charts import heatmaps
 
 SHOWN = {**{metric.name: metric.label for metric in METRICS.values()}, grids.INDICES: "Similarity indices"}
@@ -142,8 +143,12 @@ def _front(run: Run) -> str:
 
 
 def _tlm_recipe(run: Run) -> str:
-    """No TLM number without its recipe."""
-    return f" Task loss matching: {grids.recipe(run.request.tlm)}." if "tlm" in run.request.methods else ""
+    """No TLM number without its recipe, nor another than the paper's without a word of warning."""
+    if "tlm" not in run.request.methods:
+        return ""
+    other = run.request.tlm != PRESETS["paper"]
+    warning = " Its distances, and what detectors say, are not the paper's recipe's." if other else ""
+    return f" Task loss matching: {grids.recipe(run.request.tlm)}.{warning}"
 
 
 def _number(value: float | None) -> str:

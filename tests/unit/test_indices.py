@@ -215,3 +215,22 @@ def test_the_contract_of_the_registry(index: Index) -> None:
         value = measure(index.name, randn(25, 4, seed=seed), randn(25, 6, seed=seed + 50))
         assert value is not None
         assert index.low - 1e-9 <= value <= index.high + 1e-9
+
+
+@pytest.mark.parametrize(("memory", "passes"), [(2**29, 2), (4 * 120 * (864 + 252), 4), (8 * 120 * 100, 6)])
+def test_a_network_runs_once_for_as_many_layers_as_memory_holds(
+    memory: int, passes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three front layers of 864, 252 and 72 features, and three end layers of the same network."""
+    both = through_networks(*(seeded(lambda: Convolutions((6, 7, 8), 4)) for _ in range(2)))
+    ran: list[list[str]] = []
+    front, end = Pair.run_front, Pair.run_end
+    monkeypatch.setattr(Pair, "run_front", lambda self, layers: ran.append(list(layers)) or front(self, layers))
+    monkeypatch.setattr(Pair, "run_end", lambda self, layers: ran.append(list(layers)) or end(self, layers))
+    cells = [(i, j) for i in ("act0", "act1", "act2") for j in ("act0", "act1", "act2")]
+    whole = indices(both, ["cka"], cells, torch.arange(120))
+    ran.clear()
+    monkeypatch.setattr(statistics, "GRAM_MEMORY", memory)
+    assert indices(both, ["cka"], cells, torch.arange(120)) == pytest.approx(whole, abs=1e-12)
+    assert len(ran) == passes
+    assert sorted(layer for part in ran for layer in part) == sorted(["act0", "act1", "act2"] * 2)

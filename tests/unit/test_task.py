@@ -249,3 +249,26 @@ def test_a_step_is_taken_on_the_whole_batch_however_large_the_images(monkeypatch
     assert pair(NETS["a"], NETS["b"], DATA).at_once(11) == 3
     for recipe, before in zip((TEN_STEPS, one_cycle), both, strict=True):
         torch.testing.assert_close(trained(cell, recipe).weight, before.weight, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "soap"])
+@pytest.mark.parametrize("batch", [7, 25, 50])
+def test_a_cycle_of_few_steps_or_one(optimiser: str, batch: int) -> None:
+    recipe = TaskLoss(epochs=1, batch=batch, lr=2e-2, schedule="one-cycle", optimiser=optimiser)
+    made = trained(CELLS[0], recipe)
+    moved = float((made.weight.detach() - initial(CELLS[0], 0)[0]).abs().max())
+    assert 0 < moved < 2
+
+
+def test_the_quick_recipe_takes_a_sixth_of_the_steps_and_gets_further() -> None:
+    quick, paper = PRESETS["quick"], PRESETS["paper"]
+    assert quick.epochs * 5 <= paper.epochs
+    assert (quick.batch, quick.targets, quick.init) == (paper.batch, paper.targets, paper.init)
+    both, losses = pair(NETS["a"], NETS["b"], DATA), []
+    images, labels = DATA.train.take(torch.arange(50))
+    for recipe in (quick, paper):
+        stitch = task_loss_matching(both, [("act0", "act1")], replace(recipe, batch=10), 0)["act0", "act1"]
+        with torch.no_grad():
+            logits = both.tail("act1")(stitch(both.run_front(["act0"])(images)["act0"]))
+        losses.append(float(torch.nn.functional.cross_entropy(logits, labels)))
+    assert losses[0] < losses[1]

@@ -1,0 +1,146 @@
+"""The benchmark: its plain side gives the engine's numbers, its rows say what they should, its table can be read."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from benchmarks import __main__ as command
+from benchmarks import matching, material, measure, plain, similarity, training, whole
+from benchmarks.material import Source
+from benchmarks.measure import Measured, Row
+from stitchlab import data as datasets
+from stitchlab.spec import PRESETS, TaskLoss
+from stitchlab.stitch.task import epoch_order, initial, task_loss_matching
+from stitchlab.store import Store
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def source(store: Store, monkeypatch: pytest.MonkeyPatch) -> Source:
+    """Digits and two small networks; measured in this process, since that is quicker."""
+    monkeypatch.setattr(measure, "alone", lambda work, *arguments: work(*arguments))
+    for module in (training, matching, similarity, whole):
+        monkeypatch.setattr(module, "alone", measure.alone)
+    digits = datasets.load("digits", store)
+    return Source(str(store.root), "digits-a", "digits-b", digits.fingerprint, "cpu", ("layer1.0", "layer3.1"))
+
+
+def test_the_plain_recipe_trains_the_engines_stitches(source: Source) -> None:
+    loaded = material.load(source).first(300)
+    cell = ("layer3.1", "layer1.0")
+    recipe = TaskLoss(epochs=3, batch=100)
+    ours = task_loss_matching(loaded.pair, [cell], recipe, 0)[cell]
+    start = initial(loaded.pair, cell, 0, None)
+    weight, bias = (p.detach().clone().requires_grad_() for p in (start.weight, start.bias))
+    optimiser = plain.adam(weight, bias)
+    pixels, labels = loaded.pixels(loaded.data.train)
+    for epoch in range(3):
+        for batch in plain.in_memory(pixels, labels, epoch_order(300, 0, epoch), 100):
+            plain.train_step(loaded.front, loaded.end, *cell, *batch, weight, bias, optimiser)
+    assert float((weight - start.weight).abs().max()) > 5e-3
+    torch.testing.assert_close(ours.weight, weight, atol=1e-4, rtol=0)
+    torch.testing.assert_close(ours.bias, bias, atol=1e-4, rtol=0)
+
+
+def test_a_loader_gives_what_lies_in_memory(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        Image.new("RGB", (8, 8), (200, 100, 0) if name == "a" else (0, 0, 50)).save(tmp_path / name / "0.png")
+    ((images, labels),) = plain.loader(str(tmp_path), (0.5, 0.5, 0.5), (0.2, 0.2, 0.2), 2)
+    first = images[labels == 0][0]
+    torch.testing.assert_close(first[:, 0, 0], (torch.tensor([200, 100, 0]) / 255 - 0.5) / 0.2)
+
+
+def test_direct_matching_rows_agree(source: Source) -> None:
+    rows = list(matching.against_plain(source, quick=True))
+    assert [row.what.rpartition(", ")[2] for row in rows] == ["distances only", "with accuracy"]
+    for row in rows:
+        assert float(row.note.split()[3]) < 1e-4, "distances of both sides"
+        assert row.ratio == row.baseline_s / row.ours_s  # type: ignore[operator]
+
+
+def test_training_rows(source: Source) -> None:
+    small = replace(source, layers=("layer3.0", "layer3.1"))
+    memory, numbers = training.against_plain(small, quick=True)
+    assert memory.baseline == "plain-memory"
+    assert memory.ratio == pytest.approx(memory.baseline_s / memory.ours_s)  # type: ignore[operator]
+    assert max(numbers.details["accuracy_gap"].values()) <= 0.005
+    assert max(numbers.details["parameters_apart"].values()) < 1e-2
+    (limit,) = training.of_the_limit(small, quick=True)
+    assert set(limit.details) == {"front", *small.layers}
+    assert limit.baseline_s == pytest.approx(sum(limit.details.values()))
+    assert 0 < limit.ratio < 2
+
+
+def test_quick_against_paper_counts_the_cells_that_are_lower(
+    source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {"paper": {("a", "b"): 0.8, ("c", "d"): 0.5, ("e", "f"): 0.3, ("g", "h"): 0.2},
+             "quick": {("a", "b"): 0.789, ("c", "d"): 0.495, ("e", "f"): 0.9, ("g", "h"): 0.2}}
+    monkeypatch.setattr(training, "alone", lambda work, source, name, images: Measured(
+        [2.0 if name == "quick" else 12.0], 5.0, found[name]))
+    (row,) = training.quick_against_paper(source, quick=True)
+    assert row.ratio == 6
+    assert row.details["lower"] == ["a→b"]
+    assert "75.0% of cells" in row.note
+    steps = [PRESETS[name].epochs * 4 for name in ("quick", "paper")]
+    assert f"{steps[0]} steps against {steps[1]}" in row.note
+    assert PRESETS["quick"].epochs * 5 <= PRESETS["paper"].epochs
+
+
+def test_index_rows_agree(source: Source) -> None:
+    (row,) = similarity.all_indices(source, quick=True)
+    assert float(row.note.split()[3]) < 1e-5
+    assert row.ours_s > 0
+
+
+def test_time_and_memory() -> None:
+    made = measure.timed(lambda: time.sleep(0.01) or torch.ones(5_000_000), CPU, 3)
+    assert len(made.seconds) == 3
+    assert 0.01 <= made.median < 0.5
+    assert made.peak_mb is None or 15 < made.peak_mb < 500
+
+
+def test_the_table_and_the_file(
+    source: Source, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def rows(source: Source, *, quick: bool) -> Any:
+        assert quick
+        yield Row("a", "this", "plain-memory", 2.0, 8.0, 4.0, 12.3, "cpu")
+        yield Row("f", "that", "none", 2.0, None, 1.01, None, "cpu")
+
+    monkeypatch.setattr(command, "prepare", lambda *arguments, **options: source)
+    monkeypatch.setitem(command.ROWS, "a", rows)
+    assert command.main(["--quick", "--rows", "a", "--json", str(tmp_path / "out.json"), "--device", "cpu"]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[0].split() == ["row", "what", "baseline", "ours", "baseline", "ratio", "peak"]
+    assert out[1].split() == ["a", "this", "plain-memory", "2", "s", "8", "s", "4", "12", "MB"]
+    kept = json.loads((tmp_path / "out.json").read_text())
+    assert [line["row"] for line in kept] == ["a", "f"]
+    fields = {"row", "what", "baseline", "ours_s", "baseline_s", "ratio", "ours_peak_mb", "device"}
+    assert fields <= set(kept[0])
+    assert set(asdict(Row("", "", "", 0, 0, 0, 0, ""))) <= set(kept[0])
+    assert kept[0]["machine"]["torch"] == torch.__version__
+    with pytest.raises(SystemExit) as stop:
+        command.main(["--rows", "z"])
+    assert stop.value.code == 2
+    assert "there is no row z" in capsys.readouterr().err
+
+
+def test_images_are_made_where_there_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    material._made(tmp_path, {"train": 2, "test": 1})
+    data = datasets.load(f"folder:{tmp_path}", Store(tmp_path / "cache"))
+    assert (len(data.train), len(data.test), data.shape) == (20, 10, (3, 32, 32))
+    means = data.train.images.reshape(20, -1).mean(1)
+    assert means.std() < 10
+    assert not math.isnan(means.mean())
