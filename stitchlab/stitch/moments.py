@@ -18,7 +18,7 @@ from torch import Tensor
 from stitchlab.dataset import Split
 from stitchlab.spec import Report
 from stitchlab.stitch.affine import Form, align, complete, grid, lacks_class_token, rows
-from stitchlab.stitch.pair import Cell, Pair, exact
+from stitchlab.stitch.pair import Cell, Pair, exact, precise
 
 
 @dataclass
@@ -34,8 +34,11 @@ class Moments:
 
 
 def with_ones(x: Tensor) -> Tensor:
-    """[X 1]: rows (..., C) with a column of ones behind, (..., C+1)."""
-    return F.pad(x, (0, 1), value=1.0)
+    """[X 1]: rows (..., C) with a column of ones behind, (..., C+1), float64, in one copy."""
+    made = torch.empty((*x.shape[:-1], x.shape[-1] + 1), dtype=torch.float64, device=precise(x))
+    made[..., :-1] = x
+    made[..., -1] = 1.0
+    return made
 
 
 def place(front_layer: str, target: Form) -> object:
@@ -71,8 +74,9 @@ def _add(sums: Moments, batch: _Batch, forms: dict[Cell, tuple[Form, Form]]) -> 
         _sum(sums.cross, (i, j), x.T @ y)
     for where, gram in grams.items():
         _sum(sums.gram, where, gram)
-    for j, native in batch.native.items():
-        _sum(sums.size, j, exact(torch.linalg.vector_norm(native, dtype=_precise(native))).square())
+    for j, target in {j: target for (_, j), (_, target) in forms.items()}.items():
+        flat = batch.wide(j, target).flatten()
+        _sum(sums.size, j, flat @ flat)
 
 
 @dataclass
@@ -100,26 +104,34 @@ class _Batch:
             self.known[key] = make(*of)
         return self.known[key]
 
+    def wide(self, j: str, target: Form) -> Tensor:
+        """Native activations in float64, channels last."""
+        return self._once(self._wide, j, target)
+
+    def _wide(self, j: str, target: Form) -> Tensor:
+        native = self.native[j]
+        return exact(native.movedim(1, -1) if target.kind == "map" else native)
+
     def _small(self, i: str, source: Form) -> Tensor:
-        return with_ones(exact(grid(self.ours[i], source)).permute(0, 2, 3, 1))
+        return with_ones(grid(self.ours[i], source).permute(0, 2, 3, 1))
 
     def _enlarged(self, i: str, source: Form, large: tuple[int, int]) -> Tensor:
         x = self._once(self._small, i, source)
         return _resampled(x, *(side.T @ side for side in _resizing((source.height, source.width), large, x.device)))
 
     def _reduced(self, j: str, target: Form, small: tuple[int, int]) -> Tensor:
-        y = exact(grid(self.native[j], target)).permute(0, 2, 3, 1)
+        y = self.wide(j, target)
         return _resampled(y, *(side.T for side in _resizing(small, (target.height, target.width), y.device)))
 
     def _front_rows(self, i: str, source: Form, target: Form) -> Tensor:
         aligned = align(self.ours[i], source, target)
         if self.whole and target.kind == "tokens":  # the class token, a mean, is as linear as the rest
             aligned = complete(aligned, source, target)
-        return with_ones(exact(rows(aligned)))
+        return with_ones(rows(aligned))
 
     def _end_rows(self, j: str, target: Form, patches: bool) -> Tensor:
-        native = self.native[j][:, 1:] if patches else self.native[j]
-        return exact(rows(native) if target.kind == "map" else native.flatten(0, -2))
+        wide = self.wide(j, target)
+        return (wide[:, 1:] if patches else wide).flatten(0, -2)
 
 
 def grows(source: Form, target: Form) -> bool:
@@ -139,10 +151,6 @@ def _resampled(maps: Tensor, down: Tensor, across: Tensor) -> Tensor:
     n, _, width, channels = maps.shape
     made = (down @ maps.reshape(n, len(down.T), -1)).reshape(-1, width, channels)
     return (across @ made).reshape(n, len(down), len(across), channels)
-
-
-def _precise(x: Tensor) -> torch.dtype:
-    return torch.float32 if x.device.type == "mps" else torch.float64
 
 
 def _sum(sums: dict[Any, Tensor], key: Any, value: Tensor) -> None:

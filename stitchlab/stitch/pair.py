@@ -123,4 +123,9 @@ def _run(network: Network, cuts: Layered, layers: Sequence[str]) -> Run:
 
 def exact(x: Tensor) -> Tensor:
     """In float64, on the CPU where the device has none (mps)."""
-    return x.cpu().double() if x.device.type == "mps" else x.double()
+    return x.to(precise(x)).double()
+
+
+def precise(x: Tensor) -> torch.device:
+    """The device on which x can be had in float64."""
+    return torch.device("cpu") if x.device.type == "mps" else x.device

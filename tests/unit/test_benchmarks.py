@@ -130,7 +130,7 @@ def test_the_table_and_the_file(
     fields = {"row", "what", "baseline", "ours_s", "baseline_s", "ratio", "ours_peak_mb", "device"}
     assert fields <= set(kept[0])
     assert set(asdict(Row("", "", "", 0, 0, 0, 0, ""))) <= set(kept[0])
-    assert kept[0]["machine"]["torch"] == torch.__version__
+    assert torch.__version__.startswith(kept[0]["machine"]["torch"])
     with pytest.raises(SystemExit) as stop:
         command.main(["--rows", "z"])
     assert stop.value.code == 2

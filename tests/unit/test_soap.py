@@ -89,7 +89,7 @@ def _left_over(name: str, loss: Loss, weight: Tensor, bias: Tensor, lr: float) -
         loss(w, b).backward()
         optimiser.step()
         cycle.step()
-    return float(loss(w, b))
+    return float(loss(w, b).detach())
 
 
 def test_maps_of_many_shapes_step_together_as_alone() -> None:
