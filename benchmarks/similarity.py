@@ -28,7 +28,7 @@ LAYERS = ["relu", *(f"layer{stage}.{block}.{name}" for stage in range(1, 5) for 
 
 def minibatch(source: Source, *, quick: bool) -> Iterator[Row]:
     """(c): 18×18 layers of two untrained CIFAR ResNet-18."""
-    images, few = (512, 256) if quick else (10_000, 512)
+    images, few = (256, 128) if quick else (10_000, 512)
     device = source.device
     ours = alone(ours_on, device, images, 3 if quick else 1)
     exact = alone(reference_on, device, few).found

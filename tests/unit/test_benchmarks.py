@@ -93,7 +93,7 @@ def test_quick_against_paper_counts_the_cells_that_are_lower(
     assert row.ratio == 6
     assert row.details["lower"] == ["a→b"]
     assert "75.0% of cells" in row.note
-    steps = [PRESETS[name].epochs * 4 for name in ("quick", "paper")]
+    steps = [PRESETS[name].epochs * 2 for name in ("quick", "paper")]
     assert f"{steps[0]} steps against {steps[1]}" in row.note
     assert PRESETS["quick"].epochs * 5 <= PRESETS["paper"].epochs
 
