@@ -281,7 +281,7 @@ def test_a_point_shows_its_image(finished: Run, server: str, page: Page) -> None
     page.goto(f"{server}/Activations?run={finished.id}&front_layer=layer3.0&end_layer=layer1.1&look=Map+of+images")
     expect(page.get_by_text("test image 0:").first).to_be_visible()
     settle(page)
-    place = page.evaluate("""() => {
+    lonely = """() => {
         const plot = document.querySelector('.js-plotly-plot'), box = plot.querySelector('.nsewdrag')
         const at = plot.getBoundingClientRect(), {xaxis, yaxis} = plot._fullLayout
         const places = plot.calcdata.slice(0, 4).map(set => set.map(p => [xaxis.d2p(p.x), yaxis.d2p(p.y)]))
@@ -293,9 +293,16 @@ def test_a_point_shows_its_image(finished: Run, server: str, page: Page) -> None
         box.scrollIntoView({block: 'center'})
         const now = plot.getBoundingClientRect()
         return [k, now.x + xaxis._offset + points[k][0], now.y + yaxis._offset + points[k][1]]
-    }""")
-    page.mouse.click(place[1], place[2])
-    expect(page.get_by_text(f"test image {place[0]}:").first).to_be_visible()
+    }"""
+
+    def shown() -> bool:
+        """Clicked where the point is now: the page may still be moving."""
+        k, x, y = page.evaluate(lonely)
+        page.mouse.click(x, y)
+        page.wait_for_timeout(2000)
+        return page.get_by_text(f"test image {k}:").first.is_visible()
+
+    until(shown, 30)
 
 
 def test_the_epochs_play(finished: Run, server: str, page: Page) -> None:
