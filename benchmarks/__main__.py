@@ -15,6 +15,7 @@ import torch
 from benchmarks import matching, similarity, training, whole
 from benchmarks.material import Source, prepare
 from benchmarks.measure import Row, machine, table
+from stitchlab.errors import StitchLabError
 from stitchlab.grid import pick_device
 from stitchlab.store import Store
 
@@ -34,13 +35,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda")
     parser.add_argument("--data", help="a data set of StitchLab's, such as cifar10 or folder:PATH (default: CIFAR-10's "
                         "JPEG copy where it lies beside the project, else images that are made)")
-    parser.add_argument("--arch", default="tiny10", help="of both networks (default: tiny10)")
+    parser.add_argument("--arch", default="tiny10", help="of both networks, whose blocks give maps (default: tiny10)")
     options = parser.parse_args(arguments)
     chosen = [letter.strip() for letter in options.rows.split(",") if letter.strip()]
     if unknown := set(chosen) - set(ROWS):
         parser.error(f"there is no row {', '.join(sorted(unknown))}; there are {', '.join(ROWS)}")
-    device = pick_device(options.device)
-    source = prepare(Store().root / "benchmarks", options.data, options.arch, str(device), quick=options.quick)
+    try:
+        device = pick_device(options.device)
+        source = prepare(Store().root / "benchmarks", options.data, options.arch, str(device), quick=options.quick)
+    except StitchLabError as error:
+        parser.error(str(error))
     about = {"machine": machine(device), "quick": options.quick, "networks": [source.front, source.end]}
     rows: list[Row] = []
     for row in _measured(source, chosen, quick=options.quick):
@@ -56,8 +60,7 @@ def _measured(source: Source, chosen: list[str], *, quick: bool) -> Iterator[Row
     for letter in chosen:
         started = time.monotonic()
         for row in ROWS[letter](source, quick=quick):
-            print(f"{row.row}  {row.what}, against {row.baseline}: {row.ratio:.3g}  {row.spread}  {row.note}",
-                  file=sys.stderr, flush=True)
+            print(f"{table([row]).splitlines()[1]}  {row.spread}  {row.note}", file=sys.stderr, flush=True)
             yield row
         print(f"   ({letter} took {time.monotonic() - started:.0f} s)", file=sys.stderr, flush=True)
 

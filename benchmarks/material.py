@@ -6,6 +6,7 @@ of StitchLab's with two networks trained on it for a few epochs; and where there
 
 from __future__ import annotations
 
+import copy
 import tarfile
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from stitchlab import data as datasets
 from stitchlab import making, networks
 from stitchlab.dataset import DataSet, Split
 from stitchlab.stitch.pair import Cell, Pair
+from stitchlab.stitch.task import initial
 from stitchlab.store import Store
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -62,6 +64,11 @@ class Material:
         data = replace(self.data, train=_first(self.data.train, train), test=_first(self.data.test, test))
         return replace(self, pair=replace(self.pair, data=data))
 
+    def start(self, cell: Cell) -> tuple[torch.Tensor, torch.Tensor]:
+        """W and b that the engine begins a cell with, as parameters: both sides begin at the same place."""
+        stitch = initial(self.pair, cell, 0, None)
+        return tuple(p.detach().clone().requires_grad_() for p in (stitch.weight, stitch.bias))
+
     def pixels(self, split: Split) -> tuple[torch.Tensor, torch.Tensor]:
         """All images of a split, uint8, and their labels, on the device."""
         images, labels = split.take(torch.arange(len(split)))
@@ -72,7 +79,9 @@ def load(source: Source) -> Material:
     """In this process."""
     store, device = Store(Path(source.root)), torch.device(source.device)
     both = [networks.load(store, name, device) for name in (source.front, source.end)]
-    sides = [Side(network.module, network.mean, network.std) for network in both]
+    # Copies as they were loaded: the engine brings the weights of its own to another layout.
+    sides = [Side(copy.deepcopy(network.module).to(memory_format=torch.contiguous_format), network.mean, network.std)
+             for network in both]
     return Material(Pair(*both, datasets.load_by_fingerprint(source.data, store), device), *sides)
 
 

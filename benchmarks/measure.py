@@ -27,7 +27,7 @@ class Row:
     baseline: str
     ours_s: float
     baseline_s: float | None
-    ratio: float
+    ratio: float | None
     ours_peak_mb: float | None
     device: str
     spread: str = ""
@@ -124,8 +124,12 @@ def _processor() -> str:
 def table(rows: Sequence[Row]) -> str:
     """The rows for people."""
     lines = [("row", "what", "baseline", "ours", "baseline", "ratio", "peak")]
-    lines += [(r.row, r.what, r.baseline, f"{r.ours_s:.4g} s", "" if r.baseline_s is None else f"{r.baseline_s:.4g} s",
-               f"{r.ratio:.3g}", "" if r.ours_peak_mb is None else f"{r.ours_peak_mb:.0f} MB") for r in rows]
+    lines += [(r.row, r.what, r.baseline, f"{r.ours_s:.4g} s", _said(r.baseline_s, ".4g", " s"), _said(r.ratio, ".3g"),
+               _said(r.ours_peak_mb, ".0f", " MB")) for r in rows]
     widths = [max(len(line[k]) for line in lines) for k in range(7)]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
                      for line in lines)
+
+
+def _said(value: float | None, how: str, unit: str = "") -> str:
+    return "" if value is None else f"{value:{how}}{unit}"

@@ -17,6 +17,8 @@ from torch.utils.data import DataLoader
 from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
+BATCH = 256  # the paper's
+
 Batches = Iterable[tuple[Tensor, Tensor]]
 
 
@@ -71,6 +73,13 @@ def train_step(
     optimiser.zero_grad()
     F.cross_entropy(replaced(end, j, other, mapped(x, native.shape[2:], weight, bias)), labels).backward()
     optimiser.step()
+
+
+def train(front: Side, end: Side, i: str, j: str, batches: Batches, weight: Tensor, bias: Tensor) -> None:
+    """Task loss matching by the paper's recipe over these batches, in place."""
+    optimiser = adam(weight, bias)
+    for pixels, labels in batches:
+        train_step(front, end, i, j, pixels, labels, weight, bias, optimiser)
 
 
 def adam(weight: Tensor, bias: Tensor) -> torch.optim.Optimizer:
@@ -133,13 +142,13 @@ def _procrustes(x: np.ndarray, y: np.ndarray) -> float:
     return float(2 - 2 * np.linalg.norm((x / np.linalg.norm(x)).T @ (y / np.linalg.norm(y)), "nuc"))
 
 
-def in_memory(pixels: Tensor, labels: Tensor, order: Tensor, batch: int = 256) -> Iterator[tuple[Tensor, Tensor]]:
+def in_memory(pixels: Tensor, labels: Tensor, order: Tensor, batch: int = BATCH) -> Iterator[tuple[Tensor, Tensor]]:
     """Batches of images that lie in memory, uint8."""
     for chosen in order.split(batch):
         yield pixels[chosen], labels[chosen]
 
 
-def loader(folder: str, mean: tuple[float, ...], std: tuple[float, ...], batch: int = 256) -> DataLoader:
+def loader(folder: str, mean: tuple[float, ...], std: tuple[float, ...], batch: int = BATCH) -> DataLoader:
     """Batches of a folder of image files, decoded and normalised by one worker at every epoch anew."""
     steps = transforms.Compose([transforms.ToTensor(), transforms.Normalize(mean, std)])
     return DataLoader(ImageFolder(folder, steps), batch, shuffle=True, num_workers=1)

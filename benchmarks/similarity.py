@@ -35,12 +35,12 @@ def minibatch(source: Source, *, quick: bool) -> Iterator[Row]:
     error = _apart(alone(ours_on, device, few, 1).found, exact)
     forward = alone(forward_on, device, images).median
     for name, work in (("pytorch-cka", pytorch_cka_on), ("torch_cka", torch_cka_on)):
-        count = images if name == "pytorch-cka" or quick else 512  # the other takes an hour for all
+        count = images if name == "pytorch-cka" or quick else 512  # some minutes more for the other
         try:
             base, theirs = alone(work, device, count), alone(work, device, few).found
         except ModuleNotFoundError:
             yield Row("c", f"minibatch CKA: {name} is not installed (benchmarks/requirements.txt)", name, ours.median,
-                      None, float("nan"), ours.peak_mb, device)
+                      None, None, ours.peak_mb, device)
             continue
         mine = ours if count == images else alone(ours_on, device, count, 1)
         note = (f"error against float64 on {few} images: ours {error:.1e}, theirs {_apart(theirs, exact):.1e}; both "

@@ -14,15 +14,14 @@ from torch import Tensor
 from benchmarks import plain
 from benchmarks.material import Material, Source, folder_of, load
 from benchmarks.measure import Measured, Row, alone, finish, timed
+from benchmarks.plain import BATCH
 from stitchlab import memory
 from stitchlab.spec import PRESETS, TaskLoss
 from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.evaluate import evaluate
 from stitchlab.stitch.pair import Cell
-from stitchlab.stitch.task import epoch_order, initial, task_loss_matching
+from stitchlab.stitch.task import epoch_order, task_loss_matching
 from stitchlab.units import columns
-
-BATCH = 256
 
 
 def against_plain(source: Source, *, quick: bool) -> Iterator[Row]:
@@ -72,7 +71,6 @@ def grid_steps(source: Source, recipe: TaskLoss, steps: int, repeats: int) -> Me
     """Seconds a step of all cells, in the units that the engine computes them in, once each has begun."""
     material = load(source).first((steps + 1) * BATCH)
     short, device = replace(recipe, epochs=1), material.pair.device
-
     seconds: list[float] = []
 
     def work() -> None:
@@ -115,9 +113,8 @@ def _plain_cells(
 ) -> Measured:
     seconds, peak = [], 0.0
     for cell in cells:
-        weight, bias = _begin(material, cell)
+        weight, bias = material.start(cell)
         optimiser, stream = plain.adam(weight, bias), batches()
-
         made = timed(partial(_plain_step, material, cell, stream, weight, bias, optimiser, prepared),
                      material.pair.device, steps)
         seconds.append(made.median)
@@ -133,16 +130,10 @@ def _plain_step(
     plain.train_step(material.front, material.end, *cell, images, labels, weight, bias, optimiser, prepared=prepared)
 
 
-def _begin(material: Material, cell: Cell, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """The engine's initialisation of a cell: both begin at the same place."""
-    stitch: Stitch = initial(material.pair, cell, seed, None)
-    return tuple(p.detach().clone().requires_grad_() for p in (stitch.weight, stitch.bias))  # type: ignore[return-value]
-
-
 def _same_numbers(source: Source, *, quick: bool) -> Row:
     """The engine's and the plain recipe's stitches of some cells, from one start through all epochs."""
-    ends = source.layers
-    cells = [(ends[-1], ends[-1])] if quick else [(ends[-1], ends[-1]), (ends[3], ends[4]), (ends[-1], ends[-2])]
+    ends, middle = source.layers, len(source.layers) // 2
+    cells = [(ends[-1], ends[-1])] + ([] if quick else [(ends[middle - 1], ends[middle]), (ends[-1], ends[-2])])
     images = 1_000 if quick else 5_000
     ours, base = alone(train_ours, source, cells, images), alone(train_plainly, source, cells, images)
     gaps = {"→".join(cell): abs(ours.found[cell][0] - base.found[cell][0]) for cell in cells}
@@ -170,20 +161,23 @@ def train_plainly(source: Source, cells: list[Cell], images: int) -> Measured:
     material = load(source).first(images)
     pixels, labels = material.pixels(material.data.train)
     test = material.pixels(material.data.test)
-    started = {cell: _begin(material, cell) for cell in cells}
+    started = {cell: material.start(cell) for cell in cells}
 
     def train() -> None:
-        for cell, (weight, bias) in started.items():
-            optimiser = plain.adam(weight, bias)
-            for epoch in range(PRESETS["paper"].epochs):
-                for batch in plain.in_memory(pixels, labels, epoch_order(len(labels), 0, epoch), BATCH):
-                    plain.train_step(material.front, material.end, *cell, *batch, weight, bias, optimiser)
+        for cell, stitch in started.items():
+            plain.train(material.front, material.end, *cell, all_epochs(pixels, labels), *stitch)
 
     taken = timed(train, material.pair.device, 1, 0)
     taken.found = {
         cell: (plain.evaluate(material.front, material.end, *cell, plain.in_memory(*test, torch.arange(len(test[1]))),
                               weight, bias)[0], weight.detach().cpu()) for cell, (weight, bias) in started.items()}
     return taken
+
+
+def all_epochs(pixels: Tensor, labels: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """The batches of the paper's recipe, in the engine's order."""
+    for epoch in range(PRESETS["paper"].epochs):
+        yield from plain.in_memory(pixels, labels, epoch_order(len(labels), 0, epoch))
 
 
 def whole_recipe(source: Source, preset: str, images: int) -> Measured:
@@ -235,5 +229,3 @@ def _tail(
 
     finish(device)
     return timed(work, device, 7, 2).median * BATCH / images
-
-

@@ -16,6 +16,7 @@ from stitchlab.spec import Request
 
 Labels = npt.NDArray[np.int64]
 
+BATCH = 500  # images that are run together where nothing is trained: bounds memory, whatever the size of the data
 LARGE = 64  # pixels a side up to which hundreds of images are run together; activations grow with the area
 
 

@@ -46,5 +46,5 @@ def _before(node: fx.Node, run: fx.GraphModule) -> fx.Node | None:
     if conv.op != "call_module" or len(conv.users) > 1:
         return None
     one, norm = run.get_submodule(str(conv.target)), run.get_submodule(str(node.target))
-    fits = _NORM.get(type(one)) is type(norm) and not norm.training and getattr(norm, "running_mean", None) is not None
-    return conv if fits else None
+    fits = _NORM.get(type(one)) is type(norm) and getattr(norm, "running_mean", None) is not None
+    return conv if fits and not (one.training or norm.training) else None

@@ -1,4 +1,4 @@
-"""Keeping freed memory: on a CPU, a third of a training step can go into asking the system for pages again.
+"""Keeping freed memory: on a CPU, much of a step can go into asking the system for the same pages again.
 
 glibc returns large blocks to the system as soon as they are free, and every step allocates the same ones anew; each
 page is then cleared and mapped again on first touch. Measured in benchmarks/README.md. Elsewhere nothing is done.

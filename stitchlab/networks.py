@@ -21,7 +21,7 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as transforms
 
 from stitchlab import training, zoo
-from stitchlab.dataset import Split, at_once
+from stitchlab.dataset import BATCH, Split, at_once
 from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.spec import Report, content_id, no_report
 from stitchlab.store import Store, digest
@@ -31,7 +31,6 @@ from stitchlab.zoo.own import again
 ROOM = "networks"
 MEASURED = "confusions"  # the room of what was counted on test images (`measured_key`)
 HINT = "Train one with `python -m stitchlab train`, or bring one with `python -m stitchlab import`"
-BATCH = 500  # images that are measured together
 LOADED = 8  # networks that stay loaded in this process
 
 

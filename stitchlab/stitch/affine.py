@@ -118,11 +118,9 @@ def rows(aligned: Tensor) -> Tensor:
     return (aligned.movedim(1, -1) if aligned.dim() == 4 else aligned).flatten(0, -2)
 
 
-def native_rows(native: Tensor, source: Form, target: Form) -> Tensor:
-    """The end network's own activations as rows that answer those of `rows`: patch tokens only, where it must be."""
-    if target.kind == "map":
-        return rows(native)
-    return (native[:, 1:] if lacks_class_token(source, target) else native).flatten(0, -2)
+def grows(source: Form, target: Form) -> bool:
+    """Whether a stitch from source to target enlarges a map."""
+    return target.kind.startswith("map") and source.height * source.width < target.height * target.width
 
 
 class Stitch(nn.Module):
@@ -147,7 +145,7 @@ class Stitch(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Front activations (N, ...) to activations of the end layer's form (N, ...)."""
         source, target = self.source, self.target
-        if target.kind.startswith("map") and source.height * source.width < target.height * target.width:
+        if grows(source, target):
             # Bilinear weights sum to 1, so resizing commutes with the map: it costs less before the map has grown.
             mapped = _resized(affine(grid(x, source), self.weight, self.bias), target)
         else:

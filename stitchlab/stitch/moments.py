@@ -17,7 +17,7 @@ from torch import Tensor
 
 from stitchlab.dataset import Split
 from stitchlab.spec import Report
-from stitchlab.stitch.affine import Form, align, complete, grid, lacks_class_token, rows
+from stitchlab.stitch.affine import Form, align, complete, grid, grows, lacks_class_token, rows
 from stitchlab.stitch.pair import Cell, Pair, exact, precise
 
 
@@ -132,11 +132,6 @@ class _Batch:
     def _end_rows(self, j: str, target: Form, patches: bool) -> Tensor:
         wide = self.wide(j, target)
         return (wide[:, 1:] if patches else wide).flatten(0, -2)
-
-
-def grows(source: Form, target: Form) -> bool:
-    """Whether a stitch from source to target enlarges a map."""
-    return target.kind.startswith("map") and source.height * source.width < target.height * target.width
 
 
 @lru_cache(maxsize=64)

@@ -9,14 +9,12 @@ from functools import cached_property, lru_cache
 import torch
 from torch import Tensor, nn
 
-from stitchlab.dataset import DataSet, Split, at_once, taker
+from stitchlab.dataset import BATCH, DataSet, Split, at_once, taker
 from stitchlab.folding import folded
 from stitchlab.layers import Layered
 from stitchlab.logits import logits_of
 from stitchlab.networks import Network
 from stitchlab.stitch.affine import Form, form
-
-BATCH = 500  # images at a time where nothing is trained: bounds memory, whatever the size of the data
 
 Cell = tuple[str, str]  # front layer, end layer
 

@@ -137,7 +137,7 @@ def _tlm() -> TaskLoss:
     one, two, three, four, five = st.columns(5)
     recipe = one.selectbox("TLM recipe", list(PRESETS), key="recipe", on_change=_take_recipe, **BOUND,
                            help="paper: Adam, 30 epochs at a constant rate. quick: 5 epochs of SOAP, in a sixth of "
-                           "the time. Its accuracies are at most a point lower, mostly higher; its distances and "
+                           "the time. Its accuracies are rarely a point lower, mostly higher; its distances and "
                            "Fréchet ratios are others. Compare numbers of one recipe only.")
     epochs = two.number_input("TLM epochs", 1, None, PRESETS["paper"].epochs, key="epochs", **BOUND)
     rate = three.number_input("TLM learning rate", 0.0, None, PRESETS["paper"].lr, 1e-3, format="%g", key="lr", **BOUND)

@@ -19,7 +19,7 @@ from benchmarks.material import Source
 from benchmarks.measure import Measured, Row
 from stitchlab import data as datasets
 from stitchlab.spec import PRESETS, TaskLoss
-from stitchlab.stitch.task import epoch_order, initial, task_loss_matching
+from stitchlab.stitch.task import epoch_order, task_loss_matching
 from stitchlab.store import Store
 
 CPU = torch.device("cpu")
@@ -40,16 +40,30 @@ def test_the_plain_recipe_trains_the_engines_stitches(source: Source) -> None:
     cell = ("layer3.1", "layer1.0")
     recipe = TaskLoss(epochs=3, batch=100)
     ours = task_loss_matching(loaded.pair, [cell], recipe, 0)[cell]
-    start = initial(loaded.pair, cell, 0, None)
-    weight, bias = (p.detach().clone().requires_grad_() for p in (start.weight, start.bias))
+    start, (weight, bias) = loaded.start(cell)[0].detach(), loaded.start(cell)
     optimiser = plain.adam(weight, bias)
     pixels, labels = loaded.pixels(loaded.data.train)
     for epoch in range(3):
         for batch in plain.in_memory(pixels, labels, epoch_order(300, 0, epoch), 100):
             plain.train_step(loaded.front, loaded.end, *cell, *batch, weight, bias, optimiser)
-    assert float((weight - start.weight).detach().abs().max()) > 5e-3
+    assert float((weight - start).detach().abs().max()) > 5e-3
     torch.testing.assert_close(ours.weight, weight, atol=1e-4, rtol=0)
     torch.testing.assert_close(ours.bias, bias, atol=1e-4, rtol=0)
+
+
+def test_the_plain_side_has_networks_of_its_own(source: Source) -> None:
+    """As they are loaded, contiguous, whatever layout the engine brings its own to."""
+    loaded = material.load(source)
+    for side, network, cuts in ((loaded.front, loaded.pair.front, loaded.pair.front_cuts),
+                                (loaded.end, loaded.pair.end, loaded.pair.end_cuts)):
+        assert cuts.points
+        assert network.module is not None
+        ours, theirs = network.module.get_parameter("conv1.weight"), side.module.get_parameter("conv1.weight")
+        assert torch.equal(ours, theirs)
+        assert ours.data_ptr() != theirs.data_ptr()
+        big = side.module.get_parameter("layer2.1.conv1.weight")
+        assert big.is_contiguous()
+        assert not big.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_a_loader_gives_what_lies_in_memory(tmp_path: Path) -> None:
@@ -131,10 +145,11 @@ def test_the_table_and_the_file(
     assert fields <= set(kept[0])
     assert set(asdict(Row("", "", "", 0, 0, 0, 0, ""))) <= set(kept[0])
     assert torch.__version__.startswith(kept[0]["machine"]["torch"])
-    with pytest.raises(SystemExit) as stop:
-        command.main(["--rows", "z"])
-    assert stop.value.code == 2
-    assert "there is no row z" in capsys.readouterr().err
+    for wrong, message in ((["--rows", "z"], "there is no row z"), (["--device", "abacus"], "no device is called")):
+        with pytest.raises(SystemExit) as stop:
+            command.main(wrong)
+        assert stop.value.code == 2
+        assert message in capsys.readouterr().err
 
 
 def test_images_are_made_where_there_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -261,3 +261,27 @@ def test_progress_goes_from_nothing_to_all(store: Store) -> None:
     assert shares == sorted(shares)
     assert shares[0] < 0.05
     assert shares[-1] == 1.0
+
+
+def test_end_layers_that_share_a_pass_get_the_numbers_of_those_alone(store: Store) -> None:
+    """Four end layers come in units of two, one and one; their cells are those of grids of one column."""
+    ends = ["layer1.0", "layer2.0", "layer3.0", "layer3.1"]
+    asked = ask(store, "digits-a", "digits-b", **{**SMALL, "end_layers": ends, "methods": ["tlm", "dm"], "indices": []})
+    units_of = [[j for _, j in unit.cells][::len(ROWS)] for unit in units.missing(asked) if unit.work == "tlm"]
+    assert units_of == [["layer3.0", "layer3.1"], ["layer2.0"], ["layer1.0"]]
+    together = made(store, end_layers=ends, methods=["tlm", "dm"], indices=[])
+    assert together.complete
+    for j in ends:
+        apart = Store(store.root.with_name(f"only-{j}"))
+        for room in ("networks", "data"):
+            shutil.copytree(store.root / room, apart.root / room)
+        alone = made(apart, end_layers=[j], methods=["tlm", "dm"], indices=[])
+        for i in ROWS:
+            for method in ("tlm", "dm"):
+                one, other = (kept.get_tensors("maps", map_key(run.request, method, i, j))
+                              for kept, run in ((store, together), (apart, alone)))
+                assert one is not None
+                assert other is not None
+                torch.testing.assert_close(one["weight"], other["weight"], atol=1e-5, rtol=1e-4)
+                assert together.value(method, "distance", i, j) == pytest.approx(
+                    alone.value(method, "distance", i, j), rel=1e-4)
