@@ -77,6 +77,7 @@ def ask(
     images = datasets.load(data, store, report) if data else datasets.load_by_fingerprint(other.data_fingerprint, store)
     _fit(other, images)
     uses_dm = "dm" in methods or ("tlm" in methods and tlm.init == "dm")
+    uses_soap = {"soap"} if "tlm" in methods and tlm.optimiser == "soap" else set()
     if uses_dm:
         draw(images.train, seed, dm_images, "training images for direct matching (K)")
     before, after = outline(store, one), outline(store, other)
@@ -90,7 +91,7 @@ def ask(
         dm=DirectMatching(images=dm_images) if uses_dm else DirectMatching(),
         tlm=tlm if "tlm" in methods else TaskLoss(), seed=seed,
         eval_images=len(draw(images.test, seed, eval_images, "evaluation images (M)")),
-        definitions=_definitions({"evaluation", "input", *methods, *(["dm"] if uses_dm else [])}, indices),
+        definitions=_definitions({"evaluation", "input", *methods, *(["dm"] if uses_dm else []), *uses_soap}, indices),
     )
     return Run.open(store, request, one, other, images)
 

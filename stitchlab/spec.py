@@ -17,8 +17,9 @@ from stitchlab.errors import StitchLabError, UnknownName, check_names
 
 # The version of each computation's definition. Raise one when the same request would give other numbers:
 # results kept under the old definition are then simply not found.
-# (An index has its version in its registry entry. `input` is how images become the input of a network.)
-DEFINITIONS = {"dm": 1, "tlm": 1, "evaluation": 1, "input": 2}
+# (An index has its version in its registry entry. `input` is how images become the input of a network, `soap` the
+# steps of that optimiser: since version 2 they are computed in float64, map by map.)
+DEFINITIONS = {"dm": 1, "tlm": 1, "evaluation": 1, "input": 2, "soap": 2}
 
 METHODS = ("tlm", "dm")
 INDEX_IMAGES = 1000  # the indices look at the first min(1000, M) evaluation images
@@ -186,6 +187,8 @@ def map_key(request: Request, method: str, front_layer: str, end_layer: str) -> 
     settings: dict[str, Any] = plain(request.dm if method == "dm" else request.tlm)
     if method == "tlm" and request.tlm.init == "dm":
         settings["dm"] = [request.dm, request.definitions["dm"]]
+    if method == "tlm" and request.tlm.optimiser == "soap":
+        settings |= _since_2(request, "soap")
     return content_id(_cell(request, front_layer, end_layer) | {
         "what": "map", "method": method, "settings": settings, "version": request.definitions[method],
     })
@@ -216,16 +219,17 @@ def result_key(request: Request, name: str, front_layer: str, end_layer: str) ->
 def accuracy_key(request: Request, network: str) -> str:
     """The key of a whole network's own accuracy on the same evaluation images."""
     return content_id({
-        **_input(request), "what": "accuracy", "network": network, "data": request.data, "images": request.eval_images,
-        "seed": request.seed, "precision": request.precision, "version": request.definitions["evaluation"],
+        **_since_2(request, "input"), "what": "accuracy", "network": network, "data": request.data,
+        "images": request.eval_images, "seed": request.seed, "precision": request.precision,
+        "version": request.definitions["evaluation"],
     })
 
 
 def native_key(request: Request, end_layer: str) -> str:
     """The key of the native side of an end layer: whatever front network is stitched to it."""
     return content_id({
-        **_input(request), "what": "native", "end": request.end, "end_layer": end_layer, "data": request.data,
-        "seed": request.seed, "images": request.eval_images, "precision": request.precision,
+        **_since_2(request, "input"), "what": "native", "end": request.end, "end_layer": end_layer,
+        "data": request.data, "seed": request.seed, "images": request.eval_images, "precision": request.precision,
         "version": request.definitions["evaluation"],
     })
 
@@ -243,13 +247,13 @@ def preset(name: str, **changes: Any) -> TaskLoss:
 
 
 def _cell(request: Request, front_layer: str, end_layer: str) -> dict[str, Any]:
-    return _input(request) | {
+    return _since_2(request, "input") | {
         "front": request.front, "end": request.end, "front_layer": front_layer, "end_layer": end_layer,
         "data": request.data, "seed": request.seed, "precision": request.precision,
     }
 
 
-def _input(request: Request) -> dict[str, Any]:
-    """The version of how images become inputs; requests that were made before it changed do not say it."""
-    version = request.definitions.get("input", 1)
-    return {} if version == 1 else {"input": version}
+def _since_2(request: Request, name: str) -> dict[str, int]:
+    """The version of a definition that requests name from its second version on, and not before."""
+    version = request.definitions.get(name, 1)
+    return {} if version == 1 else {name: version}

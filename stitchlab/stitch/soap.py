@@ -3,7 +3,10 @@
 For the gradient G (D, C+1) of a map [W b], L and R are running means of G Gᵀ and Gᵀ G; Adam's second moments are kept
 of Qᴸᵀ G Qᴿ, where Qᴸ and Qᴿ hold their eigenvectors, renewed now and then. Channels of activations are strongly
 correlated, so the loss is steep along some of their combinations and flat along others; in this basis each gets a step
-of its own. Maps are so small that it costs next to nothing. Maps of one shape take their step together.
+of its own. Maps are so small that it costs next to nothing.
+
+All of it is computed in float64, and on a CPU map by map: near-equal eigenvalues amplify rounding, and a product of
+several matrices at once rounds differently with their number, so that a cell would depend on its company.
 """
 
 from __future__ import annotations
@@ -13,6 +16,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+from stitchlab.stitch.pair import exact
 
 FLOOR = 0.01  # of the mean gradient: what lies far below it is noise, and no direction for a step as long as any other
 EARLY = 10  # steps at the beginning of which each renews the eigenbases
@@ -33,21 +38,22 @@ class Soap(torch.optim.Optimizer):
         self, maps: Iterable[tuple[Tensor, Tensor]], lr: float, weight_decay: float = 0.0,
         betas: tuple[float, float] = (0.6, 0.9), every: int = 10,
     ) -> None:
-        shapes: dict[torch.Size, list[Tensor]] = {}
+        groups: dict[Any, list[Tensor]] = {}
         for weight, bias in maps:
-            shapes.setdefault(weight.shape, []).extend((weight, bias))
+            # A GPU takes the maps of one shape together: one by one, it would mostly wait for the next command.
+            groups.setdefault(weight.shape if weight.is_cuda else len(groups), []).extend((weight, bias))
         settings = {"lr": lr, "weight_decay": weight_decay, "betas": betas, "every": every}
-        super().__init__([{"params": parameters} for parameters in shapes.values()], settings)
+        super().__init__([{"params": parameters} for parameters in groups.values()], settings)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
         """One step. Gradients must be there; ``closure`` is not used."""
         for group in self.param_groups:
             weights, biases = group["params"][::2], group["params"][1::2]
-            gradient = _joined([w.grad for w in weights], [b.grad for b in biases])
+            gradient = exact(_joined([w.grad for w in weights], [b.grad for b in biases]))
             if group["weight_decay"]:
-                gradient = gradient + group["weight_decay"] * _joined(weights, biases)
-            moved = group["lr"] * _direction(self.state[weights[0]], gradient, group)
+                gradient = gradient + group["weight_decay"] * exact(_joined(weights, biases))
+            moved = (group["lr"] * _direction(self.state[weights[0]], gradient, group)).to(weights[0])
             for weight, bias, change in zip(weights, biases, moved, strict=True):
                 weight -= change[:, :-1]
                 bias -= change[:, -1]

@@ -119,6 +119,7 @@ CHANGES: list[tuple[str, dict[str, Any], set[str]]] = [
     ("definitions.tlm", definition("tlm"), TLM),
     ("definitions.evaluation", definition("evaluation"), {"dm cell", "tlm cell", "accuracy"}),
     ("definitions.input", definition("input"), EVERY),
+    ("definitions.soap", definition("soap"), set()),  # of another optimiser than this request's
     ("definitions.cka", definition("cka"), {"cka"}),
     ("definitions.pwcca", definition("pwcca"), {"pwcca"}),
     ("definitions.opd", definition("opd"), {"opd"}),
@@ -164,6 +165,15 @@ def test_from_direct_matching_hangs_on_k_and_its_definition() -> None:
     started = replace(REQUEST, tlm=replace(REQUEST.tlm, init="dm"))
     for change in ({"dm": DirectMatching(images=7)}, definition("dm")):
         assert map_key(replace(started, **change), "tlm", "x", "u") != map_key(started, "tlm", "x", "u")
+
+
+def test_soap_hangs_on_its_definition_and_keeps_its_first_ids() -> None:
+    quick = replace(REQUEST, **recipe(optimiser="soap"))
+    first = replace(quick, definitions={name: v for name, v in VERSIONS.items() if name != "soap"})
+    keys = {map_key(r, "tlm", "x", "u") for r in (quick, first, replace(quick, **definition("soap")))}
+    assert len(keys) == 3
+    told = replace(quick, definitions={**VERSIONS, "soap": 1})
+    assert map_key(first, "tlm", "x", "u") == map_key(told, "tlm", "x", "u")
 
 
 def test_beyond_a_thousand_images_an_index_stays() -> None:
