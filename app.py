@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from stitchlab import demo, ui
+from stitchlab import ui
 from stitchlab.errors import StitchLabError
 from stitchlab.figures.words import finding
+from stitchlab.grid import demo
 from stitchlab.ui.results import compute_bar, figures, watched
 
 store, jobs = ui.frame("Home")

@@ -9,8 +9,8 @@ import torch
 from benchmarks import plain
 from benchmarks.material import Source, load
 from benchmarks.measure import Measured, Row, alone, timed
-from stitchlab import memory
-from stitchlab.dataset import draw
+from stitchlab.data.splits import draw
+from stitchlab.stitch import malloc as memory
 from stitchlab.stitch.direct import direct_matching
 from stitchlab.stitch.evaluate import distances, evaluate
 

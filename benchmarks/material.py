@@ -17,9 +17,10 @@ import torch
 from PIL import Image
 
 from benchmarks.plain import Side
-from stitchlab import data as datasets
-from stitchlab import making, networks
-from stitchlab.dataset import DataSet, Split
+from stitchlab.data import registry as datasets
+from stitchlab.data.splits import DataSet, Split
+from stitchlab.models import create as making
+from stitchlab.models import store as networks
 from stitchlab.stitch.pair import Cell, Pair
 from stitchlab.stitch.task import initial
 from stitchlab.store import Store

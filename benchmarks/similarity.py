@@ -15,11 +15,12 @@ from torchvision.models.feature_extraction import create_feature_extractor
 from benchmarks import plain
 from benchmarks.material import Source, load
 from benchmarks.measure import Measured, Row, alone, timed
-from stitchlab import memory, zoo
-from stitchlab.folding import folded
+from stitchlab.cutting.fuse_bn import folded
 from stitchlab.indices import REGISTRY
 from stitchlab.indices.minibatch import minibatch_cka
 from stitchlab.indices.statistics import indices
+from stitchlab.models import zoo
+from stitchlab.stitch import malloc as memory
 
 BATCH = 128
 LAYERS = ["relu", *(f"layer{stage}.{block}.{name}" for stage in range(1, 5) for block in range(2)

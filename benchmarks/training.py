@@ -15,13 +15,13 @@ from benchmarks import plain
 from benchmarks.material import Material, Source, folder_of, load
 from benchmarks.measure import Measured, Row, alone, finish, timed
 from benchmarks.plain import BATCH
-from stitchlab import memory
-from stitchlab.spec import PRESETS, TaskLoss
+from stitchlab.grid.units import columns
+from stitchlab.request import PRESETS, TaskLoss
+from stitchlab.stitch import malloc as memory
 from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.evaluate import evaluate
 from stitchlab.stitch.pair import Cell
 from stitchlab.stitch.task import epoch_order, task_loss_matching
-from stitchlab.units import columns
 
 
 def against_plain(source: Source, *, quick: bool) -> Iterator[Row]:

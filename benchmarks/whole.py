@@ -15,10 +15,12 @@ from benchmarks import plain
 from benchmarks.material import Material, Source, load
 from benchmarks.measure import Measured, Row, alone, timed
 from benchmarks.training import all_epochs
-from stitchlab import data as datasets
-from stitchlab import making, memory, networks
-from stitchlab.grid import compare
-from stitchlab.spec import PRESETS
+from stitchlab.data import registry as datasets
+from stitchlab.grid.compute import compare
+from stitchlab.models import create as making
+from stitchlab.models import store as networks
+from stitchlab.request import PRESETS
+from stitchlab.stitch import malloc as memory
 from stitchlab.stitch.task import task_loss_matching
 from stitchlab.store import Store
 

@@ -4,7 +4,7 @@ import streamlit as st
 
 from stitchlab import ui
 from stitchlab.errors import StitchLabError
-from stitchlab.run import Run
+from stitchlab.results.run import Run
 from stitchlab.ui.request import pick, restore
 from stitchlab.ui.results import compute_bar, explore, watched
 

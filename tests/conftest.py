@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from stitchlab import data as datasets
-from stitchlab import making, networks, zoo
-from stitchlab.networks import Network
+from stitchlab.data import registry as datasets
+from stitchlab.models import create as making
+from stitchlab.models import store as networks
+from stitchlab.models import zoo
+from stitchlab.models.store import Network
+from stitchlab.models.train import channel_statistics
 from stitchlab.store import Store
-from stitchlab.training import channel_statistics
 
 # Everything here is tiny: a second thread costs more than it gives, above all where other tests run beside. With
 # another number, or other instructions (ATEN_CPU_CAPABILITY, ONEDNN_MAX_CPU_ISA), every test has to pass all the same.

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from typing import Any, NoReturn
 
-from stitchlab.spec import Report
+from stitchlab.request import Report
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -7,17 +7,19 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from stitchlab import data as datasets
-from stitchlab import making, networks, zoo
-from stitchlab.attack import Attack
 from stitchlab.cli import Command, Parser, bar, fraction, names, numbers, pairs, table, whole
-from stitchlab.cuts import Cuts
+from stitchlab.cutting.layered import Layered
+from stitchlab.cutting.points import Cuts
+from stitchlab.data import registry as datasets
 from stitchlab.errors import UnknownName
-from stitchlab.grid import pick_device
-from stitchlab.layers import Layered
-from stitchlab.outline import of_architecture, outline
+from stitchlab.grid.compute import pick_device
+from stitchlab.models import create as making
+from stitchlab.models import store as networks
+from stitchlab.models import zoo
+from stitchlab.models.attack import Attack
+from stitchlab.models.cut_points import of_architecture, outline
+from stitchlab.models.train import AUGMENTATIONS
 from stitchlab.store import Store
-from stitchlab.training import AUGMENTATIONS
 
 ARCH = f"one of {', '.join(zoo.REGISTRY)}; torchvision/NAME; timm/NAME; or your own code, FILE.py:CALLABLE or " \
        "MODULE:CALLABLE, which is run"

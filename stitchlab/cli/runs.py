@@ -9,20 +9,20 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from stitchlab import data as datasets
 from stitchlab.cli import Command, bar, names, table
-from stitchlab.controls import NOISE, RANDOM
-from stitchlab.distribution import Cell, Distribution, known_detectors
+from stitchlab.data import registry as datasets
 from stitchlab.errors import StitchLabError, UnknownName
-from stitchlab.export import ood_csv, write
-from stitchlab.grid import ask, compute, pick_device
+from stitchlab.export.tables import ood_csv, write
+from stitchlab.grid.compute import ask, compute, pick_device
 from stitchlab.indices import REGISTRY as INDICES
-from stitchlab.judge import judge
+from stitchlab.models.controls import NOISE, RANDOM
 from stitchlab.ood import REGISTRY as DETECTORS
+from stitchlab.ood.evaluate import judge
 from stitchlab.ood.outliers import REGISTRY as OUTLIERS
-from stitchlab.run import Run, delete_run, list_runs
-from stitchlab.side import resolve_outliers
-from stitchlab.spec import METHODS, PRESETS, Detection, preset
+from stitchlab.ood.reference import resolve_outliers
+from stitchlab.request import METHODS, PRESETS, Detection, preset
+from stitchlab.results.detection import Cell, Distribution, known_detectors
+from stitchlab.results.run import Run, delete_run, list_runs
 from stitchlab.store import Store
 
 

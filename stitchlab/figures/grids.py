@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from stitchlab.distribution import Distribution
 from stitchlab.figures.heatmap import Grid, Values, shared_range
 from stitchlab.indices import REGISTRY
 from stitchlab.ood import REGISTRY as DETECTORS
-from stitchlab.ood.numbers import METRICS as OOD_METRICS
-from stitchlab.run import METRICS, Run
-from stitchlab.spec import PRESETS, TaskLoss
+from stitchlab.ood.metrics import METRICS as OOD_METRICS
+from stitchlab.request import PRESETS, TaskLoss
+from stitchlab.results.detection import Distribution
+from stitchlab.results.run import METRICS, Run
 
 METHOD_LABELS = {"tlm": "Task loss matching", "dm": "Direct matching"}
 INDICES = "indices"  # what is shown instead of a metric

@@ -8,7 +8,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from stitchlab.cuts import CutPoint, Cuts
+from stitchlab.cutting.points import CutPoint, Cuts
 from stitchlab.figures.template import INK, MUTED, SEQUENTIAL, template
 
 NAMED = 40  # blocks up to which each is named on the axis

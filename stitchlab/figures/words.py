@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from stitchlab.distribution import Distribution
 from stitchlab.ood import REGISTRY
-from stitchlab.ood.numbers import METRICS, Interval
-from stitchlab.run import Run
+from stitchlab.ood.metrics import METRICS, Interval
+from stitchlab.results.detection import Distribution
+from stitchlab.results.run import Run
 
 FAR, LARGELY, PARTLY = 0.9, 0.75, 0.6  # AUROC from which a set is out of distribution, largely, partly
 FAR_RATIO, NEAR_RATIO = 0.5, 0.1  # Fréchet

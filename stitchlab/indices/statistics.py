@@ -11,7 +11,7 @@ from torch import Tensor
 
 from stitchlab.errors import UnknownName
 from stitchlab.indices import REGISTRY
-from stitchlab.spec import Report, no_report
+from stitchlab.request import Report, no_report
 from stitchlab.stitch.affine import Form, form
 from stitchlab.stitch.pair import Pair, Run, exact
 

@@ -18,15 +18,16 @@ from typing import Any
 
 from distributed import Client
 
-from stitchlab import cost, tasks, uploads
-from stitchlab.distribution import STATISTICS, Cell, Distribution
-from stitchlab.grid import pick_device
+from stitchlab.grid import estimate as cost
+from stitchlab.grid.compute import pick_device
+from stitchlab.grid.units import Unit, load_pair, missing
 from stitchlab.jobs.cluster import local, remote
 from stitchlab.ood import LEARNING, QUICK
-from stitchlab.run import Run
-from stitchlab.spec import METHODS, Detection, content_id
-from stitchlab.store import Store
-from stitchlab.units import Unit, load_pair, missing
+from stitchlab.request import METHODS, Detection, content_id
+from stitchlab.results.detection import STATISTICS, Cell, Distribution
+from stitchlab.results.run import Run
+from stitchlab.store import Store, uploads
+from stitchlab.worker import tasks
 
 DEMO = "demo"  # the job that trains the demo's networks
 QUIET = 60.0  # seconds without a word after which a job of another process counts as interrupted

@@ -1,6 +1,6 @@
 """Detectors: can activations be told from native ones? A new one is a file beside this one and an entry here.
 
-A detector is fitted on native activations of training images (`stitchlab.ood.seen.Native`) and scores batches of any
+A detector is fitted on native activations of training images (`stitchlab.ood.inputs.Native`) and scores batches of any
 activations, or compares two sets as a whole (`frechet`). None of them ever sees stitched activations while fitted.
 """
 
@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from stitchlab.ood.energy import energy
-from stitchlab.ood.frechet import frechet
-from stitchlab.ood.knn import knn
-from stitchlab.ood.mahalanobis import mahalanobis
-from stitchlab.ood.mahalanobis_class import mahalanobis_class
-from stitchlab.ood.numbers import SCORED, Interval
-from stitchlab.ood.pca_residual import pca_residual
-from stitchlab.ood.seen import Native, Score
-from stitchlab.ood.tail_energy import tail_energy
+from stitchlab.ood.detectors.energy import energy
+from stitchlab.ood.detectors.frechet import frechet
+from stitchlab.ood.detectors.knn import knn
+from stitchlab.ood.detectors.mahalanobis import mahalanobis
+from stitchlab.ood.detectors.mahalanobis_class import mahalanobis_class
+from stitchlab.ood.detectors.pca_residual import pca_residual
+from stitchlab.ood.detectors.tail_energy import tail_energy
+from stitchlab.ood.inputs import Native, Score
+from stitchlab.ood.metrics import SCORED, Interval
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class Detector:
     Attributes:
         fit: from native activations to a score, larger for more native; or
         compare: from second moments of rows, native and other, to one number, the first of ``metrics``.
-        metrics: of `stitchlab.ood.numbers.METRICS`, that it has.
+        metrics: of `stitchlab.ood.metrics.METRICS`, that it has.
         learns: whether fitting is training, on auxiliary outliers too: it takes long and is kept.
         version: of its definition; raise it when the same activations would get another number.
     """

@@ -14,7 +14,7 @@ from torch import Tensor
 from torchvision.transforms.functional import gaussian_blur
 
 from stitchlab.errors import UnknownName
-from stitchlab.spec import derived_seed
+from stitchlab.request import derived_seed
 
 DATA = "data:"  # before a data set's fingerprint: that data set's test images
 PATCHES = 4  # a side

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from stitchlab.spec import Report, no_report
+from stitchlab.request import Report, no_report
 from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.moments import moments, place
 from stitchlab.stitch.pair import Cell, Pair

@@ -10,9 +10,9 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from stitchlab.dataset import BATCH
-from stitchlab.networks import Network
-from stitchlab.spec import Report, no_report
+from stitchlab.data.splits import BATCH
+from stitchlab.models.store import Network
+from stitchlab.request import Report, no_report
 from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.moments import moments, place
 from stitchlab.stitch.pair import Cell, Pair, exact

@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stitchlab.dataset import Split
-from stitchlab.spec import Report
+from stitchlab.data.splits import Split
+from stitchlab.request import Report
 from stitchlab.stitch.affine import Form, align, complete, grid, grows, lacks_class_token, rows
 from stitchlab.stitch.pair import Cell, Pair, exact, precise
 

@@ -9,11 +9,11 @@ from functools import cached_property, lru_cache
 import torch
 from torch import Tensor, nn
 
-from stitchlab.dataset import BATCH, DataSet, Split, at_once, taker
-from stitchlab.folding import folded
-from stitchlab.layers import Layered
-from stitchlab.logits import logits_of
-from stitchlab.networks import Network
+from stitchlab.cutting.fuse_bn import folded
+from stitchlab.cutting.layered import Layered
+from stitchlab.cutting.logits import logits_of
+from stitchlab.data.splits import BATCH, DataSet, Split, at_once, taker
+from stitchlab.models.store import Network
 from stitchlab.stitch.affine import Form, form
 
 Cell = tuple[str, str]  # front layer, end layer

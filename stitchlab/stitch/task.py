@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stitchlab.spec import Report, TaskLoss, derived_seed, no_report
+from stitchlab.request import Report, TaskLoss, derived_seed, no_report
 from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.pair import Cell, Pair, Run
 from stitchlab.stitch.soap import Soap

@@ -10,9 +10,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.errors import StreamlitAPIException
 
-from stitchlab import networks
 from stitchlab.errors import StitchLabError
 from stitchlab.jobs import DEMO, Jobs, Status
+from stitchlab.models import store as networks
 from stitchlab.store import Store
 
 PAGES = (

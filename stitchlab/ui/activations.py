@@ -6,18 +6,18 @@ from typing import Any
 
 import streamlit as st
 
-from stitchlab import data as datasets
 from stitchlab import ui
-from stitchlab.distribution import NATIVE, OUTLIERS, STATISTICS, Cell, Distribution
+from stitchlab.data import registry as datasets
 from stitchlab.figures.grids import METHOD_LABELS, recipe
 from stitchlab.figures.words import agreement, verdicts
 from stitchlab.jobs import Jobs, judging
 from stitchlab.ood import LEARNING, QUICK, REGISTRY
-from stitchlab.ood.numbers import METRICS, Interval
+from stitchlab.ood.metrics import METRICS, Interval
 from stitchlab.ood.outliers import DATA
 from stitchlab.ood.outliers import REGISTRY as KINDS
-from stitchlab.run import Run
-from stitchlab.spec import Detection
+from stitchlab.request import Detection
+from stitchlab.results.detection import NATIVE, OUTLIERS, STATISTICS, Cell, Distribution
+from stitchlab.results.run import Run
 from stitchlab.ui import views
 
 SMALL = 5000  # training images below which the learned detector trains unasked: it takes seconds

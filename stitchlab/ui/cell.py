@@ -10,8 +10,8 @@ import streamlit as st
 from stitchlab import ui
 from stitchlab.errors import StitchLabError
 from stitchlab.figures.grids import recipe
-from stitchlab.run import Run, list_runs
-from stitchlab.spec import result_key
+from stitchlab.request import result_key
+from stitchlab.results.run import Run, list_runs
 from stitchlab.store import Store
 
 

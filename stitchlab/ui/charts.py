@@ -11,7 +11,7 @@ import streamlit as st
 
 from stitchlab import ui
 from stitchlab.figures.heatmap import Grid, heatmap
-from stitchlab.run import Run
+from stitchlab.results.run import Run
 
 
 def chart(

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from stitchlab import data as datasets
-from stitchlab import folder, ui
-from stitchlab.dataset import DataSet
+from stitchlab import ui
+from stitchlab.data import image_folder as folder
+from stitchlab.data import registry as datasets
+from stitchlab.data.splits import DataSet
 from stitchlab.errors import StitchLabError
 from stitchlab.figures import networks as figures
 from stitchlab.jobs import Jobs, fetching

@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from stitchlab import making, networks, ui
+from stitchlab import ui
 from stitchlab.errors import StitchLabError
 from stitchlab.figures import activations
 from stitchlab.figures import networks as figures
 from stitchlab.jobs import Jobs, measuring
-from stitchlab.networks import Network
-from stitchlab.outline import outline
-from stitchlab.run import list_runs
+from stitchlab.models import create as making
+from stitchlab.models import store as networks
+from stitchlab.models.cut_points import outline
+from stitchlab.models.store import Network
+from stitchlab.results.run import list_runs
 from stitchlab.store import Store
 from stitchlab.ui.charts import chart
 

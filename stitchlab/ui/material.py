@@ -8,11 +8,11 @@ import numpy.typing as npt
 import streamlit as st
 from torch import Tensor
 
-from stitchlab import data as datasets
-from stitchlab.dataset import Split, evaluation
-from stitchlab.distribution import NATIVE, OUTLIERS, STATISTICS, Distribution
-from stitchlab.judge import activations_of
-from stitchlab.run import Run
+from stitchlab.data import registry as datasets
+from stitchlab.data.splits import Split, evaluation
+from stitchlab.ood.evaluate import activations_of
+from stitchlab.results.detection import NATIVE, OUTLIERS, STATISTICS, Distribution
+from stitchlab.results.run import Run
 from stitchlab.store import Store
 
 Array = npt.NDArray[Any]

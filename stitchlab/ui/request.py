@@ -7,16 +7,18 @@ from typing import Any
 
 import streamlit as st
 
-from stitchlab import controls, networks, ui
-from stitchlab import data as datasets
+from stitchlab import ui
+from stitchlab.data import registry as datasets
 from stitchlab.errors import StitchLabError
 from stitchlab.figures.grids import METHOD_LABELS
-from stitchlab.grid import ask
+from stitchlab.grid.compute import ask
 from stitchlab.indices import REGISTRY as INDICES
-from stitchlab.networks import Network
-from stitchlab.outline import outline
-from stitchlab.run import Run
-from stitchlab.spec import METHODS, PRESETS, TaskLoss, preset
+from stitchlab.models import controls
+from stitchlab.models import store as networks
+from stitchlab.models.cut_points import outline
+from stitchlab.models.store import Network
+from stitchlab.request import METHODS, PRESETS, TaskLoss, preset
+from stitchlab.results.run import Run
 from stitchlab.store import Store
 from stitchlab.ui.inventory import UNTRACED, accuracy, how
 

@@ -9,12 +9,12 @@ import streamlit as st
 
 from stitchlab import ui
 from stitchlab.errors import StitchLabError
-from stitchlab.export import cells_csv, run_json
+from stitchlab.export.tables import cells_csv, run_json
 from stitchlab.figures import grids
 from stitchlab.indices import REGISTRY as INDICES
 from stitchlab.jobs import Jobs
-from stitchlab.run import METRICS, Run
-from stitchlab.spec import PRESETS
+from stitchlab.request import PRESETS
+from stitchlab.results.run import METRICS, Run
 from stitchlab.ui.charts import heatmaps
 
 SHOWN = {**{metric.name: metric.label for metric in METRICS.values()}, grids.INDICES: "Similarity indices"}

@@ -11,16 +11,17 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 import streamlit as st
 
-from stitchlab import ui, walk
-from stitchlab.distribution import NATIVE, STATISTICS, Distribution
+from stitchlab import ui
 from stitchlab.figures import activations as figures
 from stitchlab.figures.grids import METHOD_LABELS, judged
 from stitchlab.figures.walk import animation
 from stitchlab.jobs import Jobs, judging, walking
 from stitchlab.ood import QUICK, REGISTRY
-from stitchlab.ood.numbers import METRICS
-from stitchlab.ood.statistics import confusion, effective_rank, moved, negatives
-from stitchlab.run import Run
+from stitchlab.ood import trajectory as walk
+from stitchlab.ood.metrics import METRICS
+from stitchlab.results.channel_statistics import confusion, effective_rank, moved, negatives
+from stitchlab.results.detection import NATIVE, STATISTICS, Distribution
+from stitchlab.results.run import Run
 from stitchlab.ui import material
 from stitchlab.ui.charts import chart, heatmaps
 from stitchlab.ui.material import statistics

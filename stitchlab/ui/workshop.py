@@ -6,15 +6,20 @@ from typing import Any
 
 import streamlit as st
 
-from stitchlab import data as datasets
-from stitchlab import demo, making, networks, training, ui, uploads, zoo
-from stitchlab.attack import Attack
-from stitchlab.dataset import DataSet
+from stitchlab import ui
+from stitchlab.data import registry as datasets
+from stitchlab.data.splits import DataSet
 from stitchlab.errors import StitchLabError
 from stitchlab.figures import networks as figures
+from stitchlab.grid import demo
 from stitchlab.jobs import Jobs, Status
 from stitchlab.jobs import making as job_of
-from stitchlab.store import Store
+from stitchlab.models import create as making
+from stitchlab.models import store as networks
+from stitchlab.models import train as training
+from stitchlab.models import zoo
+from stitchlab.models.attack import Attack
+from stitchlab.store import Store, uploads
 from stitchlab.ui.charts import chart
 
 SEEDS = 20  # networks in one go, at most

@@ -20,10 +20,10 @@ import pytest
 import torch
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from stitchlab import demo
-from stitchlab.distribution import Distribution
-from stitchlab.networks import find, list_networks, load
-from stitchlab.run import Run, list_runs
+from stitchlab.grid import demo
+from stitchlab.models.store import find, list_networks, load
+from stitchlab.results.detection import Distribution
+from stitchlab.results.run import Run, list_runs
 from stitchlab.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]

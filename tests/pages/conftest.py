@@ -15,14 +15,14 @@ from looks import ROOT, Notes, Open
 from streamlit.testing.v1 import AppTest
 
 from stitchlab import ui
-from stitchlab.grid import ask, compare
-from stitchlab.judge import judge
-from stitchlab.run import Run
-from stitchlab.spec import TaskLoss
+from stitchlab.grid.compute import ask, compare
+from stitchlab.ood.evaluate import judge
+from stitchlab.ood.trajectory import walk
+from stitchlab.request import TaskLoss
+from stitchlab.results.run import Run
 from stitchlab.store import Store
-from stitchlab.walk import walk
 
-energy = sys.modules["stitchlab.ood.energy"]  # its function has the same name in the package
+energy = sys.modules["stitchlab.ood.detectors.energy"]  # its function has the same name in the package
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 from streamlit.testing.v1 import AppTest
 
-from stitchlab.distribution import Cell
 from stitchlab.jobs import DEMO, Status, fetching, judging, making, measuring, walking
-from stitchlab.run import Run
-from stitchlab.spec import Detection, accuracy_key, result_key
+from stitchlab.request import Detection, accuracy_key, result_key
+from stitchlab.results.detection import Cell
+from stitchlab.results.run import Run
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ["app.py", *sorted(f"pages/{path.name}" for path in (ROOT / "pages").glob("*.py"))]

@@ -8,11 +8,11 @@ import re
 import pytest
 from looks import Notes, Open, charts, drawn, fill, has, sound, tables, text, widget
 
-from stitchlab.distribution import STATISTICS, Distribution
 from stitchlab.jobs import Status, judging, walking
 from stitchlab.ood import REGISTRY
-from stitchlab.run import Run, delete_run
-from stitchlab.spec import Detection, map_key
+from stitchlab.request import Detection, map_key
+from stitchlab.results.detection import STATISTICS, Distribution
+from stitchlab.results.run import Run, delete_run
 from stitchlab.store import Store
 from stitchlab.ui.views import VIEWS
 

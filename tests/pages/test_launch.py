@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from looks import PAGES, Notes, Open, charts, drawn, fill, has, sound, text
 
-from stitchlab import demo, networks
+from stitchlab.grid import demo
 from stitchlab.jobs import DEMO, Status
-from stitchlab.run import Run
+from stitchlab.models import store as networks
+from stitchlab.results.run import Run
 from stitchlab.store import Store
 
 

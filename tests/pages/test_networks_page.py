@@ -14,12 +14,14 @@ import torch
 from looks import Notes, Open, charts, has, sound, text, widget
 from PIL import Image
 
-from stitchlab import data as datasets
-from stitchlab import making, networks, uploads, zoo
-from stitchlab.attack import Attack
+from stitchlab.data import registry as datasets
 from stitchlab.jobs import Status, fetching
 from stitchlab.jobs import making as job_of
-from stitchlab.store import Store
+from stitchlab.models import create as making
+from stitchlab.models import store as networks
+from stitchlab.models import zoo
+from stitchlab.models.attack import Attack
+from stitchlab.store import Store, uploads
 
 PAGE = "pages/5_Networks.py"
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from looks import Notes, Open, charts, drawn, fill, has, sound, text, widget
 
-from stitchlab import networks
-from stitchlab.grid import ask
+from stitchlab.grid.compute import ask
 from stitchlab.jobs import Status
-from stitchlab.run import Run, list_runs
-from stitchlab.spec import preset
+from stitchlab.models import store as networks
+from stitchlab.request import preset
+from stitchlab.results.run import Run, list_runs
 from stitchlab.store import Store
 
 RESNET = [f"layer{n}.{k}" for n in (1, 2, 3) for k in (0, 1)]

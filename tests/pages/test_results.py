@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from looks import OWN, Notes, Open, charts, drawn, fill, has, layers_of, sound, tables, text, widget
 
-from stitchlab import networks
 from stitchlab.indices import REGISTRY
-from stitchlab.run import METRICS, Run, delete_run
+from stitchlab.models import store as networks
+from stitchlab.results.run import METRICS, Run, delete_run
 from stitchlab.store import Store
 from stitchlab.ui.results import SHOWN, VIEWS
 

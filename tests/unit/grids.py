@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stitchlab import units
-from stitchlab.grid import compare
-from stitchlab.run import Run
-from stitchlab.spec import TaskLoss
+from stitchlab.grid import units
+from stitchlab.grid.compute import compare
+from stitchlab.request import TaskLoss
+from stitchlab.results.run import Run
 from stitchlab.store import Store
 
 ROWS, COLUMNS = ["layer1.0", "layer3.1"], ["layer2.0", "flatten"]

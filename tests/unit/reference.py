@@ -14,9 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stitchlab.dataset import Split
-from stitchlab.networks import Network
-from stitchlab.spec import derived_seed
+from stitchlab.data.splits import Split
+from stitchlab.models.store import Network
+from stitchlab.request import derived_seed
 
 Array = npt.NDArray[np.float64]
 

@@ -12,12 +12,15 @@ import pytest
 import torch
 from grids import COLUMNS, SMALL, folder, made
 
-from stitchlab import data as datasets
-from stitchlab import grid, making, networks, units
-from stitchlab.dataset import DataSet, Split
+from stitchlab.data import registry as datasets
+from stitchlab.data.splits import DataSet, Split
 from stitchlab.errors import StitchLabError
-from stitchlab.grid import ask, compare
-from stitchlab.spec import TaskLoss
+from stitchlab.grid import compute as grid
+from stitchlab.grid import units
+from stitchlab.grid.compute import ask, compare
+from stitchlab.models import create as making
+from stitchlab.models import store as networks
+from stitchlab.request import TaskLoss
 from stitchlab.store import Store
 
 

@@ -17,8 +17,8 @@ from benchmarks import __main__ as command
 from benchmarks import matching, material, measure, plain, similarity, training, whole
 from benchmarks.material import Source
 from benchmarks.measure import Measured, Row
-from stitchlab import data as datasets
-from stitchlab.spec import PRESETS, TaskLoss
+from stitchlab.data import registry as datasets
+from stitchlab.request import PRESETS, TaskLoss
 from stitchlab.stitch.task import epoch_order, task_loss_matching
 from stitchlab.store import Store
 

@@ -16,8 +16,9 @@ import torch
 from PIL import Image
 
 from stitchlab import __main__ as cli
-from stitchlab import networks, units
-from stitchlab.run import Run, list_runs
+from stitchlab.grid import units
+from stitchlab.models import store as networks
+from stitchlab.results.run import Run, list_runs
 from stitchlab.store import Store
 
 SMALL = ["compare", "digits-a", "digits-b", "--front-layers", "layer1.0,layer3.1", "--end-layers", "layer2.0",

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from grids import COLUMNS, ROWS
 
-from stitchlab import side
 from stitchlab.__main__ import main
-from stitchlab.distribution import Distribution
-from stitchlab.grid import ask
+from stitchlab.grid.compute import ask
 from stitchlab.ood import REGISTRY
-from stitchlab.ood.seen import CannotFit, Native, Score
-from stitchlab.run import list_runs
-from stitchlab.spec import cell_key
+from stitchlab.ood import reference as side
+from stitchlab.ood.inputs import CannotFit, Native, Score
+from stitchlab.request import cell_key
+from stitchlab.results.detection import Distribution
+from stitchlab.results.run import list_runs
 from stitchlab.store import Store
 
 HEADER = ["front_layer", "end_layer", "method", "detector", "metric", "value", "low", "high"]

@@ -9,12 +9,14 @@ import pytest
 import torch
 from scipy import stats
 
-from stitchlab import controls, making, networks, zoo
-from stitchlab import data as datasets
+from stitchlab.cutting.layered import Layered
+from stitchlab.data import registry as datasets
 from stitchlab.errors import StitchLabError, UnknownName
-from stitchlab.grid import ask, compare
-from stitchlab.layers import Layered
-from stitchlab.spec import TaskLoss
+from stitchlab.grid.compute import ask, compare
+from stitchlab.models import controls, zoo
+from stitchlab.models import create as making
+from stitchlab.models import store as networks
+from stitchlab.request import TaskLoss
 from stitchlab.store import Store
 
 SMALL = {"end_layers": ["layer3.1"], "eval_images": 200, "tlm": TaskLoss(epochs=10), "indices": ["cka", "pwcca"]}

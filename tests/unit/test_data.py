@@ -17,7 +17,9 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from stitchlab import data, dataset, folder
+from stitchlab.data import image_folder as folder
+from stitchlab.data import registry as data
+from stitchlab.data import splits as dataset
 from stitchlab.errors import Cancelled, Damaged, StitchLabError, UnknownName
 from stitchlab.store import Store
 

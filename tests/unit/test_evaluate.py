@@ -12,7 +12,7 @@ from reference import MAP, TOKENS, VECTOR, Kind, Whole, module_of
 from torch import Tensor, nn
 from toys import Convolutions, InPlace, Tokens, network, noise, pair, seeded
 
-from stitchlab.networks import Network
+from stitchlab.models.store import Network
 from stitchlab.stitch import evaluate as evaluating
 from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.evaluate import distances, evaluate, own_accuracy

@@ -11,10 +11,10 @@ import pytest
 from grids import COLUMNS, ROWS, SMALL, made
 
 from stitchlab.errors import StitchLabError
-from stitchlab.export import cells_csv, run_json, write
-from stitchlab.grid import ask
-from stitchlab.run import METRICS, Run
-from stitchlab.spec import Request
+from stitchlab.export.tables import cells_csv, run_json, write
+from stitchlab.grid.compute import ask
+from stitchlab.request import Request
+from stitchlab.results.run import METRICS, Run
 from stitchlab.store import Store
 
 INDEX_METRICS = {("cka", "similarity"), ("pwcca", "distance"), ("opd", "distance")}

@@ -16,9 +16,9 @@ from stitchlab.figures import grids
 from stitchlab.figures.heatmap import Grid, best_of_columns, heatmap, shared_range
 from stitchlab.figures.template import template
 from stitchlab.figures.words import finding
-from stitchlab.grid import ask
-from stitchlab.run import METRICS, Run
-from stitchlab.spec import PRESETS, TaskLoss, preset
+from stitchlab.grid.compute import ask
+from stitchlab.request import PRESETS, TaskLoss, preset
+from stitchlab.results.run import METRICS, Run
 from stitchlab.store import Store
 
 HOUSE = Path(__file__).resolve().parents[2]

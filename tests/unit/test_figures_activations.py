@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stitchlab.distribution import Belief, Distribution
 from stitchlab.figures import activations as figures
 from stitchlab.figures import grids, walk
 from stitchlab.figures.words import agreement, verdicts
-from stitchlab.ood.numbers import Interval
-from stitchlab.run import Run, list_runs
+from stitchlab.ood.metrics import Interval
+from stitchlab.results.detection import Belief, Distribution
+from stitchlab.results.run import Run, list_runs
 from stitchlab.store import Store
 
 RANDOM = np.random.default_rng(0)

@@ -9,9 +9,9 @@ import torch
 from torch import fx, nn
 from toys import fresh, noise
 
-from stitchlab.folding import folded
-from stitchlab.layers import Layered
-from stitchlab.networks import Network
+from stitchlab.cutting.fuse_bn import folded
+from stitchlab.cutting.layered import Layered
+from stitchlab.models.store import Network
 
 DATA = noise(channels=3, size=32)
 

@@ -13,13 +13,15 @@ import reference
 import torch
 from grids import COLUMNS, ROWS, SMALL, Spy, grid_of, made, numbers
 
-from stitchlab import data as datasets
-from stitchlab import networks, units, zoo
-from stitchlab.grid import ask
+from stitchlab.data import registry as datasets
+from stitchlab.grid import units
+from stitchlab.grid.compute import ask
 from stitchlab.indices import REGISTRY
-from stitchlab.networks import Network
-from stitchlab.run import METRICS, Run
-from stitchlab.spec import TaskLoss, map_key
+from stitchlab.models import store as networks
+from stitchlab.models import zoo
+from stitchlab.models.store import Network
+from stitchlab.request import TaskLoss, map_key
+from stitchlab.results.run import METRICS, Run
 from stitchlab.store import Store
 
 

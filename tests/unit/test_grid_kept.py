@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from grids import COLUMNS, ROWS, SMALL, Spy, grid_of, harm, impatient, made, numbers
 
-from stitchlab import units
 from stitchlab.errors import Cancelled, StitchLabError
-from stitchlab.grid import ask
+from stitchlab.grid import units
+from stitchlab.grid.compute import ask
 from stitchlab.indices import REGISTRY
-from stitchlab.run import Run
-from stitchlab.spec import accuracy_key, cell_key, index_key, map_key
+from stitchlab.request import accuracy_key, cell_key, index_key, map_key
+from stitchlab.results.run import Run
 from stitchlab.store import Store
 
 

@@ -11,11 +11,11 @@ from test_layers import ZOO, zoo_network
 from torch import Tensor, nn
 from toys import InPlace, seeded
 
-from stitchlab import zoo
+from stitchlab.cutting.fx_graph import Graph
+from stitchlab.cutting.hooks import Hooked, SameLogits
+from stitchlab.cutting.layered import Layered
 from stitchlab.errors import StitchLabError
-from stitchlab.graph import Graph
-from stitchlab.hooks import Hooked, SameLogits
-from stitchlab.layers import Layered
+from stitchlab.models import zoo
 
 
 def images(*shape: int, seed: int = 1) -> Tensor:

@@ -14,10 +14,13 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from stitchlab import importing, making, networks, zoo
-from stitchlab.dataset import DataSet, Split
+from stitchlab.data.splits import DataSet, Split
 from stitchlab.errors import StitchLabError
-from stitchlab.networks import Network
+from stitchlab.models import create as making
+from stitchlab.models import store as networks
+from stitchlab.models import weights as importing
+from stitchlab.models import zoo
+from stitchlab.models.store import Network
 from stitchlab.store import Store
 
 TINY10 = Path(__file__).parents[3] / "shared" / "data" / "tiny10" / "tiny10-cifar10-seed0.pt"

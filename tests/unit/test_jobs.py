@@ -11,17 +11,19 @@ import pytest
 import torch
 from grids import folder
 
-from stitchlab import data as datasets
-from stitchlab import demo, networks, uploads, walk
-from stitchlab.attack import Attack
-from stitchlab.distribution import STATISTICS, Distribution
+from stitchlab.data import registry as datasets
 from stitchlab.errors import StitchLabError
-from stitchlab.grid import ask, compare
+from stitchlab.grid import demo
+from stitchlab.grid.compute import ask, compare
 from stitchlab.jobs import DEMO, QUIET, Jobs, Status, fetching, judging, making, measuring, walking
-from stitchlab.making import confusion
-from stitchlab.run import Run
-from stitchlab.spec import Detection, TaskLoss
-from stitchlab.store import Store
+from stitchlab.models import store as networks
+from stitchlab.models.attack import Attack
+from stitchlab.models.create import confusion
+from stitchlab.ood import trajectory as walk
+from stitchlab.request import Detection, TaskLoss
+from stitchlab.results.detection import STATISTICS, Distribution
+from stitchlab.results.run import Run
+from stitchlab.store import Store, uploads
 
 SMALL = {"front_layers": ["layer1.0", "layer3.1"], "end_layers": ["layer2.0"], "eval_images": 100}
 

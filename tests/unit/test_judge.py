@@ -16,20 +16,21 @@ from sklearn.covariance import LedoitWolf
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
-from stitchlab import data as datasets
-from stitchlab import networks, side
-from stitchlab.distribution import NATIVE, OUTLIERS, STATISTICS, Belief, Distribution
+from stitchlab.data import registry as datasets
 from stitchlab.errors import Cancelled, StitchLabError, UnknownName
-from stitchlab.judge import activations_of, judge
+from stitchlab.models import store as networks
 from stitchlab.ood import REGISTRY
-from stitchlab.ood.numbers import Interval
-from stitchlab.ood.seen import CannotFit
-from stitchlab.run import Run
-from stitchlab.spec import Detection, TaskLoss, map_key
+from stitchlab.ood import reference as side
+from stitchlab.ood.evaluate import activations_of, judge
+from stitchlab.ood.inputs import CannotFit
+from stitchlab.ood.metrics import Interval
+from stitchlab.request import Detection, TaskLoss, map_key
+from stitchlab.results.detection import NATIVE, OUTLIERS, STATISTICS, Belief, Distribution
+from stitchlab.results.run import Run
 from stitchlab.stitch.affine import Stitch, form
 from stitchlab.store import Store
 
-judging = sys.modules["stitchlab.judge"]  # the package has a function of this name
+judging = sys.modules["stitchlab.ood.evaluate"]  # the package has a function of this name
 pytestmark = pytest.mark.usefixtures("short")
 CELL = (ROWS[1], COLUMNS[0])
 QUICK = [name for name in REGISTRY if not REGISTRY[name].learns]
@@ -162,7 +163,7 @@ def test_each_setting_changes_the_keys_that_it_must(run: Run, field: str, value:
 def test_what_was_learned_serves_every_cell_of_the_column(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     judge(run, detectors=["energy"], cells=[("tlm", *CELL)], device="cpu")
     side._sides.clear()
-    monkeypatch.setattr(sys.modules["stitchlab.ood.energy"], "_train", None)  # it cannot be trained again
+    monkeypatch.setattr(sys.modules["stitchlab.ood.detectors.energy"], "_train", None)  # it cannot be trained again
     found = judge(run, detectors=["energy"], cells=[("dm", ROWS[0], COLUMNS[0])], device="cpu")
     assert found.interval("energy", "dm", "auroc", ROWS[0], COLUMNS[0]).value is not None
 
@@ -193,7 +194,7 @@ def test_the_learned_detector_may_be_tuned_on_another_data_set(
     run: Run, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Outliers count only once their energy falls below its margin, which takes a trained classifier.
-    monkeypatch.setattr(sys.modules["stitchlab.ood.energy"], "STEPS", {"training": 300, "fine-tuning": 60})
+    monkeypatch.setattr(sys.modules["stitchlab.ood.detectors.energy"], "STEPS", {"training": 300, "fine-tuning": 60})
     other = Detection(training_outliers=(
         side.resolve_outliers(f"data:{folder(tmp_path / 'noise', ['a', 'b'], colour=False)}", run.store), "blur"))
     cells = [("dm", *CELL)]

@@ -12,17 +12,17 @@ import pytest
 import torch
 from grids import COLUMNS, ROWS, harm, made
 
-from stitchlab import side
 from stitchlab.__main__ import main
-from stitchlab.distribution import STATISTICS, Distribution
 from stitchlab.errors import StitchLabError
-from stitchlab.judge import activations_of, judge
 from stitchlab.ood import REGISTRY
-from stitchlab.ood.frechet import Moments, frechet
+from stitchlab.ood import reference as side
+from stitchlab.ood.detectors.frechet import Moments, frechet
+from stitchlab.ood.evaluate import activations_of, judge
+from stitchlab.ood.inputs import Native, Score
 from stitchlab.ood.outliers import outliers
-from stitchlab.ood.seen import Native, Score
-from stitchlab.run import Run
-from stitchlab.spec import Detection, map_key
+from stitchlab.request import Detection, map_key
+from stitchlab.results.detection import STATISTICS, Distribution
+from stitchlab.results.run import Run
 from stitchlab.stitch.affine import form
 from stitchlab.store import Store
 

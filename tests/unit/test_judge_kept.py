@@ -20,16 +20,18 @@ from sklearn.covariance import LedoitWolf
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 from torch import Tensor
 
-from stitchlab import data as datasets
-from stitchlab import making, networks, side
-from stitchlab.distribution import NATIVE, OUTLIERS, STATISTICS, Distribution
+from stitchlab.data import registry as datasets
 from stitchlab.errors import Cancelled
-from stitchlab.judge import judge
+from stitchlab.models import create as making
+from stitchlab.models import store as networks
 from stitchlab.ood import QUICK, REGISTRY
-from stitchlab.ood.numbers import Interval
+from stitchlab.ood import reference as side
+from stitchlab.ood.evaluate import judge
+from stitchlab.ood.metrics import Interval
 from stitchlab.ood.outliers import outliers
-from stitchlab.run import Run, list_runs
-from stitchlab.spec import Detection, DirectMatching, TaskLoss, map_key
+from stitchlab.request import Detection, DirectMatching, TaskLoss, map_key
+from stitchlab.results.detection import NATIVE, OUTLIERS, STATISTICS, Distribution
+from stitchlab.results.run import Run, list_runs
 from stitchlab.store import Store
 
 pytestmark = pytest.mark.usefixtures("short")
@@ -165,7 +167,7 @@ def test_another_front_network_shares_the_native_side(run: Run, monkeypatch: pyt
                 assert shared == first.interval(name, who, metric, "", j) != Interval()
             assert before.interval(name, "dm", metric, "blocks.2", j) == Interval()
     side._sides.clear()
-    monkeypatch.setattr(sys.modules["stitchlab.ood.energy"], "_train", None)  # it cannot be trained again
+    monkeypatch.setattr(sys.modules["stitchlab.ood.detectors.energy"], "_train", None)  # it cannot be trained again
     after = judge(other, detectors=names, device="cpu")
     assert not after.lacking([*names, STATISTICS], after.cells)
     assert list(Distribution(run).rows(names)) == list(first.rows(names)), "the other run's numbers stay"

@@ -12,8 +12,8 @@ from reference import capture, module_of
 from torch import Tensor, nn
 from toys import Convolutions, InPlace, fresh, noise, seeded
 
+from stitchlab.cutting.layered import Layered
 from stitchlab.errors import StitchLabError, UnknownName
-from stitchlab.layers import Layered
 
 ZOO = {
     "tiny10": (32, {}), "resnet14": (8, {}), "resnet20": (8, {}), "resnet18": (8, {"width": 8}),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from stitchlab import memory
+from stitchlab.stitch import malloc as memory
 
 GLIBC = sys.platform == "linux" and hasattr(ctypes.CDLL(None), "malloc_trim")
 

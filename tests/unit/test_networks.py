@@ -13,10 +13,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from stitchlab import data, making, networks, training, zoo
-from stitchlab.dataset import DataSet, Split
+from stitchlab.data import registry as data
+from stitchlab.data.splits import DataSet, Split
 from stitchlab.errors import Cancelled, StitchLabError, UnknownName
-from stitchlab.networks import Network
+from stitchlab.models import create as making
+from stitchlab.models import store as networks
+from stitchlab.models import train as training
+from stitchlab.models import zoo
+from stitchlab.models.store import Network
 from stitchlab.store import Store
 
 

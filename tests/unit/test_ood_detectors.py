@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from stitchlab.errors import Damaged
 from stitchlab.ood import REGISTRY, Detector
-from stitchlab.ood.seen import Array, Batch, CannotFit, Native, as_map, features
+from stitchlab.ood.inputs import Array, Batch, CannotFit, Native, as_map, features
 from stitchlab.stitch.affine import Form, form
 
-energy = sys.modules["stitchlab.ood.energy"]
+energy = sys.modules["stitchlab.ood.detectors.energy"]
 CLASSES = 3
 SHAPES = {"map": (4, 6, 6), "map-last": (5, 5, 4), "tokens": (10, 4), "vector": (8,)}
 FITTED = [detector for detector in REGISTRY.values() if detector.fit is not None]

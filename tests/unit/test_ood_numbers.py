@@ -7,8 +7,8 @@ import pytest
 from scipy.stats import norm
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
-from stitchlab.ood.numbers import METRICS, REPLICATES, SCORED, Interval, apart, curves, interval
-from stitchlab.ood.seen import Array
+from stitchlab.ood.inputs import Array
+from stitchlab.ood.metrics import METRICS, REPLICATES, SCORED, Interval, apart, curves, interval
 
 RANDOM = np.random.default_rng(0)
 HAND_MADE = [

@@ -10,14 +10,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from stitchlab import data as datasets
-from stitchlab import making, networks, zoo
+from stitchlab.data import registry as datasets
 from stitchlab.errors import StitchLabError, UnknownName
-from stitchlab.grid import compare
-from stitchlab.run import Run
-from stitchlab.spec import TaskLoss
+from stitchlab.grid.compute import compare
+from stitchlab.models import create as making
+from stitchlab.models import store as networks
+from stitchlab.models import zoo
+from stitchlab.models.zoo import timm_models
+from stitchlab.request import TaskLoss
+from stitchlab.results.run import Run
 from stitchlab.store import Store
-from stitchlab.zoo import timm_models
 
 CODE = textwrap.dedent('''
     """A residual network that torch.fx cannot trace, with its logits in a dictionary, as HuggingFace's have them."""

@@ -11,10 +11,11 @@ import pytest
 import reference
 import torch
 
-from stitchlab import data as datasets
-from stitchlab import making, networks
-from stitchlab.grid import compare
-from stitchlab.run import Run
+from stitchlab.data import registry as datasets
+from stitchlab.grid.compute import compare
+from stitchlab.models import create as making
+from stitchlab.models import store as networks
+from stitchlab.results.run import Run
 from stitchlab.store import Store
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"

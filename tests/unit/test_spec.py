@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from stitchlab.errors import StitchLabError, UnknownName
-from stitchlab.spec import (
+from stitchlab.request import (
     DEFINITIONS,
     METHODS,
     PRESETS,

@@ -212,7 +212,7 @@ def test_where_the_store_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert Store().root == tmp_path / "moved"
     assert Store(tmp_path / "mine").root == tmp_path / "mine"
     monkeypatch.delenv("STITCHLAB_CACHE")
-    assert Store().root == Path(store_module.__file__).resolve().parents[1] / "cache"
+    assert Store().root == Path(store_module.__file__).resolve().parents[2] / "cache"
 
 
 def test_digests_tell_names_types_and_shapes_apart() -> None:

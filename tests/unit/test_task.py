@@ -12,10 +12,10 @@ from reference import MAP, TOKENS, VECTOR, Kind, Whole, module_of
 from torch import Tensor, nn
 from toys import Convolutions, InPlace, Tokens, fresh, network, noise, pair, seeded
 
-from stitchlab import dataset
+from stitchlab.data import splits as dataset
 from stitchlab.errors import Cancelled
-from stitchlab.networks import Network
-from stitchlab.spec import PRESETS, TaskLoss, derived_seed
+from stitchlab.models.store import Network
+from stitchlab.request import PRESETS, TaskLoss, derived_seed
 from stitchlab.stitch import tails
 from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.direct import direct_matching

@@ -10,15 +10,17 @@ import torch
 import torchvision
 from toys import noise
 
-from stitchlab import making, networks, zoo
-from stitchlab.catalogue import row
+from stitchlab.cutting.fx_graph import Graph
+from stitchlab.cutting.layered import Layered
 from stitchlab.errors import StitchLabError, UnknownName
-from stitchlab.graph import Graph
-from stitchlab.layers import Layered
-from stitchlab.networks import Network
-from stitchlab.outline import of_architecture, outline
+from stitchlab.models import create as making
+from stitchlab.models import store as networks
+from stitchlab.models import zoo
+from stitchlab.models.architectures_table import row
+from stitchlab.models.cut_points import of_architecture, outline
+from stitchlab.models.store import Network
+from stitchlab.models.zoo import vision
 from stitchlab.store import Store
-from stitchlab.zoo import vision
 
 #: The smallest of each family, with an input as small as it takes. All others are built of the same blocks.
 FAMILIES = {
@@ -123,13 +125,13 @@ def test_an_outline_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     network = Network(name="n", architecture=found.name, options={}, classes=("a", "b"), channels=3, size=64, mean=(),
                       std=(), data="", data_fingerprint="", origin={})
     first = outline(store, network)
-    monkeypatch.setattr("stitchlab.outline.of_architecture", lambda *_: pytest.fail("it is known"))
+    monkeypatch.setattr("stitchlab.models.cut_points.of_architecture", lambda *_: pytest.fail("it is known"))
     assert outline(store, network).record() == first.record() == of_architecture(found, network).record()
     assert outline(store, network).find("layer1").name == "layer1.1"
 
 
 def test_the_table_in_the_docs_is_true() -> None:
-    """Made by `python -m stitchlab.catalogue`; every architecture is in it, and a few of its lines are made again."""
+    """Every architecture is in it, and a few lines that `stitchlab.models.architectures_table` makes are made again."""
     there = (Path(__file__).parents[2] / "docs" / "architectures.md").read_text().splitlines()
     named = [line.split("`")[1] for line in there if line.startswith("| `")]
     if torchvision.__version__.split(".")[:2] == ["0", "29"]:  # later ones know more

@@ -11,9 +11,12 @@ import torch.nn.functional as F
 from test_networks import toy
 from toys import Convolutions, seeded
 
-from stitchlab import data, making, networks, training
-from stitchlab.attack import Attack, attacked, stepped
+from stitchlab.data import registry as data
 from stitchlab.errors import StitchLabError, UnknownName
+from stitchlab.models import create as making
+from stitchlab.models import store as networks
+from stitchlab.models import train as training
+from stitchlab.models.attack import Attack, attacked, stepped
 from stitchlab.store import Store
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from stitchlab import data as datasets
-from stitchlab import folder, uploads
+from stitchlab.data import image_folder as folder
+from stitchlab.data import registry as datasets
 from stitchlab.errors import StitchLabError, UnknownName
-from stitchlab.store import Store
+from stitchlab.store import Store, uploads
 
 
 def test_a_file_is_kept_under_a_key_and_goes(tmp_path: Path) -> None:

@@ -6,11 +6,11 @@ import pytest
 import torch
 from grids import COLUMNS, ROWS, harm, made
 
-from stitchlab import walk
 from stitchlab.errors import Cancelled, StitchLabError
-from stitchlab.judge import judge
-from stitchlab.run import Run, delete_run
-from stitchlab.spec import TaskLoss, map_key
+from stitchlab.ood import trajectory as walk
+from stitchlab.ood.evaluate import judge
+from stitchlab.request import TaskLoss, map_key
+from stitchlab.results.run import Run, delete_run
 from stitchlab.store import Store
 
 CPU = torch.device("cpu")

@@ -9,9 +9,9 @@ import torch
 import torchvision
 from torch import fx, nn
 
-from stitchlab import zoo
+from stitchlab.cutting.layered import Layered
 from stitchlab.errors import StitchLabError, UnknownName
-from stitchlab.layers import Layered
+from stitchlab.models import zoo
 
 TINY10 = Path(__file__).parents[3] / "shared" / "data" / "tiny10"
 SIZES = {"tiny10": 32, "resnet14": 8, "resnet20": 8, "resnet18": 8, "vit-tiny": 8, "vit-nano": 8, "mlp": 8, "noise": 8}

@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stitchlab import zoo
-from stitchlab.dataset import DataSet, Split
-from stitchlab.networks import Network, frozen
+from stitchlab.data.splits import DataSet, Split
+from stitchlab.models import zoo
+from stitchlab.models.store import Network, frozen
 from stitchlab.stitch.pair import Pair
 
 

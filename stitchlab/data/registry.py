@@ -1,0 +1,255 @@
+"""Data sets: a literal registry, and folders of images.
+
+Images stay uint8 in memory (mapped from the disk once they are large) and are scaled where they are used. A data set's
+fingerprint is that of its content (pixels, labels, class names, and the size that was asked for), not of its place.
+Digits: Alpaydin & Kaynak 1998, UCI, as scikit-learn ships them; the others come through torchvision.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import re
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+from torchvision import datasets
+
+from stitchlab.data import image_folder as folder
+from stitchlab.data.splits import DataSet, Labels, Split
+from stitchlab.errors import StitchLabError, UnknownName
+from stitchlab.request import Report, content_id, no_report
+from stitchlab.store import Store
+
+# 8×8 as the digits are. Enlarging adds no detail: resnet14 at 16×16 takes twice as long for the same 99.4 %.
+DIGITS_SIZE = 8
+DIGIT_NAMES = tuple("0123456789")
+KEEP = 3  # data sets that stay loaded in this process
+
+class Content(NamedTuple):
+    """What a loader gives."""
+
+    classes: tuple[str, ...]
+    train: Split
+    test: Split
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A data set of the registry. ``loader(folder, download)`` raises RuntimeError or OSError for absent files."""
+
+    name: str
+    label: str
+    description: str
+    loader: Callable[[Path, bool], Content]
+    natural: bool = False
+
+
+def _digits(root: Path, download: bool) -> Content:
+    values, labels = load_digits(return_X_y=True)
+    scale = DIGITS_SIZE // 8
+    images = np.round(values.reshape(-1, 1, 8, 8) * 255 / 16).astype(np.uint8)
+    images = images.repeat(scale, axis=2).repeat(scale, axis=3)
+    train, test = train_test_split(np.arange(len(labels)), test_size=0.3, random_state=0, stratify=labels)
+    return Content(DIGIT_NAMES, _split(images[train], labels[train]), _split(images[test], labels[test]))
+
+
+def _torchvision(kind: Any, classes: tuple[str, ...] = ()) -> Callable[[Path, bool], Content]:
+    """A loader around one of torchvision's data sets; without ``classes`` they are called as torchvision calls them."""
+
+    def loader(root: Path, download: bool) -> Content:
+        parts = [kind(str(root), train=train, download=download) for train in (True, False)]
+        train, test = (_split(np.asarray(part.data), np.asarray(part.targets)) for part in parts)
+        return Content(classes or tuple(parts[0].classes), train, test)
+
+    return loader
+
+
+def _svhn(root: Path, download: bool) -> Content:
+    parts = [datasets.SVHN(str(root), split=part, download=download) for part in ("train", "test")]
+    train, test = (_split(part.data, part.labels) for part in parts)
+    return Content(DIGIT_NAMES, train, test)
+
+
+REGISTRY: dict[str, Entry] = {
+    "digits": Entry("digits", "Digits", "scikit-learn's 1,797 handwritten digits, 8×8, grey; nothing to download",
+                    _digits),
+    "mnist": Entry("mnist", "MNIST", "70,000 handwritten digits, 28×28, grey (LeCun et al. 1998)",
+                   _torchvision(datasets.MNIST, DIGIT_NAMES)),
+    "fashion-mnist": Entry("fashion-mnist", "Fashion-MNIST", "70,000 clothing photos, 28×28, grey (Xiao et al. 2017)",
+                           _torchvision(datasets.FashionMNIST)),
+    "cifar10": Entry("cifar10", "CIFAR-10", "60,000 photographs in 10 classes, 32×32, RGB (Krizhevsky 2009)",
+                     _torchvision(datasets.CIFAR10), natural=True),
+    "svhn": Entry("svhn", "SVHN", "99,289 house number digits, 32×32, RGB (Netzer et al. 2011)", _svhn),
+}
+
+_loaded: dict[tuple[str, str], DataSet] = {}
+
+
+def load(name: str, store: Store, report: Report = no_report, *, download: bool = False) -> DataSet:
+    """The data set of this name: one of `REGISTRY`, ``folder:PATH`` or ``folder:PATH@SIZE``.
+
+    Args:
+        name: which one. A folder holds PATH/train/CLASS/* and PATH/test/CLASS/*; SIZE brings images of mixed sizes to
+            SIZE×SIZE (shorter side, centre crop).
+        store: keeps decoded images, downloads (``downloads/``) and a record of what was used (room ``data``).
+        report: told about decoding and downloading.
+        download: fetch files that are missing; without it nothing is ever fetched.
+
+    Raises UnknownName; StitchLabError where files are missing or broken.
+    """
+    if name.startswith("folder:"):
+        return _load_folder(name, store, report)
+    if name not in REGISTRY:
+        raise UnknownName("data set", name, REGISTRY, "A folder of images is named folder:PATH")
+    return _loaded.get((str(store.root), name)) or _load_entry(REGISTRY[name], store, report, download)
+
+
+def known(store: Store) -> list[dict[str, Any]]:
+    """Records {name, label, fingerprint, classes, shape, train, test, ...} of all data ever used with this store, what
+    was loaded last at the end."""
+    records = [record for key in store.keys("data") if (record := store.get("data", key)) is not None]
+    return sorted(records, key=lambda record: float(record.get("loaded", 0)))
+
+
+def public(name: str, store: Store) -> str:
+    """The name, where it is one that a page may say: of the registry, known here, or a folder under a root that
+    STITCHLAB_DATA configures. Raises UnknownName."""
+    there = {*REGISTRY, *(record["name"] for record in known(store))}
+    folders = {f"folder:{path}" for path in folder.offered()}
+    if name not in there and re.sub(r"@\d+$", "", name) not in folders:
+        raise UnknownName("data set", name, there | folders, "Folders elsewhere are named on the command line")
+    return name
+
+
+def here(name: str, store: Store) -> DataSet:
+    """The data set of this name as it was used here: nothing is fetched, and no folder that changed is decoded again.
+
+    Raises as `load` and `load_by_fingerprint`.
+    """
+    used = [record["fingerprint"] for record in known(store) if record["name"] == name]
+    return load_by_fingerprint(used[-1], store) if used else load(name, store)
+
+
+def load_by_fingerprint(fingerprint: str, store: Store) -> DataSet:
+    """The data set with this content. Raises UnknownName where the store never saw it, StitchLabError where it is gone.
+
+    A folder that has changed or moved since still loads as it was, as long as the store keeps its pixels.
+    """
+    record = store.get("data", fingerprint)
+    if record is None:
+        hint = "Load it first: `python -m stitchlab data` lists what there is"
+        raise UnknownName("data set's fingerprint", fingerprint, (r["fingerprint"] for r in known(store)), hint)
+    if record["folder"] is not None:
+        decoded = folder.Decoded.from_record(record["folder"])
+        if made := _from_pixels(record["name"], record["label"], decoded, store):
+            return made
+    made = load(record["name"], store)
+    if made.fingerprint != fingerprint:
+        raise StitchLabError(
+            f"{record['name']} no longer holds what it held (fingerprint {fingerprint[:12]} was expected, "
+            f"{made.fingerprint[:12]} came); bring its files back, or compute anew with what it holds now"
+        )
+    return made
+
+
+def _load_entry(entry: Entry, store: Store, report: Report, download: bool) -> DataSet:
+    root = store.root / "downloads"
+    report(f"loading {entry.label}", 0.0)
+    try:
+        # Downloading, torchvision draws a bar of its own.
+        with contextlib.redirect_stderr(io.StringIO()) if download else contextlib.nullcontext():
+            content = entry.loader(root, download)
+    except (RuntimeError, OSError) as error:
+        raise StitchLabError(_absent(entry, root, download, error)) from error
+    sha = hashlib.sha256(content.train.images.tobytes() + content.test.images.tobytes()).hexdigest()
+    data = DataSet(entry.name, entry.label, *content, _fingerprint(content, sha, None), entry.natural)
+    return _remember((str(store.root), entry.name), data, store, None)
+
+
+def _absent(entry: Entry, root: Path, download: bool, error: Exception) -> str:
+    if not download:
+        return (
+            f"{entry.label} is not on this machine ({root} was looked at) and is fetched only when asked: "
+            "say download=True, or --download on the command line; `digits` needs no files"
+        )
+    reason = " ".join(str(error).split())[:160] or type(error).__name__
+    return (
+        f"{entry.label} could not be fetched ({reason}); connect this machine to the network, or put torchvision's "
+        f"files for {entry.name} into {root} and ask again; `digits` needs no files"
+    )
+
+
+def _load_folder(name: str, store: Store, report: Report) -> DataSet:
+    path, size = _parse(name)
+    listed = folder.listing(path, size)
+    if (made := _loaded.get((str(store.root), listed.key))) is not None:
+        return made
+    decoded = folder.decode(listed, size, store, report)
+    label = path.name if size is None else f"{path.name} at {size} px"
+    made = _from_pixels(f"folder:{path}{'' if size is None else f'@{size}'}", label, decoded, store)
+    if made is None:
+        raise StitchLabError(f"the decoded images of {path} vanished from the cache at {store.root}; ask again")
+    return _remember((str(store.root), listed.key), made, store, asdict(decoded))
+
+
+def _parse(name: str) -> tuple[Path, int | None]:
+    match = re.fullmatch(r"folder:(.+?)(?:@(\d+))?", name)
+    if match is None or int(match[2] or 1) < 1:
+        raise StitchLabError(f"a folder of images is named folder:PATH or folder:PATH@SIZE, SIZE ≥ 1; {name!r} came")
+    path = Path(match[1]).expanduser().resolve()
+    if not path.is_dir():
+        raise StitchLabError(f"{path} is not a folder; folder:PATH needs PATH/train/CLASS/ and PATH/test/CLASS/")
+    return path, None if match[2] is None else int(match[2])
+
+
+def _from_pixels(name: str, label: str, decoded: folder.Decoded, store: Store) -> DataSet | None:
+    images = folder.pixels(decoded, store)
+    if images is None:
+        return None
+    cut = sum(decoded.train)
+    content = Content(
+        decoded.classes, _split(images[:cut], _labels(decoded.train)), _split(images[cut:], _labels(decoded.test))
+    )
+    fingerprint = _fingerprint(content, decoded.sha256, decoded.size)
+    return DataSet(name, label, *content, fingerprint, natural=decoded.shape[0] == 3)
+
+
+def _labels(counts: tuple[int, ...]) -> Labels:
+    return np.repeat(np.arange(len(counts)), counts)
+
+
+def _split(images: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Split:
+    """A split from images in any usual order: (N,H,W), (N,H,W,3) or (N,C,H,W)."""
+    if images.ndim == 3:
+        images = images[:, None]
+    elif images.shape[-1] == 3:
+        images = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
+    return Split(images, labels.astype(np.int64))
+
+
+def _fingerprint(content: Content, pixels_sha256: str, size: int | None) -> str:
+    return content_id({
+        "classes": content.classes, "shape": content.train.images.shape[1:], "size": size, "pixels": pixels_sha256,
+        "labels": [hashlib.sha256(part.labels.tobytes()).hexdigest() for part in (content.train, content.test)],
+    })
+
+
+def _remember(key: tuple[str, str], data: DataSet, store: Store, decoded: dict[str, Any] | None) -> DataSet:
+    """Keep a data set loaded, and its record in the store, which says when that was."""
+    store.put("data", data.fingerprint, {
+        "name": data.name, "label": data.label, "fingerprint": data.fingerprint, "classes": data.classes,
+        "shape": data.shape, "train": len(data.train), "test": len(data.test), "folder": decoded, "loaded": time.time(),
+    })
+    while len(_loaded) >= KEEP:
+        _loaded.pop(next(iter(_loaded)), None)
+    _loaded[key] = data
+    return data

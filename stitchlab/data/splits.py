@@ -1,0 +1,113 @@
+"""Images with their labels, as everything that computes takes them; which of them a request looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from stitchlab.data.image_folder import Pixels
+from stitchlab.errors import StitchLabError
+from stitchlab.request import Request
+
+Labels = npt.NDArray[np.int64]
+
+BATCH = 500  # images that are run together where nothing is trained: bounds memory, whatever the size of the data
+LARGE = 64  # pixels a side up to which hundreds of images are run together; activations grow with the area
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Images uint8 (N,C,H,W), possibly mapped read-only from the disk, and their labels int64 (N,)."""
+
+    images: Pixels
+    labels: Labels
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def order(self, seed: int) -> torch.Tensor:
+        """The one permutation (N,) of the split that a seed stands for, on any machine."""
+        return torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
+
+    def first(self, count: int) -> Split:
+        """The first ``count`` images of its permutation of seed 0, or all of them."""
+        if count >= len(self):
+            return self
+        chosen = self.order(0)[:count].numpy()
+        return Split(np.asarray(self.images[chosen]), self.labels[chosen])
+
+    def take(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Images uint8 (n,C,H,W) and labels int64 (n,) at these places, in this order, copied."""
+        rows = index.cpu().numpy()
+        return torch.from_numpy(np.asarray(self.images[rows])), torch.from_numpy(self.labels[rows])
+
+
+@dataclass(frozen=True, eq=False)
+class DataSet:
+    """Training and test images with their class names.
+
+    ``name`` loads it again (`load`), ``label`` is for people. ``natural`` says that an image shifted or mirrored is
+    as good as any, so that training may do both: true of photographs, not of digits.
+    """
+
+    name: str
+    label: str
+    classes: tuple[str, ...]
+    train: Split
+    test: Split
+    fingerprint: str
+    natural: bool = False
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C,H,W) of every image."""
+        channels, height, width = self.train.images.shape[1:]
+        return (channels, height, width)
+
+
+Take = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+
+
+@lru_cache(maxsize=2)  # a GPU holds as many splits as one comparison looks at
+def taker(split: Split, device: torch.device) -> Take:
+    """`Split.take` onto a device, where all images are kept if it is a GPU that they fill less than half of."""
+    if device.type != "cuda" or split.images.nbytes > torch.cuda.mem_get_info(device)[0] / 2:
+        return lambda index: _both(split.take(index), device)
+    images, labels = _both((torch.from_numpy(np.array(split.images)), torch.from_numpy(split.labels)), device)
+    return lambda index: (images[index.to(device)], labels[index.to(device)])
+
+
+def _both(what: tuple[torch.Tensor, torch.Tensor], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    return what[0].to(device), what[1].to(device)
+
+
+def at_once(count: int, size: int) -> int:
+    """How many images to run together where ``count`` is wanted: fewer where a side of the input, ``size``, is long.
+
+    >>> at_once(500, 32), at_once(500, 224)
+    (500, 40)
+    """
+    return max(1, min(count, count * LARGE**2 // size**2))
+
+
+def draw(split: Split, seed: int, count: int | None, what: str) -> torch.Tensor:
+    """Places (count,) of the first ``count`` images of the split's permutation; None: of all.
+
+    Args:
+        what: what they are for, as it should read in the message ("evaluation images", ...).
+
+    Raises StitchLabError for a count below 1 or beyond the data.
+    """
+    if count is not None and not 1 <= count <= len(split):
+        raise StitchLabError(f"{what}: a number from 1 to {len(split):,} was expected (all there are); {count:,} came")
+    return split.order(seed)[:count]
+
+
+def evaluation(data: DataSet, request: Request) -> torch.Tensor:
+    """Places (M,) of a request's evaluation images in the test split, in their one order. Raises StitchLabError."""
+    return draw(data.test, request.seed, request.eval_images, "evaluation images (M)")

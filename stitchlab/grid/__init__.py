@@ -1,0 +1,1 @@
+"""The main job: what a grid lacks is planned, estimated and computed."""

@@ -1,0 +1,1 @@
+"""Networks: architectures, training, importing, controls; loading and saving them."""

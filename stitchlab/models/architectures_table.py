@@ -1,0 +1,55 @@
+"""A table of every architecture that is known by name, made by looking: nodes, cut points, blocks, parameters.
+
+``python -m stitchlab.models.architectures_table > docs/architectures.md`` writes it anew; a test holds it true.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+
+from stitchlab.errors import StitchLabError
+from stitchlab.models import zoo
+from stitchlab.models.cut_points import of_architecture
+from stitchlab.models.store import Network
+
+SIZES = (32, 16, 64, 75, 96, 224)  # of the input: the first that fits
+HEAD = """# Architectures
+
+Every architecture that is known by name, at the first input of {sizes} pixels that it takes, for 10
+classes of colour images. *Nodes* are operations of its torch.fx graph, *cut points* those after which everything
+follows from their output alone, *blocks* those that a grid offers unasked. Networks by timm's names and your own code
+are looked at when they are named: `python -m stitchlab layers ARCH --size S`.
+
+| architecture | input | nodes | cut points | blocks | first, middle and last block | parameters |
+|---|---|---|---|---|---|---|
+"""
+
+
+def row(name: str) -> str:
+    """The line of one architecture."""
+    found = zoo.architecture(name)
+    for size in SIZES:
+        network = Network(name="", architecture=name, options=found.resolve(), classes=tuple("0123456789"), channels=3,
+                          size=size, mean=(), std=(), data="", data_fingerprint="", origin={})
+        try:
+            found.check_size(size)
+            cuts = of_architecture(found, network)
+        except StitchLabError:
+            continue
+        blocks = cuts.defaults()
+        some = [f"`{p}` {'×'.join(map(str, cuts.find(p).shape))}"
+                for p in dict.fromkeys((blocks[0], blocks[len(blocks) // 2], blocks[-1]))]
+        return (f"| `{name}` | {size} | {cuts.nodes} | {len(cuts.points)} | {len(blocks)} | {', '.join(some)} | "
+                f"{cuts.points[-1].parameters:,} |")
+    raise StitchLabError(f"{name} takes images of none of these sizes: {', '.join(map(str, SIZES))}")
+
+
+def lines(names: Iterable[str]) -> Iterator[str]:
+    """The table's lines, its head first."""
+    yield HEAD.format(sizes=", ".join(map(str, SIZES))).rstrip("\n")
+    yield from (row(name) for name in names)
+
+
+if __name__ == "__main__":
+    sys.stdout.write("\n".join(lines(zoo.known())) + "\n")

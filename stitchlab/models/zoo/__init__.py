@@ -1,0 +1,124 @@
+"""Architectures: a literal registry, one family a file, and those of torchvision, timm and the user by name.
+
+All take grey or RGB images and any number of classes. Those of the registry are plain torch.fx-traceable PyTorch: no
+control flow on shapes, no in-place activation.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from stitchlab.errors import StitchLabError, UnknownName
+from stitchlab.models.zoo import own, timm_models, vision
+from stitchlab.models.zoo.architecture import Architecture, Code
+from stitchlab.models.zoo.mlp import mlp
+from stitchlab.models.zoo.noise import Noise
+from stitchlab.models.zoo.resnet import MAPS, WIDTHS, cifar, resnet18
+from stitchlab.models.zoo.tiny10 import Tiny10
+from stitchlab.models.zoo.vit import vit
+
+__all__ = ["REGISTRY", "Architecture", "Code", "architecture", "build", "known", "public", "sketch"]
+
+_HE = "He et al. 2016"
+_DOSOVITSKIY = "Dosovitskiy et al. 2021"
+
+REGISTRY: dict[str, Architecture] = {
+    "tiny10": Architecture("tiny10", "Tiny-10", Tiny10, "Kornblith et al. 2019", smallest=27),
+    "resnet14": Architecture("resnet14", "ResNet-14", cifar(14), _HE, smallest=4),
+    "resnet20": Architecture("resnet20", "ResNet-20", cifar(20), _HE, smallest=4),
+    "resnet18": Architecture("resnet18", "ResNet-18 (3×3 stem)", resnet18, _HE,
+                             {"width": 64, "widths": WIDTHS[0], "maps": MAPS[0]},
+                             {"widths": WIDTHS, "maps": MAPS}, smallest=8),
+    "vit-tiny": Architecture("vit-tiny", "ViT-Tiny (patch 4)", vit(4, 192, 12, 3), _DOSOVITSKIY,
+                             smallest=8, multiple=4, optimiser="adamw"),
+    "vit-nano": Architecture("vit-nano", "ViT-Nano (patch 2)", vit(2, 64, 6, 4), _DOSOVITSKIY,
+                             smallest=4, largest=16, multiple=2, optimiser="adamw", size=8),
+    "mlp": Architecture("mlp", "Multilayer perceptron", mlp, "Rumelhart et al. 1986", {"width": 256, "depth": 4},
+                        optimiser="adamw"),
+    "noise": Architecture("noise", "Noise", Noise, "a control", smallest=4, optimiser=None),
+}
+
+
+def architecture(name: str) -> Architecture:
+    """The architecture of this name: of `REGISTRY`, ``torchvision/NAME``, ``timm/NAME``, or of the user's own code,
+    ``module:callable`` or ``FILE.py:callable``, which is run.
+
+    Raises UnknownName; StitchLabError where timm is not installed, or the user's code cannot be run.
+    """
+    if name in REGISTRY:
+        return REGISTRY[name]
+    if name.startswith(vision.PREFIX):
+        return vision.architecture(name)
+    if name.startswith(timm_models.PREFIX):
+        return timm_models.architecture(name)
+    if ":" in name:
+        return own.architecture(name)
+    raise UnknownName("architecture", name, known(), "torchvision/NAME gives torchvision's")
+
+
+def known() -> list[str]:
+    """Names of the registry and of torchvision's classification networks."""
+    return [*REGISTRY, *vision.names()]
+
+
+def public(name: str) -> str:
+    """The name, where it is one of `known`: what may come from a page. Raises UnknownName."""
+    if name not in known():
+        raise UnknownName("architecture", name, known(), "Own code is run from the command line only")
+    return name
+
+
+def build(arch: str | Architecture, *, classes: int, channels: int, size: int, **options: Any) -> nn.Module:
+    """A network of this architecture with fresh parameters, on the CPU, in training mode.
+
+    Args:
+        arch: see `architecture`.
+        classes: number of outputs.
+        channels: 1 (grey) or 3 (RGB).
+        size: pixels a side of the images, which are square.
+        options: see `Architecture.resolve`.
+
+    Raises UnknownName; StitchLabError where an option or the images do not fit, or building it fails.
+    """
+    found = architecture(arch) if isinstance(arch, str) else arch
+    made = found.resolve(options)
+    found.check_size(size)
+    try:
+        return found.build(classes=classes, channels=channels, size=size, **made)
+    except StitchLabError:
+        raise
+    except Exception as error:  # of the user's own code anything may come, of torchvision's an assertion
+        line = (str(error).splitlines() or [""])[0]
+        raise StitchLabError(
+            f"{found.name} could not be built for {classes} classes and images of {channels}×{size}×{size}: "
+            f"{type(error).__name__}: {line}"
+        ) from error
+
+
+def sketch(arch: str | Architecture, *, classes: int, channels: int, size: int, **options: Any) -> nn.Module:
+    """As `build`, in eval mode and without any numbers (on the meta device): shapes cost neither time nor memory.
+
+    The user's own code, and timm's networks, are built as they are: whether tracing them froze anything that Python
+    decides shows only in numbers.
+    """
+    found = architecture(arch) if isinstance(arch, str) else arch
+    what: dict[str, Any] = {"classes": classes, "channels": channels, "size": size, **options}
+    if found.code is not None or found.name.startswith(timm_models.PREFIX):
+        return build(found, **what).eval()
+    try:
+        with torch.device("meta"):
+            return build(found, **what).eval()
+    except StitchLabError:  # some count with tensors while they are built
+        with _NoNumbers():
+            return build(found, **what).eval().to("meta")
+
+
+class _NoNumbers(TorchFunctionMode):
+    """What parameters are made of is made on the meta device; all else is computed as usual."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return func(*args, **{**(kwargs or {}), **({"device": "meta"} if func is torch.empty else {})})

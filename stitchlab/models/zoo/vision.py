@@ -1,0 +1,129 @@
+"""torchvision's classification networks by name, ``torchvision/resnet50``: fresh, or with their published weights.
+
+Marcel & Rodriguez 2010, "Torchvision the machine-vision package of Torch"; its documentation names each one's paper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+import torchvision
+from torch import nn
+
+from stitchlab.errors import StitchLabError, UnknownName
+from stitchlab.models.zoo.architecture import Architecture
+
+PREFIX = "torchvision/"
+#: What a family is built with beside the number of classes; auxiliary classifiers play no part in the logits.
+_BUILT = {"googlenet": {"aux_logits": False, "init_weights": True},
+          "inception_v3": {"aux_logits": False, "init_weights": True}}
+_UNUSED = {"googlenet": ("aux1.", "aux2."), "inception_v3": ("AuxLogits.",)}
+#: These two bring images from the usual mean and deviation to their own by themselves, unless they are given so.
+_HALF = {"googlenet", "inception_v3"}
+_TRANSFORMERS = ("vit", "swin", "maxvit", "convnext")
+
+
+class Published(NamedTuple):
+    """Weights that somebody published, with all that belongs to them.
+
+    ``resize`` is the shorter side before the centre ``size``×``size`` is cut out, ``mean`` and ``std`` those of pixels
+    in 0..1.
+    """
+
+    tensors: dict[str, torch.Tensor]
+    classes: tuple[str, ...]
+    size: int
+    resize: int
+    interpolation: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+@lru_cache(maxsize=1)
+def names() -> tuple[str, ...]:
+    """All of torchvision's classification networks: ``torchvision/alexnet``, …"""
+    return tuple(PREFIX + name for name in torchvision.models.list_models(module=torchvision.models))
+
+
+def architecture(name: str) -> Architecture:
+    """The architecture ``torchvision/NAME``. Raises UnknownName."""
+    if name not in names():
+        raise UnknownName("architecture", name, names())
+    short = name.removeprefix(PREFIX)
+    default = torchvision.models.get_model_weights(short).DEFAULT
+    return Architecture(
+        name, f"{short} (torchvision)", partial(_build, short), f"torchvision {torchvision.__version__}",
+        optimiser="adamw" if short.startswith(_TRANSFORMERS) else "sgd", size=default.transforms().crop_size[0],
+        unused=_UNUSED.get(short, ()),
+    )
+
+
+def published(name: str, weights: str, folder: Path, download: bool) -> Published:
+    """The published weights of ``torchvision/NAME``.
+
+    Args:
+        name: of the architecture.
+        weights: what torchvision calls them: ``DEFAULT``, ``IMAGENET1K_V1``, …
+        folder: where their files lie.
+        download: fetch the file if it is not there.
+
+    Raises UnknownName; StitchLabError where they are not there, or cannot be fetched.
+    """
+    short = architecture(name).name.removeprefix(PREFIX)
+    there = torchvision.models.get_model_weights(short)
+    if weights not in there.__members__:
+        raise UnknownName(f"published weights of {name}", weights, there.__members__, "Or give a file")
+    chosen = there[weights]
+    file = folder / chosen.url.rpartition("/")[2]
+    if not file.exists() and not download:
+        raise StitchLabError(
+            f"{weights} of {name} is not on this machine ({file} was looked at) and is fetched only when asked: say "
+            "--download, or put the file there"
+        )
+    try:
+        tensors = chosen.get_state_dict(model_dir=str(folder), progress=False, check_hash=True, weights_only=True)
+    except Exception as error:  # no network, no such file any more, a broken one
+        raise StitchLabError(
+            f"{weights} of {name} could not be fetched from {chosen.url} ({' '.join(str(error).split())[:120]}); "
+            f"connect this machine to the network, or put the file into {folder}"
+        ) from error
+    how = chosen.transforms()
+    mean, std = ((0.5,) * 3,) * 2 if short in _HALF else (tuple(how.mean), tuple(how.std))
+    return Published(tensors, tuple(chosen.meta["categories"]), how.crop_size[0], how.resize_size[0],
+                     how.interpolation.value, mean, std)
+
+
+def categories(name: str) -> tuple[str, ...]:
+    """What the classes of the published weights of ``torchvision/NAME`` are called."""
+    weights = torchvision.models.get_model_weights(name.removeprefix(PREFIX)).DEFAULT
+    return tuple(weights.meta["categories"])
+
+
+def _build(name: str, classes: int, channels: int, size: int) -> nn.Module:
+    more: dict[str, Any] = dict(_BUILT.get(name, {}))
+    if name.startswith("vit"):
+        more["image_size"] = size
+    if name.startswith("maxvit"):
+        more["input_size"] = (size, size)
+    module: nn.Module = torchvision.models.get_model(name, weights=None, num_classes=classes, **more)
+    if channels != 3:
+        _first_convolution(module, channels)
+    return module
+
+
+def _first_convolution(module: nn.Module, channels: int) -> None:
+    """Makes the convolution that takes the images take this many channels."""
+    path, old = next(_convolutions(module))
+    made = nn.Conv2d(
+        channels, old.out_channels, old.kernel_size, old.stride, old.padding, old.dilation,  # type: ignore[arg-type]
+        bias=old.bias is not None, device=old.weight.device,
+    )
+    module.set_submodule(path, made)
+
+
+def _convolutions(module: nn.Module) -> Iterator[tuple[str, nn.Conv2d]]:
+    return ((path, m) for path, m in module.named_modules() if isinstance(m, nn.Conv2d) and m.in_channels == 3)

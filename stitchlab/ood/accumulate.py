@@ -1,0 +1,95 @@
+"""What is kept of a set of activations: an entry an image or a channel, gathered batch by batch, nothing raw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from sklearn.decomposition import PCA
+from torch import Tensor
+
+from stitchlab.ood.detectors.frechet import Moments
+from stitchlab.ood.inputs import Array, Batch, Score, positions
+from stitchlab.stitch.affine import Form
+
+VERSION = 1  # of what `Gathered.statistics` gives
+
+
+class Plane:
+    """The two principal axes of native features: where images lie as seen by the detectors without training.
+
+    Args:
+        features: (N, F) of native training images.
+    """
+
+    def __init__(self, features: Array) -> None:
+        components = min(2, *features.shape)
+        self._pca = PCA(n_components=components, svd_solver="full").fit(features) if np.ptp(features) else None
+
+    def __call__(self, features: Array) -> Array:
+        """(n, 2) coordinates of features (n, F); 0 along axes that native features do not have."""
+        made = np.zeros((len(features), 2))
+        if self._pca is not None:
+            found = self._pca.transform(features)
+            made[:, :found.shape[1]] = found
+        return made
+
+
+class Gathered:
+    """Gathers batches of one set: native, stitched, or outliers.
+
+    Args:
+        form: of the activations.
+        images: how many will come.
+        scores: what detectors say, by name.
+        plane: where images lie; None: statistics are not wanted.
+        moments: whether second moments of rows are wanted.
+    """
+
+    def __init__(
+        self, form: Form, images: int, scores: Mapping[str, Score], plane: Plane | None = None, moments: bool = True
+    ) -> None:
+        self.form, self._score, self._plane = form, scores, plane
+        self.moments = Moments(form, images) if moments or plane is not None else None
+        self._scores: dict[str, list[Array]] = {name: [] for name in scores}
+        self._kept: dict[str, list[Tensor]] = {name: [] for name in ("predictions", "norms", "plane")}
+        self._negative = self._zero = torch.zeros(form.channels, dtype=torch.float64)
+        self._rows = 0
+        self.finite = True  # whether all that came was
+
+    def add(self, batch: Batch) -> None:
+        """One batch of activations. Where one is not finite, no detector scores the batch: all NaN."""
+        self.finite = self.finite and batch.finite
+        for name, score in self._score.items():
+            self._scores[name].append(score(batch) if batch.finite else np.full(len(batch), np.nan))
+        if self.moments is not None:
+            self.moments.add(batch.activation)
+        if self._plane is None:
+            return
+        x = positions(batch.activation, self.form)
+        self._kept["predictions"].append(batch.logits.argmax(1).cpu())
+        self._kept["norms"].append(x.flatten(1).norm(dim=1).cpu())
+        where = self._plane(batch.features) if batch.finite else np.full((len(batch), 2), np.nan)
+        self._kept["plane"].append(torch.from_numpy(where).float())
+        self._negative = self._negative + (x < 0).sum((0, 1)).cpu().double()
+        self._zero = self._zero + (x == 0).sum((0, 1)).cpu().double()
+        self._rows += x.shape[0] * x.shape[1]
+
+    @property
+    def scores(self) -> dict[str, Array]:
+        """(N,) of each detector."""
+        return {name: np.concatenate(parts) for name, parts in self._scores.items()}
+
+    def statistics(self) -> dict[str, Tensor]:
+        """By name: predictions, norms (N,), plane (N, 2) of images; mean, deviation, negative and zero shares (C,) of
+        channels over all rows; spectrum (C,): eigenvalues of the rows' covariance, the largest first.
+        """
+        assert self.moments is not None
+        mean, covariance = self.moments.drawn(None)
+        spectrum = torch.linalg.eigvalsh(covariance).flip(0) if self.moments.finite else torch.full_like(mean, np.nan)
+        return {
+            **{name: torch.cat(parts) for name, parts in self._kept.items()},
+            "mean": mean, "deviation": covariance.diagonal().clamp_min(0).sqrt(),
+            "negative": self._negative / self._rows, "zero": self._zero / self._rows, "spectrum": spectrum.clamp_min(0),
+        }

@@ -1,0 +1,134 @@
+"""The Fréchet distance of two sets of activations, over the native variance: a size that does not saturate.
+
+Dowson & Landau 1982; with other features and without the denominator it is the FID of Heusel et al. 2017. Rows are
+positions, as in direct matching. Moments are kept for blocks of images, so that blocks can be drawn again (bootstrap)
+without ever holding the activations.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from stitchlab.ood.inputs import positions
+from stitchlab.ood.metrics import Interval, interval
+from stitchlab.stitch.affine import Form
+from stitchlab.stitch.pair import exact
+
+BLOCKS = 50  # of images, as many as memory allows for: at least FEWEST_BLOCKS
+FEWEST_BLOCKS = 12  # with fewer images there is no interval
+REPLICATES, FEWEST_REPLICATES = 100, 20
+MEMORY = 2**22  # numbers in the products of all blocks of one set
+ROOTS = 2**25  # numbers in the roots of all native replicates
+
+
+def frechet(native: Moments, other: Moments, *, paired: bool, bounds: bool = True) -> Interval:
+    """(‖μ₁ − μ₂‖² + tr(C₁ + C₂ − 2 (C₁ C₂)^½)) / tr(C₁), C₁ and μ₁ native, with its 95 % bootstrap interval.
+
+    Args:
+        native, other: moments of rows (positions), covariances with N − 1.
+        paired: whether both come from the same images, so that they are drawn together.
+        bounds: whether the interval is wanted.
+
+    Returns:
+        ratio 0..∞; 0 where both have equal moments; None where native rows are constant or anything is infinite.
+
+    >>> from stitchlab.stitch.affine import form
+    >>> x = torch.randn(64, 3, generator=torch.Generator().manual_seed(0))
+    >>> one, two = Moments(form((3,)), 64), Moments(form((3,)), 64)
+    >>> one.add(x), two.add(x + 1)
+    (None, None)
+    >>> round(frechet(one, two, paired=True).value * float(torch.cov(x.T).trace()), 4)
+    3.0
+    """
+    if not (native.finite and other.finite):
+        return Interval()
+    root, mean, size = native.whole
+    if not size > 0:
+        return Interval()
+    value = _ratio(root, mean, size, *other.drawn(None))
+    replicates: list[float] = []
+    if bounds and min(native.blocks, other.blocks) >= FEWEST_BLOCKS:
+        draws = _draws(other.blocks, len(native.replicates), 0 if paired else 1)
+        for drawn, weights in zip(native.replicates, draws, strict=True):
+            replicates.append(_ratio(*drawn, *other.drawn(weights)))
+    # Drawing again adds noise to both sets, and so to their distance: the interval is put back around the value.
+    found = np.array(replicates)
+    return interval(value, np.maximum(0.0, found - found.mean() + value) if len(found) else found)
+
+
+class Moments:
+    """Counts, sums and products of rows for blocks of images.
+
+    Args:
+        form: of the activations.
+        images: how many will come; 0: no blocks, and so no interval.
+    """
+
+    def __init__(self, form: Form, images: int) -> None:
+        self.form = form
+        most = max(FEWEST_BLOCKS, min(BLOCKS, MEMORY // form.channels**2))
+        self.blocks = max(1, min(most, images // 4))
+        c = form.channels
+        self._seen = 0
+        self._counts = torch.zeros(self.blocks, dtype=torch.float64)
+        self._sums = torch.zeros(self.blocks, c, dtype=torch.float64)
+        self._products = torch.zeros(self.blocks, c, c, dtype=torch.float64)
+
+    def add(self, activation: Tensor) -> None:
+        """One batch of activations (n, ...). Images go round the blocks, whatever the batches."""
+        x = exact(positions(activation, self.form))
+        before, images = self._seen % self.blocks, self._seen + torch.arange(len(x))
+        self._counts += x.shape[1] * torch.bincount(images % self.blocks, minlength=self.blocks)
+        self._seen += len(x)
+        x = F.pad(x, (0, 0, 0, 0, before, -(before + len(x)) % self.blocks))  # images of zeros change no sum
+        x = x.unflatten(0, (-1, self.blocks)).transpose(0, 1).flatten(1, 2)  # (blocks, rows, C)
+        self._sums += x.sum(1).cpu()
+        self._products += (x.mT @ x).cpu()
+
+    @property
+    def finite(self) -> bool:
+        """Whether there are two rows or more, and none was infinite or not a number."""
+        return bool(self._counts.sum() > 1 and self._sums.isfinite().all() and self._products.isfinite().all())
+
+    def drawn(self, weights: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Mean (C,) and covariance (C, C), N − 1, of the rows, with blocks drawn so many times (blocks,), or once."""
+        w = torch.ones(self.blocks, dtype=torch.float64) if weights is None else weights
+        count = w @ self._counts
+        mean = w @ self._sums / count
+        products = torch.tensordot(w, self._products, 1)
+        return mean, (products - count * torch.outer(mean, mean)) / (count - 1)
+
+    @cached_property
+    def whole(self) -> tuple[Tensor, Tensor, float]:
+        """Root of the covariance (C, C), mean (C,), trace of the covariance."""
+        return _rooted(*self.drawn(None))
+
+    @cached_property
+    def replicates(self) -> list[tuple[Tensor, Tensor, float]]:
+        """`whole` for blocks drawn again: kept, since every stitched set is compared with the same ones."""
+        count = max(FEWEST_REPLICATES, min(REPLICATES, ROOTS // self.form.channels**2))
+        return [_rooted(*self.drawn(draws)) for draws in _draws(self.blocks, count, 0)]
+
+
+def _rooted(mean: Tensor, covariance: Tensor) -> tuple[Tensor, Tensor, float]:
+    values, vectors = torch.linalg.eigh(covariance)
+    root = (vectors * values.clamp_min(0).sqrt()) @ vectors.T
+    return root, mean, float(covariance.trace())
+
+
+def _ratio(root: Tensor, mean: Tensor, size: float, other_mean: Tensor, covariance: Tensor) -> float:
+    # tr (C₁ C₂)^½ is the sum of the roots of the eigenvalues of C₁^½ C₂ C₁^½, which is symmetric.
+    both = torch.linalg.eigvalsh(root @ covariance @ root).clamp_min(0).sqrt().sum()
+    distance = (mean - other_mean).square().sum() + size + covariance.trace() - 2 * both
+    return max(0.0, float(distance)) / size if size else np.nan
+
+
+def _draws(blocks: int, replicates: int, which: int) -> Tensor:
+    """How often each block is drawn: (replicates, blocks). The same for the same sizes."""
+    random = np.random.default_rng([blocks, which])
+    return torch.from_numpy(random.multinomial(blocks, np.full(blocks, 1 / blocks), replicates).astype(np.float64))

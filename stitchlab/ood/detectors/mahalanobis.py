@@ -1,0 +1,32 @@
+"""Mahalanobis distance to the native mean, the covariance shrunk as Ledoit & Wolf (2004) do it."""
+
+from __future__ import annotations
+
+from sklearn.covariance import LedoitWolf
+
+from stitchlab.ood.inputs import Array, Batch, Native, Score
+
+FEWEST = 10  # images; below, the covariance is its shrinkage
+
+
+def mahalanobis(native: Native) -> Score:
+    """Score −(x − μ)ᵀ Σ⁻¹ (x − μ), with μ and the Ledoit–Wolf Σ of the native features (N, F).
+
+    Raises CannotFit for fewer than 10 images, or constant features.
+
+    >>> import numpy as np, torch
+    >>> from stitchlab.stitch.affine import form
+    >>> x = np.random.default_rng(0).normal(size=(100, 3))
+    >>> score = mahalanobis(Native(features=x, labels=np.zeros(100, int), classes=1, form=form((3,))))
+    >>> near, far = score(Batch(torch.tensor([[0.0, 0, 0], [9, 9, 9]]), form((3,)), tail=torch.nn.Identity()))
+    >>> bool(near > far)
+    True
+    """
+    native.enough(FEWEST)
+    estimate = LedoitWolf().fit(native.features)
+
+    def score(batch: Batch) -> Array:
+        squared: Array = estimate.mahalanobis(batch.features)
+        return -squared
+
+    return score

@@ -1,0 +1,33 @@
+"""What the principal components of native features leave over (the residual of Wang et al. 2022, "ViM")."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.decomposition import PCA
+
+from stitchlab.ood.inputs import Array, Batch, Native, Score
+
+KEPT = 0.95  # share of the native variance that the components explain
+
+
+def pca_residual(native: Native) -> Score:
+    """Score −‖x − x̂‖₂, x̂ the projection on as many principal components as explain 95 % of the native variance.
+
+    Raises CannotFit for fewer than 10 images, or constant features.
+
+    >>> import numpy as np, torch
+    >>> from stitchlab.stitch.affine import form
+    >>> x = np.outer(np.arange(20.0), [1, 1])
+    >>> score = pca_residual(Native(features=x, labels=np.zeros(20, int), classes=1, form=form((2,))))
+    >>> score(Batch(torch.tensor([[50.0, 50.0], [0.0, 2.0]]), form((2,)), tail=torch.nn.Identity())).round(6).tolist()
+    [-0.0, -1.414214]
+    """
+    native.enough(10)
+    components = PCA(n_components=KEPT, svd_solver="full").fit(native.features)
+
+    def score(batch: Batch) -> Array:
+        explained = components.inverse_transform(components.transform(batch.features))
+        residual: Array = np.linalg.norm(batch.features - explained, axis=1)
+        return -residual
+
+    return score

@@ -1,0 +1,111 @@
+"""Judging cells: are their activations in or out of the end network's distribution? A column of the grid at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from stitchlab.data.splits import evaluation
+from stitchlab.errors import StitchLabError
+from stitchlab.grid.compute import pick_device
+from stitchlab.grid.units import kept_map, load_pair, maps
+from stitchlab.ood.accumulate import Gathered
+from stitchlab.ood.inputs import Batch, as_map
+from stitchlab.ood.reference import BATCH, Side, numerics, side_of
+from stitchlab.request import Detection, Report, no_report, portion
+from stitchlab.results.detection import NATIVE, STATISTICS, Cell, Distribution, keep, known_detectors
+from stitchlab.results.run import Run
+from stitchlab.stitch.affine import Stitch
+from stitchlab.stitch.pair import Pair
+
+
+def judge(
+    run: Run, *, detectors: Sequence[str] | None = None, cells: Sequence[Cell] | None = None,
+    detection: Detection | None = None, device: str = "auto", report: Report = no_report,
+) -> Distribution:
+    """What detectors say about computed cells of a run: computes what the store lacks of it.
+
+    Args:
+        detectors: names in `stitchlab.ood.REGISTRY`; default is all.
+        cells: (method, front layer, end layer) each; default is all that are computed.
+        detection: settings; default is `Detection()`.
+        device: auto, cpu, cuda or mps.
+        report: told what is being done; if it raises Cancelled, finished columns are kept.
+
+    Raises StitchLabError: unknown names, cells that are not computed, outliers that do not fit.
+    """
+    names = known_detectors(detectors)
+    found = Distribution(run, detection)
+    wanted = found.cells if cells is None else list(dict.fromkeys(cells))
+    computed = set(found.cells)
+    for method, i, j in wanted:
+        if (method, i, j) not in computed:
+            raise StitchLabError(f"{method} of {i} → {j} is not computed yet; `compare` computes it")
+    columns = found.lacking([*names, STATISTICS], wanted)
+    for k, (j, (lacking, column)) in enumerate(columns.items()):
+        judge_column(run, found.detection, lacking, j, column, pick_device(device),
+                     portion(report, k / len(columns), 1 / len(columns)))
+    report("done", 1.0)
+    return Distribution(run, detection)
+
+
+def judge_column(
+    run: Run, detection: Detection, names: Sequence[str], end_layer: str, cells: Sequence[Cell],
+    device: torch.device, report: Report = no_report,
+) -> None:
+    """Computes and keeps what these detectors (or `STATISTICS`) say about cells of one end layer."""
+    found = Distribution(run, detection)
+    pair = load_pair(run.store, run.request, device)
+    with numerics():
+        side = side_of(found, pair, tuple(names), end_layer, portion(report, 0.0, 0.5 if cells else 1.0))
+        for name, kept in side.verdicts().items():
+            keep(run.store, found.key(name, NATIVE, "", end_layer), *kept)
+        if not cells:
+            return
+        for cell, gathered in _stitched(side, found, pair, cells, portion(report, 0.5, 0.5)).items():
+            for name, kept in side.of(gathered).items():
+                keep(run.store, found.key(name, *cell), *kept)
+
+
+def _stitched(
+    side: Side, found: Distribution, pair: Pair, cells: Sequence[Cell], report: Report
+) -> dict[Cell, Gathered]:
+    fronts = list(dict.fromkeys(i for _, i, _ in cells))
+    stitches: dict[Cell, Stitch] = {}
+    for method in dict.fromkeys(m for m, _, _ in cells):
+        column = [(i, j) for m, i, j in cells if m == method]
+        with torch.enable_grad():  # a map that was lost is trained again
+            made = maps(found.run.store, pair, found.run.request, method, column)
+        stitches |= {(method, *cell): stitch for cell, stitch in made.items()}
+    gathered = {cell: side.new(len(side.images)) for cell in cells}
+    front, seen = pair.run_front(fronts), 0
+    for batch, _ in pair.batches(pair.data.test, side.images, BATCH):
+        report(f"stitched activations of {side.end_layer}", seen / len(side.images))
+        ours = front(batch)
+        for cell in cells:
+            gathered[cell].add(Batch(stitches[cell](ours[cell[1]]), side.form, side.tail))
+        seen += len(batch)
+    return gathered
+
+
+@torch.no_grad()
+def activations_of(run: Run, image: int, front_layer: str, end_layer: str) -> dict[str, Tensor]:
+    """One evaluation image's activations at a cell, by set: native, and those of each method whose map is kept.
+
+    Args:
+        image: its place among the evaluation images, 0..M-1.
+
+    Returns:
+        maps (C, H, W) each; tokens as a square map where they are one, else (C, T, 1); a vector as (C, 1, 1).
+    """
+    pair = load_pair(run.store, run.request, torch.device("cpu"))
+    images, _ = pair.data.test.take(evaluation(pair.data, run.request)[image:image + 1])
+    made = {NATIVE: pair.run_end([end_layer])(images)[end_layer]}
+    ours = pair.run_front([front_layer])(images)[front_layer]
+    for method in run.request.methods:
+        # A map that was lost is not fitted again here: a page waits for this.
+        if (stitch := kept_map(run.store, pair, run.request, method, (front_layer, end_layer))) is not None:
+            made[method] = stitch(ours)
+    return {name: as_map(activation, pair.target(end_layer))[0] for name, activation in made.items()}

@@ -1,0 +1,129 @@
+"""How far two sets of scores are apart: AUROC, AUPR, FPR95 and the shift, with bootstrap intervals.
+
+Native is the positive class, and larger scores are more native: AUROC 0.5 cannot be told apart, 1 is out of
+distribution, below 0.5 scores as more typical than native, which is no evidence of being native.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from stitchlab.ood.inputs import Array
+
+REPLICATES = 100
+COVERED = 0.95  # share of replicates within an interval
+RECALL = 0.95  # of native, at which FPR95 counts the others
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number that tells two sets of activations apart; ``high`` is None where there is no upper end."""
+
+    name: str
+    label: str
+    low: float | None
+    high: float | None
+    meaning: str
+
+
+METRICS = {
+    metric.name: metric
+    for metric in (
+        Metric("auroc", "AUROC", 0, 1, "0.5: cannot be told from native; 1: out of distribution; below 0.5: scores as "
+               "more typical than native, no evidence of being native"),
+        Metric("aupr", "AUPR", 0, 1, "average precision with native as the positive class; 0.5 at chance"),
+        Metric("fpr95", "FPR95", 0, 1, "share of the others that pass where 95 % of native do; 0.95 at chance, 0: out "
+               "of distribution"),
+        Metric("shift", "Shift", None, None, "native median score minus the others', in native interquartile ranges: "
+               "0 is native, larger is farther out"),
+        Metric("ratio", "Fréchet ratio", 0, None, "Fréchet distance of rows over the native variance: 0 is native; it "
+               "never saturates"),
+    )
+}
+SCORED = ("auroc", "aupr", "fpr95", "shift")  # of a detector that scores every image
+
+
+class Interval(NamedTuple):
+    """A number with its 95 % bootstrap interval; None where it is undefined, or there are too few images for one."""
+
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+def interval(value: float, replicates: Array) -> Interval:
+    """A value with the range of the middle 95 % of its bootstrap replicates (percentile method, Efron 1981)."""
+    if not np.isfinite(value):
+        return Interval()
+    known = replicates[np.isfinite(replicates)]
+    if not len(known):
+        return Interval(float(value))
+    low, high = np.quantile(known, [(1 - COVERED) / 2, (1 + COVERED) / 2])
+    return Interval(float(value), float(low), float(high))
+
+
+def apart(native: Array, other: Array, *, paired: bool, bounds: bool = True) -> dict[str, Interval]:
+    """AUROC, AUPR, FPR95 and shift of scores (N,) and (M,), each with its interval.
+
+    Args:
+        paired: whether both score the same images in the same order, so that images are drawn together.
+        bounds: whether the intervals are wanted.
+
+    Returns:
+        intervals by name in `SCORED`; undefined (None) where a score is not finite, or the native interquartile
+        range is 0 (shift).
+
+    >>> found = apart(np.array([2.0, 3, 4]), np.array([0.0, 1, 2]), paired=True)
+    >>> {name: round(number.value, 4) for name, number in found.items()}
+    {'auroc': 0.9444, 'aupr': 0.9167, 'fpr95': 0.3333, 'shift': 2.0}
+    """
+    if not (len(native) and len(other) and np.isfinite(native).all() and np.isfinite(other).all()):
+        return {name: Interval() for name in SCORED}
+    ones = np.ones((1, len(native))), np.ones((1, len(other)))
+    whole = {**curves(native, other, *ones), "shift": _shift(native[None], other[None])}
+    drawn = {name: np.array([]) for name in whole}
+    if bounds:
+        ours = _draws(len(native), 0)
+        theirs = ours if paired else _draws(len(other), 1)
+        drawn = {**curves(native, other, _counts(ours), _counts(theirs)), "shift": _shift(native[ours], other[theirs])}
+    return {name: interval(float(value[0]), drawn[name]) for name, value in whole.items()}
+
+
+def curves(native: Array, other: Array, weights: Array, other_weights: Array) -> dict[str, Array]:
+    """AUROC, AUPR and FPR95, (B,) each, of scores that count as often as their B rows of weights (B, N), (B, M) say.
+
+    Equal scores share a threshold, as in scikit-learn: AUROC goes straight between thresholds, AUPR is the average
+    precision, FPR95 is read at the highest threshold that 95 % of native pass.
+    """
+    scores = np.concatenate([native, other])
+    order = np.argsort(-scores, kind="stable")
+    ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))  # the last of each run of equal scores
+    own = np.concatenate([weights, np.zeros_like(other_weights)], 1)[:, order].cumsum(1)[:, ends]
+    strange = np.concatenate([np.zeros_like(weights), other_weights], 1)[:, order].cumsum(1)[:, ends]
+    tpr, fpr = own / own[:, -1:], strange / strange[:, -1:]
+    steps = np.diff(tpr, prepend=0.0)
+    auroc = ((1 - fpr + (1 - np.concatenate([np.zeros((len(fpr), 1)), fpr[:, :-1]], 1))) / 2 * steps).sum(1)
+    precision = own / np.maximum(own + strange, 1e-300)
+    first = (tpr >= RECALL).argmax(1)
+    return {"auroc": auroc, "aupr": (steps * precision).sum(1), "fpr95": fpr[np.arange(len(fpr)), first]}
+
+
+def _shift(native: Array, other: Array) -> Array:  # (B, N), (B, M) to (B,)
+    low, middle, high = np.quantile(native, [0.25, 0.5, 0.75], axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shift: Array = (middle - np.median(other, axis=1)) / (high - low)
+    return shift
+
+
+@lru_cache(maxsize=8)  # the same for every detector and every cell
+def _draws(count: int, which: int) -> npt.NDArray[np.int64]:
+    return np.random.default_rng([count, which]).integers(0, count, (REPLICATES, count))
+
+
+def _counts(draws: npt.NDArray[np.int64]) -> Array:
+    return np.stack([np.bincount(row, minlength=draws.shape[1]) for row in draws]).astype(np.float64)

@@ -1,0 +1,249 @@
+"""The native side of an end layer: detectors fitted on it, and whether they deserve belief there.
+
+It is made once and serves all cells of the column, whatever is stitched to the layer. Activations stream through in
+small batches; kept are scores and statistics, an entry an image or a channel.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from threadpoolctl import threadpool_limits
+from torch import Tensor
+
+from stitchlab.data import registry as datasets
+from stitchlab.data.splits import DataSet, Split, evaluation
+from stitchlab.errors import StitchLabError
+from stitchlab.grid.units import fp32
+from stitchlab.ood import REGISTRY
+from stitchlab.ood.accumulate import Gathered, Plane
+from stitchlab.ood.inputs import Batch, CannotFit, Native, Score, features
+from stitchlab.ood.metrics import Interval, apart
+from stitchlab.ood.outliers import DATA, check_kind, outliers
+from stitchlab.request import (
+    FIT_IMAGES,
+    OUTLIER_IMAGES,
+    Detection,
+    Report,
+    content_id,
+    derived_seed,
+    no_report,
+    portion,
+)
+from stitchlab.results.detection import NATIVE, OUTLIERS, STATISTICS, Distribution
+from stitchlab.stitch.pair import Pair
+from stitchlab.store import Store
+
+BATCH = 250  # images: a 64×32×32 layer is 66 MB of them, its rows in float64 131 MB
+LESSON = 100  # images of a batch that a detector learns from
+KEEP = 3  # native sides that stay in this process
+NOT_FINITE = "stitched activations are infinite or not numbers: training diverged"
+
+Verdict = tuple[dict[str, Any], dict[str, Tensor]]  # metrics and a reason; scores or statistics
+
+
+@contextlib.contextmanager
+def numerics() -> Iterator[None]:
+    """For all that is judged: full fp32, no gradients, and NumPy's BLAS on one thread, since its threads spin against
+    torch's: a grid of small activations took twice as long."""
+    with fp32(), torch.no_grad(), threadpool_limits(1, user_api="blas"):
+        yield
+
+
+class Side:
+    """The native side of one end layer: detectors fitted, and what they say about native images and outliers."""
+
+    def __init__(self, found: Distribution, pair: Pair, names: Sequence[str], end_layer: str, report: Report) -> None:
+        request, data = found.run.request, pair.data
+        self.pair, self.end_layer, self.names = pair, end_layer, names
+        self.form, self.tail = pair.target(end_layer), pair.end_cuts.after(end_layer)
+        self._run = pair.run_end([end_layer])
+        self.images = evaluation(data, request)
+        order = data.train.order(request.seed)
+        held = order[len(order) - len(order) // 5:][:FIT_IMAGES]
+        fitted = order[:len(order) - len(order) // 5][:FIT_IMAGES]
+        if not len(held):
+            raise StitchLabError(
+                f"detectors need 5 training images or more, since a fifth is held out; {len(order)} are here"
+            )
+        few = len(self.images[:OUTLIER_IMAGES])
+        strange = _outlier_images(found, pair, self.images[:few])  # first: a kind that does not fit is refused at once
+        self._others = {kind: _other(kind, found, pair) for kind in found.detection.training_outliers
+                        if kind.startswith(DATA)}
+        native = self._native(found, fitted, portion(report, 0.0, 0.2))
+        self.scores, self.reasons = _fit(found, end_layer, names, native)
+        self.plane = Plane(native.features) if STATISTICS in names else None
+        self.moments = any(name != STATISTICS and REGISTRY[name].compare for name in names)
+        self.own = self.gather(_split(pair, data.test, self.images), len(self.images), portion(report, 0.7, 0.2))
+        self.held = self.gather(_split(pair, data.train, held), len(held), no_report)
+        self.outliers = self.gather(strange, few, no_report)
+
+    def new(self, images: int) -> Gathered:
+        """For one set of activations of this layer."""
+        return Gathered(self.form, images, self.scores, self.plane, self.moments)
+
+    def gather(self, batches: Iterator[Tensor], images: int, report: Report) -> Gathered:
+        """What the end network itself makes of these images (n, C, H, W) uint8."""
+        made, seen = self.new(images), 0
+        for batch in batches:
+            report(f"native activations of {self.end_layer}", seen / images)
+            made.add(Batch(self._run(batch)[self.end_layer], self.form, self.tail))
+            seen += len(batch)
+        return made
+
+    def of(self, stitched: Gathered) -> dict[str, Verdict]:
+        """What each detector says about a set of stitched activations of the same images."""
+        return {name: (self.numbers(stitched, name, paired=True), _kept(stitched, name)) for name in self.names}
+
+    def verdicts(self) -> dict[str, Verdict]:
+        """The same for the two sets that tell whether to believe a detector: held-out images, and outliers."""
+        made: dict[str, Verdict] = {}
+        for name in self.names:
+            native, strange = (self.numbers(other, name, paired=False) for other in (self.held, self.outliers))
+            metrics = {NATIVE: native["metrics"], OUTLIERS: strange["metrics"]}
+            outside = {f"{OUTLIERS}.{what}": kept for what, kept in _kept(self.outliers, name).items()}
+            value = {"metrics": metrics, "reason": native["reason"] or strange["reason"]}
+            made[name] = value, {**_kept(self.own, name), **outside}
+        return made
+
+    def numbers(self, other: Gathered, name: str, *, paired: bool, bounds: bool = True) -> dict[str, Any]:
+        """What a detector says: metrics (value, low, high by name), and the reason where one is undefined.
+
+        Args:
+            paired: whether the other set is of the same images, or of the first of them.
+            bounds: whether intervals are wanted.
+        """
+        found: Mapping[str, Interval] = {}
+        reason = self.reasons.get(name, "")
+        if name in self.scores:
+            theirs = other.scores[name]
+            ours = self.own.scores[name][:len(theirs)] if paired else self.own.scores[name]
+            found = apart(ours, theirs, paired=paired, bounds=bounds)
+        elif name != STATISTICS and (compare := REGISTRY[name].compare) and self.own.moments and other.moments:
+            number = compare(self.own.moments, other.moments, paired=paired, bounds=bounds)
+            found = {REGISTRY[name].metrics[0]: number}
+        if not reason and any(number.value is None for number in found.values()):
+            reason = "activations or scores are constant, or too few" if other.finite else NOT_FINITE
+        return {"metrics": {metric: list(number) for metric, number in found.items()}, "reason": reason}
+
+    def _native(self, found: Distribution, fitted: Tensor, report: Report) -> Native:
+        pair, request, detection = self.pair, found.run.request, found.detection
+        seen: list[Tensor] = []
+        labels: list[Tensor] = []
+        for batch, of in pair.batches(pair.data.train, fitted, BATCH):
+            report(f"fitting detectors on {self.end_layer}", len(seen) * BATCH / len(fitted))
+            seen.append(torch.from_numpy(features(self._run(batch)[self.end_layer], self.form)))
+            labels.append(of.cpu())
+        generator = torch.Generator().manual_seed(derived_seed("detectors", request.seed))
+
+        def batches() -> Iterator[tuple[Tensor, Tensor]]:
+            order = fitted[torch.randperm(len(fitted), generator=generator)]
+            for batch, of in pair.batches(pair.data.train, order[:max(1, len(order) // LESSON) * LESSON], LESSON):
+                yield self._run(batch)[self.end_layer], of
+
+        return Native(
+            features=torch.cat(seen).numpy(), labels=torch.cat(labels).numpy(), classes=len(pair.data.classes),
+            form=self.form, batches=batches, outliers=lambda: self._auxiliary(detection, fitted, request.seed),
+            seed=request.seed, device=pair.device, report=portion(report, 1.0, 2.5),
+        )
+
+    def _auxiliary(self, detection: Detection, fitted: Tensor, seed: int) -> Iterator[Tensor]:
+        """Activations of outliers made from training images, or of another data set's, one kind a batch, for ever."""
+        k = 0
+        generator = torch.Generator().manual_seed(derived_seed("auxiliary outliers", seed))
+        while True:
+            kind = detection.training_outliers[k % len(detection.training_outliers)]
+            split = self._others[kind].train if kind in self._others else self.pair.data.train
+            places = torch.arange(len(split)) if kind in self._others else fitted
+            made = split.take(places[torch.randperm(len(places), generator=generator)[:LESSON]])[0]
+            made = made if kind in self._others else outliers(kind, made, seed + k)
+            yield self._run(made.to(self.pair.device))[self.end_layer]
+            k += 1
+
+
+_sides: dict[tuple[Any, ...], Side] = {}
+
+
+def side_of(found: Distribution, pair: Pair, names: tuple[str, ...], end_layer: str, report: Report) -> Side:
+    """Kept in this process: the next cell of the column comes at once."""
+    which = (str(found.run.store.root), found.key(STATISTICS, NATIVE, "", end_layer), found.detection, names,
+             str(pair.device))
+    if which not in _sides:
+        made = Side(found, pair, names, end_layer, report)
+        while len(_sides) >= KEEP:
+            _sides.pop(next(iter(_sides)))
+        _sides[which] = made
+    return _sides[which]
+
+
+def resolve_outliers(name: str, store: Store) -> str:
+    """The kind of outliers of this name as `Detection` takes it: ``data:NAME`` becomes ``data:FINGERPRINT``.
+
+    Raises StitchLabError for a kind or a data set that is not there.
+    """
+    if name.startswith(DATA):
+        return DATA + datasets.load(name.removeprefix(DATA), store).fingerprint
+    check_kind(name)
+    return name
+
+
+def _fit(
+    found: Distribution, end_layer: str, names: Sequence[str], native: Native
+) -> tuple[dict[str, Score], dict[str, str]]:
+    """Scores by detector, and why others cannot be fitted."""
+    scores, reasons = {}, {}
+    for name in names:
+        if name != STATISTICS and (fit := REGISTRY[name].fit) is not None:
+            try:
+                with torch.enable_grad():
+                    scores[name] = fit(_remembering(native, found, end_layer, name))
+            except CannotFit as error:
+                reasons[name] = str(error)
+    return scores, reasons
+
+
+def _remembering(native: Native, found: Distribution, end_layer: str, detector: str) -> Native:
+    """With a place for what this detector learns: of an end network and layer, whatever is stitched to it."""
+    request, store = found.run.request, found.run.store
+    key = content_id({
+        "end": request.end, "end_layer": end_layer, "data": request.data, "seed": request.seed, "images": FIT_IMAGES,
+        "input": request.definitions.get("input", 1), "outliers": found.detection.training_outliers,
+        "detector": [detector, REGISTRY[detector].version],
+    })
+    return replace(native, recall=lambda: store.get_tensors("detectors", key),
+                   remember=lambda state: store.put_tensors("detectors", key, state))
+
+
+def _split(pair: Pair, split: Split, order: Tensor) -> Iterator[Tensor]:
+    return (images for images, _ in pair.batches(split, order, BATCH))
+
+
+def _outlier_images(found: Distribution, pair: Pair, images: Tensor) -> Iterator[Tensor]:
+    """Known outliers, as many as images: made from them, or another data set's test images. Raises StitchLabError."""
+    kind, seed = found.detection.outliers, found.run.request.seed
+    if not kind.startswith(DATA):
+        return iter(outliers(kind, pair.data.test.take(images)[0], seed).to(pair.device).split(pair.at_once(BATCH)))
+    other = _other(kind, found, pair)
+    return _split(pair, other.test, other.test.order(seed)[:len(images)])
+
+
+def _other(kind: str, found: Distribution, pair: Pair) -> DataSet:
+    """The data set that serves as outliers. Raises StitchLabError where its images have another shape."""
+    other = datasets.load_by_fingerprint(kind.removeprefix(DATA), found.run.store)
+    if other.shape != pair.data.shape:
+        expected, came = ("×".join(map(str, shape)) for shape in (pair.data.shape, other.shape))
+        raise StitchLabError(
+            f"outliers from {other.label} are images of {came}, and these networks are compared on {expected}: choose "
+            "outliers that are made from the images, or another data set"
+        )
+    return other
+
+
+def _kept(gathered: Gathered, name: str) -> dict[str, Tensor]:
+    if name == STATISTICS:
+        return gathered.statistics()
+    return {"scores": torch.from_numpy(gathered.scores[name])} if name in gathered.scores else {}

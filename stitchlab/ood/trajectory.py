@@ -1,0 +1,104 @@
+"""TLM's walk: what the stitched network and the detectors say after every epoch of training, from the maps kept then.
+
+Accuracy rises while activations walk away from native ones, or come nearer: it is the paper's claim, epoch by epoch.
+Detectors that need no training follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from stitchlab.errors import StitchLabError
+from stitchlab.grid.units import load_pair
+from stitchlab.ood import QUICK, REGISTRY
+from stitchlab.ood.accumulate import Gathered
+from stitchlab.ood.inputs import Batch
+from stitchlab.ood.reference import BATCH, Side, numerics, side_of
+from stitchlab.request import Detection, Report, cell_key, map_key, no_report, portion, verdict_key
+from stitchlab.results.detection import STATISTICS, Distribution, keep, read
+from stitchlab.results.run import Run
+from stitchlab.stitch.affine import Stitch
+from stitchlab.stitch.pair import Pair
+
+VERSION = 1
+IMAGES = 1000  # the first min(1000, M) evaluation images
+POINTS = 150  # of them are followed in the plane
+
+
+def key(run: Run, front_layer: str, end_layer: str) -> str:
+    """Where the store keeps a cell's walk (room ``ood``)."""
+    versions = [(name, REGISTRY[name].version) for name in QUICK]
+    return verdict_key(cell_key(run.request, "tlm", front_layer, end_layer), "walk", VERSION, versions)
+
+
+def kept(run: Run, front_layer: str, end_layer: str) -> tuple[dict[str, Any], Tensor] | None:
+    """A cell's walk, if it is there.
+
+    Returns:
+        ``accuracy`` by epoch (from 0, before training), by ``detectors`` each metric by epoch, number of ``images``;
+        and where images lie in the native plane, (E+1, n, 2). None where there is none.
+    """
+    found = read(run.store, key(run, front_layer, end_layer))
+    return found and (found[0], found[1]["plane"])
+
+
+def possible(run: Run, front_layer: str, end_layer: str) -> bool:
+    """Whether the maps after each epoch are kept: older caches have only the last."""
+    return run.store.path("epochs", map_key(run.request, "tlm", front_layer, end_layer), ".safetensors").exists()
+
+
+def walk(run: Run, front_layer: str, end_layer: str, device: torch.device, report: Report = no_report) -> None:
+    """Computes and keeps a cell's walk. Raises StitchLabError where the maps after each epoch are not there."""
+    maps = run.store.get_tensors("epochs", map_key(run.request, "tlm", front_layer, end_layer))
+    if maps is None:
+        raise StitchLabError(
+            f"the maps of {front_layer} → {end_layer} after each epoch are not kept: this cell was trained before "
+            "they were. Delete the run and compute it again"
+        )
+    found = Distribution(run, Detection())
+    pair = load_pair(run.store, run.request, device)
+    with numerics():
+        side = side_of(found, pair, (*QUICK, STATISTICS), end_layer, portion(report, 0.0, 0.3))
+        source, target = pair.source(front_layer), pair.target(end_layer)
+        stitches = [Stitch.of(source, target, weight, bias).to(device)
+                    for weight, bias in zip(maps["weight"], maps["bias"], strict=True)]
+        labels, sets = _followed(pair, side, front_layer, stitches, portion(report, 0.3, 0.5))
+        value = _numbers(side, labels, sets, portion(report, 0.8, 0.2))
+    plane = torch.stack([gathered.statistics()["plane"][:POINTS] for gathered in sets])
+    keep(run.store, key(run, front_layer, end_layer), value, {"plane": plane})
+
+
+def _followed(
+    pair: Pair, side: Side, front_layer: str, stitches: Sequence[Stitch], report: Report
+) -> tuple[Tensor, list[Gathered]]:
+    """Labels of the images, and what each stitch makes of them."""
+    images = side.images[:IMAGES]
+    sets = [side.new(0) for _ in stitches]  # moments of 0 images have no blocks: no intervals are wanted
+    front = pair.run_front([front_layer])
+    labels: list[Tensor] = []
+    for batch, of in pair.batches(pair.data.test, images, BATCH):
+        report("following the epochs", len(labels) * BATCH / len(images))
+        ours = front(batch)[front_layer]
+        for gathered, stitch in zip(sets, stitches, strict=True):
+            gathered.add(Batch(stitch(ours), side.form, side.tail))
+        labels.append(of.cpu())
+    return torch.cat(labels), sets
+
+
+def _numbers(side: Side, labels: Tensor, sets: Sequence[Gathered], report: Report) -> dict[str, Any]:
+    accuracy: list[float] = []
+    told: dict[str, dict[str, list[float | None]]] = {
+        name: {metric: [] for metric in REGISTRY[name].metrics} for name in QUICK if name not in side.reasons
+    }
+    for epoch, gathered in enumerate(sets):
+        report("following the epochs", epoch / len(sets))
+        accuracy.append(float((gathered.statistics()["predictions"] == labels).double().mean()))
+        for name, metrics in told.items():
+            found = side.numbers(gathered, name, paired=True, bounds=False)["metrics"]
+            for metric, series in metrics.items():
+                series.append(found[metric][0])
+    return {"accuracy": accuracy, "detectors": told, "images": len(labels)}

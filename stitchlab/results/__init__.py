@@ -1,0 +1,1 @@
+"""Reading the store: records of networks, data and cut points, runs, what detectors said."""

@@ -1,0 +1,185 @@
+"""In or out of distribution: what detectors say about a run's cells, as much as is in the store. It reads only.
+
+Beside the stitched sets (methods ``tlm`` and ``dm``) stand two that tell whether to believe a detector at an end layer:
+``native``, evaluation images against training images that were held out of the fit, and ``outliers``, evaluation
+images against known outliers. Both have an empty front layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from stitchlab.errors import check_names
+from stitchlab.ood import REGISTRY
+from stitchlab.ood.accumulate import VERSION
+from stitchlab.ood.metrics import Interval
+from stitchlab.request import Detection, cell_key, native_key, verdict_key
+from stitchlab.results.run import Run
+from stitchlab.store import Store
+
+ROOM = "ood"
+STATISTICS = "statistics"  # kept beside the detectors' scores: what a cell's page shows
+NATIVE, OUTLIERS = "native", "outliers"
+
+# When a detector is believed: evaluation images look like other native ones, and known outliers do not.
+NATIVE_WITHIN, OUTLIERS_LEAST = 0.05, 0.8  # AUROC from 0.5, AUROC
+NATIVE_RATIO, TIMES = 0.1, 5.0  # Fréchet: native at most, known outliers at least so many times as much
+
+Cell = tuple[str, str, str]  # method, front layer, end layer
+
+
+class OodRow(NamedTuple):
+    """A line of `ood`'s table; value, low and high are None where undefined or not there yet."""
+
+    front_layer: str
+    end_layer: str
+    method: str
+    detector: str
+    metric: str
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class Belief:
+    """Whether a detector deserves belief at an end layer; None while its rows are not there. ``why`` says why not."""
+
+    holds: bool | None
+    why: str = ""
+
+
+class Distribution:
+    """What detectors say about a run, with these settings. Make a new one to see what has come since."""
+
+    def __init__(self, run: Run, detection: Detection | None = None) -> None:
+        self.run, self.detection = run, detection or Detection()
+        self._read: dict[tuple[str, ...], tuple[dict[str, Any], dict[str, Tensor]] | None] = {}
+
+    @property
+    def cells(self) -> list[Cell]:
+        """The stitched cells that are computed, so that their activations can be looked at; column by column."""
+        request = self.run.request
+        return [(m, i, j) for i, j in request.cells for m in request.methods if (m, i, j) in self.run.cells]
+
+    def key(self, name: str, method: str, front_layer: str, end_layer: str) -> str:
+        """Where the store keeps what a detector (or `STATISTICS`) says; `NATIVE` and `OUTLIERS` share an entry."""
+        learns = name != STATISTICS and REGISTRY[name].learns
+        settings: list[Any] = [self.detection.training_outliers if learns else None]
+        if method in (NATIVE, OUTLIERS):
+            settings.append(self.detection.outliers)
+            subject = native_key(self.run.request, end_layer)
+        else:
+            subject = cell_key(self.run.request, method, front_layer, end_layer)
+        return verdict_key(subject, name, VERSION if name == STATISTICS else REGISTRY[name].version, settings)
+
+    def entry(self, name: str, method: str, front_layer: str, end_layer: str) -> dict[str, Any] | None:
+        """What is kept: ``metrics`` by set (or of the cell), and a ``reason`` where something is undefined.
+
+        None also where its tensors are lost or damaged: then it is computed again, as a whole.
+        """
+        kept = self._kept(name, method, front_layer, end_layer)
+        return kept and kept[0]
+
+    def tensors(self, name: str, method: str, front_layer: str, end_layer: str) -> dict[str, Tensor]:
+        """Scores or statistics of the images and channels; empty where there are none."""
+        kept = self._kept(name, method, front_layer, end_layer)
+        return kept[1] if kept else {}
+
+    def _kept(self, *asked: str) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
+        if asked not in self._read:
+            self._read[asked] = read(self.run.store, self.key(*asked))
+        return self._read[asked]
+
+    def interval(self, detector: str, method: str, metric: str, front_layer: str, end_layer: str) -> Interval:
+        """A number with its interval; all None where it is undefined or not there yet."""
+        kept = self.entry(detector, method, front_layer, end_layer)
+        found = (kept or {}).get("metrics", {})
+        if method in (NATIVE, OUTLIERS):
+            found = found.get(method, {})
+        return Interval(*found.get(metric, ()))
+
+    def reason(self, detector: str, method: str, front_layer: str, end_layer: str) -> str:
+        """Why a number that was computed is undefined; empty where it is not."""
+        return str((self.entry(detector, method, front_layer, end_layer) or {}).get("reason", ""))
+
+    def belief(self, detector: str, end_layer: str) -> Belief:
+        """Whether both believing rows of a detector are in order at an end layer."""
+        metric = REGISTRY[detector].metrics[0]
+        native, outliers = (self.interval(detector, who, metric, "", end_layer) for who in (NATIVE, OUTLIERS))
+        if native.value is None or outliers.value is None:
+            reason = self.reason(detector, NATIVE, "", end_layer)
+            return Belief(False if reason else None, reason)
+        if metric == "ratio":
+            if native.value > NATIVE_RATIO:
+                return Belief(False, f"other native images have ratio {native.value:.2f} already")
+            near = outliers.value < TIMES * native.value
+            return Belief(not near, f"known outliers have no more than {outliers.value:.2f}" if near else "")
+        if abs(native.value - 0.5) > NATIVE_WITHIN and not (native.low or 0) <= 0.5 <= (native.high or 1):
+            return Belief(False, f"evaluation images against held-out training images give AUROC {native.value:.2f}, "
+                                 "not 0.5")
+        if outliers.value < OUTLIERS_LEAST:
+            return Belief(False, f"known outliers give AUROC {outliers.value:.2f} only")
+        return Belief(True)
+
+    def matrix(self, detector: str, method: str, metric: str) -> npt.NDArray[np.float64]:
+        """(front layers, end layers) of one number; NaN where it is undefined or not there yet."""
+        request = self.run.request
+        values = [[self.interval(detector, method, metric, i, j).value for j in request.end_layers]
+                  for i in request.front_layers]
+        return np.array(values, dtype=np.float64)
+
+    def lacking(self, names: Iterable[str], cells: Sequence[Cell]) -> dict[str, tuple[list[str], list[Cell]]]:
+        """What the store lacks, by end layer: detectors (or `STATISTICS`) and computed cells of that column."""
+        found: dict[str, tuple[list[str], list[Cell]]] = {}
+        names = list(names)
+        for j in dict.fromkeys(j for _, _, j in cells):
+            column = [cell for cell in cells if cell[2] == j]
+            absent = [n for n in names if self.entry(n, NATIVE, "", j) is None
+                      or any(self.entry(n, *cell) is None for cell in column)]
+            if absent:
+                found[j] = absent, [c for c in column if any(self.entry(n, *c) is None for n in absent)]
+        return found
+
+    def rows(self, detectors: Iterable[str] = tuple(REGISTRY), cells: Sequence[Cell] | None = None
+             ) -> Iterator[OodRow]:
+        """All lines of `ood`'s table: end layer by end layer, the believing rows first."""
+        detectors = list(detectors)
+        cells = self.cells if cells is None else cells
+        for j in dict.fromkeys(j for _, _, j in cells):
+            sets = [(NATIVE, ""), (OUTLIERS, ""), *((m, i) for m, i, column in cells if column == j)]
+            for method, i in sets:
+                for name in detectors:
+                    for metric in REGISTRY[name].metrics:
+                        yield OodRow(i, j, method, name, metric, *self.interval(name, method, metric, i, j))
+
+
+def keep(store: Store, key: str, value: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+    """Keep an entry and its tensors, floating point ones as fp32. They come first: an entry that is there is whole."""
+    if tensors:
+        plain = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+        store.put_tensors(ROOM, key, plain)
+    store.put(ROOM, key, {**value, "tensors": bool(tensors)})
+
+
+def read(store: Store, key: str) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
+    """What `keep` kept; None where any part of it is lost or damaged."""
+    value = store.intact(ROOM, key)
+    if value is None or not value["tensors"]:
+        return None if value is None else (value, {})
+    tensors = store.intact_tensors(ROOM, key)
+    return None if tensors is None else (value, tensors)
+
+
+def known_detectors(names: Sequence[str] | None) -> list[str]:
+    """These detectors, or all, in the registry's order. Raises UnknownName."""
+    check_names("detector", names or (), REGISTRY)
+    return [name for name in REGISTRY if names is None or name in names]
+
+

@@ -1,0 +1,225 @@
+"""A run: what was asked, and as much of the answer as is in the store by now. It reads; nothing here computes.
+
+A run's record is written once, when it is asked for; its numbers are looked up cell by cell under their own keys, so
+that two runs that share cells share their numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from stitchlab.data.splits import DataSet
+from stitchlab.errors import UnknownName
+from stitchlab.indices import REGISTRY
+from stitchlab.models.store import Network
+from stitchlab.request import Request, accuracy_key, map_key, result_key
+from stitchlab.store import Store
+
+ROOM = "runs"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number that every stitched cell has. ``high`` is None where there is no upper end; ``better`` is where more
+    similar layers lie."""
+
+    name: str
+    label: str
+    low: float
+    high: float | None
+    better: str
+    meaning: str
+
+
+METRICS = {
+    metric.name: metric
+    for metric in (
+        Metric("accuracy", "Accuracy", 0, 1, "higher",
+               "test accuracy of the stitched network"),
+        Metric("relative_accuracy", "Relative accuracy", 0, 1, "higher",
+               "that, divided by the end network's own accuracy on the same images (Csiszárik et al. 2021)"),
+        Metric("penalty", "Stitching penalty", 0, 1, "lower",
+               "the end network's own accuracy minus the stitched network's (Bansal et al. 2021)"),
+        Metric("distance", "Distance to native", 0, None, "lower",
+               "‖T(a) − b‖² / ‖b‖² over all evaluation images: how far stitched activations are from native ones"),
+    )
+}
+
+
+class Row(NamedTuple):
+    """A line of cells.csv; ``value`` is None where it is undefined or not there yet."""
+
+    front_layer: str
+    end_layer: str
+    method: str
+    metric: str
+    value: float | None
+
+
+class Run:
+    """A request with what the store has for it now. Make a new one to see what has come since."""
+
+    def __init__(self, store: Store, record: dict[str, Any]) -> None:
+        self.store, self.record = store, record
+        self.request = Request.from_json(record["request"])
+        self.id = self.request.id
+
+    @classmethod
+    def load(cls, store: Store, name: str) -> Run:
+        """The run with this id or its beginning (6 digits or more). Raises UnknownName."""
+        ids = store.keys(ROOM)
+        found = [key for key in ids if key == name] or [k for k in ids if len(name) >= 6 and k.startswith(name)]
+        record = store.get(ROOM, found[0]) if len(found) == 1 else None
+        if record is None:
+            raise UnknownName("run", name, ids, "`runs` lists them all; `compare` makes one")
+        return cls(store, record)
+
+    @classmethod
+    def open(cls, store: Store, request: Request, front: Network, end: Network, data: DataSet) -> Run:
+        """The run of this request; its record is written if it is new."""
+        if store.intact(ROOM, request.id) is None:
+            store.put(ROOM, request.id, {
+                "request": asdict(request), "front": front.record(), "end": end.record(),
+                "data": {"name": data.name, "label": data.label, "fingerprint": data.fingerprint,
+                         "shape": list(data.shape), "classes": list(data.classes)},
+                "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            })
+        return cls.load(store, request.id)
+
+    @property
+    def title(self) -> str:
+        """For people: ``digits-a → digits-b on Digits``."""
+        return f"{self.record['front']['name']} → {self.record['end']['name']} on {self.record['data']['label']}"
+
+    @cached_property
+    def own_accuracy(self) -> float | None:
+        """The end network's own accuracy on the evaluation images, 0..1; None before it is known."""
+        return self._accuracy(self.request.end)
+
+    @cached_property
+    def front_accuracy(self) -> float | None:
+        """The front network's own; None before it is known, and where it is not defined: it tells other classes."""
+        return self._accuracy(self.request.front)
+
+    @property
+    def front_scored(self) -> bool:
+        """Whether the front network tells the classes of the data, so that its own accuracy is defined."""
+        return list(self.record["front"]["classes"]) == list(self.record["data"]["classes"])
+
+    def _accuracy(self, network: str) -> float | None:
+        kept = self.store.intact("accuracies", accuracy_key(self.request, network))
+        return kept["accuracy"] if kept else None
+
+    @cached_property
+    def cells(self) -> dict[tuple[str, str, str], dict[str, Any]]:
+        """What the store keeps of each (method or index, front layer, end layer) that is there."""
+        kept = {cell: self.store.intact("cells", key) for cell, key in self._keys().items()}
+        return {cell: value for cell, value in kept.items() if value is not None}
+
+    def _keys(self) -> dict[tuple[str, str, str], str]:
+        names = (*self.request.methods, *self.request.indices)
+        return {(n, i, j): result_key(self.request, n, i, j) for n in names for i, j in self.request.cells}
+
+    def entries(self) -> set[tuple[str, str]]:
+        """(room, key) of everything in the store that belongs to this run, shared with others or not."""
+        request = self.request
+        keys = [(m, map_key(request, m, i, j)) for m in request.methods for i, j in request.cells]
+        maps = {("maps", key) for _, key in keys} | {("epochs", key) for method, key in keys if method == "tlm"}
+        return maps | {("cells", key) for key in self._keys().values()} | {
+            (ROOM, self.id), *(("accuracies", accuracy_key(request, n)) for n in (request.front, request.end)),
+        }
+
+    @property
+    def total(self) -> int:
+        """How many cells there are to compute, each method and index counted."""
+        return len(self.request.cells) * (len(self.request.methods) + len(self.request.indices))
+
+    @property
+    def complete(self) -> bool:
+        """Whether every cell is there."""
+        return len(self.cells) == self.total
+
+    def value(self, method: str, metric: str, front_layer: str, end_layer: str) -> float | None:
+        """One number as in cells.csv; None where it is undefined or not there yet."""
+        kept = self.cells.get((method, front_layer, end_layer))
+        if kept is None:
+            return None
+        if metric == "relative_accuracy":
+            return kept["accuracy"] / self.own_accuracy if self.own_accuracy else None
+        if metric == "penalty":
+            return None if self.own_accuracy is None else self.own_accuracy - kept["accuracy"]
+        number: float | None = kept[metric]
+        return number
+
+    def matrix(self, method: str, metric: str) -> npt.NDArray[np.float64]:
+        """(front layers, end layers) of one number; NaN where it is undefined or not there yet."""
+        return np.array([
+            [np.nan if (v := self.value(method, metric, i, j)) is None else v for j in self.request.end_layers]
+            for i in self.request.front_layers
+        ])
+
+    def quantities(self) -> list[tuple[str, str]]:
+        """Every (method, metric) that this run has, in the order of tables."""
+        stitched = [(method, metric) for method in self.request.methods for metric in METRICS]
+        return stitched + [(name, REGISTRY[name].metric) for name in self.request.indices]
+
+    def rows(self) -> Iterator[Row]:
+        """All lines of cells.csv, cell by cell."""
+        for i in self.request.front_layers:
+            for j in self.request.end_layers:
+                for method, metric in self.quantities():
+                    yield Row(i, j, method, metric, self.value(method, metric, i, j))
+
+    def undefined(self) -> list[dict[str, str]]:
+        """Why a number that was computed is empty, one entry each."""
+        empty = []
+        for row in self.rows():
+            kept = self.cells.get((row.method, row.front_layer, row.end_layer))
+            if row.value is None and kept is not None:
+                why = kept["reason"] if row.metric in kept else (
+                    "the end network's own accuracy is 0" if self.own_accuracy == 0
+                    else "the end network's own accuracy is not computed yet")
+                empty.append({**row._asdict(), "reason": why})
+        return empty
+
+    def provenance(self) -> dict[str, Any]:
+        """run.json: the request and all that is needed to get the same numbers again."""
+        made = list(self.cells.values())
+        return {
+            "id": self.id, **self.record, "own_accuracy": self.own_accuracy,
+            "front_accuracy": self.front_accuracy if self.front_scored else "not defined: it tells other classes",
+            "complete": self.complete, "undefined": self.undefined(),
+            "devices": sorted({cell["device"] for cell in made}),
+            "versions": [dict(pairs) for pairs in sorted({tuple(sorted(c["versions"].items())) for c in made})],
+            "seconds": {
+                method: round(sum(cell["seconds"] for (name, _, _), cell in self.cells.items() if name == method), 3)
+                for method in (*self.request.methods, *self.request.indices)
+            },
+        }
+
+
+def list_runs(store: Store) -> list[Run]:
+    """All runs of the store, newest first."""
+    records = (store.intact(ROOM, key) for key in store.keys(ROOM))
+    return sorted(
+        (Run(store, record) for record in records if record is not None),
+        key=lambda run: str(run.record["created"]), reverse=True,
+    )
+
+
+def delete_run(store: Store, name: str) -> Run:
+    """Remove a run and those of its results that no other run shares; returns what it was. Raises UnknownName."""
+    gone = Run.load(store, name)
+    shared = {entry for run in list_runs(store) if run.id != gone.id for entry in run.entries()}
+    for room, key in gone.entries() - shared:
+        store.delete(room, key)
+        if room == "cells":
+            store.delete_all("ood", key)  # what detectors say about the cell goes with it
+    return gone

@@ -1,0 +1,196 @@
+"""cache/: everything that StitchLab computes, kept by content.
+
+A *room* is a folder (networks, maps, cells, ...); in it each entry is one JSON file, one safetensors file, or both,
+named by its key. Files are written beside and renamed, so that nobody ever reads half a file, and carry a checksum.
+Nothing here is a pickle.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import platform
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from stitchlab.errors import Damaged, StitchLabError
+from stitchlab.request import canonical
+
+STALE_CLAIM = 120.0  # seconds without a sign of life after which somebody else may take a claim over
+
+
+class Store:
+    """A folder of results.
+
+    Args:
+        root: where it lies; default is the environment's STITCHLAB_CACHE, else cache/ beside the package.
+    """
+
+    def __init__(self, root: str | Path | None = None) -> None:
+        default = os.environ.get("STITCHLAB_CACHE") or Path(__file__).resolve().parents[2] / "cache"
+        self.root = Path(root or default).expanduser().resolve()
+
+    def path(self, room: str, key: str, suffix: str) -> Path:
+        """Where an entry lies. Keys are looked up, never paths: anything but a plain name is refused."""
+        if not key or Path(key).name != key or key.startswith("."):
+            raise StitchLabError(f"a key of the store is a plain name; {key!r} came")
+        return self.root / room / f"{key}{suffix}"
+
+    def get(self, room: str, key: str) -> dict[str, Any] | None:
+        """The entry's JSON value, or None where there is none. Raises Damaged."""
+        path = self.path(room, key, ".json")
+        try:
+            kept = json.loads(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise _damaged(path) from error
+        if not isinstance(kept, dict) or kept.get("sha256") != _sha256(kept.get("value")):
+            raise _damaged(path)
+        value: dict[str, Any] = kept["value"]
+        return value
+
+    def intact(self, room: str, key: str) -> dict[str, Any] | None:
+        """As `get`, but None where the entry is damaged: for what can be computed again."""
+        with contextlib.suppress(Damaged):
+            return self.get(room, key)
+        return None
+
+    def put(self, room: str, key: str, value: dict[str, Any]) -> None:
+        """Keep a JSON value (no NaN: undefined is None)."""
+        text = json.dumps({"sha256": _sha256(value), "value": value}, indent=1, allow_nan=False)
+        self.write(self.path(room, key, ".json"), text.encode())
+
+    def get_tensors(self, room: str, key: str) -> dict[str, torch.Tensor] | None:
+        """The entry's tensors on the CPU, or None where there are none. Raises Damaged."""
+        path = self.path(room, key, ".safetensors")
+        if not path.exists():
+            return None
+        try:
+            with safe_open(path, framework="pt") as file:
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+                kept = (file.metadata() or {}).get("sha256")
+        except (SafetensorError, OSError) as error:
+            raise _damaged(path) from error
+        if kept != digest(tensors):
+            raise _damaged(path)
+        return tensors
+
+    def intact_tensors(self, room: str, key: str) -> dict[str, torch.Tensor] | None:
+        """As `get_tensors`, but None where they are damaged: for what can be computed again."""
+        with contextlib.suppress(Damaged):
+            return self.get_tensors(room, key)
+        return None
+
+    def put_tensors(self, room: str, key: str, tensors: dict[str, torch.Tensor]) -> None:
+        """Keep named tensors."""
+        plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        self.write(self.path(room, key, ".safetensors"), save(plain, metadata={"sha256": digest(plain)}))
+
+    def has(self, room: str, key: str) -> bool:
+        """Whether the entry has a JSON value."""
+        return self.path(room, key, ".json").exists()
+
+    def keys(self, room: str) -> list[str]:
+        """The keys of all JSON entries of a room, sorted."""
+        return sorted(path.stem for path in (self.root / room).glob("*.json"))
+
+    def delete_all(self, room: str, beginning: str) -> None:
+        """Remove the entries of a room whose keys begin so."""
+        for path in (self.root / room).glob(f"{beginning}*"):
+            path.unlink(missing_ok=True)
+
+    def delete(self, room: str, key: str) -> None:
+        """Remove an entry, whatever it consists of; no matter if there is none."""
+        for suffix in (".json", ".safetensors"):
+            self.path(room, key, suffix).unlink(missing_ok=True)
+
+    def write(self, path: Path, data: bytes | memoryview) -> None:
+        """Write a file beside its place and rename it there: it is whole or it is not there.
+
+        Raises StitchLabError where the disk is full or the folder cannot be written.
+        """
+        if not path.name:
+            raise StitchLabError(f"{path} is a folder; the name of a file was expected")
+        beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            beside.write_bytes(data)
+            beside.replace(path)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                beside.unlink(missing_ok=True)
+            raise _unwritable(path.parent, error) from error
+
+    def claim(self, key: str) -> bool:
+        """Say that this process computes ``key``. False if somebody else said so and is alive.
+
+        A claim must be `renew`ed within `STALE_CLAIM` seconds, and is given back with `release`.
+        """
+        path = self.path("claims", key, "")
+        if _abandoned(path):
+            path.unlink(missing_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("x") as file:
+                file.write(f"{platform.node()} {os.getpid()}")
+        except FileExistsError:
+            return False
+        except OSError as error:
+            raise _unwritable(path.parent, error) from error
+        return True
+
+    def renew(self, key: str) -> None:
+        """A sign of life for a claim."""
+        with contextlib.suppress(OSError):
+            self.path("claims", key, "").touch()
+
+    def release(self, key: str) -> None:
+        """Give a claim back."""
+        self.path("claims", key, "").unlink(missing_ok=True)
+
+
+def _unwritable(folder: Path, error: OSError) -> StitchLabError:
+    return StitchLabError(
+        f"could not write to {folder} ({error.strerror}); nothing was half-written. Free some space or choose another "
+        "folder (STITCHLAB_CACHE moves the cache)"
+    )
+
+
+def _abandoned(claim: Path) -> bool:
+    """Whether nobody stands behind a claim: it is old, or its process on this machine has ended."""
+    with contextlib.suppress(OSError, ValueError):
+        if time.time() - claim.stat().st_mtime > STALE_CLAIM:
+            return True
+        node, process = claim.read_text().rsplit(" ", 1)
+        if node == platform.node():
+            try:
+                os.kill(int(process), 0)
+            except ProcessLookupError:
+                return True
+    return False
+
+
+def digest(tensors: dict[str, torch.Tensor]) -> str:
+    """SHA-256 over names, types, shapes and bytes of tensors, in the order of their names."""
+    sha = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        sha.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return sha.hexdigest()
+
+
+def _sha256(value: Any) -> str:
+    return hashlib.sha256(canonical(value).encode()).hexdigest()
+
+
+def _damaged(path: Path) -> Damaged:
+    return Damaged(f"{path} does not match its checksum; delete it, and it is computed or imported again")

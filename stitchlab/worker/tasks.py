@@ -1,0 +1,149 @@
+"""What runs on a worker: one task each, which tells the store how it goes and stops where the store says so."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from stitchlab.data import registry as datasets
+from stitchlab.errors import Cancelled, StitchLabError
+from stitchlab.grid import demo
+from stitchlab.grid.compute import pick_device
+from stitchlab.grid.units import Unit, compute_unit, missing
+from stitchlab.models import create as making
+from stitchlab.models import store as networks
+from stitchlab.models import zoo
+from stitchlab.models.train import Point
+from stitchlab.ood import trajectory as walks
+from stitchlab.ood.evaluate import judge_column
+from stitchlab.request import Detection, Report
+from stitchlab.results.detection import Cell
+from stitchlab.results.run import Run
+from stitchlab.store import Store, uploads
+
+EVERY = 0.3  # seconds between two words
+
+
+def compute(root: str, run_id: str, unit: Unit, device: str, attempt: str, k: int) -> None:
+    """One unit, until all its cells are there, whoever computes them."""
+    store = Store(root)
+
+    def work(report: Report) -> None:
+        run = Run.load(store, run_id)
+        while unit.work in {u.work for u in missing(run) if u == unit or set(u.cells) & set(unit.cells)}:
+            if not compute_unit(store, run.request, unit, pick_device(device), report):
+                report("waiting for another process that computes the same cells", 0.0)
+                time.sleep(EVERY)
+            run = Run.load(store, run_id)
+
+    told(store, attempt, k, unit.label, work)
+
+
+def judge(
+    root: str, run_id: str, detection: Detection, names: Sequence[str], end_layer: str, cells: Sequence[Cell],
+    device: str, attempt: str, k: int,
+) -> None:
+    """What detectors say about one column."""
+    store = Store(root)
+    told(store, attempt, k, f"detectors on {end_layer}", lambda report: judge_column(
+        Run.load(store, run_id), detection, names, end_layer, cells, pick_device(device), report))
+
+
+def walk(root: str, run_id: str, front_layer: str, end_layer: str, device: str, attempt: str, k: int) -> None:
+    """A cell's walk through TLM's epochs."""
+    store = Store(root)
+    told(store, attempt, k, "following the epochs", lambda report: walks.walk(
+        Run.load(store, run_id), front_layer, end_layer, pick_device(device), report))
+
+
+def train(root: str, wanted: dict[str, Any], device: str, attempt: str, k: int) -> None:
+    """A network (`stitchlab.models.create.train`); architecture by a name that anybody may say, data by fingerprint."""
+    store, what, label = Store(root), dict(wanted), f"training {wanted['name']}"
+
+    def watch(curve: list[Point]) -> None:
+        store.put("progress", f"{attempt}.{k}.curve", {"curve": [asdict(point) for point in curve]})
+
+    def work(report: Report) -> None:
+        arch, data = zoo.public(what.pop("arch")), datasets.load_by_fingerprint(what.pop("data"), store)
+        making.train(store, arch, data, device=pick_device(device), watch=watch,
+                     report=lambda what, done: report(f"{label}: {what}", done), **what)
+
+    told(store, attempt, k, label, work)
+
+
+def bring(root: str, upload: str, wanted: dict[str, Any], device: str, attempt: str, k: int) -> None:
+    """Imports uploaded weights (`stitchlab.models.create.import_weights`); the upload goes, whatever comes of it."""
+    store, what = Store(root), dict(wanted)
+
+    def work(report: Report) -> None:
+        arch, data = zoo.public(what.pop("arch")), datasets.load_by_fingerprint(what.pop("data"), store)
+        making.import_weights(store, uploads.place(store, upload), arch=arch, data=data, device=pick_device(device),
+                              report=report, **what)
+
+    try:
+        told(store, attempt, k, f"importing {wanted['name']}", work)
+    finally:
+        uploads.remove(store, upload)
+
+
+def measure(root: str, network: str, device: str, attempt: str, k: int) -> None:
+    """What a network says of the test images of its data."""
+    store = Store(root)
+
+    def work(report: Report) -> None:
+        found = networks.find(store, network)
+        data = datasets.load_by_fingerprint(found.data_fingerprint, store)
+        making.measure(store, found.id, data, pick_device(device), report)
+
+    told(store, attempt, k, "measuring", work)
+
+
+def fetch(root: str, data: str, attempt: str, k: int) -> None:
+    """A data set: downloaded if need be, or a folder under a configured root decoded."""
+    store = Store(root)
+
+    def work(report: Report) -> None:
+        datasets.load(datasets.public(data, store), store, report, download=True)
+
+    told(store, attempt, k, f"getting {data}", work)
+
+
+def train_demo(root: str, attempt: str, k: int) -> None:
+    """The demo's two networks."""
+    store = Store(root)
+    told(store, attempt, k, "training two networks on digits", lambda report: demo.train(store, report))
+
+
+def told(store: Store, attempt: str, k: int, label: str, work: Callable[[Report], None]) -> None:
+    """Does the work, telling the store how it goes, and stops where the store says so."""
+    started = time.time()
+    last = 0.0
+
+    def tell(what: str, done: float, state: str = "running", message: str = "") -> None:
+        store.put("progress", f"{attempt}.{k}", {
+            "state": state, "what": what, "done": done, "message": message, "started": started, "time": time.time(),
+        })
+
+    def report(what: str, done: float) -> None:
+        nonlocal last
+        if store.has("cancel", attempt):
+            raise Cancelled("cancelled")
+        if time.monotonic() - last > EVERY:
+            last = time.monotonic()
+            tell(what, done)
+
+    try:
+        report(label, 0.0)
+        work(report)
+        tell(label, 1.0, "done")
+    except Cancelled:
+        with contextlib.suppress(StitchLabError):
+            tell(label, 0.0, "cancelled")
+    except Exception as error:
+        line = str(error).splitlines()[0] if str(error) else ""
+        with contextlib.suppress(StitchLabError):  # the disk may be full, and that may be the error
+            tell(label, 0.0, "failed", line if isinstance(error, StitchLabError) else f"{type(error).__name__}: {line}")
+        raise
