@@ -5,7 +5,10 @@ import streamlit as st
 from stitchlab import ui
 from stitchlab.errors import StitchLabError
 from stitchlab.figures.words import finding
-from stitchlab.grid import demo
+from stitchlab.results import demo
+from stitchlab.results.resolve import NotFoundYet
+from stitchlab.ui import links
+from stitchlab.ui.asking import answered
 from stitchlab.ui.results import compute_bar, figures, watched
 
 store, jobs = ui.frame("Home")
@@ -16,7 +19,11 @@ st.markdown(
     "and continues in the second after a layer. If that works, are the two layers similar? "
     "**It depends on how the map is found**, and one of the two ways misleads."
 )
-run = demo.run(store)
+try:
+    run = demo.run(store)
+except NotFoundYet as error:  # a store from before cut points were kept by network
+    answered(jobs, "cut_points", error.network, what="the demo's layers")
+    st.stop()
 if run is None:
     st.info("The demo's networks are not in the store any more; Compare shows those that are.", icon=":material/info:")
     st.page_link("pages/1_Compare.py", label="Compare two networks", icon=":material/compare_arrows:")
@@ -42,10 +49,10 @@ if not run.complete:
     compute_bar(jobs, run)
 watched(jobs, run, draw)
 st.page_link("pages/1_Compare.py", label="Open this grid in Compare: other layers, indices, settings, your networks",
-             icon=":material/compare_arrows:", query_params={"run": run.id})
+             icon=":material/compare_arrows:", query_params=links.query(run))
 st.page_link("pages/2_Activations.py", label="Why? The bottom left cell's activations",
-             icon=":material/scatter_plot:", query_params={
-                 "run": run.id, "front_layer": run.request.front_layers[-1], "end_layer": run.request.end_layers[0]})
+             icon=":material/scatter_plot:", query_params=links.query(
+                 run, front_layer=run.request.front_layers[-1], end_layer=run.request.end_layers[0]))
 st.caption(
     "Balogh & Jelasity, *How not to stitch representations to measure similarity: task loss matching versus direct "
     "matching*, AAAI 2025, [arXiv 2412.11299](https://arxiv.org/abs/2412.11299)."

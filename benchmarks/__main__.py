@@ -16,7 +16,7 @@ from benchmarks import matching, similarity, training, whole
 from benchmarks.material import Source, prepare
 from benchmarks.measure import Row, machine, table
 from stitchlab.errors import StitchLabError
-from stitchlab.grid.compute import pick_device
+from stitchlab.models.device import pick_device
 from stitchlab.store import Store
 
 #: By letter, in the order in which they are measured.

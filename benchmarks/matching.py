@@ -7,12 +7,13 @@ from collections.abc import Iterator
 import torch
 
 from benchmarks import plain
+from benchmarks.distances import distances
 from benchmarks.material import Source, load
 from benchmarks.measure import Measured, Row, alone, timed
 from stitchlab.data.splits import draw
-from stitchlab.stitch import malloc as memory
+from stitchlab.models import malloc as memory
 from stitchlab.stitch.direct import direct_matching
-from stitchlab.stitch.evaluate import distances, evaluate
+from stitchlab.stitch.evaluate import evaluate
 
 IMAGES = 100  # K
 

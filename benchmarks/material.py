@@ -20,7 +20,8 @@ from benchmarks.plain import Side
 from stitchlab.data import registry as datasets
 from stitchlab.data.splits import DataSet, Split
 from stitchlab.models import create as making
-from stitchlab.models import store as networks
+from stitchlab.models import store as model_store
+from stitchlab.results import networks
 from stitchlab.stitch.pair import Cell, Pair
 from stitchlab.stitch.task import initial
 from stitchlab.store import Store
@@ -79,7 +80,7 @@ class Material:
 def load(source: Source) -> Material:
     """In this process."""
     store, device = Store(Path(source.root)), torch.device(source.device)
-    both = [networks.load(store, name, device) for name in (source.front, source.end)]
+    both = [model_store.load(store, name, device) for name in (source.front, source.end)]
     # Copies as they were loaded: the engine brings the weights of its own to another layout.
     sides = [Side(copy.deepcopy(network.module).to(memory_format=torch.contiguous_format), network.mean, network.std)
              for network in both]

@@ -15,12 +15,12 @@ from torchvision.models.feature_extraction import create_feature_extractor
 from benchmarks import plain
 from benchmarks.material import Source, load
 from benchmarks.measure import Measured, Row, alone, timed
+from benchmarks.minibatch_cka import minibatch_cka
+from stitchlab.catalog.indices import INDICES
 from stitchlab.cutting.fuse_bn import folded
-from stitchlab.indices import REGISTRY
-from stitchlab.indices.minibatch import minibatch_cka
 from stitchlab.indices.statistics import indices
+from stitchlab.models import malloc as memory
 from stitchlab.models import zoo
-from stitchlab.stitch import malloc as memory
 
 BATCH = 128
 LAYERS = ["relu", *(f"layer{stage}.{block}.{name}" for stage in range(1, 5) for block in range(2)
@@ -28,7 +28,7 @@ LAYERS = ["relu", *(f"layer{stage}.{block}.{name}" for stage in range(1, 5) for 
 
 
 def minibatch(source: Source, *, quick: bool) -> Iterator[Row]:
-    """(c): 18×18 layers of two untrained CIFAR ResNet-18."""
+    """(c): 18×18 layers of two untrained CIFAR ResNet-18, by `benchmarks.minibatch_cka`, which the package has not."""
     images, few = (256, 128) if quick else (10_000, 512)
     device = source.device
     ours = alone(ours_on, device, images, 3 if quick else 1)
@@ -44,16 +44,16 @@ def minibatch(source: Source, *, quick: bool) -> Iterator[Row]:
                       None, None, ours.peak_mb, device)
             continue
         mine = ours if count == images else alone(ours_on, device, count, 1)
-        note = (f"error against float64 on {few} images: ours {error:.1e}, theirs {_apart(theirs, exact):.1e}; both "
-                f"networks alone on {images:,} images: {forward:.3g} s")
+        note = (f"ours is benchmarks/minibatch_cka.py; error against float64 on {few} images: ours {error:.1e}, "
+                f"theirs {_apart(theirs, exact):.1e}; both networks alone on {images:,} images: {forward:.3g} s")
         yield Row("c", f"minibatch CKA, 18×18 layers of ResNet-18, {count:,} images", name, mine.median, base.median,
                   base.median / mine.median, mine.peak_mb, device, mine.spread, note)
     yield _full_batch(source, quick=quick)
 
 
 def all_indices(source: Source, *, quick: bool) -> Iterator[Row]:
-    """(d): every registered index on every cell."""
-    yield _indices(source, tuple(REGISTRY), "d", "all indices", quick=quick)
+    """(d): every index of the catalog on every cell."""
+    yield _indices(source, tuple(INDICES), "d", "all indices", quick=quick)
 
 
 def _apart(one: Tensor, other: Tensor) -> float:
@@ -109,7 +109,7 @@ def _extractor(module: nn.Module) -> Callable[[Tensor], Mapping[str, Tensor]]:
 
 
 def ours_on(device: str, count: int, repeats: int) -> Measured:
-    """StitchLab's, prepared as the engine prepares networks."""
+    """`benchmarks.minibatch_cka`, on networks prepared as the engine prepares them."""
     front, end = (_extractor(module) for module in _networks(device))
     images = _images(count, device).contiguous(memory_format=torch.channels_last)
     with memory.kept():

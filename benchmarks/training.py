@@ -15,9 +15,10 @@ from benchmarks import plain
 from benchmarks.material import Material, Source, folder_of, load
 from benchmarks.measure import Measured, Row, alone, finish, timed
 from benchmarks.plain import BATCH
-from stitchlab.grid.units import columns
-from stitchlab.request import PRESETS, TaskLoss
-from stitchlab.stitch import malloc as memory
+from stitchlab.catalog.presets import PRESETS
+from stitchlab.models import malloc as memory
+from stitchlab.request import TaskLoss
+from stitchlab.results.plan import columns
 from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.evaluate import evaluate
 from stitchlab.stitch.pair import Cell

@@ -15,12 +15,12 @@ from benchmarks import plain
 from benchmarks.material import Material, Source, load
 from benchmarks.measure import Measured, Row, alone, timed
 from benchmarks.training import all_epochs
+from stitchlab.catalog.presets import PRESETS
 from stitchlab.data import registry as datasets
-from stitchlab.grid.compute import compare
+from stitchlab.grid.ask import compare
 from stitchlab.models import create as making
-from stitchlab.models import store as networks
-from stitchlab.request import PRESETS
-from stitchlab.stitch import malloc as memory
+from stitchlab.models import malloc as memory
+from stitchlab.results import networks
 from stitchlab.stitch.task import task_loss_matching
 from stitchlab.store import Store
 

@@ -14,14 +14,14 @@ st.title("Compare")
 # A link names a run. The pickers take it over once; from then on they decide, and the link follows them. Any run that
 # this page did not write into the link itself has come in from outside, also from Home or by the back button.
 state = st.session_state
-linked = None
+linked = missing = None
 name = st.query_params.get("run")
 if name and (name != state.get("shown") or "front" not in state):
     state["kept"] = None
     try:
         linked = Run.load(store, name)
     except StitchLabError as error:
-        st.warning(f"This link's run is not here: {error}", icon=":material/link_off:")
+        missing = str(error)
     else:
         if not restore(store, linked):
             state["kept"] = linked.id
@@ -38,12 +38,19 @@ if kept := state.get("kept"):
     explore(run)
     st.stop()
 
-run = pick(store)
-if linked and (run is None or run.id != linked.id):
+above = st.container()
+run = pick(store, jobs)
+if missing and (run is None or run.id != name):  # else the link's own keys ask for the very run
+    above.warning(f"This link's run is not here: {missing}", icon=":material/link_off:")
+if linked and run is not None and run.id != linked.id:
     state["kept"] = linked.id  # a link never shows another run than its own
     st.rerun()
 if run is None:
     st.stop()
-state["shown"] = st.query_params["run"] = run.id
+if run.draft:  # its control is not made yet: it has no id, and so no link but the pickers' own
+    state["shown"] = None
+    st.query_params.pop("run", None)
+else:
+    state["shown"] = st.query_params["run"] = run.id
 compute_bar(jobs, run)
 watched(jobs, run, explore)

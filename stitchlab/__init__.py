@@ -1,19 +1,42 @@
-"""StitchLab: seeing what makes neural networks' representations similar, and which measures of similarity lie."""
+"""StitchLab: seeing what makes neural networks' representations similar, and which measures of similarity lie.
 
-from stitchlab.cutting.layered import CutPoint, Layered
-from stitchlab.data.registry import load as load_data
-from stitchlab.data.splits import DataSet
-from stitchlab.errors import Cancelled, Damaged, StitchLabError, UnknownName
-from stitchlab.grid.compute import ask, compare
-from stitchlab.indices.statistics import measure
-from stitchlab.models.create import import_weights, train, untrained
-from stitchlab.models.store import Network, list_networks
-from stitchlab.models.store import load as load_network
-from stitchlab.ood.evaluate import judge
-from stitchlab.request import Detection, DirectMatching, Request, TaskLoss, preset
-from stitchlab.results.detection import Distribution
-from stitchlab.results.run import Run, list_runs
-from stitchlab.store import Store
+Names are loaded when they are used (PEP 562): what only reads never imports PyTorch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stitchlab.catalog.presets import preset
+    from stitchlab.cutting.layered import Layered
+    from stitchlab.data.registry import load as load_data
+    from stitchlab.data.splits import DataSet
+    from stitchlab.errors import Cancelled, Damaged, StitchLabError, UnknownName
+    from stitchlab.grid.ask import ask, compare
+    from stitchlab.indices.statistics import measure
+    from stitchlab.models.create import import_weights, train, untrained
+    from stitchlab.models.store import load as load_network
+    from stitchlab.ood.evaluate import judge
+    from stitchlab.request import Detection, DirectMatching, Request, TaskLoss
+    from stitchlab.results.cut_points import CutPoint
+    from stitchlab.results.detection import Distribution
+    from stitchlab.results.networks import Network, list_networks
+    from stitchlab.results.run import Run, list_runs
+    from stitchlab.store import Store
+
+#: Where each name of the public API is defined, and how it is called there.
+_PLACES = {
+    "Cancelled": "errors:Cancelled", "CutPoint": "results.cut_points:CutPoint", "Damaged": "errors:Damaged",
+    "DataSet": "data.splits:DataSet", "Detection": "request:Detection", "DirectMatching": "request:DirectMatching",
+    "Distribution": "results.detection:Distribution", "Layered": "cutting.layered:Layered",
+    "Network": "results.networks:Network", "Request": "request:Request", "Run": "results.run:Run",
+    "StitchLabError": "errors:StitchLabError", "Store": "store:Store", "TaskLoss": "request:TaskLoss",
+    "UnknownName": "errors:UnknownName", "ask": "grid.ask:ask", "compare": "grid.ask:compare",
+    "import_weights": "models.create:import_weights", "judge": "ood.evaluate:judge",
+    "list_networks": "results.networks:list_networks", "list_runs": "results.run:list_runs",
+    "load_data": "data.registry:load", "load_network": "models.store:load", "measure": "indices.statistics:measure",
+    "preset": "catalog.presets:preset", "train": "models.create:train", "untrained": "models.create:untrained",
+}
 
 __all__ = [
     "Cancelled",
@@ -44,3 +67,19 @@ __all__ = [
     "train",
     "untrained",
 ]
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """Load a name of the public API when it is first used."""
+        if name not in _PLACES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        module, _, called = _PLACES[name].partition(":")
+        value = getattr(import_module(f"{__name__}.{module}"), called)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    """List the public API, for editors and notebooks."""
+    return sorted({*globals(), *_PLACES})

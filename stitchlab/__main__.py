@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from stitchlab.cli import Parser, networks, runs
+from stitchlab.cli import store as store_commands
 from stitchlab.errors import StitchLabError
 from stitchlab.store import Store
 
@@ -18,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command and returns its exit status."""
     options = _parser().parse_args(arguments)
     try:
-        options.command(options, Store())
+        return options.command(options, Store()) or 0
     except StitchLabError as error:
         print(f"stitchlab {options.name_of_command}: {error}", file=sys.stderr)
         return 2
@@ -34,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="python -m stitchlab", description="Stitch neural networks and see how similar they are.")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def command(name: str, run: Callable[[argparse.Namespace, Store], None], text: str) -> Parser:
+    def command(name: str, run: Callable[[argparse.Namespace, Store], int | None], text: str) -> Parser:
         made: Parser = commands.add_parser(name, help=text, description=text)
         made.set_defaults(command=run, name_of_command=name)
         made.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
@@ -43,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
 
     networks.add(command)
     runs.add(command)
+    store_commands.add(command)
     return parser
 
 

@@ -10,14 +10,14 @@ import hashlib
 import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from typing import Any
 
-from stitchlab.errors import StitchLabError, UnknownName, check_names
+from stitchlab.errors import StitchLabError, check_names
 
 # The version of each computation's definition. Raise one when the same request would give other numbers:
 # results kept under the old definition are then simply not found.
-# (An index has its version in its registry entry. `input` is how images become the input of a network, `soap` the
+# (An index has its version in its catalog entry. `input` is how images become the input of a network, `soap` the
 # steps of that optimiser: since version 2 they are computed in float64, map by map.)
 DEFINITIONS = {"dm": 1, "tlm": 1, "evaluation": 1, "input": 2, "soap": 2}
 
@@ -115,19 +115,11 @@ class TaskLoss:
             )
 
 
-#: TLM recipes by name. `quick` takes a sixth of the paper's steps, and gets further with them: its numbers carry its
-#: name and are not the paper's.
-PRESETS = {
-    "paper": TaskLoss(),
-    "quick": TaskLoss(epochs=5, lr=2e-2, schedule="one-cycle", optimiser="soap"),
-}
-
-
 @dataclass(frozen=True, kw_only=True)
 class Detection:
     """Settings of the detectors: which known outliers they have to recognise, and which the learned one trains on.
 
-    Each is a kind of `stitchlab.ood.outliers`, or ``data:FINGERPRINT`` for another data set: its test images where
+    Each is a kind of `stitchlab.catalog.outliers`, or ``data:FINGERPRINT`` for another data set: its test images where
     they have to be recognised, its training images to learn from.
     """
 
@@ -237,13 +229,6 @@ def native_key(request: Request, end_layer: str) -> str:
 def verdict_key(subject: str, name: str, version: int, settings: Any) -> str:
     """The key of what a detector says about a subject: a cell's (`cell_key`), or `native_key`, which it begins with."""
     return f"{subject}-{content_id([name, version, FIT_IMAGES, settings])[:16]}"
-
-
-def preset(name: str, **changes: Any) -> TaskLoss:
-    """The TLM recipe of this name with some settings changed. Raises UnknownName."""
-    if name not in PRESETS:
-        raise UnknownName("TLM preset", name, PRESETS)
-    return replace(PRESETS[name], **changes)
 
 
 def _cell(request: Request, front_layer: str, end_layer: str) -> dict[str, Any]:

@@ -45,8 +45,8 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}; {self.prog} --help says what is possible\n")
 
 
-#: Adds a command: its name, what runs it, what it does.
-Command = Callable[[str, Callable[..., None], str], Parser]
+#: Adds a command: its name, what runs it (and returns an exit status that is not 0), what it does.
+Command = Callable[[str, Callable[..., int | None], str], Parser]
 
 
 def names(text: str) -> list[str]:

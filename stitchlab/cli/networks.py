@@ -1,4 +1,7 @@
-"""The commands about networks and data: train, import, networks, data, layers."""
+"""The commands about networks and data: train, import, networks, data, layers.
+
+What computes is imported where it is needed: listing, renaming and deleting run where there is no PyTorch.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +10,17 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from stitchlab.catalog import architectures
+from stitchlab.catalog.architectures import ARCHITECTURES
+from stitchlab.catalog.data_sets import DATA_SETS
+from stitchlab.catalog.training_recipes import AUGMENTATIONS, Attack
 from stitchlab.cli import Command, Parser, bar, fraction, names, numbers, pairs, table, whole
-from stitchlab.cutting.layered import Layered
-from stitchlab.cutting.points import Cuts
-from stitchlab.data import registry as datasets
 from stitchlab.errors import UnknownName
-from stitchlab.grid.compute import pick_device
-from stitchlab.models import create as making
-from stitchlab.models import store as networks
-from stitchlab.models import zoo
-from stitchlab.models.attack import Attack
-from stitchlab.models.cut_points import of_architecture, outline
-from stitchlab.models.train import AUGMENTATIONS
+from stitchlab.results import cut_points, data_sets, networks
+from stitchlab.results.cut_points import Cuts
 from stitchlab.store import Store
 
-ARCH = f"one of {', '.join(zoo.REGISTRY)}; torchvision/NAME; timm/NAME; or your own code, FILE.py:CALLABLE or " \
+ARCH = f"one of {', '.join(ARCHITECTURES)}; torchvision/NAME; timm/NAME; or your own code, FILE.py:CALLABLE or " \
        "MODULE:CALLABLE, which is run"
 
 
@@ -72,6 +71,10 @@ def _training_arguments(train: Parser) -> None:
 
 
 def _train(options: argparse.Namespace, store: Store) -> None:
+    from stitchlab.data import registry as datasets
+    from stitchlab.models import create
+    from stitchlab.models.device import pick_device
+
     images = datasets.load(options.data, store, bar(), download=options.download)
     what: dict[str, Any] = {"options": options.options, "size": options.size, "device": pick_device(options.device)}
     attack = None if options.adversarial is None else Attack(options.adversarial, options.pgd_steps)
@@ -83,18 +86,22 @@ def _train(options: argparse.Namespace, store: Store) -> None:
     made = []
     for seed, name in called.items():
         if options.untrained:
-            made.append(making.untrained(store, options.arch, images, name=name, seed=seed, **what))
+            made.append(create.untrained(store, options.arch, images, name=name, seed=seed, **what))
         else:
-            made.append(making.train(
+            made.append(create.train(
                 store, options.arch, images, name=name, seed=seed, epochs=options.epochs, augment=options.augment,
                 label_noise=options.label_noise, attack=attack, report=bar(), **what))
     _table(made)
 
 
 def _import(options: argparse.Namespace, store: Store) -> None:
+    from stitchlab.data import registry as datasets
+    from stitchlab.models import create
+    from stitchlab.models.device import pick_device
+
     networks.free_name(store, options.name)
     images = datasets.load(options.data, store, bar(), download=options.download)
-    _table([making.import_weights(
+    _table([create.import_weights(
         store, options.weights, arch=options.arch, data=images, name=options.name, mean=options.mean, std=options.std,
         classes=options.classes, options=options.options, size=options.size, download=options.download,
         device=pick_device(options.device), report=bar(),
@@ -119,14 +126,15 @@ def _table(made: Iterable[networks.Network]) -> None:
 
 def _data(options: argparse.Namespace, store: Store) -> None:
     if options.data:
+        from stitchlab.data import registry as datasets
+
         datasets.load(options.data, store, bar(), download=options.download)
-    used = {record["name"]: record for record in datasets.known(store)}
-    names = [*datasets.REGISTRY, *(name for name in used if name not in datasets.REGISTRY)]
+    used = {record.name: record for record in data_sets.known(store)}
     table(("name", "training images", "test images", "shape", "what"), (
-        (name, *((used[name]["train"], used[name]["test"], "×".join(map(str, used[name]["shape"])))
+        (name, *((used[name].train, used[name].test, "×".join(map(str, used[name].shape)))
                  if name in used else ("", "", "")),
-         datasets.REGISTRY[name].description if name in datasets.REGISTRY else used[name]["label"])
-        for name in names
+         DATA_SETS[name].description if name in DATA_SETS else used[name].label)
+        for name in (*DATA_SETS, *(name for name in used if name not in DATA_SETS))
     ))
 
 
@@ -144,19 +152,39 @@ def _layers(options: argparse.Namespace, store: Store) -> None:
 def _cuts(name: str, size: int | None, store: Store) -> Cuts:
     """Of a network in the store, or of an architecture for ten classes of colour images."""
     known = networks.list_networks(store)
-    if name not in {n.name for n in known} and (name in zoo.REGISTRY or "/" in name or ":" in name):
-        found = zoo.architecture(name)
-        size = found.size if size is None else size
-        found.check_size(size)
-        return of_architecture(found, networks.Network(
-            name="", architecture=found.name, options=found.resolve(), classes=tuple("0123456789"), channels=3,
-            size=size, mean=(), std=(), data="", data_fingerprint="", origin={}, code=found.code))
+    if name not in {n.name for n in known} and (name in ARCHITECTURES or "/" in name or ":" in name):
+        return _of_architecture(name, size)
     try:
         network = networks.find(store, name)
     except UnknownName as error:
-        raise UnknownName("network or architecture", name, [*(n.name for n in known), *zoo.known()]) from error
+        there = [*(n.name for n in known), *architectures.known()]
+        raise UnknownName("network or architecture", name, there) from error
     if size is None or size == network.size:
-        return outline(store, network)
-    module = networks.load(store, network.id).module
-    assert module is not None
-    return Layered(module, (network.channels, size, size))  # these weights, at another size
+        return cut_points.kept(store, network.id) or _found(store, network)
+    return _at_another_size(store, network, size)
+
+
+def _of_architecture(name: str, size: int | None) -> Cuts:
+    from stitchlab.models import zoo
+    from stitchlab.models.cut_points import of_architecture
+
+    found = zoo.architecture(name)
+    size = found.size if size is None else size
+    found.check_size(size)
+    return of_architecture(found, networks.Network(
+        name="", architecture=found.name, options=found.resolve(), classes=tuple("0123456789"), channels=3, size=size,
+        mean=(), std=(), data="", data_fingerprint="", origin={}, code=found.code))
+
+
+def _found(store: Store, network: networks.Network) -> Cuts:
+    from stitchlab.models.cut_points import outline
+
+    return outline(store, network)
+
+
+def _at_another_size(store: Store, network: networks.Network, size: int) -> Cuts:
+    from stitchlab.cutting.layered import Layered
+    from stitchlab.models import store as model_store
+
+    module = model_store.load(store, network.id).module
+    return Layered(module, (network.channels, size, size))

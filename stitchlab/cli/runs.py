@@ -1,4 +1,8 @@
-"""The commands about runs: compare, ood, runs, show, delete."""
+"""The commands about runs: compare, ood, runs, show, delete.
+
+What computes is imported where it is needed: the other commands run where there is no PyTorch, and so does `compare`
+where it asks somebody's workers.
+"""
 
 from __future__ import annotations
 
@@ -7,23 +11,27 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from stitchlab.catalog.data_sets import DATA_SETS, FOLDER
+from stitchlab.catalog.detectors import DETECTORS
+from stitchlab.catalog.indices import DEFAULT_INDICES, INDICES
+from stitchlab.catalog.outliers import OUTLIERS
+from stitchlab.catalog.presets import PRESETS, preset
 from stitchlab.cli import Command, bar, names, table
-from stitchlab.data import registry as datasets
 from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.export.tables import ood_csv, write
-from stitchlab.grid.compute import ask, compute, pick_device
-from stitchlab.indices import REGISTRY as INDICES
-from stitchlab.models.controls import NOISE, RANDOM
-from stitchlab.ood import REGISTRY as DETECTORS
-from stitchlab.ood.evaluate import judge
-from stitchlab.ood.outliers import REGISTRY as OUTLIERS
-from stitchlab.ood.reference import resolve_outliers
-from stitchlab.request import METHODS, PRESETS, Detection, preset
+from stitchlab.request import METHODS, Detection
+from stitchlab.results.cleaning import delete_run
+from stitchlab.results.controls import NOISE, RANDOM
 from stitchlab.results.detection import Cell, Distribution, known_detectors
-from stitchlab.results.run import Run, delete_run, list_runs
+from stitchlab.results.run import Run, list_runs
 from stitchlab.store import Store
+
+if TYPE_CHECKING:
+    from stitchlab.jobs import Jobs, Status
 
 
 def add(command: Command) -> None:
@@ -41,42 +49,84 @@ def _compare(options: argparse.Namespace, store: Store) -> None:
     changes = {"epochs": options.tlm_epochs, "lr": options.tlm_lr, "targets": options.tlm_targets,
                "init": options.tlm_init}
     recipe = preset(options.tlm_preset, **{key: value for key, value in changes.items() if value is not None})
-    device = pick_device(options.device)
-    if options.data:
-        datasets.load(options.data, store, bar(), download=options.download)
-    run = ask(
-        store, options.front, options.end, data=options.data, front_layers=options.front_layers,
-        end_layers=options.end_layers, methods=options.methods, indices=options.indices, tlm=recipe,
-        dm_images=options.dm_images, eval_images=options.eval_images, seed=options.seed,
-    )
-    run = _queued(run, options) if options.workers else compute(store, run, device, bar())
+    wanted: dict[str, Any] = {
+        "front": options.front, "end": options.end, "data": options.data, "front_layers": options.front_layers,
+        "end_layers": options.end_layers, "methods": options.methods, "indices": options.indices,
+        "dm_images": options.dm_images, "eval_images": options.eval_images, "seed": options.seed,
+    }
+    if options.workers:
+        run = _queued(options, store, wanted | {"tlm": asdict(recipe)})
+    else:
+        run = _computed(options, store, wanted | {"tlm": recipe})
     if options.out:
         write(run, options.out)
     _tables(run)
     print(run.id)
 
 
-def _queued(run: Run, options: argparse.Namespace) -> Run:
-    from stitchlab.jobs import Jobs  # Dask only where it is asked for: a bare GPU machine has none
+def _computed(options: argparse.Namespace, store: Store, wanted: dict[str, Any]) -> Run:
+    """The run of what is wanted, computed by this process."""
+    from stitchlab.data import registry as datasets
+    from stitchlab.grid.ask import ask
+    from stitchlab.grid.compute import compute
+    from stitchlab.models.device import pick_device
 
-    jobs, report = Jobs(run.store, options.workers, options.device), bar()
-    jobs.compute(run)
+    device = pick_device(options.device)
+    if options.data:
+        datasets.load(options.data, store, bar(), download=options.download)
+    return compute(store, ask(store, **wanted), device, bar())
+
+
+def _queued(options: argparse.Namespace, store: Store, wanted: dict[str, Any]) -> Run:
+    """The run of what is wanted, made and computed by somebody's workers."""
+    from stitchlab.jobs import Jobs, fetching, preparing
+
+    jobs = Jobs(store, options.workers, options.device)
     try:
-        while (status := jobs.status(run.id)) is not None and status.active:
-            report(status.what, status.done)
-            time.sleep(0.3)
-    except KeyboardInterrupt:
-        jobs.cancel(run.id)
-        raise
+        if options.data in DATA_SETS and options.download:
+            jobs.fetch(options.data)
+            _done(jobs, fetching(options.data))
+        elif (options.data or "").startswith(FOLDER):  # the workers' working directory may be another
+            wanted["data"] = FOLDER + str(Path(options.data.removeprefix(FOLDER)).expanduser().resolve())
+        jobs.prepare(wanted)
+        run = Run.load(store, _done(jobs, preparing(wanted))["run"])
+        jobs.compute(run)
+        status = _awaited(jobs, run.id)
     finally:
         jobs.close()
-    run = Run.load(run.store, run.id)
+    run = Run.load(store, run.id)
     if not run.complete and status is not None:
         raise StitchLabError(f"the run is {status.state}: {status.message or 'ask again to go on where it stopped'}")
     return run
 
 
+def _done(jobs: Jobs, job: str) -> dict[str, Any]:
+    """What a job has to say once it is done. Raises StitchLabError where it ends otherwise."""
+    status = _awaited(jobs, job)
+    if status is None or status.state != "done":
+        state = "gone" if status is None else status.state
+        raise StitchLabError((status and status.message) or f"what was asked of the workers is {state}; ask again")
+    return status.result or {}
+
+
+def _awaited(jobs: Jobs, job: str) -> Status | None:
+    """How a job stands once it has ended, its progress shown until then; Ctrl-C stops it."""
+    report = bar()
+    try:
+        while (status := jobs.status(job)) is not None and status.active:
+            report(status.what, status.done)
+            time.sleep(0.3)
+    except KeyboardInterrupt:
+        jobs.cancel(job)
+        raise
+    return status
+
+
 def _ood(options: argparse.Namespace, store: Store) -> None:
+    from stitchlab.models.device import pick_device
+    from stitchlab.ood.evaluate import judge
+    from stitchlab.ood.reference import resolve_outliers
+
     device, run = pick_device(options.device), Run.load(store, options.run)
     detectors = known_detectors(options.detectors)
     detection = Detection(
@@ -115,10 +165,11 @@ def _chosen(run: Run, pairs: Sequence[str] | None) -> list[Cell]:
 
 
 def _runs(options: argparse.Namespace, store: Store) -> None:
+    computed = set(store.keys("cells"))
     table(("run", "front", "end", "data", "grid", "methods", "there", "created"), (
         (run.id, run.record["front"]["name"], run.record["end"]["name"], run.record["data"]["label"],
          f"{len(run.request.front_layers)}×{len(run.request.end_layers)}",
-         ",".join((*run.request.methods, *run.request.indices)), f"{len(run.cells)} of {run.total}",
+         ",".join((*run.request.methods, *run.request.indices)), f"{run.there(computed)} of {run.total}",
          run.record["created"]) for run in list_runs(store)
     ))
 
@@ -170,7 +221,8 @@ def _compare_arguments(parser: argparse.ArgumentParser) -> None:
     add("--front-layers", type=names, metavar="L,L", help="default: all blocks; `layers` lists what there is")
     add("--end-layers", type=names, metavar="L,L")
     add("--methods", type=names, default=list(METHODS), help="of tlm and dm (default: both; empty: none)")
-    add("--indices", type=names, default=list(INDICES), help=f"of {', '.join(INDICES)} (default: all; empty: none)")
+    add("--indices", type=names, default=list(DEFAULT_INDICES),
+        help=f"of {', '.join(INDICES)} (default: {','.join(DEFAULT_INDICES)}; empty: none)")
     add("--tlm-preset", default="paper", help=f"one of {', '.join(PRESETS)} (default: paper)")
     add("--tlm-epochs", type=int, metavar="E")
     add("--tlm-lr", type=float, metavar="L")

@@ -15,8 +15,9 @@ from torch import Tensor, fx, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from stitchlab.cutting.logits import logits_of
-from stitchlab.cutting.points import CutPoint, defaults, does_not_fit, naming
+from stitchlab.cutting.points import defaults, does_not_fit, naming
 from stitchlab.cutting.tracing import ALONE, Untraceable, trace
+from stitchlab.results.cut_points import CutPoint
 
 
 class Graph:

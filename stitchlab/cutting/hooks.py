@@ -19,9 +19,10 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from stitchlab.cutting.logits import logits_of
-from stitchlab.cutting.points import CutPoint, defaults, does_not_fit, naming
+from stitchlab.cutting.points import defaults, does_not_fit, naming
 from stitchlab.cutting.tracing import ALONE
 from stitchlab.errors import StitchLabError
+from stitchlab.results.cut_points import CutPoint
 
 IMAGES = 2  # that every place is tried with
 SAME = 1e-4  # how far logits may lie apart, relative to how far those of other images do

@@ -1,8 +1,8 @@
 """A network with its cut points: running it up to a layer, or from a layer on without computing what comes before.
 
 On the torch.fx graph where it can be traced (`stitchlab.cutting.fx_graph`); by hooks where it cannot
-(`stitchlab.cutting.hooks`), with the same numbers, more slowly. Layers are named by module path; where several modules share one output, by the outermost
-that is no Sequential or ModuleList.
+(`stitchlab.cutting.hooks`), with the same numbers, more slowly. Layers are named by module path; where several modules
+share one output, by the outermost that is no Sequential or ModuleList.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from stitchlab.cutting.fx_graph import Graph
 from stitchlab.cutting.hooks import Hooked
-from stitchlab.cutting.points import CutPoint, Cuts
 from stitchlab.cutting.tracing import Untraceable
+from stitchlab.results.cut_points import CutPoint, Cuts
 
 __all__ = ["CutPoint", "Layered"]
 

@@ -67,14 +67,6 @@ class Listing:
     key: str
 
 
-def offered() -> list[Path]:
-    """Folders of images that a page may offer: those of STITCHLAB_DATA's, or in them, with a train/ and a test/."""
-    named = os.environ.get("STITCHLAB_DATA", "").split(os.pathsep)
-    roots = [root for name in named if name and (root := Path(name).expanduser().resolve()).is_dir()]
-    places = [place for root in roots for place in (root, *sorted(root.iterdir()))]
-    return [place.resolve() for place in places if (place / "train").is_dir() and (place / "test").is_dir()]
-
-
 def listing(root: Path, size: int | None) -> Listing:
     """List a folder without opening an image.
 

@@ -13,7 +13,7 @@ import io
 import re
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,15 +23,16 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torchvision import datasets
 
-from stitchlab.data import image_folder as folder
+from stitchlab.catalog.data_sets import DATA_SETS, DIGIT_NAMES, DataSetEntry
+from stitchlab.data import image_folder
 from stitchlab.data.splits import DataSet, Labels, Split
 from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.request import Report, content_id, no_report
+from stitchlab.results.data_sets import ROOM, find, known
 from stitchlab.store import Store
 
 # 8×8 as the digits are. Enlarging adds no detail: resnet14 at 16×16 takes twice as long for the same 99.4 %.
 DIGITS_SIZE = 8
-DIGIT_NAMES = tuple("0123456789")
 KEEP = 3  # data sets that stay loaded in this process
 
 class Content(NamedTuple):
@@ -42,15 +43,8 @@ class Content(NamedTuple):
     test: Split
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A data set of the registry. ``loader(folder, download)`` raises RuntimeError or OSError for absent files."""
-
-    name: str
-    label: str
-    description: str
-    loader: Callable[[Path, bool], Content]
-    natural: bool = False
+#: Loads a data set of the catalog: (folder, download) to its content. Raises RuntimeError or OSError for absent files.
+Loader = Callable[[Path, bool], Content]
 
 
 def _digits(root: Path, download: bool) -> Content:
@@ -79,23 +73,16 @@ def _svhn(root: Path, download: bool) -> Content:
     return Content(DIGIT_NAMES, train, test)
 
 
-REGISTRY: dict[str, Entry] = {
-    "digits": Entry("digits", "Digits", "scikit-learn's 1,797 handwritten digits, 8×8, grey; nothing to download",
-                    _digits),
-    "mnist": Entry("mnist", "MNIST", "70,000 handwritten digits, 28×28, grey (LeCun et al. 1998)",
-                   _torchvision(datasets.MNIST, DIGIT_NAMES)),
-    "fashion-mnist": Entry("fashion-mnist", "Fashion-MNIST", "70,000 clothing photos, 28×28, grey (Xiao et al. 2017)",
-                           _torchvision(datasets.FashionMNIST)),
-    "cifar10": Entry("cifar10", "CIFAR-10", "60,000 photographs in 10 classes, 32×32, RGB (Krizhevsky 2009)",
-                     _torchvision(datasets.CIFAR10), natural=True),
-    "svhn": Entry("svhn", "SVHN", "99,289 house number digits, 32×32, RGB (Netzer et al. 2011)", _svhn),
+LOADERS: dict[str, Loader] = {
+    "digits": _digits, "mnist": _torchvision(datasets.MNIST, DIGIT_NAMES),
+    "fashion-mnist": _torchvision(datasets.FashionMNIST), "cifar10": _torchvision(datasets.CIFAR10), "svhn": _svhn,
 }
 
 _loaded: dict[tuple[str, str], DataSet] = {}
 
 
 def load(name: str, store: Store, report: Report = no_report, *, download: bool = False) -> DataSet:
-    """The data set of this name: one of `REGISTRY`, ``folder:PATH`` or ``folder:PATH@SIZE``.
+    """The data set of this name: one of the catalog's `DATA_SETS`, ``folder:PATH`` or ``folder:PATH@SIZE``.
 
     Args:
         name: which one. A folder holds PATH/train/CLASS/* and PATH/test/CLASS/*; SIZE brings images of mixed sizes to
@@ -108,26 +95,9 @@ def load(name: str, store: Store, report: Report = no_report, *, download: bool 
     """
     if name.startswith("folder:"):
         return _load_folder(name, store, report)
-    if name not in REGISTRY:
-        raise UnknownName("data set", name, REGISTRY, "A folder of images is named folder:PATH")
-    return _loaded.get((str(store.root), name)) or _load_entry(REGISTRY[name], store, report, download)
-
-
-def known(store: Store) -> list[dict[str, Any]]:
-    """Records {name, label, fingerprint, classes, shape, train, test, ...} of all data ever used with this store, what
-    was loaded last at the end."""
-    records = [record for key in store.keys("data") if (record := store.get("data", key)) is not None]
-    return sorted(records, key=lambda record: float(record.get("loaded", 0)))
-
-
-def public(name: str, store: Store) -> str:
-    """The name, where it is one that a page may say: of the registry, known here, or a folder under a root that
-    STITCHLAB_DATA configures. Raises UnknownName."""
-    there = {*REGISTRY, *(record["name"] for record in known(store))}
-    folders = {f"folder:{path}" for path in folder.offered()}
-    if name not in there and re.sub(r"@\d+$", "", name) not in folders:
-        raise UnknownName("data set", name, there | folders, "Folders elsewhere are named on the command line")
-    return name
+    if name not in DATA_SETS:
+        raise UnknownName("data set", name, DATA_SETS, "A folder of images is named folder:PATH")
+    return _loaded.get((str(store.root), name)) or _load_entry(DATA_SETS[name], store, report, download)
 
 
 def here(name: str, store: Store) -> DataSet:
@@ -135,7 +105,7 @@ def here(name: str, store: Store) -> DataSet:
 
     Raises as `load` and `load_by_fingerprint`.
     """
-    used = [record["fingerprint"] for record in known(store) if record["name"] == name]
+    used = [record.fingerprint for record in known(store) if record.name == name]
     return load_by_fingerprint(used[-1], store) if used else load(name, store)
 
 
@@ -144,30 +114,27 @@ def load_by_fingerprint(fingerprint: str, store: Store) -> DataSet:
 
     A folder that has changed or moved since still loads as it was, as long as the store keeps its pixels.
     """
-    record = store.get("data", fingerprint)
-    if record is None:
-        hint = "Load it first: `python -m stitchlab data` lists what there is"
-        raise UnknownName("data set's fingerprint", fingerprint, (r["fingerprint"] for r in known(store)), hint)
-    if record["folder"] is not None:
-        decoded = folder.Decoded.from_record(record["folder"])
-        if made := _from_pixels(record["name"], record["label"], decoded, store):
+    record = find(store, fingerprint)
+    if record.folder is not None:
+        decoded = image_folder.Decoded.from_record(record.folder)
+        if made := _from_pixels(record.name, record.label, decoded, store):
             return made
-    made = load(record["name"], store)
+    made = load(record.name, store)
     if made.fingerprint != fingerprint:
         raise StitchLabError(
-            f"{record['name']} no longer holds what it held (fingerprint {fingerprint[:12]} was expected, "
+            f"{record.name} no longer holds what it held (fingerprint {fingerprint[:12]} was expected, "
             f"{made.fingerprint[:12]} came); bring its files back, or compute anew with what it holds now"
         )
     return made
 
 
-def _load_entry(entry: Entry, store: Store, report: Report, download: bool) -> DataSet:
+def _load_entry(entry: DataSetEntry, store: Store, report: Report, download: bool) -> DataSet:
     root = store.root / "downloads"
     report(f"loading {entry.label}", 0.0)
     try:
         # Downloading, torchvision draws a bar of its own.
         with contextlib.redirect_stderr(io.StringIO()) if download else contextlib.nullcontext():
-            content = entry.loader(root, download)
+            content = LOADERS[entry.name](root, download)
     except (RuntimeError, OSError) as error:
         raise StitchLabError(_absent(entry, root, download, error)) from error
     sha = hashlib.sha256(content.train.images.tobytes() + content.test.images.tobytes()).hexdigest()
@@ -175,7 +142,7 @@ def _load_entry(entry: Entry, store: Store, report: Report, download: bool) -> D
     return _remember((str(store.root), entry.name), data, store, None)
 
 
-def _absent(entry: Entry, root: Path, download: bool, error: Exception) -> str:
+def _absent(entry: DataSetEntry, root: Path, download: bool, error: Exception) -> str:
     if not download:
         return (
             f"{entry.label} is not on this machine ({root} was looked at) and is fetched only when asked: "
@@ -190,10 +157,10 @@ def _absent(entry: Entry, root: Path, download: bool, error: Exception) -> str:
 
 def _load_folder(name: str, store: Store, report: Report) -> DataSet:
     path, size = _parse(name)
-    listed = folder.listing(path, size)
+    listed = image_folder.listing(path, size)
     if (made := _loaded.get((str(store.root), listed.key))) is not None:
         return made
-    decoded = folder.decode(listed, size, store, report)
+    decoded = image_folder.decode(listed, size, store, report)
     label = path.name if size is None else f"{path.name} at {size} px"
     made = _from_pixels(f"folder:{path}{'' if size is None else f'@{size}'}", label, decoded, store)
     if made is None:
@@ -211,8 +178,8 @@ def _parse(name: str) -> tuple[Path, int | None]:
     return path, None if match[2] is None else int(match[2])
 
 
-def _from_pixels(name: str, label: str, decoded: folder.Decoded, store: Store) -> DataSet | None:
-    images = folder.pixels(decoded, store)
+def _from_pixels(name: str, label: str, decoded: image_folder.Decoded, store: Store) -> DataSet | None:
+    images = image_folder.pixels(decoded, store)
     if images is None:
         return None
     cut = sum(decoded.train)
@@ -245,7 +212,7 @@ def _fingerprint(content: Content, pixels_sha256: str, size: int | None) -> str:
 
 def _remember(key: tuple[str, str], data: DataSet, store: Store, decoded: dict[str, Any] | None) -> DataSet:
     """Keep a data set loaded, and its record in the store, which says when that was."""
-    store.put("data", data.fingerprint, {
+    store.put(ROOM, data.fingerprint, {
         "name": data.name, "label": data.label, "fingerprint": data.fingerprint, "classes": data.classes,
         "shape": data.shape, "train": len(data.train), "test": len(data.test), "folder": decoded, "loaded": time.time(),
     })

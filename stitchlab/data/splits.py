@@ -11,8 +11,8 @@ import numpy.typing as npt
 import torch
 
 from stitchlab.data.image_folder import Pixels
-from stitchlab.errors import StitchLabError
 from stitchlab.request import Request
+from stitchlab.results.data_sets import checked_count
 
 Labels = npt.NDArray[np.int64]
 
@@ -103,9 +103,7 @@ def draw(split: Split, seed: int, count: int | None, what: str) -> torch.Tensor:
 
     Raises StitchLabError for a count below 1 or beyond the data.
     """
-    if count is not None and not 1 <= count <= len(split):
-        raise StitchLabError(f"{what}: a number from 1 to {len(split):,} was expected (all there are); {count:,} came")
-    return split.order(seed)[:count]
+    return split.order(seed)[:checked_count(count, len(split), what)]
 
 
 def evaluation(data: DataSet, request: Request) -> torch.Tensor:

@@ -6,16 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 
+from stitchlab.catalog.detectors import DETECTORS
+from stitchlab.catalog.indices import INDICES
+from stitchlab.catalog.methods import METHOD_LABELS, METRICS
+from stitchlab.catalog.ood_metrics import OOD_METRICS
+from stitchlab.catalog.presets import PRESETS
 from stitchlab.figures.heatmap import Grid, Values, shared_range
-from stitchlab.indices import REGISTRY
-from stitchlab.ood import REGISTRY as DETECTORS
-from stitchlab.ood.metrics import METRICS as OOD_METRICS
-from stitchlab.request import PRESETS, TaskLoss
+from stitchlab.request import TaskLoss
 from stitchlab.results.detection import Distribution
-from stitchlab.results.run import METRICS, Run
+from stitchlab.results.run import Run
 
-METHOD_LABELS = {"tlm": "Task loss matching", "dm": "Direct matching"}
-INDICES = "indices"  # what is shown instead of a metric
+SHOWN_INDICES = "indices"  # what is shown instead of a metric
 
 
 def stitched(run: Run, metric: str) -> list[Grid]:
@@ -47,7 +48,7 @@ def indices(run: Run) -> list[Grid]:
     """Each similarity index on its own range."""
     grids = []
     for name in run.request.indices:
-        index = REGISTRY[name]
+        index = INDICES[name]
         better = "higher" if index.metric == "similarity" else "lower"
         subtitle = f"{index.metric}: {better} = more similar"
         grids.append(_grid(run, run.matrix(name, index.metric), index.label, subtitle, index.low, index.high, better))

@@ -8,8 +8,8 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from stitchlab.cutting.points import CutPoint, Cuts
 from stitchlab.figures.template import INK, MUTED, SEQUENTIAL, template
+from stitchlab.results.cut_points import CutPoint, Cuts
 
 NAMED = 40  # blocks up to which each is named on the axis
 TRAINING, TEST = "#d55e00", "#0072b2"  # Okabe and Ito's

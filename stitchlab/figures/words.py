@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from stitchlab.ood import REGISTRY
-from stitchlab.ood.metrics import METRICS, Interval
+from stitchlab.catalog.detectors import DETECTORS
+from stitchlab.catalog.ood_metrics import OOD_METRICS
 from stitchlab.results.detection import Distribution
+from stitchlab.results.interval import Interval
 from stitchlab.results.run import Run
 
 FAR, LARGELY, PARTLY = 0.9, 0.75, 0.6  # AUROC from which a set is out of distribution, largely, partly
@@ -34,10 +35,10 @@ def finding(run: Run) -> list[str]:
 
 def verdicts(found: Distribution, detector: str, front_layer: str, end_layer: str) -> dict[str, str]:
     """A sentence for each method whose numbers are there: how accurate, how far from native, and what follows."""
-    known, said = REGISTRY[detector], {}
+    known, said = DETECTORS[detector], {}
     for method in found.run.request.methods:
         accuracy = found.run.value(method, "accuracy", front_layer, end_layer)
-        metric = METRICS[known.metrics[0]]
+        metric = OOD_METRICS[known.metrics[0]]
         number = found.interval(detector, method, metric.name, front_layer, end_layer)
         if accuracy is None or found.entry(detector, method, front_layer, end_layer) is None:
             continue
@@ -54,7 +55,8 @@ def verdicts(found: Distribution, detector: str, front_layer: str, end_layer: st
 def agreement(found: Distribution, front_layer: str, end_layer: str) -> str:
     """How many of the detectors that are believed at this end layer call each method's activations far out; empty
     where none is believed yet."""
-    believed = [name for name in REGISTRY if found.belief(name, end_layer).holds and "auroc" in REGISTRY[name].metrics]
+    believed = [name for name, detector in DETECTORS.items()
+                if "auroc" in detector.metrics and found.belief(name, end_layer).holds]
     if not believed:
         return ""
     counts = []

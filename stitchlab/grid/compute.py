@@ -1,121 +1,38 @@
-"""The main job: a request in, a run out. It knows no screen and no cluster.
-
-`ask` checks and resolves what is wanted, `compare` computes what the store lacks of it, in this process.
-"""
+"""Computing a grid by units of work (`stitchlab.results.plan`): claimed cell by cell, kept when the unit is done."""
 
 from __future__ import annotations
 
+import contextlib
+import platform
 import time
-from collections.abc import Sequence
-from itertools import product
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
+import numpy
 import torch
+import torchvision
+from torch import Tensor
 
-from stitchlab.cutting.points import CutPoint
-from stitchlab.data import registry as datasets
-from stitchlab.data.splits import DataSet, draw
-from stitchlab.errors import StitchLabError, UnknownName, check_names
+from stitchlab.catalog.indices import INDICES
+from stitchlab.data.splits import evaluation
 from stitchlab.grid import estimate as cost
-from stitchlab.grid.units import compute_unit, load_pair, missing
-from stitchlab.indices import REGISTRY as INDICES
-from stitchlab.models import controls
-from stitchlab.models import store as networks
-from stitchlab.models.cut_points import outline
-from stitchlab.models.store import Network
-from stitchlab.request import (
-    DEFINITIONS,
-    METHODS,
-    PRESETS,
-    DirectMatching,
-    Report,
-    Request,
-    TaskLoss,
-    checked_seed,
-    no_report,
-    portion,
-)
+from stitchlab.indices.statistics import indices
+from stitchlab.models import malloc as memory
+from stitchlab.request import INDEX_IMAGES, Report, Request, accuracy_key, no_report, portion, result_key
+from stitchlab.results.plan import Unit, missing
 from stitchlab.results.run import Run
-from stitchlab.stitch.affine import check, form
+from stitchlab.stitch.evaluate import evaluate, own_accuracy
+from stitchlab.stitch.maps import maps
+from stitchlab.stitch.numerics import fp32
+from stitchlab.stitch.pair import Cell, Pair, load_pair
 from stitchlab.store import Store
 
+Item = tuple[str, Cell]  # a method's or an index's name, and a cell
 
-def pick_device(name: str = "auto") -> torch.device:
-    """The device called auto, cpu, cuda or mps. Raises StitchLabError where this machine has none of that kind."""
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if name == "auto":
-        return torch.device(next(kind for kind, has in there.items() if has))
-    if name not in there:
-        raise UnknownName("device", name, ["auto", *there])
-    if not there[name]:
-        raise StitchLabError(f"this machine has no {name} device that PyTorch can use; say --device auto or cpu")
-    return torch.device(name)
-
-
-def ask(
-    store: Store, front: str, end: str, *, data: str | None = None,
-    front_layers: Sequence[str] | None = None, end_layers: Sequence[str] | None = None,
-    methods: Sequence[str] = METHODS, indices: Sequence[str] = tuple(INDICES), tlm: TaskLoss = PRESETS["paper"],
-    dm_images: int = 100, eval_images: int | None = None, seed: int = 0, report: Report = no_report,
-) -> Run:
-    """The run of a request: checked, resolved, written down; nothing is computed yet.
-
-    Args:
-        front, end: names or ids of networks in the store; the front may also be a control (`controls.front`).
-        data: name of a data set; default is the one that the end network came with.
-        front_layers, end_layers: names or aliases of cut points; default is `Layered.defaults`.
-        methods, indices: which of tlm and dm, and which of the registered indices.
-        tlm: the recipe of task loss matching.
-        dm_images: K, training images of direct matching.
-        eval_images: M, test images of the evaluation; default is all.
-
-    Raises:
-        StitchLabError: something does not exist or does not fit; the message says what to do.
-    """
-    _something(methods, indices)
-    checked_seed(seed)
-    other = networks.find(store, end)
-    one = controls.front(store, front, other, seed)
-    images = datasets.load(data, store, report) if data else datasets.load_by_fingerprint(other.data_fingerprint, store)
-    _fit(other, images)
-    uses_dm = "dm" in methods or ("tlm" in methods and tlm.init == "dm")
-    uses_soap = {"soap"} if "tlm" in methods and tlm.optimiser == "soap" else set()
-    if uses_dm:
-        draw(images.train, seed, dm_images, "training images for direct matching (K)")
-    before, after = outline(store, one), outline(store, other)
-    rows = before.in_order(before.defaults() if front_layers is None else front_layers)
-    columns = after.in_order(after.defaults() if end_layers is None else end_layers)
-    _stitchable([before.find(i) for i in rows], [after.find(j) for j in columns], methods)
-    request = Request(
-        front=one.id, end=other.id, data=images.fingerprint, front_layers=tuple(rows), end_layers=tuple(columns),
-        methods=tuple(m for m in METHODS if m in methods), indices=tuple(n for n in INDICES if n in indices),
-        # Settings that nothing uses would give the same request two ids.
-        dm=DirectMatching(images=dm_images) if uses_dm else DirectMatching(),
-        tlm=tlm if "tlm" in methods else TaskLoss(), seed=seed,
-        eval_images=len(draw(images.test, seed, eval_images, "evaluation images (M)")),
-        definitions=_definitions({"evaluation", "input", *methods, *(["dm"] if uses_dm else []), *uses_soap}, indices),
-    )
-    return Run.open(store, request, one, other, images)
-
-
-def compare(
-    front: str, end: str, *, store: Store | None = None, device: str = "auto", report: Report = no_report,
-    **wanted: Any,
-) -> Run:
-    """Stitches a grid of layers: computes what the store lacks of it, and returns the run.
-
-    Args:
-        front, end: names or ids of networks in the store; the front may also be a control (`controls.front`).
-        store: default is cache/ (or STITCHLAB_CACHE).
-        device: auto, cpu, cuda or mps.
-        report: told what is being done; if it raises Cancelled, what is finished is kept.
-        wanted: layers, methods and settings, as in `ask`.
-
-    Raises StitchLabError.
-    """
-    store = store or Store()
-    run = ask(store, front, end, report=report, **wanted)
-    return compute(store, run, pick_device(device), report)
+_CONSTANT = "the rows of one layer are constant"
+SIGN_OF_LIFE = 5.0  # seconds between renewals of a claim
 
 
 def compute(store: Store, run: Run, device: torch.device, report: Report = no_report) -> Run:
@@ -135,37 +52,105 @@ def compute(store: Store, run: Run, device: torch.device, report: Report = no_re
     return run
 
 
-def _definitions(used: set[str], indices: Sequence[str]) -> dict[str, int]:
-    """Versions of the definitions that a request uses, and of no others: a new index changes no old id."""
-    return {name: DEFINITIONS[name] for name in used} | {name: INDICES[name].version for name in indices}
+def compute_unit(
+    store: Store, request: Request, unit: Unit, device: torch.device, report: Report = no_report
+) -> int:
+    """Computes those results of a unit that are still missing and that nobody else has claimed.
 
-
-def _stitchable(rows: Sequence[CutPoint], columns: Sequence[CutPoint], methods: Sequence[str]) -> None:
-    """Raises StitchLabError where there is no layer, or, if anything is stitched, no stitch between two."""
-    if not (rows and columns):
-        raise StitchLabError("a grid needs at least one front layer and one end layer; `layers NETWORK` lists them")
-    for i, j in product(rows, columns) if methods else ():
-        check(form(i.shape), form(j.shape))
-
-
-def _something(methods: Sequence[str], indices: Sequence[str]) -> None:
-    check_names("method", methods, METHODS)
-    check_names("similarity index", indices, INDICES)
-    if not (methods or indices):
-        raise StitchLabError("nothing to compute: name a method (tlm, dm) or a similarity index")
-
-
-def _fit(end: Network, images: DataSet) -> None:
-    """Raises StitchLabError where the end network does not tell the classes of the images: they are what is scored.
-
-    The front may come from other data: its own classes play no part. Images are brought to what each network takes.
+    Returns:
+        how many that were. Raises Cancelled, if the report does; then nothing of this unit is kept.
     """
-    if end.architecture == controls.NOISE:
-        raise StitchLabError(f"{end.name} is noise, which nothing can be stitched into: use it as front network")
-    if end.classes != images.classes:
-        differ = next((pair for pair in zip(end.classes, images.classes, strict=False) if pair[0] != pair[1]), None)
-        how = f"it says {differ[0]!r} where the data says {differ[1]!r}" if differ else "their numbers differ"
-        raise StitchLabError(
-            f"the end network {end.name} tells {len(end.classes)} classes and {images.label} has {len(images.classes)} "
-            f"({how}): accuracy would mean nothing. Choose an end network trained on these classes"
-        )
+    keys = {(name, cell): result_key(request, name, *cell) for name in unit.names for cell in unit.cells}
+    if unit.work == "accuracy":
+        return _own_accuracy(store, request, device)
+    with _claimed(store, keys, report) as (mine, report):
+        if not mine:
+            return 0
+        names, cells = (list(dict.fromkeys(part)) for part in zip(*mine, strict=True))
+        pair = load_pair(store, request, device)
+        images = evaluation(pair.data, request)
+        started = time.monotonic()
+        with fp32(), memory.kept():
+            if unit.work == "indices":
+                found = _indices(pair, names, cells, images, report)
+            else:
+                found = _stitched(store, pair, request, unit.work, cells, images, report)
+        seconds = time.monotonic() - started
+        remarks = _remarks(device, seconds / len(mine))
+        for item in mine:
+            store.put("cells", keys[item], found[item] | remarks)
+        cost.learn(store, pair, request, unit.work, cells, seconds)
+        return len(mine)
+
+
+def _indices(
+    pair: Pair, names: Sequence[str], cells: Sequence[Cell], images: Tensor, report: Report
+) -> dict[Item, dict[str, Any]]:
+    values = indices(pair, names, cells, images[:INDEX_IMAGES], report)
+    return {
+        (name, cell): {INDICES[name].metric: value, "reason": _CONSTANT if value is None else ""}
+        for (name, cell), value in values.items()
+    }
+
+
+def _stitched(
+    store: Store, pair: Pair, request: Request, method: str, cells: Sequence[Cell], images: Tensor, report: Report
+) -> dict[Item, dict[str, Any]]:
+    # Training takes nearly all the time of TLM, and looking at the test images that of DM.
+    fitting = 0.1 if method == "dm" else 0.95
+    stitches = maps(store, pair, request, method, cells, portion(report, 0.0, fitting))
+    results = evaluate(pair, stitches, images, portion(report, fitting, 1 - fitting))
+    return {(method, cell): asdict(result) for cell, result in results.items()}
+
+
+def _own_accuracy(store: Store, request: Request, device: torch.device) -> int:
+    """Both networks' own accuracies on the images whose classes they tell: so cheap that nobody claims it."""
+    pair = load_pair(store, request, device)
+    images = evaluation(pair.data, request)
+    started = time.monotonic()
+    with fp32():
+        for network in (pair.front, pair.end):
+            if network.classes == pair.data.classes:
+                value = own_accuracy(pair, images, network)
+                store.put("accuracies", accuracy_key(request, network.id), {"accuracy": value})
+    cost.learn(store, pair, request, "accuracy", (), time.monotonic() - started)
+    return 1
+
+
+def _remarks(device: torch.device, seconds: float) -> dict[str, Any]:
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    return {
+        "seconds": seconds, "device": f"{name} on {platform.node()}",
+        "computed": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {
+            "python": platform.python_version(), "torch": torch.__version__, "torchvision": torchvision.__version__,
+            "numpy": numpy.__version__,
+        },
+    }
+
+
+@contextlib.contextmanager
+def _claimed(
+    store: Store, keys: dict[Item, str], report: Report
+) -> Iterator[tuple[list[Item], Report]]:
+    """Those results that this process has to compute, and a report that keeps their claims alive."""
+    mine: list[Item] = []
+    renewed = time.monotonic()
+
+    def alive(what: str, done: float) -> None:
+        nonlocal renewed
+        if time.monotonic() - renewed > SIGN_OF_LIFE:
+            renewed = time.monotonic()
+            for item in mine:
+                store.renew(keys[item])
+        report(what, done)
+
+    try:
+        for item, key in keys.items():
+            if store.claim(key):
+                mine.append(item)
+        # Looked at only now: somebody may have finished one between the plan and the claim.
+        yield [item for item in mine if store.intact("cells", keys[item]) is None], alive
+    finally:
+        for item in mine:
+            store.release(keys[item])

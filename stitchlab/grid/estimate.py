@@ -13,6 +13,7 @@ from math import prod
 import torch
 
 from stitchlab.request import INDEX_IMAGES, Request
+from stitchlab.results.plan import Unit
 from stitchlab.stitch.pair import Cell, Pair
 from stitchlab.store import Store
 
@@ -20,7 +21,7 @@ ROOM = "timings"
 
 
 def flops(pair: Pair, request: Request, work: str, cells: Sequence[Cell]) -> float:
-    """Floating point operations of a unit (`stitchlab.grid.units.Unit`).
+    """Floating point operations of a unit (`stitchlab.results.plan.Unit`).
 
     Forward passes count once; a backward pass to the stitch costs about another forward pass of the tail.
     """
@@ -61,6 +62,19 @@ def seconds(store: Store, pair: Pair, request: Request, work: str, cells: Sequen
             return None
         exact = {"seconds_per_flop": sorted(rates)[len(rates) // 2]}
     return float(exact["seconds_per_flop"]) * flops(pair, request, work, cells)
+
+
+def total(store: Store, pair: Pair, request: Request, units: Sequence[Unit]) -> float | None:
+    """Give the seconds that units should take together; None where one is of a kind that was never measured here."""
+    each = [seconds(store, pair, request, unit.work, unit.cells) for unit in units]
+    return None if any(s is None for s in each) else sum(s for s in each if s is not None)
+
+
+def weights(store: Store, pair: Pair, request: Request, units: Sequence[Unit]) -> list[float]:
+    """Give the shares of units in their work: by seconds where all are known, else by arithmetic."""
+    each = [seconds(store, pair, request, unit.work, unit.cells) for unit in units]
+    known = [s for s in each if s is not None]
+    return known if len(known) == len(each) else [flops(pair, request, unit.work, unit.cells) for unit in units]
 
 
 def _key(work: str, device: torch.device, end: str) -> str:

@@ -9,11 +9,13 @@ from math import prod
 import torch
 from torch import Tensor
 
+from stitchlab.catalog.indices import INDICES
 from stitchlab.errors import UnknownName
-from stitchlab.indices import REGISTRY
+from stitchlab.indices import index_function
 from stitchlab.request import Report, no_report
-from stitchlab.stitch.affine import Form, form
-from stitchlab.stitch.pair import Pair, Run, exact
+from stitchlab.results.activation_layout import Form, form
+from stitchlab.stitch.numerics import exact
+from stitchlab.stitch.pair import Pair, Run
 
 GRAM_MEMORY = 2**29  # bytes of features at a time
 CONSTANT = 1e-12  # a variance below this share of the mean square is rounding noise of fp32: the channel is constant
@@ -31,13 +33,14 @@ def measure(name: str, x: Tensor, y: Tensor) -> float | None:
     >>> round(measure("cka", x, x), 6), abs(round(measure("opd", x, 2 * x), 6))
     (1.0, 0.0)
     """
-    if name not in REGISTRY:
-        raise UnknownName("similarity index", name, REGISTRY)
-    if REGISTRY[name].needs == "grams":
-        return REGISTRY[name].value(gram(lambda: [x], x[0].numel(), len(x)), gram(lambda: [y], y[0].numel(), len(y)))
+    if name not in INDICES:
+        raise UnknownName("similarity index", name, INDICES)
+    index = index_function(name)
+    if INDICES[name].needs == "grams":
+        return index(gram(lambda: [x], x[0].numel(), len(x)), gram(lambda: [y], y[0].numel(), len(y)))
     sums = Moments([("x", "y")], {"x": form(tuple(x.shape[1:]))}, {"y": form(tuple(y.shape[1:]))})
     sums.add({"x": x}, {"y": y})
-    return REGISTRY[name].value(*sums.of(("x", "y")))
+    return index(*sums.of(("x", "y")))
 
 
 def indices(
@@ -45,13 +48,13 @@ def indices(
 ) -> dict[tuple[str, Cell], float | None]:
     """Values of the named indices on cells, on test images (indices); None where one is not defined."""
     found: dict[tuple[str, Cell], float | None] = {}
-    wanted = {need: [n for n in names if REGISTRY[n].needs == need] for need in ("grams", "moments")}
+    wanted = {need: [n for n in names if INDICES[n].needs == need] for need in ("grams", "moments")}
     if wanted["grams"]:
         front, end = _grams(pair, cells, images, report)
-        found |= {(n, (i, j)): REGISTRY[n].value(front[i], end[j]) for n in wanted["grams"] for i, j in cells}
+        found |= {(n, (i, j)): index_function(n)(front[i], end[j]) for n in wanted["grams"] for i, j in cells}
     if wanted["moments"]:
         sums = _moments(pair, cells, images, report)
-        found |= {(n, cell): REGISTRY[n].value(*sums.of(cell)) for n in wanted["moments"] for cell in cells}
+        found |= {(n, cell): index_function(n)(*sums.of(cell)) for n in wanted["moments"] for cell in cells}
     return found
 
 

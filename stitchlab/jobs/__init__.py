@@ -1,9 +1,9 @@
-"""The queue: requests become units of work on Dask, and their progress becomes something a page can read.
+"""The queue: requests become tasks of workers, on Dask, and their progress becomes something a page can read.
 
-By default a local cluster of one worker in a process of its own, started on first use; or somebody's cluster, whose
+By default two workers on this machine, one that computes grids and one that answers pages; or somebody's cluster, whose
 workers must see the same cache. What workers tell lies in the store (rooms ``jobs``, ``progress``, ``cancel``), so
 that any process may look, and closing a tab or a server loses nothing that is finished. Dask cannot stop a running
-task: a cancel flag is read between steps.
+task: a cancel flag is read between steps. Nothing here computes: workers are asked for functions by their names.
 """
 
 from __future__ import annotations
@@ -12,45 +12,28 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from distributed import Client
-
-from stitchlab.grid import estimate as cost
-from stitchlab.grid.compute import pick_device
-from stitchlab.grid.units import Unit, load_pair, missing
-from stitchlab.jobs.cluster import local, remote
-from stitchlab.ood import LEARNING, QUICK
-from stitchlab.request import METHODS, Detection, content_id
+from stitchlab.catalog.detectors import LEARNING, QUICK
+from stitchlab.jobs import status as standing
+from stitchlab.jobs.calls import run as call
+from stitchlab.jobs.connection import TASKS, Connection, Kind, let_run
+from stitchlab.jobs.names import DEMO, MAKING, fetching, judging, making, measuring, preparing, walking
+from stitchlab.jobs.questions import Answer, Questions
+from stitchlab.jobs.status import QUIET, Status
+from stitchlab.request import METHODS, Detection
+from stitchlab.results import plan
 from stitchlab.results.detection import STATISTICS, Cell, Distribution
 from stitchlab.results.run import Run
 from stitchlab.store import Store, uploads
-from stitchlab.worker import tasks
 
-DEMO = "demo"  # the job that trains the demo's networks
-QUIET = 60.0  # seconds without a word after which a job of another process counts as interrupted
+__all__ = ["DEMO", "QUIET", "Answer", "Jobs", "Status", "fetching", "judging", "making", "measuring", "preparing",
+           "walking"]
 
-
-@dataclass(frozen=True)
-class Status:
-    """How a job stands: queued, running, done, cancelled, failed, or interrupted (nobody works on it any more).
-
-    ``what`` is being worked on, ``done`` is in 0..1, ``seconds_left`` is None while unknown, ``message`` is the one
-    line of a failure.
-    """
-
-    state: str
-    what: str = ""
-    done: float = 0.0
-    seconds_left: float | None = None
-    message: str = ""
-
-    @property
-    def active(self) -> bool:
-        """Whether somebody works on it or will."""
-        return self.state in ("queued", "running")
+PAGES_FIRST = 500  # priority of what a page waits for, above grids', where one queue is shared
+Task = tuple[str, tuple[Any, ...]]  # a function of `stitchlab.worker.tasks`, and its arguments after the store's folder
 
 
 class Jobs:
@@ -58,28 +41,58 @@ class Jobs:
 
     Args:
         store: where networks and results are; a cluster's workers must see the same folder.
-        address: of a Dask scheduler, tcp://…; default is STITCHLAB_WORKERS, else a local worker.
+        address: of a Dask scheduler, tcp://…; default is STITCHLAB_WORKERS, else workers on this machine.
         device: what the workers compute on: auto, cpu, cuda or mps.
     """
 
     def __init__(self, store: Store, address: str | None = None, device: str = "auto") -> None:
         self.store, self.device = store, device
-        self.address = address or os.environ.get("STITCHLAB_WORKERS") or None
+        self._connection = Connection(store, address or os.environ.get("STITCHLAB_WORKERS") or None)
+        self._questions = Questions(store, self._connection)
         self._lock = threading.Lock()
-        self._client: Client | None = None
-        self._futures: dict[str, list[Any]] = {}  # kept, since Dask drops a task whose future is gone
+        self._futures: dict[str, list[Any]] = {}  # by attempt; kept, since Dask drops a task whose future is gone
+
+    def start(self) -> None:
+        """Connect to the workers, or start them, in the background, so that they are there when they are needed."""
+        self._connection.client()
+
+    def ask(self, name: str, *arguments: Any, wait: float = 0.0) -> Answer:
+        """Ask a question (a function of `stitchlab.worker.questions`), or look what became of it.
+
+        Args:
+            name: of the question.
+            arguments: those that follow the store's folder; plain values, as JSON knows them. A run stands for its
+                record.
+            wait: seconds to wait for the answer, at most.
+        """
+        return self._questions.ask(name, *map(_plain, arguments), wait=wait)
+
+    def ask_again(self, name: str, *arguments: Any, wait: float = 0.0) -> Answer:
+        """Forget what became of a question, start workers that have ended, and ask it anew."""
+        return self._questions.ask_again(name, *map(_plain, arguments), wait=wait)
+
+    def estimate(self, run: Run, wait: float = 0.0) -> Answer:
+        """Ask how many seconds what is missing of a run should take; None where nothing alike was measured yet."""
+        there = len(run.cells), run.own_accuracy, len(self.store.keys("timings"))
+        return self.ask("seconds", run, self.device, there, wait=wait)
 
     def compute(self, run: Run, cell: tuple[str, str] | None = None) -> None:
-        """Queue what is missing of a run, or of one cell (front layer, end layer) of it.
+        """Queue what is missing of a run, or of one cell (front layer, end layer) of it; its record is kept now.
 
         Nothing happens where it is queued already or complete.
 
         Raises StitchLabError where the cluster does not answer or does not see the store.
         """
-        if units := missing(run) if cell is None else _of_cell(missing(run), cell):
-            weights = self._weights(run, units)
-            wanted = [(tasks.compute, (str(self.store.root), run.id, unit, self.device)) for unit in units]
-            self._submit(run.id, wanted, weights, [unit.label for unit in units])
+        missing = plan.missing(run)
+        if units := missing if cell is None else _of_cell(missing, cell):
+            run.save()
+            wanted: list[Task] = [("compute", (run.id, unit, self.device)) for unit in units]
+            self._submit(run.id, "grid", wanted, [unit.label for unit in units],
+                         planned=("plan", (run.id, units, self.device)))
+
+    def prepare(self, wanted: dict[str, Any]) -> None:
+        """Queue the making of what a request needs (`tasks.prepare`), job `preparing`; its result has the ``run``."""
+        self._submit(preparing(wanted), "pages", [("prepare", (wanted,))], ["preparing the request"])
 
     def judge(self, run: Run, detection: Detection, detectors: Sequence[str], cells: Sequence[Cell]) -> None:
         """Queue what detectors lack on these cells of a run (job `judging`): columns, those that learn last."""
@@ -87,59 +100,50 @@ class Jobs:
         learning = [name for name in detectors if name in LEARNING]
         columns = [(names, j, column) for part in ([STATISTICS, *(n for n in detectors if n in QUICK)], learning)
                    for j, (names, column) in found.lacking(part, cells).items()]
-        wanted = [(tasks.judge, (str(self.store.root), run.id, detection, *column, self.device)) for column in columns]
+        wanted: list[Task] = [("judge", (run.id, detection, *column, self.device)) for column in columns]
         if wanted:
             weights = [len(column) + (30.0 if set(names) & set(learning) else 1.0) for names, _, column in columns]
-            self._submit(judging(run, detection, cells), wanted, weights, [f"detectors on {j}" for _, j, _ in columns])
+            self._submit(judging(run, detection, cells), "grid", wanted, [f"detectors on {j}" for _, j, _ in columns],
+                         weights)
 
     def walk(self, run: Run, front_layer: str, end_layer: str) -> None:
         """Queue a cell's walk through TLM's epochs (job `walking`)."""
-        wanted = (tasks.walk, (str(self.store.root), run.id, front_layer, end_layer, self.device))
-        self._submit(walking(run, front_layer, end_layer), [wanted], [1.0], ["following the epochs"])
+        wanted = ("walk", (run.id, front_layer, end_layer, self.device))
+        self._submit(walking(run, front_layer, end_layer), "grid", [wanted], ["following the epochs"])
 
     def train(self, wanted: dict[str, Any]) -> None:
         """Queue the training of a network (`tasks.train`), job `making` of its name."""
-        self._submit(making(wanted["name"]), [(tasks.train, (str(self.store.root), wanted, self.device))], [1.0],
+        self._submit(making(wanted["name"]), "grid", [("train", (wanted, self.device))],
                      [f"training {wanted['name']}"])
 
     def bring(self, upload: str, wanted: dict[str, Any]) -> None:
         """Queue the import of an upload (`tasks.bring`), job `making` of the network's name."""
-        self._submit(making(wanted["name"]), [(tasks.bring, (str(self.store.root), upload, wanted, self.device))],
-                     [1.0], [f"importing {wanted['name']}"], upload)
+        self._submit(making(wanted["name"]), "grid", [("bring", (upload, wanted, self.device))],
+                     [f"importing {wanted['name']}"], upload=upload)
 
     def measure(self, network: str) -> None:
         """Queue what a network, by its id, says of its data's test images (job `measuring`)."""
-        self._submit(measuring(network), [(tasks.measure, (str(self.store.root), network, self.device))], [1.0],
-                     ["measuring"])
+        self._submit(measuring(network), "pages", [("measure", (network, self.device))], ["measuring"])
 
     def fetch(self, data: str) -> None:
         """Queue a data set (job `fetching`)."""
-        self._submit(fetching(data), [(tasks.fetch, (str(self.store.root), data))], [1.0], [f"getting {data}"])
+        self._submit(fetching(data), "pages", [("fetch", (data,))], [f"getting {data}"])
+
+    def train_demo(self) -> None:
+        """Queue the training of the demo's two networks."""
+        self._submit(DEMO, "grid", [("train_demo", ())], ["training two networks on digits"])
 
     def begun(self) -> dict[str, Status]:
-        """Networks that are being made, or were not made in the end, by name; `forget` lets one go."""
-        names = [key.removeprefix(_MAKING) for key in self.store.keys("jobs") if key.startswith(_MAKING)]
+        """List networks that are being made, or were not made in the end, by name; `forget` lets one go."""
+        names = [key.removeprefix(MAKING) for key in self.store.keys("jobs") if key.startswith(MAKING)]
         found = {name: self.status(making(name)) for name in names}
         return {name: status for name, status in found.items() if status is not None and status.state != "done"}
 
     def curve(self, name: str) -> list[dict[str, float]]:
-        """The curve so far of a network that is being trained: `training.Point` as JSON knows it."""
+        """Read the curve so far of a network that is being trained: `train.Point` as JSON knows it."""
         record = self.store.intact("jobs", making(name))
         kept = self.store.intact("progress", f"{record['attempt']}.0.curve") if record else None
         return kept["curve"] if kept else []
-
-    def forget(self, job: str) -> None:
-        """Let go of a job that has ended."""
-        self.store.delete("jobs", job)
-
-    def train_demo(self) -> None:
-        """Queue the training of the demo's two networks."""
-        self._submit(DEMO, [(tasks.train_demo, (str(self.store.root),))], [1.0], ["training two networks on digits"])
-
-    def estimate(self, run: Run) -> float | None:
-        """Seconds that what is missing should take; None where nothing was measured on this machine yet."""
-        seconds = self._seconds(run, missing(run))
-        return None if any(s is None for s in seconds) else sum(s for s in seconds if s is not None)
 
     def cancel(self, job: str) -> None:
         """Stop a job within seconds; finished cells stay. No matter if there is no such job."""
@@ -152,117 +156,62 @@ class Jobs:
                 uploads.remove(self.store, record["upload"])
 
     def status(self, job: str) -> Status | None:
-        """How a job stands; None where it was never queued."""
+        """Say how a job stands; None where it was never queued."""
         record = self.store.get("jobs", job)
-        if record is None:
-            return None
-        units = [self.store.get("progress", f"{record['attempt']}.{k}") for k in range(len(record["weights"]))]
-        done = sum(w * (u["done"] if u else 0) for w, u in zip(record["weights"], units, strict=True))
-        told = [u for u in units if u is not None]
-        what = max(told, key=lambda u: float(u["time"]))["what"] if told else record["labels"][0]
-        state, message = self._state(record, told)
-        status = Status(state, what, done / sum(record["weights"]), message=message)
-        return replace(status, seconds_left=_seconds_left(record["weights"], units, done)) if status.active else status
+        return None if record is None else standing.status(
+            self.store, record, self._futures.get(record["attempt"], []))
+
+    def forget(self, job: str) -> None:
+        """Let go of a job that has ended, with all that was told of it."""
+        if record := self.store.intact("jobs", job):
+            self._futures.pop(record["attempt"], None)
+        self.store.delete("jobs", job)
+        standing.tidy(self.store, job)
 
     def close(self) -> None:
         """End the local cluster, or leave somebody's."""
-        if self._client is not None:
-            cluster = self._client.cluster
-            self._client.close()
-            if cluster is not None:
-                cluster.close()
-            self._client = None
-
-    def _state(self, record: dict[str, Any], told: Sequence[dict[str, Any]]) -> tuple[str, str]:
-        futures = self._futures.get(record["attempt"], [])
-        failed = [u["message"] for u in told if u["state"] == "failed"]
-        # A worker that died could not tell; its future knows.
-        failed += [f"a worker ended: {f.exception()}" for f in futures if f.status == "error" and not failed]
-        if len(told) == len(record["weights"]) and all(u["state"] == "done" for u in told):
-            return "done", ""  # also where a cancel came too late
-        if self.store.has("cancel", record["attempt"]):
-            return "cancelled", ""
-        ours = any(not future.done() for future in futures)
-        last = max([record["created"], *(u["time"] for u in told)])
-        if ours or (not futures and not failed and time.time() - last < QUIET):
-            return ("running" if told else "queued"), ""
-        return ("failed", failed[0]) if failed else ("interrupted", "")
+        self._connection.close()
+        self._questions.close()
 
     def _submit(
-        self, job: str, wanted: Sequence[tuple[Callable[..., None], tuple[Any, ...]]], weights: list[float],
-        labels: list[str], upload: str = "",
+        self, job: str, kind: Kind, wanted: Sequence[Task], labels: list[str], weights: list[float] | None = None, *,
+        upload: str = "", planned: Task | None = None,
     ) -> None:
+        """Queues tasks on a worker of a kind, and another task, which finds out their weights, on the pages' worker."""
         with self._lock:
             if (status := self.status(job)) is not None and status.active:
                 return
-            client = self._connected()
-            attempt = f"{job}-{uuid.uuid4().hex[:8]}"
+            client, place = self._connection.client().result(), self._connection.place
+            self._connection.repair()
+            attempt, root = f"{job}-{uuid.uuid4().hex[:8]}", str(self.store.root)
+            if before := self.store.intact("jobs", job):
+                self._futures.pop(before["attempt"], None)
             self.store.put("jobs", job, {
-                "attempt": attempt, "weights": weights, "labels": labels, "created": time.time(),
-                "upload": upload,
+                "attempt": attempt, "weights": weights or [1.0] * len(wanted), "labels": labels,
+                "created": time.time(), "upload": upload,
             })
+            standing.tidy(self.store, job, keep=attempt)
+            first = PAGES_FIRST if kind == "pages" else 0
             self._futures[attempt] = [
-                client.submit(function, *arguments, attempt, k, key=f"{attempt}.{k}", priority=-k, pure=False)
-                for k, (function, arguments) in enumerate(wanted)
+                client.submit(call, f"{TASKS}:{name}", root, *arguments, attempt, k, key=f"{attempt}.{k}",
+                              priority=first - k, pure=False, **place(kind))
+                for k, (name, arguments) in enumerate(wanted)
             ]
-
-    def _connected(self) -> Client:
-        if self._client is None or self._client.status != "running":
-            self._client = Client(local()) if self.address is None else remote(self.address, self.store)
-        return self._client
-
-    def _weights(self, run: Run, units: Sequence[Unit]) -> list[float]:
-        seconds = self._seconds(run, units)
-        if all(s is not None for s in seconds):
-            return [float(s or 0) for s in seconds]
-        pair = load_pair(self.store, run.request, pick_device("cpu"))
-        return [cost.flops(pair, run.request, unit.work, unit.cells) for unit in units]
-
-    def _seconds(self, run: Run, units: Sequence[Unit]) -> list[float | None]:
-        # Networks are only looked at here, so they stay on the CPU, whatever the workers compute on.
-        pair = replace(load_pair(self.store, run.request, pick_device("cpu")), device=pick_device(self.device))
-        return [cost.seconds(self.store, pair, run.request, unit.work, unit.cells) for unit in units]
+            if planned is not None:
+                name, arguments = planned
+                let_run(client.submit(call, f"{TASKS}:{name}", root, *arguments, attempt, pure=False,
+                                      priority=PAGES_FIRST, **place("pages")))
 
 
-def _of_cell(units: Sequence[Unit], cell: tuple[str, str]) -> list[Unit]:
+def _plain(argument: Any) -> Any:
+    """A run as its record, without the time that changes whenever it is looked at and not written down."""
+    record = argument.record if isinstance(argument, Run) else argument
+    if isinstance(record, dict) and "request" in record:
+        return {key: value for key, value in record.items() if key != "created"}
+    return record
+
+
+def _of_cell(units: Sequence[plan.Unit], cell: tuple[str, str]) -> list[plan.Unit]:
     """Those stitches of a cell, and the end network's own accuracy, that are among these units."""
     stitched = [replace(unit, cells=(cell,)) for unit in units if unit.work in METHODS and cell in unit.cells]
     return [unit for unit in units if unit.work == "accuracy"] + stitched
-
-
-_MAKING = "making-"
-
-
-def making(name: str) -> str:
-    """The job that makes the network of this name."""
-    return f"{_MAKING}{name}"
-
-
-def measuring(network: str) -> str:
-    """The job that measures a network, by its id."""
-    return f"measuring-{network}"
-
-
-def fetching(data: str) -> str:
-    """The job that gets a data set."""
-    return f"fetching-{content_id(data)[:16]}"
-
-
-def judging(run: Run, detection: Detection, cells: Sequence[Cell]) -> str:
-    """The job that judges these cells."""
-    return f"{run.id}-ood-{content_id([detection, cells])[:16]}"
-
-
-def walking(run: Run, front_layer: str, end_layer: str) -> str:
-    """The job that follows a cell's epochs."""
-    return f"{run.id}-walk-{content_id([front_layer, end_layer])[:16]}"
-
-
-def _seconds_left(weights: Sequence[float], units: Sequence[dict[str, Any] | None], done: float) -> float | None:
-    """At the rate of the unit that spoke last, once it has come some way; starting up does not count."""
-    moving = [(u, w) for u, w in zip(units, weights, strict=True) if u is not None and u["done"] > 0.05 and w > 0]
-    if not moving:
-        return None
-    unit, weight = max(moving, key=lambda pair: float(pair[0]["time"]))
-    rate = (unit["time"] - unit["started"]) / (unit["done"] * weight)
-    return float(rate * (sum(weights) - done))

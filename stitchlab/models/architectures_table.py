@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from stitchlab.errors import StitchLabError
 from stitchlab.models import zoo
 from stitchlab.models.cut_points import of_architecture
-from stitchlab.models.store import Network
+from stitchlab.results.networks import Network
 
 SIZES = (32, 16, 64, 75, 96, 224)  # of the input: the first that fits
 HEAD = """# Architectures

@@ -8,31 +8,15 @@ meanwhile, so that its batch norm statistics are those of the images it is train
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from stitchlab.catalog.training_recipes import Attack
 from stitchlab.cutting.logits import logits_of
-from stitchlab.errors import StitchLabError
 
 REACH = 2.5  # how far all steps together could go, in radii of the ball
-
-
-@dataclass(frozen=True)
-class Attack:
-    """``epsilon`` is the radius of the ball for pixels in 0..1 (8/255 is usual), ``steps`` how many are taken."""
-
-    epsilon: float
-    steps: int = 7
-
-    def __post_init__(self) -> None:
-        if not 0 < self.epsilon <= 1 or self.steps < 1:
-            raise StitchLabError(
-                "an attack needs ε above 0 and at most 1, for pixels in 0..1, and 1 step or more; "
-                f"{self.epsilon} and {self.steps} came"
-            )
 
 
 def attacked(

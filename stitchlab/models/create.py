@@ -6,29 +6,33 @@ import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from stitchlab.catalog.architectures import TORCHVISION
+from stitchlab.catalog.training_recipes import Attack, recipe
 from stitchlab.cutting.hooks import SameLogits
 from stitchlab.cutting.logits import logits_of
-from stitchlab.cutting.points import Cuts
 from stitchlab.data.splits import DataSet
 from stitchlab.errors import StitchLabError
-from stitchlab.models import store as networks
+from stitchlab.models import malloc as memory
+from stitchlab.models import store as model_store
 from stitchlab.models import train as training
 from stitchlab.models import weights as importing
 from stitchlab.models import zoo
-from stitchlab.models.attack import Attack
 from stitchlab.models.cut_points import of_architecture, outline
-from stitchlab.models.store import Network, frozen, some_name
+from stitchlab.models.store import LoadedNetwork, frozen, prepare
+from stitchlab.models.tensors import put_tensors
 from stitchlab.models.train import Point
 from stitchlab.models.zoo import vision
 from stitchlab.request import Report, checked_seed, no_report, portion
-from stitchlab.stitch import malloc as memory
+from stitchlab.results import networks
+from stitchlab.results.cut_points import Cuts
+from stitchlab.results.networks import Network, some_name
 from stitchlab.store import Store
 
 LEARNING = 0.98  # share of a training's progress that learning is; the rest is measuring
@@ -47,11 +51,11 @@ def train(
         arch: see `zoo.architecture`, with ``options``.
         data: what to train and test on.
         name: what to call it; without one it is called after data, architecture and seed.
-        epochs: passes over the training images; without a number, what `training.recipe` knows to be enough.
+        epochs: passes over the training images; without a number, what `training_recipes.recipe` knows to be enough.
         seed: decides initialisation, order, augmentation, noise.
         device: where to compute.
         size: pixels a side of its input, to which images are brought; default is the images' own.
-        augment: of `training.AUGMENTATIONS`; by default all for natural images, else none.
+        augment: of `training_recipes.AUGMENTATIONS`; by default all for natural images, else none.
         label_noise: share 0..1 of the training labels that are replaced by another class's.
         attack: trains on images attacked so (Madry et al. 2018).
         report: told epoch, loss and accuracy after every step. Where it raises, nothing is kept.
@@ -64,14 +68,14 @@ def train(
     found = zoo.architecture(arch)
     if found.optimiser is None:
         raise StitchLabError(f"{arch} is a control and learns nothing: `compare {arch} END` uses it as front network")
-    augments = None if augment is None else tuple(augment)
-    how = training.recipe(found.optimiser, data, epochs, augments, label_noise, attack)
+    how = recipe(found.optimiser, len(data.train), natural=data.natural, epochs=epochs, augment=augment,
+                 label_noise=label_noise, attack=attack)
     network = _draft(name, found, options, data, *training.channel_statistics(data.train), size=size)
-    module = networks.fresh(network, found, checked_seed(seed))
+    module = model_store.fresh(network, found, checked_seed(seed))
     _check(network, found)
     started, learning = time.monotonic(), portion(report, 0.0, LEARNING)
     with memory.kept():
-        curve = training.fit(module, data, network.prepare, how, seed=seed, device=torch.device(device),
+        curve = training.fit(module, data, partial(prepare, network), how, seed=seed, device=torch.device(device),
                              report=learning, watch=watch)
     origin = {"how": "trained", "seconds": round(time.monotonic() - started, 2), "device": str(device), **asdict(how),
               "augment": list(how.augment), "curve": [asdict(point) for point in curve]}
@@ -88,7 +92,7 @@ def untrained(
     networks.free_name(store, name)
     found = zoo.architecture(arch)
     network = _draft(name, found, options, data, *training.channel_statistics(data.train), size=size)
-    module = networks.fresh(network, found, checked_seed(seed))
+    module = model_store.fresh(network, found, checked_seed(seed))
     _check(network, found)
     return _kept(store, replace(network, seed=seed, origin={"how": "untrained"}), module, data, device)
 
@@ -136,7 +140,7 @@ def import_weights(
     called = called or path.name
     networks.free_name(store, name)
     published = None
-    if not path.is_file() and not path.suffix and arch.startswith(vision.PREFIX):
+    if not path.is_file() and not path.suffix and arch.startswith(TORCHVISION):
         _left_out(size=size, mean=mean, std=std, classes=classes)
         report(f"reading {weights} of {arch}", 0.0)
         published = vision.published(arch, str(weights), store.root / "downloads" / "weights", download)
@@ -152,13 +156,6 @@ def import_weights(
     return _kept(store, network, module, data, device, portion(report, 0.5, 0.5))
 
 
-def confusion(store: Store, network: Network) -> torch.Tensor | None:
-    """How many test images of its data of each class (rows) a network puts into each (columns): int64, as it was
-    measured; None where that was never done (`measure`)."""
-    kept = store.intact_tensors(networks.MEASURED, networks.measured_key(network))
-    return None if kept is None else kept["counts"]
-
-
 def measure(
     store: Store, name_or_id: str, data: DataSet, device: str | torch.device = "cpu", report: Report = no_report
 ) -> torch.Tensor:
@@ -166,11 +163,11 @@ def measure(
 
     Raises StitchLabError where the data has other classes.
     """
-    network = networks.load(store, name_or_id, device)
+    network = model_store.load(store, name_or_id, device)
     if network.classes != data.classes:
         raise StitchLabError(f"{network.name} tells other classes than {data.label} has: its accuracy is not defined")
-    counts = networks.confusion(network, data.test, device, report)
-    store.put_tensors(networks.MEASURED, networks.measured_key(network), {"counts": counts})
+    counts = model_store.confusion(network, data.test, device, report)
+    put_tensors(store, networks.MEASURED, networks.measured_key(network), {"counts": counts})
     networks.remark(store, replace(network, accuracy=training.share(counts)))
     return counts
 
@@ -200,7 +197,7 @@ def _check(network: Network, found: zoo.Architecture) -> None:
         of_architecture(found, network)
     if found.code is None:
         return
-    module = networks.build(network, found).eval()
+    module = model_store.build(network, found).eval()
     with torch.no_grad():
         logits = logits_of(module(torch.zeros(2, *network.input)))
     if (came := tuple(logits.shape)) != (2, len(network.classes)):
@@ -220,7 +217,7 @@ def _channels(published: vision.Published | None, data: DataSet) -> int:
 
 
 def _filled(network: Network, found: zoo.Architecture, tensors: importing.Tensors) -> nn.Module:
-    module, tensors = networks.build(network, found), importing.used(tensors, found.unused)
+    module, tensors = model_store.build(network, found), importing.used(tensors, found.unused)
     importing.put_weights(module, tensors, len(network.classes), found.name, lambda: _nearest(tensors, network))
     return module
 
@@ -249,7 +246,7 @@ def _labels(arch: str, classes: int | None, data: DataSet) -> tuple[str, ...]:
         return data.classes
     if classes < 1:
         raise StitchLabError(f"a network has 1 output or more; {classes} came")
-    known = vision.categories(arch) if arch.startswith(vision.PREFIX) else ()
+    known = vision.categories(arch) if arch.startswith(TORCHVISION) else ()
     return known if classes == len(known) else tuple(f"class {k}" for k in range(classes))
 
 
@@ -267,13 +264,13 @@ def _kept(
     report: Report = no_report,
 ) -> Network:
     """The network in the store, measured where its classes are the data's."""
-    network = replace(network, module=frozen(module, device))
     if network.classes == data.classes:
-        counts = networks.confusion(network, data.test, device, report)
-        made = networks.save(store, replace(network, accuracy=training.share(counts)), module)
-        store.put_tensors(networks.MEASURED, networks.measured_key(made), {"counts": counts})
+        loaded = LoadedNetwork.of(network, frozen(module, device))
+        counts = model_store.confusion(loaded, data.test, device, report)
+        made = model_store.save(store, replace(network, accuracy=training.share(counts)), module)
+        put_tensors(store, networks.MEASURED, networks.measured_key(made), {"counts": counts})
     else:
-        made = networks.save(store, network, module)
+        made = model_store.save(store, network, module)
     try:
         with contextlib.suppress(SameLogits):
             outline(store, made)  # found out here, so that no page has to run anybody's code for it

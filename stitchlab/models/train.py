@@ -2,55 +2,31 @@
 
 SGD with Nesterov momentum, or AdamW for transformers; on request with augmentation, label noise (Zhang et al. 2017), or
 against an ℓ∞ adversary (Madry et al. 2018, `stitchlab.models.attack`). Knows nothing of who calls it: a module and
-images come in, the module is trained in place. Everything that is drawn is drawn from the seed, an epoch's from (seed, epoch).
+images come in, the module is trained in place. Everything that is drawn is drawn from the seed, an epoch's from (seed,
+epoch).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from stitchlab.catalog.training_recipes import AUGMENTATIONS, Recipe
 from stitchlab.cutting.logits import logits_of
 from stitchlab.data.splits import DataSet, Split, taker
-from stitchlab.errors import StitchLabError, check_names
-from stitchlab.models.attack import Attack, attacked
+from stitchlab.errors import StitchLabError
+from stitchlab.models.attack import attacked
 from stitchlab.request import Report, derived_seed, no_report
 
 Prepare = Callable[[torch.Tensor], torch.Tensor]
 CHUNK = 4096  # images at a time where all are looked at
 WATCHED = 2000  # test images, at most, of the curve of accuracy by epoch
-AUGMENTATIONS = ("crop", "flip")
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a network is trained; ``lr`` is the top of the cycle.
-
-    ``augment`` says what is done to images (`augmented`), ``label_noise`` is the share 0..1 of training labels that are
-    replaced by another class's, ``attack`` is what the images are attacked with at every step.
-    """
-
-    optimiser: str
-    lr: float
-    weight_decay: float
-    batch: int
-    epochs: int
-    augment: tuple[str, ...] = ()
-    label_noise: float = 0.0
-    attack: Attack | None = None
-
-    def __post_init__(self) -> None:
-        check_names("augmentation", self.augment, AUGMENTATIONS)
-        if self.epochs < 1:
-            raise StitchLabError(f"training needs at least 1 epoch; {self.epochs} came")
-        if not 0 <= self.label_noise <= 1:
-            raise StitchLabError(f"label noise is a share of the labels, from 0 to 1; {self.label_noise} came")
 
 
 @dataclass(frozen=True)
@@ -62,31 +38,6 @@ class Point:
     loss: float
     train: float
     test: float
-
-
-#: (optimiser, small data set) -> recipe. The small ones were tried on digits: resnet14 99 %, vit-nano 98.7 %.
-RECIPES = {
-    ("sgd", True): Recipe("sgd", lr=0.1, weight_decay=5e-4, batch=64, epochs=12),
-    ("sgd", False): Recipe("sgd", lr=0.3, weight_decay=5e-4, batch=256, epochs=30),
-    ("adamw", True): Recipe("adamw", lr=2e-3, weight_decay=0.05, batch=64, epochs=20),
-    ("adamw", False): Recipe("adamw", lr=1e-3, weight_decay=0.05, batch=256, epochs=30),
-}
-SMALL = 10_000  # training images below which a data set is small: more epochs and smaller batches, for enough steps
-
-
-def recipe(
-    optimiser: str, data: DataSet, epochs: int | None = None, augment: tuple[str, ...] | None = None,
-    label_noise: float = 0.0, attack: Attack | None = None,
-) -> Recipe:
-    """The recipe for this optimiser and data, with its own number of epochs or yours.
-
-    Natural images are shifted and mirrored unless ``augment`` says otherwise. Raises StitchLabError.
-    """
-    known = RECIPES[optimiser, len(data.train) < SMALL]
-    if augment is None:
-        augment = AUGMENTATIONS if data.natural else ()
-    epochs = known.epochs if epochs is None else epochs
-    return replace(known, epochs=epochs, augment=tuple(augment), label_noise=label_noise, attack=attack)
 
 
 def channel_statistics(split: Split) -> tuple[tuple[float, ...], tuple[float, ...]]:

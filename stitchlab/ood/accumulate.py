@@ -11,9 +11,7 @@ from torch import Tensor
 
 from stitchlab.ood.detectors.frechet import Moments
 from stitchlab.ood.inputs import Array, Batch, Score, positions
-from stitchlab.stitch.affine import Form
-
-VERSION = 1  # of what `Gathered.statistics` gives
+from stitchlab.results.activation_layout import Form
 
 
 class Plane:
@@ -84,6 +82,7 @@ class Gathered:
     def statistics(self) -> dict[str, Tensor]:
         """By name: predictions, norms (N,), plane (N, 2) of images; mean, deviation, negative and zero shares (C,) of
         channels over all rows; spectrum (C,): eigenvalues of the rows' covariance, the largest first.
+        Where this gives other numbers, `stitchlab.catalog.detectors.STATISTICS_VERSION` is raised.
         """
         assert self.moments is not None
         mean, covariance = self.moments.drawn(None)

@@ -9,16 +9,17 @@ from torch import Tensor
 
 from stitchlab.data.splits import evaluation
 from stitchlab.errors import StitchLabError
-from stitchlab.grid.compute import pick_device
-from stitchlab.grid.units import kept_map, load_pair, maps
+from stitchlab.models.device import pick_device
 from stitchlab.ood.accumulate import Gathered
 from stitchlab.ood.inputs import Batch, as_map
+from stitchlab.ood.keep import keep
 from stitchlab.ood.reference import BATCH, Side, numerics, side_of
 from stitchlab.request import Detection, Report, no_report, portion
-from stitchlab.results.detection import NATIVE, STATISTICS, Cell, Distribution, keep, known_detectors
+from stitchlab.results.detection import NATIVE, STATISTICS, Cell, Distribution, known_detectors
 from stitchlab.results.run import Run
 from stitchlab.stitch.affine import Stitch
-from stitchlab.stitch.pair import Pair
+from stitchlab.stitch.maps import kept_map, maps
+from stitchlab.stitch.pair import Pair, load_pair
 
 
 def judge(
@@ -28,7 +29,7 @@ def judge(
     """What detectors say about computed cells of a run: computes what the store lacks of it.
 
     Args:
-        detectors: names in `stitchlab.ood.REGISTRY`; default is all.
+        detectors: names in `stitchlab.catalog.detectors.DETECTORS`; default is all.
         cells: (method, front layer, end layer) each; default is all that are computed.
         detection: settings; default is `Detection()`.
         device: auto, cpu, cuda or mps.

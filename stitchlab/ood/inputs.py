@@ -13,7 +13,7 @@ from torch import Tensor
 
 from stitchlab.errors import StitchLabError
 from stitchlab.request import Report, no_report
-from stitchlab.stitch.affine import Form
+from stitchlab.results.activation_layout import Form
 
 Array = npt.NDArray[np.float64]
 

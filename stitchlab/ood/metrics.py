@@ -6,54 +6,18 @@ distribution, below 0.5 scores as more typical than native, which is no evidence
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from stitchlab.catalog.ood_metrics import SCORED
 from stitchlab.ood.inputs import Array
+from stitchlab.results.interval import Interval
 
 REPLICATES = 100
 COVERED = 0.95  # share of replicates within an interval
 RECALL = 0.95  # of native, at which FPR95 counts the others
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A number that tells two sets of activations apart; ``high`` is None where there is no upper end."""
-
-    name: str
-    label: str
-    low: float | None
-    high: float | None
-    meaning: str
-
-
-METRICS = {
-    metric.name: metric
-    for metric in (
-        Metric("auroc", "AUROC", 0, 1, "0.5: cannot be told from native; 1: out of distribution; below 0.5: scores as "
-               "more typical than native, no evidence of being native"),
-        Metric("aupr", "AUPR", 0, 1, "average precision with native as the positive class; 0.5 at chance"),
-        Metric("fpr95", "FPR95", 0, 1, "share of the others that pass where 95 % of native do; 0.95 at chance, 0: out "
-               "of distribution"),
-        Metric("shift", "Shift", None, None, "native median score minus the others', in native interquartile ranges: "
-               "0 is native, larger is farther out"),
-        Metric("ratio", "Fréchet ratio", 0, None, "Fréchet distance of rows over the native variance: 0 is native; it "
-               "never saturates"),
-    )
-}
-SCORED = ("auroc", "aupr", "fpr95", "shift")  # of a detector that scores every image
-
-
-class Interval(NamedTuple):
-    """A number with its 95 % bootstrap interval; None where it is undefined, or there are too few images for one."""
-
-    value: float | None = None
-    low: float | None = None
-    high: float | None = None
 
 
 def interval(value: float, replicates: Array) -> Interval:

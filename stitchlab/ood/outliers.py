@@ -1,4 +1,5 @@
-"""Known outliers: made from images, or another data set's. A new kind is a function and an entry here.
+"""Known outliers that are made from images. A new kind is a function here, of the name (- as _) that its entry in
+`stitchlab.catalog.outliers` has.
 
 They serve twice: detectors that learn are fine-tuned on one kind, and every detector has to tell another kind from
 native activations before it is believed. What they are is always named beside the numbers.
@@ -6,44 +7,29 @@ native activations before it is believed. What they are is always named beside t
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torchvision.transforms.functional import gaussian_blur
 
-from stitchlab.errors import UnknownName
+from stitchlab.catalog.outliers import check_kind
 from stitchlab.request import derived_seed
 
-DATA = "data:"  # before a data set's fingerprint: that data set's test images
 PATCHES = 4  # a side
 
+#: From images (N, C, H, W), float 0..255, to as many outliers of the same range.
 Make = Callable[[Tensor, torch.Generator], Tensor]
 
 
-@dataclass(frozen=True)
-class Outliers:
-    """A kind of outliers: ``make`` turns images (N, C, H, W), float 0..255, into as many outliers of the same range."""
-
-    name: str
-    label: str
-    meaning: str
-    make: Make
-
-
 def outliers(name: str, images: Tensor, seed: int) -> Tensor:
-    """Outliers of a registered kind from images uint8 (N, C, H, W): the same for the same seed. Raises UnknownName."""
+    """Makes outliers of a kind from images uint8 (N, C, H, W): the same for the same seed. Raises UnknownName."""
     check_kind(name)
     generator = torch.Generator().manual_seed(derived_seed("outliers", name, seed))
-    made: Tensor = REGISTRY[name].make(images.float(), generator).round().clamp(0, 255).byte()
+    make: Make = getattr(sys.modules[__name__], name.replace("-", "_"))
+    made: Tensor = make(images.float(), generator).round().clamp(0, 255).byte()
     return made
-
-
-def check_kind(name: str) -> None:
-    """Raises UnknownName for a kind that is not registered."""
-    if name not in REGISTRY:
-        raise UnknownName("kind of outliers", name, [*REGISTRY, f"{DATA}NAME"])
 
 
 def noise(images: Tensor, generator: torch.Generator) -> Tensor:
@@ -88,15 +74,3 @@ def mixed(images: Tensor, generator: torch.Generator) -> Tensor:
 def constant(images: Tensor, generator: torch.Generator) -> Tensor:
     """Images of one uniformly drawn colour."""
     return 255 * torch.rand(*images.shape[:2], 1, 1, generator=generator).expand_as(images)
-
-
-REGISTRY = {
-    kind.name: kind
-    for kind in (
-        Outliers("noise", "Noise", "Gaussian noise with the images' own mean and covariance", noise),
-        Outliers("patches", "Shuffled patches", "the images' own 4×4 patches in another order", patches),
-        Outliers("blur", "Strong blur", "Gaussian blur, its deviation a quarter of the height", blur),
-        Outliers("mixed", "Mixed images", "every image averaged with another one", mixed),
-        Outliers("constant", "Constant colours", "images of one colour", constant),
-    )
-}

@@ -15,15 +15,17 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
+from stitchlab.catalog.detectors import DETECTORS
+from stitchlab.catalog.outliers import DATA, check_kind
 from stitchlab.data import registry as datasets
 from stitchlab.data.splits import DataSet, Split, evaluation
 from stitchlab.errors import StitchLabError
-from stitchlab.grid.units import fp32
-from stitchlab.ood import REGISTRY
+from stitchlab.models.tensors import get_tensors, put_tensors
 from stitchlab.ood.accumulate import Gathered, Plane
+from stitchlab.ood.detectors import detector_function
 from stitchlab.ood.inputs import Batch, CannotFit, Native, Score, features
-from stitchlab.ood.metrics import Interval, apart
-from stitchlab.ood.outliers import DATA, check_kind, outliers
+from stitchlab.ood.metrics import apart
+from stitchlab.ood.outliers import outliers
 from stitchlab.request import (
     FIT_IMAGES,
     OUTLIER_IMAGES,
@@ -34,7 +36,9 @@ from stitchlab.request import (
     no_report,
     portion,
 )
-from stitchlab.results.detection import NATIVE, OUTLIERS, STATISTICS, Distribution
+from stitchlab.results.detection import NATIVE, OUTLIERS, STATISTICS, Distribution, learned
+from stitchlab.results.interval import Interval
+from stitchlab.stitch.numerics import fp32
 from stitchlab.stitch.pair import Pair
 from stitchlab.store import Store
 
@@ -77,7 +81,7 @@ class Side:
         native = self._native(found, fitted, portion(report, 0.0, 0.2))
         self.scores, self.reasons = _fit(found, end_layer, names, native)
         self.plane = Plane(native.features) if STATISTICS in names else None
-        self.moments = any(name != STATISTICS and REGISTRY[name].compare for name in names)
+        self.moments = any(name != STATISTICS and DETECTORS[name].compares for name in names)
         self.own = self.gather(_split(pair, data.test, self.images), len(self.images), portion(report, 0.7, 0.2))
         self.held = self.gather(_split(pair, data.train, held), len(held), no_report)
         self.outliers = self.gather(strange, few, no_report)
@@ -123,9 +127,9 @@ class Side:
             theirs = other.scores[name]
             ours = self.own.scores[name][:len(theirs)] if paired else self.own.scores[name]
             found = apart(ours, theirs, paired=paired, bounds=bounds)
-        elif name != STATISTICS and (compare := REGISTRY[name].compare) and self.own.moments and other.moments:
-            number = compare(self.own.moments, other.moments, paired=paired, bounds=bounds)
-            found = {REGISTRY[name].metrics[0]: number}
+        elif name != STATISTICS and DETECTORS[name].compares and self.own.moments and other.moments:
+            number = detector_function(name)(self.own.moments, other.moments, paired=paired, bounds=bounds)
+            found = {DETECTORS[name].metrics[0]: number}
         if not reason and any(number.value is None for number in found.values()):
             reason = "activations or scores are constant, or too few" if other.finite else NOT_FINITE
         return {"metrics": {metric: list(number) for metric, number in found.items()}, "reason": reason}
@@ -197,10 +201,10 @@ def _fit(
     """Scores by detector, and why others cannot be fitted."""
     scores, reasons = {}, {}
     for name in names:
-        if name != STATISTICS and (fit := REGISTRY[name].fit) is not None:
+        if name != STATISTICS and not DETECTORS[name].compares:
             try:
                 with torch.enable_grad():
-                    scores[name] = fit(_remembering(native, found, end_layer, name))
+                    scores[name] = detector_function(name)(_remembering(native, found, end_layer, name))
             except CannotFit as error:
                 reasons[name] = str(error)
     return scores, reasons
@@ -208,14 +212,15 @@ def _fit(
 
 def _remembering(native: Native, found: Distribution, end_layer: str, detector: str) -> Native:
     """With a place for what this detector learns: of an end network and layer, whatever is stitched to it."""
-    request, store = found.run.request, found.run.store
-    key = content_id({
-        "end": request.end, "end_layer": end_layer, "data": request.data, "seed": request.seed, "images": FIT_IMAGES,
-        "input": request.definitions.get("input", 1), "outliers": found.detection.training_outliers,
-        "detector": [detector, REGISTRY[detector].version],
-    })
-    return replace(native, recall=lambda: store.get_tensors("detectors", key),
-                   remember=lambda state: store.put_tensors("detectors", key, state))
+    store = found.run.store
+    of = learned(found.run.request, end_layer, detector, found.detection.training_outliers)
+    key = content_id(of)
+
+    def remember(state: dict[str, Tensor]) -> None:
+        put_tensors(store, "detectors", key, state)
+        store.put("detectors", key, of)
+
+    return replace(native, recall=lambda: get_tensors(store, "detectors", key), remember=remember)
 
 
 def _split(pair: Pair, split: Split, order: Tensor) -> Iterator[Tensor]:

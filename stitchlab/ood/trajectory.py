@@ -12,48 +12,27 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from stitchlab.catalog.detectors import DETECTORS, QUICK
 from stitchlab.errors import StitchLabError
-from stitchlab.grid.units import load_pair
-from stitchlab.ood import QUICK, REGISTRY
+from stitchlab.models.tensors import get_tensors
 from stitchlab.ood.accumulate import Gathered
 from stitchlab.ood.inputs import Batch
+from stitchlab.ood.keep import keep
 from stitchlab.ood.reference import BATCH, Side, numerics, side_of
-from stitchlab.request import Detection, Report, cell_key, map_key, no_report, portion, verdict_key
-from stitchlab.results.detection import STATISTICS, Distribution, keep, read
+from stitchlab.request import Detection, Report, map_key, no_report, portion
+from stitchlab.results.detection import STATISTICS, Distribution
 from stitchlab.results.run import Run
+from stitchlab.results.trajectory import key
 from stitchlab.stitch.affine import Stitch
-from stitchlab.stitch.pair import Pair
+from stitchlab.stitch.pair import Pair, load_pair
 
-VERSION = 1
 IMAGES = 1000  # the first min(1000, M) evaluation images
 POINTS = 150  # of them are followed in the plane
 
 
-def key(run: Run, front_layer: str, end_layer: str) -> str:
-    """Where the store keeps a cell's walk (room ``ood``)."""
-    versions = [(name, REGISTRY[name].version) for name in QUICK]
-    return verdict_key(cell_key(run.request, "tlm", front_layer, end_layer), "walk", VERSION, versions)
-
-
-def kept(run: Run, front_layer: str, end_layer: str) -> tuple[dict[str, Any], Tensor] | None:
-    """A cell's walk, if it is there.
-
-    Returns:
-        ``accuracy`` by epoch (from 0, before training), by ``detectors`` each metric by epoch, number of ``images``;
-        and where images lie in the native plane, (E+1, n, 2). None where there is none.
-    """
-    found = read(run.store, key(run, front_layer, end_layer))
-    return found and (found[0], found[1]["plane"])
-
-
-def possible(run: Run, front_layer: str, end_layer: str) -> bool:
-    """Whether the maps after each epoch are kept: older caches have only the last."""
-    return run.store.path("epochs", map_key(run.request, "tlm", front_layer, end_layer), ".safetensors").exists()
-
-
 def walk(run: Run, front_layer: str, end_layer: str, device: torch.device, report: Report = no_report) -> None:
     """Computes and keeps a cell's walk. Raises StitchLabError where the maps after each epoch are not there."""
-    maps = run.store.get_tensors("epochs", map_key(run.request, "tlm", front_layer, end_layer))
+    maps = get_tensors(run.store, "epochs", map_key(run.request, "tlm", front_layer, end_layer))
     if maps is None:
         raise StitchLabError(
             f"the maps of {front_layer} → {end_layer} after each epoch are not kept: this cell was trained before "
@@ -92,7 +71,7 @@ def _followed(
 def _numbers(side: Side, labels: Tensor, sets: Sequence[Gathered], report: Report) -> dict[str, Any]:
     accuracy: list[float] = []
     told: dict[str, dict[str, list[float | None]]] = {
-        name: {metric: [] for metric in REGISTRY[name].metrics} for name in QUICK if name not in side.reasons
+        name: {metric: [] for metric in DETECTORS[name].metrics} for name in QUICK if name not in side.reasons
     }
     for epoch, gathered in enumerate(sets):
         report("following the epochs", epoch / len(sets))

@@ -13,15 +13,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from torch import Tensor
 
+from stitchlab.catalog.detectors import DETECTORS, STATISTICS_VERSION
 from stitchlab.errors import check_names
-from stitchlab.ood import REGISTRY
-from stitchlab.ood.accumulate import VERSION
-from stitchlab.ood.metrics import Interval
-from stitchlab.request import Detection, cell_key, native_key, verdict_key
+from stitchlab.request import FIT_IMAGES, Detection, Request, cell_key, native_key, verdict_key
+from stitchlab.results.interval import Interval
 from stitchlab.results.run import Run
-from stitchlab.store import Store
+from stitchlab.store import Array, Store
 
 ROOM = "ood"
 STATISTICS = "statistics"  # kept beside the detectors' scores: what a cell's page shows
@@ -60,7 +58,7 @@ class Distribution:
 
     def __init__(self, run: Run, detection: Detection | None = None) -> None:
         self.run, self.detection = run, detection or Detection()
-        self._read: dict[tuple[str, ...], tuple[dict[str, Any], dict[str, Tensor]] | None] = {}
+        self._read: dict[tuple[str, ...], tuple[dict[str, Any], dict[str, Array]] | None] = {}
 
     @property
     def cells(self) -> list[Cell]:
@@ -70,14 +68,15 @@ class Distribution:
 
     def key(self, name: str, method: str, front_layer: str, end_layer: str) -> str:
         """Where the store keeps what a detector (or `STATISTICS`) says; `NATIVE` and `OUTLIERS` share an entry."""
-        learns = name != STATISTICS and REGISTRY[name].learns
+        learns = name != STATISTICS and DETECTORS[name].learns
         settings: list[Any] = [self.detection.training_outliers if learns else None]
         if method in (NATIVE, OUTLIERS):
             settings.append(self.detection.outliers)
             subject = native_key(self.run.request, end_layer)
         else:
             subject = cell_key(self.run.request, method, front_layer, end_layer)
-        return verdict_key(subject, name, VERSION if name == STATISTICS else REGISTRY[name].version, settings)
+        version = STATISTICS_VERSION if name == STATISTICS else DETECTORS[name].version
+        return verdict_key(subject, name, version, settings)
 
     def entry(self, name: str, method: str, front_layer: str, end_layer: str) -> dict[str, Any] | None:
         """What is kept: ``metrics`` by set (or of the cell), and a ``reason`` where something is undefined.
@@ -87,12 +86,12 @@ class Distribution:
         kept = self._kept(name, method, front_layer, end_layer)
         return kept and kept[0]
 
-    def tensors(self, name: str, method: str, front_layer: str, end_layer: str) -> dict[str, Tensor]:
+    def arrays(self, name: str, method: str, front_layer: str, end_layer: str) -> dict[str, Array]:
         """Scores or statistics of the images and channels; empty where there are none."""
         kept = self._kept(name, method, front_layer, end_layer)
         return kept[1] if kept else {}
 
-    def _kept(self, *asked: str) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
+    def _kept(self, *asked: str) -> tuple[dict[str, Any], dict[str, Array]] | None:
         if asked not in self._read:
             self._read[asked] = read(self.run.store, self.key(*asked))
         return self._read[asked]
@@ -111,7 +110,7 @@ class Distribution:
 
     def belief(self, detector: str, end_layer: str) -> Belief:
         """Whether both believing rows of a detector are in order at an end layer."""
-        metric = REGISTRY[detector].metrics[0]
+        metric = DETECTORS[detector].metrics[0]
         native, outliers = (self.interval(detector, who, metric, "", end_layer) for who in (NATIVE, OUTLIERS))
         if native.value is None or outliers.value is None:
             reason = self.reason(detector, NATIVE, "", end_layer)
@@ -147,7 +146,7 @@ class Distribution:
                 found[j] = absent, [c for c in column if any(self.entry(n, *c) is None for n in absent)]
         return found
 
-    def rows(self, detectors: Iterable[str] = tuple(REGISTRY), cells: Sequence[Cell] | None = None
+    def rows(self, detectors: Iterable[str] = tuple(DETECTORS), cells: Sequence[Cell] | None = None
              ) -> Iterator[OodRow]:
         """All lines of `ood`'s table: end layer by end layer, the believing rows first."""
         detectors = list(detectors)
@@ -156,30 +155,32 @@ class Distribution:
             sets = [(NATIVE, ""), (OUTLIERS, ""), *((m, i) for m, i, column in cells if column == j)]
             for method, i in sets:
                 for name in detectors:
-                    for metric in REGISTRY[name].metrics:
+                    for metric in DETECTORS[name].metrics:
                         yield OodRow(i, j, method, name, metric, *self.interval(name, method, metric, i, j))
 
 
-def keep(store: Store, key: str, value: dict[str, Any], tensors: dict[str, Tensor]) -> None:
-    """Keep an entry and its tensors, floating point ones as fp32. They come first: an entry that is there is whole."""
-    if tensors:
-        plain = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
-        store.put_tensors(ROOM, key, plain)
-    store.put(ROOM, key, {**value, "tensors": bool(tensors)})
-
-
-def read(store: Store, key: str) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
-    """What `keep` kept; None where any part of it is lost or damaged."""
+def read(store: Store, key: str) -> tuple[dict[str, Any], dict[str, Array]] | None:
+    """Read an entry and its arrays (`stitchlab.ood.keep`); None where any part of it is lost or damaged."""
     value = store.intact(ROOM, key)
     if value is None or not value["tensors"]:
         return None if value is None else (value, {})
-    tensors = store.intact_tensors(ROOM, key)
-    return None if tensors is None else (value, tensors)
+    arrays = store.intact_arrays(ROOM, key)
+    return None if arrays is None else (value, arrays)
+
+
+def learned(request: Request, end_layer: str, detector: str, training_outliers: Sequence[str]) -> dict[str, Any]:
+    """Say what a learned detector is of: an end network and layer, whatever is stitched to it.
+
+    It is kept in the room ``detectors``, under the `content_id` of this, with this beside its tensors.
+    """
+    return {
+        "end": request.end, "end_layer": end_layer, "data": request.data, "seed": request.seed, "images": FIT_IMAGES,
+        "input": request.definitions.get("input", 1), "outliers": list(training_outliers),
+        "detector": [detector, DETECTORS[detector].version],
+    }
 
 
 def known_detectors(names: Sequence[str] | None) -> list[str]:
-    """These detectors, or all, in the registry's order. Raises UnknownName."""
-    check_names("detector", names or (), REGISTRY)
-    return [name for name in REGISTRY if names is None or name in names]
-
-
+    """These detectors, or all, in the catalog's order. Raises UnknownName."""
+    check_names("detector", names or (), DETECTORS)
+    return [name for name in DETECTORS if names is None or name in names]

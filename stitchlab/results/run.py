@@ -6,8 +6,8 @@ that two runs that share cells share their numbers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Container, Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -15,42 +15,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from stitchlab.data.splits import DataSet
+from stitchlab.catalog.indices import INDICES
+from stitchlab.catalog.methods import METRICS
 from stitchlab.errors import UnknownName
-from stitchlab.indices import REGISTRY
-from stitchlab.models.store import Network
-from stitchlab.request import Request, accuracy_key, map_key, result_key
+from stitchlab.request import Request, accuracy_key, result_key
+from stitchlab.results.data_sets import DataRecord
+from stitchlab.results.networks import Network
 from stitchlab.store import Store
 
 ROOM = "runs"
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A number that every stitched cell has. ``high`` is None where there is no upper end; ``better`` is where more
-    similar layers lie."""
-
-    name: str
-    label: str
-    low: float
-    high: float | None
-    better: str
-    meaning: str
-
-
-METRICS = {
-    metric.name: metric
-    for metric in (
-        Metric("accuracy", "Accuracy", 0, 1, "higher",
-               "test accuracy of the stitched network"),
-        Metric("relative_accuracy", "Relative accuracy", 0, 1, "higher",
-               "that, divided by the end network's own accuracy on the same images (Csiszárik et al. 2021)"),
-        Metric("penalty", "Stitching penalty", 0, 1, "lower",
-               "the end network's own accuracy minus the stitched network's (Bansal et al. 2021)"),
-        Metric("distance", "Distance to native", 0, None, "lower",
-               "‖T(a) − b‖² / ‖b‖² over all evaluation images: how far stitched activations are from native ones"),
-    )
-}
 
 
 class Row(NamedTuple):
@@ -69,7 +42,7 @@ class Run:
     def __init__(self, store: Store, record: dict[str, Any]) -> None:
         self.store, self.record = store, record
         self.request = Request.from_json(record["request"])
-        self.id = self.request.id
+        self.id = self.request.id if self.request.front else ""
 
     @classmethod
     def load(cls, store: Store, name: str) -> Run:
@@ -82,16 +55,41 @@ class Run:
         return cls(store, record)
 
     @classmethod
-    def open(cls, store: Store, request: Request, front: Network, end: Network, data: DataSet) -> Run:
-        """The run of this request; its record is written if it is new."""
-        if store.intact(ROOM, request.id) is None:
-            store.put(ROOM, request.id, {
-                "request": asdict(request), "front": front.record(), "end": end.record(),
-                "data": {"name": data.name, "label": data.label, "fingerprint": data.fingerprint,
-                         "shape": list(data.shape), "classes": list(data.classes)},
-                "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            })
-        return cls.load(store, request.id)
+    def of(cls, store: Store, request: Request, front: Network, end: Network, data: DataRecord) -> Run:
+        """Give the run of this request, as it is in the store, or as `save` would write it."""
+        kept = store.intact(ROOM, request.id)
+        return cls(store, kept or {
+            "request": asdict(request), "front": front.record(), "end": end.record(),
+            "data": {"name": data.name, "label": data.label, "fingerprint": data.fingerprint,
+                     "shape": list(data.shape), "classes": list(data.classes)},
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        })
+
+    @property
+    def draft(self) -> bool:
+        """Whether its front network is not made yet: then it has no id, and nothing of it is computed."""
+        return not self.request.front
+
+    def save(self) -> Run:
+        """Write its record, if it is new: from now on it was asked for. Raises ValueError for a draft."""
+        if self.draft:
+            raise ValueError("a draft has no id: make its control first, by `stitchlab.grid.ask.ask`")
+        if self.store.intact(ROOM, self.id) is None:
+            self.store.put(ROOM, self.id, self.record)
+        return self
+
+    def wanted(self) -> dict[str, Any]:
+        """Say what would be asked for to get this run, as JSON knows it: arguments of `stitchlab.grid.ask.ask`.
+
+        The front network of a draft is a control, by its name.
+        """
+        request, front = self.request, self.record["front"]
+        return {
+            "front": front["origin"]["control"] if self.draft else request.front, "end": request.end,
+            "data": request.data, "front_layers": list(request.front_layers), "end_layers": list(request.end_layers),
+            "methods": list(request.methods), "indices": list(request.indices), "tlm": asdict(request.tlm),
+            "dm_images": request.dm.images, "eval_images": request.eval_images, "seed": request.seed,
+        }
 
     @property
     def title(self) -> str:
@@ -127,14 +125,9 @@ class Run:
         names = (*self.request.methods, *self.request.indices)
         return {(n, i, j): result_key(self.request, n, i, j) for n in names for i, j in self.request.cells}
 
-    def entries(self) -> set[tuple[str, str]]:
-        """(room, key) of everything in the store that belongs to this run, shared with others or not."""
-        request = self.request
-        keys = [(m, map_key(request, m, i, j)) for m in request.methods for i, j in request.cells]
-        maps = {("maps", key) for _, key in keys} | {("epochs", key) for method, key in keys if method == "tlm"}
-        return maps | {("cells", key) for key in self._keys().values()} | {
-            (ROOM, self.id), *(("accuracies", accuracy_key(request, n)) for n in (request.front, request.end)),
-        }
+    def there(self, kept: Container[str]) -> int:
+        """Count the cells that are computed, given the keys of the store's room ``cells``; their files are not read."""
+        return sum(key in kept for key in self._keys().values())
 
     @property
     def total(self) -> int:
@@ -168,7 +161,7 @@ class Run:
     def quantities(self) -> list[tuple[str, str]]:
         """Every (method, metric) that this run has, in the order of tables."""
         stitched = [(method, metric) for method in self.request.methods for metric in METRICS]
-        return stitched + [(name, REGISTRY[name].metric) for name in self.request.indices]
+        return stitched + [(name, INDICES[name].metric) for name in self.request.indices]
 
     def rows(self) -> Iterator[Row]:
         """All lines of cells.csv, cell by cell."""
@@ -212,14 +205,3 @@ def list_runs(store: Store) -> list[Run]:
         (Run(store, record) for record in records if record is not None),
         key=lambda run: str(run.record["created"]), reverse=True,
     )
-
-
-def delete_run(store: Store, name: str) -> Run:
-    """Remove a run and those of its results that no other run shares; returns what it was. Raises UnknownName."""
-    gone = Run.load(store, name)
-    shared = {entry for run in list_runs(store) if run.id != gone.id for entry in run.entries()}
-    for room, key in gone.entries() - shared:
-        store.delete(room, key)
-        if room == "cells":
-            store.delete_all("ood", key)  # what detectors say about the cell goes with it
-    return gone

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from stitchlab.data.splits import BATCH
-from stitchlab.models.store import Network
+from stitchlab.models.store import LoadedNetwork
 from stitchlab.request import Report, no_report
 from stitchlab.stitch.affine import Stitch
-from stitchlab.stitch.moments import moments, place
-from stitchlab.stitch.pair import Cell, Pair, exact
+from stitchlab.stitch.numerics import exact
+from stitchlab.stitch.pair import Cell, Pair
 from stitchlab.stitch.tails import Stitched, Tails, fitting
 
 
@@ -51,28 +51,6 @@ def evaluate(
         fitting(partial(add, chosen), BATCH, tails, partial(sums.set, sums.copy()))
     return {cell: _evaluation(sums.right[cell] / len(images), sums.missed[cell], sums.size[cell[1]])
             for cell in stitches}
-
-
-def distances(
-    pair: Pair, stitches: Mapping[Cell, Stitch], images: Tensor, report: Report = no_report
-) -> dict[Cell, float | None]:
-    """The distances of `evaluate` alone, from second moments: no stitched activation is ever made.
-
-    With V = [W b], ‖V [X 1]ᵀ − Yᵀ‖² = tr(V [X 1]ᵀ[X 1] Vᵀ) − 2 tr(V [X 1]ᵀY) + ‖Y‖², and the moments of all cells come
-    from one pass over the images. Rounding limits it to about 1e-12. None where it is undefined.
-
-    Args:
-        images: indices into the test split.
-    """
-    found = moments(pair, list(stitches), pair.data.test, images, report, whole=True)
-    made: dict[Cell, float | None] = {}
-    for (i, j), stitch in stitches.items():
-        affine = torch.cat([stitch.weight.detach(), stitch.bias.detach()[:, None]], 1)
-        gram, cross, size = found.gram[place(i, pair.target(j))], found.cross[i, j], float(found.size[j])
-        v = affine.to(gram)
-        missed = float(((v @ gram) * v).sum() - 2 * (v * cross.T).sum()) + size
-        made[i, j] = _evaluation(0.0, missed, size).distance
-    return made
 
 
 @dataclass
@@ -113,7 +91,7 @@ def _evaluation(accuracy: float, missed: float, size: float) -> Evaluation:
 
 
 @torch.no_grad()
-def own_accuracy(pair: Pair, images: Tensor, network: Network | None = None) -> float:
+def own_accuracy(pair: Pair, images: Tensor, network: LoadedNetwork | None = None) -> float:
     """The end network's own accuracy, 0..1, on these test images, or another's of the pair."""
     batches = pair.batches(pair.data.test, images)
     return sum(int((pair.logits(batch, network).argmax(1) == labels).sum()) for batch, labels in batches) / len(images)

@@ -17,8 +17,10 @@ from torch import Tensor
 
 from stitchlab.data.splits import Split
 from stitchlab.request import Report
-from stitchlab.stitch.affine import Form, align, complete, grid, grows, lacks_class_token, rows
-from stitchlab.stitch.pair import Cell, Pair, exact, precise
+from stitchlab.results.activation_layout import Form
+from stitchlab.stitch.affine import align, complete, grid, grows, lacks_class_token, rows
+from stitchlab.stitch.numerics import exact, precise
+from stitchlab.stitch.pair import Cell, Pair
 
 
 @dataclass

@@ -12,9 +12,12 @@ from torch import Tensor, nn
 from stitchlab.cutting.fuse_bn import folded
 from stitchlab.cutting.layered import Layered
 from stitchlab.cutting.logits import logits_of
+from stitchlab.data.registry import load_by_fingerprint
 from stitchlab.data.splits import BATCH, DataSet, Split, at_once, taker
-from stitchlab.models.store import Network
-from stitchlab.stitch.affine import Form, form
+from stitchlab.models.store import LoadedNetwork, load, prepare
+from stitchlab.request import Request
+from stitchlab.results.activation_layout import Form, form
+from stitchlab.store import Store
 
 Cell = tuple[str, str]  # front layer, end layer
 
@@ -26,8 +29,8 @@ Run = Callable[[Tensor], dict[str, Tensor]]
 class Pair:
     """A front and an end network on a device, each cut in layers on first use."""
 
-    front: Network
-    end: Network
+    front: LoadedNetwork
+    end: LoadedNetwork
     data: DataSet
     device: torch.device
 
@@ -67,10 +70,9 @@ class Pair:
         return _dtype(self.end)
 
     @torch.no_grad()
-    def logits(self, images: Tensor, network: Network | None = None) -> Tensor:
+    def logits(self, images: Tensor, network: LoadedNetwork | None = None) -> Tensor:
         """The end network's own logits (N, classes) of uint8 images (N, C, H, W), or another's of the pair."""
         network = network or self.end
-        assert network.module is not None
         logits: Tensor = logits_of(network.module(_prepared(network, images)))
         return logits
 
@@ -88,9 +90,13 @@ class Pair:
             yield take(chosen)
 
 
-def _cut(network: Network) -> Layered:
-    if network.module is None:
-        raise ValueError(f"network {network.name!r} came without its weights: use `networks.load`")
+def load_pair(store: Store, request: Request, device: torch.device) -> Pair:
+    """Load the networks and the data of a request onto a device."""
+    return Pair(load(store, request.front, device), load(store, request.end, device),
+                load_by_fingerprint(request.data, store), device)
+
+
+def _cut(network: LoadedNetwork) -> Layered:
     return _layered(network.module, network.input)
 
 
@@ -99,17 +105,16 @@ def _layered(module: nn.Module, shape: tuple[int, int, int]) -> Layered:
     return Layered(module.to(memory_format=torch.channels_last), shape)
 
 
-def _prepared(network: Network, images: Tensor) -> Tensor:
+def _prepared(network: LoadedNetwork, images: Tensor) -> Tensor:
     # Convolutions, resizing and 1×1 maps are all faster with channels last, the last two many times on a CPU.
-    return network.prepare(images).to(_dtype(network)).contiguous(memory_format=torch.channels_last)
+    return prepare(network, images).to(_dtype(network)).contiguous(memory_format=torch.channels_last)
 
 
-def _dtype(network: Network) -> torch.dtype:
-    assert network.module is not None
+def _dtype(network: LoadedNetwork) -> torch.dtype:
     return next((p.dtype for p in network.module.parameters()), torch.float32)
 
 
-def _run(network: Network, cuts: Layered, layers: Sequence[str]) -> Run:
+def _run(network: LoadedNetwork, cuts: Layered, layers: Sequence[str]) -> Run:
     up_to = folded(cuts.up_to(layers))
 
     @torch.no_grad()
@@ -117,13 +122,3 @@ def _run(network: Network, cuts: Layered, layers: Sequence[str]) -> Run:
         return dict(zip(layers, up_to(_prepared(network, images)), strict=True))
 
     return run
-
-
-def exact(x: Tensor) -> Tensor:
-    """In float64, on the CPU where the device has none (mps)."""
-    return x.to(precise(x)).double()
-
-
-def precise(x: Tensor) -> torch.device:
-    """The device on which x can be had in float64."""
-    return torch.device("cpu") if x.device.type == "mps" else x.device

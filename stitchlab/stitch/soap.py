@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stitchlab.stitch.pair import exact
+from stitchlab.stitch.numerics import exact
 
 FLOOR = 0.01  # of the mean gradient: what lies far below it is noise, and no direction for a step as long as any other
 EARLY = 10  # steps at the beginning of which each renews the eigenbases

@@ -7,7 +7,7 @@ has the numbers). What does not fit into a GPU's memory is halved until it does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 
@@ -63,15 +63,6 @@ class Tails:
         """Sends fewer through a tail together from now on; False where it is one by one already."""
         there, self._most = self._most, self._most // 2 if self._most > 2**20 else 0
         return there > 0
-
-
-def between(layers: Sequence[str]) -> str:
-    """Some layers in a few words, for people.
-
-    >>> between(["relu5", "relu6", "relu7"]), between(["relu1"])
-    ('relu5 … relu7', 'relu1')
-    """
-    return layers[0] if len(layers) == 1 else f"{layers[0]} … {layers[-1]}"
 
 
 def fitting(work: Callable[[int], None], images: int, tails: Tails, again: Callable[[], None]) -> None:

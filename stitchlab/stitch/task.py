@@ -16,10 +16,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stitchlab.request import Report, TaskLoss, derived_seed, no_report
+from stitchlab.results.plan import between
 from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.pair import Cell, Pair, Run
 from stitchlab.stitch.soap import Soap
-from stitchlab.stitch.tails import Tails, between, fitting
+from stitchlab.stitch.tails import Tails, fitting
 
 #: SOAP's learning rate in a cycle is meant for so many steps, and never gets above the steepest.
 STEPS, STEEPEST = 500, 0.1

@@ -1,8 +1,9 @@
 """cache/: everything that StitchLab computes, kept by content.
 
 A *room* is a folder (networks, maps, cells, ...); in it each entry is one JSON file, one safetensors file, or both,
-named by its key. Files are written beside and renamed, so that nobody ever reads half a file, and carry a checksum.
-Nothing here is a pickle.
+named by its key. Files are written beside and renamed, so that nobody ever reads half a file, and carry a checksum and
+their own place (files from before have none), so that one that lies in another's place is noticed. Nothing here is a
+pickle.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-import torch
+import numpy as np
+import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 
 from stitchlab.errors import Damaged, StitchLabError
 from stitchlab.request import canonical
+
+Array = npt.NDArray[Any]
 
 STALE_CLAIM = 120.0  # seconds without a sign of life after which somebody else may take a claim over
 
@@ -52,9 +55,10 @@ class Store:
         except FileNotFoundError:
             return None
         except ValueError as error:
-            raise _damaged(path) from error
+            raise damaged(path) from error
         if not isinstance(kept, dict) or kept.get("sha256") != _sha256(kept.get("value")):
-            raise _damaged(path)
+            raise damaged(path)
+        check_place(path, kept.get("place"))
         value: dict[str, Any] = kept["value"]
         return value
 
@@ -66,34 +70,40 @@ class Store:
 
     def put(self, room: str, key: str, value: dict[str, Any]) -> None:
         """Keep a JSON value (no NaN: undefined is None)."""
-        text = json.dumps({"sha256": _sha256(value), "value": value}, indent=1, allow_nan=False)
-        self.write(self.path(room, key, ".json"), text.encode())
+        path = self.path(room, key, ".json")
+        kept = {"place": place(path), "sha256": _sha256(value), "value": value}
+        self.write(path, json.dumps(kept, indent=1, allow_nan=False).encode())
 
-    def get_tensors(self, room: str, key: str) -> dict[str, torch.Tensor] | None:
-        """The entry's tensors on the CPU, or None where there are none. Raises Damaged."""
+    def get_arrays(self, room: str, key: str) -> dict[str, Array] | None:
+        """Read the entry's tensors as NumPy arrays, or None where there are none. Raises Damaged.
+
+        Raises StitchLabError for types that NumPy does not know (bfloat16, in networks only), which
+        `stitchlab.models.tensors` reads.
+        """
         path = self.path(room, key, ".safetensors")
         if not path.exists():
             return None
         try:
-            with safe_open(path, framework="pt") as file:
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-                kept = (file.metadata() or {}).get("sha256")
+            with safe_open(path, framework="np") as file:
+                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+                remarks = file.metadata() or {}
         except (SafetensorError, OSError) as error:
-            raise _damaged(path) from error
-        if kept != digest(tensors):
-            raise _damaged(path)
-        return tensors
+            raise damaged(path) from error
+        except (TypeError, AttributeError) as error:  # what safetensors raises where NumPy lacks a type
+            raise StitchLabError(
+                f"{path} has tensors of a type that NumPy does not know ({error}); read it with "
+                "`stitchlab.models.tensors.get_tensors`"
+            ) from error
+        if remarks.get("sha256") != digest(arrays):
+            raise damaged(path)
+        check_place(path, remarks.get("place"))
+        return arrays
 
-    def intact_tensors(self, room: str, key: str) -> dict[str, torch.Tensor] | None:
-        """As `get_tensors`, but None where they are damaged: for what can be computed again."""
+    def intact_arrays(self, room: str, key: str) -> dict[str, Array] | None:
+        """As `get_arrays`, but None where they are damaged: for what can be computed again."""
         with contextlib.suppress(Damaged):
-            return self.get_tensors(room, key)
+            return self.get_arrays(room, key)
         return None
-
-    def put_tensors(self, room: str, key: str, tensors: dict[str, torch.Tensor]) -> None:
-        """Keep named tensors."""
-        plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        self.write(self.path(room, key, ".safetensors"), save(plain, metadata={"sha256": digest(plain)}))
 
     def has(self, room: str, key: str) -> bool:
         """Whether the entry has a JSON value."""
@@ -101,7 +111,11 @@ class Store:
 
     def keys(self, room: str) -> list[str]:
         """The keys of all JSON entries of a room, sorted."""
-        return sorted(path.stem for path in (self.root / room).glob("*.json"))
+        try:
+            names = os.listdir(self.root / room)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        return sorted(name.removesuffix(".json") for name in names if name.endswith(".json"))
 
     def delete_all(self, room: str, beginning: str) -> None:
         """Remove the entries of a room whose keys begin so."""
@@ -179,12 +193,15 @@ def _abandoned(claim: Path) -> bool:
     return False
 
 
-def digest(tensors: dict[str, torch.Tensor]) -> str:
-    """SHA-256 over names, types, shapes and bytes of tensors, in the order of their names."""
+def digest(arrays: dict[str, Array]) -> str:
+    """Compute the SHA-256 over names, types, shapes and bytes of arrays, in the order of their names.
+
+    Types are written as PyTorch writes them: `stitchlab.models.tensors.digest` gives the same for the same tensors.
+    """
     sha = hashlib.sha256()
-    for name, tensor in sorted(tensors.items()):
-        sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        sha.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    for name, array in sorted(arrays.items()):
+        sha.update(f"{name} torch.{array.dtype.name} {array.shape}\n".encode())
+        sha.update(np.ascontiguousarray(array).tobytes())
     return sha.hexdigest()
 
 
@@ -192,5 +209,17 @@ def _sha256(value: Any) -> str:
     return hashlib.sha256(canonical(value).encode()).hexdigest()
 
 
-def _damaged(path: Path) -> Damaged:
+def place(path: Path) -> str:
+    """Name the place of a file in the store: its room and its key."""
+    return f"{path.parent.name}/{path.stem}"
+
+
+def check_place(path: Path, said: str | None) -> None:
+    """Raises Damaged where a file says that it belongs elsewhere; what was written before files said so passes."""
+    if said not in (None, place(path)):
+        raise Damaged(f"{path} belongs at {said}; delete it, and it is computed or imported again")
+
+
+def damaged(path: Path) -> Damaged:
+    """Say that a file of the store is not what was written there."""
     return Damaged(f"{path} does not match its checksum; delete it, and it is computed or imported again")

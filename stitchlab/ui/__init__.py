@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 from collections.abc import Callable
 
 import streamlit as st
@@ -12,7 +11,7 @@ from streamlit.errors import StreamlitAPIException
 
 from stitchlab.errors import StitchLabError
 from stitchlab.jobs import DEMO, Jobs, Status
-from stitchlab.models import store as networks
+from stitchlab.results import networks
 from stitchlab.store import Store
 
 PAGES = (
@@ -87,7 +86,7 @@ def queue(submit: Callable[[], None]) -> None:
         st.rerun()
 
 
-def door(page: str, label: str, query: dict[str, str], text: str) -> None:
+def door(page: str, label: str, query: dict[str, str] | list[tuple[str, str]], text: str) -> None:
     """A link to another page; nothing where a page is run by itself, as tests do."""
     with contextlib.suppress(StreamlitAPIException):
         st.page_link(page, label=label, icon=":material/arrow_forward:", query_params=query, help=text)
@@ -102,9 +101,9 @@ def seconds(count: float) -> str:
 
 @st.cache_resource(show_spinner=False)
 def _jobs(root: str) -> Jobs:
-    # Streamlit collects garbage after every run of a script; going through all of torch took 0.3 s each time.
-    gc.freeze()
-    return Jobs(Store(root))
+    jobs = Jobs(Store(root))
+    jobs.start()
+    return jobs
 
 
 def _first_networks(jobs: Jobs) -> None:

@@ -7,16 +7,18 @@ from typing import Any
 import streamlit as st
 
 from stitchlab import ui
-from stitchlab.data import registry as datasets
-from stitchlab.figures.grids import METHOD_LABELS, recipe
+from stitchlab.catalog.detectors import DETECTORS, LEARNING, QUICK
+from stitchlab.catalog.methods import METHOD_LABELS
+from stitchlab.catalog.ood_metrics import OOD_METRICS
+from stitchlab.catalog.outliers import DATA
+from stitchlab.catalog.outliers import OUTLIERS as KINDS
+from stitchlab.figures.grids import recipe
 from stitchlab.figures.words import agreement, verdicts
 from stitchlab.jobs import Jobs, judging
-from stitchlab.ood import LEARNING, QUICK, REGISTRY
-from stitchlab.ood.metrics import METRICS, Interval
-from stitchlab.ood.outliers import DATA
-from stitchlab.ood.outliers import REGISTRY as KINDS
 from stitchlab.request import Detection
+from stitchlab.results import data_sets
 from stitchlab.results.detection import NATIVE, OUTLIERS, STATISTICS, Cell, Distribution
+from stitchlab.results.interval import Interval
 from stitchlab.results.run import Run
 from stitchlab.ui import views
 
@@ -32,7 +34,8 @@ def ready(jobs: Jobs, run: Run, i: str, j: str) -> bool:
         return True
     status = jobs.status(run.id)
     if status is not None and status.active:
-        ui.watch(jobs, run.id, lambda: len(Run(run.store, run.record).cells) > len(run.cells))
+        ui.watch(jobs, run.id, lambda: len(Run(run.store, run.record).cells) > len(run.cells),
+                 key="cancel_grid")
     else:
         text, clicked = ui.beside("Compute this cell", ":material/play_arrow:", primary=True)
         text.info(f"{', '.join(METHOD_LABELS[m] for m in absent)} of {i} → {j} is not computed yet.",
@@ -46,8 +49,8 @@ def detection(run: Run) -> Detection:
     """Which known outliers the detectors have to recognise: made from the images, or data of the same shape."""
     names = {name: kind.label for name, kind in KINDS.items()}
     shape = run.record["data"]["shape"]
-    names |= {DATA + r["fingerprint"]: r["label"] for r in datasets.known(run.store)
-              if list(r["shape"]) == list(shape) and r["fingerprint"] != run.request.data}
+    names |= {DATA + r.fingerprint: r.label for r in data_sets.known(run.store)
+              if list(r.shape) == list(shape) and r.fingerprint != run.request.data}
     with st.expander("Settings", icon=":material/tune:"):
         kind = st.selectbox(
             "Known outliers", list(names), key="outliers", format_func=names.__getitem__, **BOUND,
@@ -64,12 +67,12 @@ def judged(jobs: Jobs, run: Run, settings: Detection, i: str, j: str) -> None:
     cells = [(m, i, j) for m in run.request.methods if (m, i, j) in run.cells]
     found = Distribution(run, settings)
     _bring(jobs, found, cells)
-    chosen = st.segmented_control("Detector", list(REGISTRY), default=DEFAULT, key="detector", required=True,
-                                  format_func=lambda name: REGISTRY[name].label, wrap=True, **BOUND) or DEFAULT
+    chosen = st.segmented_control("Detector", list(DETECTORS), default=DEFAULT, key="detector", required=True,
+                                  format_func=lambda name: DETECTORS[name].label, wrap=True, **BOUND) or DEFAULT
     detector = _there(found, chosen, cells)
     _sentences(found, detector, i, j)
     if detector != chosen:
-        st.caption(f"{REGISTRY[chosen].label} has not looked at this cell yet: {REGISTRY[detector].label} speaks.")
+        st.caption(f"{DETECTORS[chosen].label} has not looked at this cell yet: {DETECTORS[detector].label} speaks.")
     with st.expander("What all detectors say, and whether to believe them", expanded=True, icon=":material/table:"):
         _numbers(found, i, j)
     views.draw(jobs, found, detector, i, j)
@@ -79,7 +82,7 @@ def _there(found: Distribution, chosen: str, cells: list[Cell]) -> str:
     """The chosen detector, or while it has not looked at this cell, the first that has and is believed."""
     if not found.lacking([chosen], cells):
         return chosen
-    others = [name for name in REGISTRY if not found.lacking([name], cells)]
+    others = [name for name in DETECTORS if not found.lacking([name], cells)]
     return next((name for name in others if found.belief(name, cells[0][2]).holds), chosen)
 
 
@@ -97,9 +100,10 @@ def _bring(jobs: Jobs, found: Distribution, cells: list[Cell]) -> None:
         text, clicked = ui.beside("Try again", ":material/refresh:")
         text.error(why, icon=":material/error:")
         if clicked:
-            ui.queue(lambda: jobs.judge(run, found.detection, list(REGISTRY), cells))
+            ui.queue(lambda: jobs.judge(run, found.detection, list(DETECTORS), cells))
         return
-    few = (run.store.intact("data", run.request.data) or {}).get("train", SMALL) < SMALL
+    data = {record.fingerprint: record for record in data_sets.known(run.store)}.get(run.request.data)
+    few = data is not None and data.train < SMALL
     if absent or (unlearnt and few):
         ui.queue(lambda: jobs.judge(run, found.detection, [*QUICK, *(LEARNING if few else ())], cells))
     elif unlearnt:
@@ -123,21 +127,21 @@ def _sentences(found: Distribution, detector: str, i: str, j: str) -> None:
         tlm = f" Task loss matching: {recipe(found.run.request.tlm)}." if "tlm" in said else ""
         own = "" if (a := found.run.own_accuracy) is None else f" The end network alone is {a:.2f} accurate."
         st.markdown(agreement(found, i, j))
-        st.caption(f"By {REGISTRY[detector].label} ({REGISTRY[detector].meaning}; {REGISTRY[detector].reference})."
+        st.caption(f"By {DETECTORS[detector].label} ({DETECTORS[detector].meaning}; {DETECTORS[detector].reference})."
                    + tlm + own)
     belief = found.belief(detector, j)
     if belief.holds is False:
-        st.warning(f"**{REGISTRY[detector].label} does not deserve belief at {j}**: {belief.why}. Choose another "
+        st.warning(f"**{DETECTORS[detector].label} does not deserve belief at {j}**: {belief.why}. Choose another "
                    "detector.", icon=":material/warning:")
 
 
 def _numbers(found: Distribution, i: str, j: str) -> None:
     """One line a detector; what a detector says that is not believed is grey."""
     lines = []
-    for name, detector in REGISTRY.items():
+    for name, detector in DETECTORS.items():
         metric = detector.metrics[0]
         belief = found.belief(name, j)
-        line = {"": detector.label + ("" if metric == "ratio" else f", {METRICS[metric].label}")}
+        line = {"": detector.label + ("" if metric == "ratio" else f", {OOD_METRICS[metric].label}")}
         for method in found.run.request.methods:
             line[method.upper()] = _shown(found.interval(name, method, metric, i, j))
             line[f"{method.upper()} shift"] = "" if metric == "ratio" else _shown(
@@ -160,7 +164,8 @@ def outlier_label(found: Distribution) -> str:
     kind = found.detection.outliers
     if kind in KINDS:
         return KINDS[kind].label.lower()
-    return str((found.run.store.intact("data", kind.removeprefix(DATA)) or {}).get("label", kind))
+    labels = {record.fingerprint: record.label for record in data_sets.known(found.run.store)}
+    return labels.get(kind.removeprefix(DATA), kind)
 
 
 def _shown(number: Interval, *, brief: bool = False) -> str:

@@ -13,6 +13,7 @@ from stitchlab.figures.grids import recipe
 from stitchlab.request import result_key
 from stitchlab.results.run import Run, list_runs
 from stitchlab.store import Store
+from stitchlab.ui import links
 
 
 def choose_run(store: Store) -> Run | None:
@@ -21,8 +22,10 @@ def choose_run(store: Store) -> Run | None:
     name = st.query_params.get("run")
     linked = None
     if name:
-        with contextlib.suppress(StitchLabError):
-            linked = Run.load(store, name)
+        linked = links.read(store, {key: st.query_params.get_all(key) for key in st.query_params})
+        if linked is None or linked.id != name:
+            with contextlib.suppress(StitchLabError):
+                linked = Run.load(store, name)
     if linked is not None and linked.request.methods:
         runs = {linked.id: linked, **runs}
     else:
@@ -53,7 +56,7 @@ def choose_cell(run: Run) -> tuple[str, str]:
     st.query_params.update({"front_layer": i, "end_layer": j})
     st.session_state["linked"] = {"front_layer": i, "end_layer": j}
     with door:
-        ui.door("pages/1_Compare.py", "Its grid", {"run": run.id, "front_layer": i, "end_layer": j},
+        ui.door("pages/1_Compare.py", "Its grid", links.query(run, front_layer=i, end_layer=j),
                 "This cell's grid in Compare")
     return i, j
 

@@ -13,12 +13,11 @@ from stitchlab.errors import StitchLabError
 from stitchlab.figures import activations
 from stitchlab.figures import networks as figures
 from stitchlab.jobs import Jobs, measuring
-from stitchlab.models import create as making
-from stitchlab.models import store as networks
-from stitchlab.models.cut_points import outline
-from stitchlab.models.store import Network
+from stitchlab.results import data_sets, networks
+from stitchlab.results.networks import Network
 from stitchlab.results.run import list_runs
 from stitchlab.store import Store
+from stitchlab.ui.asking import cuts_of
 from stitchlab.ui.charts import chart
 
 SHOWN = 20  # classes up to which a confusion matrix can be read
@@ -124,10 +123,8 @@ def _told(key: str) -> None:
 
 
 def _layers(store: Store, jobs: Jobs, network: Network) -> None:
-    try:
-        cuts = outline(store, network)
-    except StitchLabError as error:
-        st.error(str(error), icon=":material/error:")
+    cuts = cuts_of(store, jobs, network)
+    if cuts is None:
         return
     if not cuts.traced:
         st.info(UNTRACED, icon=":material/info:")
@@ -147,13 +144,12 @@ def _layers(store: Store, jobs: Jobs, network: Network) -> None:
 
 
 def _classes(store: Store, jobs: Jobs, network: Network) -> None:
-    counts = making.confusion(store, network)
+    counts = networks.confusion(store, network)
     if counts is None:
         _measure(store, jobs, network)
         return
-    made = counts.numpy()
-    images = made.sum(1)
-    shares = made / np.maximum(1, images)[:, None]
+    images = counts.sum(1)
+    shares = counts / np.maximum(1, images)[:, None]
     right = [float(share) if n else None for share, n in zip(shares.diagonal(), images, strict=True)]
     left, other = st.columns(2)
     with left:
@@ -164,15 +160,15 @@ def _classes(store: Store, jobs: Jobs, network: Network) -> None:
         if len(network.classes) <= SHOWN:
             figure = activations.confusion(shares, network.classes, "Predictions by label", dark=ui.dark())
             chart(network.name, figure, "confusion", "Confusion matrix: predictions by label", "confusion")
-        pairs = [(int(made[i, j]), network.classes[i], network.classes[j])
-                 for i, j in np.argwhere(made - np.diag(made.diagonal()) > 0)]
+        pairs = [(int(counts[i, j]), network.classes[i], network.classes[j])
+                 for i, j in np.argwhere(counts - np.diag(counts.diagonal()) > 0)]
         st.table([{"Label": label, "Taken for": told, "Images": count}
                   for count, label, told in sorted(pairs, reverse=True)[:MISTAKEN]], border="horizontal")
 
 
 def _measure(store: Store, jobs: Jobs, network: Network) -> None:
-    data = store.intact("data", network.data_fingerprint)
-    if data is not None and tuple(data["classes"]) != network.classes:
+    data = {record.fingerprint: record for record in data_sets.known(store)}.get(network.data_fingerprint)
+    if data is not None and data.classes != network.classes:
         st.info(f"Accuracy is not defined: {network.name} tells {len(network.classes)} classes of its own, and "
                 f"its data {network.data} has others. It can be the front network of any grid.", icon=":material/info:")
         return

@@ -1,63 +1,55 @@
-"""What the views show: statistics, images and activations out of the store, by set."""
+"""What the views show: statistics out of the store, by set; images and activations from the pages' worker."""
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy.typing as npt
 import streamlit as st
-from torch import Tensor
 
-from stitchlab.data import registry as datasets
-from stitchlab.data.splits import Split, evaluation
-from stitchlab.ood.evaluate import activations_of
+from stitchlab.jobs import Jobs
 from stitchlab.results.detection import NATIVE, OUTLIERS, STATISTICS, Distribution
 from stitchlab.results.run import Run
-from stitchlab.store import Store
+from stitchlab.store import Array
+from stitchlab.ui.asking import answered
 
-Array = npt.NDArray[Any]
+LABELS = "labels"  # of the evaluation images, beside the native statistics
 
 
 def statistics(found: Distribution, i: str, j: str) -> dict[str, dict[str, Array]]:
-    """What `Gathered.statistics` kept, by set: native, the methods, known outliers; none before native is there."""
-    kept = {name: value.numpy() for name, value in found.tensors(STATISTICS, NATIVE, "", j).items()}
+    """Read the statistics of each set: native, the methods, known outliers; none before native is there."""
+    kept = found.arrays(STATISTICS, NATIVE, "", j)
     prefix = f"{OUTLIERS}."
-    sets = {"native": {name: value for name, value in kept.items() if not name.startswith(prefix)}}
+    sets = {"native": {name: value for name, value in kept.items() if not name.startswith((prefix, LABELS))}}
     for method in found.run.request.methods:
-        sets[method] = {name: value.numpy() for name, value in found.tensors(STATISTICS, method, i, j).items()}
+        sets[method] = found.arrays(STATISTICS, method, i, j)
     sets["outliers"] = {name.removeprefix(prefix): value for name, value in kept.items() if name.startswith(prefix)}
     return {name: values for name, values in sets.items() if values} if kept else {}
 
 
-@st.cache_data(show_spinner=False, max_entries=64)
-def activations(root: str, run: str, image: int, i: str, j: str, cells: int) -> dict[str, Array]:
-    """One image's activations by set, (C, H, W); how many cells are there is part of the key, since more may come."""
-    made = activations_of(Run.load(Store(root), run), image, i, j)
-    return {name: activation.numpy() for name, activation in made.items()}
+def activations(jobs: Jobs, run: Run, image: int, i: str, j: str) -> dict[str, Array] | None:
+    """One image's activations by set, (C, H, W); None while the answer is on its way."""
+    # How many cells are there is part of the question, since more may come.
+    made: dict[str, Array] | None = answered(jobs, "feature_maps", run.id, image, i, j, len(run.cells),
+                                             what=f"the feature maps of test image {image}")
+    return made
 
 
-def labels(run: Run) -> Array:
-    """Labels (M,) of all evaluation images."""
-    test, order = _evaluation(run)
-    every: Array = test.labels[order.numpy()]
-    return every
+def labels(jobs: Jobs, found: Distribution, j: str) -> Array | None:
+    """Labels (M,) of all evaluation images: kept beside the native statistics, asked for where those are older."""
+    kept = found.arrays(STATISTICS, NATIVE, "", j)
+    if LABELS in kept:
+        return kept[LABELS]
+    asked: Array | None = answered(jobs, "evaluation_labels", found.run, what="the labels of the test images")
+    return asked
 
 
-def images(run: Run, places: list[int]) -> tuple[Array, Array]:
-    """Evaluation images (n, H, W, C) or grey (n, H, W), uint8, and labels (n,) at these places."""
-    test, order = _evaluation(run)
-    taken, found = test.take(order[[p for p in places if p < len(order)]])
-    pixels = taken.permute(0, 2, 3, 1).numpy()
-    return (pixels[..., 0] if pixels.shape[-1] == 1 else pixels), found.numpy()
+def images(jobs: Jobs, run: Run, places: list[int]) -> tuple[Array, Array] | None:
+    """Evaluation images uint8 (n, H, W, C) or grey (n, H, W), and labels (n,), by place; None before they come."""
+    asked: tuple[Array, Array] | None = answered(jobs, "evaluation_images", run, places, what="test images")
+    return asked
 
 
-def image(run: Run, place: int) -> None:
-    """Draws one evaluation image with its label."""
-    pixels, label = images(run, [place])
-    if len(pixels):
-        st.image(pixels[0], caption=f"test image {place}: {run.record['data']['classes'][label[0]]}", width=140)
-
-
-def _evaluation(run: Run) -> tuple[Split, Tensor]:
-    data = datasets.load_by_fingerprint(run.request.data, run.store)
-    return data.test, evaluation(data, run.request)
+def image(jobs: Jobs, run: Run, place: int) -> None:
+    """Draw one evaluation image with its label."""
+    asked = images(jobs, run, [place])
+    if asked is not None and len(asked[0]):
+        name = run.record["data"]["classes"][asked[1][0]]
+        st.image(asked[0][0], caption=f"test image {place}: {name}", width=140)

@@ -2,75 +2,62 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import streamlit as st
 
 from stitchlab import ui
-from stitchlab.data import registry as datasets
+from stitchlab.catalog.indices import DEFAULT_INDICES, INDICES
+from stitchlab.catalog.methods import METHOD_LABELS
+from stitchlab.catalog.presets import PRESETS, preset
 from stitchlab.errors import StitchLabError
-from stitchlab.figures.grids import METHOD_LABELS
-from stitchlab.grid.compute import ask
-from stitchlab.indices import REGISTRY as INDICES
-from stitchlab.models import controls
-from stitchlab.models import store as networks
-from stitchlab.models.cut_points import outline
-from stitchlab.models.store import Network
-from stitchlab.request import METHODS, PRESETS, TaskLoss, preset
+from stitchlab.jobs import Jobs
+from stitchlab.request import METHODS, TaskLoss
+from stitchlab.results import controls, data_sets, networks
+from stitchlab.results.cut_points import Cuts
+from stitchlab.results.networks import Network
+from stitchlab.results.resolve import resolve
 from stitchlab.results.run import Run
 from stitchlab.store import Store
+from stitchlab.ui import links
+from stitchlab.ui.asking import answered, cuts_of
 from stitchlab.ui.inventory import UNTRACED, accuracy, how
 
 BOUND: Any = {"bind": "query-params"}  # what is picked is in the URL
 CONTROL = "A control: nothing in its activations was learned. A good measure of similarity rates it low."
 
 
-def pick(store: Store) -> Run | None:
-    """Draws the pickers; the run that they ask for, or None, with a message, where it cannot be."""
+def pick(store: Store, jobs: Jobs) -> Run | None:
+    """Draw the pickers; return the run that they ask for, or None, with a message, where there is none (yet)."""
     there = {network.name: network for network in networks.list_networks(store)}
     _two_networks(there)
-    end = there[st.session_state["end"]]
+    front, end = st.session_state["front"], there[st.session_state["end"]]
     left, right = st.columns(2)
     try:
-        front = controls.front(store, st.session_state["front"], end, int(st.session_state.get("seed", 0)))
         with left:
-            _layers(store, front, "front_layers", "Front layers (rows)")
+            rows = _front_cuts(store, jobs, front, end)
+            _layers(rows, front, "front_layers", "Front layers (rows)")
         with right:
-            _layers(store, end, "end_layers", "End layers (columns)")
+            columns = cuts_of(store, jobs, end)
+            _layers(columns, end.name, "end_layers", "End layers (columns)")
         with st.expander("Methods and settings", icon=":material/tune:"):
             settings = _settings(store, end)
-        return ask(store, front.id, end.id, front_layers=st.session_state["front_layers"],
-                   end_layers=st.session_state["end_layers"], **settings)
+        if rows is None or columns is None:
+            return None
+        return resolve(store, front, end.id, front_layers=st.session_state["front_layers"],
+                       end_layers=st.session_state["end_layers"], front_cuts=rows, **settings)
     except StitchLabError as error:
         st.error(str(error), icon=":material/error:")
         return None
 
 
 def restore(store: Store, run: Run) -> bool:
-    """Sets all pickers to what a run asked for, before they are drawn; False where they cannot say it."""
-    names = {network.id: network.name for network in networks.list_networks(store)}
-    request = run.request
-    recipe = _recipe(request.tlm)
-    if recipe is None or not {request.front, request.end} <= names.keys():
+    """Set all pickers to what a run asked for, before they are drawn; False where they cannot say it."""
+    said = links.picked(store, run)
+    if said is None:
         return False
-    data = store.intact("data", request.data) or {}
-    every = request.eval_images == data.get("test")
-    st.session_state.update({
-        "front": names[request.front], "end": names[request.end],
-        "front_layers": list(request.front_layers), "end_layers": list(request.end_layers),
-        "methods": list(request.methods), "indices": list(request.indices),
-        "recipe": recipe, "epochs": request.tlm.epochs, "lr": request.tlm.lr, "targets": request.tlm.targets,
-        "init": request.tlm.init, "dm_images": request.dm.images, "eval_images": None if every else request.eval_images,
-        "seed": request.seed, "data": run.record["data"]["name"],
-    })
+    st.session_state.update(said)
     return True
-
-
-def _recipe(tlm: TaskLoss) -> str | None:
-    """The preset that this recipe is, but for what can be picked; None where it is of nobody's."""
-    picked: dict[str, Any] = {"epochs": tlm.epochs, "lr": tlm.lr, "targets": tlm.targets, "init": tlm.init}
-    return next((name for name, known in PRESETS.items() if replace(known, **picked) == tlm), None)
 
 
 def _two_networks(there: dict[str, Network]) -> None:
@@ -100,29 +87,37 @@ def _about(network: Network) -> str:
     return f"{network.architecture} · accuracy {accuracy(network)} on {data} · {how(network)}"
 
 
-def _layers(store: Store, network: Network, key: str, label: str) -> None:
-    points, traced = layers(str(store.root), network.id)
+def _front_cuts(store: Store, jobs: Jobs, name: str, end: Network) -> Cuts | None:
+    """The cut points of the front network; of a control also before it is made."""
+    seed = int(st.session_state.get("seed", 0))
+    if not controls.is_control(name):
+        return cuts_of(store, jobs, networks.find(store, name))
+    if (made := controls.kept(store, name, end, seed)) is not None:
+        return cuts_of(store, jobs, made)
+    if name != controls.NOISE:
+        return cuts_of(store, jobs, controls.pattern(store, name, end))
+    record = answered(jobs, "front_cut_points", name, end.id, seed, what="the layers of the noise network")
+    return None if record is None else Cuts.from_record(record)
+
+
+def _layers(cuts: Cuts | None, name: str, key: str, label: str) -> None:
+    """Draws the picker of layers; while they are not known, it holds what the link or the visitor chose."""
+    points = cuts.points if cuts is not None else []
+    chosen = [p.name for p in points] or list(st.session_state.get(key, []))
     st.multiselect(
-        label, list(points), default=[name for name, (default, _) in points.items() if default], key=key,
+        label, chosen, default=[p.name for p in points if p.default], key=key, disabled=cuts is None,
         help="All blocks unless you choose; every cut point can be chosen. The grid shows them in network order. "
-        "Shapes: " + ", ".join(f"{name} {shape}" for name, (_, shape) in points.items()), wrap=True, **BOUND,
+        "Shapes: " + ", ".join(f"{p.name} {'×'.join(map(str, p.shape))}" for p in points), wrap=True, **BOUND,
     )
-    if not traced:
-        st.caption(f"{network.name}: {UNTRACED}")
-
-
-@st.cache_data(show_spinner=False, max_entries=64)
-def layers(root: str, network: str) -> tuple[dict[str, tuple[bool, str]], bool]:
-    """Cut points of a network by name: whether a grid offers them unasked, and their shape; whether it was traced."""
-    cuts = outline(Store(root), networks.find(Store(root), network))
-    return {point.name: (point.default, "×".join(map(str, point.shape))) for point in cuts.points}, cuts.traced
+    if cuts is not None and not cuts.traced:
+        st.caption(f"{name}: {UNTRACED}")
 
 
 def _settings(store: Store, end: Network) -> dict[str, Any]:
     one, two, three = st.columns(3)
     methods = one.pills("Methods", METHODS, selection_mode="multi", default=METHODS, key="methods",
                         format_func=METHOD_LABELS.__getitem__, wrap=True, **BOUND)
-    indices = two.pills("Similarity indices", list(INDICES), selection_mode="multi", default=list(INDICES),
+    indices = two.pills("Similarity indices", list(INDICES), selection_mode="multi", default=list(DEFAULT_INDICES),
                         key="indices", format_func=lambda name: INDICES[name].label, wrap=True, **BOUND)
     with three:
         data = _data(store, end)
@@ -152,7 +147,7 @@ def _tlm() -> TaskLoss:
 
 def _data(store: Store, end: Network) -> str | None:
     """The data set to compare on: only those that the store has seen are offered, so no path comes from outside."""
-    labels = {r["name"]: r["label"] for r in datasets.known(store) if tuple(r["classes"]) == end.classes}
+    labels = {r.name: r.label for r in data_sets.known(store) if r.classes == end.classes}
     names = list(labels | {end.data: ""})
     twice = [label for label in labels.values() if list(labels.values()).count(label) > 1]
     shown = {name: name if labels.get(name, "") in ("", *twice) else labels[name] for name in names}

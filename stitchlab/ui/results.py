@@ -8,16 +8,18 @@ from typing import Any
 import streamlit as st
 
 from stitchlab import ui
-from stitchlab.errors import StitchLabError
+from stitchlab.catalog.indices import INDICES
+from stitchlab.catalog.methods import METHOD_LABELS, METRICS
+from stitchlab.catalog.presets import PRESETS
 from stitchlab.export.tables import cells_csv, run_json
 from stitchlab.figures import grids
-from stitchlab.indices import REGISTRY as INDICES
-from stitchlab.jobs import Jobs
-from stitchlab.request import PRESETS
-from stitchlab.results.run import METRICS, Run
+from stitchlab.jobs import Jobs, preparing
+from stitchlab.results.run import Run
+from stitchlab.ui import links
+from stitchlab.ui.asking import PATIENCE
 from stitchlab.ui.charts import heatmaps
 
-SHOWN = {**{metric.name: metric.label for metric in METRICS.values()}, grids.INDICES: "Similarity indices"}
+SHOWN = {**{metric.name: metric.label for metric in METRICS.values()}, grids.SHOWN_INDICES: "Similarity indices"}
 VIEWS = {"maps": "Side by side", "difference": "Difference", "table": "Table"}
 
 
@@ -31,6 +33,9 @@ def watched(jobs: Jobs, run: Run, draw: Callable[[Run], None]) -> None:
 
 def compute_bar(jobs: Jobs, run: Run) -> None:
     """What a run will cost, and the button that starts it; how the last try ended."""
+    if run.draft:
+        _draft_bar(jobs, run)
+        return
     status = jobs.status(run.id)
     lacking = run.total - len(run.cells)
     if status is not None and status.active:
@@ -48,6 +53,26 @@ def compute_bar(jobs: Jobs, run: Run) -> None:
     text.markdown(_price(jobs, run, lacking))
     if clicked:
         ui.queue(lambda: jobs.compute(run))
+
+
+def _draft_bar(jobs: Jobs, run: Run) -> None:
+    """The button that has a control made, and then its grid computed; until then the run has no id and no link."""
+    wanted = run.wanted()
+    status = jobs.status(job := preparing(wanted))
+    if status is not None and status.active:
+        ui.watch(jobs, job, key="cancel_preparing")
+        return
+    if status is not None and status.state == "done" and status.result is not None:
+        made = Run.load(run.store, status.result["run"])
+        jobs.forget(job)
+        st.query_params["run"] = made.id  # the page takes its link over
+        ui.queue(lambda: jobs.compute(made))
+    if status is not None and status.state != "done":
+        st.error(status.message or f"It was {status.state}.", icon=":material/error:")
+    text, clicked = ui.beside("Compute", ":material/play_arrow:", primary=True, key="compute")
+    text.markdown(f"**{run.total} results to compute.** The control is made first: {run.record['front']['name']}.")
+    if clicked:
+        ui.queue(lambda: jobs.prepare(wanted))
 
 
 def explore(run: Run) -> None:
@@ -68,7 +93,7 @@ def figures(
     run: Run, shown: str, view: str = "maps", *, key: str, selected: tuple[str, str] | None = None
 ) -> None:
     """The heatmaps of what is shown, side by side on wide screens; with a key, their cells answer clicks."""
-    made = grids.indices(run) if shown == grids.INDICES else (
+    made = grids.indices(run) if shown == grids.SHOWN_INDICES else (
         grids.difference(run, shown) if view == "difference" else grids.stitched(run, shown)
     )
     if not made:
@@ -94,7 +119,7 @@ def _switches(run: Run) -> tuple[str, str]:
     else:
         about = ("Each index on its own scale. CKA compares images by images, all positions flattened; PWCCA and "
                  "Procrustes compare channels. They see different things.")
-    star = "★ best of its column. " if view == "maps" or shown == grids.INDICES else ""
+    star = "★ best of its column. " if view == "maps" or shown == grids.SHOWN_INDICES else ""
     key = "" if view == "table" else f" {star}Grey: not computed yet, or undefined. Click a cell to select it."
     st.caption(about + key)
     return shown, view
@@ -112,7 +137,7 @@ def _cell(run: Run) -> tuple[str, str]:
     j = right.selectbox("End layer", columns, key="end_layer", bind="query-params")
     if run.request.methods:
         with door:
-            ui.door("pages/2_Activations.py", "Its activations", {"run": run.id, "front_layer": i, "end_layer": j},
+            ui.door("pages/2_Activations.py", "Its activations", links.query(run, front_layer=i, end_layer=j),
                     "In or out of distribution? What detectors say of this cell.")
     own = run.own_accuracy
     if own is not None:
@@ -121,7 +146,7 @@ def _cell(run: Run) -> tuple[str, str]:
     if run.request.methods:
         st.table([
             {"": metric.label,
-             **{grids.METHOD_LABELS[m]: _number(run.value(m, metric.name, i, j)) for m in run.request.methods},
+             **{METHOD_LABELS[m]: _number(run.value(m, metric.name, i, j)) for m in run.request.methods},
              "What it is": f"{metric.meaning}; {metric.better} = more similar"} for metric in METRICS.values()
         ], border="horizontal")
     if run.request.indices:
@@ -195,9 +220,13 @@ def _provenance(run: Run) -> None:
 
 def _price(jobs: Jobs, run: Run, lacking: int) -> str:
     there = f"{len(run.cells)} of {run.total} results are there" if run.cells else f"{run.total} results to compute"
-    try:
-        estimate = jobs.estimate(run)
-    except StitchLabError as error:
-        return str(error)
-    time = "nothing like it was timed on this machine yet" if estimate is None else f"about {ui.seconds(estimate)}"
+    estimate = jobs.estimate(run, wait=PATIENCE)
+    if estimate.state == "failed":
+        return estimate.message
+    if estimate.state == "waiting":
+        time = "looking for how long that takes"
+    elif estimate.value is None:
+        time = "nothing like it was timed on this machine yet"
+    else:
+        time = f"about {ui.seconds(estimate.value)}"
     return f"**{there}**{f'; {lacking} to compute' if run.cells else ''}: {time}."

@@ -12,13 +12,14 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from stitchlab import ui
+from stitchlab.catalog.detectors import DETECTORS, QUICK
+from stitchlab.catalog.methods import METHOD_LABELS
+from stitchlab.catalog.ood_metrics import OOD_METRICS
 from stitchlab.figures import activations as figures
-from stitchlab.figures.grids import METHOD_LABELS, judged
+from stitchlab.figures.grids import judged
 from stitchlab.figures.walk import animation
 from stitchlab.jobs import Jobs, judging, walking
-from stitchlab.ood import QUICK, REGISTRY
-from stitchlab.ood import trajectory as walk
-from stitchlab.ood.metrics import METRICS
+from stitchlab.results import trajectory as walk
 from stitchlab.results.channel_statistics import confusion, effective_rank, moved, negatives
 from stitchlab.results.detection import NATIVE, STATISTICS, Distribution
 from stitchlab.results.run import Run
@@ -41,16 +42,16 @@ def draw(jobs: Jobs, found: Distribution, detector: str, i: str, j: str) -> None
 
 
 def _scores(jobs: Jobs, found: Distribution, detector: str, i: str, j: str) -> None:
-    native = found.tensors(detector, NATIVE, "", j)
-    by_set = {name: kept["scores"].numpy() for name in found.run.request.methods
-              if "scores" in (kept := found.tensors(detector, name, i, j))}
+    native = found.arrays(detector, NATIVE, "", j)
+    by_set = {name: kept["scores"] for name in found.run.request.methods
+              if "scores" in (kept := found.arrays(detector, name, i, j))}
     if "scores" not in native:
-        _nothing(f"{REGISTRY[detector].label} compares sets as a whole: it has no scores of single images."
-                 if REGISTRY[detector].fit is None else "These scores are not there yet.")
+        _nothing(f"{DETECTORS[detector].label} compares sets as a whole: it has no scores of single images."
+                 if DETECTORS[detector].compares else "These scores are not there yet.")
         return
-    by_set = {"native": native["scores"].numpy(), **by_set, "outliers": native["outliers.scores"].numpy()}
-    _chart(found, i, j, figures.scores(by_set, REGISTRY[detector].label, dark=ui.dark()), f"scores {detector}",
-           f"Histograms of {REGISTRY[detector].label} scores, native and stitched")
+    by_set = {"native": native["scores"], **by_set, "outliers": native["outliers.scores"]}
+    _chart(found, i, j, figures.scores(by_set, DETECTORS[detector].label, dark=ui.dark()), f"scores {detector}",
+           f"Histograms of {DETECTORS[detector].label} scores, native and stitched")
 
 
 def _channels(jobs: Jobs, found: Distribution, detector: str, i: str, j: str) -> None:
@@ -80,10 +81,11 @@ def _plane(jobs: Jobs, found: Distribution, detector: str, i: str, j: str) -> No
     if not by_set:
         _nothing(NOT_YET)
         return
-    labels = material.labels(found.run)[:figures.SHOWN]
-    classes = found.run.record["data"]["classes"]
-    texts = {name: [f"test image {k}: {classes[c]}" for k, c in enumerate(labels)] for name in by_set}
-    texts["outliers"] = ["a known outlier, no test image"] * len(labels)
+    if (labels := material.labels(jobs, found, j)) is None:
+        return
+    classes, shown = found.run.record["data"]["classes"], labels[:figures.SHOWN]
+    texts = {name: [f"test image {k}: {classes[c]}" for k, c in enumerate(shown)] for name in by_set}
+    texts["outliers"] = ["a known outlier, no test image"] * len(shown)
     image = int(st.session_state.get("image", 0))
     left, right = st.columns([4, 1], vertical_alignment="center")
     with left:
@@ -91,7 +93,7 @@ def _plane(jobs: Jobs, found: Distribution, detector: str, i: str, j: str) -> No
                "Native, stitched and outlying images on two principal axes",
                on_select=partial(_point, len(by_set) - 1), selection_mode="points")
     with right:
-        material.image(found.run, image)
+        material.image(jobs, found.run, image)
         st.caption("The ring is its native place. Feature maps shows it layer by layer.")
     st.caption(f"The first {figures.SHOWN} test images of each set. The axes are fitted on native training images, on "
                "means and deviations of channels, and explain native variance, not what is stitched.")
@@ -109,9 +111,11 @@ def _feature_maps(jobs: Jobs, found: Distribution, detector: str, i: str, j: str
     left, right = st.columns([1, 5])
     with left:
         image = int(st.number_input("Test image", 0, found.run.request.eval_images - 1, 0, key="image", **BOUND))
-        material.image(found.run, image)
-    maps = material.activations(str(found.run.store.root), found.run.id, image, i, j, len(found.cells))
+        material.image(jobs, found.run, image)
     with right:
+        maps = material.activations(jobs, found.run, image, i, j)
+        if maps is None:
+            return
         if maps["native"].shape[1:] == (1, 1):
             _chart(found, i, j, figures.vectors({n: m[:, 0, 0] for n, m in maps.items()}, dark=ui.dark()),
                    f"image {image}", "One image's activations by channel")
@@ -134,7 +138,8 @@ def _predictions(jobs: Jobs, found: Distribution, detector: str, i: str, j: str)
     if not by_set:
         _nothing(NOT_YET)
         return
-    labels = material.labels(found.run)
+    if (labels := material.labels(jobs, found, j)) is None:
+        return
     classes = found.run.record["data"]["classes"]
     methods = [m for m in found.run.request.methods if m in by_set]
     for column, name in zip(st.columns(max(2, len(methods))), methods, strict=False):
@@ -146,25 +151,25 @@ def _predictions(jobs: Jobs, found: Distribution, detector: str, i: str, j: str)
             _chart(found, i, j, figures.confusion(shares, classes, title, dark=ui.dark()), f"confusion {name}",
                    "Predictions by label")
     if "tlm" in by_set:
-        _right_and_out(found, detector, i, j, by_set["tlm"]["predictions"] == labels)
+        _right_and_out(jobs, found, detector, i, j, by_set["tlm"]["predictions"] == labels)
 
 
-def _right_and_out(found: Distribution, detector: str, i: str, j: str, right: Array) -> None:
-    native, told = found.tensors(detector, NATIVE, "", j), found.tensors(detector, "tlm", i, j)
+def _right_and_out(jobs: Jobs, found: Distribution, detector: str, i: str, j: str, right: Array) -> None:
+    native, told = found.arrays(detector, NATIVE, "", j), found.arrays(detector, "tlm", i, j)
     if "scores" not in native or "scores" not in told:
         return
-    scores = told["scores"].numpy()
-    bound = float(np.quantile(native["scores"].numpy(), TYPICAL))
+    scores = told["scores"]
+    bound = float(np.quantile(native["scores"], TYPICAL))
     out = scores < bound
     st.markdown(
         f"**Right and out of distribution:** task loss matching classifies {right.mean():.1%} of the test images "
-        f"correctly; on {(right & out).mean():.1%} of all it is right although {REGISTRY[detector].label} scores the "
+        f"correctly; on {(right & out).mean():.1%} of all it is right although {DETECTORS[detector].label} scores the "
         f"activations below {1 - TYPICAL:.0%} of native ones. The farthest of them:"
     )
     places = np.flatnonzero(right & out)
     worst = [int(p) for p in places[np.argsort(scores[places], kind="stable")[:GALLERY]]]
-    if worst:
-        images, labels = material.images(found.run, worst)
+    if worst and (asked := material.images(jobs, found.run, worst)) is not None:
+        images, labels = asked
         classes = found.run.record["data"]["classes"]
         st.image(list(images), caption=[f"{k}: {classes[c]}" for k, c in zip(worst, labels, strict=True)], width=96)
 
@@ -185,14 +190,14 @@ def _epochs(jobs: Jobs, found: Distribution, detector: str, i: str, j: str) -> N
     name = detector if detector in value["detectors"] else "frechet"
     metric = "ratio" if name == "frechet" else st.segmented_control(
         "Measure", ["auroc", "shift"], default="auroc", key="walk_metric", required=True,
-        format_func=lambda key: METRICS[key].label) or "auroc"
+        format_func=lambda key: OOD_METRICS[key].label) or "auroc"
     told = value["detectors"][name][metric]
-    label = METRICS[metric].label + ("" if name == "frechet" else f" ({REGISTRY[name].label})")
-    _chart(found, i, j, animation(value["accuracy"], told, label, by_set["native"]["plane"], plane.numpy(),
+    label = OOD_METRICS[metric].label + ("" if name == "frechet" else f" ({DETECTORS[name].label})")
+    _chart(found, i, j, animation(value["accuracy"], told, label, by_set["native"]["plane"], plane,
                                   by_set.get("dm", {}).get("plane"), own=run.own_accuracy, dark=ui.dark()),
            f"epochs {name} {metric}", f"Accuracy and {label} by epoch, and where images lie")
     if name != detector:
-        st.caption(f"{REGISTRY[detector].label} does not follow the epochs; the Fréchet ratio is shown.")
+        st.caption(f"{DETECTORS[detector].label} does not follow the epochs; the Fréchet ratio is shown.")
     accuracy = value["accuracy"]
     st.markdown(f"From epoch 0 to {len(accuracy) - 1}: accuracy {accuracy[0]:.2f} → {accuracy[-1]:.2f}, {label} "
                 f"{_number(told[0])} → {_number(told[-1])}"
@@ -219,17 +224,17 @@ def _walk(jobs: Jobs, run: Run, i: str, j: str) -> None:
 
 
 def _grid(jobs: Jobs, found: Distribution, detector: str, i: str, j: str) -> None:
-    metrics = REGISTRY[detector].metrics
+    metrics = DETECTORS[detector].metrics
     metric = metrics[0] if len(metrics) == 1 else st.segmented_control(
         "Measure", metrics, default=metrics[0], key="metric", required=True, wrap=True,
-        format_func=lambda key: METRICS[key].label, **BOUND) or metrics[0]
+        format_func=lambda key: OOD_METRICS[key].label, **BOUND) or metrics[0]
     heatmaps(found.run, judged(found, detector, metric), f"ood-{detector}-{metric}", (i, j))
     doubtful = [layer for layer in found.run.request.end_layers if found.belief(detector, layer).holds is False]
     if doubtful:
-        st.warning(f"{REGISTRY[detector].label} does not deserve belief at {', '.join(doubtful)} (marked †).",
+        st.warning(f"{DETECTORS[detector].label} does not deserve belief at {', '.join(doubtful)} (marked †).",
                    icon=":material/warning:")
-    st.caption(f"**{METRICS[metric].label}**: {METRICS[metric].meaning}. Grey: not looked at yet, or undefined. Click "
-               "a cell to go to it.")
+    st.caption(f"**{OOD_METRICS[metric].label}**: {OOD_METRICS[metric].meaning}. Grey: not looked at yet, or "
+               "undefined. Click a cell to go to it.")
     cells, job = found.cells, judging(found.run, found.detection, found.cells)
     lacking = found.lacking([detector, STATISTICS], cells)
     status = jobs.status(job)
@@ -239,7 +244,7 @@ def _grid(jobs: Jobs, found: Distribution, detector: str, i: str, j: str) -> Non
     elif lacking:
         text, clicked = ui.beside("Look at all", ":material/play_arrow:", primary=True)
         count = sum(len(column) for _, column in lacking.values())
-        text.markdown(f"**{count} of {len(cells)} cells were not looked at yet** by {REGISTRY[detector].label}.")
+        text.markdown(f"**{count} of {len(cells)} cells were not looked at yet** by {DETECTORS[detector].label}.")
         if clicked:
             ui.queue(lambda: jobs.judge(found.run, found.detection, list(dict.fromkeys([*QUICK, detector])), cells))
 

@@ -7,19 +7,18 @@ from typing import Any
 import streamlit as st
 
 from stitchlab import ui
-from stitchlab.data import registry as datasets
-from stitchlab.data.splits import DataSet
+from stitchlab.catalog import architectures
+from stitchlab.catalog.architectures import ARCHITECTURES
+from stitchlab.catalog.training_recipes import AUGMENTATIONS, Attack, Recipe, recipe
 from stitchlab.errors import StitchLabError
 from stitchlab.figures import networks as figures
-from stitchlab.grid import demo
 from stitchlab.jobs import Jobs, Status
 from stitchlab.jobs import making as job_of
-from stitchlab.models import create as making
-from stitchlab.models import store as networks
-from stitchlab.models import train as training
-from stitchlab.models import zoo
-from stitchlab.models.attack import Attack
+from stitchlab.results import data_sets, demo, networks
+from stitchlab.results.cut_points import Cuts
+from stitchlab.results.data_sets import DataRecord
 from stitchlab.store import Store, uploads
+from stitchlab.ui.asking import answered
 from stitchlab.ui.charts import chart
 
 SEEDS = 20  # networks in one go, at most
@@ -69,20 +68,19 @@ def train(store: Store, jobs: Jobs) -> None:
         arch = _architecture()
     with right:
         data = _data(store)
-    if data is None:
-        return
     options, size = _shape(arch, data)
-    recipe = _recipe(arch, data)
-    if not _fits(arch, data, options, size) or recipe is None:
+    chosen = _recipe(arch, data)
+    if not _fits(jobs, arch, data, options, size) or chosen is None:
         return
     text, clicked = ui.beside("Train", ":material/play_arrow:", primary=True, key="train")
-    how, seeds, name = recipe
+    how, seeds, name = chosen
     names = [_name(store, name, data, arch, seed, many=len(seeds) > 1) for seed in seeds]
-    text.markdown(f"**{', '.join(names)}**: {how.epochs} epochs over {len(data.train):,} images, "
+    text.markdown(f"**{', '.join(names)}**: {how.epochs} epochs over {data.train:,} images, "
                   f"{how.optimiser.upper()}, one cycle of the learning rate up to {how.lr:g}, batches of {how.batch}.")
     if clicked:
-        wanted = {"arch": arch, "data": data.fingerprint, "options": options, "size": size, "epochs": how.epochs,
-                  "augment": list(how.augment), "label_noise": how.label_noise, "attack": how.attack}
+        wanted = {"arch": arch, "data": data.fingerprint or data.name, "options": options, "size": size,
+                  "epochs": how.epochs, "augment": list(how.augment), "label_noise": how.label_noise,
+                  "attack": how.attack}
         ui.queue(lambda: _submit(store, jobs, names, [{**wanted, "seed": seed} for seed in seeds]))
 
 
@@ -101,7 +99,7 @@ def _free(store: Store, jobs: Jobs, names: list[str]) -> None:
             raise StitchLabError(f"{name} is being made already: choose another name, or wait")
 
 
-def _name(store: Store, name: str, data: DataSet, arch: str, seed: int, *, many: bool) -> str:
+def _name(store: Store, name: str, data: DataRecord, arch: str, seed: int, *, many: bool) -> str:
     if name:
         return f"{name}-s{seed}" if many else name
     return networks.some_name(store, f"{data.label}-{arch.rpartition('/')[2]}-s{seed}")
@@ -109,28 +107,23 @@ def _name(store: Store, name: str, data: DataSet, arch: str, seed: int, *, many:
 
 def _architecture() -> str:
     return str(st.selectbox(
-        "Architecture", zoo.known(), index=zoo.known().index(demo.ARCHITECTURE), key="arch", format_func=lambda name: (
-            f"{name} · {zoo.REGISTRY[name].label}" if name in zoo.REGISTRY else name),
+        "Architecture", architectures.known(), index=architectures.known().index(demo.ARCHITECTURE), key="arch",
+        format_func=lambda name: (
+            f"{name} · {ARCHITECTURES[name].label}" if name in ARCHITECTURES else name),
         help="Of StitchLab's own, made for small images, and of torchvision. Type to search."))
 
 
-def _data(store: Store) -> DataSet | None:
+def _data(store: Store) -> DataRecord:
     """A data set that is here; the others are got under Data sets."""
-    known = {record["name"]: record for record in datasets.known(store)}
-    names = ["digits", *(name for name in known if name != "digits")]
-    name = st.selectbox("Data set", names, key="training_data",
-                        format_func=lambda key: known[key]["label"] if key in known else datasets.REGISTRY[key].label,
+    there = data_sets.at_hand(store)
+    name = st.selectbox("Data set", list(there), key="training_data", format_func=lambda key: there[key].label,
                         help="Those that are on this machine. Others: Data sets.")
-    try:
-        return datasets.here(str(name), store)
-    except StitchLabError as error:
-        st.error(str(error), icon=":material/error:")
-        return None
+    return there[str(name)]
 
 
-def _shape(arch: str, data: DataSet) -> tuple[dict[str, Any], int | None]:
+def _shape(arch: str, data: DataRecord) -> tuple[dict[str, Any], int | None]:
     """What decides the network's shape: the architecture's options and the size of its input."""
-    found = zoo.architecture(arch)
+    found = architectures.entry(arch)
     columns = st.columns(max(3, 1 + len(found.options)))
     options: dict[str, Any] = {}
     for column, (name, default) in zip(columns, found.options.items(), strict=False):
@@ -144,20 +137,20 @@ def _shape(arch: str, data: DataSet) -> tuple[dict[str, Any], int | None]:
     return options, None if size is None else int(size)
 
 
-def _recipe(arch: str, data: DataSet) -> tuple[training.Recipe, list[int], str] | None:
+def _recipe(arch: str, data: DataRecord) -> tuple[Recipe, list[int], str] | None:
     """The recipe, the seeds and the name; None, with a word, where they are none."""
-    found = zoo.architecture(arch)
+    found = architectures.entry(arch)
     if found.optimiser is None:
         st.info("This is a control, which learns nothing: Compare offers it as front network.", icon=":material/info:")
         return None
-    known = training.recipe(found.optimiser, data)
+    known = recipe(found.optimiser, data.train, natural=data.natural)
     one, two, three = st.columns(3)
     name = one.text_input("Name", key="name", placeholder="after data, architecture and seed")
     epochs = two.number_input("Epochs", 1, None, None, key="train_epochs", placeholder=f"recipe's own: {known.epochs}")
     seeds = three.text_input("Seeds", "0", key="seeds", help="Several in one go: 0, 1, 2")
     with st.expander("Recipe: augmentation, noise of labels, adversary", icon=":material/tune:"):
         one, two, three, four = st.columns(4)
-        augment = one.pills("Augmentation", training.AUGMENTATIONS, selection_mode="multi", default=known.augment,
+        augment = one.pills("Augmentation", AUGMENTATIONS, selection_mode="multi", default=known.augment,
                             key=f"augment-{data.natural}", help="Shifts by up to an eighth, mirrors half of the time.")
         noise = two.slider("Noise of labels", 0.0, 1.0, 0.0, 0.05, key="label_noise",
                            help="Share of the training labels that are replaced by another class's.")
@@ -167,7 +160,9 @@ def _recipe(arch: str, data: DataSet) -> tuple[training.Recipe, list[int], str] 
         steps = four.number_input("Adversary's steps", 1, 100, Attack.steps, key="steps", disabled=not epsilon)
     try:
         attack = Attack(epsilon / 255, int(steps)) if epsilon else None
-        return training.recipe(found.optimiser, data, epochs, tuple(augment or ()), noise, attack), _seeds(seeds), name
+        how = recipe(found.optimiser, data.train, natural=data.natural, epochs=epochs, augment=augment or (),
+                     label_noise=noise, attack=attack)
+        return how, _seeds(seeds), name
     except StitchLabError as error:
         st.error(str(error), icon=":material/error:")
         return None
@@ -180,26 +175,16 @@ def _seeds(text: str) -> list[int]:
     return list(dict.fromkeys(int(part) for part in parts))
 
 
-def _fits(arch: str, data: DataSet, options: dict[str, Any], size: int | None) -> bool:
+def _fits(jobs: Jobs, arch: str, data: DataRecord, options: dict[str, Any], size: int | None) -> bool:
     """Says how the network would be cut, or why the images do not fit."""
-    text, fits = _cut(arch, data.fingerprint, options, size, data)
-    if fits:
-        st.caption(f":material/check_circle: {text}")
-    else:
-        st.error(text, icon=":material/error:")
-    return fits
-
-
-@st.cache_data(show_spinner=False, max_entries=256)  # that something does not fit takes seconds to advise on
-def _cut(
-    arch: str, fingerprint: str, options: dict[str, Any], size: int | None, _images: DataSet
-) -> tuple[str, bool]:
-    try:
-        cuts = making.fits(arch, _images, options, size)
-    except StitchLabError as error:
-        return str(error), False
-    return (f"{len(cuts.defaults())} blocks, {len(cuts.points)} places to cut, {cuts.points[-1].parameters:,} "
-            f"parameters, {cuts.flops / 1e6:,.1f} million operations an image."), True
+    record = answered(jobs, "architecture_cut_points", arch, data.fingerprint or data.name, options, size,
+                      what="where it could be cut")
+    if record is None:
+        return False
+    cuts = Cuts.from_record(record)
+    st.caption(f":material/check_circle: {len(cuts.defaults())} blocks, {len(cuts.points)} places to cut, "
+               f"{cuts.points[-1].parameters:,} parameters, {cuts.flops / 1e6:,.1f} million operations an image.")
+    return True
 
 
 def bring(store: Store, jobs: Jobs) -> None:
@@ -215,8 +200,6 @@ def bring(store: Store, jobs: Jobs) -> None:
         arch = _architecture()
     with right:
         data = _data(store)
-    if data is None:
-        return
     options, size = _shape(arch, data)
     one, two, three, four = st.columns(4)
     name = one.text_input("Name", key="import_name")
@@ -227,7 +210,7 @@ def bring(store: Store, jobs: Jobs) -> None:
     classes = four.number_input("Outputs", 1, None, None, key="classes",
                                 placeholder=f"as the data: {len(data.classes)}", help="Where it tells other classes, "
                                 "its accuracy is not defined; it can still be a front network.")
-    if not _fits(arch, data, options, size):
+    if not _fits(jobs, arch, data, options, size):
         return
     text, clicked = ui.beside("Import", ":material/upload:", primary=True, key="import")
     text.markdown("It is measured on the data set's test images. What does not fit is refused, and leaves nothing.")
@@ -235,8 +218,9 @@ def bring(store: Store, jobs: Jobs) -> None:
         st.error("Choose a file first.", icon=":material/error:")
     elif clicked and upload is not None:
         def submit() -> None:
-            wanted = {"name": name, "arch": arch, "data": data.fingerprint, "options": options, "size": size,
-                      "classes": classes, "mean": _numbers(mean), "std": _numbers(std), "called": upload.name}
+            wanted = {"name": name, "arch": arch, "data": data.fingerprint or data.name, "options": options,
+                      "size": size, "classes": classes, "mean": _numbers(mean), "std": _numbers(std),
+                      "called": upload.name}
             _free(store, jobs, [name])
             jobs.bring(uploads.keep(store, upload.name, upload.getbuffer()), wanted)
             state["uploads"] = state.get("uploads", 0) + 1  # the browser's copy goes

@@ -1,4 +1,4 @@
-"""What runs on a worker: one task each, which tells the store how it goes and stops where the store says so."""
+"""Tasks of jobs, as a worker runs them: each tells the store how it goes, and stops where the store says so."""
 
 from __future__ import annotations
 
@@ -10,25 +10,27 @@ from typing import Any
 
 from stitchlab.data import registry as datasets
 from stitchlab.errors import Cancelled, StitchLabError
-from stitchlab.grid import demo
-from stitchlab.grid.compute import pick_device
-from stitchlab.grid.units import Unit, compute_unit, missing
-from stitchlab.models import create as making
-from stitchlab.models import store as networks
-from stitchlab.models import zoo
+from stitchlab.grid import demo, estimate
+from stitchlab.grid.ask import ask
+from stitchlab.grid.compute import compute_unit
+from stitchlab.models import create, zoo
+from stitchlab.models.device import pick_device
 from stitchlab.models.train import Point
 from stitchlab.ood import trajectory as walks
 from stitchlab.ood.evaluate import judge_column
-from stitchlab.request import Detection, Report
+from stitchlab.request import Detection, Report, TaskLoss
+from stitchlab.results import data_sets, networks
 from stitchlab.results.detection import Cell
+from stitchlab.results.plan import Unit, missing
 from stitchlab.results.run import Run
 from stitchlab.store import Store, uploads
+from stitchlab.worker.questions import load_public, looked_at
 
 EVERY = 0.3  # seconds between two words
 
 
 def compute(root: str, run_id: str, unit: Unit, device: str, attempt: str, k: int) -> None:
-    """One unit, until all its cells are there, whoever computes them."""
+    """Compute one unit, until all its cells are there, whoever computes them."""
     store = Store(root)
 
     def work(report: Report) -> None:
@@ -42,45 +44,72 @@ def compute(root: str, run_id: str, unit: Unit, device: str, attempt: str, k: in
     told(store, attempt, k, unit.label, work)
 
 
+def plan(root: str, run_id: str, units: Sequence[Unit], device: str, attempt: str) -> None:
+    """Find out what share of the work each unit of an attempt is, for its progress."""
+    store = Store(root)
+    run = Run.load(store, run_id)
+    weights = estimate.weights(store, looked_at(run, device), run.request, units)
+    if _current(store, attempt):
+        store.put("progress", f"{attempt}.plan", {"weights": weights})
+
+
+def prepare(root: str, wanted: dict[str, Any], attempt: str, k: int) -> None:
+    """Make what a request needs, a control or decoded images, and write its record; the result has the ``run``'s id.
+
+    ``wanted`` are the arguments of `stitchlab.grid.ask.ask` as plain values.
+    """
+    store, what = Store(root), dict(wanted)
+
+    def work(report: Report) -> dict[str, Any]:
+        if "tlm" in what:
+            what["tlm"] = TaskLoss(**what["tlm"])
+        return {"run": ask(store, report=report, **what).id}
+
+    told(store, attempt, k, "preparing the request", work)
+
+
 def judge(
     root: str, run_id: str, detection: Detection, names: Sequence[str], end_layer: str, cells: Sequence[Cell],
     device: str, attempt: str, k: int,
 ) -> None:
-    """What detectors say about one column."""
+    """Have detectors look at one column."""
     store = Store(root)
     told(store, attempt, k, f"detectors on {end_layer}", lambda report: judge_column(
         Run.load(store, run_id), detection, names, end_layer, cells, pick_device(device), report))
 
 
 def walk(root: str, run_id: str, front_layer: str, end_layer: str, device: str, attempt: str, k: int) -> None:
-    """A cell's walk through TLM's epochs."""
+    """Follow a cell's walk through TLM's epochs."""
     store = Store(root)
     told(store, attempt, k, "following the epochs", lambda report: walks.walk(
         Run.load(store, run_id), front_layer, end_layer, pick_device(device), report))
 
 
 def train(root: str, wanted: dict[str, Any], device: str, attempt: str, k: int) -> None:
-    """A network (`stitchlab.models.create.train`); architecture by a name that anybody may say, data by fingerprint."""
+    """Train a network (`stitchlab.models.create.train`), architecture and data by names that a page may say.
+
+    Data may also be named by its fingerprint.
+    """
     store, what, label = Store(root), dict(wanted), f"training {wanted['name']}"
 
     def watch(curve: list[Point]) -> None:
         store.put("progress", f"{attempt}.{k}.curve", {"curve": [asdict(point) for point in curve]})
 
     def work(report: Report) -> None:
-        arch, data = zoo.public(what.pop("arch")), datasets.load_by_fingerprint(what.pop("data"), store)
-        making.train(store, arch, data, device=pick_device(device), watch=watch,
+        arch, data = zoo.public(what.pop("arch")), load_public(store, what.pop("data"))
+        create.train(store, arch, data, device=pick_device(device), watch=watch,
                      report=lambda what, done: report(f"{label}: {what}", done), **what)
 
     told(store, attempt, k, label, work)
 
 
 def bring(root: str, upload: str, wanted: dict[str, Any], device: str, attempt: str, k: int) -> None:
-    """Imports uploaded weights (`stitchlab.models.create.import_weights`); the upload goes, whatever comes of it."""
+    """Import uploaded weights (`stitchlab.models.create.import_weights`); the upload goes, whatever comes of it."""
     store, what = Store(root), dict(wanted)
 
     def work(report: Report) -> None:
-        arch, data = zoo.public(what.pop("arch")), datasets.load_by_fingerprint(what.pop("data"), store)
-        making.import_weights(store, uploads.place(store, upload), arch=arch, data=data, device=pick_device(device),
+        arch, data = zoo.public(what.pop("arch")), load_public(store, what.pop("data"))
+        create.import_weights(store, uploads.place(store, upload), arch=arch, data=data, device=pick_device(device),
                               report=report, **what)
 
     try:
@@ -90,41 +119,42 @@ def bring(root: str, upload: str, wanted: dict[str, Any], device: str, attempt: 
 
 
 def measure(root: str, network: str, device: str, attempt: str, k: int) -> None:
-    """What a network says of the test images of its data."""
+    """Count what a network says of the test images of its data."""
     store = Store(root)
 
     def work(report: Report) -> None:
         found = networks.find(store, network)
         data = datasets.load_by_fingerprint(found.data_fingerprint, store)
-        making.measure(store, found.id, data, pick_device(device), report)
+        create.measure(store, found.id, data, pick_device(device), report)
 
     told(store, attempt, k, "measuring", work)
 
 
 def fetch(root: str, data: str, attempt: str, k: int) -> None:
-    """A data set: downloaded if need be, or a folder under a configured root decoded."""
+    """Get a data set: download it if need be, or decode a folder under a configured root."""
     store = Store(root)
 
     def work(report: Report) -> None:
-        datasets.load(datasets.public(data, store), store, report, download=True)
+        datasets.load(data_sets.public(data, store), store, report, download=True)
 
     told(store, attempt, k, f"getting {data}", work)
 
 
 def train_demo(root: str, attempt: str, k: int) -> None:
-    """The demo's two networks."""
+    """Train the demo's two networks."""
     store = Store(root)
     told(store, attempt, k, "training two networks on digits", lambda report: demo.train(store, report))
 
 
-def told(store: Store, attempt: str, k: int, label: str, work: Callable[[Report], None]) -> None:
-    """Does the work, telling the store how it goes, and stops where the store says so."""
+def told(store: Store, attempt: str, k: int, label: str, work: Callable[[Report], dict[str, Any] | None]) -> None:
+    """Do the work, telling the store how it goes and what comes of it, and stop where the store says so."""
     started = time.time()
     last = 0.0
 
-    def tell(what: str, done: float, state: str = "running", message: str = "") -> None:
+    def tell(what: str, done: float, state: str = "running", message: str = "", **more: Any) -> None:
         store.put("progress", f"{attempt}.{k}", {
             "state": state, "what": what, "done": done, "message": message, "started": started, "time": time.time(),
+            **more,
         })
 
     def report(what: str, done: float) -> None:
@@ -137,13 +167,20 @@ def told(store: Store, attempt: str, k: int, label: str, work: Callable[[Report]
 
     try:
         report(label, 0.0)
-        work(report)
-        tell(label, 1.0, "done")
+        result = work(report)
+        tell(label, 1.0, "done", result=result)
     except Cancelled:
         with contextlib.suppress(StitchLabError):
-            tell(label, 0.0, "cancelled")
+            if _current(store, attempt):  # else nobody wants to know any more, and nobody would remove it
+                tell(label, 0.0, "cancelled")
     except Exception as error:
         line = str(error).splitlines()[0] if str(error) else ""
         with contextlib.suppress(StitchLabError):  # the disk may be full, and that may be the error
             tell(label, 0.0, "failed", line if isinstance(error, StitchLabError) else f"{type(error).__name__}: {line}")
         raise
+
+
+def _current(store: Store, attempt: str) -> bool:
+    """Whether this is the latest attempt at its job, ``{job}-{8 digits}``, and the job was not let go."""
+    record = store.intact("jobs", attempt.rpartition("-")[0])
+    return record is not None and record["attempt"] == attempt

@@ -21,8 +21,9 @@ import torch
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from stitchlab.grid import demo
-from stitchlab.models.store import find, list_networks, load
+from stitchlab.models.store import load
 from stitchlab.results.detection import Distribution
+from stitchlab.results.networks import find, list_networks
 from stitchlab.results.run import Run, list_runs
 from stitchlab.store import Store
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,21 +14,25 @@ from looks import ROOT, Notes, Open
 from streamlit.testing.v1 import AppTest
 
 from stitchlab import ui
-from stitchlab.grid.compute import ask, compare
+from stitchlab.grid.ask import ask, compare
+from stitchlab.ood.detectors import energy
 from stitchlab.ood.evaluate import judge
 from stitchlab.ood.trajectory import walk
 from stitchlab.request import TaskLoss
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 
-energy = sys.modules["stitchlab.ood.detectors.energy"]  # its function has the same name in the package
-
 
 @pytest.fixture
 def jobs(monkeypatch: pytest.MonkeyPatch) -> Notes:
     """The queue that pages see."""
     notes = Notes()
-    monkeypatch.setattr(ui, "Jobs", lambda *_: notes)
+
+    def queue(store: Store) -> Notes:
+        notes.store = store
+        return notes
+
+    monkeypatch.setattr(ui, "Jobs", queue)
     return notes
 
 

@@ -12,10 +12,12 @@ import numpy as np
 import numpy.typing as npt
 from streamlit.testing.v1 import AppTest
 
-from stitchlab.jobs import DEMO, Status, fetching, judging, making, measuring, walking
+from stitchlab.jobs import DEMO, Answer, Status, fetching, judging, making, measuring, preparing, walking
+from stitchlab.jobs.calls import answer
 from stitchlab.request import Detection, accuracy_key, result_key
 from stitchlab.results.detection import Cell
 from stitchlab.results.run import Run
+from stitchlab.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ["app.py", *sorted(f"pages/{path.name}" for path in (ROOT / "pages").glob("*.py"))]
@@ -24,9 +26,17 @@ OWN = 0.96  # the end network's own accuracy in made-up runs
 
 
 class Notes:
-    """A queue with the interface of `stitchlab.jobs.Jobs` that computes nothing and notes what it was asked."""
+    """A queue with the interface of `stitchlab.jobs.Jobs` that computes nothing and notes what it was asked.
+
+    Questions are answered at once, in this process, unless an answer was laid out for them.
+    """
 
     def __init__(self) -> None:
+        self.store: Store | None = None
+        self.started = False
+        self.asked: list[tuple[Any, ...]] = []
+        self.answers: dict[str, Answer] = {}
+        self.prepared: list[dict[str, Any]] = []
         self.computed: list[Run] = []
         self.cancelled: list[str] = []
         self.cells: list[tuple[str, str] | None] = []
@@ -39,7 +49,28 @@ class Notes:
         self.fetched: list[str] = []
         self.states: dict[str, Status] = {}
 
+    def start(self) -> None:
+        self.started = True
+
+    def ask(self, name: str, *arguments: Any, wait: float = 0.0) -> Answer:
+        self.asked.append((name, *arguments))
+        if name in self.answers:
+            return self.answers[name]
+        plain = [argument.record if isinstance(argument, Run) else argument for argument in arguments]
+        assert self.store is not None
+        told = answer(f"stitchlab.worker.questions:{name}", str(self.store.root), *plain)
+        return Answer("there", told["value"]) if "value" in told else Answer("failed", message=told["message"])
+
+    def ask_again(self, name: str, *arguments: Any, wait: float = 0.0) -> Answer:
+        self.answers.pop(name, None)
+        return self.ask(name, *arguments)
+
+    def prepare(self, wanted: dict[str, Any]) -> None:
+        self.prepared.append(wanted)
+        self.states[preparing(wanted)] = Status("running", "preparing the request", 0.5)
+
     def compute(self, run: Run, cell: tuple[str, str] | None = None) -> None:
+        run.save()
         self.computed.append(run)
         self.cells.append(cell)
         self.states[run.id] = Status("running", "layer1.0 → layer1.0", 0.25, 8.0)
@@ -92,8 +123,8 @@ class Notes:
     def status(self, job: str) -> Status | None:
         return self.states.get(job)
 
-    def estimate(self, run: Run) -> float | None:
-        return 12.0
+    def estimate(self, run: Run, wait: float = 0.0) -> Answer:
+        return self.answers.get("seconds", Answer("there", 12.0))
 
 
 def widget(at: AppTest, kind: str, key: str) -> Any:

@@ -8,17 +8,17 @@ import re
 import pytest
 from looks import Notes, Open, charts, drawn, fill, has, sound, tables, text, widget
 
+from stitchlab.catalog.detectors import DETECTORS, QUICK
 from stitchlab.jobs import Status, judging, walking
-from stitchlab.ood import REGISTRY
 from stitchlab.request import Detection, map_key
+from stitchlab.results.cleaning import delete_run
 from stitchlab.results.detection import STATISTICS, Distribution
-from stitchlab.results.run import Run, delete_run
+from stitchlab.results.run import Run
 from stitchlab.store import Store
 from stitchlab.ui.views import VIEWS
 
 PAGE = "pages/2_Activations.py"
 CELL = {"front_layer": "layer3.1", "end_layer": "relu"}
-QUICK = [name for name in REGISTRY if not REGISTRY[name].learns]
 
 
 def cells(run: Run, i: str = "layer3.1", j: str = "relu") -> list[tuple[str, str, str]]:
@@ -36,15 +36,15 @@ def test_what_is_kept_is_there_at_once(opened: Open, jobs: Notes, judged: Run) -
         auroc = found.interval("energy", method, "auroc", *CELL.values())
         assert f"{accuracy:.2f} accurate, AUROC {auroc.value:.2f} ({auroc.low:.2f} to {auroc.high:.2f})" in said
     for name in QUICK:
-        number = found.interval(name, "tlm", REGISTRY[name].metrics[0], *CELL.values())
+        number = found.interval(name, "tlm", DETECTORS[name].metrics[0], *CELL.values())
         assert f"**{number.value:.2f}**" in tables(at)
 
 
 def test_a_detector_that_is_not_believed_is_grey_and_named(opened: Open, jobs: Notes, judged: Run) -> None:
     found = Distribution(judged)
-    doubtful = [name for name in REGISTRY if found.belief(name, "relu").holds is False]
+    doubtful = [name for name in DETECTORS if found.belief(name, "relu").holds is False]
     assert doubtful, "this small grid has one"
-    label = REGISTRY[doubtful[0]].label
+    label = DETECTORS[doubtful[0]].label
     at = sound(opened(judged.store, PAGE, run=judged.id, detector=label, **CELL))
     assert f"{label} does not deserve belief at relu" in text(at, "warning")
     rows = [row for table in at.table for row in table.value.to_numpy().tolist() if str(row[0]).startswith(":gray[")]
@@ -88,7 +88,7 @@ def test_a_failure_is_one_line(opened: Open, jobs: Notes, done: Run) -> None:
     assert not jobs.judged
 
 
-@pytest.mark.parametrize("detector", REGISTRY.values(), ids=lambda detector: detector.name)
+@pytest.mark.parametrize("detector", DETECTORS.values(), ids=lambda detector: detector.name)
 @pytest.mark.parametrize("look", [label for label, _ in VIEWS.values()])
 def test_every_view_with_every_detector(look: str, detector: object, opened: Open, jobs: Notes, judged: Run) -> None:
     at = sound(opened(judged.store, PAGE, run=judged.id, look=look, detector=detector.label, **CELL))
@@ -120,7 +120,7 @@ def test_the_whole_grid_is_looked_at_on_a_click(opened: Open, jobs: Notes, judge
     assert "6 of 12 cells were not looked at yet" in text(at, "markdown")
     (everything,) = [b for b in at.button if b.label == "Look at all"]
     sound(everything.click().run())
-    assert jobs.judged == [(Detection(), QUICK, found.cells)]
+    assert jobs.judged == [(Detection(), list(QUICK), found.cells)]
 
 
 def test_epochs_are_followed_when_looked_at(opened: Open, jobs: Notes, judged: Run) -> None:
@@ -209,7 +209,7 @@ def test_without_anything_stitched_it_leads_to_compare(opened: Open, jobs: Notes
 
 def test_a_deleted_run_takes_along_what_detectors_say_of_it(judged: Run) -> None:
     found = Distribution(judged)
-    keys = [found.key(name, *cell) for name in (*REGISTRY, STATISTICS) for cell in found.cells]
+    keys = [found.key(name, *cell) for name in (*DETECTORS, STATISTICS) for cell in found.cells]
     assert all(judged.store.has("ood", key) for key in keys)
     delete_run(judged.store, judged.id)
     assert not any(judged.store.path("ood", key, end).exists() for key in keys for end in (".json", ".safetensors"))

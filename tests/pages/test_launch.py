@@ -9,7 +9,7 @@ from looks import PAGES, Notes, Open, charts, drawn, fill, has, sound, text
 
 from stitchlab.grid import demo
 from stitchlab.jobs import DEMO, Status
-from stitchlab.models import store as networks
+from stitchlab.results import networks
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 

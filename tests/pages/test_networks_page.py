@@ -14,13 +14,14 @@ import torch
 from looks import Notes, Open, charts, has, sound, text, widget
 from PIL import Image
 
+from stitchlab.catalog.training_recipes import Attack
 from stitchlab.data import registry as datasets
 from stitchlab.jobs import Status, fetching
 from stitchlab.jobs import making as job_of
 from stitchlab.models import create as making
-from stitchlab.models import store as networks
+from stitchlab.models import store as model_store
 from stitchlab.models import zoo
-from stitchlab.models.attack import Attack
+from stitchlab.results import networks
 from stitchlab.store import Store, uploads
 
 PAGE = "pages/5_Networks.py"
@@ -90,10 +91,10 @@ def test_its_classes(opened: Open, store: Store, jobs: Notes) -> None:
 
 
 def test_accuracy_that_is_not_defined(opened: Open, store: Store) -> None:
-    network = networks.load(store, "digits-a")
+    network = model_store.load(store, "digits-a")
     assert network.module is not None
     foreign = replace(network, name="foreign", classes=tuple("abcdefghij"), accuracy=None, id="")
-    networks.save(store, foreign, network.module)
+    model_store.save(store, foreign, network.module)
     at = page(opened, store, network="foreign", about="Classes")
     assert at.metric[0].value == "not defined"
     assert "Accuracy is not defined: foreign tells 10 classes of its own" in text(at, "info")

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from looks import Notes, Open, charts, drawn, fill, has, sound, text, widget
 
-from stitchlab.grid.compute import ask
+from stitchlab.catalog.presets import preset
+from stitchlab.grid.ask import ask
 from stitchlab.jobs import Status
-from stitchlab.models import store as networks
-from stitchlab.request import preset
+from stitchlab.results import networks
 from stitchlab.results.run import Run, list_runs
 from stitchlab.store import Store
 

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from looks import OWN, Notes, Open, charts, drawn, fill, has, layers_of, sound, tables, text, widget
 
-from stitchlab.indices import REGISTRY
-from stitchlab.models import store as networks
-from stitchlab.results.run import METRICS, Run, delete_run
+from stitchlab.catalog.indices import INDICES
+from stitchlab.catalog.methods import METRICS
+from stitchlab.results import networks
+from stitchlab.results.cleaning import delete_run
+from stitchlab.results.run import Run
 from stitchlab.store import Store
 from stitchlab.ui.results import SHOWN, VIEWS
 
@@ -81,7 +83,7 @@ def test_the_switch_shows_every_quantity(shown: str, opened: Open, done: Run) ->
     sound(widget(at, "button_group", "show").set_value(shown).run())
     figures = charts(at)
     if shown == "indices":
-        wanted = [done.matrix(name, REGISTRY[name].metric) for name in ("cka", "opd")]
+        wanted = [done.matrix(name, INDICES[name].metric) for name in ("cka", "opd")]
     else:
         wanted = [done.matrix(method, shown) for method in ("tlm", "dm")]
         scales = [next((t["zmin"], t["zmax"]) for t in f["data"] if "zmin" in t) for f in figures]

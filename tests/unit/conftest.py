@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 from grids import Spy, made
 
 from stitchlab.ood import reference as side
+from stitchlab.ood.detectors import energy
 from stitchlab.results.run import Run, list_runs
 from stitchlab.store import Store
 
@@ -40,7 +40,7 @@ def run(done: Store) -> Run:
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """The learned detector trains in a moment."""
-    monkeypatch.setattr(sys.modules["stitchlab.ood.detectors.energy"], "STEPS", {"training": 6, "fine-tuning": 3})
+    monkeypatch.setattr(energy, "STEPS", {"training": 6, "fine-tuning": 3})
 
 
 @pytest.fixture

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stitchlab.grid import units
-from stitchlab.grid.compute import compare
+from stitchlab.grid import compute
+from stitchlab.grid.ask import compare
 from stitchlab.request import TaskLoss
 from stitchlab.results.run import Run
+from stitchlab.stitch import maps
 from stitchlab.store import Store
 
 ROWS, COLUMNS = ["layer1.0", "layer3.1"], ["layer2.0", "flatten"]
@@ -38,8 +39,8 @@ class Spy:
         self.evaluated: set[tuple[str, str]] = set()
         self.indices: set[tuple[str, str, str]] = set()
         self.accuracies = 0
-        fit, train, judge = units.direct_matching, units.task_loss_matching, units.evaluate
-        look, own = units.indices, units.own_accuracy
+        fit, train, judge = maps.direct_matching, maps.task_loss_matching, compute.evaluate
+        look, own = compute.indices, compute.own_accuracy
 
         def dm(pair: Any, cells: Sequence[tuple[str, str]], *rest: Any) -> Any:
             self.dm |= set(cells)
@@ -61,9 +62,11 @@ class Spy:
             self.accuracies += 1
             return own(*arguments)
 
-        for name, value in {"direct_matching": dm, "task_loss_matching": tlm, "evaluate": evaluated,
-                            "indices": indices, "own_accuracy": accuracy}.items():
-            monkeypatch.setattr(units, name, value)
+        monkeypatch.setattr(maps, "direct_matching", dm)
+        monkeypatch.setattr(maps, "task_loss_matching", tlm)
+        monkeypatch.setattr(compute, "evaluate", evaluated)
+        monkeypatch.setattr(compute, "indices", indices)
+        monkeypatch.setattr(compute, "own_accuracy", accuracy)
 
     @property
     def nothing(self) -> bool:

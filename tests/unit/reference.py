@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stitchlab.data.splits import Split
-from stitchlab.models.store import Network
 from stitchlab.request import derived_seed
+from stitchlab.results.networks import Network
 
 Array = npt.NDArray[np.float64]
 
@@ -39,7 +39,6 @@ def prepared(net: Network, images: Tensor) -> Tensor:
 
 
 def module_of(net: Network) -> nn.Module:
-    assert net.module is not None
     return net.module
 
 

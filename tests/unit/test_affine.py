@@ -10,7 +10,8 @@ from reference import LAST, MAP, PATCHES, TOKENS, VECTOR, Kind, stitched
 from torch import Tensor
 
 from stitchlab.errors import StitchLabError
-from stitchlab.stitch.affine import Stitch, align, form
+from stitchlab.results.activation_layout import form
+from stitchlab.stitch.affine import Stitch, align
 
 FRONTS: list[tuple[Kind, tuple[int, ...]]] = [
     (MAP, (5, 7, 7)), (MAP, (5, 4, 4)), (MAP, (5, 1, 1)), (MAP, (5, 3, 6)), (LAST, (6, 6, 5)), (PATCHES, (16, 5)),

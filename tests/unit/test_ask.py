@@ -15,12 +15,12 @@ from grids import COLUMNS, SMALL, folder, made
 from stitchlab.data import registry as datasets
 from stitchlab.data.splits import DataSet, Split
 from stitchlab.errors import StitchLabError
-from stitchlab.grid import compute as grid
-from stitchlab.grid import units
-from stitchlab.grid.compute import ask, compare
+from stitchlab.grid.ask import ask, compare
 from stitchlab.models import create as making
-from stitchlab.models import store as networks
+from stitchlab.models.device import pick_device
 from stitchlab.request import TaskLoss
+from stitchlab.results import networks
+from stitchlab.stitch.pair import load_pair
 from stitchlab.store import Store
 
 
@@ -125,11 +125,11 @@ def test_a_data_set_without_a_store_record_is_no_use(store: Store) -> None:
     strange = DataSet("strange", "Strange", ("a",), split, split, "0" * 64)
     request = replace(ask(store, "digits-a", "digits-b", **SMALL).request, data=strange.fingerprint)
     with pytest.raises(StitchLabError, match="no data set's fingerprint is called"):
-        units.load_pair(store, request, torch.device("cpu"))
+        load_pair(store, request, torch.device("cpu"))
 
 
 def test_the_device_is_picked() -> None:
-    picked: Callable[[str], torch.device] = grid.pick_device
+    picked: Callable[[str], torch.device] = pick_device
     assert picked("cpu").type == "cpu"
     assert picked("auto").type in ("cpu", "cuda", "mps")
     if not torch.cuda.is_available():

@@ -17,8 +17,9 @@ from benchmarks import __main__ as command
 from benchmarks import matching, material, measure, plain, similarity, training, whole
 from benchmarks.material import Source
 from benchmarks.measure import Measured, Row
+from stitchlab.catalog.presets import PRESETS
 from stitchlab.data import registry as datasets
-from stitchlab.request import PRESETS, TaskLoss
+from stitchlab.request import TaskLoss
 from stitchlab.stitch.task import epoch_order, task_loss_matching
 from stitchlab.store import Store
 

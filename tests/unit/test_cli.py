@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import pickle
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,9 +18,10 @@ import torch
 from PIL import Image
 
 from stitchlab import __main__ as cli
-from stitchlab.grid import units
-from stitchlab.models import store as networks
+from stitchlab.grid import compute
+from stitchlab.results import networks
 from stitchlab.results.run import Run, list_runs
+from stitchlab.stitch import maps
 from stitchlab.store import Store
 
 SMALL = ["compare", "digits-a", "digits-b", "--front-layers", "layer1.0,layer3.1", "--end-layers", "layer2.0",
@@ -85,8 +88,9 @@ def test_again_is_there_at_once(capsys: pytest.CaptureFixture[str], monkeypatch:
     def no(*_: Any) -> None:
         raise AssertionError("computed again")
 
-    for name in ("direct_matching", "task_loss_matching", "evaluate", "indices"):
-        monkeypatch.setattr(units, name, no)
+    for module, name in ((maps, "direct_matching"), (maps, "task_loss_matching"), (compute, "evaluate"),
+                         (compute, "indices")):
+        monkeypatch.setattr(module, name, no)
     assert said(capsys, *SMALL)[:2] == (0, first)
 
 
@@ -295,8 +299,8 @@ def test_other_classes_are_refused(capsys: pytest.CaptureFixture[str], tmp_path:
     assert "tells 10 classes" in err
 
 
-@pytest.mark.parametrize("command", ["", "train", "import", "networks", "data", "layers", "compare", "runs", "show",
-                                     "delete"])
+@pytest.mark.parametrize("command", ["", "train", "import", "networks", "data", "layers", "compare", "ood", "runs",
+                                     "show", "delete", "store"])
 def test_help_everywhere(capsys: pytest.CaptureFixture[str], command: str) -> None:
     status, out, _ = said(capsys, *filter(None, [command]), "--help")
     assert status == 0
@@ -310,12 +314,121 @@ def test_ctrl_c_keeps_what_is_finished(
     def stop(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(units, "task_loss_matching", stop)
+    monkeypatch.setattr(maps, "task_loss_matching", stop)
     status, _, err = said(capsys, *SMALL)
     assert status == 130
     assert "kept" in err
     (run,) = list_runs(store)
     assert {name for name, _, _ in run.cells} == {"dm", "cka", "pwcca", "opd"}
+
+
+#: Runs commands in a process where nothing of the computing wing can be imported.
+BARE = """
+import json, sys
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("torch", "torchvision", "scipy", "sklearn"):
+            raise ImportError(f"{name} is not here")
+sys.meta_path.insert(0, Refuse())
+from stitchlab.__main__ import main
+for arguments in json.loads(sys.argv[1]):
+    try:
+        status = main(arguments)
+    except SystemExit as stop:
+        status = stop.code
+    print("##", *arguments, "->", status, flush=True)
+"""
+
+
+def bare(*commands: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", BARE, json.dumps(commands)], cwd=Path(__file__).resolve().parents[2],
+                          capture_output=True, text=True, check=False)
+
+
+def test_what_only_reads_runs_where_nothing_can_be_computed(capsys: pytest.CaptureFixture[str], store: Store) -> None:
+    name = said(capsys, *SMALL)[1].splitlines()[-1]
+    reading = [["runs"], ["show", name], ["networks"], ["data"], ["layers", "digits-a"],
+               ["layers", "digits-b", "--json"], ["store", "size"], ["store", "check"], ["store", "clean"], ["show", "abcdef"], ["layers", "resnet15"],
+               ["networks", "--rename", "vit", "other"], ["networks", "--delete", "other"], ["delete", name], ["runs"]]
+    here = Path(shutil.copytree(store.root, store.root.with_name("copy")))
+    made = bare(*reading)
+    assert "Traceback" not in made.stderr
+    store.root.rename(store.root.with_name("bare"))
+    here.rename(store.root)
+    with_torch, remarks = "", ""
+    for arguments in reading:
+        status, out, err = said(capsys, *arguments)
+        with_torch += f"{out}## {' '.join(arguments)} -> {status}\n"
+        remarks += err
+    assert made.stdout == with_torch
+    assert made.stderr == remarks
+    assert with_torch.count("-> 2") == 2
+
+
+def test_help_needs_nothing_that_computes() -> None:
+    commands = ["train", "import", "networks", "data", "layers", "compare", "ood", "runs", "show", "delete", "store"]
+    made = bare(["--help"], *([command, "--help"] for command in commands))
+    assert made.stderr == ""
+    assert made.stdout.count("-> 0") == len(commands) + 1
+    for word in ("vit-nano", "torchvision/NAME", "flip", "mahalanobis-class", "pwcca", "patches", "quick", "clean"):
+        assert word in made.stdout
+
+
+def test_somebodys_workers_compute_where_nothing_can_be_computed(store: Store) -> None:
+    from distributed import LocalCluster
+
+    asked = [*SMALL[:1], "random-init of digits-a", *SMALL[2:], "--methods", "dm"]
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster:
+        at = ["--workers", cluster.scheduler_address]
+        made = bare([*asked, *at], [*asked, *at], [*asked, "--dm-images", "5000", *at],
+                    [*asked, "--device", "tpu", "--eval-images", "90", *at])
+    assert "Traceback" not in made.stderr
+    first, second, third, fourth = made.stdout.split("##")[:4]
+    (run, _) = list_runs(store)[::-1]
+    assert first.splitlines()[-1] == run.id
+    assert "-> 0" in second
+    assert second.splitlines()[1:] == first.splitlines()
+    assert "-> 0" in third
+    assert third.splitlines()[1:] == []
+    assert "-> 2" in fourth
+    assert made.stdout.splitlines()[-1].endswith("-> 2")
+    assert "stitchlab compare: training images for direct matching (K): a number from 1 to 1,257" in made.stderr
+    assert "no device is called 'tpu'" in made.stderr
+    assert run.complete
+
+
+def test_runs_counts_damaged_entries_without_reading_them(capsys: pytest.CaptureFixture[str], store: Store) -> None:
+    name = said(capsys, *SMALL)[1].splitlines()[-1]
+    first, second, *_ = store.keys("cells")
+    store.delete("cells", first)
+    store.path("cells", second, ".json").write_text("{")
+    assert "9 of 10" in said(capsys, "runs")[1]
+    assert "8 of 10 cells there" in said(capsys, "show", name)[1]
+
+
+def test_the_store_is_checked_cleaned_and_measured(capsys: pytest.CaptureFixture[str], store: Store) -> None:
+    name = said(capsys, *SMALL)[1].splitlines()[-1]
+    shown = said(capsys, "show", name)
+    count = sum(path.is_file() for path in store.root.rglob("*"))
+    assert said(capsys, "store", "check") == (0, f"{count} files are as they were written\n", "")
+    status, out, _ = said(capsys, "store", "size")
+    assert status == 0
+    assert out.splitlines()[0].split() == ["room", "files", "MB"]
+    assert out.splitlines()[-1].split()[:2] == ["all", str(count)]
+    orphan = store.path("maps", "0" * 64, ".safetensors")
+    orphan.write_bytes(bytes(2_000_000))
+    assert said(capsys, "store", "clean")[1].startswith("nothing to remove")
+    os.utime(orphan, (0, 0))
+    status, out, _ = said(capsys, "store", "check")
+    assert status == 1
+    assert out == f"maps/{orphan.name}: {orphan} does not match its checksum; delete it, and it is computed or " \
+                  "imported again\n"
+    status, out, _ = said(capsys, "store", "clean")
+    assert (status, [line.split() for line in out.splitlines()]) == (
+        0, [["room", "files", "MB"], ["maps", "1", "2.0"], ["all", "1", "2.0"]])
+    assert said(capsys, "store", "check")[0] == 0
+    assert said(capsys, "show", name) == shown
+    assert said(capsys, "store", "burn")[0] == 2
 
 
 def test_as_a_command(store: Store) -> None:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from grids import COLUMNS, ROWS
 
 from stitchlab.__main__ import main
-from stitchlab.grid.compute import ask
-from stitchlab.ood import REGISTRY
+from stitchlab.catalog.detectors import DETECTORS
+from stitchlab.grid.ask import ask
 from stitchlab.ood import reference as side
+from stitchlab.ood.detectors import knn
 from stitchlab.ood.inputs import CannotFit, Native, Score
 from stitchlab.request import cell_key
 from stitchlab.results.detection import Distribution
@@ -99,7 +99,7 @@ def test_every_detector_is_named_in_the_help(capsys: pytest.CaptureFixture[str])
     with pytest.raises(SystemExit):
         main(["ood", "--help"])
     said = "".join(capsys.readouterr().out.split())  # lines are wrapped at hyphens too
-    assert all(name in said for name in REGISTRY)
+    assert all(name in said for name in DETECTORS)
 
 
 def test_the_file_is_what_stdout_gets_in_full_precision(
@@ -125,7 +125,7 @@ def test_what_is_undefined_is_an_empty_field_and_a_remark(
     def refuse(native: Native) -> Score:
         raise CannotFit("nothing can be fitted here")
 
-    monkeypatch.setitem(REGISTRY, "knn", replace(REGISTRY["knn"], fit=refuse))
+    monkeypatch.setattr(knn, "knn", refuse)
     side._sides.clear()
     assert main(["ood", run_id, "--detectors", "knn,mahalanobis", "--cells", PAIR]) == 0
     said = capsys.readouterr()

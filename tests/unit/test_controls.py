@@ -12,11 +12,12 @@ from scipy import stats
 from stitchlab.cutting.layered import Layered
 from stitchlab.data import registry as datasets
 from stitchlab.errors import StitchLabError, UnknownName
-from stitchlab.grid.compute import ask, compare
+from stitchlab.grid.ask import ask, compare
 from stitchlab.models import controls, zoo
 from stitchlab.models import create as making
-from stitchlab.models import store as networks
+from stitchlab.models import store as model_store
 from stitchlab.request import TaskLoss
+from stitchlab.results import networks
 from stitchlab.store import Store
 
 SMALL = {"end_layers": ["layer3.1"], "eval_images": 200, "tlm": TaskLoss(epochs=10), "indices": ["cka", "pwcca"]}
@@ -76,8 +77,8 @@ def test_a_control_is_made_once_a_seed(store: Store) -> None:
     assert controls.front(store, "random-init of digits-a", end, 0).id == first.id
     assert controls.front(store, "random-init of digits-a", end, 1).id != first.id
     assert len(networks.list_networks(store)) == before + 2
-    trained = networks.load(store, "digits-a").module
-    fresh = networks.load(store, first.id).module
+    trained = model_store.load(store, "digits-a").module
+    fresh = model_store.load(store, first.id).module
     assert trained is not None
     assert fresh is not None
     assert not torch.equal(trained.get_parameter("conv1.weight"), fresh.get_parameter("conv1.weight"))
@@ -123,9 +124,9 @@ def test_vit_and_resnet_are_stitched_both_ways(store: Store) -> None:
 
 
 def test_a_front_of_other_classes_has_no_accuracy_there(store: Store) -> None:
-    network = networks.load(store, "digits-a")
+    network = model_store.load(store, "digits-a")
     assert network.module is not None
-    networks.save(store, replace(network, name="foreign", classes=("a",) * 10, accuracy=None, id=""), network.module)
+    model_store.save(store, replace(network, name="foreign", classes=("a",) * 10, accuracy=None, id=""), network.module)
     run = compare("foreign", "digits-b", store=store, device="cpu", front_layers=["layer3.1"], **SMALL)
     assert run.front_accuracy is None
     assert run.provenance()["front_accuracy"] == "not defined: it tells other classes"

@@ -21,6 +21,7 @@ from stitchlab.data import image_folder as folder
 from stitchlab.data import registry as data
 from stitchlab.data import splits as dataset
 from stitchlab.errors import Cancelled, Damaged, StitchLabError, UnknownName
+from stitchlab.results import data_sets
 from stitchlab.store import Store
 
 CIFAR = Path(__file__).parents[3] / "shared" / "data" / "cifar10-images.tar.xz"
@@ -88,9 +89,9 @@ def test_draw_says_what_there_is(store: Store, count: int) -> None:
 def test_loaded_data_is_kept_and_known(store: Store) -> None:
     made = data.load("digits", store)
     assert data.load("digits", store) is made
-    (record,) = data.known(store)
-    assert (record["name"], record["fingerprint"], record["train"], record["shape"]) == (
-        "digits", made.fingerprint, 1257, [1, 8, 8],
+    (record,) = data_sets.known(store)
+    assert (record.name, record.fingerprint, record.train, record.shape) == (
+        "digits", made.fingerprint, 1257, (1, 8, 8),
     )
     assert data.load_by_fingerprint(made.fingerprint, store).fingerprint == made.fingerprint
     with pytest.raises(UnknownName, match="0000"):
@@ -235,7 +236,7 @@ def test_folders_are_refused_in_one_line(images: Path, store: Store, what: str) 
     with pytest.raises(StitchLabError, match=message) as raised:
         data.load(f"folder:{images}", store)
     assert "\n" not in str(raised.value)
-    assert data.known(store) == []
+    assert data_sets.known(store) == []
     assert list(store.root.rglob("*.npy")) == []
 
 

@@ -9,7 +9,7 @@ from reference import MAP, PATCHES, TOKENS, VECTOR, Kind, Whole, aligned, distan
 from torch import Tensor, nn
 from toys import Convolutions, Tokens, network, noise, pair, seeded
 
-from stitchlab.models.store import Network
+from stitchlab.results.networks import Network
 from stitchlab.stitch import pair as pairs
 from stitchlab.stitch.direct import direct_matching, least_squares
 from stitchlab.stitch.evaluate import evaluate, own_accuracy

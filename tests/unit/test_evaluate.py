@@ -12,10 +12,11 @@ from reference import MAP, TOKENS, VECTOR, Kind, Whole, module_of
 from torch import Tensor, nn
 from toys import Convolutions, InPlace, Tokens, network, noise, pair, seeded
 
-from stitchlab.models.store import Network
+from benchmarks.distances import distances
+from stitchlab.results.networks import Network
 from stitchlab.stitch import evaluate as evaluating
 from stitchlab.stitch.affine import Stitch
-from stitchlab.stitch.evaluate import distances, evaluate, own_accuracy
+from stitchlab.stitch.evaluate import evaluate, own_accuracy
 from stitchlab.stitch.pair import Pair
 
 DATA = noise(size=12, train=20, test=61, seed=2)

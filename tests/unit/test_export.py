@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from grids import COLUMNS, ROWS, SMALL, made
 
+from stitchlab.catalog.methods import METRICS
 from stitchlab.errors import StitchLabError
 from stitchlab.export.tables import cells_csv, run_json, write
-from stitchlab.grid.compute import ask
+from stitchlab.grid.ask import ask
 from stitchlab.request import Request
-from stitchlab.results.run import METRICS, Run
+from stitchlab.results.run import Run
 from stitchlab.store import Store
 
 INDEX_METRICS = {("cka", "similarity"), ("pwcca", "distance"), ("opd", "distance")}

@@ -12,13 +12,15 @@ import plotly.graph_objects as go
 import pytest
 from grids import COLUMNS, ROWS, SMALL, made
 
+from stitchlab.catalog.methods import METRICS
+from stitchlab.catalog.presets import PRESETS, preset
 from stitchlab.figures import grids
 from stitchlab.figures.heatmap import Grid, best_of_columns, heatmap, shared_range
 from stitchlab.figures.template import template
 from stitchlab.figures.words import finding
-from stitchlab.grid.compute import ask
-from stitchlab.request import PRESETS, TaskLoss, preset
-from stitchlab.results.run import METRICS, Run
+from stitchlab.grid.ask import ask
+from stitchlab.request import TaskLoss
+from stitchlab.results.run import Run
 from stitchlab.store import Store
 
 HOUSE = Path(__file__).resolve().parents[2]

@@ -10,8 +10,8 @@ import pytest
 from stitchlab.figures import activations as figures
 from stitchlab.figures import grids, walk
 from stitchlab.figures.words import agreement, verdicts
-from stitchlab.ood.metrics import Interval
 from stitchlab.results.detection import Belief, Distribution
+from stitchlab.results.interval import Interval
 from stitchlab.results.run import Run, list_runs
 from stitchlab.store import Store
 

@@ -11,7 +11,7 @@ from toys import fresh, noise
 
 from stitchlab.cutting.fuse_bn import folded
 from stitchlab.cutting.layered import Layered
-from stitchlab.models.store import Network
+from stitchlab.results.networks import Network
 
 DATA = noise(channels=3, size=32)
 

@@ -13,15 +13,18 @@ import reference
 import torch
 from grids import COLUMNS, ROWS, SMALL, Spy, grid_of, made, numbers
 
+from stitchlab.catalog.indices import INDICES
+from stitchlab.catalog.methods import METRICS
 from stitchlab.data import registry as datasets
-from stitchlab.grid import units
-from stitchlab.grid.compute import ask
-from stitchlab.indices import REGISTRY
-from stitchlab.models import store as networks
+from stitchlab.grid import compute
+from stitchlab.grid.ask import ask
+from stitchlab.models import store as model_store
 from stitchlab.models import zoo
-from stitchlab.models.store import Network
+from stitchlab.models.tensors import get_tensors
 from stitchlab.request import TaskLoss, map_key
-from stitchlab.results.run import METRICS, Run
+from stitchlab.results import plan
+from stitchlab.results.networks import Network
+from stitchlab.results.run import Run
 from stitchlab.store import Store
 
 
@@ -30,7 +33,7 @@ def test_all_rows_are_there(done: Store, spy: Spy) -> None:
     assert run.complete
     assert run.total == 4 * 5 == len(run.cells)
     quantities = {(m, metric) for m in ("tlm", "dm") for metric in METRICS}
-    quantities |= {(name, index.metric) for name, index in REGISTRY.items()}
+    quantities |= {(name, index.metric) for name, index in INDICES.items()}
     rows = list(run.rows())
     assert {row[:4] for row in rows} == {(i, j, m, q) for i, j in grid_of() for m, q in quantities}
     assert len(rows) == 4 * 11
@@ -51,7 +54,7 @@ def test_all_rows_are_there(done: Store, spy: Spy) -> None:
 def test_the_numbers_are_those_of_plain_references(done: Store) -> None:
     run = ask(done, "digits-a", "digits-b", **SMALL)
     digits = datasets.load("digits", done)
-    front, end = (networks.load(done, name) for name in ("digits-a", "digits-b"))
+    front, end = (model_store.load(done, name) for name in ("digits-a", "digits-b"))
     test = torch.randperm(540, generator=torch.Generator().manual_seed(0))[:150]
     images, labels = digits.train.take(torch.randperm(1257, generator=torch.Generator().manual_seed(0))[:40])
     pixels, truth = digits.test.take(test)
@@ -63,7 +66,7 @@ def test_the_numbers_are_those_of_plain_references(done: Store) -> None:
         accuracy, distance = whole.evaluate(digits.test, test, weight, bias)
         assert run.value("dm", "distance", i, j) == pytest.approx(distance, rel=1e-4)
         assert run.value("dm", "accuracy", i, j) == pytest.approx(accuracy, abs=1 / 150)
-        kept = done.get_tensors("maps", map_key(run.request, "tlm", i, j))
+        kept = get_tensors(done, "maps", map_key(run.request, "tlm", i, j))
         assert kept is not None
         accuracy, distance = whole.evaluate(digits.test, test, kept["weight"], kept["bias"])
         assert run.value("tlm", "distance", i, j) == pytest.approx(distance, rel=1e-5)
@@ -98,7 +101,7 @@ def test_one_more_layer_computes_its_cells_only(done: Store, spy: Spy) -> None:
     made(done, front_layers=[*ROWS, "conv1"])
     new = grid_of(["conv1"])
     assert spy.dm == spy.tlm == spy.evaluated == new
-    assert spy.indices == {(name, *cell) for name in REGISTRY for cell in new}
+    assert spy.indices == {(name, *cell) for name in INDICES for cell in new}
     assert spy.accuracies == 0
     spy.dm.clear()
     made(done, end_layers=["layer1.0", *COLUMNS])
@@ -190,7 +193,7 @@ def dead_network(store: Store) -> None:
                 value.zero_()
             elif name.endswith("bias"):
                 value.fill_(0.0)
-    networks.save(store, Network(
+    model_store.save(store, Network(
         name="dead", architecture="resnet14", options={}, classes=digits.classes, channels=1, size=8, mean=(0.5,),
         std=(0.3,), data="digits", data_fingerprint=digits.fingerprint, origin={},
     ), module)
@@ -215,7 +218,7 @@ def test_undefined_values_are_empty_and_have_their_reasons(store: Store) -> None
 
 
 def test_an_own_accuracy_of_zero_has_no_relative_one(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(units, "own_accuracy", lambda *_: 0.0)
+    monkeypatch.setattr(compute, "own_accuracy", lambda *_: 0.0)
     run = made(store, methods=["dm"], indices=[])
     accuracy = run.value("dm", "accuracy", ROWS[0], COLUMNS[0])
     assert accuracy is not None
@@ -236,7 +239,7 @@ def test_other_stores_give_the_same_numbers(digits_store: Store, done: Store, tm
         assert mine[4] == pytest.approx(theirs[4], abs=1e-9)
     for i, j in grid_of():
         key = map_key(one.request, "tlm", i, j)
-        a, b = done.get_tensors("maps", key), other.get_tensors("maps", key)
+        a, b = get_tensors(done, "maps", key), get_tensors(other, "maps", key)
         assert a is not None
         assert b is not None
         assert torch.equal(a["weight"], b["weight"])
@@ -269,7 +272,7 @@ def test_end_layers_that_share_a_pass_get_the_numbers_of_those_alone(store: Stor
     """Four end layers come in units of two, one and one; their cells are those of grids of one column."""
     ends = ["layer1.0", "layer2.0", "layer3.0", "layer3.1"]
     asked = ask(store, "digits-a", "digits-b", **{**SMALL, "end_layers": ends, "methods": ["tlm", "dm"], "indices": []})
-    units_of = [[j for _, j in unit.cells][::len(ROWS)] for unit in units.missing(asked) if unit.work == "tlm"]
+    units_of = [[j for _, j in unit.cells][::len(ROWS)] for unit in plan.missing(asked) if unit.work == "tlm"]
     assert units_of == [["layer3.0", "layer3.1"], ["layer2.0"], ["layer1.0"]]
     together = made(store, end_layers=ends, methods=["tlm", "dm"], indices=[])
     assert together.complete
@@ -280,7 +283,7 @@ def test_end_layers_that_share_a_pass_get_the_numbers_of_those_alone(store: Stor
         alone = made(apart, end_layers=[j], methods=["tlm", "dm"], indices=[])
         for i in ROWS:
             for method in ("tlm", "dm"):
-                one, other = (kept.get_tensors("maps", map_key(run.request, method, i, j))
+                one, other = (get_tensors(kept, "maps", map_key(run.request, method, i, j))
                               for kept, run in ((store, together), (apart, alone)))
                 assert one is not None
                 assert other is not None

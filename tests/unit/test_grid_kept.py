@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from grids import COLUMNS, ROWS, SMALL, Spy, grid_of, harm, impatient, made, numbers
 
+from stitchlab.catalog.indices import INDICES
 from stitchlab.errors import Cancelled, StitchLabError
-from stitchlab.grid import units
-from stitchlab.grid.compute import ask
-from stitchlab.indices import REGISTRY
+from stitchlab.grid.ask import ask
+from stitchlab.models.tensors import get_tensors
 from stitchlab.request import accuracy_key, cell_key, index_key, map_key
 from stitchlab.results.run import Run
+from stitchlab.stitch import maps
 from stitchlab.store import Store
 
 
@@ -42,7 +43,7 @@ def test_what_is_done_is_kept_when_cancelled(store: Store, spy: Spy, after: int)
     whole = made(store)
     assert whole.complete
     assert all(whole.cells[cell] == value for cell, value in part.cells.items())
-    assert not {(n, i, j) for n, i, j in kept if n in REGISTRY} & spy.indices
+    assert not {(n, i, j) for n, i, j in kept if n in INDICES} & spy.indices
     assert (after < 10) or kept, "so late something must have been done"
 
 
@@ -50,7 +51,7 @@ def test_what_is_done_is_kept_when_cancelled(store: Store, spy: Spy, after: int)
 def test_a_damaged_cell_is_computed_again(done: Store, spy: Spy, name: str) -> None:
     first = ask(done, "digits-a", "digits-b", **SMALL)
     before, cell = numbers(first), (ROWS[1], COLUMNS[0])
-    key = (index_key if name in REGISTRY else cell_key)(first.request, name, *cell)
+    key = (index_key if name in INDICES else cell_key)(first.request, name, *cell)
     harm(done.path("cells", key, ".json"))
     assert not ask(done, "digits-a", "digits-b", **SMALL).complete
     again = made(done, report=impatient)
@@ -67,7 +68,7 @@ def test_a_damaged_map_is_fitted_again(done: Store, spy: Spy) -> None:
     second = made(done, eval_images=90, report=impatient)
     assert spy.tlm == {cell}
     assert second.complete
-    assert done.get_tensors("maps", map_key(first.request, "tlm", *cell)) is not None
+    assert get_tensors(done, "maps", map_key(first.request, "tlm", *cell)) is not None
 
 
 @pytest.mark.parametrize("lost", [True, False])
@@ -136,13 +137,13 @@ def test_waiting_can_be_cancelled(done: Store) -> None:
 
 def test_two_at_once_compute_everything_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[str, str]] = []
-    train = units.task_loss_matching
+    train = maps.task_loss_matching
 
     def count(pair: Any, cells: Sequence[tuple[str, str]], *rest: Any) -> Any:
         calls.extend(cells)
         return train(pair, cells, *rest)
 
-    monkeypatch.setattr(units, "task_loss_matching", count)
+    monkeypatch.setattr(maps, "task_loss_matching", count)
     ask(store, "digits-a", "digits-b", **SMALL)
     runs: list[Run] = []
     threads = [threading.Thread(target=lambda: runs.append(made(store, methods=["tlm"], indices=[]))) for _ in "ab"]

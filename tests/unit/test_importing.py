@@ -17,10 +17,11 @@ from safetensors.torch import save_file
 from stitchlab.data.splits import DataSet, Split
 from stitchlab.errors import StitchLabError
 from stitchlab.models import create as making
-from stitchlab.models import store as networks
+from stitchlab.models import store as model_store
 from stitchlab.models import weights as importing
 from stitchlab.models import zoo
-from stitchlab.models.store import Network
+from stitchlab.results import networks
+from stitchlab.results.networks import Network
 from stitchlab.store import Store
 
 TINY10 = Path(__file__).parents[3] / "shared" / "data" / "tiny10" / "tiny10-cifar10-seed0.pt"
@@ -65,7 +66,7 @@ def test_state_dicts_are_imported_however_wrapped(store: Store, tmp_path: Path, 
     torch.save(WRAPS[wrap](state), tmp_path / "w.pt")
     made = bring(store, tmp_path / "w.pt", mean=[0.5], std=[0.25])
     assert (made.mean, made.std, made.seed, made.origin["file"]) == ((0.5,), (0.25,), None, "w.pt")
-    loaded = networks.load(store, "mine")
+    loaded = model_store.load(store, "mine")
     assert loaded.module is not None
     for name, tensor in loaded.module.state_dict().items():
         torch.testing.assert_close(tensor, state[name])
@@ -186,10 +187,10 @@ def test_a_network_of_other_classes_has_no_accuracy(store: Store, tmp_path: Path
     made = bring(store, tmp_path / "w.pt", classes=5)
     assert made.accuracy is None
     assert made.classes == tuple(f"class {k}" for k in range(5))
-    assert making.confusion(store, made) is None
+    assert networks.confusion(store, made) is None
     with pytest.raises(StitchLabError, match="tells other classes than Toy has"):
         making.measure(store, made.id, toy())
-    loaded = networks.load(store, made.id)
+    loaded = model_store.load(store, made.id)
     assert loaded.module is not None
     assert loaded.module.get_parameter("fc.weight").shape[0] == 5
 
@@ -203,17 +204,17 @@ def test_auxiliary_classifiers_play_no_part() -> None:
 PEAK = """
 import resource, sys, torch
 from pathlib import Path
-from stitchlab import making, zoo
-from stitchlab.dataset import DataSet, Split
+from stitchlab.data.splits import DataSet, Split
+from stitchlab.models import create
 from stitchlab.store import Store
 import numpy as np
 images = np.zeros((2, 3, 32, 32), np.uint8)
 split = Split(images, np.arange(2))
 data = DataSet("toy", "Toy", ("a", "b"), split, split, "toy")
-making.import_weights(Store(sys.argv[1] + "/warm"), sys.argv[2], arch="resnet18", data=data, name="x",
+create.import_weights(Store(sys.argv[1] + "/warm"), sys.argv[2], arch="resnet18", data=data, name="x",
                       options={"width": 8})
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-made = making.import_weights(Store(sys.argv[1] + "/store"), sys.argv[3], arch="torchvision/vit_b_32", data=data,
+made = create.import_weights(Store(sys.argv[1] + "/store"), sys.argv[3], arch="torchvision/vit_b_32", data=data,
                              name="y", size=32)
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / (made.parameters * 4))
 """
@@ -246,6 +247,6 @@ def test_a_public_checkpoint_is_imported_as_it_is(store: Store) -> None:
         mean=(0.4914, 0.4822, 0.4465), std=(0.2023, 0.1994, 0.2010),
     )
     state = torch.load(TINY10, map_location="cpu", weights_only=True)
-    loaded = networks.load(store, made.short)
+    loaded = model_store.load(store, made.short)
     assert loaded.module is not None
     assert torch.equal(loaded.module.state_dict()["fc.weight"], state["fc.weight"])

@@ -5,136 +5,171 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 HOUSE = Path(__file__).resolve().parents[2]
 
-#: Modules and packages from the bottom up; each imports only from lines above its own, or from its own package.
-#: `stitchlab` is the public API in the package's __init__, `app` is app.py and pages/.
-ORDER = [
-    ["errors"],
-    ["spec", "memory", "folding"],
-    ["store"],
-    ["uploads"],
-    ["folder"],
-    ["dataset"],
-    ["data"],
-    ["cuts", "logits"],
-    ["zoo", "attack", "importing", "tracing"],
-    ["graph", "hooks", "training"],
-    ["layers", "networks"],
-    ["outline"],
-    ["making", "controls", "catalogue"],
-    ["stitch"],
-    ["indices", "ood"],
-    ["run"],
-    ["cost"],
-    ["units"],
-    ["grid"],
-    ["distribution"],
-    ["side"],
-    ["judge", "walk"],
-    ["stitchlab"],
-    ["demo"],
-    ["checks"],
-    ["tasks"],
-    ["jobs"],
-    ["figures"],
-    ["export"],
-    ["cli"],
-    ["ui", "__main__"],
-    ["app"],
+#: Rooms from the bottom up, each with its wing; a room imports only from lines above its own, or from itself. The
+#: ground floor is both wings'. `app` is app.py and pages/, `stitchlab` the public API in the package's __init__.
+ORDER: list[tuple[str, list[str]]] = [
+    ("ground floor", ["errors"]),
+    ("ground floor", ["request"]),
+    ("ground floor", ["store"]),
+    ("ground floor", ["catalog"]),
+    ("ground floor", ["results"]),
+    ("reading", ["figures", "export", "jobs"]),
+    ("reading", ["ui"]),
+    ("reading", ["app"]),
+    ("computing", ["data", "cutting"]),
+    ("computing", ["models"]),
+    ("computing", ["stitch"]),
+    ("computing", ["indices", "ood"]),
+    ("computing", ["grid"]),
+    ("computing", ["worker"]),
+    ("top", ["cli"]),
+    ("top", ["stitchlab", "__main__"]),
 ]
-RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
+RANK = {room: rank for rank, (_, rooms) in enumerate(ORDER) for room in rooms}
+WING = {room: wing for wing, rooms in ORDER for room in rooms}
+NO_PACKAGES = {"errors", "request", "app", "stitchlab", "__main__"}
+#: The wings from which each may import. The top names what computes only where it is used: the reading commands and
+#: `import stitchlab` need no PyTorch.
+MAY = {"ground floor": {"ground floor"}, "reading": {"ground floor", "reading"},
+       "computing": {"ground floor", "computing"}, "top": {"ground floor", "reading", "top"}}
 
-# Pillow is what torchvision reads images with, threadpoolctl what scikit-learn counts threads with: they are there.
-BARE = {"torch", "torchvision", "PIL", "numpy", "scipy", "sklearn", "threadpoolctl", "safetensors",
-        *sys.stdlib_module_names}
-LONGEST_FILE, LONGEST_FUNCTION = 300, 45
+#: What only computes needs, and the reading wing never imports.
+COMPUTES = {"torch", "torchvision", "scipy", "sklearn", "threadpoolctl", "PIL"}
+# Pillow is what torchvision reads images with, threadpoolctl what scikit-learn counts threads with, filelock comes
+# with torch: they are there.
+BARE = {*COMPUTES, "numpy", "safetensors", "filelock", *sys.stdlib_module_names}
+#: Packages that only some rooms may import.
+ONLY = {"streamlit": {"ui", "app"}, "dask": {"jobs"}, "distributed": {"jobs"},
+        "plotly": {"figures", "ui", "export"}, "kaleido": {"figures", "ui", "export"}}
+MOST_PACKAGES, LONGEST_FILE, LONGEST_FUNCTION = 17, 300, 45
 
 FILES = sorted([*HOUSE.glob("stitchlab/**/*.py"), *HOUSE.glob("pages/*.py"), *HOUSE.glob("app.py")])
 IDS = [str(path.relative_to(HOUSE)) for path in FILES]
 
 
-def owner(path: Path) -> str:
-    """The module or package of the ranking that a file belongs to."""
+def room(path: Path) -> str:
+    """The room of the ranking that a file belongs to."""
     parts = path.relative_to(HOUSE).with_suffix("").parts
     if parts[0] != "stitchlab":
         return "app"
     return "stitchlab" if parts[1] == "__init__" else parts[1]
 
 
-def imported(path: Path) -> Iterator[str]:
-    """Dotted names of all that a file imports, also within functions; `from stitchlab import x` is stitchlab.x."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert not node.level, f"{path}: relative imports hide who imports whom"
-            if node.module == "stitchlab":
-                yield from (f"stitchlab.{alias.name}" for alias in node.names)
+def imported(node: ast.AST) -> Iterator[str]:
+    """Dotted names of all that is imported below a node, also within functions; `from stitchlab import x` is
+    stitchlab.x."""
+    for found in ast.walk(node):
+        if isinstance(found, ast.Import):
+            yield from (alias.name for alias in found.names)
+        elif isinstance(found, ast.ImportFrom):
+            assert not found.level, "relative imports hide who imports whom"
+            if found.module == "stitchlab":
+                yield from (f"stitchlab.{alias.name}" for alias in found.names)
             else:
-                yield str(node.module)
+                yield str(found.module)
+
+
+class _AtOnce(ast.NodeTransformer):
+    """Leaves out what is imported on use only: functions, and what is there for types alone."""
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        return None
+
+    visit_AsyncFunctionDef = visit_FunctionDef  # type: ignore[assignment]
+
+    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
+        self.generic_visit(node)
+        return node.orelse if ast.unparse(node.test) == "TYPE_CHECKING" else node
+
+
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+def at_once(path: Path) -> set[str]:
+    """Dotted names of what a file imports when it is itself imported."""
+    return set(imported(_AtOnce().visit(tree(path))))
+
+
+def rooms_of(names: Iterable[str]) -> set[str]:
+    """The rooms of these dotted names; what is no module is a name of the public API, in the package's __init__."""
+    parts = [[*name.split("."), ""] for name in names]
+    return {part[1] if part[1] in RANK else "stitchlab" for part in parts if part[0] == "stitchlab"}
 
 
 def test_there_is_something_to_look_at() -> None:
-    assert len(FILES) > 30
-    assert "stitchlab.spec" in set(imported(HOUSE / "stitchlab" / "store.py"))
-    assert "stitchlab.networks" in set(imported(HOUSE / "stitchlab" / "grid.py"))
+    assert len(FILES) > 80
+    assert "stitchlab.request" in set(imported(tree(HOUSE / "stitchlab" / "store" / "__init__.py")))
+    assert "stitchlab.results.networks" in set(imported(tree(HOUSE / "stitchlab" / "models" / "store.py")))
+    public = HOUSE / "stitchlab" / "__init__.py"
+    assert "stitchlab.models.store" in set(imported(tree(public)))
+    assert "stitchlab.models.store" not in at_once(public)
+    assert "typing" in at_once(public)
 
 
-@pytest.mark.parametrize("path", FILES, ids=IDS)
-def test_every_module_has_its_place(path: Path) -> None:
-    assert owner(path) in RANK, f"say in ORDER where {owner(path)} stands"
+def test_every_room_has_its_place_and_every_place_its_room() -> None:
+    there = {room(path) for path in FILES}
+    assert there == set(RANK), "say in ORDER where each stands"
+    packages = {path.parent for path in HOUSE.glob("stitchlab/*/*.py")}
+    assert {path.name for path in packages} == set(RANK) - NO_PACKAGES
+    assert len(packages) <= MOST_PACKAGES
+    for path in packages:
+        assert ast.get_docstring(tree(path / "__init__.py")), f"{path.name} does not say what it is"
 
 
 @pytest.mark.parametrize("path", FILES, ids=IDS)
 def test_imports_run_one_way(path: Path) -> None:
-    mine = owner(path)
-    for name in imported(path):
-        if name.split(".")[0] != "stitchlab":
-            continue
-        theirs = [*name.split("."), ""][1]
-        # What is no module is a name of the public API, which the package's __init__ gives.
-        theirs = theirs if theirs in RANK else "stitchlab"
-        assert theirs == mine or RANK[theirs] < RANK[mine], f"{mine} imports {name}"
+    mine = room(path)
+    for theirs in rooms_of(imported(tree(path))) - {mine}:
+        assert RANK[theirs] < RANK[mine], f"{mine} imports {theirs}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=IDS)
+def test_no_wing_imports_the_other(path: Path) -> None:
+    mine = room(path)
+    names = at_once(path) if WING[mine] == "top" else set(imported(tree(path)))
+    for theirs in rooms_of(names):
+        assert WING[theirs] in MAY[WING[mine]], f"{mine} ({WING[mine]}) imports {theirs} ({WING[theirs]})"
 
 
 @pytest.mark.parametrize("path", FILES, ids=IDS)
 def test_only_some_need_what_not_everybody_has(path: Path) -> None:
-    mine = owner(path)
-    needs = {name.split(".")[0] for name in imported(path)} - {"stitchlab"}
-    if mine not in ("ui", "app"):
-        assert "streamlit" not in needs
-    if mine != "jobs":
-        assert not {"dask", "distributed"} & needs
-    if mine not in ("figures", "ui", "export"):
-        assert not {"plotly", "kaleido"} & needs
-    if RANK[mine] <= RANK["demo"]:
-        assert needs <= BARE, "from the grid downward a bare GPU machine is enough"
+    mine = room(path)
+    needs = {name.split(".")[0] for name in imported(tree(path))} - {"stitchlab"}
+    for package, rooms in ONLY.items():
+        assert package not in needs or mine in rooms, f"{mine} needs {package}"
+    if WING[mine] == "computing":
+        assert needs <= BARE, "a bare GPU machine is enough"
+    elif WING[mine] == "top":
+        assert not {name.split(".")[0] for name in at_once(path)} & COMPUTES
+    else:
+        assert not needs & COMPUTES
 
 
 @pytest.mark.parametrize("path", FILES, ids=IDS)
 def test_files_and_functions_are_short_and_say_what_they_are(path: Path) -> None:
-    text = path.read_text()
-    tree = ast.parse(text)
+    text, whole = path.read_text(), tree(path)
     assert len(text.splitlines()) <= LONGEST_FILE
     long = {
-        node.name: length for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        node.name: length for node in ast.walk(whole) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and (length := (node.end_lineno or 0) - node.lineno + 1) > LONGEST_FUNCTION
     }
     assert not long
-    assert ast.get_docstring(tree) or not text.strip(), "the first lines say what the file is"
+    assert ast.get_docstring(whole) or not text.strip(), "the first lines say what the file is"
 
 
 @pytest.mark.parametrize("path", FILES, ids=IDS)
 def test_nothing_is_a_pickle(path: Path) -> None:
-    needs = set(imported(path))
+    needs = set(imported(tree(path)))
     assert not {"pickle", "shelve", "joblib", "dill", "cloudpickle"} & {name.split(".")[0] for name in needs}
-    for call in (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)):
+    for call in (node for node in ast.walk(tree(path)) if isinstance(node, ast.Call)):
         name, keywords = ast.unparse(call.func), {k.arg: ast.unparse(k.value) for k in call.keywords}
         assert name != "torch.save"
         if name == "torch.load":

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 from toys import Convolutions, Tokens, network, noise, pair, seeded
 
+from stitchlab.catalog.indices import DEFAULT_INDICES, INDICES, Index
 from stitchlab.errors import UnknownName
-from stitchlab.indices import REGISTRY, Index, statistics
+from stitchlab.indices import index_function, statistics
 from stitchlab.indices.statistics import gram, indices, measure
 from stitchlab.stitch.pair import Pair
 
@@ -61,7 +62,7 @@ def related(x: Tensor, shape: tuple[int, ...]) -> Tensor:
     return made + 0.5
 
 
-@pytest.mark.parametrize("name", REGISTRY)
+@pytest.mark.parametrize("name", INDICES)
 @pytest.mark.parametrize(("one", "other", "kind"), SHAPES)
 def test_values_are_numpys(name: str, one: tuple[int, ...], other: tuple[int, ...], kind: str) -> None:
     x = randn(*one) * 2 - 1
@@ -70,7 +71,7 @@ def test_values_are_numpys(name: str, one: tuple[int, ...], other: tuple[int, ..
     assert measure(name, y, x) == pytest.approx(wanted(name, y, x, kind), rel=1e-6, abs=1e-6)
 
 
-@pytest.mark.parametrize("name", REGISTRY)
+@pytest.mark.parametrize("name", INDICES)
 @pytest.mark.parametrize("spoil", ["dead", "doubled", "constant", "small"])
 def test_rank_deficient(name: str, spoil: str) -> None:
     x, y = randn(50, 6), randn(50, 4, seed=1) + randn(50, 6)[:, :4]
@@ -80,14 +81,14 @@ def test_rank_deficient(name: str, spoil: str) -> None:
     assert measure(name, x, y) == pytest.approx(wanted(name, x, y, "averages"), abs=1e-5)
 
 
-@pytest.mark.parametrize("name", REGISTRY)
+@pytest.mark.parametrize("name", INDICES)
 @pytest.mark.parametrize("shape", [(30, 6), (10, 3, 4, 4), (10, 9, 5)])
 def test_a_copy_is_the_most_similar_and_noise_is_less(name: str, shape: tuple[int, ...]) -> None:
-    x, best = randn(*shape), 1.0 if REGISTRY[name].metric == "similarity" else 0.0
+    x, best = randn(*shape), 1.0 if INDICES[name].metric == "similarity" else 0.0
     assert measure(name, x, x.clone()) == pytest.approx(best, abs=1e-7)
     other = measure(name, x, randn(*shape, seed=3))
     assert other is not None
-    assert REGISTRY[name].low < other < REGISTRY[name].high
+    assert INDICES[name].low < other < INDICES[name].high
     assert abs(other - best) > 0.05
 
 
@@ -117,7 +118,7 @@ def test_pwcca_does_not_see_an_invertible_map_of_the_end_and_scale_of_the_front(
     assert abs((rotated or 0) - before) > 1e-4
 
 
-@pytest.mark.parametrize("name", REGISTRY)
+@pytest.mark.parametrize("name", INDICES)
 @pytest.mark.parametrize("value", [0.0, 0.1, 1e4])
 def test_constant_activations_have_no_value(name: str, value: float) -> None:
     x, constant = randn(40, 3, 4, 4), torch.full((40, 3, 4, 4), value)
@@ -163,7 +164,7 @@ def test_values_through_networks_are_numpys(memory: int, monkeypatch: pytest.Mon
     cells = [(i, j) for i in ("conv0", "act1", "flat") for j in ("act0", "conv1", "fc")]
     order = DATA.test.order(7)[:120]
     made = indices(both, ["cka", "pwcca", "opd"], cells, order)
-    assert set(made) == {(name, cell) for name in REGISTRY for cell in cells}
+    assert set(made) == {(name, cell) for name in INDICES for cell in cells}
     images, _ = DATA.test.take(order)
     for (name, (i, j)), value in made.items():
         assert both.front.module is not None
@@ -189,28 +190,32 @@ def test_tokens_through_networks() -> None:
 def test_one_cell_alone_has_the_same_values() -> None:
     both = through_networks(seeded(lambda: Convolutions((6, 7), 4)), seeded(lambda: Convolutions((6, 9), 4), 1))
     cells = [(i, j) for i in ("act0", "flat") for j in ("act0", "act1")]
-    together = indices(both, list(REGISTRY), cells, torch.arange(130))
-    for name in REGISTRY:
+    together = indices(both, list(INDICES), cells, torch.arange(130))
+    for name in INDICES:
         for cell in cells:
             alone = indices(both, [name], [cell], torch.arange(130))[name, cell]
             assert alone == pytest.approx(together[name, cell], abs=1e-12)
 
 
-@pytest.mark.parametrize("index", REGISTRY.values(), ids=lambda index: index.name)
-def test_the_contract_of_the_registry(index: Index) -> None:
-    assert REGISTRY[index.name] is index
+def test_a_grid_has_these_indices_unless_some_are_named() -> None:
+    assert DEFAULT_INDICES == ("cka", "pwcca", "opd")
+
+
+@pytest.mark.parametrize("index", INDICES.values(), ids=lambda index: index.name)
+def test_the_contract_of_the_catalog(index: Index) -> None:
+    assert INDICES[index.name] is index
     assert index.label
     assert index.reference
     assert index.metric in ("similarity", "distance")
     assert index.low < index.high
     assert index.needs in ("grams", "moments")
-    text = inspect.getdoc(index.value) or ""
+    text = inspect.getdoc(index_function(index.name)) or ""
     assert all(part in text for part in ("Args:", "Returns:", ">>> ", "None")), "formula, shapes, an example"
-    module = inspect.getmodule(index.value)
+    module = inspect.getmodule(index_function(index.name))
     assert module is not None
     public = [name for name, value in vars(module).items() if inspect.isfunction(value)
               and value.__module__ == module.__name__ and not name.startswith("_")]
-    assert public == [index.value.__name__], "one file, one public function"
+    assert public == [index_function(index.name).__name__], "one file, one public function"
     for seed in range(5):
         value = measure(index.name, randn(25, 4, seed=seed), randn(25, 6, seed=seed + 50))
         assert value is not None

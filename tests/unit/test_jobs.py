@@ -11,16 +11,14 @@ import pytest
 import torch
 from grids import folder
 
+from stitchlab.catalog.training_recipes import Attack
 from stitchlab.data import registry as datasets
 from stitchlab.errors import StitchLabError
-from stitchlab.grid import demo
-from stitchlab.grid.compute import ask, compare
-from stitchlab.jobs import DEMO, QUIET, Jobs, Status, fetching, judging, making, measuring, walking
-from stitchlab.models import store as networks
-from stitchlab.models.attack import Attack
-from stitchlab.models.create import confusion
-from stitchlab.ood import trajectory as walk
+from stitchlab.grid.ask import ask, compare
+from stitchlab.jobs import DEMO, QUIET, Answer, Jobs, Status, fetching, judging, making, measuring, preparing, walking
+from stitchlab.models import store as model_store
 from stitchlab.request import Detection, TaskLoss
+from stitchlab.results import demo, networks, trajectory
 from stitchlab.results.detection import STATISTICS, Distribution
 from stitchlab.results.run import Run
 from stitchlab.store import Store, uploads
@@ -85,7 +83,7 @@ def test_training_is_cancelled_and_leaves_nothing(jobs: Jobs) -> None:
 @pytest.mark.parametrize(("what", "message"), [
     ({"arch": "os:system"}, "no architecture is called 'os:system'"),
     ({"arch": "/tmp/x.py:Net"}, "no architecture is called '/tmp/x.py:Net'"),
-    ({"data": "folder:/etc"}, "a key of the store is a plain name; 'folder:/etc' came"),
+    ({"data": "folder:/etc"}, "no data set is called 'folder:/etc'"),
     ({"arch": "tiny10"}, "tiny10 takes images of 27"),
 ])
 def test_what_pages_may_not_name_is_refused_on_the_worker(jobs: Jobs, what: dict[str, str], message: str) -> None:
@@ -95,7 +93,7 @@ def test_what_pages_may_not_name_is_refused_on_the_worker(jobs: Jobs, what: dict
 
 
 def test_an_upload_is_imported_and_goes(jobs: Jobs, tmp_path: Path) -> None:
-    trained = networks.load(jobs.store, "digits-a")
+    trained = model_store.load(jobs.store, "digits-a")
     assert trained.module is not None
     torch.save(trained.module.state_dict(), tmp_path / "w.pt")
     content = memoryview((tmp_path / "w.pt").read_bytes())
@@ -133,7 +131,7 @@ def test_measuring_and_fetching(jobs: Jobs) -> None:
     vit = networks.find(jobs.store, "vit")
     jobs.measure(vit.id)
     assert ended(jobs, measuring(vit.id)).state == "done"
-    counts = confusion(jobs.store, vit)
+    counts = networks.confusion(jobs.store, vit)
     assert counts is not None
     assert int(counts.sum()) == 540
     jobs.fetch("cifar10")
@@ -144,7 +142,7 @@ def test_measuring_and_fetching(jobs: Jobs) -> None:
 def test_a_queued_run_has_the_numbers_of_one_in_this_process(jobs: Jobs, store: Store) -> None:
     run = ask(jobs.store, "digits-a", "digits-b", tlm=TaskLoss(epochs=1), **SMALL)
     assert jobs.status(run.id) is None
-    assert jobs.estimate(run) is None, "nothing was measured on this machine yet"
+    assert jobs.estimate(run, 60) == Answer("there", None), "nothing was measured on this machine yet"
     jobs.compute(run)
     assert ended(jobs, run.id).state == "done"
     done = Run.load(jobs.store, run.id)
@@ -155,10 +153,11 @@ def test_a_queued_run_has_the_numbers_of_one_in_this_process(jobs: Jobs, store: 
         # Training sums in another order where there are other threads.
         assert done.matrix(method, metric) == pytest.approx(here.matrix(method, metric), abs=0.03), (method, metric)
     other = ask(jobs.store, "digits-a", "digits-b", tlm=TaskLoss(epochs=1), seed=1, **SMALL)
-    estimate = jobs.estimate(other)
-    assert estimate is not None
-    assert estimate > 0
-    assert jobs.estimate(done) == 0
+    assert jobs.estimate(other, 60).value > 0
+    assert jobs.estimate(done, 60).value == 0
+    attempt = jobs.store.get("jobs", run.id)["attempt"]
+    weights = jobs.store.get("progress", f"{attempt}.plan")["weights"]
+    assert len(weights) == len(set(weights)) == 4, "the pages' worker has found out what each unit is of the whole"
 
 
 def test_the_same_request_twice_is_one_job_and_cancel_keeps_what_is_done(jobs: Jobs) -> None:
@@ -228,9 +227,7 @@ def test_a_scheduler_that_does_not_answer_is_one_line(store: Store) -> None:
 
 def test_somebodys_cluster_does_the_work_if_it_sees_the_store(jobs: Jobs, tmp_path: Path) -> None:
     jobs.compute(ask(jobs.store, "digits-a", "digits-b", methods=["dm"], indices=[], seed=7, **SMALL))
-    client = jobs._client
-    assert client is not None
-    address = client.scheduler.address
+    address = jobs._connection.client().result().scheduler.address
     run = ask(jobs.store, "digits-a", "digits-b", methods=["dm"], indices=[], seed=8, **SMALL)
     theirs = Jobs(jobs.store, address, device="cpu")
     theirs.compute(run)
@@ -259,7 +256,7 @@ def test_one_cell_is_computed_judged_and_followed(jobs: Jobs) -> None:
     assert ended(jobs, judging(run, Detection(), cells)).state == "done", "nothing was lacking, nothing is queued"
     jobs.walk(run, i, j)
     assert ended(jobs, walking(run, i, j)).state == "done"
-    assert walk.kept(run, i, j) is not None
+    assert trajectory.kept(run, i, j) is not None
 
 
 def test_outliers_that_do_not_fit_fail_in_one_line(jobs: Jobs, tmp_path: Path) -> None:
@@ -274,3 +271,50 @@ def test_outliers_that_do_not_fit_fail_in_one_line(jobs: Jobs, tmp_path: Path) -
     assert status.state == "failed"
     assert "3×16×16" in status.message
     assert "\n" not in status.message
+
+
+def entries(jobs: Jobs, job: str) -> list[str]:
+    """What lies in the store of attempts at a job."""
+    return [key for room in ("jobs", "progress", "cancel") for key in jobs.store.keys(room) if key.startswith(job)]
+
+
+def test_a_job_leaves_nothing_when_it_is_forgotten(jobs: Jobs) -> None:
+    wanted = {"name": "mayfly", "arch": "mlp", "data": "digits", "epochs": 1}
+    for seed in range(2):  # data that no store knows by fingerprint has its name
+        jobs.train({**wanted, "seed": seed})
+        assert ended(jobs, making("mayfly")).state == ("failed" if seed else "done"), "the name is taken then"
+        (attempt,) = {key.split(".")[0] for key in entries(jobs, making("mayfly"))} - {making("mayfly")}
+        assert attempt == jobs.store.get("jobs", making("mayfly"))["attempt"], "nothing of the attempt before"
+    jobs.forget(making("mayfly"))
+    assert not entries(jobs, making("mayfly"))
+
+
+def test_who_is_cancelled_and_asked_again_at_once_stops_all_the_same(jobs: Jobs) -> None:
+    wanted = {"name": "twice", "arch": "mlp", "data": "digits", "epochs": 5000}
+    jobs.train(wanted)
+    until = time.monotonic() + 60
+    while not jobs.curve("twice"):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    jobs.cancel(making("twice"))
+    jobs.train({**wanted, "epochs": 1})
+    assert ended(jobs, making("twice"), 60).state == "done", "the first one does not go on"
+    assert networks.find(jobs.store, "twice").origin["epochs"] == 1
+    jobs.forget(making("twice"))
+
+
+def test_what_a_request_needs_is_prepared(jobs: Jobs) -> None:
+    wanted = {"front": "random-init of digits-a", "end": "digits-b", "data": "digits", "seed": 3, "methods": ["tlm"],
+              "indices": [], "tlm": {"epochs": 1, "init": "dm"}, **SMALL}
+    jobs.prepare(wanted)
+    status = ended(jobs, preparing(wanted))
+    assert (status.state, status.message) == ("done", "")
+    assert status.result is not None
+    run = Run.load(jobs.store, status.result["run"])
+    assert run.id == ask(jobs.store, **wanted | {"tlm": TaskLoss(epochs=1, init="dm")}).id
+    assert networks.find(jobs.store, run.request.front).origin["control"] == "random-init of digits-a"
+    jobs.compute(run)
+    assert ended(jobs, run.id).state == "done"
+    evil = {"front": "digits-a", "end": "digits-b", "data": "folder:/etc"}
+    jobs.prepare(evil)
+    assert ended(jobs, preparing(evil)).message.startswith("no data set is called 'folder:/etc'")

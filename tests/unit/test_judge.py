@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from typing import Any
 
@@ -16,29 +15,33 @@ from sklearn.covariance import LedoitWolf
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
+from stitchlab.catalog.detectors import DETECTORS
 from stitchlab.data import registry as datasets
 from stitchlab.errors import Cancelled, StitchLabError, UnknownName
-from stitchlab.models import store as networks
-from stitchlab.ood import REGISTRY
+from stitchlab.models import store as model_store
+from stitchlab.models.store import prepare
+from stitchlab.models.tensors import get_tensors
+from stitchlab.ood import evaluate as judging
 from stitchlab.ood import reference as side
+from stitchlab.ood.detectors import energy, knn
 from stitchlab.ood.evaluate import activations_of, judge
 from stitchlab.ood.inputs import CannotFit
-from stitchlab.ood.metrics import Interval
 from stitchlab.request import Detection, TaskLoss, map_key
+from stitchlab.results.activation_layout import form
 from stitchlab.results.detection import NATIVE, OUTLIERS, STATISTICS, Belief, Distribution
+from stitchlab.results.interval import Interval
 from stitchlab.results.run import Run
-from stitchlab.stitch.affine import Stitch, form
+from stitchlab.stitch.affine import Stitch
 from stitchlab.store import Store
 
-judging = sys.modules["stitchlab.ood.evaluate"]  # the package has a function of this name
 pytestmark = pytest.mark.usefixtures("short")
 CELL = (ROWS[1], COLUMNS[0])
-QUICK = [name for name in REGISTRY if not REGISTRY[name].learns]
+QUICK = [name for name in DETECTORS if not DETECTORS[name].learns]
 
 
 def test_the_rows_are_the_contracts(run: Run) -> None:
     rows = list(judge(run, device="cpu").rows())
-    metrics = [(name, metric) for name, detector in REGISTRY.items() for metric in detector.metrics]
+    metrics = [(name, metric) for name, detector in DETECTORS.items() for metric in detector.metrics]
     assert len(rows) == len(metrics) * (2 * len(COLUMNS) + 2 * len(ROWS) * len(COLUMNS))
     for j in COLUMNS:
         for method, fronts in ((NATIVE, [""]), (OUTLIERS, [""]), ("tlm", ROWS), ("dm", ROWS)):
@@ -57,14 +60,14 @@ def test_the_rows_are_the_contracts(run: Run) -> None:
 @pytest.mark.parametrize("method", ["tlm", "dm"])
 def test_numbers_are_those_of_hooks_and_plain_formulas(run: Run, method: str) -> None:
     store, request = run.store, run.request
-    front, end = networks.load(store, request.front), networks.load(store, request.end)
+    front, end = model_store.load(store, request.front), model_store.load(store, request.end)
     data = datasets.load_by_fingerprint(request.data, store)
     order = data.train.order(request.seed)
     held = len(order) // 5
     tests = data.test.take(data.test.order(request.seed)[:request.eval_images])[0]
     fitted = data.train.take(order[:-held])[0]
     i, j = CELL
-    kept = store.get_tensors("maps", map_key(request, method, i, j))
+    kept = get_tensors(store, "maps", map_key(request, method, i, j))
     assert kept is not None
     def look_at_end(images: Tensor) -> Tensor:
         return capture(module_of(end), j, prepared(end, images))
@@ -95,14 +98,14 @@ def test_numbers_are_those_of_hooks_and_plain_formulas(run: Run, method: str) ->
     c, d = np.cov(a.T), np.cov(b.T)
     ratio = (((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(c + d - 2 * sqrtm(c @ d).real)) / np.trace(c)
     assert found.interval("frechet", method, "ratio", i, j).value == pytest.approx(ratio, rel=1e-4)
-    statistics = {name: value.numpy() for name, value in found.tensors(STATISTICS, method, i, j).items()}
+    statistics = found.arrays(STATISTICS, method, i, j)
     assert np.allclose(statistics["mean"], b.mean(0), atol=1e-4)
     assert np.allclose(statistics["negative"], (b < 0).mean(0), atol=1e-6)
     assert np.allclose(statistics["deviation"], b.std(0, ddof=1), rtol=1e-4)
     assert np.allclose(statistics["spectrum"], np.linalg.eigvalsh(d)[::-1], rtol=1e-3, atol=1e-5)
     assert np.allclose(statistics["norms"], stitched.flatten(1).norm(dim=1), rtol=1e-4)
-    own = found.tensors(STATISTICS, NATIVE, "", j)["predictions"]
-    assert torch.equal(own, end.module(end.prepare(tests)).argmax(1))
+    own = found.arrays(STATISTICS, NATIVE, "", j)["predictions"]
+    assert (own == end.module(prepare(end, tests)).argmax(1).numpy()).all()
     labels = data.test.take(data.test.order(request.seed)[:request.eval_images])[1]
     right = (statistics["predictions"] == labels.numpy()).mean()
     assert right == pytest.approx(run.value(method, "accuracy", i, j))
@@ -150,12 +153,12 @@ def test_other_known_outliers_change_their_rows_only(run: Run) -> None:
 
 
 @pytest.mark.parametrize(("field", "value", "changed"), [
-    ("outliers", "blur", {(name, NATIVE) for name in (*REGISTRY, STATISTICS)}),
+    ("outliers", "blur", {(name, NATIVE) for name in (*DETECTORS, STATISTICS)}),
     ("training_outliers", ("noise",), {("energy", NATIVE), ("energy", "tlm"), ("energy", "dm")}),
 ])
 def test_each_setting_changes_the_keys_that_it_must(run: Run, field: str, value: Any, changed: set[Any]) -> None:
     one, other = Distribution(run), Distribution(run, replace(Detection(), **{field: value}))
-    found = {(name, who) for name in (*REGISTRY, STATISTICS) for who in (NATIVE, "tlm", "dm")
+    found = {(name, who) for name in (*DETECTORS, STATISTICS) for who in (NATIVE, "tlm", "dm")
              if one.key(name, who, *CELL) != other.key(name, who, *CELL)}
     assert found == changed
 
@@ -163,7 +166,7 @@ def test_each_setting_changes_the_keys_that_it_must(run: Run, field: str, value:
 def test_what_was_learned_serves_every_cell_of_the_column(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     judge(run, detectors=["energy"], cells=[("tlm", *CELL)], device="cpu")
     side._sides.clear()
-    monkeypatch.setattr(sys.modules["stitchlab.ood.detectors.energy"], "_train", None)  # it cannot be trained again
+    monkeypatch.setattr(energy, "_train", None)  # it cannot be trained again
     found = judge(run, detectors=["energy"], cells=[("dm", ROWS[0], COLUMNS[0])], device="cpu")
     assert found.interval("energy", "dm", "auroc", ROWS[0], COLUMNS[0]).value is not None
 
@@ -194,7 +197,7 @@ def test_the_learned_detector_may_be_tuned_on_another_data_set(
     run: Run, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Outliers count only once their energy falls below its margin, which takes a trained classifier.
-    monkeypatch.setattr(sys.modules["stitchlab.ood.detectors.energy"], "STEPS", {"training": 300, "fine-tuning": 60})
+    monkeypatch.setattr(energy, "STEPS", {"training": 300, "fine-tuning": 60})
     other = Detection(training_outliers=(
         side.resolve_outliers(f"data:{folder(tmp_path / 'noise', ['a', 'b'], colour=False)}", run.store), "blur"))
     cells = [("dm", *CELL)]
@@ -210,7 +213,7 @@ def test_a_detector_that_cannot_be_fitted_lets_the_others_go_on(run: Run, monkey
     def refuse(native: Any) -> Any:
         raise CannotFit("too few images")
 
-    monkeypatch.setitem(REGISTRY, "knn", replace(REGISTRY["knn"], fit=refuse))
+    monkeypatch.setattr(knn, "knn", refuse)
     found = judge(run, detectors=["knn", "mahalanobis"], device="cpu")
     assert found.interval("knn", "tlm", "auroc", *CELL) == Interval()
     assert found.reason("knn", "tlm", *CELL) == "too few images"
@@ -222,7 +225,7 @@ def test_a_detector_that_cannot_be_fitted_lets_the_others_go_on(run: Run, monkey
 def test_training_that_diverged_is_undefined_with_a_reason(done: Store) -> None:
     run = made(done, tlm=TaskLoss(epochs=1, lr=1e30))
     found = judge(run, detectors=QUICK, device="cpu")
-    undefined = [name for name in QUICK if found.interval(name, "tlm", REGISTRY[name].metrics[0], *CELL).value is None]
+    undefined = [name for name in QUICK if found.interval(name, "tlm", DETECTORS[name].metrics[0], *CELL).value is None]
     assert undefined == QUICK
     assert "training diverged" in found.reason("knn", "tlm", *CELL)
     assert found.interval("knn", "dm", "auroc", *CELL).value is not None
@@ -235,7 +238,7 @@ def test_damaged_results_are_computed_again(run: Run) -> None:
     assert Distribution(run).interval("knn", "tlm", "auroc", *CELL) == Interval()
     assert list(judge(run, detectors=["knn"], device="cpu").rows(["knn"])) == before
     harm(run.store.path("ood", found.key("knn", "tlm", *CELL), ".safetensors"))
-    assert Distribution(run).tensors("knn", "tlm", *CELL) == {}
+    assert Distribution(run).arrays("knn", "tlm", *CELL) == {}
 
 
 def test_finished_columns_survive_a_cancel(run: Run) -> None:
@@ -254,7 +257,7 @@ def test_one_images_activations_at_a_cell(run: Run) -> None:
     assert set(found) == {"native", "tlm", "dm"}
     data = datasets.load_by_fingerprint(run.request.data, run.store)
     image = data.test.take(data.test.order(run.request.seed)[3:4])[0]
-    end = networks.load(run.store, run.request.end)
+    end = model_store.load(run.store, run.request.end)
     native = capture(module_of(end), CELL[1], prepared(end, image))[0]
     assert torch.allclose(found["native"], native, atol=1e-5)
     assert {value.shape for value in found.values()} == {native.shape}

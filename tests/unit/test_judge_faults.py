@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,17 +15,17 @@ import torch
 from grids import COLUMNS, ROWS, harm, made
 
 from stitchlab.__main__ import main
+from stitchlab.catalog.detectors import DETECTORS
 from stitchlab.errors import StitchLabError
-from stitchlab.ood import REGISTRY
 from stitchlab.ood import reference as side
 from stitchlab.ood.detectors.frechet import Moments, frechet
 from stitchlab.ood.evaluate import activations_of, judge
 from stitchlab.ood.inputs import Native, Score
 from stitchlab.ood.outliers import outliers
 from stitchlab.request import Detection, map_key
+from stitchlab.results.activation_layout import form
 from stitchlab.results.detection import STATISTICS, Distribution
 from stitchlab.results.run import Run
-from stitchlab.stitch.affine import form
 from stitchlab.store import Store
 
 CELL = (ROWS[1], COLUMNS[0])
@@ -46,15 +48,15 @@ def test_lost_scores_and_statistics_are_computed_again(run: Run, name: str, who:
     found = judge(run, detectors=["knn"], device="cpu")
     asked = (name, who, "" if who == "native" else CELL[0], CELL[1])
     path = run.store.path("ood", found.key(*asked), ".safetensors")
-    before = {key: value.clone() for key, value in found.tensors(*asked).items()}  # they are mapped from the file
+    before = {key: value.copy() for key, value in found.arrays(*asked).items()}  # they are mapped from the file
     path.unlink() if loss == "lost" else harm(path)
     now = Distribution(run)
     assert now.entry(*asked) is None
-    assert now.tensors(*asked) == {}
+    assert now.arrays(*asked) == {}
     assert set(now.lacking(["knn", STATISTICS], now.cells)) == {CELL[1]}
-    after = judge(run, detectors=["knn"], device="cpu").tensors(*asked)
+    after = judge(run, detectors=["knn"], device="cpu").arrays(*asked)
     assert before.keys() == after.keys()
-    assert all(torch.equal(before[key], after[key]) for key in before)
+    assert all(np.array_equal(before[key], after[key]) for key in before)
 
 
 def test_each_detector_that_learns_has_a_memory_of_its_own(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,7 +71,8 @@ def test_each_detector_that_learns_has_a_memory_of_its_own(run: Run, monkeypatch
         return fit
 
     for name in ("one", "another"):
-        monkeypatch.setitem(REGISTRY, name, replace(REGISTRY["energy"], name=name, fit=learner(name)))
+        monkeypatch.setitem(DETECTORS, name, replace(DETECTORS["energy"], name=name))
+        monkeypatch.setitem(sys.modules, f"stitchlab.ood.detectors.{name}", SimpleNamespace(**{name: learner(name)}))
     for _ in range(2):
         side._sides.clear()
         for path in (run.store.root / "ood").glob("*"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,17 +19,19 @@ from sklearn.covariance import LedoitWolf
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 from torch import Tensor
 
+from stitchlab.catalog.detectors import DETECTORS, QUICK
 from stitchlab.data import registry as datasets
 from stitchlab.errors import Cancelled
 from stitchlab.models import create as making
-from stitchlab.models import store as networks
-from stitchlab.ood import QUICK, REGISTRY
+from stitchlab.models import store as model_store
+from stitchlab.models.tensors import get_tensors
 from stitchlab.ood import reference as side
+from stitchlab.ood.detectors import energy
 from stitchlab.ood.evaluate import judge
-from stitchlab.ood.metrics import Interval
 from stitchlab.ood.outliers import outliers
 from stitchlab.request import Detection, DirectMatching, TaskLoss, map_key
 from stitchlab.results.detection import NATIVE, OUTLIERS, STATISTICS, Distribution
+from stitchlab.results.interval import Interval
 from stitchlab.results.run import Run, list_runs
 from stitchlab.store import Store
 
@@ -75,7 +76,7 @@ def test_every_number_is_that_of_two_whole_networks(end: str, i: str, j: str, ki
     run = list_runs(done)[0] if end == "digits-b" else made(
         done, end=end, front_layers=[i], end_layers=[j], eval_images=120)
     request = run.request
-    whole = Whole(networks.load(done, request.front), networks.load(done, request.end), i, j, target=kind)
+    whole = Whole(model_store.load(done, request.front), model_store.load(done, request.end), i, j, target=kind)
     data = datasets.load_by_fingerprint(request.data, done)
     images = data.test.take(data.test.order(request.seed)[:request.eval_images])[0]
     order = data.train.order(request.seed)
@@ -84,7 +85,7 @@ def test_every_number_is_that_of_two_whole_networks(end: str, i: str, j: str, ki
     sets = {NATIVE: ("", whole.activations(held)[1]),
             OUTLIERS: ("", whole.activations(outliers("noise", images, request.seed))[1])}
     for method in request.methods:
-        kept = done.get_tensors("maps", map_key(request, method, i, j))
+        kept = get_tensors(done, "maps", map_key(request, method, i, j))
         assert kept is not None
         sets[method] = i, stitched(ours, MAP, native, kind, kept["weight"], kept["bias"])
     train = seen(whole.activations(fitted)[1], kind)
@@ -118,9 +119,12 @@ def test_what_is_made_anew_is_the_same_to_the_last_digit(run: Run, monkeypatch: 
     first = list(judge(run, device="cpu", report=lambda what, share: shares.append(share)).rows())
     assert min(shares) >= 0
     assert shares[-1] == max(shares) == 1
-    assert all(row.low <= row.value <= row.high for row in first)
+    # Where images are drawn again, some count twice, which raises average precision: at one with few right ranks (this
+    # detector learned for six steps) the percentile interval may begin just above the value.
+    below = {"aupr": 0.01}
+    assert all(row.low - below.get(row.metric, 0.0) <= row.value <= row.high for row in first)
     forget(run, "ood", "detectors")
-    assert Distribution(run).lacking(REGISTRY, Distribution(run).cells)
+    assert Distribution(run).lacking(DETECTORS, Distribution(run).cells)
     assert list(judge(run, device="cpu").rows()) == first
     monkeypatch.setattr(side, "Side", None)  # nothing can be computed now
     side._sides.clear()
@@ -136,7 +140,7 @@ CHANGES: list[tuple[str, Any, set[str]]] = [
 ]
 
 
-@pytest.mark.parametrize("name", [*REGISTRY, STATISTICS])
+@pytest.mark.parametrize("name", [*DETECTORS, STATISTICS])
 @pytest.mark.parametrize(("field", "value", "changed"), CHANGES, ids=[field for field, _, _ in CHANGES])
 def test_what_a_verdict_depends_on(name: str, field: str, value: Any, changed: set[str], run: Run) -> None:
     request = replace(run.request, **{field: value})
@@ -150,8 +154,8 @@ def test_what_a_verdict_depends_on(name: str, field: str, value: Any, changed: s
 def test_no_two_verdicts_share_a_key(run: Run) -> None:
     found = Distribution(run)
     sets = [(NATIVE, "", j) for j in COLUMNS] + found.cells
-    keys = {found.key(name, *cell) for name in (*REGISTRY, STATISTICS) for cell in sets}
-    assert len(keys) == (len(REGISTRY) + 1) * len(sets)
+    keys = {found.key(name, *cell) for name in (*DETECTORS, STATISTICS) for cell in sets}
+    assert len(keys) == (len(DETECTORS) + 1) * len(sets)
 
 
 def test_another_front_network_shares_the_native_side(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,14 +164,14 @@ def test_another_front_network_shares_the_native_side(run: Run, monkeypatch: pyt
     other = made(run.store, "vit", front_layers=["blocks.2"])
     before = Distribution(other)
     for name in names:
-        metric = REGISTRY[name].metrics[0]
+        metric = DETECTORS[name].metrics[0]
         for j in COLUMNS:
             for who in (NATIVE, OUTLIERS):
                 shared = before.interval(name, who, metric, "", j)
                 assert shared == first.interval(name, who, metric, "", j) != Interval()
             assert before.interval(name, "dm", metric, "blocks.2", j) == Interval()
     side._sides.clear()
-    monkeypatch.setattr(sys.modules["stitchlab.ood.detectors.energy"], "_train", None)  # it cannot be trained again
+    monkeypatch.setattr(energy, "_train", None)  # it cannot be trained again
     after = judge(other, detectors=names, device="cpu")
     assert not after.lacking([*names, STATISTICS], after.cells)
     assert list(Distribution(run).rows(names)) == list(first.rows(names)), "the other run's numbers stay"

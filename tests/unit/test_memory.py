@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from stitchlab.stitch import malloc as memory
+from stitchlab.models import malloc as memory
 
 GLIBC = sys.platform == "linux" and hasattr(ctypes.CDLL(None), "malloc_trim")
 
@@ -18,7 +18,7 @@ GLIBC = sys.platform == "linux" and hasattr(ctypes.CDLL(None), "malloc_trim")
 COUNT = """
 import json, resource
 import numpy as np
-from stitchlab import memory
+from stitchlab.models import malloc as memory
 
 def faults():
     def write():

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from stitchlab.indices.minibatch import LEAST, centred_gram, minibatch_cka
+from benchmarks.minibatch_cka import LEAST, centred_gram, minibatch_cka
 
 
 def hsic(k: Tensor, m: Tensor) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -13,15 +12,16 @@ import torch
 from sklearn.covariance import LedoitWolf
 from torch import Tensor, nn
 
+from stitchlab.catalog.detectors import DETECTORS, LEARNING, QUICK, Detector
+from stitchlab.catalog.ood_metrics import OOD_METRICS, SCORED
 from stitchlab.errors import Damaged
-from stitchlab.ood import REGISTRY, Detector
+from stitchlab.ood.detectors import detector_function, energy
 from stitchlab.ood.inputs import Array, Batch, CannotFit, Native, as_map, features
-from stitchlab.stitch.affine import Form, form
+from stitchlab.results.activation_layout import Form, form
 
-energy = sys.modules["stitchlab.ood.detectors.energy"]
 CLASSES = 3
 SHAPES = {"map": (4, 6, 6), "map-last": (5, 5, 4), "tokens": (10, 4), "vector": (8,)}
-FITTED = [detector for detector in REGISTRY.values() if detector.fit is not None]
+FITTED = [detector for detector in DETECTORS.values() if not detector.compares]
 
 
 def images(shape: tuple[int, ...], count: int, seed: int) -> tuple[Tensor, Tensor]:
@@ -60,23 +60,25 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(energy, "STEPS", {"training": 60, "fine-tuning": 40})
 
 
-def test_the_registry_says_what_it_holds() -> None:
-    assert list(REGISTRY) == ["energy", "mahalanobis", "mahalanobis-class", "knn", "pca-residual", "tail-energy",
-                              "frechet"]
-    for name, detector in REGISTRY.items():
+def test_the_catalog_says_what_it_holds() -> None:
+    assert list(DETECTORS) == ["energy", "mahalanobis", "mahalanobis-class", "knn", "pca-residual", "tail-energy",
+                               "frechet"]
+    for name, detector in DETECTORS.items():
         assert detector.name == name
         assert detector.label
         assert detector.meaning
         assert detector.reference
-    assert [name for name in REGISTRY if REGISTRY[name].learns] == ["energy"]
+        assert detector.metrics == (("ratio",) if detector.compares else SCORED)
+        assert set(detector.metrics) <= set(OOD_METRICS)
+    assert [*QUICK, *LEARNING] == [*list(DETECTORS)[1:], "energy"]
+    assert [detector.name for detector in DETECTORS.values() if detector.compares] == ["frechet"]
 
 
 @pytest.mark.parametrize("kind", SHAPES)
 @pytest.mark.parametrize("detector", [d for d in FITTED if d.name != "tail-energy"], ids=lambda d: d.name)
 def test_larger_is_more_native(detector: Detector, kind: str) -> None:
     shape = SHAPES[kind]
-    assert detector.fit is not None
-    score = detector.fit(native(shape))
+    score = detector_function(detector.name)(native(shape))
     inside = score(batch(images(shape, 90, 7)[0], form(shape)))
     outside = score(batch(4 * torch.randn(90, *shape, generator=torch.Generator().manual_seed(8)), form(shape)))
     assert inside.shape == outside.shape == (90,)
@@ -87,8 +89,7 @@ def test_larger_is_more_native(detector: Detector, kind: str) -> None:
 @pytest.mark.parametrize("detector", FITTED, ids=lambda d: d.name)
 def test_scores_depend_on_nothing_but_the_image(detector: Detector) -> None:
     shape = SHAPES["map"]
-    assert detector.fit is not None
-    score = detector.fit(native(shape))
+    score = detector_function(detector.name)(native(shape))
     x = images(shape, 12, 3)[0]
     whole = score(batch(x, form(shape)))
     parts = np.concatenate([score(batch(part, form(shape))) for part in x.split(5)])
@@ -98,12 +99,11 @@ def test_scores_depend_on_nothing_but_the_image(detector: Detector) -> None:
 
 @pytest.mark.parametrize("detector", [d for d in FITTED if d.name != "tail-energy"], ids=lambda d: d.name)
 def test_what_cannot_be_fitted_says_so(detector: Detector) -> None:
-    assert detector.fit is not None
     with pytest.raises(CannotFit, match="training images"):
-        detector.fit(native(SHAPES["map"], 4))
+        detector_function(detector.name)(native(SHAPES["map"], 4))
     constant = native(SHAPES["vector"])
     with pytest.raises(CannotFit, match="constant"):
-        detector.fit(replace(constant, features=np.ones_like(constant.features)))
+        detector_function(detector.name)(replace(constant, features=np.ones_like(constant.features)))
 
 
 def test_a_class_with_one_image_is_too_few() -> None:
@@ -112,7 +112,7 @@ def test_a_class_with_one_image_is_too_few() -> None:
     labels[labels == 2] = 0
     labels[0] = 2
     with pytest.raises(CannotFit, match="one class has 1"):
-        REGISTRY["mahalanobis-class"].fit(replace(few, labels=labels))  # type: ignore[misc]
+        detector_function("mahalanobis-class")(replace(few, labels=labels))
 
 
 def test_native_activations_that_are_not_finite_are_refused() -> None:
@@ -125,9 +125,7 @@ def scored(name: str, shape: tuple[int, ...] = SHAPES["map"]) -> tuple[Native, A
     """Native material, new features, and what a detector says of them."""
     material = native(shape)
     x = 1.5 * images(shape, 20, 4)[0]
-    fit = REGISTRY[name].fit
-    assert fit is not None
-    return material, features(x, form(shape)), fit(material)(batch(x, form(shape)))
+    return material, features(x, form(shape)), detector_function(name)(material)(batch(x, form(shape)))
 
 
 def test_mahalanobis_is_numpys() -> None:
@@ -165,10 +163,8 @@ def test_the_pca_residual_is_numpys() -> None:
 def test_the_tail_energy_is_its_logsumexp() -> None:
     shape = form(SHAPES["vector"])
     x = images(SHAPES["vector"], 9, 2)[0]
-    fit = REGISTRY["tail-energy"].fit
-    assert fit is not None
-    one = batch(x, shape)
-    assert np.allclose(fit(native(SHAPES["vector"]))(one), np.log(np.exp(one.logits.double().numpy()).sum(1)))
+    score, one = detector_function("tail-energy")(native(SHAPES["vector"])), batch(x, shape)
+    assert np.allclose(score(one), np.log(np.exp(one.logits.double().numpy()).sum(1)))
 
 
 @pytest.mark.parametrize("kind", SHAPES)
@@ -264,8 +260,7 @@ def test_each_form_has_its_network() -> None:
 @pytest.mark.parametrize("detector", FITTED, ids=lambda d: d.name)
 def test_every_form_is_scored_image_by_image(detector: Detector, kind: str) -> None:
     shape = SHAPES[kind]
-    assert detector.fit is not None
-    score = detector.fit(native(shape))
+    score = detector_function(detector.name)(native(shape))
     x = images(shape, 9, 3)[0]
     whole = score(batch(x, form(shape)))
     assert whole.shape == (9,)
@@ -282,8 +277,7 @@ def test_what_does_not_learn_asks_for_features_only(detector: Detector) -> None:
 
     made = native(SHAPES["map"], batches=never, outliers=never, recall=never, remember=never)
     kept, labels = made.features.copy(), made.labels.copy()
-    assert detector.fit is not None
-    detector.fit(made)
+    detector_function(detector.name)(made)
     assert np.array_equal(made.features, kept)
     assert np.array_equal(made.labels, labels)
 

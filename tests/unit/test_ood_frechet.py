@@ -9,7 +9,7 @@ from scipy.linalg import sqrtm
 from torch import Tensor
 
 from stitchlab.ood.detectors.frechet import BLOCKS, Moments, frechet
-from stitchlab.stitch.affine import form
+from stitchlab.results.activation_layout import form
 
 SHAPES = [(5, 4, 4), (4, 4, 6), (10, 7), (12,), (40, 2, 2)]  # map, map-last, tokens, vector, more channels than rows
 

@@ -7,8 +7,10 @@ import pytest
 from scipy.stats import norm
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
+from stitchlab.catalog.ood_metrics import OOD_METRICS, SCORED
 from stitchlab.ood.inputs import Array
-from stitchlab.ood.metrics import METRICS, REPLICATES, SCORED, Interval, apart, curves, interval
+from stitchlab.ood.metrics import REPLICATES, apart, curves, interval
+from stitchlab.results.interval import Interval
 
 RANDOM = np.random.default_rng(0)
 HAND_MADE = [
@@ -117,7 +119,7 @@ def test_an_interval_is_the_middle_of_its_replicates() -> None:
     assert interval(np.nan, np.ones(3)) == Interval()
     assert interval(0.5, np.array([np.nan, 0.4, 0.4])) == Interval(0.5, 0.4, 0.4)
     assert REPLICATES >= 100
-    assert set(SCORED) | {"ratio"} == set(METRICS)
+    assert set(SCORED) | {"ratio"} == set(OOD_METRICS)
 
 
 def test_an_interval_holds_its_value_whatever_the_scores() -> None:

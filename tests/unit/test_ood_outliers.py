@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from stitchlab.catalog.outliers import OUTLIERS
 from stitchlab.errors import UnknownName
-from stitchlab.ood.outliers import REGISTRY, outliers
+from stitchlab.ood.outliers import outliers
 
 SHAPES = [(1, 8, 8), (3, 32, 32), (1, 7, 9), (3, 2, 2), (1, 1, 1)]
 
@@ -20,7 +21,7 @@ def images(shape: tuple[int, ...] = (3, 12, 12), count: int = 400) -> Tensor:
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("kind", REGISTRY)
+@pytest.mark.parametrize("kind", OUTLIERS)
 def test_as_many_images_of_the_same_shape(kind: str, shape: tuple[int, ...]) -> None:
     given = images(shape, 9)
     before = given.clone()
@@ -32,7 +33,7 @@ def test_as_many_images_of_the_same_shape(kind: str, shape: tuple[int, ...]) -> 
     assert len(outliers(kind, given[:1], 0)) == 1
 
 
-@pytest.mark.parametrize("kind", [kind for kind in REGISTRY if kind != "blur"])
+@pytest.mark.parametrize("kind", [kind for kind in OUTLIERS if kind != "blur"])
 def test_another_seed_draws_others(kind: str) -> None:
     assert not torch.equal(outliers(kind, images(), 0), outliers(kind, images(), 1))
 
@@ -109,6 +110,6 @@ def test_mixed_images_vary_less_and_constant_ones_fill_the_range() -> None:
 
 def test_kinds_do_not_share_their_random_numbers() -> None:
     state = torch.get_rng_state()
-    made = [outliers(kind, images(), 0) for kind in REGISTRY]
+    made = [outliers(kind, images(), 0) for kind in OUTLIERS]
     assert torch.equal(torch.get_rng_state(), state), "the caller's are left alone"
-    assert len({each.numpy().tobytes() for each in made}) == len(REGISTRY)
+    assert len({each.numpy().tobytes() for each in made}) == len(OUTLIERS)

@@ -12,12 +12,13 @@ import torch
 
 from stitchlab.data import registry as datasets
 from stitchlab.errors import StitchLabError, UnknownName
-from stitchlab.grid.compute import compare
+from stitchlab.grid.ask import compare
 from stitchlab.models import create as making
-from stitchlab.models import store as networks
+from stitchlab.models import store as model_store
 from stitchlab.models import zoo
 from stitchlab.models.zoo import timm_models
 from stitchlab.request import TaskLoss
+from stitchlab.results import networks
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 
@@ -104,7 +105,7 @@ def test_a_class_from_a_file_is_trained_stitched_and_found_again(store: Store, c
          f"n = load_network(Store({str(store.root)!r}), 'own')\n"
          "print(n.module(torch.ones(1, 1, 8, 8))['logits'].sum())"],
         capture_output=True, text=True, cwd=Path(__file__).parents[2], check=True)
-    loaded = networks.load(store, "own")
+    loaded = model_store.load(store, "own")
     assert loaded.module is not None
     assert again.stdout.strip() == str(loaded.module(torch.ones(1, 1, 8, 8))["logits"].sum()).replace(
         ", grad_fn=<SumBackward0>", "")
@@ -122,22 +123,22 @@ def test_results_are_shown_without_running_the_code(store: Store, code: Path) ->
 
 def test_a_file_that_changed_is_refused(store: Store, code: Path) -> None:
     making.untrained(store, f"{code}:plain", datasets.load("digits", store), name="own")
-    networks._module.cache_clear()
+    model_store._module.cache_clear()
     code.write_text(CODE + "# another line\n")
     with pytest.raises(StitchLabError, match="is not what it was when this network was made"):
-        networks.load(store, "own")
+        model_store.load(store, "own")
     code.unlink()
     with pytest.raises(StitchLabError, match="is gone: bring it back"):
-        networks.load(store, "own")
+        model_store.load(store, "own")
     code.write_text(CODE)
-    assert networks.load(store, "own").module is not None
+    assert model_store.load(store, "own").module is not None
 
 
 def test_a_module_by_its_name(store: Store, code: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(code.parent))
     made = making.untrained(store, "mine:plain", datasets.load("digits", store), name="own")
     assert made.architecture == "mine:plain"
-    assert networks.load(store, "own").module is not None
+    assert model_store.load(store, "own").module is not None
     sys.modules.pop("mine")
 
 
@@ -184,7 +185,7 @@ def test_timm(store: Store) -> None:
     for arch, size in (("resnet10t", 32), ("vit_tiny_patch16_224", 32)):
         made = making.untrained(store, f"timm/{arch}", digits, name=arch, size=size)
         assert len(making.outline(store, made).defaults()) >= 4
-        assert networks.load(store, arch).module is not None
+        assert model_store.load(store, arch).module is not None
     with pytest.raises(UnknownName, match="no network of timm is called 'resnet10x'"):
         zoo.architecture("timm/resnet10x")
 
@@ -201,7 +202,7 @@ def test_a_file_that_changed_is_not_run(store: Store, code: Path) -> None:
     log.unlink()
     code.write_text(CODE + "\n# changed")
     with pytest.raises(StitchLabError, match="is not what it was when this network was made"):
-        networks.build(networks.find(store, "own"))
+        model_store.build(networks.find(store, "own"))
     assert not log.exists()
 
 
@@ -214,11 +215,11 @@ def test_a_module_that_is_another_file_now_is_not_run(
     monkeypatch.syspath_prepend(tmp_path / "one")
     making.untrained(store, "moved:plain", datasets.load("digits", store), name="own")
     monkeypatch.delitem(sys.modules, "moved")
-    assert networks.build(networks.find(store, "own"))
+    assert model_store.build(networks.find(store, "own"))
     monkeypatch.delitem(sys.modules, "moved")
     monkeypatch.syspath_prepend(tmp_path / "two")
     with pytest.raises(StitchLabError, match="is not where moved is now"):
-        networks.build(networks.find(store, "own"))
+        model_store.build(networks.find(store, "own"))
     assert not (tmp_path / "two" / "moved.py.log").exists()
 
 
@@ -241,7 +242,7 @@ def test_weights_that_can_be_cut_nowhere_leave_nothing(store: Store, tmp_path: P
     file.write_text(CODE + GATED)
     digits = datasets.load("digits", store)
     making.untrained(store, f"{file}:Gated", digits, name="fresh")
-    tensors = dict(networks.load(store, "fresh").module.state_dict())
+    tensors = dict(model_store.load(store, "fresh").module.state_dict())
     torch.save({**tensors, "fc.weight": torch.full_like(tensors["fc.weight"], 100.0)}, tmp_path / "w.pt")
     with pytest.raises(StitchLabError, match="can be cut nowhere"):
         making.import_weights(store, tmp_path / "w.pt", arch=f"{file}:Gated", data=digits, name="own")

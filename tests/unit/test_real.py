@@ -12,9 +12,9 @@ import reference
 import torch
 
 from stitchlab.data import registry as datasets
-from stitchlab.grid.compute import compare
+from stitchlab.grid.ask import compare
 from stitchlab.models import create as making
-from stitchlab.models import store as networks
+from stitchlab.models import store as model_store
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 
@@ -63,7 +63,7 @@ def test_direct_matching_is_best_on_or_next_to_the_diagonal(grid: Run) -> None:
 def test_numbers_equal_numpy(grid: Run, front_layer: str, end_layer: str) -> None:
     store, request = grid.store, grid.request
     images = datasets.load_by_fingerprint(request.data, store)
-    whole = reference.Whole(networks.load(store, request.front), networks.load(store, request.end), front_layer,
+    whole = reference.Whole(model_store.load(store, request.front), model_store.load(store, request.end), front_layer,
                             end_layer)
     fitted, _ = images.train.take(images.train.order(0)[: request.dm.images])
     weight, bias = (torch.from_numpy(part).float() for part in whole.direct(fitted))

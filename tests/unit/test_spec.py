@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
+from stitchlab.catalog.presets import PRESETS, preset
 from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.request import (
     DEFINITIONS,
     METHODS,
-    PRESETS,
     DirectMatching,
     Request,
     TaskLoss,
@@ -26,7 +26,6 @@ from stitchlab.request import (
     derived_seed,
     index_key,
     map_key,
-    preset,
 )
 
 VERSIONS = {**DEFINITIONS, "cka": 1, "pwcca": 1, "opd": 1}

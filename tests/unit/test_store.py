@@ -9,14 +9,18 @@ import pickletools
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from stitchlab import store as store_module
 from stitchlab.errors import Damaged, StitchLabError
-from stitchlab.store import STALE_CLAIM, Store, digest
+from stitchlab.models.tensors import digest, get_tensors, intact_tensors, put_tensors
+from stitchlab.store import STALE_CLAIM, Store
+from stitchlab.store import digest as array_digest
 
 
 @pytest.fixture
@@ -51,15 +55,52 @@ def test_values_come_back(store: Store) -> None:
 
 
 def test_tensors_come_back(store: Store) -> None:
-    assert store.get_tensors("room", "key") is None
-    store.put_tensors("room", "key", TENSORS)
-    back = store.get_tensors("room", "key")
+    assert get_tensors(store, "room", "key") is None
+    assert store.get_arrays("room", "key") is None
+    put_tensors(store, "room", "key", TENSORS)
+    back = get_tensors(store, "room", "key")
     assert back is not None
     assert set(back) == set(TENSORS)
     for name, tensor in TENSORS.items():
         assert back[name].dtype == tensor.dtype
         assert torch.equal(back[name], tensor.detach()), name
     assert store.keys("room") == []
+
+
+#: Types that NumPy has, by PyTorch's names.
+TYPES = [torch.float16, torch.float32, torch.float64, torch.int8, torch.int16, torch.int32, torch.int64, torch.uint8,
+         torch.uint16, torch.uint32, torch.uint64, torch.bool, torch.complex64]
+
+
+@pytest.mark.parametrize("dtype", TYPES, ids=str)
+def test_numpy_reads_what_pytorch_wrote_and_takes_the_same_checksum(store: Store, dtype: torch.dtype) -> None:
+    tensors = {"a": (torch.arange(6.0) % 2).view(2, 3).to(dtype), "scalar": torch.ones(()).to(dtype),
+               "empty": torch.zeros(0, 4).to(dtype), "turned": torch.ones(3, 2).to(dtype).T}
+    put_tensors(store, "room", "key", tensors)
+    back = store.get_arrays("room", "key")
+    assert back is not None
+    assert set(back) == set(tensors)
+    for name, tensor in tensors.items():
+        assert back[name].dtype == tensor.numpy().dtype
+        assert back[name].shape == tuple(tensor.shape)
+        assert np.array_equal(back[name], tensor.numpy())
+    assert array_digest(back) == digest(tensors)
+    kept = store.intact_arrays("room", "key")
+    assert kept is not None
+    assert array_digest(kept) == digest(tensors)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float8_e4m3fn], ids=str)
+def test_types_that_numpy_has_not_are_one_line_and_no_damage(store: Store, dtype: torch.dtype) -> None:
+    put_tensors(store, "networks", "key", {"weight": torch.ones(3).to(dtype)})
+    for read in (store.get_arrays, store.intact_arrays):
+        with pytest.raises(StitchLabError, match=r"of a type that NumPy does not know .*models\.tensors") as raised:
+            read("networks", "key")
+        assert not isinstance(raised.value, Damaged)
+        assert "\n" not in str(raised.value)
+    back = get_tensors(store, "networks", "key")
+    assert back is not None
+    assert torch.equal(back["weight"].float(), torch.ones(3))
 
 
 def test_undefined_numbers_are_not_kept(store: Store) -> None:
@@ -70,7 +111,7 @@ def test_undefined_numbers_are_not_kept(store: Store) -> None:
 
 def test_deleting(store: Store) -> None:
     store.put("room", "key", {})
-    store.put_tensors("room", "key", {"a": torch.zeros(1)})
+    put_tensors(store, "room", "key", {"a": torch.zeros(1)})
     store.put("room", "key2", {})
     store.delete("room", "key")
     store.delete("room", "key")
@@ -79,7 +120,7 @@ def test_deleting(store: Store) -> None:
 
 @pytest.mark.parametrize("key", ["../x", "a/b", "/etc/passwd", "", ".", "..", ".hidden", "a/../b"])
 def test_keys_are_names_and_never_paths(store: Store, key: str) -> None:
-    for use in (store.get, store.has, store.delete, store.get_tensors):
+    for use in (store.get, store.has, store.delete, store.get_arrays, partial(get_tensors, store)):
         with pytest.raises(StitchLabError, match="a key of the store is a plain name"):
             use("room", key)
     with pytest.raises(StitchLabError, match="plain name"):
@@ -109,14 +150,17 @@ def test_a_changed_digit_is_noticed(store: Store) -> None:
 
 @pytest.mark.parametrize("harm", ["cut", "flipped", "emptied", "stranger"])
 def test_damaged_tensors_are_noticed(store: Store, harm: str) -> None:
-    store.put_tensors("room", "key", {"a": torch.arange(100.0)})
+    put_tensors(store, "room", "key", {"a": torch.arange(100.0)})
     path = store.path("room", "key", ".safetensors")
     data = bytearray(path.read_bytes())
     if harm == "flipped":
         data[-3] ^= 1
     path.write_bytes({"cut": data[:-9], "flipped": data, "emptied": b"", "stranger": b"hello" * 9}[harm])
-    with pytest.raises(Damaged, match="does not match its checksum"):
-        store.get_tensors("room", "key")
+    for read in (store.get_arrays, partial(get_tensors, store)):
+        with pytest.raises(Damaged, match="does not match its checksum"):
+            read("room", "key")
+    assert store.intact_arrays("room", "key") is None
+    assert intact_tensors(store, "room", "key") is None
 
 
 def full(*args: object) -> None:
@@ -128,7 +172,7 @@ def test_a_full_disk_is_one_line_and_leaves_what_was(store: Store, where: str, m
     store.put("room", "key", {"old": 1})
     monkeypatch.setattr(Path, where, full if where != "mkdir" else lambda *args, **kwargs: full())
     for write in (lambda: store.put("room", "key", {"new": 2}),
-                  lambda: store.put_tensors("room", "key", {"a": torch.zeros(3)})):
+                  lambda: put_tensors(store, "room", "key", {"a": torch.zeros(3)})):
         with pytest.raises(StitchLabError, match=r"No space left on device.*STITCHLAB_CACHE") as raised:
             write()
         assert "\n" not in str(raised.value)

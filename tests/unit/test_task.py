@@ -12,10 +12,11 @@ from reference import MAP, TOKENS, VECTOR, Kind, Whole, module_of
 from torch import Tensor, nn
 from toys import Convolutions, InPlace, Tokens, fresh, network, noise, pair, seeded
 
+from stitchlab.catalog.presets import PRESETS
 from stitchlab.data import splits as dataset
 from stitchlab.errors import Cancelled
-from stitchlab.models.store import Network
-from stitchlab.request import PRESETS, TaskLoss, derived_seed
+from stitchlab.request import TaskLoss, derived_seed
+from stitchlab.results.networks import Network
 from stitchlab.stitch import tails
 from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.direct import direct_matching

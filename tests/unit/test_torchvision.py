@@ -10,16 +10,18 @@ import torch
 import torchvision
 from toys import noise
 
+from stitchlab.catalog.architectures import TORCHVISION
 from stitchlab.cutting.fx_graph import Graph
 from stitchlab.cutting.layered import Layered
 from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.models import create as making
-from stitchlab.models import store as networks
+from stitchlab.models import store as model_store
 from stitchlab.models import zoo
 from stitchlab.models.architectures_table import row
 from stitchlab.models.cut_points import of_architecture, outline
-from stitchlab.models.store import Network
+from stitchlab.models.store import prepare
 from stitchlab.models.zoo import vision
+from stitchlab.results.networks import Network
 from stitchlab.store import Store
 
 #: The smallest of each family, with an input as small as it takes. All others are built of the same blocks.
@@ -58,7 +60,7 @@ def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(torch.nn.init, name, fill)
 
 
-REST = [name.removeprefix(vision.PREFIX) for name in vision.names() if name.removeprefix(vision.PREFIX) not in FAMILIES]
+REST = [name.removeprefix(TORCHVISION) for name in vision.names() if name.removeprefix(TORCHVISION) not in FAMILIES]
 
 
 @pytest.mark.parametrize("name", [*FAMILIES, *(pytest.param(name, marks=pytest.mark.slow) for name in REST)])
@@ -84,7 +86,7 @@ def test_tails_equal_the_whole_network(name: str) -> None:
 
 @pytest.mark.parametrize("name", vision.names())
 def test_every_network_is_cut_without_its_weights(name: str) -> None:
-    short = name.removeprefix(vision.PREFIX)
+    short = name.removeprefix(TORCHVISION)
     size = FAMILIES.get(short) or SMALLEST.get(short, 64)
     module = zoo.sketch(name, classes=5, channels=3, size=size)
     assert {p.device.type for p in module.parameters()} == {"meta"}
@@ -173,13 +175,13 @@ def test_published_weights_bring_their_preprocessing_and_classes(
     weights = torchvision.models.ResNet18_Weights.DEFAULT
     assert made.classes == tuple(weights.meta["categories"])
     assert made.accuracy is None
-    loaded = networks.load(store, "r18")
+    loaded = model_store.load(store, "r18")
     assert loaded.module is not None
     images = torch.from_numpy(data.test.images)
     expected = weights.transforms()(images)
-    torch.testing.assert_close(loaded.prepare(images), expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(prepare(loaded, images), expected, atol=1e-5, rtol=1e-5)
     with torch.no_grad():
-        torch.testing.assert_close(loaded.module(loaded.prepare(images)), theirs.eval()(expected))
+        torch.testing.assert_close(loaded.module(prepare(loaded, images)), theirs.eval()(expected))
     with pytest.raises(UnknownName, match="no published weights of torchvision/resnet18 is called 'V7'"):
         making.import_weights(store, "V7", arch="torchvision/resnet18", data=data, name="x", download=True)
 
@@ -201,7 +203,7 @@ def test_networks_that_rescale_their_input_by_themselves(
     expected = torchvision.models.get_model_weights(name).DEFAULT.transforms()(images)
     assert made.module is not None
     with torch.no_grad():
-        torch.testing.assert_close(made.module(made.prepare(images)), theirs.eval()(expected), atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(made.module(prepare(made, images)), theirs.eval()(expected), atol=1e-4, rtol=1e-4)
 
 
 def test_without_a_network_published_weights_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

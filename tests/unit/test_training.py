@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,15 @@ import torch.nn.functional as F
 from test_networks import toy
 from toys import Convolutions, seeded
 
+from stitchlab.catalog.training_recipes import RECIPES, Attack, Recipe
 from stitchlab.data import registry as data
 from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.models import create as making
-from stitchlab.models import store as networks
+from stitchlab.models import store as model_store
 from stitchlab.models import train as training
-from stitchlab.models.attack import Attack, attacked, stepped
+from stitchlab.models.attack import attacked, stepped
+from stitchlab.models.store import prepare
+from stitchlab.results import networks
 from stitchlab.store import Store
 
 
@@ -71,11 +75,10 @@ def test_adversarial_training_makes_a_network_robust(store: Store) -> None:
     digits, attack = data.load("digits", store), Attack(32 / 255, 5)
     robust = {}
     for name, how in (("plain", None), ("robust", attack)):
-        made = networks.load(store, making.train(store, "mlp", digits, name=name, epochs=6, attack=how).id)
+        made = model_store.load(store, making.train(store, "mlp", digits, name=name, epochs=6, attack=how).id)
         images, labels = torch.from_numpy(digits.test.images), torch.from_numpy(digits.test.labels)
-        assert made.module is not None
-        hit = attacked(made.module, made.prepare, images, labels, attack, torch.Generator().manual_seed(0))
-        robust[name] = float((made.module(made.prepare(hit)).argmax(1) == labels).float().mean())
+        hit = attacked(made.module, partial(prepare, made), images, labels, attack, torch.Generator().manual_seed(0))
+        robust[name] = float((made.module(prepare(made, hit)).argmax(1) == labels).float().mean())
         assert made.origin["attack"] == (None if how is None else {"epsilon": 32 / 255, "steps": 5})
     assert robust["robust"] > robust["plain"] + 0.05
 
@@ -144,8 +147,8 @@ def test_one_image_alone_is_no_batch(store: Store) -> None:
 
 
 def test_a_network_that_diverges_is_one_line(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    wild = training.Recipe("sgd", lr=1e9, weight_decay=0.0, batch=16, epochs=3)
-    monkeypatch.setitem(training.RECIPES, ("sgd", True), wild)
+    wild = Recipe("sgd", lr=1e9, weight_decay=0.0, batch=16, epochs=3)
+    monkeypatch.setitem(RECIPES, ("sgd", True), wild)
     with pytest.raises(StitchLabError, match=r"training diverged in epoch \d: the loss is (nan|inf)"):
         making.train(store, "tiny10", toy(size=27, train=64))
     assert not networks.list_networks(store)

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from stitchlab.data import image_folder as folder
-from stitchlab.data import registry as datasets
 from stitchlab.errors import StitchLabError, UnknownName
+from stitchlab.results import data_sets
 from stitchlab.store import Store, uploads
 
 
@@ -55,17 +54,17 @@ def test_pages_name_data_that_is_known_or_configured(tmp_path: Path, monkeypatch
         for part in ("train", "test") if "none" not in place else ("train",):
             (tmp_path / place / part).mkdir(parents=True)
     monkeypatch.setenv("STITCHLAB_DATA", os.pathsep.join([str(tmp_path / "root"), "", str(tmp_path / "absent")]))
-    assert folder.offered() == [tmp_path / "root" / "letters"]
-    assert datasets.public("cifar10", store) == "cifar10"
+    assert data_sets.offered_folders() == [tmp_path / "root" / "letters"]
+    assert data_sets.public("cifar10", store) == "cifar10"
     for name in (f"folder:{tmp_path}/root/letters", f"folder:{tmp_path}/root/letters@16"):
-        assert datasets.public(name, store) == name
+        assert data_sets.public(name, store) == name
     for name in (f"folder:{tmp_path}/alone", f"folder:{tmp_path}/root/letters/../../alone", "folder:/etc", "nothing"):
         with pytest.raises(UnknownName, match="no data set is called"):
-            datasets.public(name, store)
+            data_sets.public(name, store)
     (tmp_path / "root" / "letters").rename(tmp_path / "elsewhere")
     (tmp_path / "root" / "link").symlink_to(tmp_path / "elsewhere")
-    assert folder.offered() == [tmp_path / "elsewhere"], "by the name that the data set will have"
+    assert data_sets.offered_folders() == [tmp_path / "elsewhere"], "by the name that the data set will have"
     monkeypatch.setenv("STITCHLAB_DATA", str(tmp_path / "alone"))
-    assert folder.offered() == [tmp_path / "alone"]
+    assert data_sets.offered_folders() == [tmp_path / "alone"]
     monkeypatch.delenv("STITCHLAB_DATA")
-    assert folder.offered() == []
+    assert data_sets.offered_folders() == []

@@ -7,10 +7,13 @@ import torch
 from grids import COLUMNS, ROWS, harm, made
 
 from stitchlab.errors import Cancelled, StitchLabError
+from stitchlab.models.tensors import get_tensors
 from stitchlab.ood import trajectory as walk
 from stitchlab.ood.evaluate import judge
 from stitchlab.request import TaskLoss, map_key
-from stitchlab.results.run import Run, delete_run
+from stitchlab.results import trajectory
+from stitchlab.results.cleaning import delete_run
+from stitchlab.results.run import Run
 from stitchlab.store import Store
 
 CPU = torch.device("cpu")
@@ -21,9 +24,9 @@ def test_a_map_is_kept_before_training_and_after_every_epoch(done: Store) -> Non
     longer = made(done, tlm=TaskLoss(epochs=3))
     shorter = made(done, tlm=TaskLoss(epochs=2))
     for i, j in longer.request.cells:
-        kept = done.get_tensors("epochs", map_key(longer.request, "tlm", i, j))
-        other = done.get_tensors("epochs", map_key(shorter.request, "tlm", i, j))
-        last = done.get_tensors("maps", map_key(longer.request, "tlm", i, j))
+        kept = get_tensors(done, "epochs", map_key(longer.request, "tlm", i, j))
+        other = get_tensors(done, "epochs", map_key(shorter.request, "tlm", i, j))
+        last = get_tensors(done, "maps", map_key(longer.request, "tlm", i, j))
         assert kept is not None
         assert other is not None
         assert last is not None
@@ -37,7 +40,7 @@ def test_a_map_is_kept_before_training_and_after_every_epoch(done: Store) -> Non
 def test_the_last_epoch_has_the_cells_own_numbers(run: Run) -> None:
     walk.walk(run, *CELL, CPU)
     found = judge(run, detectors=["knn", "tail-energy", "frechet"], device="cpu")
-    kept = walk.kept(run, *CELL)
+    kept = trajectory.kept(run, *CELL)
     assert kept is not None
     value, plane = kept
     assert value["accuracy"][-1] == pytest.approx(run.value("tlm", "accuracy", *CELL))
@@ -45,14 +48,14 @@ def test_the_last_epoch_has_the_cells_own_numbers(run: Run) -> None:
     for name, metric in (("knn", "auroc"), ("knn", "shift"), ("tail-energy", "auroc"), ("frechet", "ratio")):
         expected = found.interval(name, "tlm", metric, *CELL)
         assert value["detectors"][name][metric][-1] == pytest.approx(expected.value, abs=1e-9)
-    own = found.tensors("statistics", "tlm", *CELL)["plane"]
+    own = found.arrays("statistics", "tlm", *CELL)["plane"]
     assert (plane[-1] == own).all()
 
 
 def test_it_begins_at_direct_matching_where_training_does(done: Store) -> None:
     run = made(done, tlm=TaskLoss(epochs=1, init="dm"))
     walk.walk(run, *CELL, CPU)
-    kept = walk.kept(run, *CELL)
+    kept = trajectory.kept(run, *CELL)
     assert kept is not None
     found = judge(run, detectors=["frechet"], cells=[("dm", *CELL)], device="cpu")
     assert kept[0]["accuracy"][0] == pytest.approx(run.value("dm", "accuracy", *CELL))
@@ -62,19 +65,19 @@ def test_it_begins_at_direct_matching_where_training_does(done: Store) -> None:
 
 def test_an_older_cache_is_told_what_to_do(run: Run) -> None:
     run.store.delete("epochs", map_key(run.request, "tlm", *CELL))
-    assert not walk.possible(run, *CELL)
+    assert not trajectory.possible(run, *CELL)
     with pytest.raises(StitchLabError, match="compute it again"):
         walk.walk(run, *CELL, CPU)
-    assert walk.kept(run, *CELL) is None
+    assert trajectory.kept(run, *CELL) is None
 
 
 @pytest.mark.parametrize("suffix", [".json", ".safetensors"])
 def test_a_damaged_walk_is_followed_again(run: Run, suffix: str) -> None:
     walk.walk(run, *CELL, CPU)
-    harm(run.store.path("ood", walk.key(run, *CELL), suffix))
-    assert walk.kept(run, *CELL) is None
+    harm(run.store.path("ood", trajectory.key(run, *CELL), suffix))
+    assert trajectory.kept(run, *CELL) is None
     walk.walk(run, *CELL, CPU)
-    assert walk.kept(run, *CELL) is not None
+    assert trajectory.kept(run, *CELL) is not None
 
 
 def test_a_cancelled_walk_keeps_nothing(run: Run) -> None:
@@ -84,11 +87,11 @@ def test_a_cancelled_walk_keeps_nothing(run: Run) -> None:
 
     with pytest.raises(Cancelled):
         walk.walk(run, *CELL, CPU, stop)
-    assert walk.kept(run, *CELL) is None
+    assert trajectory.kept(run, *CELL) is None
 
 
 def test_deleting_a_run_deletes_its_epochs(run: Run) -> None:
     walk.walk(run, *CELL, CPU)
     delete_run(run.store, run.id)
     assert not list((run.store.root / "epochs").glob("*"))
-    assert walk.kept(run, *CELL) is None
+    assert trajectory.kept(run, *CELL) is None

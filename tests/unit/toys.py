@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from stitchlab.data.splits import DataSet, Split
 from stitchlab.models import zoo
-from stitchlab.models.store import Network, frozen
+from stitchlab.models.store import LoadedNetwork, frozen
 from stitchlab.stitch.pair import Pair
 
 
@@ -28,7 +28,7 @@ def noise(
     return DataSet("noise", "Noise", tuple(f"c{k}" for k in range(classes)), split(train), split(test), f"noise{seed}")
 
 
-def network(module: nn.Module, data: DataSet, name: str = "toy") -> Network:
+def network(module: nn.Module, data: DataSet, name: str = "toy") -> LoadedNetwork:
     """A module as a network, frozen; batch-norm statistics are moved off their start so that they matter."""
     for child in module.modules():
         if isinstance(child, nn.BatchNorm2d) and child.running_mean is not None and child.running_var is not None:
@@ -36,14 +36,14 @@ def network(module: nn.Module, data: DataSet, name: str = "toy") -> Network:
             child.running_mean.normal_(0, 0.2, generator=generator)
             child.running_var.uniform_(0.5, 1.5, generator=generator)
     channels, size, _ = data.shape
-    return Network(
+    return LoadedNetwork(
         name=name, architecture="toy", options={}, classes=data.classes, channels=channels, size=size,
         mean=(0.4,) * channels, std=(0.3,) * channels, data=data.name, data_fingerprint=data.fingerprint,
         origin={}, module=frozen(module, "cpu"),
     )
 
 
-def fresh(arch: str, data: DataSet, seed: int = 0, **options: int) -> Network:
+def fresh(arch: str, data: DataSet, seed: int = 0, **options: int) -> LoadedNetwork:
     """A network of the zoo with fresh weights."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -60,7 +60,7 @@ def seeded(make: Callable[[], nn.Module], seed: int = 0) -> nn.Module:
         return make().eval()
 
 
-def pair(front: Network, end: Network, data: DataSet) -> Pair:
+def pair(front: LoadedNetwork, end: LoadedNetwork, data: DataSet) -> Pair:
     """The two on the CPU."""
     return Pair(front, end, data, torch.device("cpu"))
 

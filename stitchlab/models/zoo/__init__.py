@@ -1,4 +1,4 @@
-"""Architectures: a literal registry, one family a file, and those of torchvision, timm and the user by name.
+"""What builds the architectures of the catalog, one family a file, and those of torchvision, timm and the user by name.
 
 All take grey or RGB images and any number of classes. Those of the registry are plain torch.fx-traceable PyTorch: no
 control flow on shapes, no in-place activation.
@@ -6,41 +6,28 @@ control flow on shapes, no in-place activation.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from stitchlab.catalog.architectures import ARCHITECTURES, TIMM, TORCHVISION
 from stitchlab.errors import StitchLabError, UnknownName
-from stitchlab.models.zoo import own, timm_models, vision
-from stitchlab.models.zoo.architecture import Architecture, Code
-from stitchlab.models.zoo.mlp import mlp
+from stitchlab.models.zoo import mlp, own, timm_models, vision, vit
+from stitchlab.models.zoo.base import Architecture
 from stitchlab.models.zoo.noise import Noise
-from stitchlab.models.zoo.resnet import MAPS, WIDTHS, cifar, resnet18
+from stitchlab.models.zoo.resnet import cifar, resnet18
 from stitchlab.models.zoo.tiny10 import Tiny10
-from stitchlab.models.zoo.vit import vit
 
-__all__ = ["REGISTRY", "Architecture", "Code", "architecture", "build", "known", "public", "sketch"]
+__all__ = ["REGISTRY", "Architecture", "architecture", "build", "known", "public", "sketch"]
 
-_HE = "He et al. 2016"
-_DOSOVITSKIY = "Dosovitskiy et al. 2021"
-
-REGISTRY: dict[str, Architecture] = {
-    "tiny10": Architecture("tiny10", "Tiny-10", Tiny10, "Kornblith et al. 2019", smallest=27),
-    "resnet14": Architecture("resnet14", "ResNet-14", cifar(14), _HE, smallest=4),
-    "resnet20": Architecture("resnet20", "ResNet-20", cifar(20), _HE, smallest=4),
-    "resnet18": Architecture("resnet18", "ResNet-18 (3×3 stem)", resnet18, _HE,
-                             {"width": 64, "widths": WIDTHS[0], "maps": MAPS[0]},
-                             {"widths": WIDTHS, "maps": MAPS}, smallest=8),
-    "vit-tiny": Architecture("vit-tiny", "ViT-Tiny (patch 4)", vit(4, 192, 12, 3), _DOSOVITSKIY,
-                             smallest=8, multiple=4, optimiser="adamw"),
-    "vit-nano": Architecture("vit-nano", "ViT-Nano (patch 2)", vit(2, 64, 6, 4), _DOSOVITSKIY,
-                             smallest=4, largest=16, multiple=2, optimiser="adamw", size=8),
-    "mlp": Architecture("mlp", "Multilayer perceptron", mlp, "Rumelhart et al. 1986", {"width": 256, "depth": 4},
-                        optimiser="adamw"),
-    "noise": Architecture("noise", "Noise", Noise, "a control", smallest=4, optimiser=None),
+_BUILDERS: dict[str, Callable[..., nn.Module]] = {
+    "tiny10": Tiny10, "resnet14": cifar(14), "resnet20": cifar(20), "resnet18": resnet18,
+    "vit-tiny": vit.vit(4, 192, 12, 3), "vit-nano": vit.vit(2, 64, 6, 4), "mlp": mlp.mlp, "noise": Noise,
 }
+REGISTRY = {name: Architecture.of(entry, _BUILDERS[name]) for name, entry in ARCHITECTURES.items()}
 
 
 def architecture(name: str) -> Architecture:
@@ -51,9 +38,9 @@ def architecture(name: str) -> Architecture:
     """
     if name in REGISTRY:
         return REGISTRY[name]
-    if name.startswith(vision.PREFIX):
+    if name.startswith(TORCHVISION):
         return vision.architecture(name)
-    if name.startswith(timm_models.PREFIX):
+    if name.startswith(TIMM):
         return timm_models.architecture(name)
     if ":" in name:
         return own.architecture(name)
@@ -107,7 +94,7 @@ def sketch(arch: str | Architecture, *, classes: int, channels: int, size: int, 
     """
     found = architecture(arch) if isinstance(arch, str) else arch
     what: dict[str, Any] = {"classes": classes, "channels": channels, "size": size, **options}
-    if found.code is not None or found.name.startswith(timm_models.PREFIX):
+    if found.code is not None or found.name.startswith(TIMM):
         return build(found, **what).eval()
     try:
         with torch.device("meta"):

@@ -20,7 +20,8 @@ from typing import Any
 from torch import nn
 
 from stitchlab.errors import StitchLabError, UnknownName
-from stitchlab.models.zoo.architecture import Architecture, Code
+from stitchlab.models.zoo.base import Architecture
+from stitchlab.results.networks import Code
 
 #: What is known when a network is built, and what callables like to call it.
 ARGUMENTS = {
@@ -44,8 +45,8 @@ def architecture(name: str) -> Architecture:
     file = Path(str(module.__file__)).resolve()
     code = Code(str(file), _sha256(file))
     called = f"{file.name}:{attribute}" if place.endswith(".py") else name
-    return Architecture(called, f"{attribute} of {file.name}", partial(_build, make), str(file), optimiser="adamw",
-                        code=code)
+    return Architecture(name=called, label=f"{attribute} of {file.name}", build=partial(_build, make),
+                        reference=str(file), optimiser="adamw", code=code)
 
 
 def again(name: str, code: Code) -> Architecture:

@@ -8,22 +8,20 @@ from typing import Any
 
 from torch import nn
 
+from stitchlab.catalog.architectures import TIMM
 from stitchlab.errors import StitchLabError, UnknownName
-from stitchlab.models.zoo.architecture import Architecture
-
-PREFIX = "timm/"
+from stitchlab.models.zoo.base import Architecture
 
 
 def architecture(name: str) -> Architecture:
     """The architecture ``timm/NAME``. Raises UnknownName; StitchLabError where timm is not installed."""
-    timm, short = _timm(), name.removeprefix(PREFIX)
+    timm, short = _timm(), name.removeprefix(TIMM)
     if not timm.is_model(short):
         raise UnknownName("network of timm", short, timm.list_models())
     config = timm.get_pretrained_cfg(short, allow_unregistered=True)
     size = config.input_size[1] if config is not None else 224
-    return Architecture(
-        name, f"{short} (timm)", partial(_build, short), f"timm {timm.__version__}", optimiser="adamw", size=size
-    )
+    return Architecture(name=name, label=f"{short} (timm)", build=partial(_build, short),
+                        reference=f"timm {timm.__version__}", optimiser="adamw", size=size)
 
 
 def _build(name: str, classes: int, channels: int, size: int) -> nn.Module:

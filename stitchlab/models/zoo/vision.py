@@ -14,17 +14,16 @@ import torch
 import torchvision
 from torch import nn
 
+from stitchlab.catalog.architectures import TORCHVISION, optimiser_of_torchvision
 from stitchlab.errors import StitchLabError, UnknownName
-from stitchlab.models.zoo.architecture import Architecture
+from stitchlab.models.zoo.base import Architecture
 
-PREFIX = "torchvision/"
 #: What a family is built with beside the number of classes; auxiliary classifiers play no part in the logits.
 _BUILT = {"googlenet": {"aux_logits": False, "init_weights": True},
           "inception_v3": {"aux_logits": False, "init_weights": True}}
 _UNUSED = {"googlenet": ("aux1.", "aux2."), "inception_v3": ("AuxLogits.",)}
 #: These two bring images from the usual mean and deviation to their own by themselves, unless they are given so.
 _HALF = {"googlenet", "inception_v3"}
-_TRANSFORMERS = ("vit", "swin", "maxvit", "convnext")
 
 
 class Published(NamedTuple):
@@ -46,19 +45,19 @@ class Published(NamedTuple):
 @lru_cache(maxsize=1)
 def names() -> tuple[str, ...]:
     """All of torchvision's classification networks: ``torchvision/alexnet``, …"""
-    return tuple(PREFIX + name for name in torchvision.models.list_models(module=torchvision.models))
+    return tuple(TORCHVISION + name for name in torchvision.models.list_models(module=torchvision.models))
 
 
 def architecture(name: str) -> Architecture:
     """The architecture ``torchvision/NAME``. Raises UnknownName."""
     if name not in names():
         raise UnknownName("architecture", name, names())
-    short = name.removeprefix(PREFIX)
+    short = name.removeprefix(TORCHVISION)
     default = torchvision.models.get_model_weights(short).DEFAULT
     return Architecture(
-        name, f"{short} (torchvision)", partial(_build, short), f"torchvision {torchvision.__version__}",
-        optimiser="adamw" if short.startswith(_TRANSFORMERS) else "sgd", size=default.transforms().crop_size[0],
-        unused=_UNUSED.get(short, ()),
+        name=name, label=f"{short} (torchvision)", build=partial(_build, short),
+        reference=f"torchvision {torchvision.__version__}", optimiser=optimiser_of_torchvision(short),
+        size=default.transforms().crop_size[0], unused=_UNUSED.get(short, ()),
     )
 
 
@@ -73,7 +72,7 @@ def published(name: str, weights: str, folder: Path, download: bool) -> Publishe
 
     Raises UnknownName; StitchLabError where they are not there, or cannot be fetched.
     """
-    short = architecture(name).name.removeprefix(PREFIX)
+    short = architecture(name).name.removeprefix(TORCHVISION)
     there = torchvision.models.get_model_weights(short)
     if weights not in there.__members__:
         raise UnknownName(f"published weights of {name}", weights, there.__members__, "Or give a file")
@@ -99,7 +98,7 @@ def published(name: str, weights: str, folder: Path, download: bool) -> Publishe
 
 def categories(name: str) -> tuple[str, ...]:
     """What the classes of the published weights of ``torchvision/NAME`` are called."""
-    weights = torchvision.models.get_model_weights(name.removeprefix(PREFIX)).DEFAULT
+    weights = torchvision.models.get_model_weights(name.removeprefix(TORCHVISION)).DEFAULT
     return tuple(weights.meta["categories"])
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from stitchlab.errors import Damaged
 from stitchlab.ood.inputs import Array, Batch, Native, Score
 from stitchlab.request import derived_seed
-from stitchlab.stitch.affine import Form
+from stitchlab.results.activation_layout import Form
 
 M_IN, M_OUT, WEIGHT = -25.0, -7.0, 0.1  # Liu et al.'s margins for energies, and the weight of their loss
 STEPS = {"training": 300, "fine-tuning": 200}  # of about 100 images; a step is small, so large data are not all seen

@@ -15,9 +15,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stitchlab.ood.inputs import positions
-from stitchlab.ood.metrics import Interval, interval
-from stitchlab.stitch.affine import Form
-from stitchlab.stitch.pair import exact
+from stitchlab.ood.metrics import interval
+from stitchlab.results.activation_layout import Form
+from stitchlab.results.interval import Interval
+from stitchlab.stitch.numerics import exact
 
 BLOCKS = 50  # of images, as many as memory allows for: at least FEWEST_BLOCKS
 FEWEST_BLOCKS = 12  # with fewer images there is no interval
@@ -37,7 +38,7 @@ def frechet(native: Moments, other: Moments, *, paired: bool, bounds: bool = Tru
     Returns:
         ratio 0..∞; 0 where both have equal moments; None where native rows are constant or anything is infinite.
 
-    >>> from stitchlab.stitch.affine import form
+    >>> from stitchlab.results.activation_layout import form
     >>> x = torch.randn(64, 3, generator=torch.Generator().manual_seed(0))
     >>> one, two = Moments(form((3,)), 64), Moments(form((3,)), 64)
     >>> one.add(x), two.add(x + 1)

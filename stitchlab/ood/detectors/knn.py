@@ -16,7 +16,7 @@ def knn(native: Native) -> Score:
     Raises CannotFit for fewer than 10 images, or constant features.
 
     >>> import numpy as np, torch
-    >>> from stitchlab.stitch.affine import form
+    >>> from stitchlab.results.activation_layout import form
     >>> x = np.arange(20.0)[:, None]
     >>> score = knn(Native(features=x, labels=np.zeros(20, int), classes=1, form=form((1,))))
     >>> score(Batch(torch.tensor([[0.0], [29.0]]), form((1,)), tail=torch.nn.Identity())).tolist()

@@ -15,7 +15,7 @@ def mahalanobis(native: Native) -> Score:
     Raises CannotFit for fewer than 10 images, or constant features.
 
     >>> import numpy as np, torch
-    >>> from stitchlab.stitch.affine import form
+    >>> from stitchlab.results.activation_layout import form
     >>> x = np.random.default_rng(0).normal(size=(100, 3))
     >>> score = mahalanobis(Native(features=x, labels=np.zeros(100, int), classes=1, form=form((3,))))
     >>> near, far = score(Batch(torch.tensor([[0.0, 0, 0], [9, 9, 9]]), form((3,)), tail=torch.nn.Identity()))

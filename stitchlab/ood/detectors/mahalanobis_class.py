@@ -15,7 +15,7 @@ def mahalanobis_class(native: Native) -> Score:
     Raises CannotFit where a class has fewer than 2 images, or features are constant within all classes.
 
     >>> import numpy as np, torch
-    >>> from stitchlab.stitch.affine import form
+    >>> from stitchlab.results.activation_layout import form
     >>> labels = np.arange(100) % 2
     >>> x = np.random.default_rng(0).normal(size=(100, 2)) + 20 * labels[:, None]
     >>> score = mahalanobis_class(Native(features=x, labels=labels, classes=2, form=form((2,))))

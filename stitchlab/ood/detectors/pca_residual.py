@@ -16,7 +16,7 @@ def pca_residual(native: Native) -> Score:
     Raises CannotFit for fewer than 10 images, or constant features.
 
     >>> import numpy as np, torch
-    >>> from stitchlab.stitch.affine import form
+    >>> from stitchlab.results.activation_layout import form
     >>> x = np.outer(np.arange(20.0), [1, 1])
     >>> score = pca_residual(Native(features=x, labels=np.zeros(20, int), classes=1, form=form((2,))))
     >>> score(Batch(torch.tensor([[50.0, 50.0], [0.0, 2.0]]), form((2,)), tail=torch.nn.Identity())).round(6).tolist()

@@ -12,7 +12,7 @@ def tail_energy(native: Native) -> Score:
     """Score −E = logsumexp of the logits g_{>j} makes of the activations, temperature 1. Nothing is fitted.
 
     >>> import numpy as np, torch
-    >>> from stitchlab.stitch.affine import form
+    >>> from stitchlab.results.activation_layout import form
     >>> score = tail_energy(Native(features=np.zeros((1, 2)), labels=np.zeros(1, int), classes=2, form=form((2,))))
     >>> score(Batch(torch.zeros(1, 2), form((2,)), tail=torch.nn.Identity())).round(4).tolist()
     [0.6931]

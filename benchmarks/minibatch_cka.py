@@ -3,7 +3,8 @@
 For data sets whose Gram matrices do not fit into memory: HSIC₁ (Song et al. 2012) of every minibatch, summed. A Gram
 matrix is U-centred (Székely & Rizzo 2014), after which HSIC₁ is an inner product, so that all pairs of layers take one
 matrix product. It does not change when features are shifted: they are centred first, without which float32 loses the
-digits that matter. It is no entry of the registry, since its values differ from the biased CKA's.
+digits that matter. Row c measures it; the package has no such index, since its values
+differ from the biased CKA's.
 """
 
 from __future__ import annotations

@@ -1,0 +1,129 @@
+"""Architectures by name: what can be asked for, which images fit, how they are trained.
+
+They are built by `stitchlab.models.zoo`.
+
+Beside these there are timm's (``timm/NAME``) and the user's own (``FILE.py:CALLABLE``), which only the machine that
+builds them knows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from stitchlab.errors import StitchLabError, check_names
+
+TORCHVISION, TIMM = "torchvision/", "timm/"  # before the name of an architecture of theirs
+
+#: Values of ResNet-18's options: stages of doubling or equal width, maps that halve or stay as large.
+WIDTHS, MAPS = ("doubling", "equal"), ("halving", "equal")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArchitectureEntry:
+    """An architecture, without what builds it.
+
+    ``options`` are all there are, with their defaults: counts from 1 on, or words of which ``words`` lists those that
+    are known. Images of ``smallest`` to ``largest`` pixels a side that are a multiple of ``multiple`` fit.
+    ``optimiser`` is what it is trained with here, None for one that is only a control. ``size`` is what its own images
+    have.
+    """
+
+    name: str
+    label: str
+    reference: str
+    options: dict[str, Any] = field(default_factory=dict)
+    words: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    smallest: int = 1
+    largest: int | None = None
+    multiple: int = 1
+    optimiser: str | None = "sgd"
+    size: int = 32
+
+    def resolve(self, options: dict[str, Any] | None = None) -> dict[str, Any]:
+        """All options, these over the defaults.
+
+        Raises StitchLabError for an option that it does not have, or a value that it does not know.
+        """
+        options = options or {}
+        if unknown := sorted(set(options) - set(self.options)):
+            there = f"its options are: {', '.join(self.options)}" if self.options else "it has none"
+            raise StitchLabError(f"{self.name} has no option {', '.join(unknown)}; {there}")
+        for name, value in options.items():
+            if name in self.words:
+                check_names(f"{name} of {self.name}", [value], self.words[name])
+            elif type(value) is not int or value < 1:
+                raise StitchLabError(f"{self.name}'s option {name} is a whole number from 1 on; {value!r} came")
+        return {**self.options, **options}
+
+    def check_size(self, size: int) -> None:
+        """Raises StitchLabError where images of ``size``×``size`` pixels do not fit, as far as is known beforehand."""
+        if self.smallest <= size <= (self.largest or size) and size % self.multiple == 0:
+            return
+        most = f" to {self.largest}" if self.largest else " or more"
+        step = f" and a multiple of {self.multiple}" if self.multiple > 1 else ""
+        raise StitchLabError(
+            f"{self.name} takes images of {self.smallest}{most} pixels a side{step}; these have {size}. "
+            "Choose another architecture or input size, or bring the images to another size (folder:PATH@SIZE)"
+        )
+
+
+_HE, _DOSOVITSKIY = "He et al. 2016", "Dosovitskiy et al. 2021"
+
+ARCHITECTURES: dict[str, ArchitectureEntry] = {
+    entry.name: entry
+    for entry in (
+        ArchitectureEntry(name="tiny10", label="Tiny-10", reference="Kornblith et al. 2019", smallest=27),
+        ArchitectureEntry(name="resnet14", label="ResNet-14", reference=_HE, smallest=4),
+        ArchitectureEntry(name="resnet20", label="ResNet-20", reference=_HE, smallest=4),
+        ArchitectureEntry(name="resnet18", label="ResNet-18 (3×3 stem)", reference=_HE, smallest=8,
+                          options={"width": 64, "widths": WIDTHS[0], "maps": MAPS[0]},
+                          words={"widths": WIDTHS, "maps": MAPS}),
+        ArchitectureEntry(name="vit-tiny", label="ViT-Tiny (patch 4)", reference=_DOSOVITSKIY, smallest=8, multiple=4,
+                          optimiser="adamw"),
+        ArchitectureEntry(name="vit-nano", label="ViT-Nano (patch 2)", reference=_DOSOVITSKIY, smallest=4, largest=16,
+                          multiple=2, optimiser="adamw", size=8),
+        ArchitectureEntry(name="mlp", label="Multilayer perceptron", reference="Rumelhart et al. 1986",
+                          options={"width": 256, "depth": 4}, optimiser="adamw"),
+        ArchitectureEntry(name="noise", label="Noise", reference="a control", smallest=4, optimiser=None),
+    )
+}
+#: Those that learn nothing: front networks that a good measure of similarity rates low.
+CONTROLS = tuple(name for name, entry in ARCHITECTURES.items() if entry.optimiser is None)
+
+#: torchvision's classification networks (version 0.29; the machine that builds them may know more).
+TORCHVISION_NETWORKS = tuple(TORCHVISION + name for name in (
+    "alexnet", "convnext_base", "convnext_large", "convnext_small", "convnext_tiny", "densenet121", "densenet161",
+    "densenet169", "densenet201", "efficientnet_b0", "efficientnet_b1", "efficientnet_b2", "efficientnet_b3",
+    "efficientnet_b4", "efficientnet_b5", "efficientnet_b6", "efficientnet_b7", "efficientnet_v2_l",
+    "efficientnet_v2_m", "efficientnet_v2_s", "googlenet", "inception_v3", "maxvit_t", "mnasnet0_5", "mnasnet0_75",
+    "mnasnet1_0", "mnasnet1_3", "mobilenet_v2", "mobilenet_v3_large", "mobilenet_v3_small", "regnet_x_16gf",
+    "regnet_x_1_6gf", "regnet_x_32gf", "regnet_x_3_2gf", "regnet_x_400mf", "regnet_x_800mf", "regnet_x_8gf",
+    "regnet_y_128gf", "regnet_y_16gf", "regnet_y_1_6gf", "regnet_y_32gf", "regnet_y_3_2gf", "regnet_y_400mf",
+    "regnet_y_800mf", "regnet_y_8gf", "resnet101", "resnet152", "resnet18", "resnet34", "resnet50",
+    "resnext101_32x8d", "resnext101_64x4d", "resnext50_32x4d", "shufflenet_v2_x0_5", "shufflenet_v2_x1_0",
+    "shufflenet_v2_x1_5", "shufflenet_v2_x2_0", "squeezenet1_0", "squeezenet1_1", "swin_b", "swin_s", "swin_t",
+    "swin_v2_b", "swin_v2_s", "swin_v2_t", "vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19",
+    "vgg19_bn", "vit_b_16", "vit_b_32", "vit_h_14", "vit_l_16", "vit_l_32", "wide_resnet101_2", "wide_resnet50_2",
+))
+_BY_ADAMW = ("vit", "swin", "maxvit", "convnext")  # families that are trained by AdamW
+
+
+def known() -> list[str]:
+    """List the names of the architectures that a page may say: the catalog's and torchvision's."""
+    return [*ARCHITECTURES, *TORCHVISION_NETWORKS]
+
+
+def entry(name: str) -> ArchitectureEntry:
+    """Look up an architecture that `known` lists. Raises UnknownName."""
+    check_names("architecture", [name], known())
+    if name in ARCHITECTURES:
+        return ARCHITECTURES[name]
+    short = name.removeprefix(TORCHVISION)
+    return ArchitectureEntry(name=name, label=f"{short} (torchvision)", reference="torchvision",
+                             optimiser=optimiser_of_torchvision(short))
+
+
+def optimiser_of_torchvision(short: str) -> str:
+    """Say what one of torchvision's networks, by its name there, is trained with here."""
+    return "adamw" if short.startswith(_BY_ADAMW) else "sgd"

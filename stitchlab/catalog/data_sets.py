@@ -1,0 +1,46 @@
+"""Data sets that come by name; `stitchlab.data.registry` loads them. Folders of images are named ``folder:PATH``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+FOLDER = "folder:"  # before the path of a folder of images
+DIGIT_NAMES = tuple("0123456789")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSetEntry:
+    """A data set that comes by name.
+
+    ``natural`` says that an image shifted or mirrored is as good as any, so that training may do both. ``at_hand``
+    says that it comes with a library that StitchLab needs; ``shape`` (C,H,W), ``train`` and ``test`` (numbers of
+    images) and ``classes`` are then known before it is loaded.
+    """
+
+    name: str
+    label: str
+    description: str
+    natural: bool = False
+    at_hand: bool = False
+    shape: tuple[int, int, int] | None = None
+    train: int | None = None
+    test: int | None = None
+    classes: tuple[str, ...] = ()
+
+
+DATA_SETS = {
+    entry.name: entry
+    for entry in (
+        DataSetEntry(name="digits", label="Digits", at_hand=True, shape=(1, 8, 8), train=1257, test=540,
+                     classes=DIGIT_NAMES,
+                     description="scikit-learn's 1,797 handwritten digits, 8×8, grey; nothing to download"),
+        DataSetEntry(name="mnist", label="MNIST",
+                     description="70,000 handwritten digits, 28×28, grey (LeCun et al. 1998)"),
+        DataSetEntry(name="fashion-mnist", label="Fashion-MNIST",
+                     description="70,000 clothing photos, 28×28, grey (Xiao et al. 2017)"),
+        DataSetEntry(name="cifar10", label="CIFAR-10", natural=True,
+                     description="60,000 photographs in 10 classes, 32×32, RGB (Krizhevsky 2009)"),
+        DataSetEntry(name="svhn", label="SVHN",
+                     description="99,289 house number digits, 32×32, RGB (Netzer et al. 2011)"),
+    )
+}

@@ -1,0 +1,67 @@
+"""Asking for a grid in this process: what a request needs is made and loaded, and its record is written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stitchlab.data import registry as datasets
+from stitchlab.grid.compute import compute
+from stitchlab.models import controls
+from stitchlab.models.cut_points import outline
+from stitchlab.models.device import pick_device
+from stitchlab.request import Report, checked_seed, no_report
+from stitchlab.results import data_sets, networks
+from stitchlab.results.resolve import resolve
+from stitchlab.results.run import Run
+from stitchlab.store import Store
+
+
+def ask(
+    store: Store, front: str, end: str, *, data: str | None = None, seed: int = 0, report: Report = no_report,
+    **wanted: Any,
+) -> Run:
+    """Check, resolve and write down what is wanted; nothing is computed yet, but a control is made, and data loaded.
+
+    Args:
+        store: where networks and results are.
+        front, end: names or ids of networks in the store; the front may also be a control (`results.controls`).
+        data: name of a data set, or fingerprint of one that was used with this store; default is the one that the end
+            network came with.
+        seed: decides which images are drawn, and how TLM begins.
+        report: told about decoding images.
+        wanted: layers, methods and settings, as in `results.resolve.resolve`.
+
+    Raises:
+        StitchLabError: something does not exist or does not fit; the message says what to do.
+    """
+    end_network = networks.find(store, end)
+    if data is None or data_sets.is_fingerprint(data):
+        images = datasets.load_by_fingerprint(data or end_network.data_fingerprint, store)
+    else:
+        images = datasets.load(data, store, report)
+    outline(store, end_network)
+    wanted |= {"data": images.fingerprint, "seed": seed}
+    cuts = controls.cut_points_of(store, front, end_network, checked_seed(seed))
+    run = resolve(store, front, end_network.id, front_cuts=cuts, **wanted)
+    if run.draft:  # checked before anything is made
+        run = resolve(store, controls.front(store, front, end_network, seed).id, end_network.id, **wanted)
+    return run.save()
+
+
+def compare(
+    front: str, end: str, *, store: Store | None = None, device: str = "auto", report: Report = no_report,
+    **wanted: Any,
+) -> Run:
+    """Stitch a grid of layers: compute what the store lacks of it, and return the run.
+
+    Args:
+        front, end: names or ids of networks in the store; the front may also be a control (`results.controls`).
+        store: default is cache/ (or STITCHLAB_CACHE).
+        device: auto, cpu, cuda or mps.
+        report: told what is being done; if it raises Cancelled, what is finished is kept.
+        wanted: data, layers, methods and settings, as in `ask`.
+
+    Raises StitchLabError.
+    """
+    run = ask(store or Store(), front, end, report=report, **wanted)
+    return compute(run.store, run, pick_device(device), report)

@@ -1,0 +1,148 @@
+"""The connection to the workers: made once, in the background, whoever asks first; made anew where it is gone.
+
+Dask is imported on use, since who only looks at results needs none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from concurrent.futures import Future
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from stitchlab.errors import StitchLabError
+from stitchlab.jobs import calls
+from stitchlab.store import Store
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+Kind = Literal["grid", "pages"]
+KINDS: tuple[Kind, ...] = ("grid", "pages")
+TASKS, QUESTIONS = "stitchlab.worker.tasks", "stitchlab.worker.questions"  # the modules whose functions workers call
+_NEEDED: dict[Kind, list[str]] = {"grid": [TASKS], "pages": [QUESTIONS, TASKS]}
+ANSWER = 10.0  # seconds that somebody's scheduler has to answer
+
+
+class Connection:
+    """The way to the workers: those at an address, else two that are started on this machine."""
+
+    def __init__(self, store: Store, address: str | None) -> None:
+        self._store, self._address = store, address
+        self._lock = threading.Lock()
+        self._client: Future[Client] | None = None
+        self._resources = False  # whether workers of both kinds are told apart by Dask resources
+
+    def client(self) -> Future[Client]:
+        """Give the client that will be connected; connecting begins where it has not, or where it failed or ended.
+
+        Its error is a StitchLabError: the cluster does not answer, or does not see the store.
+        """
+        with self._lock:
+            if self._client is None or _gone(self._client):
+                old, self._client = self._client, Future()
+                threading.Thread(target=self._connect, args=(self._client, old), name="connect", daemon=True).start()
+            return self._client
+
+    def place(self, kind: Kind) -> dict[str, Any]:
+        """Give what `Client.submit` needs so that a worker of this kind takes the task."""
+        return {"resources": {kind: 1}} if self._resources else {}
+
+    def has(self, kind: Kind) -> bool:
+        """Tell whether there is a worker that takes tasks of this kind. Asks the scheduler, so it may take a while."""
+        if self._client is None or not self._client.done() or _gone(self._client):
+            return False
+        with contextlib.suppress(Exception):
+            workers = self._client.result().scheduler_info()["workers"].values()
+            return any(not self._resources or kind in worker["resources"] for worker in workers)
+        return False
+
+    def repair(self) -> None:
+        """Start again those local workers whose process has ended; Dask itself only starts what a worker runs in."""
+        if self._client is not None and self._client.done() and not _gone(self._client):
+            cluster = self._client.result().cluster
+            if cluster is not None:
+                cluster.scale(len(KINDS))
+
+    def close(self) -> None:
+        """End the local cluster, or leave somebody's."""
+        with self._lock:
+            client, self._client = self._client, None
+        _close(client)
+
+    def _connect(self, made: Future[Client], old: Future[Client] | None) -> None:
+        try:
+            _close(old)
+            client = _local() if self._address is None else _remote(self._address, self._store)
+            self._resources = self._address is None or _tells_kinds(client)
+            if self._address is None:
+                _warm_up(client)
+        except StitchLabError as error:
+            made.set_exception(error)
+        except Exception as error:  # of an operating system that starts no process, anything may come
+            made.set_exception(StitchLabError(f"no worker could be started ({calls.one_line(error)}); try again"))
+        else:
+            made.set_result(client)
+
+
+def _gone(client: Future[Client]) -> bool:
+    return client.done() and (client.exception() is not None or client.result().status != "running")
+
+
+def _close(client: Future[Client] | None) -> None:
+    """Ends a connection, once it is made, with the cluster that was started for it."""
+    if client is None or client.exception() is not None:
+        return
+    ours, cluster = client.result(), client.result().cluster
+    with contextlib.suppress(Exception):  # of a cluster that was killed nothing is left to end
+        ours.close()
+    if cluster is not None:
+        with contextlib.suppress(Exception):
+            cluster.close()
+
+
+def _local() -> Client:
+    from distributed import Client
+
+    from stitchlab.jobs.local_cluster import start
+
+    return Client(start())
+
+
+def let_run(future: Any) -> None:
+    """Have a task run although nobody waits for it: Dask drops it otherwise."""
+    from distributed import fire_and_forget
+
+    fire_and_forget(future)
+
+
+def _warm_up(client: Client) -> None:
+    for kind in KINDS:
+        let_run(client.submit(calls.load, _NEEDED[kind], pure=False, priority=10_000, resources={kind: 1}))
+
+
+def _tells_kinds(client: Client) -> bool:
+    named = {name for worker in client.scheduler_info()["workers"].values() for name in worker["resources"]}
+    return set(KINDS) <= named
+
+
+def _remote(address: str, store: Store) -> Client:
+    """Connects to somebody's cluster. Raises StitchLabError where it does not answer, or does not see the store."""
+    from distributed import Client
+
+    try:
+        client = Client(address, timeout=ANSWER)
+    except (OSError, ValueError) as error:
+        raise StitchLabError(
+            f"no Dask scheduler answers at {address} ({error}); start one, or leave --workers and STITCHLAB_WORKERS out"
+        ) from error
+    try:
+        sees = client.submit(Path.is_dir, store.root / "networks", pure=False).result(timeout=60)
+    except TimeoutError:
+        sees = None
+    if not sees:
+        client.close()
+        what = "has no worker that answers" if sees is None else f"does not see the cache at {store.root}"
+        raise StitchLabError(f"the cluster at {address} {what}; start workers with access to the same folder")
+    return client

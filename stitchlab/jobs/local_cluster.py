@@ -1,0 +1,69 @@
+"""The cluster that is started on this machine: a scheduler and two workers, each in a process of its own.
+
+One worker computes grids with all cores; the other answers pages, with one thread, so that it hardly disturbs the
+first. Everything listens on the loopback interface only. `stitchlab.jobs.connection` imports this file on use.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from distributed.deploy.spec import SpecCluster
+from distributed.deploy.subprocess import SubprocessScheduler, SubprocessWorker
+
+HOST = "127.0.0.1"
+IDLE = "2 hours"  # a cluster that nobody needs, or whose owner was killed, ends itself after this
+FAILURES = 1  # how often a task may lose its worker and be tried again; whoever waits hears of it after that
+CORES = os.cpu_count() or 1
+THREADS = {"grid": CORES, "pages": 1}  # of a computation; either worker does one thing at a time
+
+
+class Worker(SubprocessWorker):
+    """A worker's process with these environment variables, which libraries read when the process starts."""
+
+    def __init__(self, scheduler: str, environment: dict[str, str], **options: Any) -> None:
+        super().__init__(scheduler, **options)
+        self.environment = environment
+
+    async def _start(self) -> None:
+        specification = json.dumps({"cls": self.worker_class, "opts": self.worker_kwargs})
+        self.process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "dask", "spec", self.scheduler, "--spec", specification,
+            env={**os.environ, **self.environment},
+        )
+
+
+def start() -> SpecCluster:
+    """Start the scheduler and the two workers, each with a Dask resource of its kind: ``grid`` or ``pages``."""
+    folders = [str(Path(__file__).parents[2]), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(folders))  # all three must be able to import this package
+    scheduler = {"host": HOST, "port": 0, "dashboard": True, "dashboard_address": f"{HOST}:0", "idle_timeout": IDLE,
+                 "allowed_failures": FAILURES}
+    return SpecCluster(
+        scheduler={"cls": SubprocessScheduler, "options": {"scheduler_kwargs": scheduler}},
+        workers={kind: _worker(kind) for kind in THREADS}, name="StitchLab", silence_logs=logging.WARNING,
+    )
+
+
+def _worker(kind: str) -> dict[str, Any]:
+    worker = {"host": HOST, "nthreads": 1, "memory_limit": 0, "name": kind, "resources": {kind: 1},
+              "silence_logs": logging.WARNING}
+    return {"cls": Worker, "options": {"environment": environment(kind), "worker_kwargs": worker}}
+
+
+def environment(kind: str) -> dict[str, str]:
+    """Give the environment variables of a worker's process; what the user has set stays.
+
+    Dask sets them unless they are set: one thread, and memory given back at once. But giving back and faulting in
+    activations at every step makes training twice as slow.
+    """
+    threads, keep = str(THREADS[kind]), str(2**30)
+    wanted = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads,
+              "MALLOC_TRIM_THRESHOLD_": keep, "MALLOC_MMAP_THRESHOLD_": keep}
+    return {name: os.environ.get(name) or value for name, value in wanted.items()}

@@ -1,0 +1,19 @@
+"""Keeping what detectors say: an entry and its tensors. `stitchlab.results.detection` reads them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from stitchlab.models.tensors import put_tensors
+from stitchlab.results.detection import ROOM
+from stitchlab.store import Store
+
+
+def keep(store: Store, key: str, value: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+    """Keep an entry and its tensors, floating point ones as fp32. They come first: an entry that is there is whole."""
+    if tensors:
+        plain = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+        put_tensors(store, ROOM, key, plain)
+    store.put(ROOM, key, {**value, "tensors": bool(tensors)})

@@ -1,0 +1,204 @@
+"""Deleting a run, removing what nothing refers to, and saying what lies where in the store.
+
+Results lie under keys of their content and may serve several runs, so what goes is found by what stays: an entry stays
+where a run, a network or data still refers to it. Records of networks and data were asked for, and always stay.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from stitchlab.catalog.detectors import LEARNING
+from stitchlab.request import Detection, accuracy_key, cell_key, content_id, index_key, map_key, native_key
+from stitchlab.results import cut_points, data_sets, networks
+from stitchlab.results.detection import learned
+from stitchlab.results.run import ROOM as RUNS
+from stitchlab.results.run import Run, list_runs
+from stitchlab.store import Store, uploads
+
+YOUNG = 3600.0  # seconds within which somebody may still be at work with a file
+JOBS = ("jobs", "progress", "cancel")  # rooms of what `stitchlab.jobs` keeps of a job
+ENDED = ("done", "failed", "cancelled")  # states of a task that is over
+SUFFIXES = (".json", ".safetensors", ".npy")
+
+
+class Amount(NamedTuple):
+    """How many files of a room, and their bytes."""
+
+    room: str
+    files: int
+    bytes: int
+
+
+class _File(NamedTuple):
+    path: Path
+    key: str
+    bytes: int
+    changed: float
+
+
+_Stays = Callable[[_File], bool]
+
+
+class References:
+    """What runs refer to, by room: their results, what detectors say and learned of them, and their jobs."""
+
+    def __init__(self, runs: Iterable[Run]) -> None:
+        rooms = (RUNS, "cells", "maps", "epochs", "ood", "accuracies", "detectors", *JOBS)
+        self._keys: dict[str, set[str]] = {room: set() for room in rooms}
+        self._learned: set[str] = set()
+        for run in runs:
+            self._add(run)
+
+    @property
+    def rooms(self) -> list[str]:
+        """The rooms of which it can say whether an entry is referred to."""
+        return list(self._keys)
+
+    def has(self, store: Store, room: str, key: str) -> bool:
+        """Whether one of the runs refers to this entry."""
+        if room in JOBS:  # named after the run, perhaps with more behind a hyphen
+            return key.partition("-")[0] in self._keys[RUNS]
+        if room == "ood":  # named after a cell or the native side of an end layer
+            return key.partition("-")[0] in self._keys["ood"]
+        if room == "detectors" and (of := store.intact("detectors", key)) is not None:
+            return _whose(of) in self._learned
+        return key in self._keys[room]
+
+    def _add(self, run: Run) -> None:
+        request, keys = run.request, self._keys
+        fitted = {*request.methods, *(["dm"] if "tlm" in request.methods and request.tlm.init == "dm" else [])}
+        stitched = {cell_key(request, m, i, j) for m in request.methods for i, j in request.cells}
+        keys[RUNS].add(run.id)
+        keys["cells"] |= stitched | {index_key(request, n, i, j) for n in request.indices for i, j in request.cells}
+        keys["maps"] |= {map_key(request, m, i, j) for m in fitted for i, j in request.cells}
+        keys["epochs"] |= {map_key(request, "tlm", i, j) for i, j in request.cells if "tlm" in fitted}
+        keys["ood"] |= stitched | {native_key(request, j) for j in request.end_layers}
+        keys["accuracies"] |= {accuracy_key(request, network) for network in (request.front, request.end)}
+        for name in LEARNING:
+            of = [learned(request, j, name, Detection().training_outliers) for j in request.end_layers]
+            self._learned |= set(map(_whose, of))
+            keys["detectors"] |= set(map(content_id, of))  # of which the store said nothing at first
+
+
+def delete_run(store: Store, name: str) -> Run:
+    """Remove a run and what no other run refers to; returns what it was. Raises UnknownName.
+
+    Work on it that has not ended is told to stop.
+    """
+    gone = Run.load(store, name)
+    mine, others = References([gone]), References(run for run in list_runs(store) if run.id != gone.id)
+    working = _attempts(store, lambda job: mine.has(store, "jobs", job))
+    for attempt in working:
+        store.put("cancel", attempt, {})
+    for room in mine.rooms:
+        for file in _files(store, room):
+            told_to_stop = room == "cancel" and file.key in working
+            if mine.has(store, room, file.key) and not (others.has(store, room, file.key) or told_to_stop):
+                file.path.unlink(missing_ok=True)
+    return gone
+
+
+def clean(store: Store, young: float = YOUNG) -> list[Amount]:
+    """Remove what nothing refers to, but for files that changed within ``young`` seconds; says what it freed, by room.
+
+    Raises Damaged for a damaged record of a run, a network or data: what that refers to is not known.
+    """
+    now, freed = time.time(), []
+    for room, stays in _stays(store, now - young).items():
+        gone = [file for file in _files(store, room) if file.changed < now - young and not stays(file)]
+        for file in gone:
+            file.path.unlink(missing_ok=True)
+        if gone:
+            freed.append(Amount(room, len(gone), sum(file.bytes for file in gone)))
+    return freed
+
+
+def sizes(store: Store) -> list[Amount]:
+    """Count files and bytes of every room, with what lies deeper in it."""
+    rooms = sorted(path for path in store.root.glob("*") if path.is_dir())
+    found = [(room.name, [path.stat().st_size for path in room.rglob("*") if path.is_file()]) for room in rooms]
+    return [Amount(name, len(each), sum(each)) for name, each in found]
+
+
+def _stays(store: Store, since: float) -> dict[str, _Stays]:
+    """By room, what tells whether a file is referred to. Rooms that are not named here are left alone."""
+    for room in (RUNS, networks.ROOM, data_sets.ROOM):
+        for key in store.keys(room):
+            store.get(room, key)  # raises where it is damaged
+    runs, there = References(list_runs(store)), networks.list_networks(store)
+    pixels = {record.folder["sha256"] for record in data_sets.known(store) if record.folder}
+    ends = {network.id[:12] for network in there}
+    attempts = _attempts(store, lambda job: True) if _moving(store, since) else {}
+
+    def of_runs(room: str) -> _Stays:
+        return lambda file: runs.has(store, room, file.key)
+
+    return {
+        **{room: of_runs(room) for room in runs.rooms if room not in (RUNS, *JOBS)},
+        **dict.fromkeys((RUNS, data_sets.ROOM), lambda file: not file.key.startswith(".")),  # but for half a file
+        networks.ROOM: _among(network.id for network in there),
+        networks.MEASURED: _among(networks.measured_key(network) for network in there),
+        cut_points.ROOM: _among(cut_points.key(network.id) for network in there),
+        "timings": lambda file: file.key[-12:] in ends,
+        "images": _among(pixels),
+        "listings": lambda file: (store.intact("listings", file.key) or {}).get("sha256") in pixels,
+        "jobs": _among(attempts.values()),
+        "progress": lambda file: _attempt(file.key) in attempts,
+        "cancel": _among(attempts),
+        "claims": _among(()),  # a claim that is alive is renewed every few seconds
+        uploads.ROOM: lambda file: time.time() - file.changed < uploads.OLD,
+    }
+
+
+def _among(keys: Iterable[str]) -> _Stays:
+    known = set(keys)
+    return lambda file: file.key in known
+
+
+def _attempt(progress: str) -> str:
+    """The attempt at a job that an entry of the room ``progress`` is about: ``{job}-{8 digits}`` before a dot."""
+    return re.sub(r"(-[0-9a-f]{8})\.[^-]*$", r"\1", progress)
+
+
+def _attempts(store: Store, wanted: Callable[[str], bool]) -> dict[str, str]:
+    """Attempts at jobs that have not ended, with their jobs: some of their tasks are not over."""
+    found = {}
+    for job in filter(wanted, store.keys("jobs")):
+        record = store.intact("jobs", job)
+        if record is not None:
+            told = (store.intact("progress", f"{record['attempt']}.{k}") for k in range(len(record["labels"])))
+            if not all(task is not None and task["state"] in ENDED for task in told):
+                found[record["attempt"]] = job
+    return found
+
+
+def _moving(store: Store, since: float) -> bool:
+    """Whether a job was queued or told how it goes since then: jobs that have not ended may be waiting behind it."""
+    return any(file.changed >= since for room in ("jobs", "progress") for file in _files(store, room))
+
+
+def _files(store: Store, room: str) -> Iterator[_File]:
+    """The files of a room, with the keys that they are under; of one that is being written that is no entry's."""
+    try:
+        entries = list(os.scandir(store.root / room))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for entry in entries:
+        try:
+            told = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            continue
+        if entry.is_file(follow_symlinks=False):
+            stem, suffix = os.path.splitext(entry.name)
+            yield _File(Path(entry.path), stem if suffix in SUFFIXES else entry.name, told.st_size, told.st_mtime)
+
+
+def _whose(of: dict[str, Any]) -> str:
+    """What a learned detector is of, whatever it learned from."""
+    return content_id([of[name] for name in ("end", "end_layer", "data", "seed", "input")])

@@ -1,0 +1,100 @@
+"""Cut points: where a network can be cut, by name, and what is kept of that in the store.
+
+They are found once, by `stitchlab.models.cut_points`, and kept under the network's id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from stitchlab.errors import UnknownName
+from stitchlab.store import Store
+
+ROOM = "layers"
+VERSION = 2  # of how cut points are found and named
+
+
+@dataclass(frozen=True)
+class CutPoint:
+    """A place where the network can be cut.
+
+    Attributes:
+        name: module path, or ``module:function`` for a function's node.
+        aliases: other modules that have the same output.
+        shape: of one image's activation, as the network makes it, e.g. (C, H, W), (T, D), (D,).
+        default: whether a grid offers it unasked (`defaults`).
+        flops: floating point operations of one image up to here.
+        parameters: how many numbers are learned up to here.
+    """
+
+    name: str
+    aliases: tuple[str, ...]
+    shape: tuple[int, ...]
+    default: bool
+    flops: int
+    parameters: int = 0
+
+
+class Cuts:
+    """The cut points of a network, in network order.
+
+    Attributes:
+        points: all of them.
+        flops: floating point operations of one image through the whole network.
+        nodes: how many places were looked at.
+        traced: whether they were found on a torch.fx graph; else by hooks, which run more slowly.
+    """
+
+    def __init__(self, points: Sequence[CutPoint], flops: int, nodes: int, traced: bool) -> None:
+        self.points, self.flops, self.nodes, self.traced = list(points), flops, nodes, traced
+        self._known = {known: point for point in points for known in (point.name, *point.aliases)}
+
+    def find(self, name: str) -> CutPoint:
+        """The cut point of this name or alias. Raises UnknownName."""
+        if name not in self._known:
+            raise UnknownName("layer", name, [p.name for p in self.points], "`layers NETWORK` lists them all")
+        return self._known[name]
+
+    def defaults(self) -> list[str]:
+        """Names of the layers that a grid offers unasked, in network order."""
+        return [p.name for p in self.points if p.default]
+
+    def in_order(self, names: Iterable[str]) -> list[str]:
+        """These layers by their names (not aliases), each once, in network order. Raises UnknownName."""
+        wanted = {self.find(name).name for name in names}
+        return [p.name for p in self.points if p.name in wanted]
+
+    def record(self) -> dict[str, Any]:
+        """As JSON knows it."""
+        return {"points": [asdict(point) for point in self.points], "flops": self.flops, "nodes": self.nodes,
+                "traced": self.traced}
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> Cuts:
+        """The inverse of `record`."""
+        points = [CutPoint(**{**point, "aliases": tuple(point["aliases"]), "shape": tuple(point["shape"])})
+                  for point in record["points"]]
+        return cls(points, record["flops"], record["nodes"], record["traced"])
+
+
+def kept(store: Store, network: str) -> Cuts | None:
+    """Read the cut points of a network, by its id; None where they were not found yet, or are damaged."""
+    record = store.intact(ROOM, key(network))
+    return None if record is None else Cuts.from_record(record)
+
+
+def keep(store: Store, network: str, cuts: Cuts) -> None:
+    """Keep the cut points of a network, by its id."""
+    store.put(ROOM, key(network), cuts.record())
+
+
+def delete(store: Store, network: str) -> None:
+    """Remove what is kept of a network's cut points, whatever their version."""
+    store.delete_all(ROOM, f"{network}-")
+
+
+def key(network: str) -> str:
+    """Give the key under which the cut points of a network, by its id, are kept."""
+    return f"{network}-{VERSION}"

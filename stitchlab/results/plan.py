@@ -1,0 +1,75 @@
+"""What a run lacks, in units of work: sets of cells that share work. It is read off the store; nothing is computed.
+
+A unit is a few end layers with all front layers, for which the front network runs once a pass, or everything that the
+similarity indices lack. Tails get shorter toward the output, and the front's pass beside them longer: so the last half
+of the end layers is one unit, then half of what is left, and so on (`columns`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from stitchlab.results.run import Run
+
+Cell = tuple[str, str]  # front layer, end layer
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What is computed together: ``work`` is dm, tlm, indices, or accuracy (the networks' own, for scale).
+
+    ``names`` are that method or those indices.
+    """
+
+    work: str
+    names: tuple[str, ...] = ()
+    cells: tuple[Cell, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """Say for people what is computed."""
+        named = {"indices": "similarity indices", "accuracy": "the networks' own accuracies"}
+        ends = list(dict.fromkeys(j for _, j in self.cells))
+        return named.get(self.work) or f"{self.work.upper()} into {between(ends)}"
+
+
+def missing(run: Run) -> list[Unit]:
+    """List what the store lacks of a run: direct matching and the indices first, since they are there at once."""
+    request = run.request
+
+    def lacking(name: str, cells: Sequence[Cell]) -> tuple[Cell, ...]:
+        return tuple((i, j) for i, j in cells if (name, i, j) not in run.cells)
+
+    stitched = {m: [Unit(m, (m,), lacking(m, [(i, j) for j in part for i in request.front_layers]))
+                    for part in columns(request.end_layers)] for m in request.methods}
+    names = tuple(name for name in request.indices if lacking(name, request.cells))
+    compared = Unit("indices", names, tuple(c for c in request.cells if any(lacking(name, [c]) for name in names)))
+    units = [unit for unit in (*stitched.get("dm", []), compared, *stitched.get("tlm", [])) if unit.cells]
+    known = run.own_accuracy is not None and (run.front_accuracy is not None or not run.front_scored)
+    return units if known else [Unit("accuracy"), *units]
+
+
+def columns(end_layers: Sequence[str]) -> list[Sequence[str]]:
+    """Split the end layers into the units that they are computed in, those that are done soonest first.
+
+    >>> columns(["a", "b", "c", "d", "e"])
+    [['d', 'e'], ['c'], ['b'], ['a']]
+    """
+    left, units = end_layers, []
+    while left:
+        first = len(left) - max(1, len(left) // 2)
+        units.append(left[first:])
+        left = left[:first]
+    return units
+
+
+def between(layers: Sequence[str]) -> str:
+    """Name some layers in a few words, for people.
+
+    >>> between(["relu5", "relu6", "relu7"]), between(["relu1"])
+    ('relu5 … relu7', 'relu1')
+    """
+    return layers[0] if len(layers) == 1 else f"{layers[0]} … {layers[-1]}"

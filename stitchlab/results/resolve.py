@@ -1,0 +1,138 @@
+"""From what is wanted to a run: names are looked up, defaults filled in, all is checked. Nothing is made or written.
+
+It needs records only: of networks, their cut points and data; no pixel and no weight. Where a control is not made yet,
+its run is a draft, which has no id: whoever computes makes the control first (`stitchlab.grid.ask`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+
+from stitchlab.catalog.indices import DEFAULT_INDICES, INDICES
+from stitchlab.catalog.presets import PRESETS
+from stitchlab.errors import StitchLabError, check_names
+from stitchlab.request import DEFINITIONS, METHODS, DirectMatching, Request, TaskLoss, checked_seed
+from stitchlab.results import controls, cut_points, data_sets, networks
+from stitchlab.results.activation_layout import check, form
+from stitchlab.results.cut_points import CutPoint, Cuts
+from stitchlab.results.data_sets import DataRecord, checked_count
+from stitchlab.results.networks import Network
+from stitchlab.results.run import Run
+from stitchlab.store import Store
+
+
+class NotFoundYet(StitchLabError):
+    """The cut points of a network are not in the store: a worker finds them (``network`` is its id)."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__(f"where {network.name} can be cut is not known yet; `layers {network.name}` finds it")
+        self.network = network.id
+
+
+def resolve(
+    store: Store, front: str, end: str, *, data: str | None = None,
+    front_layers: Sequence[str] | None = None, end_layers: Sequence[str] | None = None,
+    methods: Sequence[str] = METHODS, indices: Sequence[str] = DEFAULT_INDICES, tlm: TaskLoss = PRESETS["paper"],
+    dm_images: int = 100, eval_images: int | None = None, seed: int = 0, front_cuts: Cuts | None = None,
+) -> Run:
+    """Find the run of what is wanted, or a draft of it where its front network is a control that is not made yet.
+
+    Args:
+        store: where the records are.
+        front, end: names or ids of networks in the store; the front may also be a control (`results.controls`).
+        data: name or fingerprint of data used with this store; default is what the end network came with.
+        front_layers, end_layers: names or aliases of cut points; default is `Cuts.defaults`.
+        methods, indices: which of tlm and dm, and which indices of the catalog.
+        tlm: the recipe of task loss matching.
+        dm_images: K, training images of direct matching.
+        eval_images: M, test images of the evaluation; default is all.
+        seed: decides which images are drawn, and how TLM begins.
+        front_cuts: cut points of a front network that is not in the store (noise, before it is made).
+
+    Returns:
+        the run. It is in the store only if it was asked for before (`Run.save`).
+
+    Raises:
+        StitchLabError: something does not exist or does not fit; the message says what to do.
+        NotFoundYet: the cut points of a network are not known yet.
+    """
+    _something(methods, indices)
+    checked_seed(seed)
+    end_network = networks.find(store, end)
+    front_network = _front(store, front, end_network, seed)
+    images = data_sets.find(store, data or end_network.data_fingerprint)
+    _fit(end_network, images)
+    uses_dm = "dm" in methods or ("tlm" in methods and tlm.init == "dm")
+    if uses_dm:
+        checked_count(dm_images, images.train, "training images for direct matching (K)")
+    before, after = front_cuts or _cuts(store, front_network), _cuts(store, end_network)
+    rows = before.in_order(before.defaults() if front_layers is None else front_layers)
+    columns = after.in_order(after.defaults() if end_layers is None else end_layers)
+    _stitchable([before.find(i) for i in rows], [after.find(j) for j in columns], methods)
+    request = Request(
+        front=front_network.id, end=end_network.id, data=images.fingerprint, front_layers=tuple(rows),
+        end_layers=tuple(columns), methods=tuple(m for m in METHODS if m in methods),
+        indices=tuple(n for n in INDICES if n in indices),
+        # Settings that nothing uses would give the same request two ids.
+        dm=DirectMatching(images=dm_images) if uses_dm else DirectMatching(),
+        tlm=tlm if "tlm" in methods else TaskLoss(), seed=seed,
+        eval_images=checked_count(eval_images, images.test, "evaluation images (M)"),
+        definitions=_definitions(methods, indices, tlm, uses_dm=uses_dm),
+    )
+    return Run.of(store, request, front_network, end_network, images)
+
+
+def _front(store: Store, name: str, end: Network, seed: int) -> Network:
+    """The front network; of a control that is not made yet, its record without an id."""
+    if not controls.is_control(name):
+        return networks.find(store, name)
+    return controls.kept(store, name, end, seed) or controls.draft(store, name, end, seed)
+
+
+def _cuts(store: Store, network: Network) -> Cuts:
+    # An untrained network has the cut points of the one that it is like.
+    found = cut_points.kept(store, network.id or str(network.origin.get("like", "")))
+    if found is None:
+        raise NotFoundYet(network)
+    return found
+
+
+def _definitions(methods: Sequence[str], indices: Sequence[str], tlm: TaskLoss, *, uses_dm: bool) -> dict[str, int]:
+    """Versions of the definitions that a request uses, and of no others: a new index changes no old id."""
+    used = {"evaluation", "input", *methods, *(["dm"] if uses_dm else [])}
+    if "tlm" in methods and tlm.optimiser == "soap":
+        used.add("soap")
+    return {name: DEFINITIONS[name] for name in used} | {name: INDICES[name].version for name in indices}
+
+
+def _stitchable(rows: Sequence[CutPoint], columns: Sequence[CutPoint], methods: Sequence[str]) -> None:
+    """Raises StitchLabError where there is no layer, or, if anything is stitched, no stitch between two."""
+    if not (rows and columns):
+        raise StitchLabError("a grid needs at least one front layer and one end layer; `layers NETWORK` lists them")
+    for i, j in product(rows, columns) if methods else ():
+        check(form(i.shape), form(j.shape))
+
+
+def _something(methods: Sequence[str], indices: Sequence[str]) -> None:
+    """Raises StitchLabError where a method or an index is unknown, or nothing is asked for."""
+    check_names("method", methods, METHODS)
+    check_names("similarity index", indices, INDICES)
+    if not (methods or indices):
+        raise StitchLabError("nothing to compute: name a method (tlm, dm) or a similarity index")
+
+
+def _fit(end: Network, images: DataRecord) -> None:
+    """Raises StitchLabError where the end network does not tell the classes of the images: they are what is scored.
+
+    The front may come from other data: its own classes play no part. Images are brought to what each network takes.
+    """
+    if end.architecture == controls.NOISE:
+        raise StitchLabError(f"{end.name} is noise, which nothing can be stitched into: use it as front network")
+    if end.classes != images.classes:
+        differ = next((pair for pair in zip(end.classes, images.classes, strict=False) if pair[0] != pair[1]), None)
+        how = f"it says {differ[0]!r} where the data says {differ[1]!r}" if differ else "their numbers differ"
+        raise StitchLabError(
+            f"the end network {end.name} tells {len(end.classes)} classes and {images.label} has {len(images.classes)} "
+            f"({how}): accuracy would mean nothing. Choose an end network trained on these classes"
+        )

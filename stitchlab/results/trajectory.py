@@ -1,0 +1,38 @@
+"""TLM's walk, as much as the store keeps of it: what the stitched network and the detectors say after every epoch.
+
+`stitchlab.ood.trajectory` computes it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stitchlab.catalog.detectors import DETECTORS, QUICK
+from stitchlab.request import cell_key, map_key, verdict_key
+from stitchlab.results.detection import read
+from stitchlab.results.run import Run
+from stitchlab.store import Array
+
+VERSION = 1  # of what a walk is
+
+
+def key(run: Run, front_layer: str, end_layer: str) -> str:
+    """Says where the store keeps a cell's walk (room ``ood``)."""
+    versions = [(name, DETECTORS[name].version) for name in QUICK]
+    return verdict_key(cell_key(run.request, "tlm", front_layer, end_layer), "walk", VERSION, versions)
+
+
+def kept(run: Run, front_layer: str, end_layer: str) -> tuple[dict[str, Any], Array] | None:
+    """Reads a cell's walk, if it is there.
+
+    Returns:
+        ``accuracy`` by epoch (from 0, before training), by ``detectors`` each metric by epoch, number of ``images``;
+        and where images lie in the native plane, (E+1, n, 2). None where there is none.
+    """
+    found = read(run.store, key(run, front_layer, end_layer))
+    return found and (found[0], found[1]["plane"])
+
+
+def possible(run: Run, front_layer: str, end_layer: str) -> bool:
+    """Says whether the maps after each epoch are kept: older caches have only the last."""
+    return run.store.path("epochs", map_key(run.request, "tlm", front_layer, end_layer), ".safetensors").exists()

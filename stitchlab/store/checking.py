@@ -1,0 +1,106 @@
+"""Verifying every file of the store against its checksum, whatever its tensors are of: nothing is built or computed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from stitchlab.errors import Damaged
+from stitchlab.store import Store, check_place, damaged
+
+CHUNK = 2**20  # bytes that are read at a time
+HEADER = 100_000_000  # bytes of a safetensors file's header, at most, as safetensors has it
+UNCHECKED = ("uploads", "claims")  # rooms of files that nobody wrote a checksum for
+
+#: What PyTorch calls the types of safetensors, as the checksums of tensors have them.
+_TYPES = {
+    "BOOL": "bool", "U8": "uint8", "I8": "int8", "I16": "int16", "U16": "uint16", "I32": "int32", "U32": "uint32",
+    "I64": "int64", "U64": "uint64", "F16": "float16", "BF16": "bfloat16", "F32": "float32", "F64": "float64",
+    "C64": "complex64", "F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2", "F8_E8M0": "float8_e8m0fnu",
+}
+
+
+def check(store: Store) -> Iterator[tuple[Path, str]]:
+    """Verify the store's files one by one: give each with what is wrong with it, which is empty where it is intact.
+
+    Files that are still being written (hidden ones, images that are being decoded) are left out.
+    """
+    for room in sorted(path for path in store.root.glob("*") if path.is_dir() and path.name not in UNCHECKED):
+        for path in sorted(room.iterdir()):
+            test = _TESTS.get(path.suffix)
+            if test is None or path.name.startswith(".") or not path.is_file():
+                continue
+            try:
+                test(store, path)
+            except Damaged as error:
+                yield path, str(error)
+            except FileNotFoundError:  # it was removed meanwhile
+                continue
+            else:
+                yield path, ""
+
+
+def _json(store: Store, path: Path) -> None:
+    store.get(path.parent.name, path.stem)
+
+
+def _tensors(store: Store, path: Path) -> None:
+    """Compares the checksum of tensors as `stitchlab.models.tensors.digest` has it; the file is never read as a whole.
+
+    NumPy does not know all their types, so their bytes are taken as they lie in the file.
+    """
+    with path.open("rb") as file:
+        try:
+            header, start = _header(file)
+            remarks: dict[str, str] = header.pop("__metadata__", {})
+            if max((tensor["data_offsets"][1] for tensor in header.values()), default=0) != path.stat().st_size - start:
+                raise damaged(path)
+            sha = hashlib.sha256()
+            for name, tensor in sorted(header.items()):
+                sha.update(f"{name} torch.{_TYPES[tensor['dtype']]} {tuple(tensor['shape'])}\n".encode())
+                first, last = tensor["data_offsets"]
+                _feed(sha, file, start + first, last - first)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:  # a header that is none
+            raise damaged(path) from error
+    if remarks.get("sha256") != sha.hexdigest():
+        raise damaged(path)
+    check_place(path, remarks.get("place"))
+
+
+def _header(file: BinaryIO) -> tuple[dict[str, Any], int]:
+    """The header of a safetensors file, and where its data begin. Raises ValueError where there is none."""
+    length = int.from_bytes(file.read(8), "little")
+    if not 0 < length <= HEADER:
+        raise ValueError("a header's length was expected")
+    return json.loads(file.read(length)), 8 + length
+
+
+def _images(store: Store, path: Path) -> None:
+    """Compares the pixels of decoded images with their name, which is their SHA-256."""
+    import numpy as np
+
+    if not re.fullmatch("[0-9a-f]{64}", path.stem):
+        return  # being decoded
+    try:
+        start = np.load(path, mmap_mode="r", allow_pickle=False).offset
+    except (ValueError, EOFError) as error:
+        raise damaged(path) from error
+    sha = hashlib.sha256()
+    with path.open("rb") as file:
+        _feed(sha, file, start, path.stat().st_size - start)
+    if sha.hexdigest() != path.stem:
+        raise damaged(path)
+
+
+def _feed(sha: Any, file: BinaryIO, start: int, length: int) -> None:
+    file.seek(start)
+    while length > 0 and (data := file.read(min(CHUNK, length))):
+        sha.update(data)
+        length -= len(data)
+
+
+_TESTS = {".json": _json, ".safetensors": _tensors, ".npy": _images}

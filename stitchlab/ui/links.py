@@ -1,0 +1,70 @@
+"""Links that restore a run from their own keys: those of Compare's pickers. The run's id in them is a shortcut.
+
+A run that was only looked at is not in the store, so its id alone would lead nowhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from stitchlab.catalog.presets import PRESETS, preset
+from stitchlab.errors import StitchLabError
+from stitchlab.request import TaskLoss
+from stitchlab.results import data_sets, networks
+from stitchlab.results.resolve import resolve
+from stitchlab.results.run import Run
+from stitchlab.store import Store
+
+_LISTS = ("front_layers", "end_layers", "methods", "indices")
+_NUMBERS = {"dm_images": int, "eval_images": int, "seed": int}
+_RECIPE: dict[str, Any] = {"epochs": int, "lr": float, "targets": str, "init": str}
+
+
+def picked(store: Store, run: Run) -> dict[str, Any] | None:
+    """Say by key what each picker of Compare shows for a run; None where they cannot say it."""
+    names = {network.id: network.name for network in networks.list_networks(store)}
+    request = run.request
+    recipe = _recipe(request.tlm)
+    if recipe is None or not {request.front, request.end} <= names.keys():
+        return None
+    data = {record.fingerprint: record for record in data_sets.known(store)}.get(request.data)
+    every = data is not None and request.eval_images == data.test
+    return {
+        "front": names[request.front], "end": names[request.end],
+        "front_layers": list(request.front_layers), "end_layers": list(request.end_layers),
+        "methods": list(request.methods), "indices": list(request.indices),
+        "recipe": recipe, "epochs": request.tlm.epochs, "lr": request.tlm.lr, "targets": request.tlm.targets,
+        "init": request.tlm.init, "dm_images": request.dm.images, "eval_images": None if every else request.eval_images,
+        "seed": request.seed, "data": run.record["data"]["name"],
+    }
+
+
+def query(run: Run, **more: str) -> list[tuple[str, str]]:
+    """Give the keys and values of a link that leads to a run, and to more: a cell."""
+    said = picked(run.store, run) or {}
+    pairs = [(key, str(value)) for key, values in said.items() if values is not None
+             for value in (values if isinstance(values, list) else [values])]
+    return [("run", run.id), *pairs, *more.items()]
+
+
+def read(store: Store, link: Mapping[str, Sequence[str]]) -> Run | None:
+    """Find the run that the keys of a link ask for, each with its values; None where they ask for none."""
+    one = {key: values[-1] for key, values in link.items() if values}
+    if not {"front", "end"} <= one.keys():
+        return None
+    with contextlib.suppress(StitchLabError, ValueError):
+        said: dict[str, Any] = {key: [v for v in link[key] if v] for key in _LISTS if key in link}
+        said |= {key: kind(one[key]) for key, kind in _NUMBERS.items() if key in one}
+        recipe = {key: kind(one[key]) for key, kind in _RECIPE.items() if key in one}
+        return resolve(store, one["front"], one["end"], data=one.get("data"),
+                       tlm=preset(one.get("recipe", "paper"), **recipe), **said)
+    return None
+
+
+def _recipe(tlm: TaskLoss) -> str | None:
+    """The preset that this recipe is, but for what can be picked; None where it is of nobody's."""
+    changed: dict[str, Any] = {"epochs": tlm.epochs, "lr": tlm.lr, "targets": tlm.targets, "init": tlm.init}
+    return next((name for name, known in PRESETS.items() if replace(known, **changed) == tlm), None)

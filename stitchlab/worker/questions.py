@@ -1,0 +1,144 @@
+"""What pages ask: each function is a question, answered in one go, in plain values and NumPy arrays.
+
+`stitchlab.jobs` calls them by name on the worker that answers pages, the store's folder first. A ``record`` is that of
+a run (`Run.record`): it may have been looked at only, so that the store knows nothing of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from stitchlab.data import registry as datasets
+from stitchlab.data.splits import DataSet, Split, evaluation
+from stitchlab.grid import estimate
+from stitchlab.models import controls, create, zoo
+from stitchlab.models.cut_points import outline
+from stitchlab.models.device import pick_device
+from stitchlab.ood.evaluate import activations_of
+from stitchlab.request import Request
+from stitchlab.results import data_sets, networks, plan
+from stitchlab.results.run import Run
+from stitchlab.stitch.pair import Pair, load_pair
+from stitchlab.store import Store
+
+Array = npt.NDArray[Any]
+
+
+def cut_points(root: str, network: str) -> dict[str, Any]:
+    """Find where a network, by name or id, can be cut: `Cuts.record`, which the store keeps from then on."""
+    store = Store(root)
+    return outline(store, networks.find(store, network)).record()
+
+
+def front_cut_points(root: str, front: str, end: str, seed: int) -> dict[str, Any]:
+    """Find where a front network can be cut (`Cuts.record`), also a control that is not made yet, before ``end``."""
+    store = Store(root)
+    return controls.cut_points_of(store, front, networks.find(store, end), seed).record()
+
+
+def architecture_cut_points(
+    root: str, architecture: str, data: str, options: dict[str, Any], size: int | None
+) -> dict[str, Any]:
+    """Find where a network of this architecture for this data could be cut: `Cuts.record`.
+
+    Raises StitchLabError where the images do not fit it.
+    """
+    return create.fits(zoo.public(architecture), load_public(Store(root), data), options, size).record()
+
+
+def seconds(root: str, record: dict[str, Any], device: str, there: Any = None) -> float | None:
+    """Estimate the seconds that what is missing of a run takes on this machine; None where nothing alike was measured.
+
+    Args:
+        root: the store's folder.
+        record: of the run.
+        device: auto, cpu, cuda or mps.
+        there: whatever tells one moment from another, between which the answer may have changed.
+    """
+    run = Run(Store(root), record)
+    return None if run.draft else estimate.total(run.store, looked_at(run, device), run.request, plan.missing(run))
+
+
+def sample_images(root: str, data: str, per_class: int, classes: int) -> tuple[Array, list[str]]:
+    """Give the first training images of each of the first classes, and the names of their classes.
+
+    Returns:
+        uint8 (n, H, W, C), or grey (n, H, W): the first image of each class, then the second of each, and so on.
+    """
+    found = load_public(Store(root), data)
+    by_class = [np.flatnonzero(found.train.labels == c)[:per_class] for c in range(min(classes, len(found.classes)))]
+    places = [int(places[k]) for k in range(per_class) for places in by_class if k < len(places)]
+    return _shown(np.asarray(found.train.images[places])), [found.classes[found.train.labels[p]] for p in places]
+
+
+def class_balance(root: str, data: str) -> tuple[list[int], list[int]]:
+    """Count the training images and the test images of each class."""
+    found = load_public(Store(root), data)
+    train, test = (np.bincount(split.labels, minlength=len(found.classes)) for split in (found.train, found.test))
+    return train.tolist(), test.tolist()
+
+
+def evaluation_images(root: str, record: dict[str, Any], places: Sequence[int]) -> tuple[Array, Array]:
+    """Give evaluation images of a run by their places, uint8 (n, H, W, C) or grey (n, H, W), and their labels (n,).
+
+    Places beyond the last image are left out.
+    """
+    test, order = _evaluation(root, record)
+    images, labels = test.take(order[[p for p in places if p < len(order)]])
+    return _shown(images.numpy()), labels.numpy()
+
+
+def evaluation_labels(root: str, record: dict[str, Any]) -> Array:
+    """Give the labels (M,) of all evaluation images of a run."""
+    test, order = _evaluation(root, record)
+    return np.asarray(test.labels[order.numpy()])
+
+
+def feature_maps(root: str, run: str, image: int, front_layer: str, end_layer: str, there: Any = None
+                 ) -> dict[str, Array]:
+    """Give one evaluation image's activations at a cell, by set: native, and each method whose map is kept.
+
+    Args:
+        root: the store's folder.
+        run: its id.
+        image: its place among the evaluation images.
+        front_layer, end_layer: the cell.
+        there: whatever tells one moment from another, as for `seconds`: maps may come.
+
+    Returns:
+        float32 (C, H, W) each, as `stitchlab.ood.evaluate.activations_of`.
+    """
+    made = activations_of(Run.load(Store(root), run), image, front_layer, end_layer)
+    return {name: activation.numpy() for name, activation in made.items()}
+
+
+def load_public(store: Store, data: str) -> DataSet:
+    """Load data by a name that a page may say, or by its fingerprint. Raises UnknownName; StitchLabError."""
+    if re.fullmatch("[0-9a-f]{64}", data):
+        return datasets.load_by_fingerprint(data, store)
+    return datasets.here(data_sets.public(data, store), store)
+
+
+def looked_at(run: Run, device: str) -> Pair:
+    """Load a run's networks to look at, so on the CPU, in a pair that says what they will be computed on."""
+    return replace(load_pair(run.store, run.request, torch.device("cpu")), device=pick_device(device))
+
+
+def _evaluation(root: str, record: dict[str, Any]) -> tuple[Split, Tensor]:
+    request = Request.from_json(record["request"])
+    data = datasets.load_by_fingerprint(request.data, Store(root))
+    return data.test, evaluation(data, request)
+
+
+def _shown(images: Array) -> Array:
+    """Images (n, C, H, W) as screens take them: (n, H, W, C), or grey (n, H, W)."""
+    pixels = images.transpose(0, 2, 3, 1)
+    return np.ascontiguousarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
