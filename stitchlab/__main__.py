@@ -12,16 +12,23 @@ from stitchlab.cli import store as store_commands
 from stitchlab.errors import StitchLabError
 from stitchlab.store import Store
 
+COMPUTES = ("torch", "torchvision", "scipy", "sklearn")  # what reading commands do without
 STOPPED = 130  # what a shell expects of a command that Ctrl-C ended
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command and returns its exit status."""
+    """Run a command and return its exit status."""
     options = _parser().parse_args(arguments)
     try:
         return options.command(options, Store()) or 0
     except StitchLabError as error:
         print(f"stitchlab {options.name_of_command}: {error}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        if error.name not in COMPUTES:
+            raise
+        print(f"stitchlab {options.name_of_command}: this command computes, and {error.name} is not installed here; "
+              "pip install -r requirements.txt, or send the work to a cluster (--workers)", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("stopped; what was finished is kept", file=sys.stderr)

@@ -13,6 +13,7 @@ from stitchlab.data import registry as datasets
 from stitchlab.models import create as making
 from stitchlab.models import store as model_store
 from stitchlab.models import zoo
+from stitchlab.models.cut_points import outline
 from stitchlab.models.train import channel_statistics
 from stitchlab.results.networks import Network
 from stitchlab.store import Store
@@ -33,10 +34,11 @@ def digits_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
         torch.manual_seed(0)
         module = zoo.build("vit-nano", classes=10, channels=1, size=8)
     mean, std = channel_statistics(digits.train)
-    model_store.save(store, Network(
+    vit = model_store.save(store, Network(
         name="vit", architecture="vit-nano", options={}, classes=digits.classes, channels=1, size=8, mean=mean,
         std=std, data="digits", data_fingerprint=digits.fingerprint, origin={"how": "fresh"},
     ), module)
+    outline(store, vit)
     return store
 
 

@@ -1,4 +1,4 @@
-"""What the commands of the command line share: tables, a progress bar, arguments."""
+"""Helpers that the commands share: tables, a progress bar, arguments."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from stitchlab.request import Report
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Prints aligned columns."""
+    """Print aligned columns."""
     cells = [tuple(head), *(tuple("" if value is None else str(value) for value in row) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for row in cells:
@@ -21,7 +21,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
 
 
 def bar() -> Report:
-    """A progress bar on stderr where that is a screen; where it is a file, a line every ten seconds."""
+    """Make a progress bar on stderr where that is a screen; where it is a file, a line every ten seconds."""
     screen = sys.stderr.isatty()
     last = time.monotonic() - (1.0 if screen else 0.0)
 
@@ -39,7 +39,7 @@ def bar() -> Report:
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line and exits with 2."""
+    """A parser that says what is wrong in one line and exits with 2."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}; {self.prog} --help says what is possible\n")
@@ -50,12 +50,12 @@ Command = Callable[[str, Callable[..., int | None], str], Parser]
 
 
 def names(text: str) -> list[str]:
-    """An argument that is a list: ``a,b``."""
+    """Read an argument that is a list: ``a,b``."""
     return [name for name in text.split(",") if name]
 
 
 def numbers(text: str) -> list[float]:
-    """An argument that is a list of numbers: ``0.5,0.4``."""
+    """Read an argument that is a list of numbers: ``0.5,0.4``."""
     try:
         return [float(number) for number in text.split(",")]
     except ValueError:
@@ -63,7 +63,7 @@ def numbers(text: str) -> list[float]:
 
 
 def whole(text: str) -> list[int]:
-    """An argument that is a list of whole numbers: ``0,1,2``."""
+    """Read an argument that is a list of whole numbers: ``0,1,2``."""
     try:
         return [int(number) for number in text.split(",")]
     except ValueError:
@@ -71,7 +71,7 @@ def whole(text: str) -> list[int]:
 
 
 def fraction(text: str) -> float:
-    """An argument that is a number or a fraction: ``8/255``."""
+    """Read an argument that is a number or a fraction: ``8/255``."""
     try:
         return float(Fraction(text.replace(" ", "")))
     except (ValueError, ZeroDivisionError):
@@ -79,7 +79,7 @@ def fraction(text: str) -> float:
 
 
 def pairs(text: str) -> dict[str, int | str]:
-    """An argument that names values: ``width=16,maps=equal``."""
+    """Read an argument that names values: ``width=16,maps=equal``."""
     parts = [part.partition("=") for part in text.split(",") if part]
     if not all(name and value for name, _, value in parts):
         raise argparse.ArgumentTypeError(f"names and values such as width=16,maps=equal were expected; {text!r} came")

@@ -1,4 +1,4 @@
-"""The commands about networks and data: train, import, networks, data, layers.
+"""Commands that make, list and change networks and data: train, import, networks, data, layers.
 
 What computes is imported where it is needed: listing, renaming and deleting run where there is no PyTorch.
 """
@@ -25,7 +25,7 @@ ARCH = f"one of {', '.join(ARCHITECTURES)}; torchvision/NAME; timm/NAME; or your
 
 
 def add(command: Command) -> None:
-    """Adds the commands to a parser."""
+    """Add the commands to a parser."""
     train = command("train", _train, "Train a network and keep it.")
     train.add_argument("arch", metavar="ARCH", help=ARCH)
     train.add_argument("--name", help="what to call it; with several seeds, -sSEED is put behind")
@@ -150,7 +150,7 @@ def _layers(options: argparse.Namespace, store: Store) -> None:
 
 
 def _cuts(name: str, size: int | None, store: Store) -> Cuts:
-    """Of a network in the store, or of an architecture for ten classes of colour images."""
+    """Find the cut points of a network in the store, or of an architecture for ten classes of colour images."""
     known = networks.list_networks(store)
     if name not in {n.name for n in known} and (name in ARCHITECTURES or "/" in name or ":" in name):
         return _of_architecture(name, size)

@@ -1,4 +1,4 @@
-"""The commands about runs: compare, ood, runs, show, delete.
+"""Commands that make, show and delete runs: compare, ood, runs, show, delete.
 
 What computes is imported where it is needed: the other commands run where there is no PyTorch, and so does `compare`
 where it asks somebody's workers.
@@ -21,7 +21,7 @@ from stitchlab.catalog.indices import DEFAULT_INDICES, INDICES
 from stitchlab.catalog.outliers import OUTLIERS
 from stitchlab.catalog.presets import PRESETS, preset
 from stitchlab.cli import Command, bar, names, table
-from stitchlab.errors import StitchLabError, UnknownName
+from stitchlab.errors import StitchLabError, UnknownName, check_names
 from stitchlab.export.tables import ood_csv, write
 from stitchlab.request import METHODS, Detection
 from stitchlab.results.cleaning import delete_run
@@ -33,9 +33,11 @@ from stitchlab.store import Store
 if TYPE_CHECKING:
     from stitchlab.jobs import Jobs, Status
 
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
 
 def add(command: Command) -> None:
-    """Adds the commands to a parser."""
+    """Add the commands to a parser."""
     compare = command("compare", _compare, "Stitch a grid of layers; the run's id is the last line.")
     _compare_arguments(compare)
     compare.add_argument("--download", action="store_true", help="fetch the data set if it is not here")
@@ -65,7 +67,7 @@ def _compare(options: argparse.Namespace, store: Store) -> None:
 
 
 def _computed(options: argparse.Namespace, store: Store, wanted: dict[str, Any]) -> Run:
-    """The run of what is wanted, computed by this process."""
+    """Make the run of what is wanted and compute it in this process."""
     from stitchlab.data import registry as datasets
     from stitchlab.grid.ask import ask
     from stitchlab.grid.compute import compute
@@ -78,9 +80,10 @@ def _computed(options: argparse.Namespace, store: Store, wanted: dict[str, Any])
 
 
 def _queued(options: argparse.Namespace, store: Store, wanted: dict[str, Any]) -> Run:
-    """The run of what is wanted, made and computed by somebody's workers."""
+    """Have somebody's workers make the run of what is wanted, and compute it."""
     from stitchlab.jobs import Jobs, fetching, preparing
 
+    check_names("device", [options.device], DEVICES)  # whether the workers have it, they know
     jobs = Jobs(store, options.workers, options.device)
     try:
         if options.data in DATA_SETS and options.download:
@@ -101,7 +104,7 @@ def _queued(options: argparse.Namespace, store: Store, wanted: dict[str, Any]) -
 
 
 def _done(jobs: Jobs, job: str) -> dict[str, Any]:
-    """What a job has to say once it is done. Raises StitchLabError where it ends otherwise."""
+    """Wait for what a job has to say once it is done. Raises StitchLabError where it ends otherwise."""
     status = _awaited(jobs, job)
     if status is None or status.state != "done":
         state = "gone" if status is None else status.state
@@ -110,7 +113,7 @@ def _done(jobs: Jobs, job: str) -> dict[str, Any]:
 
 
 def _awaited(jobs: Jobs, job: str) -> Status | None:
-    """How a job stands once it has ended, its progress shown until then; Ctrl-C stops it."""
+    """Show a job's progress until it has ended, and say how it ended; Ctrl-C stops it."""
     report = bar()
     try:
         while (status := jobs.status(job)) is not None and status.active:
@@ -147,7 +150,7 @@ def _ood(options: argparse.Namespace, store: Store) -> None:
 
 
 def _chosen(run: Run, pairs: Sequence[str] | None) -> list[Cell]:
-    """The cells FRONT:END of a run, for all its methods; without pairs, all that are computed."""
+    """Find the cells FRONT:END of a run, for all its methods; without pairs, all that are computed."""
     there = Distribution(run).cells
     request = run.request
     if pairs is None:
@@ -187,7 +190,7 @@ def _delete(options: argparse.Namespace, store: Store) -> None:
 
 
 def _tables(run: Run) -> None:
-    """The matrices of a run, rows front layers, columns end layers."""
+    """Print the matrices of a run, rows front layers, columns end layers."""
     for method, metric in run.quantities():
         if metric in ("relative_accuracy", "penalty"):
             continue  # they follow from the accuracies

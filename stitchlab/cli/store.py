@@ -1,4 +1,4 @@
-"""The command about the store: check, clean, size."""
+"""The command that cares for the store: check, clean, size."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DAMAGED = 1  # the exit status where a file is damaged
 
 
 def add(command: Command) -> None:
-    """Adds the command to a parser."""
+    """Add the command to a parser."""
     parser = command("store", _store, "Check, clean or measure the store, in which all results are kept.")
     parser.add_argument("what", choices=list(_WHAT), help="check: verify every file; clean: remove what nothing "
                         "refers to any more and did not change within the hour; size: say what lies where")

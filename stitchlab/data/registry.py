@@ -23,7 +23,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torchvision import datasets
 
-from stitchlab.catalog.data_sets import DATA_SETS, DIGIT_NAMES, DataSetEntry
+from stitchlab.catalog.data_sets import DATA_SETS, DIGIT_NAMES, FOLDER, DataSetEntry
 from stitchlab.data import image_folder
 from stitchlab.data.splits import DataSet, Labels, Split
 from stitchlab.errors import StitchLabError, UnknownName
@@ -78,48 +78,53 @@ LOADERS: dict[str, Loader] = {
     "fashion-mnist": _torchvision(datasets.FashionMNIST), "cifar10": _torchvision(datasets.CIFAR10), "svhn": _svhn,
 }
 
-_loaded: dict[tuple[str, str], DataSet] = {}
+#: What stays loaded in this process, with how a folder was decoded.
+_loaded: dict[tuple[str, str], tuple[DataSet, dict[str, Any] | None]] = {}
 
 
 def load(name: str, store: Store, report: Report = no_report, *, download: bool = False) -> DataSet:
-    """The data set of this name: one of the catalog's `DATA_SETS`, ``folder:PATH`` or ``folder:PATH@SIZE``.
+    """Load the data set of this name: one of the catalog's `DATA_SETS`, ``folder:PATH`` or ``folder:PATH@SIZE``.
+
+    From then on the store has a record of it (room ``data``).
 
     Args:
         name: which one. A folder holds PATH/train/CLASS/* and PATH/test/CLASS/*; SIZE brings images of mixed sizes to
             SIZE×SIZE (shorter side, centre crop).
-        store: keeps decoded images, downloads (``downloads/``) and a record of what was used (room ``data``).
+        store: keeps decoded images, downloads (``downloads/``) and the record.
         report: told about decoding and downloading.
         download: fetch files that are missing; without it nothing is ever fetched.
 
     Raises UnknownName; StitchLabError where files are missing or broken.
     """
-    if name.startswith("folder:"):
-        return _load_folder(name, store, report)
-    if name not in DATA_SETS:
-        raise UnknownName("data set", name, DATA_SETS, "A folder of images is named folder:PATH")
-    return _loaded.get((str(store.root), name)) or _load_entry(DATA_SETS[name], store, report, download)
+    data, decoded = _read(name, store, report, download)
+    store.put(ROOM, data.fingerprint, {
+        "name": data.name, "label": data.label, "fingerprint": data.fingerprint, "classes": data.classes,
+        "shape": data.shape, "train": len(data.train), "test": len(data.test), "folder": decoded, "loaded": time.time(),
+    })
+    return data
 
 
 def here(name: str, store: Store) -> DataSet:
-    """The data set of this name as it was used here: nothing is fetched, and no folder that changed is decoded again.
+    """Give the data set of this name as it was used here: nothing is fetched or recorded, no folder decoded again.
 
     Raises as `load` and `load_by_fingerprint`.
     """
     used = [record.fingerprint for record in known(store) if record.name == name]
-    return load_by_fingerprint(used[-1], store) if used else load(name, store)
+    return load_by_fingerprint(used[-1], store) if used else _read(name, store)[0]
 
 
 def load_by_fingerprint(fingerprint: str, store: Store) -> DataSet:
-    """The data set with this content. Raises UnknownName where the store never saw it, StitchLabError where it is gone.
+    """Give the data set with this content; nothing is recorded.
 
-    A folder that has changed or moved since still loads as it was, as long as the store keeps its pixels.
+    A folder that has changed or moved since still loads as it was, as long as the store keeps its pixels. Raises
+    UnknownName where the store never saw it, StitchLabError where it is gone.
     """
     record = find(store, fingerprint)
     if record.folder is not None:
         decoded = image_folder.Decoded.from_record(record.folder)
         if made := _from_pixels(record.name, record.label, decoded, store):
             return made
-    made = load(record.name, store)
+    made, _ = _read(record.name, store)
     if made.fingerprint != fingerprint:
         raise StitchLabError(
             f"{record.name} no longer holds what it held (fingerprint {fingerprint[:12]} was expected, "
@@ -128,7 +133,21 @@ def load_by_fingerprint(fingerprint: str, store: Store) -> DataSet:
     return made
 
 
-def _load_entry(entry: DataSetEntry, store: Store, report: Report, download: bool) -> DataSet:
+def _read(
+    name: str, store: Store, report: Report = no_report, download: bool = False
+) -> tuple[DataSet, dict[str, Any] | None]:
+    """The data set of this name, and how its folder was decoded, if it is one."""
+    if name.startswith(FOLDER):
+        return _read_folder(name, store, report)
+    if name not in DATA_SETS:
+        raise UnknownName("data set", name, DATA_SETS, "A folder of images is named folder:PATH")
+    key = (str(store.root), name)
+    if key not in _loaded:
+        _remember(key, _read_entry(DATA_SETS[name], store, report, download), None)
+    return _loaded[key]
+
+
+def _read_entry(entry: DataSetEntry, store: Store, report: Report, download: bool) -> DataSet:
     root = store.root / "downloads"
     report(f"loading {entry.label}", 0.0)
     try:
@@ -138,8 +157,7 @@ def _load_entry(entry: DataSetEntry, store: Store, report: Report, download: boo
     except (RuntimeError, OSError) as error:
         raise StitchLabError(_absent(entry, root, download, error)) from error
     sha = hashlib.sha256(content.train.images.tobytes() + content.test.images.tobytes()).hexdigest()
-    data = DataSet(entry.name, entry.label, *content, _fingerprint(content, sha, None), entry.natural)
-    return _remember((str(store.root), entry.name), data, store, None)
+    return DataSet(entry.name, entry.label, *content, _fingerprint(content, sha, None), entry.natural)
 
 
 def _absent(entry: DataSetEntry, root: Path, download: bool, error: Exception) -> str:
@@ -155,17 +173,19 @@ def _absent(entry: DataSetEntry, root: Path, download: bool, error: Exception) -
     )
 
 
-def _load_folder(name: str, store: Store, report: Report) -> DataSet:
+def _read_folder(name: str, store: Store, report: Report) -> tuple[DataSet, dict[str, Any] | None]:
     path, size = _parse(name)
     listed = image_folder.listing(path, size)
-    if (made := _loaded.get((str(store.root), listed.key))) is not None:
-        return made
+    key = (str(store.root), listed.key)
+    if key in _loaded:
+        return _loaded[key]
     decoded = image_folder.decode(listed, size, store, report)
     label = path.name if size is None else f"{path.name} at {size} px"
     made = _from_pixels(f"folder:{path}{'' if size is None else f'@{size}'}", label, decoded, store)
     if made is None:
         raise StitchLabError(f"the decoded images of {path} vanished from the cache at {store.root}; ask again")
-    return _remember((str(store.root), listed.key), made, store, asdict(decoded))
+    _remember(key, made, asdict(decoded))
+    return _loaded[key]
 
 
 def _parse(name: str) -> tuple[Path, int | None]:
@@ -210,13 +230,8 @@ def _fingerprint(content: Content, pixels_sha256: str, size: int | None) -> str:
     })
 
 
-def _remember(key: tuple[str, str], data: DataSet, store: Store, decoded: dict[str, Any] | None) -> DataSet:
-    """Keep a data set loaded, and its record in the store, which says when that was."""
-    store.put(ROOM, data.fingerprint, {
-        "name": data.name, "label": data.label, "fingerprint": data.fingerprint, "classes": data.classes,
-        "shape": data.shape, "train": len(data.train), "test": len(data.test), "folder": decoded, "loaded": time.time(),
-    })
+def _remember(key: tuple[str, str], data: DataSet, decoded: dict[str, Any] | None) -> None:
+    """Keeps a data set loaded in this process, and few others."""
     while len(_loaded) >= KEEP:
         _loaded.pop(next(iter(_loaded)), None)
-    _loaded[key] = data
-    return data
+    _loaded[key] = data, decoded

@@ -59,21 +59,15 @@ def status(store: Store, record: dict[str, Any], futures: Sequence[Any]) -> Stat
 
 
 def tidy(store: Store, job: str, keep: str = "") -> None:
-    """Remove what earlier attempts at a job left in the store, but for the attempt to ``keep``.
+    """Remove what attempts at a job left in the store, but for the attempt to ``keep``.
 
-    Who is still at work for one of them has to see that it shall stop: its cancel entry goes the next time.
+    Who is still at work for one of them sees from the job's record that it shall stop.
     """
     ours = re.compile(rf"{re.escape(job)}-[0-9a-f]{{8}}(?=$|\.)")
-    busy = set()
-    for key in store.keys("progress"):
-        if (found := ours.match(key)) and found[0] != keep:
-            told = store.intact("progress", key) or {}
-            if told.get("state") == "running" and time.time() - told["time"] < QUIET:
-                busy.add(found[0])
-            store.delete("progress", key)
-    for key in store.keys("cancel"):
-        if (found := ours.match(key)) and found[0] != keep and found[0] not in busy:
-            store.delete("cancel", key)
+    for room in ("progress", "cancel"):
+        for key in store.keys(room):
+            if (found := ours.match(key)) and found[0] != keep:
+                store.delete(room, key)
 
 
 def _state(

@@ -112,6 +112,8 @@ class Side:
             outside = {f"{OUTLIERS}.{what}": kept for what, kept in _kept(self.outliers, name).items()}
             value = {"metrics": metrics, "reason": native["reason"] or strange["reason"]}
             made[name] = value, {**_kept(self.own, name), **outside}
+        if STATISTICS in made:  # pages name images by them
+            made[STATISTICS][1]["labels"] = self.pair.data.test.take(self.images)[1]
         return made
 
     def numbers(self, other: Gathered, name: str, *, paired: bool, bounds: bool = True) -> dict[str, Any]:

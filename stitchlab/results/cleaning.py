@@ -28,7 +28,7 @@ SUFFIXES = (".json", ".safetensors", ".npy")
 
 
 class Amount(NamedTuple):
-    """How many files of a room, and their bytes."""
+    """Says how many files a room has, and how many bytes they have."""
 
     room: str
     files: int
@@ -46,7 +46,7 @@ _Stays = Callable[[_File], bool]
 
 
 class References:
-    """What runs refer to, by room: their results, what detectors say and learned of them, and their jobs."""
+    """Knows what runs refer to: their results, what detectors say and learned of them, and their jobs."""
 
     def __init__(self, runs: Iterable[Run]) -> None:
         rooms = (RUNS, "cells", "maps", "epochs", "ood", "accuracies", "detectors", *JOBS)
@@ -57,11 +57,11 @@ class References:
 
     @property
     def rooms(self) -> list[str]:
-        """The rooms of which it can say whether an entry is referred to."""
+        """List the rooms of which it can say whether an entry is referred to."""
         return list(self._keys)
 
     def has(self, store: Store, room: str, key: str) -> bool:
-        """Whether one of the runs refers to this entry."""
+        """Tell whether one of the runs refers to this entry."""
         if room in JOBS:  # named after the run, perhaps with more behind a hyphen
             return key.partition("-")[0] in self._keys[RUNS]
         if room == "ood":  # named after a cell or the native side of an end layer
@@ -87,7 +87,7 @@ class References:
 
 
 def delete_run(store: Store, name: str) -> Run:
-    """Remove a run and what no other run refers to; returns what it was. Raises UnknownName.
+    """Remove a run and what no other run refers to; return what it was. Raises UnknownName.
 
     Work on it that has not ended is told to stop.
     """
@@ -105,7 +105,7 @@ def delete_run(store: Store, name: str) -> Run:
 
 
 def clean(store: Store, young: float = YOUNG) -> list[Amount]:
-    """Remove what nothing refers to, but for files that changed within ``young`` seconds; says what it freed, by room.
+    """Remove what nothing refers to, but for files that changed within ``young`` seconds; say what that freed, by room.
 
     Raises Damaged for a damaged record of a run, a network or data: what that refers to is not known.
     """
@@ -127,7 +127,7 @@ def sizes(store: Store) -> list[Amount]:
 
 
 def _stays(store: Store, since: float) -> dict[str, _Stays]:
-    """By room, what tells whether a file is referred to. Rooms that are not named here are left alone."""
+    """Give, by room, what tells whether a file is referred to. Rooms that are not named here are left alone."""
     for room in (RUNS, networks.ROOM, data_sets.ROOM):
         for key in store.keys(room):
             store.get(room, key)  # raises where it is damaged
@@ -162,12 +162,12 @@ def _among(keys: Iterable[str]) -> _Stays:
 
 
 def _attempt(progress: str) -> str:
-    """The attempt at a job that an entry of the room ``progress`` is about: ``{job}-{8 digits}`` before a dot."""
+    """Name the attempt at a job that an entry of the room ``progress`` is about: ``{job}-{8 digits}`` before a dot."""
     return re.sub(r"(-[0-9a-f]{8})\.[^-]*$", r"\1", progress)
 
 
 def _attempts(store: Store, wanted: Callable[[str], bool]) -> dict[str, str]:
-    """Attempts at jobs that have not ended, with their jobs: some of their tasks are not over."""
+    """Find attempts at jobs that have not ended (some of their tasks are not over), with the names of the jobs."""
     found = {}
     for job in filter(wanted, store.keys("jobs")):
         record = store.intact("jobs", job)
@@ -179,12 +179,12 @@ def _attempts(store: Store, wanted: Callable[[str], bool]) -> dict[str, str]:
 
 
 def _moving(store: Store, since: float) -> bool:
-    """Whether a job was queued or told how it goes since then: jobs that have not ended may be waiting behind it."""
+    """Tell whether a job was queued, or told how it goes, since then: others may be waiting behind it."""
     return any(file.changed >= since for room in ("jobs", "progress") for file in _files(store, room))
 
 
 def _files(store: Store, room: str) -> Iterator[_File]:
-    """The files of a room, with the keys that they are under; of one that is being written that is no entry's."""
+    """List the files of a room with their keys; a file that is being written has none that anything refers to."""
     try:
         entries = list(os.scandir(store.root / room))
     except (FileNotFoundError, NotADirectoryError):
@@ -200,5 +200,5 @@ def _files(store: Store, room: str) -> Iterator[_File]:
 
 
 def _whose(of: dict[str, Any]) -> str:
-    """What a learned detector is of, whatever it learned from."""
+    """Say what a learned detector is of, whichever outliers it learned from."""
     return content_id([of[name] for name in ("end", "end_layer", "data", "seed", "input")])

@@ -23,11 +23,16 @@ from stitchlab.store import Store
 
 
 class NotFoundYet(StitchLabError):
-    """The cut points of a network are not in the store: a worker finds them (``network`` is its id)."""
+    """The cut points of a network are not in the store: a worker finds them.
 
-    def __init__(self, network: Network) -> None:
-        super().__init__(f"where {network.name} can be cut is not known yet; `layers {network.name}` finds it")
-        self.network = network.id
+    Args:
+        name: of the network.
+        network: the id to ask for; for a control that is not made yet that of the network it is like.
+    """
+
+    def __init__(self, name: str, network: str) -> None:
+        super().__init__(f"where {name} can be cut is not known yet; `layers {name}` finds it")
+        self.network = network
 
 
 def resolve(
@@ -39,15 +44,12 @@ def resolve(
     """Find the run of what is wanted, or a draft of it where its front network is a control that is not made yet.
 
     Args:
-        store: where the records are.
         front, end: names or ids of networks in the store; the front may also be a control (`results.controls`).
         data: name or fingerprint of data used with this store; default is what the end network came with.
         front_layers, end_layers: names or aliases of cut points; default is `Cuts.defaults`.
         methods, indices: which of tlm and dm, and which indices of the catalog.
-        tlm: the recipe of task loss matching.
-        dm_images: K, training images of direct matching.
-        eval_images: M, test images of the evaluation; default is all.
-        seed: decides which images are drawn, and how TLM begins.
+        dm_images, eval_images: K training images of direct matching, M test images (default: all).
+        seed: decides which images are drawn, and how TLM (by the recipe ``tlm``) begins.
         front_cuts: cut points of a front network that is not in the store (noise, before it is made).
 
     Returns:
@@ -58,25 +60,22 @@ def resolve(
         NotFoundYet: the cut points of a network are not known yet.
     """
     _something(methods, indices)
-    checked_seed(seed)
     end_network = networks.find(store, end)
-    front_network = _front(store, front, end_network, seed)
+    front_network = _front(store, front, end_network, checked_seed(seed))
     images = data_sets.find(store, data or end_network.data_fingerprint)
     _fit(end_network, images)
     uses_dm = "dm" in methods or ("tlm" in methods and tlm.init == "dm")
-    if uses_dm:
-        checked_count(dm_images, images.train, "training images for direct matching (K)")
-    before, after = front_cuts or _cuts(store, front_network), _cuts(store, end_network)
-    rows = before.in_order(before.defaults() if front_layers is None else front_layers)
-    columns = after.in_order(after.defaults() if end_layers is None else end_layers)
-    _stitchable([before.find(i) for i in rows], [after.find(j) for j in columns], methods)
+    checked_count(dm_images if uses_dm else None, images.train, "training images for direct matching (K)")
+    rows = _layers(front_cuts or _cuts(store, front_network), front_layers)
+    columns = _layers(_cuts(store, end_network), end_layers)
+    _stitchable(rows, columns, methods)
     request = Request(
-        front=front_network.id, end=end_network.id, data=images.fingerprint, front_layers=tuple(rows),
-        end_layers=tuple(columns), methods=tuple(m for m in METHODS if m in methods),
-        indices=tuple(n for n in INDICES if n in indices),
+        front=front_network.id, end=end_network.id, data=images.fingerprint, seed=seed,
+        front_layers=tuple(point.name for point in rows), end_layers=tuple(point.name for point in columns),
+        methods=tuple(m for m in METHODS if m in methods), indices=tuple(n for n in INDICES if n in indices),
         # Settings that nothing uses would give the same request two ids.
         dm=DirectMatching(images=dm_images) if uses_dm else DirectMatching(),
-        tlm=tlm if "tlm" in methods else TaskLoss(), seed=seed,
+        tlm=tlm if "tlm" in methods else TaskLoss(),
         eval_images=checked_count(eval_images, images.test, "evaluation images (M)"),
         definitions=_definitions(methods, indices, tlm, uses_dm=uses_dm),
     )
@@ -92,10 +91,16 @@ def _front(store: Store, name: str, end: Network, seed: int) -> Network:
 
 def _cuts(store: Store, network: Network) -> Cuts:
     # An untrained network has the cut points of the one that it is like.
-    found = cut_points.kept(store, network.id or str(network.origin.get("like", "")))
+    known = network.id or str(network.origin.get("like", ""))
+    found = cut_points.kept(store, known)
     if found is None:
-        raise NotFoundYet(network)
+        raise NotFoundYet(networks.find(store, known).name if known else network.name, known)
     return found
+
+
+def _layers(cuts: Cuts, names: Sequence[str] | None) -> list[CutPoint]:
+    """These layers in network order, or those that a grid offers unasked. Raises UnknownName."""
+    return [cuts.find(name) for name in cuts.in_order(cuts.defaults() if names is None else names)]
 
 
 def _definitions(methods: Sequence[str], indices: Sequence[str], tlm: TaskLoss, *, uses_dm: bool) -> dict[str, int]:

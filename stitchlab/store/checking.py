@@ -1,4 +1,4 @@
-"""Verifying every file of the store against its checksum, whatever its tensors are of: nothing is built or computed."""
+"""Verifying every file of the store against its checksum, as bytes: NumPy does not know the types of all tensors."""
 
 from __future__ import annotations
 
@@ -49,10 +49,7 @@ def _json(store: Store, path: Path) -> None:
 
 
 def _tensors(store: Store, path: Path) -> None:
-    """Compares the checksum of tensors as `stitchlab.models.tensors.digest` has it; the file is never read as a whole.
-
-    NumPy does not know all their types, so their bytes are taken as they lie in the file.
-    """
+    """Compare the checksum of tensors as `stitchlab.models.tensors.digest` has it; they are never all in memory."""
     with path.open("rb") as file:
         try:
             header, start = _header(file)
@@ -72,7 +69,7 @@ def _tensors(store: Store, path: Path) -> None:
 
 
 def _header(file: BinaryIO) -> tuple[dict[str, Any], int]:
-    """The header of a safetensors file, and where its data begin. Raises ValueError where there is none."""
+    """Read the header of a safetensors file, and where its data begin. Raises ValueError where there is none."""
     length = int.from_bytes(file.read(8), "little")
     if not 0 < length <= HEADER:
         raise ValueError("a header's length was expected")
@@ -80,7 +77,7 @@ def _header(file: BinaryIO) -> tuple[dict[str, Any], int]:
 
 
 def _images(store: Store, path: Path) -> None:
-    """Compares the pixels of decoded images with their name, which is their SHA-256."""
+    """Compare the pixels of decoded images with their name, which is their SHA-256."""
     import numpy as np
 
     if not re.fullmatch("[0-9a-f]{64}", path.stem):

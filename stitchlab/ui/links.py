@@ -18,6 +18,9 @@ from stitchlab.results.resolve import resolve
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 
+#: What the pickers of a recipe show unless something else is picked; a link leaves that out.
+DEFAULTS = {"epochs": PRESETS["paper"].epochs, "lr": PRESETS["paper"].lr}
+
 _LISTS = ("front_layers", "end_layers", "methods", "indices")
 _NUMBERS = {"dm_images": int, "eval_images": int, "seed": int}
 _RECIPE: dict[str, Any] = {"epochs": int, "lr": float, "targets": str, "init": str}
@@ -58,7 +61,7 @@ def read(store: Store, link: Mapping[str, Sequence[str]]) -> Run | None:
     with contextlib.suppress(StitchLabError, ValueError):
         said: dict[str, Any] = {key: [v for v in link[key] if v] for key in _LISTS if key in link}
         said |= {key: kind(one[key]) for key, kind in _NUMBERS.items() if key in one}
-        recipe = {key: kind(one[key]) for key, kind in _RECIPE.items() if key in one}
+        recipe = DEFAULTS | {key: kind(one[key]) for key, kind in _RECIPE.items() if key in one}
         return resolve(store, one["front"], one["end"], data=one.get("data"),
                        tlm=preset(one.get("recipe", "paper"), **recipe), **said)
     return None

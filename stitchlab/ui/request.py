@@ -101,15 +101,16 @@ def _front_cuts(store: Store, jobs: Jobs, name: str, end: Network) -> Cuts | Non
 
 
 def _layers(cuts: Cuts | None, name: str, key: str, label: str) -> None:
-    """Draws the picker of layers; while they are not known, it holds what the link or the visitor chose."""
-    points = cuts.points if cuts is not None else []
-    chosen = [p.name for p in points] or list(st.session_state.get(key, []))
+    """Draws the picker of layers, or its empty frame while they are not known."""
+    if cuts is None:
+        st.multiselect(label, [], disabled=True, placeholder="not known yet")
+        return
     st.multiselect(
-        label, chosen, default=[p.name for p in points if p.default], key=key, disabled=cuts is None,
+        label, [p.name for p in cuts.points], default=cuts.defaults(), key=key,
         help="All blocks unless you choose; every cut point can be chosen. The grid shows them in network order. "
-        "Shapes: " + ", ".join(f"{p.name} {'×'.join(map(str, p.shape))}" for p in points), wrap=True, **BOUND,
+        "Shapes: " + ", ".join(f"{p.name} {'×'.join(map(str, p.shape))}" for p in cuts.points), wrap=True, **BOUND,
     )
-    if cuts is not None and not cuts.traced:
+    if not cuts.traced:
         st.caption(f"{name}: {UNTRACED}")
 
 
@@ -136,8 +137,9 @@ def _tlm() -> TaskLoss:
                            help="paper: Adam, 30 epochs at a constant rate. quick: 5 epochs of SOAP, in a sixth of "
                            "the time. Its accuracies are rarely a point lower, mostly higher; its distances and "
                            "Fréchet ratios are others. Compare numbers of one recipe only.")
-    epochs = two.number_input("TLM epochs", 1, None, PRESETS["paper"].epochs, key="epochs", **BOUND)
-    rate = three.number_input("TLM learning rate", 0.0, None, PRESETS["paper"].lr, 1e-3, format="%g", key="lr", **BOUND)
+    epochs = two.number_input("TLM epochs", 1, None, links.DEFAULTS["epochs"], key="epochs", **BOUND)
+    rate = three.number_input("TLM learning rate", 0.0, None, links.DEFAULTS["lr"], 1e-3, format="%g", key="lr",
+                              **BOUND)
     targets = four.selectbox("TLM targets", ("labels", "soft"), key="targets", **BOUND,
                              help="soft: the end network's own outputs")
     init = five.selectbox("TLM starts from", ("default", "dm"), key="init", **BOUND,

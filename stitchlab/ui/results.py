@@ -15,6 +15,7 @@ from stitchlab.export.tables import cells_csv, run_json
 from stitchlab.figures import grids
 from stitchlab.jobs import Jobs, preparing
 from stitchlab.results.run import Run
+from stitchlab.store import Store
 from stitchlab.ui import links
 from stitchlab.ui.asking import PATIENCE
 from stitchlab.ui.charts import heatmaps
@@ -33,6 +34,7 @@ def watched(jobs: Jobs, run: Run, draw: Callable[[Run], None]) -> None:
 
 def compute_bar(jobs: Jobs, run: Run) -> None:
     """What a run will cost, and the button that starts it; how the last try ended."""
+    _compute_prepared(jobs, run.store)
     if run.draft:
         _draft_bar(jobs, run)
         return
@@ -62,17 +64,26 @@ def _draft_bar(jobs: Jobs, run: Run) -> None:
     if status is not None and status.active:
         ui.watch(jobs, job, key="cancel_preparing")
         return
-    if status is not None and status.state == "done" and status.result is not None:
-        made = Run.load(run.store, status.result["run"])
-        jobs.forget(job)
-        st.query_params["run"] = made.id  # the page takes its link over
-        ui.queue(lambda: jobs.compute(made))
-    if status is not None and status.state != "done":
+    if status is not None:
         st.error(status.message or f"It was {status.state}.", icon=":material/error:")
     text, clicked = ui.beside("Compute", ":material/play_arrow:", primary=True, key="compute")
     text.markdown(f"**{run.total} results to compute.** The control is made first: {run.record['front']['name']}.")
     if clicked:
+        st.session_state["preparing"] = job
         ui.queue(lambda: jobs.prepare(wanted))
+
+
+def _compute_prepared(jobs: Jobs, store: Store) -> None:
+    """Queues the run whose control this visitor had made, once that is done, and goes to its link."""
+    job = st.session_state.get("preparing")
+    status = jobs.status(job) if job else None
+    if not job or status is None or status.state != "done" or status.result is None:
+        return
+    del st.session_state["preparing"]
+    jobs.forget(job)
+    made = Run.load(store, status.result["run"])
+    st.query_params["run"] = made.id  # the page takes its link over
+    ui.queue(lambda: jobs.compute(made))
 
 
 def explore(run: Run) -> None:

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from stitchlab.data import registry as datasets
+from stitchlab.data.splits import DataSet
 from stitchlab.errors import Cancelled, StitchLabError
 from stitchlab.grid import demo, estimate
 from stitchlab.grid.ask import ask
@@ -24,7 +25,7 @@ from stitchlab.results.detection import Cell
 from stitchlab.results.plan import Unit, missing
 from stitchlab.results.run import Run
 from stitchlab.store import Store, uploads
-from stitchlab.worker.questions import load_public, looked_at
+from stitchlab.worker.questions import looked_at
 
 EVERY = 0.3  # seconds between two words
 
@@ -96,7 +97,7 @@ def train(root: str, wanted: dict[str, Any], device: str, attempt: str, k: int) 
         store.put("progress", f"{attempt}.{k}.curve", {"curve": [asdict(point) for point in curve]})
 
     def work(report: Report) -> None:
-        arch, data = zoo.public(what.pop("arch")), load_public(store, what.pop("data"))
+        arch, data = zoo.public(what.pop("arch")), _data(store, what.pop("data"))
         create.train(store, arch, data, device=pick_device(device), watch=watch,
                      report=lambda what, done: report(f"{label}: {what}", done), **what)
 
@@ -108,7 +109,7 @@ def bring(root: str, upload: str, wanted: dict[str, Any], device: str, attempt: 
     store, what = Store(root), dict(wanted)
 
     def work(report: Report) -> None:
-        arch, data = zoo.public(what.pop("arch")), load_public(store, what.pop("data"))
+        arch, data = zoo.public(what.pop("arch")), _data(store, what.pop("data"))
         create.import_weights(store, uploads.place(store, upload), arch=arch, data=data, device=pick_device(device),
                               report=report, **what)
 
@@ -146,6 +147,13 @@ def train_demo(root: str, attempt: str, k: int) -> None:
     told(store, attempt, k, "training two networks on digits", lambda report: demo.train(store, report))
 
 
+def _data(store: Store, data: str) -> DataSet:
+    """Load data that work is asked for with, by fingerprint or by a name that a page may say; it is recorded."""
+    if data_sets.is_fingerprint(data):
+        return datasets.load_by_fingerprint(data, store)
+    return datasets.load(data_sets.public(data, store), store)
+
+
 def told(store: Store, attempt: str, k: int, label: str, work: Callable[[Report], dict[str, Any] | None]) -> None:
     """Do the work, telling the store how it goes and what comes of it, and stop where the store says so."""
     started = time.time()
@@ -162,6 +170,8 @@ def told(store: Store, attempt: str, k: int, label: str, work: Callable[[Report]
         if store.has("cancel", attempt):
             raise Cancelled("cancelled")
         if time.monotonic() - last > EVERY:
+            if not _current(store, attempt):
+                raise Cancelled("the job was let go, or begun anew")
             last = time.monotonic()
             tell(what, done)
 

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 from looks import PAGES, Notes, Open, charts, drawn, fill, has, sound, text
 
-from stitchlab.grid import demo
 from stitchlab.jobs import DEMO, Status
-from stitchlab.results import networks
+from stitchlab.results import demo, networks
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 

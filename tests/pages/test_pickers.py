@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
-from looks import Notes, Open, charts, drawn, fill, has, sound, text, widget
+from looks import PAGES, Notes, Open, charts, drawn, fill, has, sound, text, widget
+from streamlit.testing.v1 import AppTest
 
+from stitchlab import ui
 from stitchlab.catalog.presets import preset
 from stitchlab.grid.ask import ask
-from stitchlab.jobs import Status
+from stitchlab.jobs import Answer, Status, preparing
+from stitchlab.request import TaskLoss
 from stitchlab.results import networks
-from stitchlab.results.run import Run, list_runs
+from stitchlab.results.run import Run
 from stitchlab.store import Store
+from stitchlab.ui import links
 
 RESNET = [f"layer{n}.{k}" for n in (1, 2, 3) for k in (0, 1)]
 VIT = [f"blocks.{k}" for k in range(6)]
@@ -48,7 +53,7 @@ def test_swap_swaps_networks_and_layers(opened: Open, store: Store) -> None:
     assert [widget(at, "selectbox", key).value for key in ("front", "end")] == ["vit", "digits-a"]
     assert widget(at, "multiselect", "front_layers").value == ["blocks.1"]
     assert widget(at, "multiselect", "end_layers").value == ["layer1.0", "layer2.1"]
-    run = Run.load(store, at.query_params["run"])
+    run = shown(store, at)
     assert (run.record["front"]["name"], run.record["end"]["name"]) == ("vit", "digits-a")
     sound(at.button(key="swap").click().run())
     assert at.query_params["run"] == before
@@ -99,7 +104,7 @@ def test_neither_methods_nor_indices(opened: Open, store: Store) -> None:
     at = opened(store)
     sound(widget(at, "button_group", "methods").set_value([]).run())
     assert not at.error  # indices alone are a run
-    assert Run.load(store, at.query_params["run"]).request.methods == ()
+    assert shown(store, at).request.methods == ()
     sound(widget(at, "button_group", "indices").set_value([]).run())
     assert len(at.error) == 1
     sound(widget(at, "button_group", "methods").set_value(["dm"]).run())
@@ -110,9 +115,9 @@ def test_neither_methods_nor_indices(opened: Open, store: Store) -> None:
 def test_a_recipe_brings_its_settings(opened: Open, store: Store) -> None:
     at = opened(store)
     sound(widget(at, "selectbox", "recipe").set_value("quick").run())
-    assert Run.load(store, at.query_params["run"]).request.tlm == preset("quick")
+    assert shown(store, at).request.tlm == preset("quick")
     sound(widget(at, "selectbox", "recipe").set_value("paper").run())
-    assert Run.load(store, at.query_params["run"]).request.tlm == preset("paper")
+    assert shown(store, at).request.tlm == preset("paper")
 
 
 def test_compute_asks_for_what_was_picked(opened: Open, jobs: Notes, store: Store) -> None:
@@ -190,29 +195,95 @@ def test_networks_that_do_not_fit_are_one_line(opened: Open, store: Store) -> No
     assert not at.error
 
 
-def test_controls_are_front_networks(opened: Open, store: Store) -> None:
-    """Nothing in them was learned; the link says which, and the swap waits."""
-    before = len(networks.list_networks(store))
-    at = sound(opened(store, front="noise", end="digits-b"))
+@pytest.mark.parametrize(("name", "layers"), [
+    ("noise", [f"blocks.{k}" for k in range(6)]), ("random-init of digits-a", RESNET)])
+def test_controls_are_made_when_work_is_asked_for(
+    name: str, layers: list[str], opened: Open, jobs: Notes, store: Store
+) -> None:
+    """Nothing in them was learned; the link says which, and the swap waits. Looking at one makes nothing."""
+    before = files(store)
+    at = sound(opened(store, front=name, end="digits-b"))
     assert not at.error
-    assert at.query_params["front"] in ("noise", ["noise"])
-    assert widget(at, "multiselect", "front_layers").value == [f"blocks.{k}" for k in range(6)]
+    assert at.query_params["front"] in (name, [name])
+    assert "run" not in at.query_params, "what is not made yet has no id"
+    assert widget(at, "multiselect", "front_layers").value == layers
     assert "nothing in its activations was learned" in text(at, "caption")
     assert widget(at, "button", "swap").disabled
-    sound(widget(at, "selectbox", "front").set_value("random-init of digits-a").run())
-    assert widget(at, "multiselect", "front_layers").value == RESNET
+    assert np.isnan(drawn(charts(at)[0])).all()
+    assert files(store) == before
+    sound(at.button(key="compute").click().run())
+    (wanted,) = jobs.prepared
+    assert not jobs.computed
+    assert has(at, "button", "cancel_preparing")
+    made = ask(store, **{**wanted, "tlm": TaskLoss(**wanted["tlm"])})  # what the worker does
+    assert (wanted["front"], made.record["front"]["origin"]["control"]) == (name, name)
+    jobs.states[preparing(wanted)] = Status("done", result={"run": made.id})
     sound(at.run())
-    made = networks.list_networks(store)[before:]
-    assert [n.origin["control"] for n in made] == ["noise", "random-init of digits-a"]
+    assert [run.id for run in jobs.computed] == [made.id]
+    assert at.query_params["run"] in (made.id, [made.id])
+    assert widget(at, "selectbox", "front").value == name
+    again = sound(opened(store, run=made.id))
+    assert widget(again, "selectbox", "front").value == made.record["front"]["name"]
     assert not [o for o in widget(at, "selectbox", "front").options if o.startswith("random-init of noise")]
-    linked = [run for run in list_runs(store) if run.request.front == made[1].id]
-    again = sound(opened(store, run=linked[0].id))
-    assert widget(again, "selectbox", "front").value == made[1].name
-    assert again.query_params["run"] in (linked[0].id, [linked[0].id])
 
 
-def test_looking_around_keeps_one_record_a_request(opened: Open, store: Store) -> None:
+def test_looking_around_keeps_nothing(opened: Open, store: Store) -> None:
+    before = files(store)
     at = opened(store)
-    at.run()
-    at.run()
-    assert len(list_runs(store)) == 1
+    for kind, key, value in (("selectbox", "recipe", "quick"), ("number_input", "seed", 3), ("selectbox", "end", "vit"),
+                             ("selectbox", "front", "noise"), ("number_input", "eval_images", 7)):
+        sound(widget(at, kind, key).set_value(value).run())
+    for page in PAGES:
+        if page != "app.py":  # Home has the demo computed
+            sound(opened(store, page))
+    assert files(store) == before
+
+
+def test_a_link_restores_a_run_that_was_never_asked_for(opened: Open, jobs: Notes, store: Store) -> None:
+    at = opened(store, front="digits-b", end="vit", end_layers=["blocks.1", "blocks.4"], recipe="quick", epochs="2",
+                seed="5", eval_images="99", methods=["dm", "tlm"])
+    sound(at.run())
+    (name,) = [at.query_params["run"]] if isinstance(at.query_params["run"], str) else at.query_params["run"]
+    assert not store.keys("runs")
+    again = sound(opened(store, **dict(at.query_params.items())))
+    assert not again.warning
+    assert again.query_params["run"] in (name, [name])
+    read = links.read(store, {k: v if isinstance(v, list) else [v] for k, v in at.query_params.items()})
+    assert read is not None
+    assert read.id == name == shown(store, again).id
+    assert links.read(store, {k: [v] for k, v in links.query(read) if k != "end_layers"}
+                      | {"end_layers": list(read.request.end_layers), "front_layers": list(read.request.front_layers),
+                         "methods": ["dm", "tlm"], "indices": list(read.request.indices)}).id == name
+    gone = sound(opened(store, run="0" * 16, front="digits-b", end="vit"))
+    assert "0" * 16 in text(gone, "warning")
+
+
+def test_cut_points_that_are_not_kept_are_asked_for(opened: Open, jobs: Notes, store: Store) -> None:
+    """A store from before they were kept under the network's id; the answer takes its time, and fails once."""
+    for path in (store.root / "layers").glob("*"):
+        path.unlink()
+    jobs.answers["cut_points"] = Answer("waiting")
+    at = sound(opened(store))
+    assert "Looking for the layers of digits-a" in text(at, "caption")
+    assert not charts(at)
+    jobs.answers["cut_points"] = Answer("failed", message="The worker that answers pages ended. Ask again.")
+    at = sound(opened(store))
+    assert "The worker that answers pages ended" in text(at, "error")
+    sound(next(b for b in at.button if b.label == "Ask again").click().run())
+    assert widget(at, "multiselect", "front_layers").value == RESNET
+    assert len(charts(at)) == 2
+
+
+def files(store: Store) -> set[str]:
+    return {str(path.relative_to(store.root)) for path in store.root.rglob("*") if path.is_file()}
+
+
+def shown(store: Store, at: AppTest) -> Run:
+    """The run that the page shows: Compute asks for it."""
+    jobs = ui._jobs(str(store.root))
+    sound(at.button(key="compute").click().run())
+    run = jobs.computed[-1]
+    assert at.query_params["run"] in (run.id, [run.id])
+    del jobs.states[run.id]
+    sound(at.run())
+    return run

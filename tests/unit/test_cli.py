@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import pickle
+import re
 import shutil
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from stitchlab.results.run import Run, list_runs
 from stitchlab.stitch import maps
 from stitchlab.store import Store
 
+HOUSE = Path(__file__).resolve().parents[2]
 SMALL = ["compare", "digits-a", "digits-b", "--front-layers", "layer1.0,layer3.1", "--end-layers", "layer2.0",
          "--tlm-epochs", "1", "--eval-images", "100", "--device", "cpu"]
 
@@ -340,16 +342,17 @@ for arguments in json.loads(sys.argv[1]):
 """
 
 
-def bare(*commands: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", BARE, json.dumps(commands)], cwd=Path(__file__).resolve().parents[2],
-                          capture_output=True, text=True, check=False)
+def bare(*commands: list[str], cwd: Path = HOUSE) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", BARE, json.dumps(commands)], cwd=cwd, capture_output=True, text=True,
+                          check=False, env={**os.environ, "PYTHONPATH": str(HOUSE)})
 
 
 def test_what_only_reads_runs_where_nothing_can_be_computed(capsys: pytest.CaptureFixture[str], store: Store) -> None:
     name = said(capsys, *SMALL)[1].splitlines()[-1]
     reading = [["runs"], ["show", name], ["networks"], ["data"], ["layers", "digits-a"],
-               ["layers", "digits-b", "--json"], ["store", "size"], ["store", "check"], ["store", "clean"], ["show", "abcdef"], ["layers", "resnet15"],
-               ["networks", "--rename", "vit", "other"], ["networks", "--delete", "other"], ["delete", name], ["runs"]]
+               ["layers", "digits-b", "--json"], ["store", "size"], ["store", "check"], ["store", "clean"],
+               ["show", "abcdef"], ["layers", "resnet15"], ["networks", "--rename", "vit", "other"],
+               ["networks", "--delete", "other"], ["delete", name], ["runs"]]
     here = Path(shutil.copytree(store.root, store.root.with_name("copy")))
     made = bare(*reading)
     assert "Traceback" not in made.stderr
@@ -374,27 +377,31 @@ def test_help_needs_nothing_that_computes() -> None:
         assert word in made.stdout
 
 
-def test_somebodys_workers_compute_where_nothing_can_be_computed(store: Store) -> None:
+def test_somebodys_workers_compute_where_nothing_can_be_computed(store: Store, tmp_path: Path) -> None:
     from distributed import LocalCluster
 
-    asked = [*SMALL[:1], "random-init of digits-a", *SMALL[2:], "--methods", "dm"]
-    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster:
+    folder(tmp_path / "laptop" / "letters", {"a": 2, "b": 2}, {"a": 1, "b": 1})
+    asked = ["compare", "random-init of digits-a", *SMALL[2:], "--methods", "dm"]
+    with LocalCluster("127.0.0.1", n_workers=1, threads_per_worker=1, processes=False, protocol="tcp://",
+                      dashboard_address=None) as cluster:
         at = ["--workers", cluster.scheduler_address]
-        made = bare([*asked, *at], [*asked, *at], [*asked, "--dm-images", "5000", *at],
-                    [*asked, "--device", "tpu", "--eval-images", "90", *at])
+        made = bare([*asked, *at], [*asked, *at, "--data", "digits", "--download"],
+                    [*asked, *at, "--dm-images", "5000"], [*asked, *at, "--eval-images", "90", "--device", "tpu"],
+                    [*asked, *at, "--data", "folder:letters"], cwd=tmp_path / "laptop")
     assert "Traceback" not in made.stderr
-    first, second, third, fourth = made.stdout.split("##")[:4]
-    (run, _) = list_runs(store)[::-1]
-    assert first.splitlines()[-1] == run.id
-    assert "-> 0" in second
-    assert second.splitlines()[1:] == first.splitlines()
-    assert "-> 0" in third
-    assert third.splitlines()[1:] == []
-    assert "-> 2" in fourth
-    assert made.stdout.splitlines()[-1].endswith("-> 2")
-    assert "stitchlab compare: training images for direct matching (K): a number from 1 to 1,257" in made.stderr
-    assert "no device is called 'tpu'" in made.stderr
+    (run,) = list_runs(store)
+    tables = [part.splitlines() for part in re.split("## .* -> .\n", made.stdout)]
+    assert tables[0] == tables[1]
+    assert tables[0][-1] == run.id
     assert run.complete
+    assert tables[2:] == [[], [], [], []]
+    assert re.findall("## .* -> (.)\n", made.stdout) == ["0", "0", "2", "2", "2"]
+    lines = [line for line in made.stderr.splitlines() if line.startswith("stitchlab compare: ")]
+    for line, words in zip(lines, (
+        "training images for direct matching (K): a number from 1 to 1,257", "no device is called 'tpu'",
+        "tells 10 classes and letters has 2",
+    ), strict=True):
+        assert words in line
 
 
 def test_runs_counts_damaged_entries_without_reading_them(capsys: pytest.CaptureFixture[str], store: Store) -> None:
@@ -432,8 +439,7 @@ def test_the_store_is_checked_cleaned_and_measured(capsys: pytest.CaptureFixture
 
 
 def test_as_a_command(store: Store) -> None:
-    root = Path(__file__).resolve().parents[2]
-    made = subprocess.run([sys.executable, "-m", "stitchlab", "layers", "digits-x"], cwd=root, capture_output=True,
+    made = subprocess.run([sys.executable, "-m", "stitchlab", "layers", "digits-x"], cwd=HOUSE, capture_output=True,
                           text=True, check=False)
     assert made.returncode == 2
     assert made.stdout == ""

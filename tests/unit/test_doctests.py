@@ -21,7 +21,8 @@ EXAMPLES = [test for module in MODULES for test in examples(module)]
 
 
 def test_there_are_examples() -> None:
-    assert {"stitchlab.request.canonical", "stitchlab.results.activation_layout.form"} <= {test.name for test in EXAMPLES}
+    there = {test.name for test in EXAMPLES}
+    assert {"stitchlab.request.canonical", "stitchlab.results.activation_layout.form"} <= there
 
 
 @pytest.mark.parametrize("test", EXAMPLES, ids=lambda test: test.name)

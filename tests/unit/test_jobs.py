@@ -211,7 +211,7 @@ def test_the_demo_is_trained_where_there_is_nothing(tmp_path: Path) -> None:
     jobs = Jobs(Store(tmp_path / "cache"), device="cpu")
     try:
         jobs.train_demo()
-        assert ended(jobs, DEMO).state == "done"
+        assert ended(jobs, DEMO, 300).state == "done"
     finally:
         jobs.close()
     assert {network.name for network in networks.list_networks(jobs.store)} == set(demo.NAMES)
@@ -290,7 +290,7 @@ def test_a_job_leaves_nothing_when_it_is_forgotten(jobs: Jobs) -> None:
 
 
 def test_who_is_cancelled_and_asked_again_at_once_stops_all_the_same(jobs: Jobs) -> None:
-    wanted = {"name": "twice", "arch": "mlp", "data": "digits", "epochs": 5000}
+    wanted = {"name": "twice", "arch": "mlp", "data": "digits", "epochs": 5000, "seed": 7}
     jobs.train(wanted)
     until = time.monotonic() + 60
     while not jobs.curve("twice"):
@@ -315,6 +315,5 @@ def test_what_a_request_needs_is_prepared(jobs: Jobs) -> None:
     assert networks.find(jobs.store, run.request.front).origin["control"] == "random-init of digits-a"
     jobs.compute(run)
     assert ended(jobs, run.id).state == "done"
-    evil = {"front": "digits-a", "end": "digits-b", "data": "folder:/etc"}
-    jobs.prepare(evil)
-    assert ended(jobs, preparing(evil)).message.startswith("no data set is called 'folder:/etc'")
+    jobs.prepare({**wanted, "front": "nobody"})
+    assert ended(jobs, preparing({**wanted, "front": "nobody"})).message.startswith("no network is called 'nobody'")

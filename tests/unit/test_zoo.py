@@ -9,6 +9,7 @@ import torch
 import torchvision
 from torch import fx, nn
 
+from stitchlab.catalog import architectures
 from stitchlab.cutting.layered import Layered
 from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.models import zoo
@@ -134,3 +135,19 @@ def test_unknown_things_are_refused() -> None:
     for wrong in (0, 2.5, "8", True):
         with pytest.raises(StitchLabError, match="width is a whole number"):
             zoo.build("resnet18", classes=2, channels=1, size=8, width=wrong)
+
+
+def test_the_catalog_names_what_torchvision_has() -> None:
+    there = tuple(f"torchvision/{name}" for name in torchvision.models.list_models(module=torchvision.models))
+    if torchvision.__version__.split(".")[:2] != ["0", "29"]:
+        pytest.skip("the catalog lists those of torchvision 0.29")
+    assert there == architectures.TORCHVISION_NETWORKS
+    assert architectures.known() == zoo.known()
+
+
+@pytest.mark.parametrize("name", architectures.known())
+def test_the_catalog_says_of_an_architecture_what_builds_it_says(name: str) -> None:
+    entry, found = architectures.entry(name), zoo.architecture(name)
+    said = (entry.name, entry.label, entry.optimiser, entry.options, entry.smallest, entry.largest, entry.multiple)
+    assert said == (found.name, found.label, found.optimiser, found.options, found.smallest, found.largest,
+                    found.multiple)

@@ -1,0 +1,80 @@
+"""Cut points in the store: found once, kept under the network's id with the version of how they are found."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torchvision
+from grids import harm
+
+from stitchlab.models import cut_points as finding
+from stitchlab.models.cut_points import outline
+from stitchlab.request import content_id
+from stitchlab.results import cut_points, networks
+from stitchlab.results.cut_points import ROOM, VERSION, CutPoint, Cuts
+from stitchlab.results.networks import Network
+from stitchlab.store import Store
+
+WRONG = Cuts([CutPoint("wrong", (), (1,), True, 1)], 1, 1, True)
+
+
+def key(network: Network) -> str:
+    return f"{network.id}-{VERSION}"
+
+
+def former(network: Network) -> str:
+    """The key that they had when they were kept by architecture."""
+    return content_id({
+        "architecture": network.architecture, "options": network.options, "classes": len(network.classes),
+        "input": network.input, "code": None, "version": 2, "network": "",
+        "torchvision": torchvision.__version__, "timm": None,
+    })
+
+
+def test_a_networks_own_are_kept_when_it_is_made(store: Store) -> None:
+    network = networks.find(store, "digits-a")
+    assert set(store.keys(ROOM)) == {key(networks.find(store, name)) for name in ("digits-a", "digits-b")}
+    kept = cut_points.kept(store, network.id)
+    assert kept is not None
+    assert kept.record() == finding.of_architecture(finding.networks.architecture(network), network).record()
+    assert kept.record() == Cuts.from_record(json.loads(json.dumps(kept.record()))).record()
+    assert kept.points == Cuts.from_record(json.loads(json.dumps(kept.record()))).points
+
+
+def test_reading_them_finds_nothing_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = networks.find(store, "vit")
+    assert cut_points.kept(store, network.id) is None
+    first = outline(store, network)
+    assert store.has(ROOM, key(network))
+    monkeypatch.setattr(finding, "of_architecture", lambda *_: pytest.fail("they are known"))
+    again = cut_points.kept(store, network.id)
+    assert again is not None
+    assert again.record() == outline(store, network).record() == first.record()
+
+
+def test_entries_of_the_former_layout_and_of_other_versions_are_not_used(store: Store) -> None:
+    network = networks.find(store, "vit")
+    others = [former(network), network.id, f"{network.id}-{VERSION - 1}", f"{network.id}-{VERSION + 1}"]
+    for other in others:
+        store.put(ROOM, other, WRONG.record())
+    assert cut_points.kept(store, network.id) is None
+    found = outline(store, network)
+    assert found.defaults() == [f"blocks.{b}" for b in range(6)]
+    assert set(others) <= set(store.keys(ROOM)), "they stay as they were"
+
+
+def test_damaged_ones_are_found_again(store: Store) -> None:
+    network = networks.find(store, "digits-a")
+    before = outline(store, network).record()
+    harm(store.path(ROOM, key(network), ".json"))
+    assert cut_points.kept(store, network.id) is None
+    assert outline(store, network).record() == before
+    assert cut_points.kept(store, network.id) is not None
+
+
+def test_they_go_with_their_network_and_with_no_other(store: Store) -> None:
+    network = networks.find(store, "digits-a")
+    store.put(ROOM, f"{network.id}-{VERSION - 1}", WRONG.record())
+    networks.delete(store, "digits-a")
+    assert store.keys(ROOM) == [key(networks.find(store, "digits-b"))]
