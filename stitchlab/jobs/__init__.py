@@ -13,10 +13,13 @@ import threading
 import time
 import uuid
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from stitchlab.catalog.detectors import LEARNING, QUICK
+from stitchlab.errors import StitchLabError
 from stitchlab.jobs import status as standing
 from stitchlab.jobs.calls import run as call
 from stitchlab.jobs.connection import TASKS, Connection, Kind, let_run
@@ -123,11 +126,11 @@ class Jobs:
 
     def measure(self, network: str) -> None:
         """Queue what a network, by its id, says of its data's test images (job `measuring`)."""
-        self._submit(measuring(network), "pages", [("measure", (network, self.device))], ["measuring"])
+        self._submit(measuring(network), "grid", [("measure", (network, self.device))], ["measuring"])
 
     def fetch(self, data: str) -> None:
         """Queue a data set (job `fetching`)."""
-        self._submit(fetching(data), "pages", [("fetch", (data,))], [f"getting {data}"])
+        self._submit(fetching(data), "data", [("fetch", (data,))], [f"getting {data}"])
 
     def train_demo(self) -> None:
         """Queue the training of the demo's two networks."""
@@ -181,9 +184,11 @@ class Jobs:
         with self._lock:
             if (status := self.status(job)) is not None and status.active:
                 return
-            client, place = self._connection.client().result(), self._connection.place
+            connected = self._connection.client()
+            if self._connection.remote:  # which may not answer: whoever asks hears of it at once
+                connected.result()
             self._connection.repair()
-            attempt, root = f"{job}-{uuid.uuid4().hex[:8]}", str(self.store.root)
+            attempt = f"{job}-{uuid.uuid4().hex[:8]}"
             if before := self.store.intact("jobs", job):
                 self._futures.pop(before["attempt"], None)
             self.store.put("jobs", job, {
@@ -191,16 +196,29 @@ class Jobs:
                 "created": time.time(), "upload": upload,
             })
             standing.tidy(self.store, job, keep=attempt)
-            first = PAGES_FIRST if kind == "pages" else 0
-            self._futures[attempt] = [
-                client.submit(call, f"{TASKS}:{name}", root, *arguments, attempt, k, key=f"{attempt}.{k}",
-                              priority=first - k, pure=False, **place(kind))
-                for k, (name, arguments) in enumerate(wanted)
-            ]
-            if planned is not None:
-                name, arguments = planned
-                let_run(client.submit(call, f"{TASKS}:{name}", root, *arguments, attempt, pure=False,
-                                      priority=PAGES_FIRST, **place("pages")))
+            connected.add_done_callback(partial(self._send, attempt, kind, wanted, planned))
+
+    def _send(
+        self, attempt: str, kind: Kind, wanted: Sequence[Task], planned: Task | None, connected: Future[Any]
+    ) -> None:
+        """Hands an attempt's tasks to the workers, now that they are connected; its job fails where they are not."""
+        if self.store.has("cancel", attempt):
+            return
+        try:
+            client, place, root = connected.result(), self._connection.place, str(self.store.root)
+        except StitchLabError as error:
+            standing.fail(self.store, attempt, str(error))
+            return
+        first = 0 if kind == "grid" else PAGES_FIRST
+        self._futures[attempt] = [
+            client.submit(call, f"{TASKS}:{name}", root, *arguments, attempt, k, key=f"{attempt}.{k}",
+                          priority=first - k, pure=False, **place(kind))
+            for k, (name, arguments) in enumerate(wanted)
+        ]
+        if planned is not None:
+            name, arguments = planned
+            let_run(client.submit(call, f"{TASKS}:{name}", root, *arguments, attempt, pure=False,
+                                  priority=PAGES_FIRST, **place("pages")))
 
 
 def _plain(argument: Any) -> Any:

@@ -18,7 +18,7 @@ from stitchlab.store import Store
 if TYPE_CHECKING:
     from distributed import Client
 
-Kind = Literal["grid", "pages"]
+Kind = Literal["grid", "pages", "data"]  # what a task is, and the Dask resource of the worker that takes it
 KINDS: tuple[Kind, ...] = ("grid", "pages")
 TASKS, QUESTIONS = "stitchlab.worker.tasks", "stitchlab.worker.questions"  # the modules whose functions workers call
 _NEEDED: dict[Kind, list[str]] = {"grid": [TASKS], "pages": [QUESTIONS, TASKS]}
@@ -32,7 +32,12 @@ class Connection:
         self._store, self._address = store, address
         self._lock = threading.Lock()
         self._client: Future[Client] | None = None
-        self._resources = False  # whether workers of both kinds are told apart by Dask resources
+        self._resources: set[str] = set()  # by which workers are told apart; none where they do not name these kinds
+
+    @property
+    def remote(self) -> bool:
+        """Whether the workers are somebody's, and none of this machine's own."""
+        return self._address is not None
 
     def client(self) -> Future[Client]:
         """Give the client that will be connected; connecting begins where it has not, or where it failed or ended.
@@ -47,7 +52,7 @@ class Connection:
 
     def place(self, kind: Kind) -> dict[str, Any]:
         """Give what `Client.submit` needs so that a worker of this kind takes the task."""
-        return {"resources": {kind: 1}} if self._resources else {}
+        return {"resources": {kind: 1}} if kind in self._resources else {}
 
     def has(self, kind: Kind) -> bool:
         """Tell whether there is a worker that takes tasks of this kind. Asks the scheduler, so it may take a while."""
@@ -75,7 +80,7 @@ class Connection:
         try:
             _close(old)
             client = _local() if self._address is None else _remote(self._address, self._store)
-            self._resources = self._address is None or _tells_kinds(client)
+            self._resources = {*KINDS, "data"} if self._address is None else _kinds(client)
             if self._address is None:
                 _warm_up(client)
         except StitchLabError as error:
@@ -122,9 +127,10 @@ def _warm_up(client: Client) -> None:
         let_run(client.submit(calls.load, _NEEDED[kind], pure=False, priority=10_000, resources={kind: 1}))
 
 
-def _tells_kinds(client: Client) -> bool:
+def _kinds(client: Client) -> set[str]:
+    """The resources of somebody's workers, if they tell grids from pages."""
     named = {name for worker in client.scheduler_info()["workers"].values() for name in worker["resources"]}
-    return set(KINDS) <= named
+    return named if set(KINDS) <= named else set()
 
 
 def _remote(address: str, store: Store) -> Client:

@@ -1,7 +1,8 @@
 """The cluster that is started on this machine: a scheduler and two workers, each in a process of its own.
 
 One worker computes grids with all cores; the other answers pages, with one thread, so that it hardly disturbs the
-first. Everything listens on the loopback interface only. `stitchlab.jobs.connection` imports this file on use.
+first. Beside that thread it has one that fetches data, so that no page waits for a download. Everything listens on the
+loopback interface only. `stitchlab.jobs.connection` imports this file on use.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ HOST = "127.0.0.1"
 IDLE = "2 hours"  # a cluster that nobody needs, or whose owner was killed, ends itself after this
 FAILURES = 1  # how often a task may lose its worker and be tried again; whoever waits hears of it after that
 CORES = os.cpu_count() or 1
-THREADS = {"grid": CORES, "pages": 1}  # of a computation; either worker does one thing at a time
+THREADS = {"grid": CORES, "pages": 1}  # of a computation
 
 
 class Worker(SubprocessWorker):
@@ -52,7 +53,8 @@ def start() -> SpecCluster:
 
 
 def _worker(kind: str) -> dict[str, Any]:
-    worker = {"host": HOST, "nthreads": 1, "memory_limit": 0, "name": kind, "resources": {kind: 1},
+    resources = {kind: 1} if kind == "grid" else {kind: 1, "data": 1}
+    worker = {"host": HOST, "nthreads": len(resources), "memory_limit": 0, "name": kind, "resources": resources,
               "silence_logs": logging.WARNING}
     return {"cls": Worker, "options": {"environment": environment(kind), "worker_kwargs": worker}}
 

@@ -58,6 +58,13 @@ def status(store: Store, record: dict[str, Any], futures: Sequence[Any]) -> Stat
     return replace(found, seconds_left=_seconds_left(weights, units, done)) if found.active else found
 
 
+def fail(store: Store, attempt: str, message: str) -> None:
+    """Say that an attempt failed before any worker could say so."""
+    now = time.time()
+    store.put("progress", f"{attempt}.0", {"state": "failed", "what": "", "done": 0.0, "message": message,
+                                           "started": now, "time": now})
+
+
 def tidy(store: Store, job: str, keep: str = "") -> None:
     """Remove what attempts at a job left in the store, but for the attempt to ``keep``.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,20 @@ from stitchlab.catalog.training_recipes import Attack
 from stitchlab.data import registry as datasets
 from stitchlab.errors import StitchLabError
 from stitchlab.grid.ask import ask, compare
-from stitchlab.jobs import DEMO, QUIET, Answer, Jobs, Status, fetching, judging, making, measuring, preparing, walking
+from stitchlab.jobs import (
+    DEMO,
+    QUIET,
+    Answer,
+    Jobs,
+    Status,
+    connection,
+    fetching,
+    judging,
+    making,
+    measuring,
+    preparing,
+    walking,
+)
 from stitchlab.models import store as model_store
 from stitchlab.request import Detection, TaskLoss
 from stitchlab.results import demo, networks, trajectory
@@ -317,3 +331,26 @@ def test_what_a_request_needs_is_prepared(jobs: Jobs) -> None:
     assert ended(jobs, run.id).state == "done"
     jobs.prepare({**wanted, "front": "nobody"})
     assert ended(jobs, preparing({**wanted, "front": "nobody"})).message.startswith("no network is called 'nobody'")
+
+
+def test_nobody_waits_for_the_workers_to_start(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is asked for meanwhile is queued, and fails with one line where no worker can be started."""
+    started = threading.Event()
+
+    def start() -> None:
+        assert started.wait(60)
+        raise RuntimeError("no process can be made")
+
+    monkeypatch.setattr(connection, "_local", start)
+    jobs = Jobs(store)
+    jobs.start()
+    jobs.fetch("digits")
+    jobs.measure(networks.find(store, "vit").id)
+    jobs.cancel(fetching("digits"))
+    job = measuring(networks.find(store, "vit").id)
+    assert [jobs.status(name).state for name in (fetching("digits"), job)] == ["cancelled", "queued"]
+    started.set()
+    assert ended(jobs, job, 30).state == "failed"
+    assert jobs.status(job).message == "no worker could be started (RuntimeError: no process can be made); try again"
+    assert jobs.status(fetching("digits")).state == "cancelled"
+    jobs.close()
