@@ -12,9 +12,9 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import matching, similarity, training, whole
+from benchmarks import app, matching, similarity, training, whole, workers
 from benchmarks.material import Source, prepare
-from benchmarks.measure import Row, machine, table
+from benchmarks.measure import Row, Skipped, machine, table
 from stitchlab.errors import StitchLabError
 from stitchlab.models.device import pick_device
 from stitchlab.store import Store
@@ -23,6 +23,8 @@ from stitchlab.store import Store
 ROWS: dict[str, Callable[..., Iterator[Row]]] = {
     "a": training.against_plain, "b": matching.against_plain, "c": similarity.minibatch, "d": similarity.all_indices,
     "e": whole.main_job, "f": whole.growth, "g": training.of_the_limit, "h": training.quick_against_paper,
+    "i": app.server_memory, "j": app.first_heatmaps, "k": app.commands, "l": workers.question_beside_a_grid,
+    "m": workers.beside_a_busy_core,
 }
 
 
@@ -59,9 +61,12 @@ def main(arguments: list[str] | None = None) -> int:
 def _measured(source: Source, chosen: list[str], *, quick: bool) -> Iterator[Row]:
     for letter in chosen:
         started = time.monotonic()
-        for row in ROWS[letter](source, quick=quick):
-            print(f"{table([row]).splitlines()[1]}  {row.spread}  {row.note}", file=sys.stderr, flush=True)
-            yield row
+        try:
+            for row in ROWS[letter](source, quick=quick):
+                print(f"{table([row]).splitlines()[1]}  {row.spread}  {row.note}", file=sys.stderr, flush=True)
+                yield row
+        except Skipped as why:
+            print(f"   ({letter} is left out: {why})", file=sys.stderr, flush=True)
         print(f"   ({letter} took {time.monotonic() - started:.0f} s)", file=sys.stderr, flush=True)
 
 

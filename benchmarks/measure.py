@@ -18,14 +18,22 @@ import torch
 REPEATS = 5
 
 
+class Skipped(Exception):
+    """A row cannot be measured here; the message says what is lacking."""
+
+
 @dataclass
 class Row:
-    """A line of the table. ``ratio`` is baseline over ours; for g the share of the limit, for f what ``what`` says."""
+    """A line of the table.
+
+    ``ratio`` is baseline over ours; for g the share of the limit, for f what ``what`` says; from i on, about the app,
+    ours over the baseline. ``ours_peak_mb`` is memory beyond what was there before; for i all memory of a process.
+    """
 
     row: str
     what: str
     baseline: str
-    ours_s: float
+    ours_s: float | None
     baseline_s: float | None
     ratio: float | None
     ours_peak_mb: float | None
@@ -124,8 +132,8 @@ def _processor() -> str:
 def table(rows: Sequence[Row]) -> str:
     """The rows for people."""
     lines = [("row", "what", "baseline", "ours", "baseline", "ratio", "peak")]
-    lines += [(r.row, r.what, r.baseline, f"{r.ours_s:.4g} s", _said(r.baseline_s, ".4g", " s"), _said(r.ratio, ".3g"),
-               _said(r.ours_peak_mb, ".0f", " MB")) for r in rows]
+    lines += [(r.row, r.what, r.baseline, _said(r.ours_s, ".4g", " s"), _said(r.baseline_s, ".4g", " s"),
+               _said(r.ratio, ".3g"), _said(r.ours_peak_mb, ".0f", " MB")) for r in rows]
     widths = [max(len(line[k]) for line in lines) for k in range(7)]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
                      for line in lines)

@@ -137,7 +137,7 @@ class Request:
 
     Rows are ``front_layers``, columns ``end_layers``, both in network order. ``eval_images`` is M, already resolved
     to a number; ``definitions`` are the versions of the definitions it uses. Make one with
-    `stitchlab.grid.compute.ask`, which checks it against the networks and the data.
+    `stitchlab.results.resolve.resolve`, which checks it against the records of networks and data.
     """
 
     front: str

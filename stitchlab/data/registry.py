@@ -1,4 +1,4 @@
-"""Data sets: a literal registry, and folders of images.
+"""Loads data sets, those of the catalog by their names, and folders of images.
 
 Images stay uint8 in memory (mapped from the disk once they are large) and are scaled where they are used. A data set's
 fingerprint is that of its content (pixels, labels, class names, and the size that was asked for), not of its place.

@@ -51,8 +51,8 @@ class Split:
 class DataSet:
     """Training and test images with their class names.
 
-    ``name`` loads it again (`load`), ``label`` is for people. ``natural`` says that an image shifted or mirrored is
-    as good as any, so that training may do both: true of photographs, not of digits.
+    ``name`` loads it again (`stitchlab.data.registry.load`), ``label`` is for people. ``natural`` says that an image
+    shifted or mirrored is as good as any, so that training may do both: true of photographs, not of digits.
     """
 
     name: str

@@ -103,7 +103,7 @@ class Jobs:
         learning = [name for name in detectors if name in LEARNING]
         columns = [(names, j, column) for part in ([STATISTICS, *(n for n in detectors if n in QUICK)], learning)
                    for j, (names, column) in found.lacking(part, cells).items()]
-        wanted: list[Task] = [("judge", (run.id, detection, *column, self.device)) for column in columns]
+        wanted: list[Task] = [("judge", (run.record, detection, *column, self.device)) for column in columns]
         if wanted:
             weights = [len(column) + (30.0 if set(names) & set(learning) else 1.0) for names, _, column in columns]
             self._submit(judging(run, detection, cells), "grid", wanted, [f"detectors on {j}" for _, j, _ in columns],
@@ -111,7 +111,7 @@ class Jobs:
 
     def walk(self, run: Run, front_layer: str, end_layer: str) -> None:
         """Queue a cell's walk through TLM's epochs (job `walking`)."""
-        wanted = ("walk", (run.id, front_layer, end_layer, self.device))
+        wanted = ("walk", (run.record, front_layer, end_layer, self.device))
         self._submit(walking(run, front_layer, end_layer), "grid", [wanted], ["following the epochs"])
 
     def train(self, wanted: dict[str, Any]) -> None:

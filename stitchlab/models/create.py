@@ -1,4 +1,4 @@
-"""How networks come to be: trained, imported, published by torchvision, or made as a control."""
+"""Makes networks and keeps them: trained, untrained, imported from a file, or published by torchvision."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def import_weights(
 
     Args:
         store: where they are kept.
-        weights: safetensors or a torch state dict (`importing.read_weights`); for ``torchvision/NAME`` also the name of
+        weights: a file that `stitchlab.models.weights.read_weights` reads; for ``torchvision/NAME`` also the name of
             published weights (``DEFAULT``, ``IMAGENET1K_V1``, …), whose own preprocessing and classes come along.
         arch: see `zoo.architecture`, with ``options``.
         data: what they were trained on, or something with the same classes; where ``classes`` says that they tell

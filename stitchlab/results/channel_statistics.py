@@ -1,4 +1,4 @@
-"""What channels and predictions of one set say beside the native ones, from what `Gathered.statistics` keeps."""
+"""What channels and predictions of one set say beside the native ones, as `stitchlab.ood.accumulate` gathers it."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ class Pair:
         return logits
 
     def at_once(self, size: int = BATCH) -> int:
-        """How many images are run together where ``size`` is wanted: `dataset.at_once`."""
+        """How many images are run together where ``size`` is wanted: `stitchlab.data.splits.at_once`."""
         return at_once(size, max(self.front.size, self.end.size))
 
     def batches(self, split: Split, order: Tensor, size: int = BATCH) -> Iterator[tuple[Tensor, Tensor]]:

@@ -49,7 +49,7 @@ def query(run: Run, **more: str) -> list[tuple[str, str]]:
     """Give the keys and values of a link that leads to a run, and to more: a cell."""
     said = picked(run.store, run) or {}
     pairs = [(key, str(value)) for key, values in said.items() if values is not None
-             for value in (values if isinstance(values, list) else [values])]
+             for value in ((values or [""]) if isinstance(values, list) else [values])]  # none at all is said too
     return [("run", run.id), *pairs, *more.items()]
 
 

@@ -27,7 +27,7 @@ def statistics(found: Distribution, i: str, j: str) -> dict[str, dict[str, Array
 def activations(jobs: Jobs, run: Run, image: int, i: str, j: str) -> dict[str, Array] | None:
     """One image's activations by set, (C, H, W); None while the answer is on its way."""
     # How many cells are there is part of the question, since more may come.
-    made: dict[str, Array] | None = answered(jobs, "feature_maps", run.id, image, i, j, len(run.cells),
+    made: dict[str, Array] | None = answered(jobs, "feature_maps", run, image, i, j, len(run.cells),
                                              what=f"the feature maps of test image {image}")
     return made
 

@@ -102,13 +102,14 @@ def evaluation_labels(root: str, record: dict[str, Any]) -> Array:
     return np.asarray(test.labels[order.numpy()])
 
 
-def feature_maps(root: str, run: str, image: int, front_layer: str, end_layer: str, there: Any = None
-                 ) -> dict[str, Array]:
+def feature_maps(
+    root: str, record: dict[str, Any], image: int, front_layer: str, end_layer: str, there: Any = None
+) -> dict[str, Array]:
     """Give one evaluation image's activations at a cell, by set: native, and each method whose map is kept.
 
     Args:
         root: the store's folder.
-        run: its id.
+        record: of the run.
         image: its place among the evaluation images.
         front_layer, end_layer: the cell.
         there: whatever tells one moment from another, as for `seconds`: maps may come.
@@ -116,7 +117,7 @@ def feature_maps(root: str, run: str, image: int, front_layer: str, end_layer: s
     Returns:
         float32 (C, H, W) each, as `stitchlab.ood.evaluate.activations_of`.
     """
-    made = activations_of(Run.load(Store(root), run), image, front_layer, end_layer)
+    made = activations_of(Run(Store(root), record), image, front_layer, end_layer)
     return {name: activation.numpy() for name, activation in made.items()}
 
 

@@ -70,20 +70,22 @@ def prepare(root: str, wanted: dict[str, Any], attempt: str, k: int) -> None:
 
 
 def judge(
-    root: str, run_id: str, detection: Detection, names: Sequence[str], end_layer: str, cells: Sequence[Cell],
-    device: str, attempt: str, k: int,
+    root: str, record: dict[str, Any], detection: Detection, names: Sequence[str], end_layer: str,
+    cells: Sequence[Cell], device: str, attempt: str, k: int,
 ) -> None:
     """Have detectors look at one column."""
     store = Store(root)
     told(store, attempt, k, f"detectors on {end_layer}", lambda report: judge_column(
-        Run.load(store, run_id), detection, names, end_layer, cells, pick_device(device), report))
+        Run(store, record), detection, names, end_layer, cells, pick_device(device), report))
 
 
-def walk(root: str, run_id: str, front_layer: str, end_layer: str, device: str, attempt: str, k: int) -> None:
+def walk(
+    root: str, record: dict[str, Any], front_layer: str, end_layer: str, device: str, attempt: str, k: int
+) -> None:
     """Follow a cell's walk through TLM's epochs."""
     store = Store(root)
     told(store, attempt, k, "following the epochs", lambda report: walks.walk(
-        Run.load(store, run_id), front_layer, end_layer, pick_device(device), report))
+        Run(store, record), front_layer, end_layer, pick_device(device), report))
 
 
 def train(root: str, wanted: dict[str, Any], device: str, attempt: str, k: int) -> None:

@@ -20,8 +20,8 @@ import pytest
 import torch
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from stitchlab.grid import demo
 from stitchlab.models.store import load
+from stitchlab.results import demo
 from stitchlab.results.detection import Distribution
 from stitchlab.results.networks import find, list_networks
 from stitchlab.results.run import Run, list_runs

@@ -13,8 +13,10 @@ from stitchlab.jobs import Status, judging, walking
 from stitchlab.request import Detection, map_key
 from stitchlab.results.cleaning import delete_run
 from stitchlab.results.detection import STATISTICS, Distribution
+from stitchlab.results.resolve import resolve
 from stitchlab.results.run import Run
 from stitchlab.store import Store
+from stitchlab.ui import links
 from stitchlab.ui.views import VIEWS
 
 PAGE = "pages/2_Activations.py"
@@ -213,3 +215,22 @@ def test_a_deleted_run_takes_along_what_detectors_say_of_it(judged: Run) -> None
     assert all(judged.store.has("ood", key) for key in keys)
     delete_run(judged.store, judged.id)
     assert not any(judged.store.path("ood", key, end).exists() for key in keys for end in (".json", ".safetensors"))
+
+
+def test_cells_of_a_run_that_was_never_asked_for(opened: Open, jobs: Notes, judged: Run) -> None:
+    """They came with another run: the link's own keys lead to them, and nothing is written."""
+    request, store = judged.request, judged.store
+    run = resolve(store, request.front, request.end, front_layers=["layer3.1"], end_layers=["relu"], indices=[],
+                  tlm=request.tlm, dm_images=request.dm.images, eval_images=request.eval_images, seed=request.seed)
+    assert run.complete
+    assert store.keys("runs") == [judged.id]
+    link: dict[str, list[str]] = {}
+    for key, value in links.query(run, **CELL):
+        link.setdefault(key, []).append(value)
+    for look in ("scores", "maps"):
+        at = sound(opened(store, PAGE, look=VIEWS[look][0], **link))
+        assert at.query_params["run"] in (run.id, [run.id])
+        assert not [w.value for w in at.warning if "link" in w.value]
+        assert charts(at)
+    assert ("feature_maps", run, 0, *CELL.values(), 2) in [(q[0], run, *q[2:]) for q in jobs.asked]
+    assert store.keys("runs") == [judged.id]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
+import os
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -14,12 +17,14 @@ import torch
 from PIL import Image
 
 from benchmarks import __main__ as command
-from benchmarks import matching, material, measure, plain, similarity, training, whole
+from benchmarks import app, demo, matching, material, measure, plain, serving, similarity, training, whole, workers
 from benchmarks.material import Source
-from benchmarks.measure import Measured, Row
+from benchmarks.measure import Measured, Row, Skipped
 from stitchlab.catalog.presets import PRESETS
 from stitchlab.data import registry as datasets
+from stitchlab.grid.ask import compare
 from stitchlab.request import TaskLoss
+from stitchlab.results.run import Run, list_runs
 from stitchlab.stitch.task import epoch_order, task_loss_matching
 from stitchlab.store import Store
 
@@ -117,6 +122,103 @@ def test_index_rows_agree(source: Source) -> None:
     (row,) = similarity.all_indices(source, quick=True)
     assert float(row.note.split()[3]) < 1e-5
     assert row.ours_s > 0
+
+
+@pytest.fixture
+def run(store: Store) -> Run:
+    """A complete run of one cell, without TLM."""
+    return compare("digits-a", "digits-b", store=store, front_layers=["layer3.1"], end_layers=["layer1.0"],
+                   methods=["dm"], device="cpu")
+
+
+def test_commands_are_timed_on_twenty_runs(
+    source: Source, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "finished", lambda source: run)
+    filled = demo.many_runs(run, tmp_path / "many", 3)
+    assert {made.request.seed for made in list_runs(filled)} == {0, 1, 2}
+    assert all(made.complete and made.cells == run.cells for made in list_runs(filled))
+    listed, asked = app.commands(source, quick=True)
+    assert "20 runs of 1×1" in listed.what
+    for row in (listed, asked):
+        assert row.ratio == row.ours_s / row.baseline_s  # type: ignore[operator]
+    monkeypatch.setattr(demo, "many_runs", lambda run, folder, count: None)
+    monkeypatch.setattr(app, "RUNS", 21)
+    monkeypatch.setattr(app, "many_runs", lambda run, folder, count: demo.many_runs(run, folder, 3))
+    with pytest.raises(AssertionError, match="lists 3 of 21 runs"):
+        list(app.commands(source, quick=True))
+
+
+def test_a_copy_without_results_has_the_networks(run: Run, tmp_path: Path) -> None:
+    copied = demo.without_results(run.store, tmp_path / "copy")
+    assert copied.keys("networks") == run.store.keys("networks")
+    assert run.store.keys("cells")
+    assert not copied.keys("cells")
+    assert not copied.keys("runs")
+
+
+def test_browser_rows(source: Source, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which side is which, and that the first turn does not count, on servers that are not there."""
+    seen: list[str] = []
+
+    @contextlib.contextmanager
+    def server(side: str) -> Iterator[Any]:
+        yield type("Fake", (), {"url": side, "started": 1.0, "memory_mb": {"ours": 300.0, "bare": 100.0}[side],
+                                "cpu_seconds": 0.0})
+
+    def drawn(browser: Any, url: str, since: float | None = None) -> float:
+        seen.append(url)
+        return len(seen) * 1.0
+
+    monkeypatch.setattr(app, "needed", lambda *modules, chromium: None)
+    monkeypatch.setattr(app, "finished", lambda source: run)
+    monkeypatch.setattr(app, "chromium", lambda: contextlib.nullcontext())
+    monkeypatch.setattr(app, "_ours", lambda run, checkout: server("ours"))
+    monkeypatch.setattr(app, "_bare", lambda run, folder, dask=False: server("bare"))
+    monkeypatch.setattr(app, "look_at", lambda browser, urls, plots: seen.extend(urls))
+    monkeypatch.setattr(app, "_settle", lambda server: None)
+    monkeypatch.setattr(app, "seconds_until_drawn", drawn)
+    (memory,) = app.server_memory(source, quick=False)
+    assert (memory.ratio, memory.ours_peak_mb, memory.ours_s) == (3.0, 300.0, None)
+    assert {"ours/", "ours/Compare", "ours/Networks?part=Train"} <= set(seen)
+    seen.clear()
+    started, there, *_ = app.first_heatmaps(source, quick=True)
+    assert (started.ours_s, started.baseline_s) == (5.0, 7.0), "the turn after the warm-up"
+    assert (there.ours_s, there.baseline_s) == (6.0, 8.0)
+    assert seen[8:12] == ["ours/Compare", "ours/Compare", "bare/", "bare/"]
+
+
+def test_workers_rows(source: Source, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "finished", lambda source: run)
+    monkeypatch.setattr(workers, "alone", lambda work, *arguments: Measured(
+        [0.3, 0.1, 0.2] if work is workers.questions and arguments[-1] else [6.0 if arguments[2] is True else 4.0]))
+    (asked,) = workers.question_beside_a_grid(source, quick=True)
+    assert asked.ours_s == 0.2, "half of the answers took no longer"
+    (busy,) = workers.beside_a_busy_core(source, quick=True)
+    assert (busy.ours_s, busy.baseline_s, busy.ratio) == (6.0, 4.0, 1.5)
+
+
+def test_a_grid_by_the_apps_workers_beside_a_busy_core(store: Store) -> None:
+    before = os.times()
+    (seconds,) = workers.quick_grid(str(store.root), 5, True, {}).seconds
+    assert seconds > 0
+    assert not store.keys("cells"), "computed in a copy"
+    # The process that kept a core busy has ended, and did so for as long as the grid took.
+    spent = os.times().children_user - before.children_user
+    assert spent > 0.2 * seconds
+
+
+def test_what_cannot_be_measured_here_is_left_out(
+    source: Source, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving.shutil, "which", lambda name: None)
+    with pytest.raises(Skipped, match="no chromium"):
+        list(app.server_memory(source, quick=True))
+    with pytest.raises(Skipped, match="no nothing_of_this_name"):
+        serving.needed("nothing_of_this_name")
+    monkeypatch.setattr(command, "prepare", lambda *arguments, **options: source)
+    assert command.main(["--rows", "j", "--device", "cpu"]) == 0
+    assert "j is left out: there is no chromium here" in capsys.readouterr().err
 
 
 def test_time_and_memory() -> None:

@@ -261,6 +261,7 @@ def test_one_cell_is_computed_judged_and_followed(jobs: Jobs) -> None:
     assert set(run.cells) == {("tlm", i, j), ("dm", i, j)}, "no other cell"
     assert run.own_accuracy is not None
     cells = [("tlm", i, j), ("dm", i, j)]
+    jobs.store.delete("runs", run.id)  # as of a run that is looked at only, whose cells came with another one
     jobs.judge(run, Detection(), ["knn", "frechet"], cells)
     assert ended(jobs, judging(run, Detection(), cells)).state == "done"
     found = Distribution(run)
@@ -271,6 +272,7 @@ def test_one_cell_is_computed_judged_and_followed(jobs: Jobs) -> None:
     jobs.walk(run, i, j)
     assert ended(jobs, walking(run, i, j)).state == "done"
     assert trajectory.kept(run, i, j) is not None
+    assert not jobs.store.has("runs", run.id), "looking writes no run"
 
 
 def test_outliers_that_do_not_fit_fail_in_one_line(jobs: Jobs, tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ def test_a_question_is_answered_on_the_pages_worker_and_a_grid_computed_on_the_o
     taken = []
     for image in range(20):
         began = time.monotonic()
-        assert jobs.ask("feature_maps", run.id, image, "layer3.1", "layer2.0", wait=WAIT).state == "there"
+        assert jobs.ask("feature_maps", run, image, "layer3.1", "layer2.0", wait=WAIT).state == "there"
         taken.append(time.monotonic() - began)
     status = jobs.status(long.id)
     jobs.cancel(long.id)
@@ -161,7 +161,7 @@ def test_answers_are_what_is_computed_here(jobs: Jobs, run: Run) -> None:
     pixels, shown = jobs.ask("evaluation_images", run.record, (3, 5, 5000), wait=WAIT).value
     assert (pixels == digits.test.images[order[[3, 5]].numpy()][:, 0]).all()
     assert (shown == labels[[3, 5]]).all()
-    maps = jobs.ask("feature_maps", run.id, 7, "layer1.0", "layer2.0", wait=WAIT).value
+    maps = jobs.ask("feature_maps", run, 7, "layer1.0", "layer2.0", wait=WAIT).value
     for name, values in activations_of(run, 7, "layer1.0", "layer2.0").items():
         assert maps[name] == pytest.approx(values.numpy(), rel=1e-4, abs=1e-5)
     train, test = jobs.ask("class_balance", "digits", wait=WAIT).value
