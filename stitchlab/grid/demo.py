@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from stitchlab.data import registry as datasets
 from stitchlab.models import create
 from stitchlab.request import Report, no_report, portion
@@ -10,11 +12,11 @@ from stitchlab.results.demo import ARCHITECTURE, DATA, NAMES
 from stitchlab.store import Store
 
 
-def train(store: Store, report: Report = no_report) -> None:
-    """Train the two networks if the store has no networks at all."""
-    if networks.list_networks(store):
-        return
+def train(store: Store, report: Report = no_report, seeds: Sequence[int] = range(len(NAMES))) -> None:
+    """Train the demo's networks of these seeds, those that the store has not got."""
     digits = datasets.load(DATA, store)
-    for seed, name in enumerate(NAMES):
-        part = portion(report, seed / len(NAMES), 1 / len(NAMES))
-        create.train(store, ARCHITECTURE, digits, name=name, seed=seed, report=part)
+    there = {network.name for network in networks.list_networks(store)}
+    for k, seed in enumerate(seeds):
+        if NAMES[seed] not in there:
+            part = portion(report, k / len(seeds), 1 / len(seeds))
+            create.train(store, ARCHITECTURE, digits, name=NAMES[seed], seed=seed, report=part)

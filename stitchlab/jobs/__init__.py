@@ -1,6 +1,6 @@
 """The queue: requests become tasks of workers, on Dask, and their progress becomes something a page can read.
 
-By default two workers on this machine, one that computes grids and one that answers pages; or somebody's cluster, whose
+By default workers on this machine, of which some compute grids and one answers pages; or somebody's cluster, whose
 workers must see the same cache. What workers tell lies in the store (rooms ``jobs``, ``progress``, ``cancel``), so
 that any process may look, and closing a tab or a server loses nothing that is finished. Dask cannot stop a running
 task: a cancel flag is read between steps. Nothing here computes: workers are asked for functions by their names.
@@ -22,12 +22,14 @@ from stitchlab.catalog.detectors import LEARNING, QUICK
 from stitchlab.errors import StitchLabError
 from stitchlab.jobs import status as standing
 from stitchlab.jobs.calls import run as call
-from stitchlab.jobs.connection import TASKS, Connection, Kind, let_run
+from stitchlab.jobs.connection import TASKS, Connection, let_run
+from stitchlab.jobs.local_workers import Kind
 from stitchlab.jobs.names import DEMO, MAKING, fetching, judging, making, measuring, preparing, walking
 from stitchlab.jobs.questions import Answer, Questions
 from stitchlab.jobs.status import QUIET, Status
 from stitchlab.request import METHODS, Detection
 from stitchlab.results import plan
+from stitchlab.results.demo import NAMES
 from stitchlab.results.detection import STATISTICS, Cell, Distribution
 from stitchlab.results.run import Run
 from stitchlab.store import Store, uploads
@@ -77,7 +79,8 @@ class Jobs:
     def estimate(self, run: Run, wait: float = 0.0) -> Answer:
         """Ask how many seconds what is missing of a run should take; None where nothing alike was measured yet."""
         there = len(run.cells), run.own_accuracy, len(self.store.keys("timings"))
-        return self.ask("seconds", run, self.device, there, wait=wait)
+        answer = self.ask("seconds", run, self.device, there, wait=wait)
+        return replace(answer, value=answer.value / self._connection.grid_workers) if answer.value else answer
 
     def compute(self, run: Run, cell: tuple[str, str] | None = None) -> None:
         """Queue what is missing of a run, or of one cell (front layer, end layer) of it; its record is kept now.
@@ -89,6 +92,7 @@ class Jobs:
         missing = plan.missing(run)
         if units := missing if cell is None else _of_cell(missing, cell):
             run.save()
+            units = [part for unit in units for part in plan.shared(unit, self._connection.grid_workers)]
             wanted: list[Task] = [("compute", (run.id, unit, self.device)) for unit in units]
             self._submit(run.id, "grid", wanted, [unit.label for unit in units],
                          planned=("plan", (run.id, units, self.device)))
@@ -134,7 +138,8 @@ class Jobs:
 
     def train_demo(self) -> None:
         """Queue the training of the demo's two networks."""
-        self._submit(DEMO, "grid", [("train_demo", ())], ["training two networks on digits"])
+        wanted: list[Task] = [("train_demo", (seed,)) for seed in range(len(NAMES))]
+        self._submit(DEMO, "grid", wanted, ["training two networks on digits"] * len(wanted))
 
     def begun(self) -> dict[str, Status]:
         """List networks that are being made, or were not made in the end, by name; `forget` lets one go."""

@@ -9,16 +9,16 @@ import contextlib
 import threading
 from concurrent.futures import Future
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from stitchlab.errors import StitchLabError
 from stitchlab.jobs import calls
+from stitchlab.jobs.local_workers import GRID_WORKERS, WORKERS, Kind
 from stitchlab.store import Store
 
 if TYPE_CHECKING:
     from distributed import Client
 
-Kind = Literal["grid", "pages", "data"]  # what a task is, and the Dask resource of the worker that takes it
 KINDS: tuple[Kind, ...] = ("grid", "pages")
 TASKS, QUESTIONS = "stitchlab.worker.tasks", "stitchlab.worker.questions"  # the modules whose functions workers call
 _NEEDED: dict[Kind, list[str]] = {"grid": [TASKS], "pages": [QUESTIONS, TASKS]}
@@ -26,13 +26,18 @@ ANSWER = 10.0  # seconds that somebody's scheduler has to answer
 
 
 class Connection:
-    """The way to the workers: those at an address, else two that are started on this machine."""
+    """The way to the workers: those at an address, else some that are started on this machine."""
 
     def __init__(self, store: Store, address: str | None) -> None:
         self._store, self._address = store, address
         self._lock = threading.Lock()
         self._client: Future[Client] | None = None
         self._resources: set[str] = set()  # by which workers are told apart; none where they do not name these kinds
+
+    @property
+    def grid_workers(self) -> int:
+        """How many workers share a grid's units; somebody's cluster counts as one."""
+        return 1 if self.remote else GRID_WORKERS
 
     @property
     def remote(self) -> bool:
@@ -68,7 +73,7 @@ class Connection:
         if self._client is not None and self._client.done() and not _gone(self._client):
             cluster = self._client.result().cluster
             if cluster is not None:
-                cluster.scale(len(KINDS))
+                cluster.scale(len(WORKERS))
 
     def close(self) -> None:
         """End the local cluster, or leave somebody's."""
@@ -123,7 +128,7 @@ def let_run(future: Any) -> None:
 
 
 def _warm_up(client: Client) -> None:
-    for kind in KINDS:
+    for kind in WORKERS.values():
         let_run(client.submit(calls.load, _NEEDED[kind], pure=False, priority=10_000, resources={kind: 1}))
 
 

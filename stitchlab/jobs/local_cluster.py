@@ -1,8 +1,8 @@
-"""The cluster that is started on this machine: a scheduler and two workers, each in a process of its own.
+"""The cluster that is started on this machine: a scheduler and its workers, each in a process of its own.
 
-One worker computes grids with all cores; the other answers pages, with one thread, so that it hardly disturbs the
-first. Beside that thread it has one that fetches data, so that no page waits for a download. Everything listens on the
-loopback interface only. `stitchlab.jobs.connection` imports this file on use.
+Workers of grids share the cores (`stitchlab.jobs.local_workers`); another answers pages, with one thread, so that it
+hardly disturbs them. Beside that thread it has one that fetches data, so that no page waits for a download. Everything
+listens on the loopback interface only. `stitchlab.jobs.connection` imports this file on use.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from typing import Any
 from distributed.deploy.spec import SpecCluster
 from distributed.deploy.subprocess import SubprocessScheduler, SubprocessWorker
 
+from stitchlab.jobs.local_workers import THREADS, WORKERS
+
 HOST = "127.0.0.1"
 IDLE = "2 hours"  # a cluster that nobody needs, or whose owner was killed, ends itself after this
 FAILURES = 1  # how often a task may lose its worker and be tried again; whoever waits hears of it after that
-CORES = os.cpu_count() or 1
-THREADS = {"grid": CORES, "pages": 1}  # of a computation
 
 
 class Worker(SubprocessWorker):
@@ -41,20 +41,21 @@ class Worker(SubprocessWorker):
 
 
 def start() -> SpecCluster:
-    """Start the scheduler and the two workers, each with a Dask resource of its kind: ``grid`` or ``pages``."""
+    """Start the scheduler and the workers, each with a Dask resource of its kind: ``grid`` or ``pages``."""
     folders = [str(Path(__file__).parents[2]), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(folders))  # all three must be able to import this package
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(folders))  # all must be able to import this package
     scheduler = {"host": HOST, "port": 0, "dashboard": True, "dashboard_address": f"{HOST}:0", "idle_timeout": IDLE,
                  "allowed_failures": FAILURES}
     return SpecCluster(
         scheduler={"cls": SubprocessScheduler, "options": {"scheduler_kwargs": scheduler}},
-        workers={kind: _worker(kind) for kind in THREADS}, name="StitchLab", silence_logs=logging.WARNING,
+        workers={name: _worker(name, kind) for name, kind in WORKERS.items()}, name="StitchLab",
+        silence_logs=logging.WARNING,
     )
 
 
-def _worker(kind: str) -> dict[str, Any]:
+def _worker(name: str, kind: str) -> dict[str, Any]:
     resources = {kind: 1} if kind == "grid" else {kind: 1, "data": 1}
-    worker = {"host": HOST, "nthreads": len(resources), "memory_limit": 0, "name": kind, "resources": resources,
+    worker = {"host": HOST, "nthreads": len(resources), "memory_limit": 0, "name": name, "resources": resources,
               "silence_logs": logging.WARNING}
     return {"cls": Worker, "options": {"environment": environment(kind), "worker_kwargs": worker}}
 

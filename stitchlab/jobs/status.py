@@ -95,10 +95,14 @@ def _state(
 
 
 def _seconds_left(weights: Sequence[float], units: Sequence[dict[str, Any] | None], done: float) -> float | None:
-    """At the rate of the unit that spoke last, once it has come some way; starting up does not count."""
+    """At the rate of the unit that spoke last, once it has come some way; starting up does not count.
+
+    Other units that are at work beside it are as fast.
+    """
     moving = [(u, w) for u, w in zip(units, weights, strict=True) if u is not None and u["done"] > 0.05 and w > 0]
     if not moving:
         return None
     unit, weight = max(moving, key=lambda pair: float(pair[0]["time"]))
     rate = (unit["time"] - unit["started"]) / (unit["done"] * weight)
-    return float(rate * (sum(weights) - done))
+    beside = sum(u is not None and u["state"] == "running" for u in units)
+    return float(rate * (sum(weights) - done) / max(1, beside))

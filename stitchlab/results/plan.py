@@ -52,6 +52,19 @@ def missing(run: Run) -> list[Unit]:
     return units if known else [Unit("accuracy"), *units]
 
 
+def shared(unit: Unit, workers: int) -> list[Unit]:
+    """Split task loss matching, which takes nearly all the time, between workers by front layers; all else stays whole.
+
+    >>> [part.cells for part in shared(Unit("tlm", ("tlm",), (("a", "x"), ("b", "x"), ("c", "x"))), 2)]
+    [(('a', 'x'), ('c', 'x')), (('b', 'x'),)]
+    """
+    if unit.work != "tlm":
+        return [unit]
+    fronts = list(dict.fromkeys(i for i, _ in unit.cells))
+    parts = [set(fronts[k::workers]) for k in range(min(workers, len(fronts)))]
+    return [Unit(unit.work, unit.names, tuple(c for c in unit.cells if c[0] in part)) for part in parts]
+
+
 def columns(end_layers: Sequence[str]) -> list[Sequence[str]]:
     """Split the end layers into the units that they are computed in, those that are done soonest first.
 

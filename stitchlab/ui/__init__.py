@@ -34,7 +34,8 @@ def frame(title: str) -> tuple[Store, Jobs]:
             st.page_link(page, label=label, icon=icon)
     store = Store()
     jobs = _jobs(str(store.root))
-    if not networks.list_networks(store):
+    status = jobs.status(DEMO)
+    if not networks.list_networks(store) or (status is not None and status.active):
         _first_networks(jobs)
     return store, jobs
 

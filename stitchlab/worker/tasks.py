@@ -143,10 +143,10 @@ def fetch(root: str, data: str, attempt: str, k: int) -> None:
     told(store, attempt, k, f"getting {data}", work)
 
 
-def train_demo(root: str, attempt: str, k: int) -> None:
-    """Train the demo's two networks."""
+def train_demo(root: str, seed: int, attempt: str, k: int) -> None:
+    """Train one of the demo's two networks."""
     store = Store(root)
-    told(store, attempt, k, "training two networks on digits", lambda report: demo.train(store, report))
+    told(store, attempt, k, "training two networks on digits", lambda report: demo.train(store, report, [seed]))
 
 
 def _data(store: Store, data: str) -> DataSet:

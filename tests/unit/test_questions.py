@@ -130,7 +130,8 @@ def test_a_question_is_answered_on_the_pages_worker_and_a_grid_computed_on_the_o
     client = jobs._connection.client().result()
     names = {address: worker["name"] for address, worker in client.scheduler_info()["workers"].items()}
     at = {names[address] for address, keys in client.processing().items() if keys}
-    assert at == {"grid"}
+    assert at <= {"grid", "grid-2"}
+    assert at
     monkeypatch.undo()
     taken = []
     for image in range(20):
