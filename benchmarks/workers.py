@@ -6,22 +6,23 @@ Both go the way that a page goes: through the queue, to workers that it starts. 
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from benchmarks.demo import finished, without_results
 from benchmarks.material import Source
-from benchmarks.measure import Measured, Row, alone
+from benchmarks.measure import Measured, Row, alone, timed
 from benchmarks.serving import needed, until
 from stitchlab.catalog.presets import PRESETS
+from stitchlab.grid.compute import compute
 from stitchlab.jobs import Jobs
+from stitchlab.models.device import pick_device
 from stitchlab.results.demo import NAMES
 from stitchlab.results.resolve import resolve
 from stitchlab.results.run import Run
@@ -41,16 +42,22 @@ def question_beside_a_grid(source: Source, *, quick: bool) -> Iterator[Row]:
 
 
 def beside_a_busy_core(source: Source, *, quick: bool) -> Iterator[Row]:
-    """(m): seconds of the quick grid by the app's workers, with all cores and beside a process that keeps one busy."""
+    """(m): seconds of the quick grid by the app's workers, and by one process, alone and beside a busy core."""
     needed("distributed")
-    run = finished(source)
-    found: dict[bool, list[float]] = {False: [], True: []}
+    root, every = str(finished(source).store.root), 3 if quick else 1
+    found: dict[tuple[Any, bool], list[float]] = {}
     for _ in range(1 if quick else 5):
-        for busy, seconds in found.items():
-            seconds.extend(alone(quick_grid, str(run.store.root), 3 if quick else 1, busy, {}).seconds)
-    quiet, busy = Measured(found[False]), Measured(found[True])
-    yield Row("m", "digits, quick recipe, by the app's workers, beside a busy core", "all cores", busy.median,
-              quiet.median, busy.median / quiet.median, None, source.device, busy.spread, f"all cores: {quiet.spread}")
+        for work in (by_workers, in_one_process):
+            for busy in (False, True):
+                found.setdefault((work, busy), []).extend(alone(work, root, every, busy).seconds)
+    ours, ours_busy, one, one_busy = map(Measured, found.values())
+    what = "digits, quick recipe, by the app's workers"
+    yield Row("m", f"{what}, nothing beside", "one process", ours.median, one.median, ours.median / one.median, None,
+              source.device, ours.spread, f"one process: {one.spread}")
+    yield Row("m", f"{what}, beside a busy core", "one process", ours_busy.median, one_busy.median,
+              ours_busy.median / one_busy.median, None, source.device, ours_busy.spread,
+              f"one process: {one_busy.spread}; a busy core costs {ours_busy.median / ours.median:.2f} times the time, "
+              f"one process {one_busy.median / one.median:.2f} times")
 
 
 def questions(root: str, run_id: str, images: int, grid: bool) -> Measured:
@@ -71,21 +78,29 @@ def questions(root: str, run_id: str, images: int, grid: bool) -> Measured:
         return Measured(seconds[1:])  # the first was the warm-up
 
 
-def quick_grid(root: str, every: int, busy: bool, environment: Mapping[str, str]) -> Measured:
-    """Compute the demo's grid by the quick recipe from a store without results.
+def by_workers(root: str, every: int, busy: bool) -> Measured:
+    """Compute the demo's grid by the quick recipe as a page has it done, from a store without results.
 
     Args:
         root: of the store with the networks.
         every: 1 for all layers, 2 for every other.
         busy: whether another process keeps a core busy meanwhile.
-        environment: variables that the workers get on top.
     """
-    os.environ.update(environment)
     with tempfile.TemporaryDirectory() as folder:
         store = without_results(Store(Path(root)), Path(folder))
         run = _every(store, every)
         with _warm(store) as jobs, _spinning() if busy else contextlib.nullcontext():
             return Measured([_computed(jobs, run)])
+
+
+def in_one_process(root: str, every: int, busy: bool) -> Measured:
+    """Compute the same grid in this process, with as many threads as PyTorch takes; arguments as for `by_workers`."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = without_results(Store(Path(root)), Path(folder))
+        run, device = _every(store, every).save(), pick_device("auto")
+        compute(store, _every(store, 5, seed=2).save(), device)  # a warm-up, as the workers have one
+        with _spinning() if busy else contextlib.nullcontext():
+            return timed(lambda: compute(store, run, device), device, 1, 0)
 
 
 def _every(store: Store, step: int, seed: int = 0) -> Run:

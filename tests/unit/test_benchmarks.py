@@ -7,7 +7,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -190,22 +190,25 @@ def test_browser_rows(source: Source, run: Run, monkeypatch: pytest.MonkeyPatch)
 
 def test_workers_rows(source: Source, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "finished", lambda source: run)
+    seconds = {workers.by_workers: {False: 4.0, True: 6.0}, workers.in_one_process: {False: 5.0, True: 15.0}}
     monkeypatch.setattr(workers, "alone", lambda work, *arguments: Measured(
-        [0.3, 0.1, 0.2] if work is workers.questions and arguments[-1] else [6.0 if arguments[2] is True else 4.0]))
+        [0.3, 0.1, 0.2] if work is workers.questions else [seconds[work][arguments[-1]]]))
     (asked,) = workers.question_beside_a_grid(source, quick=True)
     assert asked.ours_s == 0.2, "half of the answers took no longer"
-    (busy,) = workers.beside_a_busy_core(source, quick=True)
-    assert (busy.ours_s, busy.baseline_s, busy.ratio) == (6.0, 4.0, 1.5)
+    nothing, busy = workers.beside_a_busy_core(source, quick=True)
+    assert (nothing.ours_s, nothing.baseline_s, nothing.ratio) == (4.0, 5.0, 0.8)
+    assert (busy.ours_s, busy.baseline_s, busy.ratio) == (6.0, 15.0, 0.4)
+    assert "costs 1.50 times the time, one process 3.00 times" in busy.note
 
 
-def test_a_grid_by_the_apps_workers_beside_a_busy_core(store: Store) -> None:
+@pytest.mark.parametrize("work", [workers.by_workers, workers.in_one_process])
+def test_a_grid_beside_a_busy_core(store: Store, work: Callable[[str, int, bool], Measured]) -> None:
     before = os.times()
-    (seconds,) = workers.quick_grid(str(store.root), 5, True, {}).seconds
+    (seconds,) = work(str(store.root), 5, True).seconds
     assert seconds > 0
     assert not store.keys("cells"), "computed in a copy"
-    # The process that kept a core busy has ended, and did so for as long as the grid took.
-    spent = os.times().children_user - before.children_user
-    assert spent > 0.2 * seconds
+    # The process that kept a core busy has ended, and did so as long as the grid took.
+    assert os.times().children_user - before.children_user > 0.2 * seconds
 
 
 def test_what_cannot_be_measured_here_is_left_out(
