@@ -46,7 +46,7 @@ def beside_a_busy_core(source: Source, *, quick: bool) -> Iterator[Row]:
     needed("distributed")
     root, every = str(finished(source).store.root), 3 if quick else 1
     found: dict[tuple[Any, bool], list[float]] = {}
-    for _ in range(1 if quick else 5):
+    for _ in range(1 if quick else 3):
         for work in (by_workers, in_one_process):
             for busy in (False, True):
                 found.setdefault((work, busy), []).extend(alone(work, root, every, busy).seconds)

@@ -16,7 +16,7 @@ st.title("Compare")
 state = st.session_state
 linked = missing = None
 name = st.query_params.get("run")
-if name and (name != state.get("shown") or "front" not in state):
+if name and name != state.get("kept") and (name != state.get("shown") or "front" not in state):
     state["kept"] = None
     try:
         linked = Run.load(store, name)
@@ -42,8 +42,8 @@ above = st.container()
 run = pick(store, jobs)
 if missing and (run is None or run.id != name):  # else the link's own keys ask for the very run
     above.warning(f"This link's run is not here: {missing}", icon=":material/link_off:")
-if linked and run is not None and run.id != linked.id:
-    state["kept"] = linked.id  # a link never shows another run than its own
+if linked and (run is None or run.id != linked.id):
+    state["kept"] = st.query_params["run"] = linked.id  # a link never shows another run than its own
     st.rerun()
 if run is None:
     st.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable
 
 import streamlit as st
@@ -21,6 +22,7 @@ PAGES = (
     ("pages/5_Networks.py", "Networks", ":material/hub:"),
 )
 SIDEBAR = 200  # pixels: the grids need the room
+FIRST_PAGE = 2.0  # seconds for drawing the first page, before workers start beside it; asking starts them at once
 REFRESH = 1.0  # seconds between looks at work that is under way
 
 
@@ -103,7 +105,9 @@ def seconds(count: float) -> str:
 @st.cache_resource(show_spinner=False)
 def _jobs(root: str) -> Jobs:
     jobs = Jobs(Store(root))
-    jobs.start()
+    start = threading.Timer(FIRST_PAGE, jobs.start)
+    start.daemon = True
+    start.start()
     return jobs
 
 

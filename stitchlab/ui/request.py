@@ -28,7 +28,10 @@ CONTROL = "A control: nothing in its activations was learned. A good measure of 
 
 
 def pick(store: Store, jobs: Jobs) -> Run | None:
-    """Draw the pickers; return the run that they ask for, or None, with a message, where there is none (yet)."""
+    """Draw the pickers; return the run that they ask for, or None, with a message, where there is none.
+
+    The page stops here while it is not known where a network can be cut.
+    """
     there = {network.name: network for network in networks.list_networks(store)}
     _two_networks(there)
     front, end = st.session_state["front"], there[st.session_state["end"]]
@@ -43,7 +46,7 @@ def pick(store: Store, jobs: Jobs) -> Run | None:
         with st.expander("Methods and settings", icon=":material/tune:"):
             settings = _settings(store, end)
         if rows is None or columns is None:
-            return None
+            st.stop()  # the page is drawn again when the answer is there
         return resolve(store, front, end.id, front_layers=st.session_state["front_layers"],
                        end_layers=st.session_state["end_layers"], front_cuts=rows, **settings)
     except StitchLabError as error:

@@ -26,7 +26,7 @@ VIEWS = {"maps": "Side by side", "difference": "Difference", "table": "Table"}
 
 def watched(jobs: Jobs, run: Run, draw: Callable[[Run], None]) -> None:
     """Draws a run, under its progress while it is worked on, and again whenever cells have come."""
-    status = jobs.status(run.id)
+    status = None if run.draft else jobs.status(run.id)
     if status is not None and status.active:
         ui.watch(jobs, run.id, lambda: len(Run(run.store, run.record).cells) > len(run.cells))
     st.fragment(draw)(run)
@@ -146,7 +146,7 @@ def _cell(run: Run) -> tuple[str, str]:
     left, right, door = st.columns([2, 2, 1], vertical_alignment="bottom")
     i = left.selectbox("Front layer", rows, index=len(rows) - 1, key="front_layer", bind="query-params")
     j = right.selectbox("End layer", columns, key="end_layer", bind="query-params")
-    if run.request.methods:
+    if run.request.methods and not run.draft:
         with door:
             ui.door("pages/2_Activations.py", "Its activations", links.query(run, front_layer=i, end_layer=j),
                     "In or out of distribution? What detectors say of this cell.")

@@ -121,6 +121,7 @@ class Notes:
         self.states[job] = Status("cancelled")
 
     def status(self, job: str) -> Status | None:
+        assert job, "a job has a name"
         return self.states.get(job)
 
     def estimate(self, run: Run, wait: float = 0.0) -> Answer:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
+
 import numpy as np
 import pytest
 from looks import OWN, Notes, Open, charts, drawn, fill, has, layers_of, sound, tables, text, widget
 
 from stitchlab.catalog.indices import INDICES
 from stitchlab.catalog.methods import METRICS
+from stitchlab.catalog.presets import preset
+from stitchlab.grid.ask import ask
 from stitchlab.results import networks
 from stitchlab.results.cleaning import delete_run
 from stitchlab.results.run import Run
@@ -186,6 +190,28 @@ def test_a_link_outlives_its_networks(opened: Open, jobs: Notes, done: Run) -> N
         assert (drawn(figure) == done.matrix(method, "accuracy")).all()
     sound(at.button[0].click().run())
     assert widget(at, "selectbox", "front").value == "digits-a"
+
+
+def test_a_link_to_a_run_under_an_earlier_definition(opened: Open, asked: Run) -> None:
+    """It keeps its id and its numbers; the pickers ask for the same under today's, which is another run."""
+    quick = ask(asked.store, "digits-a", "digits-b", tlm=preset("quick"))
+    request = replace(quick.request, definitions={k: v for k, v in quick.request.definitions.items() if k != "soap"})
+    asked.store.put("runs", request.id, quick.record | {"request": asdict(request)})
+    old = fill(Run.load(asked.store, request.id))
+    assert old.id != quick.id
+    for link in (old.id, old.id[:8]):
+        at = sound(opened(asked.store, run=link))
+        assert (drawn(charts(at)[0]) == old.matrix("tlm", "accuracy")).all()
+        assert at.query_params["run"] in (old.id, [old.id])
+        assert "this is what was kept of it" in text(at, "info")
+
+
+def test_a_link_outlives_its_data(opened: Open, done: Run) -> None:
+    for key in done.store.keys("data"):
+        done.store.delete("data", key)
+    at = sound(opened(done.store, run=done.id))
+    for figure, method in zip(charts(at), ("tlm", "dm"), strict=True):
+        assert (drawn(figure) == done.matrix(method, "accuracy")).all()
 
 
 def test_a_run_deleted_meanwhile(opened: Open, done: Run) -> None:

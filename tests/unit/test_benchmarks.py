@@ -142,7 +142,6 @@ def test_commands_are_timed_on_twenty_runs(
     assert "20 runs of 1×1" in listed.what
     for row in (listed, asked):
         assert row.ratio == row.ours_s / row.baseline_s  # type: ignore[operator]
-    monkeypatch.setattr(demo, "many_runs", lambda run, folder, count: None)
     monkeypatch.setattr(app, "RUNS", 21)
     monkeypatch.setattr(app, "many_runs", lambda run, folder, count: demo.many_runs(run, folder, 3))
     with pytest.raises(AssertionError, match="lists 3 of 21 runs"):
