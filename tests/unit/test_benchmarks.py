@@ -53,8 +53,11 @@ def test_the_plain_recipe_trains_the_engines_stitches(source: Source) -> None:
         for batch in plain.in_memory(pixels, labels, epoch_order(300, 0, epoch), 100):
             plain.train_step(loaded.front, loaded.end, *cell, *batch, weight, bias, optimiser)
     assert float((weight - start).detach().abs().max()) > 5e-3
-    torch.testing.assert_close(ours.weight, weight, atol=1e-4, rtol=0)
-    torch.testing.assert_close(ours.bias, bias, atol=1e-4, rtol=0)
+    # Adam divides a gradient by its own size: where one is as small as rounding, so is the sense of its step, lr = 1e-3
+    # long. With AVX2 only (ONEDNN_MAX_CPU_ISA) that are 9 of 1,024 numbers, at most 1.5e-4 apart; with AVX-512 none.
+    apart = torch.cat([(ours.weight - weight).flatten(), ours.bias - bias]).detach().abs()
+    assert float((apart > 1e-4).float().mean()) < 0.02
+    assert float(apart.max()) < 5e-4
 
 
 def test_the_plain_side_has_networks_of_its_own(source: Source) -> None:

@@ -383,7 +383,7 @@ def test_somebodys_workers_compute_where_nothing_can_be_computed(store: Store, t
     folder(tmp_path / "laptop" / "letters", {"a": 2, "b": 2}, {"a": 1, "b": 1})
     asked = ["compare", "random-init of digits-a", *SMALL[2:], "--methods", "dm"]
     with LocalCluster("127.0.0.1", n_workers=1, threads_per_worker=1, processes=False, protocol="tcp://",
-                      dashboard_address=None) as cluster:
+                      dashboard_address="127.0.0.1:0") as cluster:
         at = ["--workers", cluster.scheduler_address]
         made = bare([*asked, *at], [*asked, *at, "--data", "digits", "--download"],
                     [*asked, *at, "--dm-images", "5000"], [*asked, *at, "--eval-images", "90", "--device", "tpu"],
