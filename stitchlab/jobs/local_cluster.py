@@ -18,7 +18,7 @@ from typing import Any
 from distributed.deploy.spec import SpecCluster
 from distributed.deploy.subprocess import SubprocessScheduler, SubprocessWorker
 
-from stitchlab.jobs.local_workers import THREADS, WORKERS
+from stitchlab.jobs.local_workers import CORES, THREADS, WORKERS
 
 HOST = "127.0.0.1"
 IDLE = "2 hours"  # a cluster that nobody needs, or whose owner was killed, ends itself after this
@@ -68,5 +68,5 @@ def environment(kind: str) -> dict[str, str]:
     """
     threads, keep = str(THREADS[kind]), str(2**30)
     wanted = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads,
-              "MALLOC_TRIM_THRESHOLD_": keep, "MALLOC_MMAP_THRESHOLD_": keep}
+              "MALLOC_TRIM_THRESHOLD_": keep, "MALLOC_MMAP_THRESHOLD_": keep, "STITCHLAB_TRAINING_THREADS": str(CORES)}
     return {name: os.environ.get(name) or value for name, value in wanted.items()}

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
+
+import torch
 
 from stitchlab.data import registry as datasets
 from stitchlab.data.splits import DataSet
@@ -100,8 +103,9 @@ def train(root: str, wanted: dict[str, Any], device: str, attempt: str, k: int) 
 
     def work(report: Report) -> None:
         arch, data = zoo.public(what.pop("arch")), _data(store, what.pop("data"))
-        create.train(store, arch, data, device=pick_device(device), watch=watch,
-                     report=lambda what, done: report(f"{label}: {what}", done), **what)
+        with _training_threads():
+            create.train(store, arch, data, device=pick_device(device), watch=watch,
+                         report=lambda what, done: report(f"{label}: {what}", done), **what)
 
     told(store, attempt, k, label, work)
 
@@ -147,6 +151,17 @@ def train_demo(root: str, seed: int, attempt: str, k: int) -> None:
     """Train one of the demo's two networks."""
     store = Store(root)
     told(store, attempt, k, "training two networks on digits", lambda report: demo.train(store, report, [seed]))
+
+
+@contextlib.contextmanager
+def _training_threads() -> Iterator[None]:
+    """Compute with all cores of a machine whose workers share them for grids: a training has nobody to share with."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(int(os.environ.get("STITCHLAB_TRAINING_THREADS") or before))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _data(store: Store, data: str) -> DataSet:

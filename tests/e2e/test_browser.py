@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, urlparse
 
 import pytest
 import torch
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, FloatRect, Locator, Page, expect, sync_playwright
 
 from stitchlab.models.store import load
 from stitchlab.results import demo
@@ -139,12 +139,25 @@ def query(page: Page) -> dict[str, list[str]]:
     return parse_qs(urlparse(page.evaluate("location.href")).query)
 
 
+def still(element: Locator) -> FloatRect:
+    """Scrolls to an element, and gives its place once that has not moved for half a second: pages grow as they load."""
+    places: list[FloatRect | None] = []
+
+    def stands() -> bool:
+        element.scroll_into_view_if_needed()
+        places.append(element.bounding_box())
+        return len(places) > 2 and places[-1] is not None and places[-1] == places[-2] == places[-3]
+
+    until(stands, 30)
+    place = places[-1]
+    assert place is not None
+    return place
+
+
 def click(page: Page, run: Run, heatmap: int, *, row: int, column: int) -> tuple[str, str]:
     """Clicks a cell of a 6×6 heatmap, waits until the link names it, and returns its layers."""
     cells = page.locator(".nsewdrag").nth(heatmap)
-    cells.scroll_into_view_if_needed()
-    box = cells.bounding_box()
-    assert box is not None
+    box = still(cells)
     page.mouse.click(box["x"] + box["width"] * (column + 0.5) / 6, box["y"] + box["height"] * (row + 0.5) / 6)
     i, j = run.request.front_layers[row], run.request.end_layers[column]
     until(lambda: query(page).get("front_layer") == [i] and query(page).get("end_layer") == [j], 30)
