@@ -72,9 +72,9 @@ def test_digits_are_learned_in_a_few_epochs(store: Store) -> None:
 
 @pytest.mark.parametrize(("arch", "size", "channels"), [("vit-nano", 8, 1), ("tiny10", 27, 3), ("resnet18", 12, 3)])
 def test_any_architecture_trains_on_few_images(store: Store, arch: str, size: int, channels: int) -> None:
-    # Not 4: of so few channels, oneDNN's backward pass of a strided 1×1 convolution writes beyond its memory where it
-    # may use AVX2 only (torch 2.14: "corrupted double-linked list", and the process is gone).
-    options = {"width": 8} if arch == "resnet18" else None
+    # Not 4 or 8: of so few channels, channels last, oneDNN's backward pass of strided convolutions writes beyond its
+    # memory where it may use AVX2 only, or has two threads (torch 2.14: "free(): invalid size", the process is gone).
+    options = {"width": 16} if arch == "resnet18" else None
     made = making.train(store, arch, toy(channels, size, train=5, natural=channels == 3), epochs=1, options=options)
     assert 0 <= made.accuracy <= 1
     assert made.options == zoo.architecture(arch).resolve(options)
