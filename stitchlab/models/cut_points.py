@@ -11,7 +11,7 @@ from stitchlab.cutting.fx_graph import Graph
 from stitchlab.cutting.layered import Layered
 from stitchlab.cutting.tracing import Untraceable
 from stitchlab.errors import StitchLabError
-from stitchlab.models import store as networks
+from stitchlab.models import store as model_store
 from stitchlab.models import zoo
 from stitchlab.models.zoo import Architecture
 from stitchlab.results.cut_points import Cuts, keep, kept
@@ -27,21 +27,21 @@ def outline(store: Store, network: Network) -> Cuts:
     Raises StitchLabError where images of that size do not fit (sizes that do are named), or it can be cut nowhere.
     """
     if (known := kept(store, network.id)) is None:
-        known = of_architecture(networks.architecture(network), network, store)
+        known = of_architecture(model_store.architecture(network), network, store)
         keep(store, network.id, known)
     return known
 
 
 def of_architecture(found: Architecture, network: Network, store: Store | None = None) -> Cuts:
     """The cut points of what this architecture builds for a network; its weights count only where it must be run."""
-    what = networks.arguments(network)
+    what = model_store.arguments(network)
     try:
         graph = Graph(zoo.sketch(found, **what), network.input)
         return Cuts(graph.points, graph.flops, graph.nodes, traced=True)
     except Untraceable:
         there = store is not None and network.id
-        module = networks.load(store, network.id).module if store and there else networks.build(network, found).eval()
-        return Layered(module, network.input)
+        module = model_store.load(store, network.id).module if store and there else model_store.build(network, found)
+        return Layered(module.eval(), network.input)
     except StitchLabError as error:
         fit = [size for size in SIZES if size != network.size and _fits(found, network, size)]
         if not fit:
@@ -55,6 +55,6 @@ def of_architecture(found: Architecture, network: Network, store: Store | None =
 
 def _fits(found: Architecture, network: Network, size: int) -> bool:
     with contextlib.suppress(StitchLabError):
-        Graph(zoo.sketch(found, **(networks.arguments(network) | {"size": size})), (network.channels, size, size))
+        Graph(zoo.sketch(found, **(model_store.arguments(network) | {"size": size})), (network.channels, size, size))
         return True
     return False

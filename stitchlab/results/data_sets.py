@@ -53,6 +53,12 @@ def known(store: Store) -> list[DataRecord]:
     return sorted(map(DataRecord.from_record, records), key=lambda record: float(record.loaded))
 
 
+def of_fingerprint(store: Store, fingerprint: str) -> DataRecord | None:
+    """Look up the record of data by its fingerprint, or None where there is no intact one."""
+    kept = store.intact(ROOM, fingerprint) if is_fingerprint(fingerprint) else None
+    return None if kept is None else DataRecord.from_record(kept)
+
+
 def is_fingerprint(text: str) -> bool:
     """Whether a text is a fingerprint and no name: 64 hexadecimal digits."""
     return re.fullmatch("[0-9a-f]{64}", text) is not None

@@ -102,7 +102,7 @@ def _bring(jobs: Jobs, found: Distribution, cells: list[Cell]) -> None:
         if clicked:
             ui.queue(lambda: jobs.judge(run, found.detection, list(DETECTORS), cells))
         return
-    data = {record.fingerprint: record for record in data_sets.known(run.store)}.get(run.request.data)
+    data = data_sets.of_fingerprint(run.store, run.request.data)
     few = data is not None and data.train < SMALL
     if absent or (unlearnt and few):
         ui.queue(lambda: jobs.judge(run, found.detection, [*QUICK, *(LEARNING if few else ())], cells))
@@ -164,8 +164,8 @@ def outlier_label(found: Distribution) -> str:
     kind = found.detection.outliers
     if kind in KINDS:
         return KINDS[kind].label.lower()
-    labels = {record.fingerprint: record.label for record in data_sets.known(found.run.store)}
-    return labels.get(kind.removeprefix(DATA), kind)
+    data = data_sets.of_fingerprint(found.run.store, kind.removeprefix(DATA))
+    return kind if data is None else data.label
 
 
 def _shown(number: Interval, *, brief: bool = False) -> str:

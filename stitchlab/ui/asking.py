@@ -41,8 +41,10 @@ def answered(jobs: Jobs, question: str, *arguments: Any, what: str) -> Any | Non
 
 
 def cuts_of(store: Store, jobs: Jobs, network: Network) -> Cuts | None:
-    """Return the cut points of a network of the store; they are asked for where they were kept before the store knew
-    them by network."""
+    """Return the cut points of a network of the store, or None while a worker finds them.
+
+    A worker is asked where they were kept before the store knew them by network.
+    """
     if (kept := cut_points.kept(store, network.id)) is not None:
         return kept
     record = answered(jobs, "cut_points", network.id, what=f"the layers of {network.name}")

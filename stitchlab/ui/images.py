@@ -38,8 +38,9 @@ def draw(store: Store, jobs: Jobs) -> None:
 
 def _row(name: str, record: DataRecord | None, store: Store) -> dict[str, Any]:
     entry = DATA_SETS.get(name)
-    place = "comes with scikit-learn" if name == "digits" else str(store.root / "downloads")
-    here = record is not None or name == "digits"
+    at_hand = entry is not None and entry.at_hand
+    place = "comes with scikit-learn" if at_hand else str(store.root / "downloads")
+    here = record is not None or at_hand
     return {
         "Data set": entry.label if entry else record.label if record else name,
         "What": entry.description if entry else "a folder of images", "Here": here,

@@ -167,7 +167,7 @@ def _classes(store: Store, jobs: Jobs, network: Network) -> None:
 
 
 def _measure(store: Store, jobs: Jobs, network: Network) -> None:
-    data = {record.fingerprint: record for record in data_sets.known(store)}.get(network.data_fingerprint)
+    data = data_sets.of_fingerprint(store, network.data_fingerprint)
     if data is not None and data.classes != network.classes:
         st.info(f"Accuracy is not defined: {network.name} tells {len(network.classes)} classes of its own, and "
                 f"its data {network.data} has others. It can be the front network of any grid.", icon=":material/info:")

@@ -33,7 +33,7 @@ def picked(store: Store, run: Run) -> dict[str, Any] | None:
     recipe = _recipe(request.tlm)
     if recipe is None or not {request.front, request.end} <= names.keys():
         return None
-    data = {record.fingerprint: record for record in data_sets.known(store)}.get(request.data)
+    data = data_sets.of_fingerprint(store, request.data)
     every = data is not None and request.eval_images == data.test
     return {
         "front": names[request.front], "end": names[request.end],

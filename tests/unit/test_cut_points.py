@@ -37,7 +37,7 @@ def test_a_networks_own_are_kept_when_it_is_made(store: Store) -> None:
     assert set(store.keys(ROOM)) == {key(network) for network in networks.list_networks(store)}
     kept = cut_points.kept(store, network.id)
     assert kept is not None
-    assert kept.record() == finding.of_architecture(finding.networks.architecture(network), network).record()
+    assert kept.record() == finding.of_architecture(finding.model_store.architecture(network), network).record()
     assert kept.record() == Cuts.from_record(json.loads(json.dumps(kept.record()))).record()
     assert kept.points == Cuts.from_record(json.loads(json.dumps(kept.record()))).points
 
