@@ -22,6 +22,8 @@ from stitchlab.errors import StitchLabError, check_names
 DEFINITIONS = {"dm": 1, "tlm": 1, "evaluation": 1, "input": 2, "soap": 2}
 
 METHODS = ("tlm", "dm")
+AUTO = "auto"  # the augmentation that a data set usually has: named when a request is made, never in one
+AUGMENTATION_NAMES = ("none", "crop", "flip-crop", "affine", "resized-crop")
 INDEX_IMAGES = 1000  # the indices look at the first min(1000, M) evaluation images
 FIT_IMAGES = 10_000  # detectors are fitted on at most so many of the first four fifths of the training permutation
 OUTLIER_IMAGES = 1000  # known outliers are made from the first min(1000, M) evaluation images
@@ -84,11 +86,14 @@ class DirectMatching:
 
 @dataclass(frozen=True, kw_only=True)
 class TaskLoss:
-    """Settings of task loss matching. The defaults are the paper's recipe (preset ``paper``).
+    """Settings of task loss matching. The defaults are the paper's recipe but for its augmentation (preset ``plain``).
 
     ``schedule`` is ``constant`` or ``one-cycle``; ``targets`` are ``labels`` or ``soft`` (the end network's own
     outputs, Csiszárik et al. 2021); ``init`` is PyTorch's ``default`` or the map that direct matching finds (``dm``);
-    ``optimiser`` is ``adam`` or ``soap`` (`stitchlab.stitch.soap`), whose ``lr`` in a cycle is that of 500 steps.
+    ``augment`` is how training images are augmented (`stitchlab.catalog.augmentations`), where ``auto``, the data set's
+    usual way, is resolved when a request is made; ``images`` are the first so many of the training split's permutation,
+    None all of them; ``optimiser`` is ``adam`` or ``soap`` (`stitchlab.stitch.soap`), whose ``lr`` in a cycle is that
+    of 500 steps.
     """
 
     epochs: int = 30
@@ -99,14 +104,17 @@ class TaskLoss:
     targets: str = "labels"
     init: str = "default"
     optimiser: str = field(default="adam", metadata={"later": True})
+    augment: str = field(default="none", metadata={"later": True})
+    images: int | None = field(default=None, metadata={"later": True})
 
     def __post_init__(self) -> None:
         check_names("optimiser", [self.optimiser], ("adam", "soap"))
         check_names("schedule", [self.schedule], ("constant", "one-cycle"))
         check_names("TLM targets", [self.targets], ("labels", "soft"))
         check_names("TLM initialisation", [self.init], ("default", "dm"))
-        for what, value in (("epochs", self.epochs), ("batch", self.batch)):
-            if value < 1:
+        check_names("augmentation", [self.augment], (AUTO, *AUGMENTATION_NAMES))
+        for what, value in (("epochs", self.epochs), ("batch", self.batch), ("training images", self.images)):
+            if value is not None and value < 1:
                 raise StitchLabError(f"TLM's {what}: 1 or more was expected; {value} came")
         if not (0 < self.lr < math.inf and 0 <= self.weight_decay < math.inf):
             raise StitchLabError(
@@ -153,6 +161,11 @@ class Request:
     seed: int = 0
     precision: str = PRECISION
     definitions: dict[str, int] = field(default_factory=lambda: dict(DEFINITIONS))
+
+    def __post_init__(self) -> None:
+        if self.tlm.augment == AUTO:
+            raise StitchLabError(f"a request's augmentation: expected one of {', '.join(AUGMENTATION_NAMES)}, got "
+                                 f"{AUTO!r}; `stitchlab.results.resolve.resolve` makes requests and names it")
 
     @property
     def id(self) -> str:

@@ -1,4 +1,4 @@
-"""Recipes of task loss matching, by name."""
+"""Recipes of task loss matching, by name, and which of them a setting is."""
 
 from __future__ import annotations
 
@@ -6,18 +6,40 @@ from dataclasses import replace
 from typing import Any
 
 from stitchlab.errors import UnknownName
-from stitchlab.request import TaskLoss
+from stitchlab.request import AUTO, TaskLoss
 
-#: `quick` takes a sixth of the paper's steps, and gets further with them: its numbers carry its name and are not the
-#: paper's.
+#: `paper` is what Balogh & Jelasity's code trains stitches by; `plain` is the same on un-augmented images. `quick`
+#: takes a sixth of the paper's steps, and gets further with them: its numbers carry its name and are not the paper's.
 PRESETS = {
-    "paper": TaskLoss(),
-    "quick": TaskLoss(epochs=5, lr=2e-2, schedule="one-cycle", optimiser="soap"),
+    "paper": TaskLoss(augment=AUTO),
+    "plain": TaskLoss(),
+    "quick": TaskLoss(epochs=5, lr=2e-2, schedule="one-cycle", optimiser="soap", augment=AUTO),
 }
+SOAP_MAX_LR = 0.1  # SOAP's learning rate never gets above it, however few the steps
 
 
 def preset(name: str, **changes: Any) -> TaskLoss:
-    """Gives the TLM recipe of this name with some settings changed. Raises UnknownName."""
+    """Give the TLM recipe of this name with some settings changed. Raises UnknownName."""
     if name not in PRESETS:
         raise UnknownName("TLM preset", name, PRESETS)
     return replace(PRESETS[name], **changes)
+
+
+def resolved(recipe: TaskLoss, usual: str) -> TaskLoss:
+    """Give the recipe with its augmentation named, ``usual`` (`stitchlab.catalog.augmentations.usual`) for ``auto``."""
+    return replace(recipe, augment=usual) if recipe.augment == AUTO else recipe
+
+
+def name_of(recipe: TaskLoss, usual: str) -> str:
+    """Name the preset that a recipe is, whatever its number of images; ``own`` where it is none.
+
+    An un-augmented ``quick`` is still called that: it was all that there was before StitchLab augmented.
+
+    >>> name_of(TaskLoss(), "flip-crop"), name_of(TaskLoss(), "none"), name_of(TaskLoss(epochs=3), "none")
+    ('plain', 'paper', 'own')
+    """
+    asked = replace(recipe, images=None)
+    names = [name for name, known in PRESETS.items() if resolved(known, usual) == asked]
+    if not names and replace(asked, augment=AUTO) == PRESETS["quick"]:
+        return "quick"
+    return names[0] if names else "own"

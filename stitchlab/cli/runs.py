@@ -23,7 +23,7 @@ from stitchlab.catalog.presets import PRESETS, preset
 from stitchlab.cli import Command, bar, names, table
 from stitchlab.errors import StitchLabError, UnknownName, check_names
 from stitchlab.export.tables import ood_csv, write
-from stitchlab.request import METHODS, Detection
+from stitchlab.request import AUGMENTATION_NAMES, AUTO, METHODS, Detection
 from stitchlab.results.cleaning import delete_run
 from stitchlab.results.controls import NOISE, RANDOM
 from stitchlab.results.detection import Cell, Distribution, known_detectors
@@ -49,7 +49,7 @@ def add(command: Command) -> None:
 
 def _compare(options: argparse.Namespace, store: Store) -> None:
     changes = {"epochs": options.tlm_epochs, "lr": options.tlm_lr, "targets": options.tlm_targets,
-               "init": options.tlm_init}
+               "init": options.tlm_init, "augment": options.tlm_augment, "images": options.train_images}
     recipe = preset(options.tlm_preset, **{key: value for key, value in changes.items() if value is not None})
     wanted: dict[str, Any] = {
         "front": options.front, "end": options.end, "data": options.data, "front_layers": options.front_layers,
@@ -227,6 +227,10 @@ def _compare_arguments(parser: argparse.ArgumentParser) -> None:
     add("--indices", type=names, default=list(DEFAULT_INDICES),
         help=f"of {', '.join(INDICES)} (default: {','.join(DEFAULT_INDICES)}; empty: none)")
     add("--tlm-preset", default="paper", help=f"one of {', '.join(PRESETS)} (default: paper)")
+    add("--tlm-augment", choices=(AUTO, *AUGMENTATION_NAMES),
+        help="how TLM's training images are augmented; auto: as the data set's usually are (default: the preset's)")
+    add("--train-images", type=int, metavar="N", help="TLM trains on the first N of the training split's permutation "
+        "(default: all)")
     add("--tlm-epochs", type=int, metavar="E")
     add("--tlm-lr", type=float, metavar="L")
     add("--tlm-targets", help="labels, or soft: the end network's own outputs")

@@ -40,7 +40,7 @@ def flops(pair: Pair, request: Request, work: str, cells: Sequence[Cell]) -> flo
     evaluation = request.eval_images * (max(to_front) + max(to_end) + tails + stitches)
     if work == "dm":
         return float(evaluation + request.dm.images * (max(to_front) + max(to_end) + stitches))
-    seen = request.tlm.epochs * len(pair.data.train)
+    seen = request.tlm.epochs * (request.tlm.images or len(pair.data.train))
     whole = pair.end_cuts.flops if request.tlm.targets == "soft" else 0
     return float(evaluation + seen * (max(to_front) + whole + 2 * tails + 3 * stitches))
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from stitchlab.catalog.augmentations import usual
 from stitchlab.catalog.data_sets import DATA_SETS, FOLDER
 from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.store import Store
@@ -38,6 +39,11 @@ class DataRecord:
     def natural(self) -> bool:
         """Whether an image shifted or mirrored is as good as any: the catalog says it, of folders their colour does."""
         return DATA_SETS[self.name].natural if self.name in DATA_SETS else self.shape[0] == 3
+
+    @property
+    def augmentation(self) -> str:
+        """Name the augmentation that training on these images usually has."""
+        return usual(self.name, self.shape)
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> DataRecord:

@@ -7,10 +7,11 @@ its run is a draft, which has no id: whoever computes makes the control first (`
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
 
 from stitchlab.catalog.indices import DEFAULT_INDICES, INDICES
-from stitchlab.catalog.presets import PRESETS
+from stitchlab.catalog.presets import PRESETS, SOAP_MAX_LR, resolved
 from stitchlab.errors import StitchLabError, check_names
 from stitchlab.request import DEFINITIONS, METHODS, DirectMatching, Request, TaskLoss, checked_seed
 from stitchlab.results import controls, cut_points, data_sets, networks
@@ -75,11 +76,21 @@ def resolve(
         methods=tuple(m for m in METHODS if m in methods), indices=tuple(n for n in INDICES if n in indices),
         # Settings that nothing uses would give the same request two ids.
         dm=DirectMatching(images=dm_images) if uses_dm else DirectMatching(),
-        tlm=tlm if "tlm" in methods else TaskLoss(),
+        tlm=_recipe(tlm, images) if "tlm" in methods else TaskLoss(),
         eval_images=checked_count(eval_images, images.test, "evaluation images (M)"),
         definitions=_definitions(methods, indices, tlm, uses_dm=uses_dm),
     )
     return Run.of(store, request, front_network, end_network, images)
+
+
+def _recipe(tlm: TaskLoss, images: DataRecord) -> TaskLoss:
+    """The recipe with all that depends on the data named. Raises StitchLabError where it asks for what is not there."""
+    if tlm.optimiser == "soap" and tlm.lr > SOAP_MAX_LR:
+        raise StitchLabError(f"SOAP's learning rate (recipe quick): at most {SOAP_MAX_LR:g} was expected, got "
+                             f"{tlm.lr:g}; choose a smaller one, or recipe paper")
+    count = checked_count(tlm.images, images.train, "training images for task loss matching")
+    every = count == images.train  # all of them and no number are one request
+    return replace(resolved(tlm, images.augmentation), images=None if every else count)
 
 
 def _front(store: Store, name: str, end: Network, seed: int) -> Network:

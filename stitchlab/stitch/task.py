@@ -1,20 +1,25 @@
 """Task loss matching: the affine map trained on the end network's task, both networks frozen.
 
-The default recipe is the paper's (Balogh & Jelasity 2025): cross-entropy, Adam lr 1e-3, weight decay 1e-5, batch 256,
-30 epochs, PyTorch's default initialisation, un-augmented images. Soft targets are Csiszárik et al.'s (2021).
+The paper's recipe (Balogh & Jelasity 2025, and its public code): cross-entropy, Adam lr 1e-3, weight decay 1e-5, batch
+256, 30 epochs, PyTorch's default initialisation, augmented images. Soft targets are Csiszárik et al.'s (2021).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from stitchlab.catalog.presets import SOAP_MAX_LR
+from stitchlab.data.augment import EpochAugmentation, draw
+from stitchlab.data.splits import Split
+from stitchlab.data.splits import draw as draw_images
 from stitchlab.request import Report, TaskLoss, derived_seed, no_report
 from stitchlab.results.plan import between
 from stitchlab.stitch.affine import Stitch
@@ -22,8 +27,7 @@ from stitchlab.stitch.pair import Cell, Pair, Run
 from stitchlab.stitch.soap import Soap
 from stitchlab.stitch.tails import Tails, fitting
 
-#: SOAP's learning rate in a cycle is meant for so many steps, and never gets above the steepest.
-STEPS, STEEPEST = 500, 0.1
+STEPS = 500  # that SOAP's learning rate in a cycle is meant for
 
 
 def task_loss_matching(
@@ -42,6 +46,8 @@ def task_loss_matching(
     large images fewer run together; a step is of a whole batch.
 
     Args:
+        recipe: its augmentation named, not ``auto``.
+        seed: decides initialisation, order and augmentation of the epochs, and which images, where not all are taken.
         start: stitches to begin from (not changed); default is PyTorch's initialisation.
         keep: is given the stitches before the first epoch and after each one; they go on changing.
 
@@ -51,17 +57,17 @@ def task_loss_matching(
     stitches = {cell: initial(pair, cell, seed, start) for cell in cells}
     tails = Tails(pair, stitches)
     gradients = partial(_gradients, pair, pair.run_front(tails.front_layers), tails, _targets(pair, recipe))
-    train = pair.data.train
-    done, steps = 0, recipe.epochs * -(-len(train) // recipe.batch)
+    places = training_images(pair.data.train, recipe, seed)
+    done, steps = 0, recipe.epochs * -(-len(places) // recipe.batch)
     optimizer = _optimizer(pair, stitches.values(), recipe)
     schedule = _schedule(optimizer, recipe, steps)
     label = f"task loss matching into {between(tails.end_layers)}"
     keep(stitches)
     for epoch in range(recipe.epochs):
-        for chosen in epoch_order(len(train), seed, epoch).split(recipe.batch):
+        for batch in _batches(pair, places, recipe, seed, epoch):
             report(f"{label}, epoch {epoch + 1} of {recipe.epochs}", done / steps)
             optimizer.zero_grad()
-            fitting(partial(gradients, chosen), recipe.batch, tails, optimizer.zero_grad)
+            fitting(partial(gradients, batch), recipe.batch, tails, optimizer.zero_grad)
             optimizer.step()
             schedule()
             done += 1
@@ -69,15 +75,41 @@ def task_loss_matching(
     return stitches
 
 
+class _Batch(NamedTuple):
+    """A step's images: their places in the training split, and where they begin in their epoch's order."""
+
+    places: Tensor
+    first: int
+    augmentation: EpochAugmentation
+
+
+def _batches(pair: Pair, places: Tensor, recipe: TaskLoss, seed: int, epoch: int) -> Iterator[_Batch]:
+    """The batches of an epoch, whose augmentation is drawn once for all of it."""
+    augmentation = draw(recipe.augment, len(places), pair.data.shape, seed, epoch)
+    parts = places[epoch_order(len(places), seed, epoch)].split(recipe.batch)
+    return (_Batch(part, k * recipe.batch, augmentation) for k, part in enumerate(parts))
+
+
 def _gradients(
-    pair: Pair, front: Run, tails: Tails, targets: Callable[[Tensor, Tensor], Tensor], chosen: Tensor, size: int
+    pair: Pair, front: Run, tails: Tails, targets: Callable[[Tensor, Tensor], Tensor], batch: _Batch, size: int
 ) -> None:
     """Adds the gradients of every stitch's mean loss over a batch, ``size`` images at a time."""
-    for images, labels in pair.batches(pair.data.train, chosen, size):
+    seen = 0
+    for taken, labels in pair.batches(pair.data.train, batch.places, size):
+        images = batch.augmentation.apply(taken, batch.first + seen)
+        seen += len(images)
         wanted = targets(images, labels)
         for made in tails.through(front(images)):
             each = torch.cat([wanted] * len(made.cells))
-            (F.cross_entropy(made.logits, each, reduction="sum") / len(chosen)).backward()
+            (F.cross_entropy(made.logits, each, reduction="sum") / len(batch.places)).backward()
+
+
+def training_images(train: Split, recipe: TaskLoss, seed: int) -> Tensor:
+    """Places (n,) of the images that TLM trains on, ascending: the first so many of the split's permutation, or all.
+
+    Raises StitchLabError where the split has fewer.
+    """
+    return draw_images(train, seed, recipe.images, "training images for task loss matching").sort().values
 
 
 def epoch_order(images: int, seed: int, epoch: int) -> Tensor:
@@ -120,5 +152,5 @@ def _schedule(optimizer: torch.optim.Optimizer, recipe: TaskLoss, steps: int) ->
         # PyTorch's one-cycle also turns Adam's first momentum between 0.85 and 0.95.
         return cycle(max_lr=recipe.lr).step
     # Few steps have to be longer: the way that a map goes grows as the root of their number (benchmarks/README.md).
-    rate = min(STEEPEST, recipe.lr * math.sqrt(STEPS / steps))
+    rate = min(SOAP_MAX_LR, recipe.lr * math.sqrt(STEPS / steps))
     return cycle(max_lr=rate, pct_start=0.5, cycle_momentum=False).step

@@ -124,7 +124,7 @@ def _sentences(found: Distribution, detector: str, i: str, j: str) -> None:
     for method, sentence in said.items():
         st.markdown(f"#### {METHOD_LABELS[method]}: {sentence}")
     if said:
-        tlm = f" Task loss matching: {recipe(found.run.request.tlm)}." if "tlm" in said else ""
+        tlm = f" Task loss matching: {recipe(found.run)}." if "tlm" in said else ""
         own = "" if (a := found.run.own_accuracy) is None else f" The end network alone is {a:.2f} accurate."
         st.markdown(agreement(found, i, j))
         st.caption(f"By {DETECTORS[detector].label} ({DETECTORS[detector].meaning}; {DETECTORS[detector].reference})."

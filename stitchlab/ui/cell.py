@@ -92,5 +92,5 @@ def _nearest(runs: list[Run]) -> str:
 
 def _name(run: Run) -> str:
     size = f"{len(run.request.front_layers)}×{len(run.request.end_layers)}"
-    tlm = f" · {recipe(run.request.tlm)}" if "tlm" in run.request.methods else ""
+    tlm = f" · {recipe(run)}" if "tlm" in run.request.methods else ""
     return f"{run.title} · {size}{tlm} · {run.id[:8]}"

@@ -7,12 +7,13 @@ from typing import Any
 import streamlit as st
 
 from stitchlab import ui
+from stitchlab.catalog.augmentations import AUGMENTATIONS
 from stitchlab.catalog.indices import DEFAULT_INDICES, INDICES
 from stitchlab.catalog.methods import METHOD_LABELS
 from stitchlab.catalog.presets import PRESETS, preset
 from stitchlab.errors import StitchLabError
 from stitchlab.jobs import Jobs
-from stitchlab.request import METHODS, TaskLoss
+from stitchlab.request import AUTO, METHODS, TaskLoss
 from stitchlab.results import controls, data_sets, networks
 from stitchlab.results.cut_points import Cuts
 from stitchlab.results.networks import Network
@@ -125,7 +126,7 @@ def _settings(store: Store, end: Network) -> dict[str, Any]:
                         key="indices", format_func=lambda name: INDICES[name].label, wrap=True, **BOUND)
     with three:
         data = _data(store, end)
-    tlm = _tlm()
+    tlm = _tlm(data_sets.find(store, data or end.data_fingerprint).augmentation)
     one, two, three = st.columns(3)
     k = one.number_input("Training images for DM (K)", 1, None, 100, key="dm_images", **BOUND)
     m = two.number_input("Test images for evaluation (M)", 1, None, None, key="eval_images", placeholder="all", **BOUND)
@@ -134,20 +135,29 @@ def _settings(store: Store, end: Network) -> dict[str, Any]:
             "eval_images": m, "seed": seed}
 
 
-def _tlm() -> TaskLoss:
-    one, two, three, four, five = st.columns(5)
+def _tlm(usual: str) -> TaskLoss:
+    one, two, three = st.columns(3)
     recipe = one.selectbox("TLM recipe", list(PRESETS), key="recipe", on_change=_take_recipe, **BOUND,
-                           help="paper: Adam, 30 epochs at a constant rate. quick: 5 epochs of SOAP, in a sixth of "
-                           "the time. Its accuracies are rarely a point lower, mostly higher; its distances and "
-                           "Fréchet ratios are others. Compare numbers of one recipe only.")
-    epochs = two.number_input("TLM epochs", 1, None, links.DEFAULTS["epochs"], key="epochs", **BOUND)
-    rate = three.number_input("TLM learning rate", 0.0, None, links.DEFAULTS["lr"], 1e-3, format="%g", key="lr",
-                              **BOUND)
-    targets = four.selectbox("TLM targets", ("labels", "soft"), key="targets", **BOUND,
-                             help="soft: the end network's own outputs")
-    init = five.selectbox("TLM starts from", ("default", "dm"), key="init", **BOUND,
+                           help="paper: Adam, 30 epochs at a constant rate, augmented images. plain: the same on "
+                           "images as they are. quick: 5 epochs of SOAP, in a sixth of the time. Its accuracies are "
+                           "rarely a point lower, mostly higher; its distances and Fréchet ratios are others. Compare "
+                           "numbers of one recipe only.")
+    augment = two.selectbox("TLM augmentation", (AUTO, *AUGMENTATIONS), key="augment", **BOUND,
+                            format_func=lambda name: f"auto: {AUGMENTATIONS[usual].short}" if name == AUTO
+                            else AUGMENTATIONS[name].short,
+                            help="What is done to training images before either network sees them. auto: what this "
+                            "data set's training usually does, as in the paper's code. DM's images never are.")
+    images = three.number_input("TLM training images", 1, None, None, key="train_images", placeholder="all", **BOUND,
+                                help="TLM trains on the first so many of the training split's permutation.")
+    one, two, three, four = st.columns(4)
+    epochs = one.number_input("TLM epochs", 1, None, links.DEFAULTS["epochs"], key="epochs", **BOUND)
+    rate = two.number_input("TLM learning rate", 0.0, None, links.DEFAULTS["lr"], 1e-3, format="%g", key="lr",
+                            **BOUND)
+    targets = three.selectbox("TLM targets", ("labels", "soft"), key="targets", **BOUND,
+                              help="soft: the end network's own outputs")
+    init = four.selectbox("TLM starts from", ("default", "dm"), key="init", **BOUND,
                           help="default: PyTorch's initialisation. dm: the map that direct matching finds.")
-    return preset(recipe, epochs=epochs, lr=rate, targets=targets, init=init)
+    return preset(recipe, epochs=epochs, lr=rate, targets=targets, init=init, augment=augment, images=images)
 
 
 def _data(store: Store, end: Network) -> str | None:
@@ -176,4 +186,4 @@ def _swap() -> None:
 
 def _take_recipe() -> None:
     recipe = PRESETS[st.session_state["recipe"]]
-    st.session_state.update({"epochs": recipe.epochs, "lr": recipe.lr})
+    st.session_state.update({"epochs": recipe.epochs, "lr": recipe.lr, "augment": recipe.augment})

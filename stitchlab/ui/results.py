@@ -10,7 +10,6 @@ import streamlit as st
 from stitchlab import ui
 from stitchlab.catalog.indices import INDICES
 from stitchlab.catalog.methods import METHOD_LABELS, METRICS
-from stitchlab.catalog.presets import PRESETS
 from stitchlab.export.tables import cells_csv, run_json
 from stitchlab.figures import grids
 from stitchlab.jobs import Jobs, preparing
@@ -182,9 +181,9 @@ def _tlm_recipe(run: Run) -> str:
     """No TLM number without its recipe, nor another than the paper's without a word of warning."""
     if "tlm" not in run.request.methods:
         return ""
-    other = run.request.tlm != PRESETS["paper"]
+    other = grids.recipe_name(run) != "paper"
     warning = " Its distances, and what detectors say, are not the paper's recipe's." if other else ""
-    return f" Task loss matching: {grids.recipe(run.request.tlm)}.{warning}"
+    return f" Task loss matching: {grids.recipe(run)}.{warning}"
 
 
 def _number(value: float | None) -> str:
@@ -220,7 +219,7 @@ def _provenance(run: Run) -> None:
     spent = ", ".join(f"{name.upper()} {ui.seconds(count)}" for name, count in made["seconds"].items() if count)
     versions = "; ".join(", ".join(f"{name} {number}" for name, number in v.items()) for v in made["versions"])
     lines = {
-        "Run": f"`{run.id}`: {run.title}, asked for {made['created']}", "Task loss matching": grids.recipe(request.tlm),
+        "Run": f"`{run.id}`: {run.title}, asked for {made['created']}", "Task loss matching": grids.recipe(run),
         "Direct matching": f"least squares on {request.dm.images:,} training images", "Seed": str(request.seed),
         "Evaluation": f"{request.eval_images:,} test images", "Device": ", ".join(made["devices"]),
         "Versions": versions, "Time": spent,

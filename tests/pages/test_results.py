@@ -25,7 +25,7 @@ def test_a_link_restores_every_picker_and_shows_the_run(opened: Open, jobs: Note
     assert {key: widget(at, "selectbox", key).value for key in ("front", "end", "recipe", "targets", "init")} == {
         "front": "digits-b", "end": "digits-a", "recipe": "paper", "targets": "soft", "init": "dm"}
     assert {w.key: w.value for w in at.get("number_input")} == {
-        "epochs": 1, "lr": 2e-3, "dm_images": 50, "eval_images": 120, "seed": 3}
+        "epochs": 1, "lr": 2e-3, "train_images": None, "dm_images": 50, "eval_images": 120, "seed": 3}
     assert widget(at, "multiselect", "front_layers").value == list(done.request.front_layers)
     assert widget(at, "multiselect", "end_layers").value == list(done.request.end_layers)
     assert widget(at, "button_group", "methods").value == ["tlm", "dm"]

@@ -5,7 +5,7 @@ Nothing here uses the engine's cut points, alignment, training, evaluation or in
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torchvision.transforms import functional as transforms
 
 from stitchlab.data.splits import Split
 from stitchlab.request import derived_seed
@@ -150,16 +151,18 @@ class Whole:
 
     def train(
         self, split: Split, weight: Tensor, bias: Tensor, *, seed: int, epochs: int, batch: int, lr: float,
-        weight_decay: float = 1e-5, soft: bool = False, one_cycle: bool = False,
+        weight_decay: float = 1e-5, soft: bool = False, one_cycle: bool = False, augment: Augment | None = None,
     ) -> tuple[Tensor, Tensor, int]:
         """W, b after training by the recipe from these, and the number of steps."""
         w, b = nn.Parameter(weight.clone()), nn.Parameter(bias.clone())
         adam = torch.optim.Adam([w, b], lr=lr, weight_decay=weight_decay)
         steps = epochs * -(-len(split) // batch)
         cycle = torch.optim.lr_scheduler.OneCycleLR(adam, lr, total_steps=steps + 1) if one_cycle else None
-        done = 0
+        done, in_epoch = 0, -(-len(split) // batch)
         for chosen in orders(len(split), seed, epochs, batch):
             images, labels = split.take(chosen)
+            if augment is not None:
+                images = augment(images, len(split), seed, done // in_epoch, done % in_epoch * batch)
             wanted = labels
             if soft:
                 with torch.no_grad():
@@ -171,6 +174,35 @@ class Whole:
                 cycle.step()
             done += 1
         return w.detach(), b.detach(), done
+
+
+#: Images of a batch, images of an epoch, seed, epoch, where the batch begins in the epoch: the images augmented.
+Augment = Callable[[Tensor, int, int, int, int], Tensor]
+
+
+def as_drawn(kind: str) -> Augment:
+    """torchvision's functions one image at a time, by what docs/reproducing.md says is drawn."""
+
+    def augment(images: Tensor, count: int, seed: int, epoch: int, first: int) -> Tensor:
+        generator = torch.Generator().manual_seed(derived_seed("augmentation of an epoch", seed, epoch))
+        height, width = images.shape[2:]
+        if kind == "affine":
+            angle, scale, shear = (low + (high - low) * torch.rand(count, generator=generator, dtype=torch.float64)
+                                   for low, high in ((-5, 5), (0.9, 1.1), (-5, 5)))
+            return torch.stack([transforms.center_crop(transforms.affine(
+                transforms.pad(image, 4, padding_mode="edge"), float(angle[first + k]), [0, 0], float(scale[first + k]),
+                [float(shear[first + k]), 0.0]), [height, width]) for k, image in enumerate(images)])
+        down, across = -(-height // 8), -(-width // 8)
+        top = torch.randint(0, 2 * down + 1, (count,), generator=generator)
+        left = torch.randint(0, 2 * across + 1, (count,), generator=generator)
+        mirror = torch.rand(count, generator=generator) < (0.5 if kind == "flip-crop" else 0)
+        made = []
+        for k, image in enumerate(images, first):
+            cut = transforms.crop(transforms.pad(image, [across, down]), int(top[k]), int(left[k]), height, width)
+            made.append(transforms.hflip(cut) if mirror[k] else cut)
+        return torch.stack(made)
+
+    return augment
 
 
 def orders(count: int, seed: int, epochs: int, batch: int) -> Iterator[Tensor]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from grids import COLUMNS, ROWS, SMALL, made
 
 from stitchlab.catalog.methods import METRICS
-from stitchlab.catalog.presets import PRESETS, preset
+from stitchlab.catalog.presets import PRESETS
 from stitchlab.figures import grids
 from stitchlab.figures.heatmap import Grid, best_of_columns, heatmap, shared_range
 from stitchlab.figures.template import template
@@ -155,19 +156,37 @@ def test_every_tlm_figure_carries_its_recipe(run: Run) -> None:
     for metric in METRICS:
         tlm, dm = grids.stitched(run, metric)
         (difference,) = grids.difference(run, metric)
-        assert grids.recipe(run.request.tlm) in tlm.subtitle
-        assert grids.recipe(run.request.tlm) in difference.subtitle
+        assert grids.recipe(run) in tlm.subtitle
+        assert grids.recipe(run) in difference.subtitle
         assert str(run.request.dm.images) in dm.subtitle
 
 
-@pytest.mark.parametrize(("tlm", "words"), [
-    (PRESETS["paper"], "paper recipe, 30 epochs, lr 0.001"),
-    (PRESETS["quick"], "quick recipe, 5 epochs, SOAP, lr 0.02, one-cycle"),
-    (preset("paper", epochs=1), "own recipe, 1 epoch, lr 0.001"),
-    (TaskLoss(targets="soft", init="dm"), "own recipe, 30 epochs, lr 0.001, soft targets, from DM"),
+SHIFTED = TaskLoss(augment="flip-crop")
+
+
+@pytest.mark.parametrize(("data", "tlm", "words"), [
+    ("digits", PRESETS["plain"], "paper recipe, 30 epochs, lr 0.001, un-augmented"),
+    ("digits", SHIFTED, "own recipe, 30 epochs, lr 0.001, flips and crops"),
+    ("cifar10", PRESETS["plain"], "plain recipe, 30 epochs, lr 0.001, un-augmented"),
+    ("cifar10", SHIFTED, "paper recipe, 30 epochs, lr 0.001, flips and crops"),
+    ("cifar10", replace(SHIFTED, images=12_500),
+     "paper recipe, 30 epochs, lr 0.001, flips and crops, 12,500 training images"),
+    ("mnist", SHIFTED, "own recipe, 30 epochs, lr 0.001, flips and crops"),
+    ("cifar10", replace(PRESETS["quick"], augment="flip-crop"),
+     "quick recipe, 5 epochs, SOAP, lr 0.02, one-cycle, flips and crops"),
+    ("cifar10", replace(PRESETS["quick"], augment="none"),
+     "quick recipe, 5 epochs, SOAP, lr 0.02, one-cycle, un-augmented"),
+    ("cifar10", replace(SHIFTED, epochs=1), "own recipe, 1 epoch, lr 0.001, flips and crops"),
+    ("digits", TaskLoss(targets="soft", init="dm"),
+     "own recipe, 30 epochs, lr 0.001, un-augmented, soft targets, from DM"),
 ])
-def test_a_recipe_is_called_by_its_presets_name_only_where_it_is_that(tlm: TaskLoss, words: str) -> None:
-    assert grids.recipe(tlm) == words
+def test_a_recipe_is_called_by_its_presets_name_only_where_it_is_that(
+    run: Run, data: str, tlm: TaskLoss, words: str
+) -> None:
+    shape = [1, 8, 8] if data == "digits" else [3, 32, 32]
+    record = {**run.record, "data": {**run.record["data"], "name": data, "shape": shape},
+              "request": asdict(replace(run.request, tlm=tlm))}
+    assert grids.recipe(Run(run.store, record)) == words
 
 
 def test_the_difference_is_tlm_minus_dm(run: Run) -> None:

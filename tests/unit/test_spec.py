@@ -114,6 +114,8 @@ CHANGES: list[tuple[str, dict[str, Any], set[str]]] = [
     ("tlm.targets", recipe(targets="soft"), TLM),
     ("tlm.init", recipe(init="dm"), TLM),
     ("tlm.optimiser", recipe(optimiser="soap"), TLM),
+    ("tlm.augment", recipe(augment="flip-crop"), TLM),
+    ("tlm.images", recipe(images=500), TLM),
     ("definitions.dm", definition("dm"), DM),
     ("definitions.tlm", definition("tlm"), TLM),
     ("definitions.evaluation", definition("evaluation"), {"dm cell", "tlm cell", "accuracy"}),
@@ -145,9 +147,11 @@ def test_the_list_of_fields_is_complete() -> None:
 
 
 def test_what_was_asked_for_before_a_field_was_there_keeps_its_id() -> None:
-    assert "optimiser" not in canonical(REQUEST)
+    later = ("optimiser", "augment")
+    assert not any(field in canonical(REQUEST) for field in later)
+    assert "images" not in canonical(REQUEST.tlm)
     assert "optimiser" in canonical(replace(REQUEST, tlm=replace(REQUEST.tlm, optimiser="soap")))
-    old = {**asdict(REQUEST), "tlm": {k: v for k, v in asdict(REQUEST.tlm).items() if k != "optimiser"}}
+    old = {**asdict(REQUEST), "tlm": {k: v for k, v in asdict(REQUEST.tlm).items() if k not in (*later, "images")}}
     assert Request.from_json(json.loads(json.dumps(old))).id == REQUEST.id
 
 
@@ -194,7 +198,8 @@ def test_bad_recipes_are_refused(change: dict[str, Any], message: str) -> None:
 
 
 def test_presets() -> None:
-    assert preset("paper") == PRESETS["paper"] == REQUEST.tlm
+    assert preset("paper") == PRESETS["paper"] == replace(REQUEST.tlm, augment="auto")
+    assert preset("plain") == REQUEST.tlm  # what `paper` was before StitchLab augmented
     assert preset("quick", epochs=2) == replace(PRESETS["quick"], epochs=2)
     with pytest.raises(UnknownName, match="no TLM preset is called 'papper'; nearest: paper"):
         preset("papper")
