@@ -17,10 +17,13 @@ import torch
 from PIL import Image
 
 from benchmarks.plain import Side
+from stitchlab.catalog.augmentations import usual
+from stitchlab.catalog.presets import PRESETS, resolved
 from stitchlab.data import registry as datasets
 from stitchlab.data.splits import DataSet, Split
 from stitchlab.models import create as making
 from stitchlab.models import store as model_store
+from stitchlab.request import TaskLoss
 from stitchlab.results import networks
 from stitchlab.stitch.pair import Cell, Pair
 from stitchlab.stitch.task import initial
@@ -65,6 +68,10 @@ class Material:
         """With so many training and test images only."""
         data = replace(self.data, train=_first(self.data.train, train), test=_first(self.data.test, test))
         return replace(self, pair=replace(self.pair, data=data))
+
+    def recipe(self, name: str) -> TaskLoss:
+        """A preset of task loss matching with these images' usual augmentation."""
+        return resolved(PRESETS[name], usual(self.data.name, self.data.shape))
 
     def start(self, cell: Cell) -> tuple[torch.Tensor, torch.Tensor]:
         """W and b that the engine begins a cell with, as parameters: both sides begin at the same place."""

@@ -76,7 +76,7 @@ def train_step(
 
 
 def train(front: Side, end: Side, i: str, j: str, batches: Batches, weight: Tensor, bias: Tensor) -> None:
-    """Task loss matching by the paper's recipe over these batches, in place."""
+    """Task loss matching by the paper's recipe, un-augmented, over these batches, in place."""
     optimiser = adam(weight, bias)
     for pixels, labels in batches:
         train_step(front, end, i, j, pixels, labels, weight, bias, optimiser)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from statistics import median
 
 import torch
 import torch.nn.functional as F
@@ -28,7 +29,7 @@ from stitchlab.stitch.task import epoch_order, task_loss_matching
 def against_plain(source: Source, *, quick: bool) -> Iterator[Row]:
     """(a): seconds of one step of all cells, data in memory and through a loader that decodes; and the same numbers."""
     steps, repeats = (3, 3) if quick else (5, 5)
-    ours = alone(grid_steps, source, PRESETS["paper"], steps, repeats)
+    ours = alone(grid_steps, source, PRESETS["plain"], steps, repeats)
     shape = f"{len(source.layers)}×{len(source.layers)}"
     size = f"TLM, {shape} cells, a step of {BATCH} images"
     for name, work in (("plain-memory", plain_in_memory), ("plain-loader", plain_by_loader)):
@@ -38,12 +39,17 @@ def against_plain(source: Source, *, quick: bool) -> Iterator[Row]:
         yield Row("a", size, name, ours.median, sum(base.seconds), sum(base.seconds) / ours.median,
                   ours.peak_mb, source.device, ours.spread,
                   f"plain timed on {steps} steps of each cell; its memory {base.peak_mb or 0:.0f} MB")
+    both = alone(augmented_steps, source, steps, repeats)
+    plainly = both.found["un-augmented"]
+    yield Row("a", f"the same step, images augmented ({both.found['kind']})", "un-augmented", both.median, plainly,
+              plainly / both.median, both.peak_mb, source.device, both.spread,
+              f"augmentation takes {both.median / plainly - 1:.1%} of a step")
     yield _same_numbers(source, quick=quick)
 
 
 def of_the_limit(source: Source, *, quick: bool) -> Iterator[Row]:
     """(g): a front pass and all tails forward and backward, each alone at its best, over a step of the grid."""
-    ours = alone(grid_steps, source, PRESETS["paper"], 3 if quick else 5, 3 if quick else 5)
+    ours = alone(grid_steps, source, PRESETS["plain"], 3 if quick else 5, 3 if quick else 5)
     parts = alone(unavoidable, source)
     (limit,) = parts.seconds
     yield Row("g", "TLM, share of the unavoidable arithmetic in a step", "limit", ours.median, limit,
@@ -71,25 +77,42 @@ def quick_against_paper(source: Source, *, quick: bool) -> Iterator[Row]:
 def grid_steps(source: Source, recipe: TaskLoss, steps: int, repeats: int) -> Measured:
     """Seconds a step of all cells, in the units that the engine computes them in, once each has begun."""
     material = load(source).first((steps + 1) * BATCH)
-    short, device = replace(recipe, epochs=1), material.pair.device
     seconds: list[float] = []
+    with memory.kept():
+        made = timed(lambda: seconds.append(_grid_step(material, source, recipe, steps)), material.pair.device, repeats)
+    return replace(made, seconds=seconds[1:])  # the first was the warm-up
+
+
+def augmented_steps(source: Source, steps: int, repeats: int) -> Measured:
+    """The same by recipes that differ in nothing but augmentation, in turns."""
+    material = load(source).first((steps + 1) * BATCH)
+    recipes = {"augmented": material.recipe("paper"), "un-augmented": PRESETS["plain"]}
+    seconds: dict[str, list[float]] = {name: [] for name in recipes}
 
     def work() -> None:
-        taken = 0.0
-        for part in columns(source.layers):
-            ticks: list[float] = []
-
-            def tick(what: str, done: float, ticks: list[float] = ticks) -> None:
-                finish(device)
-                ticks.append(time.perf_counter())
-
-            task_loss_matching(material.pair, [(i, j) for j in part for i in source.layers], short, 0, report=tick)
-            taken += (ticks[-1] - ticks[0]) / steps
-        seconds.append(taken)
+        for name, recipe in recipes.items():
+            seconds[name].append(_grid_step(material, source, recipe, steps))
 
     with memory.kept():
-        made = timed(work, device, repeats)
-    return replace(made, seconds=seconds[1:])  # the first was the warm-up
+        made = timed(work, material.pair.device, repeats)
+    return replace(made, seconds=seconds["augmented"][1:], found={
+        "kind": recipes["augmented"].augment, "un-augmented": median(seconds["un-augmented"][1:])})
+
+
+def _grid_step(material: Material, source: Source, recipe: TaskLoss, steps: int) -> float:
+    """Seconds a step of all cells, over so many steps of every unit after its first."""
+    taken = 0.0
+    for part in columns(source.layers):
+        ticks: list[float] = []
+
+        def tick(what: str, done: float, ticks: list[float] = ticks) -> None:
+            finish(material.pair.device)
+            ticks.append(time.perf_counter())
+
+        cells = [(i, j) for j in part for i in source.layers]
+        task_loss_matching(material.pair, cells, replace(recipe, epochs=1), 0, report=tick)
+        taken += (ticks[-1] - ticks[0]) / steps
+    return taken
 
 
 def plain_in_memory(source: Source, steps: int) -> Measured:
@@ -146,12 +169,12 @@ def _same_numbers(source: Source, *, quick: bool) -> Row:
 
 
 def train_ours(source: Source, cells: list[Cell], images: int) -> Measured:
-    """Accuracy and weight of each cell after the paper's recipe, by the engine."""
+    """Accuracy and weight of each cell after the paper's recipe, un-augmented, by the engine."""
     material = load(source).first(images)
     pair = material.pair
     made: dict[Cell, Stitch] = {}
     with memory.kept():
-        taken = timed(lambda: made.update(task_loss_matching(pair, cells, PRESETS["paper"], 0)), pair.device, 1, 0)
+        taken = timed(lambda: made.update(task_loss_matching(pair, cells, PRESETS["plain"], 0)), pair.device, 1, 0)
         found = evaluate(pair, made, torch.arange(len(pair.data.test)))
     taken.found = {cell: (found[cell].accuracy, made[cell].weight.detach().cpu()) for cell in cells}
     return taken
@@ -177,18 +200,18 @@ def train_plainly(source: Source, cells: list[Cell], images: int) -> Measured:
 
 def all_epochs(pixels: Tensor, labels: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     """The batches of the paper's recipe, in the engine's order."""
-    for epoch in range(PRESETS["paper"].epochs):
+    for epoch in range(PRESETS["plain"].epochs):
         yield from plain.in_memory(pixels, labels, epoch_order(len(labels), 0, epoch))
 
 
 def whole_recipe(source: Source, preset: str, images: int) -> Measured:
     """A recipe on all cells, and the accuracies that it gets."""
     material = load(source).first(images)
-    pair, made = material.pair, {}
+    pair, recipe, made = material.pair, material.recipe(preset), {}
 
     def train() -> None:
         for part in columns(source.layers):
-            made.update(task_loss_matching(pair, [(i, j) for j in part for i in source.layers], PRESETS[preset], 0))
+            made.update(task_loss_matching(pair, [(i, j) for j in part for i in source.layers], recipe, 0))
 
     with memory.kept():
         taken = timed(train, pair.device, 1, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -115,9 +116,29 @@ def test_neither_methods_nor_indices(opened: Open, store: Store) -> None:
 def test_a_recipe_brings_its_settings(opened: Open, store: Store) -> None:
     at = opened(store)
     sound(widget(at, "selectbox", "recipe").set_value("quick").run())
-    assert shown(store, at).request.tlm == preset("quick")
+    assert shown(store, at).request.tlm == preset("quick", augment="none")  # digits' usual: none
     sound(widget(at, "selectbox", "recipe").set_value("paper").run())
-    assert shown(store, at).request.tlm == preset("paper")
+    assert shown(store, at).request.tlm == preset("plain")
+    sound(widget(at, "selectbox", "augment").set_value("crop").run())
+    sound(widget(at, "number_input", "train_images").set_value(500).run())
+    assert shown(store, at).request.tlm == preset("paper", augment="crop", images=500)
+    assert any("own recipe, 30 epochs, lr 0.001, crops, 500 training images" in json.dumps(figure) for figure in charts(at))
+    sound(widget(at, "selectbox", "recipe").set_value("plain").run())
+    assert shown(store, at).request.tlm == preset("plain", images=500)
+    sound(widget(at, "number_input", "train_images").set_value(1258).run())
+    assert "training images for task loss matching: a number from 1 to 1,257 was expected" in at.error[0].value
+
+
+def test_links_say_augmentation_and_training_images(opened: Open, store: Store) -> None:
+    for tlm in (preset("plain"), preset("quick", augment="affine", images=300), preset("paper", augment="crop")):
+        run = ask(store, "digits-a", "digits-b", tlm=tlm)
+        at = sound(opened(store, run=run.id))
+        assert not at.warning
+        assert shown(store, at).id == run.id
+        read = links.read(store, {key: [value] for key, value in links.query(run)
+                                  if key not in ("run", "front_layers", "end_layers", "methods", "indices")})
+        assert read is not None
+        assert read.request.tlm == tlm
 
 
 def test_compute_asks_for_what_was_picked(opened: Open, jobs: Notes, store: Store) -> None:

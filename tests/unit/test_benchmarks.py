@@ -94,9 +94,11 @@ def test_direct_matching_rows_agree(source: Source) -> None:
 
 def test_training_rows(source: Source) -> None:
     small = replace(source, layers=("layer3.0", "layer3.1"))
-    memory, numbers = training.against_plain(small, quick=True)
+    memory, augmented, numbers = training.against_plain(small, quick=True)
     assert memory.baseline == "plain-memory"
     assert memory.ratio == pytest.approx(memory.baseline_s / memory.ours_s)  # type: ignore[operator]
+    assert augmented.baseline == "un-augmented"
+    assert augmented.ratio == pytest.approx(augmented.baseline_s / augmented.ours_s)  # type: ignore[operator]
     assert max(numbers.details["accuracy_gap"].values()) <= 0.005
     assert max(numbers.details["parameters_apart"].values()) < 1e-2
     (limit,) = training.of_the_limit(small, quick=True)

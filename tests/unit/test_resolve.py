@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from grids import COLUMNS, ROWS, SMALL, made
 
+from stitchlab.catalog.presets import preset
 from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.grid.ask import ask
 from stitchlab.models.controls import cut_points_of
@@ -38,7 +39,8 @@ def cuts_of(store: Store, front: str) -> Cuts | None:
 
 @pytest.mark.parametrize("change", [
     {}, {"seed": 3}, {"front_layers": ["layer1.0.relu2"], "methods": ["dm"]}, {"methods": [], "indices": ["opd"]},
-    {"tlm": TaskLoss(epochs=2)}, {"eval_images": None, "front_layers": None, "end_layers": None}, {"data": "digits"},
+    {"tlm": TaskLoss(epochs=2)}, {"tlm": preset("quick", augment="crop", images=9)},
+    {"eval_images": None, "front_layers": None, "end_layers": None}, {"data": "digits"},
 ])
 def test_looking_writes_nothing_and_says_what_asking_says(digits_store: Store, store: Store,
                                                            change: dict[str, Any]) -> None:
@@ -150,3 +152,31 @@ def test_a_run_of_another_store_is_the_same_run(done: Store, store: Store) -> No
     assert resolve(store, "digits-a", "digits-b", **SMALL).id == run.id
     assert not resolve(store, "digits-a", "digits-b", **SMALL).cells
     assert made(store, methods=["dm"], indices=[]).request.end_layers == tuple(sorted(COLUMNS, reverse=True))
+
+
+def test_the_augmentation_is_named_when_a_request_is_made(store: Store) -> None:
+    """`auto` is what the data set usually has; on digits that is none, so that paper and plain are one request."""
+    plain = resolve(store, "digits-a", "digits-b", **SMALL | {"tlm": preset("plain")})
+    assert plain.request.tlm == TaskLoss()
+    assert resolve(store, "digits-a", "digits-b", **SMALL | {"tlm": preset("paper")}).id == plain.id
+    kept = store.get("data", plain.request.data)
+    assert kept is not None
+    store.put("data", plain.request.data, kept | {"name": "folder:/birds", "shape": [3, 224, 224]})
+    made = resolve(store, "digits-a", "digits-b", **SMALL | {"tlm": preset("paper")})
+    assert (made.request.tlm.augment, made.id == plain.id) == ("resized-crop", False)
+
+
+def test_all_training_images_and_no_number_are_one_request(store: Store) -> None:
+    every, few = (resolve(store, "digits-a", "digits-b", **SMALL | {"tlm": TaskLoss(images=n)}) for n in (1257, 1256))
+    assert every.request.tlm.images is None
+    assert few.request.tlm.images == 1256
+    with pytest.raises(StitchLabError, match="training images for task loss matching: a number from 1 to 1,257"):
+        resolve(store, "digits-a", "digits-b", **SMALL | {"tlm": TaskLoss(images=1258)})
+    without = SMALL | {"methods": ["dm"], "tlm": TaskLoss(images=1258)}
+    assert resolve(store, "digits-a", "digits-b", **without).request.tlm == TaskLoss()  # nothing uses it
+
+
+def test_a_rate_that_soap_would_cap_is_refused(store: Store) -> None:
+    with pytest.raises(StitchLabError, match=r"at most 0.1 was expected, got 0.2"):
+        resolve(store, "digits-a", "digits-b", **SMALL | {"tlm": preset("quick", lr=0.2)})
+    assert resolve(store, "digits-a", "digits-b", **SMALL | {"tlm": preset("paper", lr=0.2)}).request.tlm.lr == 0.2
