@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import pickle
 import resource
 import shutil
 import tarfile
@@ -16,6 +18,7 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
+from torchvision import datasets
 
 from stitchlab.data import image_folder as folder
 from stitchlab.data import registry as data
@@ -103,7 +106,7 @@ def test_unknown_name_gives_the_nearest(store: Store) -> None:
         data.load("cifar", store)
 
 
-@pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "cifar10", "svhn"])
+@pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "cifar10", "cifar100", "svhn"])
 def test_nothing_is_downloaded_unasked(store: Store, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_network(*args: Any, **kwargs: Any) -> None:
         raise AssertionError("the network was touched")
@@ -126,6 +129,30 @@ def test_without_a_network_one_line_says_where_to_put_the_files(
     assert str(store.root / "downloads") in str(raised.value)
     assert "\n" not in str(raised.value)
     assert capfd.readouterr() == ("", "")
+
+
+def test_cifar100_is_read_from_torchvisions_files(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    root, random = store.root / "downloads" / datasets.CIFAR100.base_folder, np.random.default_rng(0)
+    pixels = {part: random.integers(0, 256, (count, 3, 32, 32), dtype=np.uint8)
+              for part, count in (("train", 3), ("test", 2))}
+    fine = {"train": [99, 0, 7], "test": [7, 1]}
+    made: dict[str, Any] = {part: {"data": pixels[part].reshape(-1, 3072), "fine_labels": fine[part]} for part in fine}
+    made["meta"] = {"fine_label_names": [f"thing {k}" for k in range(100)]}
+    root.mkdir(parents=True)
+    sums = {}
+    for name, value in made.items():
+        content = pickle.dumps(value)  # as it is published; only torchvision reads it
+        (root / name).write_bytes(content)
+        sums[name] = hashlib.md5(content).hexdigest()
+    for part in ("train", "test"):
+        monkeypatch.setattr(datasets.CIFAR100, f"{part}_list", [[part, sums[part]]])
+    monkeypatch.setattr(datasets.CIFAR100, "meta", datasets.CIFAR100.meta | {"md5": sums["meta"]})
+    loaded = data.load("cifar100", store)
+    assert (loaded.label, loaded.natural, loaded.shape) == ("CIFAR-100", True, (3, 32, 32))
+    assert loaded.classes == tuple(f"thing {k}" for k in range(100))
+    for part, split in (("train", loaded.train), ("test", loaded.test)):
+        np.testing.assert_array_equal(split.images, pixels[part])
+        assert split.labels.tolist() == fine[part]
 
 
 def test_folder_is_read_in_order(images: Path, store: Store) -> None:
