@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
+import offline
 import pytest
 import torch
 
@@ -21,6 +23,14 @@ from stitchlab.store import Store
 # Everything here is tiny: a second thread costs more than it gives, above all where other tests run beside. With
 # another number, or other instructions (ATEN_CPU_CAPABILITY, ONEDNN_MAX_CPU_ISA), every test has to pass all the same.
 torch.set_num_threads(int(os.environ.get("STITCHLAB_TEST_THREADS", "1")))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_network() -> Iterator[None]:
+    """Whatever turns to another machine fails its test."""
+    with pytest.MonkeyPatch.context() as patch:
+        offline.guard(patch)
+        yield
 
 
 @pytest.fixture(scope="session")

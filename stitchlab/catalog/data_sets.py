@@ -43,6 +43,8 @@ DATA_SETS = {
                      description="70,000 clothing photos, 28×28, grey (Xiao et al. 2017)"),
         DataSetEntry(name="cifar10", label="CIFAR-10", natural=True, augmentation="flip-crop",
                      description="60,000 photographs in 10 classes, 32×32, RGB (Krizhevsky 2009)"),
+        DataSetEntry(name="cifar100", label="CIFAR-100", natural=True, augmentation="flip-crop",
+                     description="60,000 photographs in 100 classes, 32×32, RGB (Krizhevsky 2009)"),
         DataSetEntry(name="svhn", label="SVHN", augmentation="affine",
                      description="99,289 house number digits, 32×32, RGB (Netzer et al. 2011)"),
     )

@@ -2,7 +2,8 @@
 
 The pixels are kept in the store's room ``images`` as one plain .npy file named by their SHA-256; the room ``listings``
 says which pixels a folder's listing (relative path, size and time of change of every file) led to, so that an
-unchanged folder is never decoded twice. EXIF rotation is ignored, as torchvision ignores it.
+unchanged folder is never decoded twice. EXIF rotation is ignored, as torchvision ignores it. What has more than 8 bits
+a pixel is scaled or refused by `stitchlab.data.pixel_depth`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from stitchlab.data.pixel_depth import is_deep, shallow, white
 from stitchlab.errors import Damaged, StitchLabError
 from stitchlab.request import Report, content_id
 from stitchlab.store import Store
@@ -27,8 +29,9 @@ from stitchlab.store import Store
 #: What counts as an image; other files and hidden ones are passed over.
 EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 IN_MEMORY = 1 << 30  # bytes of pixels up to which they are read into memory; beyond it they are mapped from the disk
-GREY_MODES = ("1", "L", "LA", "I;16", "I")
+GREY_MODES = ("1", "L", "LA")
 STEP = 256  # images between two signs of progress
+VERSION = 2  # of how images are decoded: by the first, all above 255 was white in grey images of 16 bits
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -100,16 +103,33 @@ def decode(listed: Listing, size: int | None, store: Store, report: Report) -> D
         store: keeps the pixels.
         report: told how many images are done.
 
-    Raises StitchLabError for a broken image (named), mixed sizes without a ``size``, a full disk.
+    Raises StitchLabError for a broken image (named), one whose pixels cannot be read truly (named), mixed sizes without
+    a ``size``, a full disk.
     """
-    if (kept := store.get("listings", listed.key)) is not None:
-        decoded = Decoded.from_record(kept)
-        if _place(store, decoded).exists():
+    kept = store.intact("listings", listed.key) or {}
+    version = kept.pop("version", 1)
+    if kept and _place(store, decoded := Decoded.from_record(kept)).exists():
+        if version == VERSION:
+            return decoded
+        if not _any_deep(listed):  # all others were always decoded so
+            _remember(listed, decoded, store)
             return decoded
     shape = _shape(listed, size, report)
     decoded = Decoded(listed.classes, listed.train, listed.test, shape, size, _write(listed, shape, store, report))
-    store.put("listings", listed.key, asdict(decoded))
+    _remember(listed, decoded, store)
     return decoded
+
+
+def _remember(listed: Listing, decoded: Decoded, store: Store) -> None:
+    store.put("listings", listed.key, {**asdict(decoded), "version": VERSION})
+
+
+def _any_deep(listed: Listing) -> bool:
+    for name in listed.files:
+        with _opened(listed.root / name) as image:
+            if is_deep(image):
+                return True
+    return False
 
 
 def pixels(decoded: Decoded, store: Store) -> Pixels | None:
@@ -170,7 +190,9 @@ def _shape(listed: Listing, size: int | None, report: Report) -> tuple[int, int,
         if n % STEP == 0:
             report(f"looking at {len(listed.files):,} images", 0.2 * n / len(listed.files))
         with _opened(listed.root / name) as image:
-            grey = grey and image.mode in GREY_MODES
+            if is_deep(image):
+                white(image, listed.root / name)  # raises where that cannot be told
+            grey = grey and (is_deep(image) or image.mode in GREY_MODES)
             first = first if n else image.size
             if size is None and image.size != first:
                 raise StitchLabError(
@@ -218,7 +240,7 @@ def _decoded(path: Path, shape: tuple[int, int, int]) -> Pixels:
     """One image as (C,H,W); where it has another size: shorter side to that size, then the centre."""
     channels, height, width = shape
     with _opened(path) as image:
-        pixel = image.convert("L" if channels == 1 else "RGB")
+        pixel = shallow(image, path).convert("L" if channels == 1 else "RGB")
         if pixel.size != (width, height):
             scale = height / min(pixel.size)
             pixel = pixel.resize((round(pixel.width * scale), round(pixel.height * scale)), Image.Resampling.BILINEAR)

@@ -75,7 +75,8 @@ def _svhn(root: Path, download: bool) -> Content:
 
 LOADERS: dict[str, Loader] = {
     "digits": _digits, "mnist": _torchvision(datasets.MNIST, DIGIT_NAMES),
-    "fashion-mnist": _torchvision(datasets.FashionMNIST), "cifar10": _torchvision(datasets.CIFAR10), "svhn": _svhn,
+    "fashion-mnist": _torchvision(datasets.FashionMNIST), "cifar10": _torchvision(datasets.CIFAR10),
+    "cifar100": _torchvision(datasets.CIFAR100), "svhn": _svhn,
 }
 
 #: What stays loaded in this process, with how a folder was decoded.

@@ -61,7 +61,8 @@ def train(
         report: told epoch, loss and accuracy after every step. Where it raises, nothing is kept.
         watch: given the curve of accuracy after every epoch.
 
-    Raises StitchLabError, before any training, where the name is taken or the images do not fit.
+    Raises StitchLabError, before any training, where the name is taken, the images do not fit, or the weights could not
+    be kept.
     """
     name = name or some_name(store, f"{data.label}-{arch.rpartition('/')[2]}-s{seed}")
     networks.free_name(store, name)
@@ -73,6 +74,7 @@ def train(
     network = _draft(name, found, options, data, *training.channel_statistics(data.train), size=size)
     module = model_store.fresh(network, found, checked_seed(seed))
     _check(network, found)
+    model_store.try_saving(store, module)
     started, learning = time.monotonic(), portion(report, 0.0, LEARNING)
     with memory.kept():
         curve = training.fit(module, data, partial(prepare, network), how, seed=seed, device=torch.device(device),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import uuid
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache, partial
@@ -136,6 +137,25 @@ def save(store: Store, network: Network, module: nn.Module) -> LoadedNetwork:
     put_tensors(store, ROOM, key, tensors)
     store.put(ROOM, key, made.record())
     return LoadedNetwork.of(made, frozen(module, "cpu"))
+
+
+def try_saving(store: Store, module: nn.Module) -> None:
+    """Write a module's weights and read them back, and leave nothing.
+
+    Raises StitchLabError, in one line, where they could not be kept: to be found out before they are trained.
+    """
+    key = f"trial-{uuid.uuid4().hex}"
+    try:
+        put_tensors(store, ROOM, key, module.state_dict())
+        module.load_state_dict(get_tensors(store, ROOM, key) or {})
+    except StitchLabError:
+        raise
+    except Exception as error:  # whatever a user's module does with its own state
+        line = (str(error).splitlines() or [""])[0]
+        raise StitchLabError(f"{type(module).__name__} does not load what it saves, so that it could not be kept after "
+                             f"training: {type(error).__name__}: {line}") from error
+    finally:
+        store.delete(ROOM, key)
 
 
 def confusion(

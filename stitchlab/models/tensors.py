@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
+from torch.nn.parameter import is_lazy
 
-from stitchlab.errors import Damaged
+from stitchlab.errors import Damaged, StitchLabError
 from stitchlab.store import Store, check_place, damaged, place
+from stitchlab.store.checking import TYPES
 
 
 def get_tensors(store: Store, room: str, key: str) -> dict[str, torch.Tensor] | None:
@@ -37,17 +41,40 @@ def intact_tensors(store: Store, room: str, key: str) -> dict[str, torch.Tensor]
     return None
 
 
-def put_tensors(store: Store, room: str, key: str, tensors: dict[str, torch.Tensor]) -> None:
-    """Keep named tensors. Raises StitchLabError where they cannot be written."""
-    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    path = store.path(room, key, ".safetensors")
+def put_tensors(store: Store, room: str, key: str, tensors: Mapping[str, torch.Tensor]) -> None:
+    """Keep named tensors; one that has several names is written under each.
+
+    Raises StitchLabError where one of them is none that a file can hold, or the file cannot be written.
+    """
+    path, plain, seen = store.path(room, key, ".safetensors"), {}, set()
+    for name, tensor in tensors.items():
+        made = _plain(name, tensor)
+        # safetensors refuses tensors that share memory, as tied weights do.
+        plain[name] = made.clone() if made.untyped_storage().data_ptr() in seen else made
+        seen.add(plain[name].untyped_storage().data_ptr())
     store.write(path, save(plain, metadata={"place": place(path), "sha256": digest(plain)}))
 
 
-def digest(tensors: dict[str, torch.Tensor]) -> str:
+def digest(tensors: Mapping[str, torch.Tensor]) -> str:
     """Compute the SHA-256 over names, types, shapes and bytes of tensors, in the order of their names."""
     sha = hashlib.sha256()
     for name, tensor in sorted(tensors.items()):
-        sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        sha.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+        plain = _plain(name, tensor)
+        sha.update(f"{name} {plain.dtype} {tuple(plain.shape)}\n".encode())
+        sha.update(plain.reshape(-1).view(torch.uint8).numpy().tobytes())
     return sha.hexdigest()
+
+
+def _plain(name: str, tensor: Any) -> torch.Tensor:
+    """A tensor on the CPU, its numbers one behind the other. Raises StitchLabError where no file can hold it."""
+    if not isinstance(tensor, torch.Tensor):
+        what = f"a {type(tensor).__name__}"
+    elif is_lazy(tensor) or tensor.is_meta:
+        what = "a tensor without numbers"
+    elif tensor.layout != torch.strided or str(tensor.dtype).removeprefix("torch.") not in TYPES.values():
+        what = f"a tensor of {tensor.layout}, {tensor.dtype}"
+    else:
+        plain: torch.Tensor = tensor.detach().cpu().contiguous()
+        return plain
+    raise StitchLabError(f"{name} cannot be kept: dense tensors of plain numbers were expected in a network's "
+                         f"state_dict, and it is {what}; make it one, or leave it out of the state_dict")

@@ -2,8 +2,8 @@
 
 SGD with Nesterov momentum, or AdamW for transformers; on request with augmentation, label noise (Zhang et al. 2017), or
 against an ℓ∞ adversary (Madry et al. 2018, `stitchlab.models.attack`). Knows nothing of who calls it: a module and
-images come in, the module is trained in place. Everything that is drawn is drawn from the seed, an epoch's from (seed,
-epoch).
+images come in, the module is trained in place. Everything that is drawn is drawn from the seed, an epoch's order and
+its augmentation from (seed, epoch), each by a stream of its own.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -25,7 +26,7 @@ from stitchlab.models.attack import attacked
 from stitchlab.request import Report, derived_seed, no_report
 
 Prepare = Callable[[torch.Tensor], torch.Tensor]
-CHUNK = 4096  # images at a time where all are looked at
+CHUNK = 2**20  # pixels of a channel at a time where all are looked at
 WATCHED = 2000  # test images, at most, of the curve of accuracy by epoch
 
 
@@ -43,18 +44,26 @@ class Point:
 def channel_statistics(split: Split) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation of each channel, pixels in 0..1, over all images and positions.
 
-    Sums of integers are exact, so every machine gets the same. A constant channel gets 1.
+    From a histogram of each channel's 256 values: sums of integers are exact, so every machine gets the same, and no
+    image is ever held in a wider type. A constant channel gets 1.
     """
-    channels = split.images.shape[1]
-    total, squares = np.zeros(channels), np.zeros(channels)
-    for start in range(0, len(split), CHUNK):
-        values = split.images[start : start + CHUNK].astype(np.int64)
-        total += values.sum(axis=(0, 2, 3))
-        squares += (values**2).sum(axis=(0, 2, 3))
-    count = len(split) * split.images.shape[2] * split.images.shape[3]
-    mean = total / count
-    std = np.sqrt(np.maximum(squares / count - mean**2, 0.0))
+    pixels = np.arange(256)
+    counts = _histograms(split)
+    number = counts.sum(1)
+    mean = counts @ pixels / number
+    std = np.sqrt(np.maximum(counts @ pixels**2 / number - mean**2, 0.0))
     return tuple((mean / 255).tolist()), tuple(np.where(std > 0, std / 255, 1.0).tolist())
+
+
+def _histograms(split: Split) -> npt.NDArray[np.int64]:
+    """How often each channel has each value: (C, 256)."""
+    channels, height, width = split.images.shape[1:]
+    counts = np.zeros((channels, 256), np.int64)
+    step = max(1, CHUNK // (height * width))
+    for start in range(0, len(split), step):
+        for count, values in zip(counts, split.images[start : start + step].swapaxes(0, 1), strict=True):
+            count += np.bincount(values.reshape(-1), minlength=256)
+    return counts
 
 
 def fit(
@@ -203,7 +212,8 @@ class _Source:
 
 
 def _drawn(source: _Source, how: Recipe, seed: int, epoch: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    generator = torch.Generator().manual_seed(derived_seed("training", seed, epoch))
+    # A stream of its own: from the seed of the order, how an image is shifted would go with its place in the epoch.
+    generator = torch.Generator().manual_seed(derived_seed("augmentation of training", seed, epoch))
     for places in source.batches(how, seed, epoch):
         images, labels = source.take(places)
         yield augmented(images, generator, how.augment) if how.augment else images, labels

@@ -55,9 +55,10 @@ def put_weights(module: nn.Module, tensors: Tensors, classes: int, arch: str, ne
     """Load tensors into a module of ``arch`` with ``classes`` outputs.
 
     Raises StitchLabError that lists what is missing, unexpected or of another shape, and names the architecture that
-    ``nearest`` finds; the module is then untouched.
+    ``nearest`` finds, or where names of one tensor have different numbers; the module is then untouched.
     """
     ours = module.state_dict()
+    tensors = _tied(ours, tensors)
     # Batch norm's counters are absent from old files and decide nothing.
     missing = [name for name in ours if name not in tensors and not name.endswith(_COUNTERS)]
     unexpected = [name for name in tensors if name not in ours]
@@ -123,6 +124,23 @@ def _outputs(ours: Tensors, theirs: Tensors, wrong: list[str], classes: int) -> 
         ours[name].shape[:1] == (classes,) and ours[name].shape[1:] == theirs[name].shape[1:] for name in wrong
     )
     return came.pop() if only_rows and len(came) == 1 else None
+
+
+def _tied(ours: Tensors, theirs: Tensors) -> Tensors:
+    """The tensors under every name that a module has for them; files like to leave all but one out."""
+    names: dict[tuple[int, torch.Size], list[str]] = {}
+    for name, tensor in ours.items():
+        if tensor.numel():
+            names.setdefault((tensor.data_ptr(), tensor.shape), []).append(name)
+    made = dict(theirs)
+    for group in names.values():
+        there = [name for name in group if name in theirs]
+        for name in there[1:]:
+            if not torch.equal(theirs[name], theirs[there[0]]):
+                raise StitchLabError(f"{there[0]} and {name} are one tensor in this architecture, and two in these "
+                                     "weights; choose the architecture that they were trained with")
+        made |= {name: theirs[there[0]] for name in group if there}
+    return made
 
 
 def _few(names: list[str]) -> str:

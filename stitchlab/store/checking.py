@@ -17,7 +17,7 @@ HEADER = 100_000_000  # bytes of a safetensors file's header, at most, as safete
 UNCHECKED = ("uploads", "claims")  # rooms of files that nobody wrote a checksum for
 
 #: What PyTorch calls the types of safetensors, as the checksums of tensors have them.
-_TYPES = {
+TYPES = {
     "BOOL": "bool", "U8": "uint8", "I8": "int8", "I16": "int16", "U16": "uint16", "I32": "int32", "U32": "uint32",
     "I64": "int64", "U64": "uint64", "F16": "float16", "BF16": "bfloat16", "F32": "float32", "F64": "float64",
     "C64": "complex64", "F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2", "F8_E8M0": "float8_e8m0fnu",
@@ -58,7 +58,7 @@ def _tensors(store: Store, path: Path) -> None:
                 raise damaged(path)
             sha = hashlib.sha256()
             for name, tensor in sorted(header.items()):
-                sha.update(f"{name} torch.{_TYPES[tensor['dtype']]} {tuple(tensor['shape'])}\n".encode())
+                sha.update(f"{name} torch.{TYPES[tensor['dtype']]} {tuple(tensor['shape'])}\n".encode())
                 first, last = tensor["data_offsets"]
                 _feed(sha, file, start + first, last - first)
         except (ValueError, KeyError, TypeError, AttributeError) as error:  # a header that is none

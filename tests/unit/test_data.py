@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import pickle
 import resource
 import shutil
 import tarfile
@@ -16,8 +18,10 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
+from torchvision import datasets
 
 from stitchlab.data import image_folder as folder
+from stitchlab.data import pixel_depth
 from stitchlab.data import registry as data
 from stitchlab.data import splits as dataset
 from stitchlab.errors import Cancelled, Damaged, StitchLabError, UnknownName
@@ -103,7 +107,7 @@ def test_unknown_name_gives_the_nearest(store: Store) -> None:
         data.load("cifar", store)
 
 
-@pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "cifar10", "svhn"])
+@pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "cifar10", "cifar100", "svhn"])
 def test_nothing_is_downloaded_unasked(store: Store, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_network(*args: Any, **kwargs: Any) -> None:
         raise AssertionError("the network was touched")
@@ -128,6 +132,30 @@ def test_without_a_network_one_line_says_where_to_put_the_files(
     assert capfd.readouterr() == ("", "")
 
 
+def test_cifar100_is_read_from_torchvisions_files(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    root, random = store.root / "downloads" / datasets.CIFAR100.base_folder, np.random.default_rng(0)
+    pixels = {part: random.integers(0, 256, (count, 3, 32, 32), dtype=np.uint8)
+              for part, count in (("train", 3), ("test", 2))}
+    fine = {"train": [99, 0, 7], "test": [7, 1]}
+    made: dict[str, Any] = {part: {"data": pixels[part].reshape(-1, 3072), "fine_labels": fine[part]} for part in fine}
+    made["meta"] = {"fine_label_names": [f"thing {k}" for k in range(100)]}
+    root.mkdir(parents=True)
+    sums = {}
+    for name, value in made.items():
+        content = pickle.dumps(value)  # as it is published; only torchvision reads it
+        (root / name).write_bytes(content)
+        sums[name] = hashlib.md5(content).hexdigest()
+    for part in ("train", "test"):
+        monkeypatch.setattr(datasets.CIFAR100, f"{part}_list", [[part, sums[part]]])
+    monkeypatch.setattr(datasets.CIFAR100, "meta", datasets.CIFAR100.meta | {"md5": sums["meta"]})
+    loaded = data.load("cifar100", store)
+    assert (loaded.label, loaded.natural, loaded.shape) == ("CIFAR-100", True, (3, 32, 32))
+    assert loaded.classes == tuple(f"thing {k}" for k in range(100))
+    for part, split in (("train", loaded.train), ("test", loaded.test)):
+        np.testing.assert_array_equal(split.images, pixels[part])
+        assert split.labels.tolist() == fine[part]
+
+
 def test_folder_is_read_in_order(images: Path, store: Store) -> None:
     made = data.load(f"folder:{images}", store)
     assert (made.classes, made.shape, made.natural) == (("cat", "dog"), (3, 4, 4), True)
@@ -147,6 +175,97 @@ def test_all_grey_is_one_channel_and_one_colour_image_makes_three(tmp_path: Path
     mixed = data.load(f"folder:{tmp_path / 'g'}", store)
     assert mixed.shape == (3, 4, 4)
     np.testing.assert_array_equal(mixed.test.images[0], np.stack([grey] * 3))
+
+
+def deep(root: Path, values: np.ndarray, suffix: str = "png") -> Path:
+    """A folder with these pixels in every image."""
+    for name in ("train/a/1", "train/a/2", "test/a/1"):
+        path = root / f"{name}.{suffix}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(values).save(path)
+    return root
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "pgm"])
+def test_grey_images_of_16_bits_are_scaled(tmp_path: Path, store: Store, suffix: str) -> None:
+    values = np.array([[0, 128, 129, 255, 257], [1000, 32767, 32768, 65406, 65535]], np.uint16)
+    made = data.load(f"folder:{deep(tmp_path / 'd', values, suffix)}", store)
+    assert made.shape == (1, 2, 5)
+    np.testing.assert_array_equal(made.train.images[0, 0], np.round(values / 257))
+    assert made.train.images[0, 0].tolist() == [[0, 0, 1, 1, 1], [4, 127, 128, 254, 255]]
+
+
+def test_16_bits_big_endian_are_grey_too_and_become_colour_beside_colour(tmp_path: Path, store: Store) -> None:
+    values = np.array([[0, 25700], [65535, 257]], np.uint16)
+    root = deep(tmp_path / "d", values)
+    big = np.frombuffer(values.astype(">u2").tobytes(), np.uint16).reshape(2, 2)
+    Image.frombytes("I;16B", (2, 2), big.tobytes()).save(root / "train/a/0.tif")
+    made = data.load(f"folder:{root}", store)
+    assert made.shape == (1, 2, 2)
+    assert [image[0].tolist() for image in made.train.images] == [[[0, 100], [255, 1]]] * 3
+    paint(root / "train/a/3.png", size=(2, 2))
+    assert data.load(f"folder:{root}", store).train.images[0].tolist() == [[[0, 100], [255, 1]]] * 3
+
+
+@pytest.mark.parametrize(("kind", "message"), [
+    (np.float32, "floating point grey values"), (np.int32, "32-bit grey values"),
+])
+def test_pixels_that_cannot_be_read_truly_are_refused_by_name(
+    tmp_path: Path, store: Store, kind: Any, message: str
+) -> None:
+    root = deep(tmp_path / "d", np.array([[0, 70_000], [255, 3]]).astype(kind), "tif")
+    with pytest.raises(StitchLabError, match=rf"train/a/1\.tif has {message}, .* save it with 8 or 16 bits") as raised:
+        data.load(f"folder:{root}", store)
+    assert "\n" not in str(raised.value)
+    assert not list(store.root.rglob("*.npy"))
+
+
+def test_what_tiff_says_of_bits_and_white_counts(tmp_path: Path) -> None:
+    twelve = Image.fromarray(np.array([[0, 4095, 2048]], np.uint16))
+    twelve.tag_v2 = {258: (12,), 262: 1}  # type: ignore[attr-defined]
+    assert np.asarray(pixel_depth.shallow(twelve, tmp_path)).tolist() == [[0, 255, 128]]
+    path = tmp_path / "inverted.tif"
+    Image.fromarray(np.array([[0, 9]], np.uint16)).save(path, tiffinfo={262: 0})
+    with Image.open(path) as inverted, pytest.raises(StitchLabError, match=r"inverted\.tif has white-is-zero grey"):
+        pixel_depth.shallow(inverted, path)
+
+
+def listed_before(store: Store) -> None:
+    """Listings as they were kept before images of 16 bits were scaled."""
+    for key in store.keys("listings"):
+        kept = store.get("listings", key)
+        assert kept is not None
+        store.put("listings", key, {name: value for name, value in kept.items() if name != "version"})
+    data._loaded.clear()
+
+
+def test_a_listing_from_before_is_not_believed_of_16_bits(tmp_path: Path, store: Store) -> None:
+    values = np.array([[0, 25700], [65535, 257]], np.uint16)
+    name = f"folder:{deep(tmp_path / 'd', values)}"
+    right = data.load(name, store)
+    (key,) = store.keys("listings")
+    kept = store.get("listings", key)
+    assert kept is not None
+    pixels = np.full((3, 1, 2, 2), 255, np.uint8)  # what was made of them
+    sha = hashlib.sha256(pixels).hexdigest()
+    np.save(store.path("images", sha, ".npy"), pixels)
+    store.put("listings", key, {**kept, "sha256": sha})
+    listed_before(store)
+    again = data.load(name, store)
+    assert again.fingerprint == right.fingerprint
+    assert again.train.images[0, 0].tolist() == [[0, 100], [255, 1]]
+
+
+def test_a_listing_from_before_serves_all_others(
+    images: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = data.load(f"folder:{images}", store)
+    listed_before(store)
+    monkeypatch.setattr(folder, "_write", lambda *args: pytest.fail("decoded again"))
+    assert data.load(f"folder:{images}", store).fingerprint == first.fingerprint
+    data._loaded.clear()
+    monkeypatch.setattr(folder, "_opened", lambda path: pytest.fail("looked at again"))
+    assert data.load(f"folder:{images}", store).fingerprint == first.fingerprint
 
 
 def test_size_resizes_the_shorter_side_and_cuts_the_centre(tmp_path: Path, store: Store) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +113,21 @@ def test_prepare_and_channel_statistics() -> None:
     np.testing.assert_allclose(prepared.numpy(), expected, atol=1e-5)
     blank = Split(np.full((2, 1, 2, 2), 51, np.uint8), np.zeros(2, np.int64))
     assert training.channel_statistics(blank) == (pytest.approx((0.2,)), (1.0,))
+
+
+def test_channel_statistics_are_exact_and_never_hold_images_in_a_wider_type() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (1000, 3, 64, 64), dtype=np.uint8)
+    tracemalloc.start()
+    mean, std = training.channel_statistics(Split(images, np.zeros(1000, np.int64)))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 2 * images.nbytes
+    count = images[:, 0].size
+    for k in range(3):
+        total, squares = (int((images[:, k].astype(np.int64) ** power).sum()) for power in (1, 2))
+        assert mean[k] * 255 == pytest.approx(total / count, rel=1e-14)
+        variance = Fraction(squares, count) - Fraction(total, count) ** 2
+        assert std[k] * 255 == pytest.approx(math.sqrt(variance), rel=1e-12)
 
 
 def plain(**change: Any) -> Network:

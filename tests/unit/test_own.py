@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 import textwrap
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.grid.ask import compare
 from stitchlab.models import create as making
 from stitchlab.models import store as model_store
+from stitchlab.models import train as training
 from stitchlab.models import zoo
 from stitchlab.models.zoo import timm_models
 from stitchlab.request import TaskLoss
@@ -255,3 +258,111 @@ def test_cut_points_that_depend_on_weights_are_kept_by_network(store: Store, cod
     places = {key for key in store.keys("layers") if not store.get("layers", key)["traced"]}
     assert len(places) == 2
     assert making.outline(store, one).defaults() == making.outline(store, other).defaults()
+
+
+TIED = textwrap.dedent('''
+    import torch
+    from torch import nn
+
+    class Tied(nn.Module):
+        """One weight under two names: inwards, and transposed outwards."""
+        def __init__(self, classes):
+            super().__init__()
+            self.first, self.second, self.fc = nn.Linear(64, 32), nn.Linear(64, 32), nn.Linear(32, classes)
+            self.second.weight = self.first.weight
+
+        def forward(self, x):
+            hidden = torch.relu(self.first(x.flatten(1)))
+            return self.fc(torch.relu(self.second(hidden @ self.second.weight)))
+
+    class Stateful(Tied):
+        def get_extra_state(self):
+            return {"steps": 3}
+
+    class Sparse(Tied):
+        def __init__(self, classes):
+            super().__init__(classes)
+            self.register_buffer("graph", torch.eye(3).to_sparse())
+
+    class Doubled(Tied):
+        def __init__(self, classes):
+            super().__init__(classes)
+            self.register_buffer("wide", torch.zeros(2, dtype=torch.complex128))
+
+    class Lazy(Tied):
+        def __init__(self, classes):
+            super().__init__(classes)
+            self.late = nn.LazyLinear(3)
+
+    class Forgetful(Tied):
+        def _load_from_state_dict(self, *args):
+            raise RuntimeError("not today")
+''')
+
+
+@pytest.fixture
+def tied(tmp_path: Path) -> Path:
+    path = tmp_path / "tied.py"
+    path.write_text(TIED)
+    return path
+
+
+def test_tied_weights_are_saved_and_come_back_tied(store: Store, tied: Path) -> None:
+    digits = datasets.load("digits", store)
+    made = making.train(store, f"{tied}:Tied", digits, name="tied", epochs=2)
+    model_store._module.cache_clear()
+    module = model_store.load(store, "tied").module
+    assert module.first.weight is module.second.weight
+    assert model_store.fingerprint(made, module.state_dict()) == made.id
+    counts = model_store.confusion(model_store.load(store, "tied"), digits.test)
+    assert float(counts.trace() / counts.sum()) == pytest.approx(made.accuracy)
+    assert made.parameters == sum({p.data_ptr(): p.numel() for p in module.parameters()}.values())
+
+
+def test_tied_weights_come_in_under_one_name_or_both_but_not_as_two_tensors(store: Store, tied: Path) -> None:
+    digits = datasets.load("digits", store)
+    made = making.untrained(store, f"{tied}:Tied", digits, name="tied", seed=1)
+    tensors = dict(model_store.load(store, "tied").module.state_dict())
+    networks.delete(store, made.id)
+    one = {name: tensor for name, tensor in tensors.items() if name != "first.weight"}
+    other = tensors | {"second.weight": tensors["first.weight"] + 1}
+    for k, file in enumerate((tensors, one, other)):
+        torch.save(file, tied.parent / f"{k}.pt")
+    bring = partial(making.import_weights, store, arch=f"{tied}:Tied", data=digits, name="back",
+                    mean=made.mean, std=made.std)
+    for k in range(2):
+        assert bring(tied.parent / f"{k}.pt").id == made.id
+        networks.delete(store, made.id)
+    with pytest.raises(StitchLabError, match=r"first.weight and second.weight are one tensor in this architecture"):
+        bring(tied.parent / "2.pt")
+
+
+@pytest.mark.parametrize(("name", "message"), [
+    ("Stateful", "_extra_state cannot be kept: .* it is a dict"), ("Sparse", "graph cannot be kept: .*sparse_coo"),
+    ("Doubled", "wide cannot be kept: .*complex128"), ("Lazy", "late.weight cannot be kept: .* without numbers"),
+    ("Forgetful", "Forgetful does not load .*: not today"),
+])
+def test_what_cannot_be_saved_is_refused_before_it_is_trained(
+    store: Store, tied: Path, monkeypatch: pytest.MonkeyPatch, name: str, message: str
+) -> None:
+    digits = datasets.load("digits", store)
+    monkeypatch.setattr(training, "fit", lambda *args, **kwargs: pytest.fail("it was trained"))
+    before = {path for path in store.root.rglob("*") if path.is_file()}
+    with pytest.raises(StitchLabError, match=message) as raised:
+        making.train(store, f"{tied}:{name}", digits, name="own")
+    assert "\n" not in str(raised.value)
+    assert {path for path in store.root.rglob("*") if path.is_file()} == before
+
+
+def test_a_store_that_cannot_be_written_is_found_out_before_training(
+    store: Store, tied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digits = datasets.load("digits", store)
+    monkeypatch.setattr(training, "fit", lambda *args, **kwargs: pytest.fail("it was trained"))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+        with pytest.raises(StitchLabError, match="nothing was half-written"):
+            making.train(store, f"{tied}:Tied", digits, name="own")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -20,6 +20,7 @@ from stitchlab.models import store as model_store
 from stitchlab.models import train as training
 from stitchlab.models.attack import attacked, stepped
 from stitchlab.models.store import prepare
+from stitchlab.request import derived_seed
 from stitchlab.results import networks
 from stitchlab.store import Store
 
@@ -116,6 +117,37 @@ def test_augmentations_one_by_one() -> None:
     assert torch.equal(flipped[mirrored], images[mirrored].flip(3))
     assert set((out("crop")[:, 0, 4, 4].int() - out("crop")[:, 0, 4, 3].int()).tolist()) == {1}
     assert torch.equal(out(), images)
+
+
+def test_augmentation_is_a_stream_beside_the_order(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds: list[int] = []
+    shift = training.augmented
+
+    def noted(images: torch.Tensor, generator: torch.Generator, kinds: tuple[str, ...]) -> torch.Tensor:
+        seeds.append(generator.initial_seed())
+        return shift(images, generator, kinds)
+
+    monkeypatch.setattr(training, "augmented", noted)
+    making.train(store, "resnet14", toy(), epochs=2, seed=3, augment=["flip"])
+    assert sorted(set(seeds)) == sorted(derived_seed("augmentation of training", 3, epoch) for epoch in (0, 1))
+    assert not {derived_seed("training", 3, epoch) for epoch in (0, 1)} & set(seeds)
+
+
+def test_without_augmentation_the_order_is_what_it_always_was(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So weights are, bit for bit: an order and an initialisation is all that such a training draws."""
+    seen: list[torch.Tensor] = []
+    step = training._Learner.step
+
+    def noted(learner: Any, images: torch.Tensor, labels: torch.Tensor, *where: int) -> tuple[float, int]:
+        seen.append(images)
+        return step(learner, images, labels, *where)
+
+    monkeypatch.setattr(training._Learner, "step", noted)
+    digits = toy(train=100)
+    making.train(store, "mlp", digits, epochs=2, seed=3, augment=[])
+    generators = (torch.Generator().manual_seed(derived_seed("training", 3, epoch)) for epoch in (0, 1))
+    order = torch.cat([torch.randperm(100, generator=generator) for generator in generators])
+    assert torch.equal(torch.cat(seen), torch.from_numpy(digits.train.images)[order])
 
 
 def test_natural_images_are_augmented_unless_told_otherwise(store: Store) -> None:
