@@ -13,6 +13,7 @@ from stitchlab.catalog.ood_metrics import OOD_METRICS
 from stitchlab.catalog.presets import PRESETS
 from stitchlab.figures.heatmap import Grid, Values, shared_range
 from stitchlab.request import TaskLoss
+from stitchlab.results.definitions import remark
 from stitchlab.results.detection import Distribution
 from stitchlab.results.run import Run
 
@@ -45,13 +46,16 @@ def difference(run: Run, metric: str) -> list[Grid]:
 
 
 def indices(run: Run) -> list[Grid]:
-    """Each similarity index on its own range."""
+    """Each similarity index on its own range; where that is -1..1, colours are centred on 0."""
     grids = []
     for name in run.request.indices:
         index = INDICES[name]
         better = "higher" if index.metric == "similarity" else "lower"
         subtitle = f"{index.metric}: {better} = more similar"
-        grids.append(_grid(run, run.matrix(name, index.metric), index.label, subtitle, index.low, index.high, better))
+        if index.needs == "paper":
+            subtitle += " · cells of equal shape are on another scale"
+        grids.append(_grid(run, run.matrix(name, index.metric), index.label, _remarked(run, name, subtitle), index.low,
+                           index.high, better, diverging=index.low < 0))
     return grids
 
 
@@ -92,7 +96,12 @@ def recipe(tlm: TaskLoss) -> str:
 
 
 def _recipe(run: Run, method: str) -> str:
-    return recipe(run.request.tlm) if method == "tlm" else f"least squares on {run.request.dm.images} training images"
+    of_dm = f"least squares on {run.request.dm.images} training images"
+    return _remarked(run, method, recipe(run.request.tlm) if method == "tlm" else of_dm)
+
+
+def _remarked(run: Run, name: str, said: str) -> str:
+    return " · ".join(filter(None, (said, remark(run.request, name))))
 
 
 def _grid(

@@ -82,13 +82,19 @@ class Jobs:
         answer = self.ask("seconds", run, self.device, there, wait=wait)
         return replace(answer, value=answer.value / self._connection.grid_workers) if answer.value else answer
 
-    def compute(self, run: Run, cell: tuple[str, str] | None = None) -> None:
+    def compute(self, run: Run, cell: tuple[str, str] | None = None) -> Run:
         """Queue what is missing of a run, or of one cell (front layer, end layer) of it; its record is kept now.
 
         Nothing happens where it is queued already or complete.
 
+        Returns:
+            the run that is computed: another one, under today's definitions, where one has changed and something is
+            missing.
+
         Raises StitchLabError where the cluster does not answer or does not see the store.
         """
+        if plan.missing(run):
+            run = run.under_todays_definitions()
         missing = plan.missing(run)
         if units := missing if cell is None else _of_cell(missing, cell):
             run.save()
@@ -96,6 +102,7 @@ class Jobs:
             wanted: list[Task] = [("compute", (run.id, unit, self.device)) for unit in units]
             self._submit(run.id, "grid", wanted, [unit.label for unit in units],
                          planned=("plan", (run.id, units, self.device)))
+        return run
 
     def prepare(self, wanted: dict[str, Any]) -> None:
         """Queue the making of what a request needs (`tasks.prepare`), job `preparing`; its result has the ``run``."""

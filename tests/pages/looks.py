@@ -14,8 +14,9 @@ from streamlit.testing.v1 import AppTest
 
 from stitchlab.jobs import DEMO, Answer, Status, fetching, judging, making, measuring, preparing, walking
 from stitchlab.jobs.calls import answer
-from stitchlab.request import Detection, accuracy_key, result_key
+from stitchlab.request import Detection, accuracy_key
 from stitchlab.results.detection import Cell
+from stitchlab.results.keys import result_key
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 

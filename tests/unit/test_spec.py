@@ -24,9 +24,9 @@ from stitchlab.request import (
     cell_key,
     content_id,
     derived_seed,
-    index_key,
     map_key,
 )
+from stitchlab.results.keys import index_key
 
 VERSIONS = {**DEFINITIONS, "cka": 1, "pwcca": 1, "opd": 1}
 REQUEST = Request(
