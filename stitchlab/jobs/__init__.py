@@ -28,7 +28,7 @@ from stitchlab.jobs.names import DEMO, MAKING, fetching, judging, making, measur
 from stitchlab.jobs.questions import Answer, Questions
 from stitchlab.jobs.status import QUIET, Status
 from stitchlab.request import METHODS, Detection
-from stitchlab.results import plan
+from stitchlab.results import definitions, plan
 from stitchlab.results.demo import NAMES
 from stitchlab.results.detection import STATISTICS, Cell, Distribution
 from stitchlab.results.run import Run
@@ -109,7 +109,11 @@ class Jobs:
         self._submit(preparing(wanted), "pages", [("prepare", (wanted,))], ["preparing the request"])
 
     def judge(self, run: Run, detection: Detection, detectors: Sequence[str], cells: Sequence[Cell]) -> None:
-        """Queue what detectors lack on these cells of a run (job `judging`): columns, those that learn last."""
+        """Queue what detectors lack on these cells of a run (job `judging`): columns, those that learn last.
+
+        Raises StitchLabError where a definition of its stitches has changed since the run was asked for.
+        """
+        definitions.check(run.request, *run.request.methods)
         found = Distribution(run, detection)
         learning = [name for name in detectors if name in LEARNING]
         columns = [(names, j, column) for part in ([STATISTICS, *(n for n in detectors if n in QUICK)], learning)
@@ -121,7 +125,8 @@ class Jobs:
                          weights)
 
     def walk(self, run: Run, front_layer: str, end_layer: str) -> None:
-        """Queue a cell's walk through TLM's epochs (job `walking`)."""
+        """Queue a cell's walk through TLM's epochs (job `walking`). Raises StitchLabError as `judge` does."""
+        definitions.check(run.request, "tlm")
         wanted = ("walk", (run.record, front_layer, end_layer, self.device))
         self._submit(walking(run, front_layer, end_layer), "grid", [wanted], ["following the epochs"])
 

@@ -24,7 +24,7 @@ from stitchlab.ui.asking import answered, cuts_of
 from stitchlab.ui.inventory import UNTRACED, accuracy, how
 
 BOUND: Any = {"bind": "query-params"}  # what is picked is in the URL
-CONTROL = "A control: nothing in its activations was learned. A good measure of similarity rates its deep layers low."
+CONTROL = "A control: nothing in its activations was learned, so learning explains no similarity that it has."
 #: What each kind of index compares, for the help of their picker.
 COMPARED = "What they compare: " + "; ".join(
     f"{', '.join(index.label for index in INDICES.values() if index.needs == needs)}: {what}"

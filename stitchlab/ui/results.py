@@ -14,7 +14,7 @@ from stitchlab.catalog.presets import PRESETS
 from stitchlab.export.tables import cells_csv, run_json
 from stitchlab.figures import grids
 from stitchlab.jobs import Jobs, preparing
-from stitchlab.results.definitions import remark
+from stitchlab.results.definitions import changed, listed, remark
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 from stitchlab.ui import links
@@ -85,6 +85,20 @@ def _compute_prepared(jobs: Jobs, store: Store) -> None:
     made = Run.load(store, status.result["run"])
     st.query_params["run"] = made.id  # the page takes its link over
     ui.queue(lambda: jobs.compute(made))
+
+
+def kept_bar(run: Run) -> bool:
+    """Say why the pickers do not show a run; whether the button was clicked that has them ask for the same today."""
+    others = changed(run.request)
+    if not others or links.picked(run.store, run) is None:
+        st.info(f"{run.title}: its networks are no longer in the store, or the pickers do not offer its settings, so "
+                "this is what was kept of it.", icon=":material/inventory_2:")
+        return False
+    text, clicked = ui.beside("Ask again", ":material/update:", key="ask_again")
+    text.info(f"{run.title}: definitions have changed since it was asked for ({listed(others)}), so this is what was "
+              "kept of it. Under today's it is another run, which shares what has not changed.",
+              icon=":material/inventory_2:")
+    return clicked
 
 
 def explore(run: Run) -> None:

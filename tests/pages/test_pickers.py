@@ -105,7 +105,7 @@ def test_neither_methods_nor_indices(opened: Open, store: Store) -> None:
     sound(widget(at, "button_group", "methods").set_value([]).run())
     assert not at.error  # indices alone are a run
     assert shown(store, at).request.methods == ()
-    sound(widget(at, "button_group", "indices").set_value([]).run())
+    sound(widget(at, "multiselect", "indices").set_value([]).run())
     assert len(at.error) == 1
     sound(widget(at, "button_group", "methods").set_value(["dm"]).run())
     assert not at.error
@@ -124,7 +124,7 @@ def test_compute_asks_for_what_was_picked(opened: Open, jobs: Notes, store: Stor
     at = opened(store)
     widget(at, "multiselect", "front_layers").set_value(["layer3.1", "layer1.0"])
     widget(at, "multiselect", "end_layers").set_value(["flatten"])
-    widget(at, "button_group", "indices").set_value(["cka"])
+    widget(at, "multiselect", "indices").set_value(["cka"])
     widget(at, "selectbox", "targets").set_value("soft")
     widget(at, "selectbox", "init").set_value("dm")
     for key, value in (("seed", 7), ("dm_images", 60), ("eval_images", 200), ("epochs", 2), ("lr", 0.004)):
