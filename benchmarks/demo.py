@@ -9,8 +9,9 @@ from pathlib import Path
 from benchmarks.material import Source
 from stitchlab.grid import demo
 from stitchlab.grid.ask import compare
-from stitchlab.request import accuracy_key, result_key
+from stitchlab.request import accuracy_key
 from stitchlab.results.demo import NAMES
+from stitchlab.results.keys import result_key
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 

@@ -6,7 +6,7 @@ from stitchlab import ui
 from stitchlab.errors import StitchLabError
 from stitchlab.results.run import Run
 from stitchlab.ui.request import pick, restore
-from stitchlab.ui.results import compute_bar, explore, watched
+from stitchlab.ui.results import compute_bar, explore, kept_bar, watched
 
 store, jobs = ui.frame("Compare")
 st.title("Compare")
@@ -29,11 +29,12 @@ if name and name != state.get("kept") and (name != state.get("shown") or "front"
 if kept := state.get("kept"):
     run = Run.load(store, kept)
     state["shown"] = st.query_params["run"] = run.id
-    st.info(f"{run.title}: its networks are no longer in the store, or the pickers do not offer its settings, so this "
-            "is what was kept of it.", icon=":material/inventory_2:")
-    if st.button("Compare other networks", icon=":material/compare_arrows:"):
+    asked_anew = kept_bar(run)
+    if asked_anew or st.button("Compare other networks", icon=":material/compare_arrows:"):
         state["kept"] = None
         del st.query_params["run"]  # the others belong to widgets
+        if asked_anew:
+            restore(store, run)
         st.rerun()
     explore(run)
     st.stop()

@@ -24,7 +24,7 @@ DEFINITIONS = {"dm": 1, "tlm": 1, "evaluation": 1, "input": 2, "soap": 2}
 METHODS = ("tlm", "dm")
 AUTO = "auto"  # the augmentation that a data set usually has: named when a request is made, never in one
 AUGMENTATION_NAMES = ("none", "crop", "flip-crop", "affine", "resized-crop")
-INDEX_IMAGES = 1000  # the indices look at the first min(1000, M) evaluation images
+INDEX_IMAGES = 1000  # indices look at the first min(1000, M) evaluation images, those of averages over positions at all
 FIT_IMAGES = 10_000  # detectors are fitted on at most so many of the first four fifths of the training permutation
 OUTLIER_IMAGES = 1000  # known outliers are made from the first min(1000, M) evaluation images
 PRECISION = "fp32"
@@ -194,7 +194,7 @@ def map_key(request: Request, method: str, front_layer: str, end_layer: str) -> 
         settings["dm"] = [request.dm, request.definitions["dm"]]
     if method == "tlm" and request.tlm.optimiser == "soap":
         settings |= _since_2(request, "soap")
-    return content_id(_cell(request, front_layer, end_layer) | {
+    return content_id(cell_of(request, front_layer, end_layer) | {
         "what": "map", "method": method, "settings": settings, "version": request.definitions[method],
     })
 
@@ -205,20 +205,6 @@ def cell_key(request: Request, method: str, front_layer: str, end_layer: str) ->
         "what": "cell", "map": map_key(request, method, front_layer, end_layer),
         "images": request.eval_images, "version": request.definitions["evaluation"],
     })
-
-
-def index_key(request: Request, index: str, front_layer: str, end_layer: str) -> str:
-    """The key of one similarity index on one cell."""
-    return content_id(_cell(request, front_layer, end_layer) | {
-        "what": "index", "index": index, "images": min(INDEX_IMAGES, request.eval_images),
-        "version": request.definitions[index],
-    })
-
-
-def result_key(request: Request, name: str, front_layer: str, end_layer: str) -> str:
-    """The key of one result: of a method (tlm, dm) or of an index, by its name."""
-    key = cell_key if name in METHODS else index_key
-    return key(request, name, front_layer, end_layer)
 
 
 def accuracy_key(request: Request, network: str) -> str:
@@ -244,7 +230,8 @@ def verdict_key(subject: str, name: str, version: int, settings: Any) -> str:
     return f"{subject}-{content_id([name, version, FIT_IMAGES, settings])[:16]}"
 
 
-def _cell(request: Request, front_layer: str, end_layer: str) -> dict[str, Any]:
+def cell_of(request: Request, front_layer: str, end_layer: str) -> dict[str, Any]:
+    """What every key of a cell's results says: both networks and layers, the data, and how images become input."""
     return _since_2(request, "input") | {
         "front": request.front, "end": request.end, "front_layer": front_layer, "end_layer": end_layer,
         "data": request.data, "seed": request.seed, "precision": request.precision,

@@ -26,6 +26,7 @@ from stitchlab.export.tables import ood_csv, write
 from stitchlab.request import AUGMENTATION_NAMES, AUTO, METHODS, Detection
 from stitchlab.results.cleaning import delete_run
 from stitchlab.results.controls import NOISE, RANDOM
+from stitchlab.results.definitions import remark
 from stitchlab.results.detection import Cell, Distribution, known_detectors
 from stitchlab.results.run import Run, list_runs
 from stitchlab.store import Store
@@ -194,7 +195,8 @@ def _tables(run: Run) -> None:
     for method, metric in run.quantities():
         if metric in ("relative_accuracy", "penalty"):
             continue  # they follow from the accuracies
-        print(f"{method} / {metric}")
+        said = remark(run.request, method)
+        print(f"{method} / {metric}{f' ({said})' if said else ''}")
         values = run.matrix(method, metric)
         table(("", *run.request.end_layers), (
             (i, *("" if value != value else f"{value:.4f}" for value in row))

@@ -14,6 +14,7 @@ from stitchlab.catalog.ood_metrics import OOD_METRICS
 from stitchlab.catalog.presets import name_of
 from stitchlab.figures.heatmap import Grid, Values, shared_range
 from stitchlab.request import TaskLoss
+from stitchlab.results.definitions import remark
 from stitchlab.results.detection import Distribution
 from stitchlab.results.run import Run
 
@@ -46,13 +47,16 @@ def difference(run: Run, metric: str) -> list[Grid]:
 
 
 def indices(run: Run) -> list[Grid]:
-    """Each similarity index on its own range."""
+    """Each similarity index on its own range; where that is -1..1, colours are centred on 0."""
     grids = []
     for name in run.request.indices:
         index = INDICES[name]
         better = "higher" if index.metric == "similarity" else "lower"
         subtitle = f"{index.metric}: {better} = more similar"
-        grids.append(_grid(run, run.matrix(name, index.metric), index.label, subtitle, index.low, index.high, better))
+        if index.needs == "paper":
+            subtitle += " · cells of equal shape are on another scale"
+        grids.append(_grid(run, run.matrix(name, index.metric), index.label, _remarked(run, name, subtitle), index.low,
+                           index.high, better, diverging=index.low < 0))
     return grids
 
 
@@ -101,7 +105,12 @@ def recipe_name(run: Run) -> str:
 
 
 def _recipe(run: Run, method: str) -> str:
-    return recipe(run) if method == "tlm" else f"least squares on {run.request.dm.images} training images"
+    of_dm = f"least squares on {run.request.dm.images} training images"
+    return _remarked(run, method, recipe(run) if method == "tlm" else of_dm)
+
+
+def _remarked(run: Run, name: str, said: str) -> str:
+    return " · ".join(filter(None, (said, remark(run.request, name))))
 
 
 def _grid(

@@ -20,7 +20,9 @@ from stitchlab.data.splits import evaluation
 from stitchlab.grid import estimate as cost
 from stitchlab.indices.statistics import indices
 from stitchlab.models import malloc as memory
-from stitchlab.request import INDEX_IMAGES, Report, Request, accuracy_key, no_report, portion, result_key
+from stitchlab.request import Report, Request, accuracy_key, no_report, portion
+from stitchlab.results import definitions
+from stitchlab.results.keys import result_key
 from stitchlab.results.plan import Unit, missing
 from stitchlab.results.run import Run
 from stitchlab.stitch.evaluate import evaluate, own_accuracy
@@ -31,12 +33,18 @@ from stitchlab.store import Store
 
 Item = tuple[str, Cell]  # a method's or an index's name, and a cell
 
-_CONSTANT = "the rows of one layer are constant"
 SIGN_OF_LIFE = 5.0  # seconds between renewals of a claim
 
 
 def compute(store: Store, run: Run, device: torch.device, report: Report = no_report) -> Run:
-    """Computes what is missing of a run in this process; what another process has claimed is waited for."""
+    """Computes what is missing of a run in this process; what another process has claimed is waited for.
+
+    Returns:
+        the run with its numbers: another one, under today's definitions, where one has changed and this one lacks
+        something.
+    """
+    if missing(run) and (today := run.under_todays_definitions()) is not run:
+        run = today.save()
     pair = load_pair(store, run.request, device)
     while units := missing(run):
         costs = [cost.flops(pair, run.request, unit.work, unit.cells) for unit in units]
@@ -58,8 +66,10 @@ def compute_unit(
     """Computes those results of a unit that are still missing and that nobody else has claimed.
 
     Returns:
-        how many that were. Raises Cancelled, if the report does; then nothing of this unit is kept.
+        how many that were. Raises Cancelled, if the report does; then nothing of this unit is kept. Raises
+        StitchLabError where a definition has changed since it was asked for.
     """
+    definitions.check(request)
     keys = {(name, cell): result_key(request, name, *cell) for name in unit.names for cell in unit.cells}
     if unit.work == "accuracy":
         return _own_accuracy(store, request, device)
@@ -86,10 +96,10 @@ def compute_unit(
 def _indices(
     pair: Pair, names: Sequence[str], cells: Sequence[Cell], images: Tensor, report: Report
 ) -> dict[Item, dict[str, Any]]:
-    values = indices(pair, names, cells, images[:INDEX_IMAGES], report)
     return {
-        (name, cell): {INDICES[name].metric: value, "reason": _CONSTANT if value is None else ""}
-        for (name, cell), value in values.items()
+        (name, cell): {INDICES[name].metric: None, "reason": value} if isinstance(value, str)
+        else {INDICES[name].metric: value, "reason": ""}
+        for (name, cell), value in indices(pair, names, cells, images, report).items()
     }
 
 

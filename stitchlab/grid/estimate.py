@@ -12,6 +12,7 @@ from math import prod
 
 import torch
 
+from stitchlab.catalog.indices import INDICES
 from stitchlab.request import INDEX_IMAGES, Request
 from stitchlab.results.plan import Unit
 from stitchlab.stitch.pair import Cell, Pair
@@ -31,10 +32,11 @@ def flops(pair: Pair, request: Request, work: str, cells: Sequence[Cell]) -> flo
     to_front, to_end = ([cuts.find(name).flops for name in names]
                         for cuts, names in ((pair.front_cuts, fronts), (pair.end_cuts, ends)))
     if work == "indices":
-        images = min(INDEX_IMAGES, request.eval_images)
+        first = min(INDEX_IMAGES, request.eval_images)
+        images = request.eval_images if any(INDICES[n].needs == "averages" for n in request.indices) else first
         features = sum(prod(pair.front_cuts.find(i).shape) for i in fronts)
         features += sum(prod(pair.end_cuts.find(j).shape) for j in ends)
-        return float(images * (sum(to_front) + sum(to_end) + 2 * images * features))
+        return float(images * (sum(to_front) + sum(to_end)) + 2 * first**2 * features)
     tails = sum(pair.end_cuts.flops - pair.end_cuts.find(j).flops for _, j in cells)
     stitches = sum(_stitch(pair, cell) for cell in cells)
     evaluation = request.eval_images * (max(to_front) + max(to_end) + tails + stitches)

@@ -5,15 +5,18 @@ from __future__ import annotations
 from torch import Tensor
 
 
-def cka(gram_x: Tensor, gram_y: Tensor) -> float | None:
+def cka(gram_x: Tensor, gram_y: Tensor) -> float | str:
     """Linear CKA, biased HSIC: ⟨K, L⟩_F / (‖K‖_F ‖L‖_F), which equals ‖YᵀX‖_F² / (‖XᵀX‖_F ‖YᵀY‖_F).
+
+    Of unrelated layers it is not 0: about √(participation ratio of the features / (N − 1)).
 
     Args:
         gram_x: K = X Xᵀ of one layer's centred, flattened features X (N, features): (N, N), float64.
         gram_y: L, the other layer's.
 
     Returns:
-        similarity in 0..1, higher is more similar; None where one layer's features are constant.
+        similarity in 0..1, higher is more similar; where one layer's features are constant, the reason why there is
+        none.
 
     >>> import torch
     >>> x = torch.tensor([[-1.0], [0.0], [1.0]], dtype=torch.float64)
@@ -21,4 +24,4 @@ def cka(gram_x: Tensor, gram_y: Tensor) -> float | None:
     1.0
     """
     size = float(gram_x.norm() * gram_y.norm())
-    return float((gram_x * gram_y).sum()) / size if size else None
+    return float((gram_x * gram_y).sum()) / size if size else "the features of one layer are constant"

@@ -5,22 +5,24 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor
+
+from stitchlab.indices.second_moments import SecondMoments
 
 
-def opd(xx: Tensor, xy: Tensor, yy: Tensor) -> float | None:
+def opd(moments: SecondMoments) -> float | str:
     """Squared Procrustes distance ‖A‖_F² + ‖B‖_F² − 2‖AᵀB‖_* = 2 − 2‖AᵀB‖_*, A, B centred and of Frobenius norm 1.
 
     Args:
-        xx: AᵀA of the front's centred rows (C, C), float64; the norm is taken out here.
-        xy: AᵀB (C, D).
-        yy: BᵀB of the end's (D, D).
+        moments: AᵀA (C, C), AᵀB (C, D), BᵀB (D, D) of the front's and the end's centred rows; the norms are taken out
+            here.
 
     Returns:
-        distance in 0..2, lower is more similar; None where one side's rows are constant.
+        distance in 0..2, lower is more similar; where one side's rows are constant, the reason why there is none.
 
-    >>> round(opd(*(4 * torch.eye(2, dtype=torch.float64),) * 3), 6)
+    >>> round(opd(SecondMoments(*(4 * torch.eye(2, dtype=torch.float64),) * 3, 9)), 6)
     0.0
     """
-    size = math.sqrt(float(xx.trace()) * float(yy.trace()))
-    return 2 - 2 * float(torch.linalg.svdvals(xy).sum()) / size if size else None
+    size = math.sqrt(float(moments.xx.trace()) * float(moments.yy.trace()))
+    if not size:
+        return "the rows of one layer are constant"
+    return 2 - 2 * float(torch.linalg.svdvals(moments.xy).sum()) / size

@@ -28,7 +28,7 @@ from stitchlab.jobs.names import DEMO, MAKING, fetching, judging, making, measur
 from stitchlab.jobs.questions import Answer, Questions
 from stitchlab.jobs.status import QUIET, Status
 from stitchlab.request import METHODS, Detection
-from stitchlab.results import plan
+from stitchlab.results import definitions, plan
 from stitchlab.results.demo import NAMES
 from stitchlab.results.detection import STATISTICS, Cell, Distribution
 from stitchlab.results.run import Run
@@ -82,13 +82,19 @@ class Jobs:
         answer = self.ask("seconds", run, self.device, there, wait=wait)
         return replace(answer, value=answer.value / self._connection.grid_workers) if answer.value else answer
 
-    def compute(self, run: Run, cell: tuple[str, str] | None = None) -> None:
+    def compute(self, run: Run, cell: tuple[str, str] | None = None) -> Run:
         """Queue what is missing of a run, or of one cell (front layer, end layer) of it; its record is kept now.
 
         Nothing happens where it is queued already or complete.
 
+        Returns:
+            the run that is computed: another one, under today's definitions, where one has changed and something is
+            missing.
+
         Raises StitchLabError where the cluster does not answer or does not see the store.
         """
+        if plan.missing(run):
+            run = run.under_todays_definitions()
         missing = plan.missing(run)
         if units := missing if cell is None else _of_cell(missing, cell):
             run.save()
@@ -96,13 +102,18 @@ class Jobs:
             wanted: list[Task] = [("compute", (run.id, unit, self.device)) for unit in units]
             self._submit(run.id, "grid", wanted, [unit.label for unit in units],
                          planned=("plan", (run.id, units, self.device)))
+        return run
 
     def prepare(self, wanted: dict[str, Any]) -> None:
         """Queue the making of what a request needs (`tasks.prepare`), job `preparing`; its result has the ``run``."""
         self._submit(preparing(wanted), "pages", [("prepare", (wanted,))], ["preparing the request"])
 
     def judge(self, run: Run, detection: Detection, detectors: Sequence[str], cells: Sequence[Cell]) -> None:
-        """Queue what detectors lack on these cells of a run (job `judging`): columns, those that learn last."""
+        """Queue what detectors lack on these cells of a run (job `judging`): columns, those that learn last.
+
+        Raises StitchLabError where a definition of its stitches has changed since the run was asked for.
+        """
+        definitions.check(run.request, *run.request.methods)
         found = Distribution(run, detection)
         learning = [name for name in detectors if name in LEARNING]
         columns = [(names, j, column) for part in ([STATISTICS, *(n for n in detectors if n in QUICK)], learning)
@@ -114,7 +125,8 @@ class Jobs:
                          weights)
 
     def walk(self, run: Run, front_layer: str, end_layer: str) -> None:
-        """Queue a cell's walk through TLM's epochs (job `walking`)."""
+        """Queue a cell's walk through TLM's epochs (job `walking`). Raises StitchLabError as `judge` does."""
+        definitions.check(run.request, "tlm")
         wanted = ("walk", (run.record, front_layer, end_layer, self.device))
         self._submit(walking(run, front_layer, end_layer), "grid", [wanted], ["following the epochs"])
 

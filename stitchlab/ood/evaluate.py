@@ -15,6 +15,7 @@ from stitchlab.ood.inputs import Batch, as_map
 from stitchlab.ood.keep import keep
 from stitchlab.ood.reference import BATCH, Side, numerics, side_of
 from stitchlab.request import Detection, Report, no_report, portion
+from stitchlab.results import definitions
 from stitchlab.results.detection import NATIVE, STATISTICS, Cell, Distribution, known_detectors
 from stitchlab.results.run import Run
 from stitchlab.stitch.affine import Stitch
@@ -56,7 +57,11 @@ def judge_column(
     run: Run, detection: Detection, names: Sequence[str], end_layer: str, cells: Sequence[Cell],
     device: torch.device, report: Report = no_report,
 ) -> None:
-    """Computes and keeps what these detectors (or `STATISTICS`) say about cells of one end layer."""
+    """Computes and keeps what these detectors (or `STATISTICS`) say about cells of one end layer.
+
+    Raises StitchLabError where a definition that they rest on has changed since the run was asked for.
+    """
+    definitions.check(run.request, *run.request.methods)
     found = Distribution(run, detection)
     pair = load_pair(run.store, run.request, device)
     with numerics():

@@ -20,6 +20,7 @@ from stitchlab.ood.inputs import Batch
 from stitchlab.ood.keep import keep
 from stitchlab.ood.reference import BATCH, Side, numerics, side_of
 from stitchlab.request import Detection, Report, map_key, no_report, portion
+from stitchlab.results import definitions
 from stitchlab.results.detection import STATISTICS, Distribution
 from stitchlab.results.run import Run
 from stitchlab.results.trajectory import key
@@ -31,7 +32,11 @@ POINTS = 150  # of them are followed in the plane
 
 
 def walk(run: Run, front_layer: str, end_layer: str, device: torch.device, report: Report = no_report) -> None:
-    """Computes and keeps a cell's walk. Raises StitchLabError where the maps after each epoch are not there."""
+    """Computes and keeps a cell's walk.
+
+    Raises StitchLabError where the maps after each epoch are not there, or a definition has changed since.
+    """
+    definitions.check(run.request, "tlm")
     maps = get_tensors(run.store, "epochs", map_key(run.request, "tlm", front_layer, end_layer))
     if maps is None:
         raise StitchLabError(

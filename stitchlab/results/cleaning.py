@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from stitchlab.catalog.detectors import LEARNING
-from stitchlab.request import Detection, accuracy_key, cell_key, content_id, index_key, map_key, native_key
+from stitchlab.request import Detection, accuracy_key, cell_key, content_id, map_key, native_key
 from stitchlab.results import cut_points, data_sets, networks
 from stitchlab.results.detection import learned
+from stitchlab.results.keys import index_key
 from stitchlab.results.run import ROOM as RUNS
 from stitchlab.results.run import Run, list_runs
 from stitchlab.store import Store, uploads

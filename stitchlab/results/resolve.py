@@ -13,11 +13,12 @@ from itertools import product
 from stitchlab.catalog.indices import DEFAULT_INDICES, INDICES
 from stitchlab.catalog.presets import PRESETS, SOAP_MAX_LR, resolved
 from stitchlab.errors import StitchLabError, check_names
-from stitchlab.request import DEFINITIONS, METHODS, DirectMatching, Request, TaskLoss, checked_seed
+from stitchlab.request import METHODS, DirectMatching, Request, TaskLoss, checked_seed
 from stitchlab.results import controls, cut_points, data_sets, networks
 from stitchlab.results.activation_layout import check, form
 from stitchlab.results.cut_points import CutPoint, Cuts
 from stitchlab.results.data_sets import DataRecord, checked_count
+from stitchlab.results.definitions import todays
 from stitchlab.results.networks import Network
 from stitchlab.results.run import Run
 from stitchlab.store import Store
@@ -78,7 +79,7 @@ def resolve(
         dm=DirectMatching(images=dm_images) if uses_dm else DirectMatching(),
         tlm=_recipe(tlm, images) if "tlm" in methods else TaskLoss(),
         eval_images=checked_count(eval_images, images.test, "evaluation images (M)"),
-        definitions=_definitions(methods, indices, tlm, uses_dm=uses_dm),
+        definitions=todays(methods, indices, tlm),
     )
     return Run.of(store, request, front_network, end_network, images)
 
@@ -112,14 +113,6 @@ def _cuts(store: Store, network: Network) -> Cuts:
 def _layers(cuts: Cuts, names: Sequence[str] | None) -> list[CutPoint]:
     """These layers in network order, or those that a grid offers unasked. Raises UnknownName."""
     return [cuts.find(name) for name in cuts.in_order(cuts.defaults() if names is None else names)]
-
-
-def _definitions(methods: Sequence[str], indices: Sequence[str], tlm: TaskLoss, *, uses_dm: bool) -> dict[str, int]:
-    """Versions of the definitions that a request uses, and of no others: a new index changes no old id."""
-    used = {"evaluation", "input", *methods, *(["dm"] if uses_dm else [])}
-    if "tlm" in methods and tlm.optimiser == "soap":
-        used.add("soap")
-    return {name: DEFINITIONS[name] for name in used} | {name: INDICES[name].version for name in indices}
 
 
 def _stitchable(rows: Sequence[CutPoint], columns: Sequence[CutPoint], methods: Sequence[str]) -> None:

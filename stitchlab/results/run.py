@@ -18,8 +18,10 @@ import numpy.typing as npt
 from stitchlab.catalog.indices import INDICES
 from stitchlab.catalog.methods import METRICS
 from stitchlab.errors import UnknownName
-from stitchlab.request import Request, accuracy_key, result_key
+from stitchlab.request import Request, accuracy_key
+from stitchlab.results import definitions
 from stitchlab.results.data_sets import DataRecord
+from stitchlab.results.keys import result_key
 from stitchlab.results.networks import Network
 from stitchlab.store import Store
 
@@ -62,8 +64,19 @@ class Run:
             "request": asdict(request), "front": front.record(), "end": end.record(),
             "data": {"name": data.name, "label": data.label, "fingerprint": data.fingerprint,
                      "shape": list(data.shape), "classes": list(data.classes)},
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "created": _now(),
         })
+
+    def under_todays_definitions(self) -> Run:
+        """Give the run of the same request under today's definitions: this one, where none has changed since.
+
+        What this one lacks is computed under that one's id; maps and accuracies whose definitions stayed are shared.
+        """
+        request = definitions.under_todays(self.request)
+        if request is self.request:
+            return self
+        record = self.store.intact(ROOM, request.id)
+        return Run(self.store, record or self.record | {"request": asdict(request), "created": _now()})
 
     @property
     def draft(self) -> bool:
@@ -189,6 +202,8 @@ class Run:
             "id": self.id, **self.record, "own_accuracy": self.own_accuracy,
             "front_accuracy": self.front_accuracy if self.front_scored else "not defined: it tells other classes",
             "complete": self.complete, "undefined": self.undefined(),
+            "earlier_definitions": {name: {"version": was, "today": now}
+                                    for name, (was, now) in definitions.changed(self.request).items()},
             "devices": sorted({cell["device"] for cell in made}),
             "versions": [dict(pairs) for pairs in sorted({tuple(sorted(c["versions"].items())) for c in made})],
             "seconds": {
@@ -196,6 +211,10 @@ class Run:
                 for method in (*self.request.methods, *self.request.indices)
             },
         }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def list_runs(store: Store) -> list[Run]:

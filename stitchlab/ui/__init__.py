@@ -79,7 +79,7 @@ def _look(jobs: Jobs, job: str, news: Callable[[], bool], key: str) -> None:
     button.button("Cancel", icon=":material/stop_circle:", key=key, on_click=jobs.cancel, args=(job,), width="stretch")
 
 
-def queue(submit: Callable[[], None]) -> None:
+def queue(submit: Callable[[], object]) -> None:
     """Queues something and draws the page again; a cluster that does not answer is one line."""
     try:
         submit()

@@ -17,6 +17,7 @@ from stitchlab.figures.words import agreement, verdicts
 from stitchlab.jobs import Jobs, judging
 from stitchlab.request import Detection
 from stitchlab.results import data_sets
+from stitchlab.results.definitions import changed, listed
 from stitchlab.results.detection import NATIVE, OUTLIERS, STATISTICS, Cell, Distribution
 from stitchlab.results.interval import Interval
 from stitchlab.results.run import Run
@@ -36,6 +37,10 @@ def ready(jobs: Jobs, run: Run, i: str, j: str) -> bool:
     if status is not None and status.active:
         ui.watch(jobs, run.id, lambda: len(Run(run.store, run.record).cells) > len(run.cells),
                  key="cancel_grid")
+    elif others := changed(run.request):
+        st.info(f"{', '.join(METHOD_LABELS[m] for m in absent)} of {i} → {j} is not computed, and definitions have "
+                f"changed since this run was asked for ({listed(others)}). Its grid asks for the same under today's.",
+                icon=":material/info:")
     else:
         text, clicked = ui.beside("Compute this cell", ":material/play_arrow:", primary=True)
         text.info(f"{', '.join(METHOD_LABELS[m] for m in absent)} of {i} → {j} is not computed yet.",
@@ -89,6 +94,10 @@ def _there(found: Distribution, chosen: str, cells: list[Cell]) -> str:
 def _bring(jobs: Jobs, found: Distribution, cells: list[Cell]) -> None:
     """Queues what is lacking, once: quick detectors always, those that learn where it takes seconds, or when asked."""
     run = found.run
+    if others := changed(run.request, *run.request.methods):
+        st.info(f"Definitions have changed since this run was asked for ({listed(others)}), so this is what was kept "
+                "of it. Its grid asks for the same under today's.", icon=":material/info:")
+        return
     job = judging(run, found.detection, cells)
     status = jobs.status(job)
     absent, unlearnt = _lacking(found, cells)

@@ -10,7 +10,7 @@ import streamlit as st
 from stitchlab import ui
 from stitchlab.errors import StitchLabError
 from stitchlab.figures.grids import recipe
-from stitchlab.request import result_key
+from stitchlab.results.keys import result_key
 from stitchlab.results.run import Run, list_runs
 from stitchlab.store import Store
 from stitchlab.ui import links

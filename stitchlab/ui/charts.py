@@ -31,8 +31,10 @@ def chart(
 
 
 def heatmaps(run: Run, grids: Sequence[Grid], key: str, selected: tuple[str, str] | None) -> None:
-    """Grids side by side on wide screens; where a cell is selected, clicks select others."""
-    for k, (column, grid) in enumerate(zip(st.columns(max(2, len(grids))), grids, strict=False)):
+    """Grids side by side on wide screens, at most three; where a cell is selected, clicks select others."""
+    wide = 3 if len(grids) == 3 or len(grids) > 4 else 2
+    places = [place for _ in range(0, len(grids), wide) for place in st.columns(wide)]
+    for k, (column, grid) in enumerate(zip(places, grids, strict=False)):
         more: dict[str, Any] = {}
         if selected is not None:
             more = {"on_select": lambda key: _clicked(run, key), "selection_mode": "points"}

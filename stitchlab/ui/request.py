@@ -8,7 +8,7 @@ import streamlit as st
 
 from stitchlab import ui
 from stitchlab.catalog.augmentations import AUGMENTATIONS
-from stitchlab.catalog.indices import DEFAULT_INDICES, INDICES
+from stitchlab.catalog.indices import DEFAULT_INDICES, INDICES, ROWS
 from stitchlab.catalog.methods import METHOD_LABELS
 from stitchlab.catalog.presets import PRESETS, preset
 from stitchlab.errors import StitchLabError
@@ -25,7 +25,11 @@ from stitchlab.ui.asking import answered, cuts_of
 from stitchlab.ui.inventory import UNTRACED, accuracy, how
 
 BOUND: Any = {"bind": "query-params"}  # what is picked is in the URL
-CONTROL = "A control: nothing in its activations was learned. A good measure of similarity rates it low."
+CONTROL = "A control: nothing in its activations was learned, so learning explains no similarity that it has."
+#: What each kind of index compares, for the help of their picker.
+COMPARED = "What they compare: " + "; ".join(
+    f"{', '.join(index.label for index in INDICES.values() if index.needs == needs)}: {what}"
+    for needs, what in ROWS.items()) + "."
 
 
 def pick(store: Store, jobs: Jobs) -> Run | None:
@@ -72,7 +76,7 @@ def _two_networks(there: dict[str, Network]) -> None:
     front = left.selectbox(
         "Front network", fronts, key="front", on_change=_forget, args=("front_layers",),
         help="Runs up to a front layer; its activations are what the stitch maps. At the end of the list: controls, "
-             "which a good measure of similarity rates low: noise, and every network untrained.", **BOUND,
+             "in which nothing was learned: noise, and every network untrained.", **BOUND,
     )
     middle.button("", key="swap", icon=":material/swap_horiz:", help="Swap front and end", on_click=_swap,
                   width="stretch", disabled=front not in ends)
@@ -122,8 +126,8 @@ def _settings(store: Store, end: Network) -> dict[str, Any]:
     one, two, three = st.columns(3)
     methods = one.pills("Methods", METHODS, selection_mode="multi", default=METHODS, key="methods",
                         format_func=METHOD_LABELS.__getitem__, wrap=True, **BOUND)
-    indices = two.pills("Similarity indices", list(INDICES), selection_mode="multi", default=list(DEFAULT_INDICES),
-                        key="indices", format_func=lambda name: INDICES[name].label, wrap=True, **BOUND)
+    indices = two.multiselect("Similarity indices", list(INDICES), default=list(DEFAULT_INDICES), key="indices",
+                              format_func=lambda name: INDICES[name].label, wrap=True, help=COMPARED, **BOUND)
     with three:
         data = _data(store, end)
     tlm = _tlm(data_sets.find(store, data or end.data_fingerprint).augmentation)

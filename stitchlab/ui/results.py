@@ -8,11 +8,12 @@ from typing import Any
 import streamlit as st
 
 from stitchlab import ui
-from stitchlab.catalog.indices import INDICES
+from stitchlab.catalog.indices import INDICES, ROWS
 from stitchlab.catalog.methods import METHOD_LABELS, METRICS
 from stitchlab.export.tables import cells_csv, run_json
 from stitchlab.figures import grids
 from stitchlab.jobs import Jobs, preparing
+from stitchlab.results.definitions import changed, listed, remark
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 from stitchlab.ui import links
@@ -85,6 +86,20 @@ def _compute_prepared(jobs: Jobs, store: Store) -> None:
     ui.queue(lambda: jobs.compute(made))
 
 
+def kept_bar(run: Run) -> bool:
+    """Say why the pickers do not show a run; whether the button was clicked that has them ask for the same today."""
+    others = changed(run.request)
+    if not others or links.picked(run.store, run) is None:
+        st.info(f"{run.title}: its networks are no longer in the store, or the pickers do not offer its settings, so "
+                "this is what was kept of it.", icon=":material/inventory_2:")
+        return False
+    text, clicked = ui.beside("Ask again", ":material/update:", key="ask_again")
+    text.info(f"{run.title}: definitions have changed since it was asked for ({listed(others)}), so this is what was "
+              "kept of it. Under today's it is another run, which shares what has not changed.",
+              icon=":material/inventory_2:")
+    return clicked
+
+
 def explore(run: Run) -> None:
     """The switches, the heatmaps or the table, and the selected cell."""
     shown, view = _switches(run)
@@ -128,7 +143,8 @@ def _switches(run: Run) -> tuple[str, str]:
         about = f"**{METRICS[shown].label}**: {METRICS[shown].meaning}; {METRICS[shown].better} = more similar."
     else:
         about = ("Each index on its own scale. CKA compares images by images, all positions flattened; PWCCA and "
-                 "Procrustes compare channels. They see different things.")
+                 "Procrustes compare channels, averaged over positions. They see different things. Of unrelated layers "
+                 "debiased CKA is about 0; CKA is not.")
     star = "★ best of its column. " if view == "maps" or shown == grids.SHOWN_INDICES else ""
     key = "" if view == "table" else f" {star}Grey: not computed yet, or undefined. Click a cell to select it."
     st.caption(about + key)
@@ -156,17 +172,28 @@ def _cell(run: Run) -> tuple[str, str]:
     if run.request.methods:
         st.table([
             {"": metric.label,
-             **{METHOD_LABELS[m]: _number(run.value(m, metric.name, i, j)) for m in run.request.methods},
+             **{_label(run, m): _number(run.value(m, metric.name, i, j)) for m in run.request.methods},
              "What it is": f"{metric.meaning}; {metric.better} = more similar"} for metric in METRICS.values()
         ], border="horizontal")
     if run.request.indices:
         st.table([
-            {"": INDICES[n].label, "Value": _number(run.value(n, INDICES[n].metric, i, j)),
-             "What it is": f"{INDICES[n].metric}, {INDICES[n].low:g} to {INDICES[n].high:g}; "
-             f"{'higher' if INDICES[n].metric == 'similarity' else 'lower'} = more similar ({INDICES[n].reference})"}
+            {"": _label(run, n), "Value": _number(run.value(n, INDICES[n].metric, i, j)), "What it is": _about_index(n)}
             for n in run.request.indices
         ], border="horizontal")
     return i, j
+
+
+def _label(run: Run, name: str) -> str:
+    """Of a method or an index, for people, with a word where its definition is an earlier one."""
+    label, said = METHOD_LABELS.get(name) or INDICES[name].label, remark(run.request, name)
+    return f"{label} ({said})" if said else label
+
+
+def _about_index(name: str) -> str:
+    index = INDICES[name]
+    better = "higher" if index.metric == "similarity" else "lower"
+    return (f"{index.metric}, {index.low:g} to {index.high:g}; {better} = more similar. Of {ROWS[index.needs]} "
+            f"({index.reference})").replace("-1", "−1")
 
 
 def _front(run: Run) -> str:
@@ -193,7 +220,7 @@ def _number(value: float | None) -> str:
 def _table(run: Run) -> None:
     """A line a cell, a column a quantity: sorted by a click, copied as it stands. cells.csv is the long form."""
     names = {(method, metric): f"{method.upper()} {METRICS[metric].label.lower()}" if method in run.request.methods
-             else INDICES[method].label for method, metric in run.quantities()}
+             else _label(run, method) for method, metric in run.quantities()}
     st.dataframe(
         [{"Front layer": i, "End layer": j, **{name: run.value(*q, i, j) for q, name in names.items()}}
          for i in run.request.front_layers for j in run.request.end_layers],

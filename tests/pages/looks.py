@@ -14,8 +14,9 @@ from streamlit.testing.v1 import AppTest
 
 from stitchlab.jobs import DEMO, Answer, Status, fetching, judging, making, measuring, preparing, walking
 from stitchlab.jobs.calls import answer
-from stitchlab.request import Detection, accuracy_key, result_key
+from stitchlab.request import Detection, accuracy_key
 from stitchlab.results.detection import Cell
+from stitchlab.results.keys import result_key
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 
@@ -69,11 +70,12 @@ class Notes:
         self.prepared.append(wanted)
         self.states[preparing(wanted)] = Status("running", "preparing the request", 0.5)
 
-    def compute(self, run: Run, cell: tuple[str, str] | None = None) -> None:
+    def compute(self, run: Run, cell: tuple[str, str] | None = None) -> Run:
         run.save()
         self.computed.append(run)
         self.cells.append(cell)
         self.states[run.id] = Status("running", "layer1.0 → layer1.0", 0.25, 8.0)
+        return run
 
     def judge(self, run: Run, detection: Detection, detectors: Sequence[str], cells: Sequence[Cell]) -> None:
         self.judged.append((detection, list(detectors), list(cells)))
@@ -182,6 +184,6 @@ def fill(run: Run, lacking: int = 0) -> Run:
             for j in request.end_layers[:len(request.end_layers) - lacking]:
                 number = float(random.uniform(0.05, 0.95))
                 numbers = {"accuracy": number, "distance": None, "reason": "the native activations are all 0",
-                           "similarity": number} | ({} if name == "cka" else {"distance": number / 2})
+                           "similarity": number} | ({} if name.startswith("cka") else {"distance": number / 2})
                 run.store.put("cells", result_key(request, name, i, j), numbers | remarks)
     return Run(run.store, run.record)

@@ -106,7 +106,7 @@ def test_neither_methods_nor_indices(opened: Open, store: Store) -> None:
     sound(widget(at, "button_group", "methods").set_value([]).run())
     assert not at.error  # indices alone are a run
     assert shown(store, at).request.methods == ()
-    sound(widget(at, "button_group", "indices").set_value([]).run())
+    sound(widget(at, "multiselect", "indices").set_value([]).run())
     assert len(at.error) == 1
     sound(widget(at, "button_group", "methods").set_value(["dm"]).run())
     assert not at.error
@@ -122,7 +122,8 @@ def test_a_recipe_brings_its_settings(opened: Open, store: Store) -> None:
     sound(widget(at, "selectbox", "augment").set_value("crop").run())
     sound(widget(at, "number_input", "train_images").set_value(500).run())
     assert shown(store, at).request.tlm == preset("paper", augment="crop", images=500)
-    assert any("own recipe, 30 epochs, lr 0.001, crops, 500 training images" in json.dumps(figure) for figure in charts(at))
+    assert all("own recipe, 30 epochs, lr 0.001, crops, 500 training images" in json.dumps(figure)
+               for figure in charts(at)[:1])
     sound(widget(at, "selectbox", "recipe").set_value("plain").run())
     assert shown(store, at).request.tlm == preset("plain", images=500)
     sound(widget(at, "number_input", "train_images").set_value(1258).run())
@@ -145,7 +146,7 @@ def test_compute_asks_for_what_was_picked(opened: Open, jobs: Notes, store: Stor
     at = opened(store)
     widget(at, "multiselect", "front_layers").set_value(["layer3.1", "layer1.0"])
     widget(at, "multiselect", "end_layers").set_value(["flatten"])
-    widget(at, "button_group", "indices").set_value(["cka"])
+    widget(at, "multiselect", "indices").set_value(["cka"])
     widget(at, "selectbox", "targets").set_value("soft")
     widget(at, "selectbox", "init").set_value("dm")
     for key, value in (("seed", 7), ("dm_images", 60), ("eval_images", 200), ("epochs", 2), ("lr", 0.004)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -29,7 +30,7 @@ def test_a_link_restores_every_picker_and_shows_the_run(opened: Open, jobs: Note
     assert widget(at, "multiselect", "front_layers").value == list(done.request.front_layers)
     assert widget(at, "multiselect", "end_layers").value == list(done.request.end_layers)
     assert widget(at, "button_group", "methods").value == ["tlm", "dm"]
-    assert widget(at, "button_group", "indices").value == ["cka", "opd"]
+    assert widget(at, "multiselect", "indices").value == ["cka", "opd"]
     assert at.query_params["run"] == done.id
     for figure, method in zip(charts(at), ("tlm", "dm"), strict=True):
         assert (drawn(figure) == done.matrix(method, "accuracy")).all()
@@ -127,7 +128,7 @@ def test_what_is_looked_at_comes_from_the_link(opened: Open, done: Run) -> None:
 
 def test_a_run_without_methods_or_without_indices_says_so(opened: Open, store: Store) -> None:
     at = opened(store)
-    widget(at, "button_group", "indices").set_value([])
+    widget(at, "multiselect", "indices").set_value([])
     sound(widget(at, "button_group", "show").set_value("indices").run())
     assert at.info
     assert not charts(at)
@@ -192,7 +193,7 @@ def test_a_link_outlives_its_networks(opened: Open, jobs: Notes, done: Run) -> N
     assert widget(at, "selectbox", "front").value == "digits-a"
 
 
-def test_a_link_to_a_run_under_an_earlier_definition(opened: Open, asked: Run) -> None:
+def test_a_link_to_a_run_under_an_earlier_definition(opened: Open, jobs: Notes, asked: Run) -> None:
     """It keeps its id and its numbers; the pickers ask for the same under today's, which is another run."""
     quick = ask(asked.store, "digits-a", "digits-b", tlm=preset("quick"))
     request = replace(quick.request, definitions={k: v for k, v in quick.request.definitions.items() if k != "soap"})
@@ -203,7 +204,57 @@ def test_a_link_to_a_run_under_an_earlier_definition(opened: Open, asked: Run) -
         at = sound(opened(asked.store, run=link))
         assert (drawn(charts(at)[0]) == old.matrix("tlm", "accuracy")).all()
         assert at.query_params["run"] in (old.id, [old.id])
+        assert "soap: version 1, today 2" in text(at, "info")
         assert "this is what was kept of it" in text(at, "info")
+        assert "earlier definition" in json.dumps(charts(at)[0]["layout"]["title"])
+        assert "earlier definition" not in json.dumps(charts(at)[1]["layout"]["title"]), "direct matching is as it was"
+        assert not has(at, "button", "compute")
+    sound(at.button(key="ask_again").click().run())
+    assert at.query_params["run"] in (quick.id, [quick.id])
+    sound(at.button(key="compute").click().run())
+    assert [run.id for run in jobs.computed] == [quick.id]
+
+
+def test_an_old_index_says_so_beside_its_number(opened: Open, done: Run) -> None:
+    request = replace(done.request, definitions=done.request.definitions | {"opd": 1})
+    done.store.put("runs", request.id, done.record | {"request": asdict(request)})
+    old = fill(Run.load(done.store, request.id))
+    at = sound(opened(done.store, run=old.id))
+    words = tables(at)
+    assert "Orthogonal Procrustes (earlier definition)" in words
+    assert "Linear CKA (earlier definition)" not in words
+    assert f"{old.value('opd', 'distance', 'layer3.1', 'relu'):.4f}" in words
+    sound(widget(at, "button_group", "show").set_value("indices").run())
+    assert ["earlier definition" in json.dumps(chart["layout"]["title"]) for chart in charts(at)] == [False, True]
+
+
+def test_activations_of_an_old_run_are_not_judged(opened: Open, jobs: Notes, done: Run) -> None:
+    request = replace(done.request, definitions=done.request.definitions | {"input": 1})
+    done.store.put("runs", request.id, done.record | {"request": asdict(request)})
+    fill(Run.load(done.store, request.id))
+    at = sound(opened(done.store, "pages/2_Activations.py", run=request.id, front_layer="layer3.1", end_layer="relu"))
+    assert "Definitions have changed since this run was asked for (input: version 1, today 2)" in text(at, "info")
+    assert not jobs.judged
+
+
+def test_a_cell_that_an_old_run_lacks_is_not_computed(opened: Open, jobs: Notes, done: Run) -> None:
+    request = replace(done.request, definitions=done.request.definitions | {"dm": 0})
+    done.store.put("runs", request.id, done.record | {"request": asdict(request)})
+    at = sound(opened(done.store, "pages/2_Activations.py", run=request.id, front_layer="layer3.1", end_layer="relu"))
+    assert "definitions have changed" in text(at, "info")
+    assert not any(button.label == "Compute this cell" for button in at.button)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 8])
+def test_heatmaps_do_not_crowd(count: int, opened: Open, done: Run) -> None:
+    names = list(INDICES)[:count]
+    request = replace(done.request, indices=tuple(names), definitions=done.request.definitions | {
+        name: INDICES[name].version for name in names})
+    done.store.put("runs", request.id, done.record | {"request": asdict(request)})
+    fill(Run.load(done.store, request.id))
+    at = sound(opened(done.store, run=request.id, show=SHOWN["indices"]))
+    assert [chart["layout"]["title"]["text"].split("<br>")[0] for chart in charts(at)] == [
+        INDICES[name].label for name in names]
 
 
 def test_a_link_outlives_its_data(opened: Open, done: Run) -> None:

@@ -230,19 +230,36 @@ def cka(x: Array, y: Array) -> float:
     return float(((b.T @ a) ** 2).sum() / (np.linalg.norm(a.T @ a) * np.linalg.norm(b.T @ b)))
 
 
-def pwcca(a: Array, b: Array) -> float:
-    """PWCCA distance of rows (n, C), (n, D): canonical variates from singular vectors of the rows themselves."""
+def cka_debiased(x: Array, y: Array) -> float:
+    """By Song et al.'s HSIC from Gram matrices of the raw features: nothing is centred."""
+    k, l_ = (v.reshape(len(v), -1) @ v.reshape(len(v), -1).T for v in (x, y))
+    return hsic(k, l_) / np.sqrt(hsic(k, k) * hsic(l_, l_))
+
+
+def hsic(k: Array, l_: Array) -> float:
+    """The unbiased estimator, Song et al. 2012, eq. 5."""
+    n, ones = len(k), np.ones(len(k))
+    k, l_ = k - np.diag(np.diag(k)), l_ - np.diag(np.diag(l_))
+    middle = (ones @ k @ ones) * (ones @ l_ @ ones) / ((n - 1) * (n - 2))
+    return float((np.trace(k @ l_) + middle - 2 / (n - 2) * (ones @ k @ l_ @ ones)) / (n * (n - 3)))
+
+
+def pwcca(a: Array, b: Array) -> float | None:
+    """PWCCA distance of rows (n, C), (n, D), from singular vectors of the rows themselves; None where undefined."""
     a, b = a - a.mean(0), b - b.mean(0)
 
-    def directions(rows: Array) -> Array:
+    def directions(rows: Array, most: int | None = None) -> Array:
         u, s, _ = np.linalg.svd(rows, full_matrices=False)
-        return u[:, s > 1e-6 * s[0]]
+        return u[:, s > 1e-6 * s[0]][:, :most]
 
     ua, ub = directions(a), directions(b)
-    left, rho, _ = np.linalg.svd(ua.T @ ub)
-    variates = ua @ left[:, : len(rho)]
-    weights = np.abs(variates.T @ a).sum(1)
-    return float(1 - (weights * rho).sum() / weights.sum())
+    if len(a) - 1 < ua.shape[1] + ub.shape[1]:
+        return None
+    left, rho, _ = np.linalg.svd(ua.T @ ub, full_matrices=False)
+    variates = ua @ left
+    rest = directions(a - variates @ (variates.T @ a), ua.shape[1] - len(rho))
+    weights = np.abs(np.column_stack([variates, rest]).T @ a).sum(1)
+    return float(1 - (weights[:len(rho)] * rho).sum() / weights.sum())
 
 
 def opd(a: Array, b: Array) -> float:

@@ -29,7 +29,7 @@ def test_names_are_resolved_before_anything_gets_its_identity(digits_store: Stor
     wanted = ask(store, "digits-a", "digits-b", **SMALL).id
     for change in (
         {"front_layers": ["layer3", "layer1.0.relu2", "layer3.1"]}, {"end_layers": COLUMNS[::-1]}, {"data": "digits"},
-        {"methods": ["dm", "tlm", "dm"]}, {"indices": ["opd", "cka", "pwcca"]}, {"seed": 0},
+        {"methods": ["dm", "tlm", "dm"]}, {"indices": ["opd", "cka-debiased", "cka", "pwcca"]}, {"seed": 0},
     ):
         assert ask(store, "digits-a", "digits-b", **{**SMALL, **change}).id == wanted
     assert ask(store, front.id, end.short, **SMALL).id == wanted
@@ -55,7 +55,8 @@ def test_all_layers_by_default(store: Store) -> None:
     assert request.front_layers == tuple(f"layer{s}.{b}" for s in (1, 2, 3) for b in (0, 1))
     assert request.end_layers == tuple(f"blocks.{b}" for b in range(6))
     assert (request.eval_images, request.dm.images, request.tlm) == (540, 100, TaskLoss())
-    assert (request.methods, request.indices, request.seed) == (("tlm", "dm"), ("cka", "pwcca", "opd"), 0)
+    assert (request.methods, request.seed) == (("tlm", "dm"), 0)
+    assert request.indices == ("cka", "cka-debiased", "pwcca", "opd")
 
 
 @pytest.mark.parametrize(("change", "message"), [
@@ -113,8 +114,8 @@ def test_k_matters_only_where_it_is_used(store: Store, tmp_path: Path) -> None:
     making.train(store, "resnet14", letters, name="letters", epochs=1)
     with pytest.raises(StitchLabError, match=r"from 1 to 30 .*; 100 came"):
         ask(store, "letters", "letters")
-    assert ask(store, "letters", "letters", methods=["tlm"]).total == 36 * 4
-    assert ask(store, "letters", "letters", methods=[]).total == 36 * 3
+    assert ask(store, "letters", "letters", methods=["tlm"]).total == 36 * 5
+    assert ask(store, "letters", "letters", methods=[]).total == 36 * 4
     with pytest.raises(StitchLabError, match=r"from 1 to 30 .*; 100 came"):
         ask(store, "letters", "letters", methods=["tlm"], tlm=TaskLoss(init="dm"))
 

@@ -325,7 +325,7 @@ def test_ctrl_c_keeps_what_is_finished(
     assert status == 130
     assert "kept" in err
     (run,) = list_runs(store)
-    assert {name for name, _, _ in run.cells} == {"dm", "cka", "pwcca", "opd"}
+    assert {name for name, _, _ in run.cells} == {"dm", "cka", "cka-debiased", "pwcca", "opd"}
 
 
 #: Runs commands in a process where nothing of the computing wing can be imported.

@@ -20,7 +20,8 @@ from stitchlab.request import TaskLoss
 from stitchlab.results import networks
 from stitchlab.store import Store
 
-SMALL = {"end_layers": ["layer3.1"], "eval_images": 200, "tlm": TaskLoss(epochs=10), "indices": ["cka", "pwcca"]}
+SMALL = {"end_layers": ["layer3.1"], "eval_images": 200, "tlm": TaskLoss(epochs=10),
+         "indices": ["cka", "cka-debiased", "pwcca"]}
 
 
 def test_noise_is_noise() -> None:
@@ -61,6 +62,7 @@ def test_a_noise_front_is_rated_low(store: Store) -> None:
     same = compare("digits-a", "digits-b", store=store, device="cpu", front_layers=["layer3.1"], **SMALL)
     assert noise.complete
     for method, metric, higher in (("dm", "accuracy", True), ("tlm", "accuracy", True), ("cka", "similarity", True),
+                                   ("cka-debiased", "similarity", True),
                                    ("dm", "distance", False), ("pwcca", "distance", False)):
         low, high = (float(run.matrix(method, metric)[0, 0]) for run in (noise, same))
         assert (low < high) == higher, (method, metric, low, high)

@@ -18,7 +18,7 @@ from stitchlab.request import Request
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 
-INDEX_METRICS = {("cka", "similarity"), ("pwcca", "distance"), ("opd", "distance")}
+INDEX_METRICS = {("cka", "similarity"), ("cka-debiased", "similarity"), ("pwcca", "distance"), ("opd", "distance")}
 
 
 @pytest.fixture(scope="session")
@@ -60,7 +60,7 @@ def test_run_json_holds_the_request_and_all_that_made_the_numbers(run: Run) -> N
     assert {told["front"]["name"], told["end"]["name"]} == {"digits-a", "digits-b"}
     assert told["devices"]
     assert "torch" in told["versions"][0]
-    assert set(told["seconds"]) == {"tlm", "dm", "cka", "pwcca", "opd"}
+    assert set(told["seconds"]) == {"tlm", "dm", "cka", "cka-debiased", "pwcca", "opd"}
 
 
 def test_write_makes_the_folder_and_leaves_nothing_beside(run: Run, tmp_path: Path) -> None:

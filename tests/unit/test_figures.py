@@ -199,9 +199,11 @@ def test_the_difference_is_tlm_minus_dm(run: Run) -> None:
 
 def test_indices_stand_on_scales_of_their_own(run: Run) -> None:
     made_grids = grids.indices(run)
-    assert [grid.title for grid in made_grids] == ["Linear CKA", "PWCCA", "Orthogonal Procrustes"]
-    assert [(grid.low, grid.high) for grid in made_grids] == [(0, 1), (0, 1), (0, 2)]
-    assert [grid.better for grid in made_grids] == ["higher", "lower", "lower"]
+    assert [grid.title for grid in made_grids] == ["Linear CKA", "Linear CKA (debiased)", "PWCCA",
+                                                     "Orthogonal Procrustes"]
+    assert [(grid.low, grid.high) for grid in made_grids] == [(0, 1), (-1, 1), (0, 1), (0, 2)]
+    assert [grid.better for grid in made_grids] == ["higher", "higher", "lower", "lower"]
+    assert [grid.diverging for grid in made_grids] == [False, True, False, False], "0 of debiased CKA is no similarity"
 
 
 def test_a_run_without_numbers_is_drawn_grey_and_says_nothing(digits_store: Store, store: Store) -> None:

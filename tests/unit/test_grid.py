@@ -13,7 +13,7 @@ import reference
 import torch
 from grids import COLUMNS, ROWS, SMALL, Spy, grid_of, made, numbers
 
-from stitchlab.catalog.indices import INDICES
+from stitchlab.catalog.indices import DEFAULT_INDICES, INDICES
 from stitchlab.catalog.methods import METRICS
 from stitchlab.data import registry as datasets
 from stitchlab.grid import compute
@@ -31,12 +31,12 @@ from stitchlab.store import Store
 def test_all_rows_are_there(done: Store, spy: Spy) -> None:
     run = ask(done, "digits-a", "digits-b", **SMALL)
     assert run.complete
-    assert run.total == 4 * 5 == len(run.cells)
+    assert run.total == 4 * 6 == len(run.cells)
     quantities = {(m, metric) for m in ("tlm", "dm") for metric in METRICS}
-    quantities |= {(name, index.metric) for name, index in INDICES.items()}
+    quantities |= {(name, index.metric) for name, index in INDICES.items() if index.default}
     rows = list(run.rows())
     assert {row[:4] for row in rows} == {(i, j, m, q) for i, j in grid_of() for m, q in quantities}
-    assert len(rows) == 4 * 11
+    assert len(rows) == 4 * 12
     assert all(isinstance(row.value, float) and np.isfinite(row.value) for row in rows)
     assert [row.front_layer for row in rows] == sorted((row.front_layer for row in rows), key=ROWS.index)
     own = run.own_accuracy
@@ -101,7 +101,7 @@ def test_one_more_layer_computes_its_cells_only(done: Store, spy: Spy) -> None:
     made(done, front_layers=[*ROWS, "conv1"])
     new = grid_of(["conv1"])
     assert spy.dm == spy.tlm == spy.evaluated == new
-    assert spy.indices == {(name, *cell) for name in INDICES for cell in new}
+    assert spy.indices == {(name, *cell) for name in DEFAULT_INDICES for cell in new}
     assert spy.accuracies == 0
     spy.dm.clear()
     made(done, end_layers=["layer1.0", *COLUMNS])
@@ -209,11 +209,12 @@ def test_undefined_values_are_empty_and_have_their_reasons(store: Store) -> None
     assert set(undefined) == empty
     assert empty == {
         (i, j, method, metric) for i, j in grid_of()
-        for method, metric in (("dm", "distance"), ("tlm", "distance"), ("cka", "similarity"), ("pwcca", "distance"),
-                               ("opd", "distance"))
+        for method, metric in (("dm", "distance"), ("tlm", "distance"), ("cka", "similarity"),
+                               ("cka-debiased", "similarity"), ("pwcca", "distance"), ("opd", "distance"))
     }
     for (_, _, method, _), reason in undefined.items():
-        assert ("0" in reason) if method in ("dm", "tlm") else ("constant" in reason)
+        assert ("0" in reason) if method in ("dm", "tlm") else (
+            reason == "the activations of the end layer are constant")
     assert np.isnan(run.matrix("cka", "similarity")).all()
 
 
@@ -254,7 +255,7 @@ def test_provenance_has_all_that_is_needed_to_do_it_again(done: Store) -> None:
     assert told["versions"][0]["torch"] == torch.__version__
     assert len(told["devices"]) == 1
     assert "cpu" in told["devices"][0]
-    assert set(told["seconds"]) == {"tlm", "dm", "cka", "pwcca", "opd"}
+    assert set(told["seconds"]) == {"tlm", "dm", *DEFAULT_INDICES}
     assert told["complete"]
     assert told["undefined"] == []
     assert Run.load(done, run.id[:6]).id == run.id

@@ -15,7 +15,8 @@ from stitchlab.catalog.indices import INDICES
 from stitchlab.errors import Cancelled, StitchLabError
 from stitchlab.grid.ask import ask
 from stitchlab.models.tensors import get_tensors
-from stitchlab.request import accuracy_key, cell_key, index_key, map_key
+from stitchlab.request import accuracy_key, cell_key, map_key
+from stitchlab.results.keys import index_key
 from stitchlab.results.run import Run
 from stitchlab.stitch import maps
 from stitchlab.store import Store

@@ -191,7 +191,7 @@ def test_the_same_request_twice_is_one_job_and_cancel_keeps_what_is_done(jobs: J
     assert status is not None
     assert status.state == "cancelled"
     kept = Run.load(jobs.store, run.id)
-    assert {name for name, _, _ in kept.cells} == {"dm", "cka", "pwcca", "opd"}
+    assert {name for name, _, _ in kept.cells} == {"dm", "cka", "cka-debiased", "pwcca", "opd"}
     short = ask(jobs.store, "digits-a", "digits-b", tlm=TaskLoss(epochs=1), seed=2, **SMALL)
     jobs.compute(short)
     assert ended(jobs, short.id, 30).state == "done", "the worker is free within seconds"

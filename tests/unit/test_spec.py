@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from stitchlab.catalog.indices import INDICES as CATALOG
 from stitchlab.catalog.presets import PRESETS, preset
 from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.request import (
@@ -24,9 +25,9 @@ from stitchlab.request import (
     cell_key,
     content_id,
     derived_seed,
-    index_key,
     map_key,
 )
+from stitchlab.results.keys import index_key
 
 VERSIONS = {**DEFINITIONS, "cka": 1, "pwcca": 1, "opd": 1}
 REQUEST = Request(
@@ -182,6 +183,19 @@ def test_soap_hangs_on_its_definition_and_keeps_its_first_ids() -> None:
 def test_beyond_a_thousand_images_an_index_stays() -> None:
     one, other, third = (replace(REQUEST, eval_images=m) for m in (1000, 4000, 999))
     assert index_key(one, "cka", "x", "u") == index_key(other, "cka", "x", "u") != index_key(third, "cka", "x", "u")
+
+
+def test_averages_over_positions_are_of_all_images_since_their_second_version() -> None:
+    """Keys from before stay: these were made by the code of then."""
+    many = replace(REQUEST, eval_images=5000)
+    for name, key in (("cka", "2bf25499b986047012c9850a263e03dd737806730eb533653b881b9176fc90dc"),
+                      ("pwcca", "4b7293db14a69a4d753b0a3585f1ee6be09d2c5601d02916e24bf9b147b17438"),
+                      ("opd", "4254896e3b67ac25b3b20a825bef61030e3b4efecb0876a0eab827e0fd1ae4f4")):
+        assert index_key(many, name, "x", "u") == key
+    versions = {**VERSIONS, **{name: index.version for name, index in CATALOG.items()}}
+    few, many = (replace(REQUEST, eval_images=m, definitions=versions) for m in (1000, 5000))
+    assert {name for name in CATALOG if index_key(few, name, "x", "u") != index_key(many, name, "x", "u")} == {
+        "pwcca", "opd"}
 
 
 @pytest.mark.parametrize(("change", "message"), [

@@ -1,0 +1,81 @@
+"""Gram matrices of centred flattened features, gathered in batches, once a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from math import prod
+
+import torch
+from torch import Tensor
+
+from stitchlab.request import Report
+from stitchlab.stitch.numerics import exact
+from stitchlab.stitch.pair import Cell, Pair, Run
+
+GRAM_MEMORY = 2**29  # bytes of features at a time
+CONSTANT = 1e-12  # a variance below this share of the mean square is rounding noise of fp32: it is constant
+
+
+def gram(batches: Callable[[], Iterable[Tensor]], features: int, count: int) -> Tensor:
+    """K = X Xᵀ (N, N), float64, of centred flattened activations; NaN where these are not finite.
+
+    Where all images' features together pass GRAM_MEMORY, the batches are asked for again for the next features.
+
+    Args:
+        batches: makes the activations of all images, (n, ...) each.
+        features, count: numbers of features of an image, and of images.
+    """
+    width = max(1, GRAM_MEMORY // (8 * count))
+    total, size = torch.zeros(()), torch.zeros(())
+    for start in range(0, features, width):
+        x = torch.cat([exact(batch.flatten(1)[:, start:start + width]) for batch in batches()])
+        centred = x - x.mean(0)
+        total, size = total.to(x.device) + centred @ centred.T, size.to(x.device) + x.square().sum()
+    return torch.zeros_like(total) if total.trace() <= CONSTANT * size else total
+
+
+def grams(
+    pair: Pair, cells: Sequence[Cell], images: Tensor, report: Report
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Gram matrices of all front and all end layers, as many layers in one pass as GRAM_MEMORY holds."""
+    made: tuple[dict[str, Tensor], dict[str, Tensor]] = ({}, {})
+    sides = ((dict.fromkeys(i for i, _ in cells), pair.front_cuts, pair.run_front),
+             (dict.fromkeys(j for _, j in cells), pair.end_cuts, pair.run_end))
+    for side, (layers, cuts, run_of) in enumerate(sides):
+        features = {layer: prod(cuts.find(layer).shape) for layer in layers}
+        for group in _groups(features, len(images)):
+            done = 0.5 * (side + len(made[side]) / len(layers))
+            part = partial(report, f"similarity indices, layer {group[0]}", done)
+            batches = partial(_batches, pair, run_of(group), images, part)
+            # One layer alone may be too large to keep: it is run again for every part of its features.
+            kept = list(batches()) if len(group) > 1 else None
+            for layer in group:
+                of = partial(_of, kept or batches, layer)
+                made[side][layer] = gram(of, features[layer], len(images))
+    return made
+
+
+def _groups(features: dict[str, int], count: int) -> list[list[str]]:
+    """Layers whose activations of so many images lie in memory together, in order."""
+    groups: list[list[str]] = []
+    room = 0
+    for layer, size in features.items():
+        room -= 4 * count * size
+        if room < 0:
+            groups.append([])
+            room = GRAM_MEMORY - 4 * count * size
+        groups[-1].append(layer)
+    return groups
+
+
+def _of(batches: list[dict[str, Tensor]] | Callable[[], Iterator[dict[str, Tensor]]], layer: str) -> Iterator[Tensor]:
+    return (batch[layer] for batch in (batches if isinstance(batches, list) else batches()))
+
+
+def _batches(
+    pair: Pair, run: Run, images: Tensor, alive: Callable[[], None]
+) -> Iterator[dict[str, Tensor]]:
+    for batch, _ in pair.batches(pair.data.test, images):
+        alive()
+        yield run(batch)

@@ -1,0 +1,138 @@
+"""Second moments of centred rows of two layers, summed in batches: what PWCCA and Procrustes are computed from.
+
+Rows are averages over positions, or positions: then the front is brought to the end's positions as for direct matching
+(`stitchlab.stitch.affine.align`). No matrix has a side as long as there are images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from stitchlab.catalog.indices import Needs
+from stitchlab.errors import StitchLabError
+from stitchlab.indices.grams import CONSTANT
+from stitchlab.results.activation_layout import Form, check, form
+from stitchlab.stitch.affine import align, lacks_class_token
+from stitchlab.stitch.affine import rows as positions
+from stitchlab.stitch.moments import with_ones
+from stitchlab.stitch.numerics import exact
+from stitchlab.stitch.pair import Cell
+
+
+class SecondMoments(NamedTuple):
+    """XᵀX (C, C), XᵀY (C, D), YᵀY (D, D) of centred rows, float64, and the number of rows."""
+
+    xx: Tensor
+    xy: Tensor
+    yy: Tensor
+    rows: int
+
+
+class _Place(NamedTuple):
+    """What rows are: positions of an end layer of this form, without its class token or with it."""
+
+    target: Form
+    patches: bool
+
+
+class Sums:
+    """Sums [X 1]ᵀ[X 1], [X 1]ᵀ[Y 1], [Y 1]ᵀ[Y 1] for cells over batches.
+
+    Args:
+        rows: what rows are: averages, positions, or the paper's rule (`stitchlab.catalog.indices.ROWS`).
+        shapes: of one image's activations, the front's and the end's, by cell.
+    """
+
+    def __init__(self, rows: Needs, shapes: Mapping[Cell, tuple[tuple[int, ...], tuple[int, ...]]]) -> None:
+        self._undefined: dict[Cell, str] = {}
+        self._forms: dict[Cell, tuple[Form, Form]] = {}
+        self._places: dict[Cell, _Place | None] = {}
+        self._sums: dict[Any, Tensor] = {}
+        for cell, (one, other) in shapes.items():
+            try:
+                self._forms[cell] = source, target = form(one), form(other)
+                self._places[cell] = _place(rows, source, target)
+            except StitchLabError as error:
+                self._undefined[cell] = str(error)
+
+    @property
+    def cells(self) -> list[Cell]:
+        """Those whose rows are defined."""
+        return list(self._places)
+
+    def add(self, x: dict[str, Tensor], y: dict[str, Tensor]) -> None:
+        """One batch: activations (n, ...) of the front layers x and of the end layers y."""
+        for place in dict.fromkeys(self._places.values()):  # one after another: rows of all would fill the memory
+            cells = [cell for cell, where in self._places.items() if where == place]
+            native = {j: _rows(y[j], self._forms[i, j][1], None if place is None else place.patches)
+                      for i, j in {j: (i, j) for i, j in cells}.values()}
+            for j, b in native.items():
+                self._add(("end", j, place), b.T @ b)
+            for i in dict.fromkeys(i for i, _ in cells):
+                columns = [j for front, j in cells if front == i]
+                a = _aligned(x[i], self._forms[i, columns[0]][0], place)
+                self._add(("front", i, place), a.T @ a)
+                for j in columns:
+                    self._add((i, j), a.T @ native[j])
+
+    def _add(self, key: Any, value: Tensor) -> None:
+        self._sums[key] = self._sums[key] + value if key in self._sums else value
+
+    def of(self, cell: Cell) -> SecondMoments | str:
+        """The moments of a cell's centred rows, NaN where its activations are not finite; or why it has no rows."""
+        if cell in self._undefined:
+            return self._undefined[cell]
+        place = self._places[cell]
+        xx, yy = self._sums["front", cell[0], place], self._sums["end", cell[1], place]
+        one, other = _varies(xx), _varies(yy)
+        return SecondMoments(_centred(xx, one, one), _centred(self._sums[cell], one, other),
+                             _centred(yy, other, other), round(float(xx[-1, -1])))
+
+
+def _place(rows: Needs, source: Form, target: Form) -> _Place | None:
+    """What rows of a cell are; None: averages over positions. Raises StitchLabError where no stitch is defined."""
+    if rows == "averages" or (rows == "paper" and not _equal(source, target)):
+        return None
+    check(source, target)
+    return _Place(replace(target, channels=0), lacks_class_token(source, target))
+
+
+def _equal(source: Form, target: Form) -> bool:
+    """Whether two layers have equal (C, H, W), or as many tokens."""
+    if source.kind == target.kind == "tokens":
+        return source.tokens == target.tokens
+    maps = source.kind.startswith("map") and target.kind.startswith("map")
+    return maps and replace(source, kind="map") == replace(target, kind="map")
+
+
+def _aligned(x: Tensor, source: Form, place: _Place | None) -> Tensor:
+    """[X 1] of the front's activations: rows (n, C+1)."""
+    if place is None:
+        return _rows(x, source, None)
+    made = with_ones(positions(align(x, source, place.target)))
+    # Resizing may leave pixels out. A layer that is not finite anywhere has no index, whatever it is compared with.
+    made[:, :-1] += 0 * (exact(x.amax()) + exact(x.amin()))
+    return made
+
+
+def _rows(x: Tensor, shape: Form, patches: bool | None) -> Tensor:
+    """[X 1]: averages over positions (patches None), or positions, without the class token (patches) or with it."""
+    channels_last = (x.movedim(1, -1) if shape.kind == "map" else x).reshape(len(x), -1, shape.channels)
+    if patches is None:
+        return with_ones(exact(channels_last).mean(1))
+    return with_ones(channels_last[:, int(patches):].flatten(0, 1))
+
+
+def _centred(raw: Tensor, one: Tensor, other: Tensor) -> Tensor:
+    """[X 1]ᵀ[Y 1] (C+1, D+1) as XᵀY (C, D) of centred rows: its last row and column are sums, the last entry counts."""
+    return (raw[:-1, :-1] - raw[:-1, -1:] * raw[-1:, :-1] / raw[-1, -1]) * one[:, None] * other
+
+
+def _varies(raw: Tensor) -> Tensor:
+    """1 for channels that vary, 0 for constant ones (C,)."""
+    square = raw.diagonal()[:-1]
+    return (square - raw[-1, :-1].square() / raw[-1, -1] > CONSTANT * square).double()

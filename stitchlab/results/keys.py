@@ -1,0 +1,21 @@
+"""The keys that a run's results are kept under, by method or index."""
+
+from __future__ import annotations
+
+from stitchlab.catalog.indices import INDICES
+from stitchlab.request import INDEX_IMAGES, METHODS, Request, cell_key, cell_of, content_id
+
+
+def index_key(request: Request, index: str, front_layer: str, end_layer: str) -> str:
+    """The key of one similarity index on one cell."""
+    version, images = request.definitions[index], request.eval_images
+    return content_id(cell_of(request, front_layer, end_layer) | {
+        "what": "index", "index": index, "version": version,
+        "images": images if INDICES[index].all_images(version) else min(INDEX_IMAGES, images),
+    })
+
+
+def result_key(request: Request, name: str, front_layer: str, end_layer: str) -> str:
+    """The key of one result: of a method (tlm, dm) or of an index, by its name."""
+    key = cell_key if name in METHODS else index_key
+    return key(request, name, front_layer, end_layer)
