@@ -27,16 +27,20 @@ if name and name != state.get("kept") and (name != state.get("shown") or "front"
             state["kept"] = linked.id
 
 if kept := state.get("kept"):
-    run = Run.load(store, kept)
-    state["shown"] = st.query_params["run"] = run.id
-    st.info(f"{run.title}: its networks are no longer in the store, or the pickers do not offer its settings, so this "
-            "is what was kept of it.", icon=":material/inventory_2:")
-    if st.button("Compare other networks", icon=":material/compare_arrows:"):
-        state["kept"] = None
-        del st.query_params["run"]  # the others belong to widgets
-        st.rerun()
-    explore(run)
-    st.stop()
+    try:
+        run = Run.load(store, kept)
+    except StitchLabError as error:  # it was deleted meanwhile: the pickers take over
+        state["kept"], missing = None, str(error)
+    else:
+        state["shown"] = st.query_params["run"] = run.id
+        st.info(f"{run.title}: its networks are no longer in the store, or the pickers do not offer its settings, so "
+                "this is what was kept of it.", icon=":material/inventory_2:")
+        if st.button("Compare other networks", icon=":material/compare_arrows:"):
+            state["kept"] = None
+            del st.query_params["run"]  # the others belong to widgets
+            st.rerun()
+        explore(run)
+        st.stop()
 
 above = st.container()
 run = pick(store, jobs)

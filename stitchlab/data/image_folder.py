@@ -102,7 +102,7 @@ def decode(listed: Listing, size: int | None, store: Store, report: Report) -> D
 
     Raises StitchLabError for a broken image (named), mixed sizes without a ``size``, a full disk.
     """
-    if (kept := store.get("listings", listed.key)) is not None:
+    if (kept := store.intact("listings", listed.key)) is not None:
         decoded = Decoded.from_record(kept)
         if _place(store, decoded).exists():
             return decoded

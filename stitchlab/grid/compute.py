@@ -1,11 +1,10 @@
-"""Computing a grid by units of work (`stitchlab.results.plan`): claimed cell by cell, kept when the unit is done."""
+"""Computing a grid by units of work (`stitchlab.results.plan`): cells are claimed, and kept when the unit is done."""
 
 from __future__ import annotations
 
-import contextlib
 import platform
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -28,11 +27,11 @@ from stitchlab.stitch.maps import maps
 from stitchlab.stitch.numerics import fp32
 from stitchlab.stitch.pair import Cell, Pair, load_pair
 from stitchlab.store import Store
+from stitchlab.store.claims import claimed
 
 Item = tuple[str, Cell]  # a method's or an index's name, and a cell
 
 _CONSTANT = "the rows of one layer are constant"
-SIGN_OF_LIFE = 5.0  # seconds between renewals of a claim
 
 
 def compute(store: Store, run: Run, device: torch.device, report: Report = no_report) -> Run:
@@ -63,7 +62,9 @@ def compute_unit(
     keys = {(name, cell): result_key(request, name, *cell) for name in unit.names for cell in unit.cells}
     if unit.work == "accuracy":
         return _own_accuracy(store, request, device)
-    with _claimed(store, keys, report) as (mine, report):
+    with claimed(store, keys.values()) as free:
+        # Looked at only now: somebody may have finished one between the plan and the claim.
+        mine = [item for item, key in keys.items() if key in free and store.intact("cells", key) is None]
         if not mine:
             return 0
         names, cells = (list(dict.fromkeys(part)) for part in zip(*mine, strict=True))
@@ -127,30 +128,3 @@ def _remarks(device: torch.device, seconds: float) -> dict[str, Any]:
             "numpy": numpy.__version__,
         },
     }
-
-
-@contextlib.contextmanager
-def _claimed(
-    store: Store, keys: dict[Item, str], report: Report
-) -> Iterator[tuple[list[Item], Report]]:
-    """Those results that this process has to compute, and a report that keeps their claims alive."""
-    mine: list[Item] = []
-    renewed = time.monotonic()
-
-    def alive(what: str, done: float) -> None:
-        nonlocal renewed
-        if time.monotonic() - renewed > SIGN_OF_LIFE:
-            renewed = time.monotonic()
-            for item in mine:
-                store.renew(keys[item])
-        report(what, done)
-
-    try:
-        for item, key in keys.items():
-            if store.claim(key):
-                mine.append(item)
-        # Looked at only now: somebody may have finished one between the plan and the claim.
-        yield [item for item in mine if store.intact("cells", keys[item]) is None], alive
-    finally:
-        for item in mine:
-            store.release(keys[item])

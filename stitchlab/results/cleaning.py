@@ -19,7 +19,7 @@ from stitchlab.results import cut_points, data_sets, networks
 from stitchlab.results.detection import learned
 from stitchlab.results.run import ROOM as RUNS
 from stitchlab.results.run import Run, list_runs
-from stitchlab.store import Store, uploads
+from stitchlab.store import Store, claims, uploads
 
 YOUNG = 3600.0  # seconds within which somebody may still be at work with a file
 JOBS = ("jobs", "progress", "cancel")  # rooms of what `stitchlab.jobs` keeps of a job
@@ -151,7 +151,7 @@ def _stays(store: Store, since: float) -> dict[str, _Stays]:
         "jobs": _among(attempts.values()),
         "progress": lambda file: _attempt(file.key) in attempts,
         "cancel": _among(attempts),
-        "claims": _among(()),  # a claim that is alive is renewed every few seconds
+        claims.ROOM: lambda file: claims.stands(file.path),
         uploads.ROOM: lambda file: time.time() - file.changed < uploads.OLD,
     }
 
