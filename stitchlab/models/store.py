@@ -124,9 +124,9 @@ def save(store: Store, network: Network, module: nn.Module) -> LoadedNetwork:
     free_name(store, network.name)
     tensors = module.state_dict()
     key = fingerprint(network, tensors)
-    if store.has(ROOM, key):
+    if (there := store.intact(ROOM, key)) is not None:
         raise StitchLabError(
-            f"exactly this network is in the store already, under the name {find(store, key).name!r}; use that one"
+            f"exactly this network is in the store already, under the name {there['name']!r}; use that one"
         )
     made = replace(
         network, id=key, created=datetime.now(UTC).isoformat(),

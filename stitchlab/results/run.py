@@ -6,6 +6,7 @@ that two runs that share cells share their numbers.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Container, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ import numpy.typing as npt
 
 from stitchlab.catalog.indices import INDICES
 from stitchlab.catalog.methods import METRICS
-from stitchlab.errors import UnknownName
+from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.request import Request, accuracy_key, result_key
 from stitchlab.results.data_sets import DataRecord
 from stitchlab.results.networks import Network
@@ -41,7 +42,7 @@ class Run:
 
     def __init__(self, store: Store, record: dict[str, Any]) -> None:
         self.store, self.record = store, record
-        self.request = Request.from_json(record["request"])
+        self.request = Request.from_json(record.get("request"))
         self.id = self.request.id if self.request.front else ""
 
     @classmethod
@@ -199,9 +200,9 @@ class Run:
 
 
 def list_runs(store: Store) -> list[Run]:
-    """All runs of the store, newest first."""
-    records = (store.intact(ROOM, key) for key in store.keys(ROOM))
-    return sorted(
-        (Run(store, record) for record in records if record is not None),
-        key=lambda run: str(run.record["created"]), reverse=True,
-    )
+    """All runs of the store, newest first; those that are damaged, or a newer version's, are left out."""
+    found = []
+    for record in (store.intact(ROOM, key) for key in store.keys(ROOM)):
+        with contextlib.suppress(StitchLabError):
+            found += [] if record is None else [Run(store, record)]
+    return sorted(found, key=lambda run: str(run.record["created"]), reverse=True)

@@ -33,7 +33,7 @@ DETECTORS = ["energy", "knn"]
 
 
 def files(store: Store) -> set[str]:
-    """What lies in the store, but for rates of work, which belong to no run, and the lock by which claims take turns."""
+    """What lies in the store, but for rates of work, which belong to no run, and the lock that claims take turns by."""
     there = (path.relative_to(store.root) for path in store.root.rglob("*") if path.is_file())
     return {str(path) for path in there if path.parts[0] != "timings" and path.name != "turn.lock"}
 
