@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 
-import numpy
 import torch
-import torchvision
 from torch import Tensor
 
 from stitchlab.catalog.indices import INDICES
@@ -19,6 +15,7 @@ from stitchlab.data.splits import evaluation
 from stitchlab.grid import estimate as cost
 from stitchlab.indices.statistics import indices
 from stitchlab.models import malloc as memory
+from stitchlab.models.provenance import provenance
 from stitchlab.request import INDEX_IMAGES, Report, Request, accuracy_key, no_report, portion, result_key
 from stitchlab.results.plan import Unit, missing
 from stitchlab.results.run import Run
@@ -77,7 +74,7 @@ def compute_unit(
             else:
                 found = _stitched(store, pair, request, unit.work, cells, images, report)
         seconds = time.monotonic() - started
-        remarks = _remarks(device, seconds / len(mine))
+        remarks = provenance(device, seconds / len(mine))
         for item in mine:
             store.put("cells", keys[item], found[item] | remarks)
         cost.learn(store, pair, request, unit.work, cells, seconds)
@@ -116,15 +113,3 @@ def _own_accuracy(store: Store, request: Request, device: torch.device) -> int:
                 store.put("accuracies", accuracy_key(request, network.id), {"accuracy": value})
     cost.learn(store, pair, request, "accuracy", (), time.monotonic() - started)
     return 1
-
-
-def _remarks(device: torch.device, seconds: float) -> dict[str, Any]:
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-    return {
-        "seconds": seconds, "device": f"{name} on {platform.node()}",
-        "computed": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {
-            "python": platform.python_version(), "torch": torch.__version__, "torchvision": torchvision.__version__,
-            "numpy": numpy.__version__,
-        },
-    }

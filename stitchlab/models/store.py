@@ -23,6 +23,7 @@ from stitchlab.models.zoo import Architecture
 from stitchlab.models.zoo.own import again
 from stitchlab.request import Report, content_id, no_report
 from stitchlab.results.networks import ROOM, Network, find, free_name
+from stitchlab.results.version import VERSION
 from stitchlab.store import Store
 
 LOADED = 8  # networks that stay loaded in this process
@@ -131,7 +132,8 @@ def save(store: Store, network: Network, module: nn.Module) -> LoadedNetwork:
     made = replace(
         network, id=key, created=datetime.now(UTC).isoformat(),
         parameters=sum(p.numel() for p in module.parameters()),
-        origin={**network.origin, "torch": torch.__version__, "python": platform.python_version()},
+        origin={**network.origin, "stitchlab": VERSION, "torch": torch.__version__,
+                "python": platform.python_version()},
     )
     put_tensors(store, ROOM, key, tensors)
     store.put(ROOM, key, made.record())

@@ -21,7 +21,9 @@ from stitchlab.catalog.methods import METRICS
 from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.request import Request, accuracy_key, result_key
 from stitchlab.results.data_sets import DataRecord
+from stitchlab.results.networks import ROOM as NETWORKS
 from stitchlab.results.networks import Network
+from stitchlab.results.version import VERSION
 from stitchlab.store import Store
 
 ROOM = "runs"
@@ -62,7 +64,7 @@ class Run:
         return cls(store, kept or {
             "request": asdict(request), "front": front.record(), "end": end.record(),
             "data": {"name": data.name, "label": data.label, "fingerprint": data.fingerprint,
-                     "shape": list(data.shape), "classes": list(data.classes)},
+                     "shape": list(data.shape), "classes": list(data.classes), "train": data.train, "test": data.test},
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         })
 
@@ -187,10 +189,14 @@ class Run:
         """run.json: the request and all that is needed to get the same numbers again."""
         made = list(self.cells.values())
         return {
-            "id": self.id, **self.record, "own_accuracy": self.own_accuracy,
+            "id": self.id, "stitchlab": VERSION, **self.record,
+            "weights": {side: self.store.checksum(NETWORKS, network) for side, network in
+                        (("front", self.request.front), ("end", self.request.end)) if network},
+            "own_accuracy": self.own_accuracy,
             "front_accuracy": self.front_accuracy if self.front_scored else "not defined: it tells other classes",
             "complete": self.complete, "undefined": self.undefined(),
             "devices": sorted({cell["device"] for cell in made}),
+            "threads": sorted({cell["threads"] for cell in made if "threads" in cell}),
             "versions": [dict(pairs) for pairs in sorted({tuple(sorted(c["versions"].items())) for c in made})],
             "seconds": {
                 method: round(sum(cell["seconds"] for (name, _, _), cell in self.cells.items() if name == method), 3)

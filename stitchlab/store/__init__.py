@@ -101,6 +101,15 @@ class Store:
             return self.get_arrays(room, key)
         return None
 
+    def checksum(self, room: str, key: str) -> str | None:
+        """The SHA-256 that an entry's tensors carry (`digest`), None where they are lost or damaged; none is read."""
+        with contextlib.suppress(SafetensorError, OSError), safe_open(
+            self.path(room, key, ".safetensors"), framework="np"
+        ) as file:
+            carried: str | None = (file.metadata() or {}).get("sha256")
+            return carried
+        return None
+
     def has(self, room: str, key: str) -> bool:
         """Whether the entry has a JSON value."""
         return self.path(room, key, ".json").exists()
