@@ -302,7 +302,7 @@ def test_other_classes_are_refused(capsys: pytest.CaptureFixture[str], tmp_path:
 
 
 @pytest.mark.parametrize("command", ["", "train", "import", "networks", "data", "layers", "compare", "ood", "runs",
-                                     "show", "delete", "store"])
+                                     "show", "delete", "store", "repeat"])
 def test_help_everywhere(capsys: pytest.CaptureFixture[str], command: str) -> None:
     status, out, _ = said(capsys, *filter(None, [command]), "--help")
     assert status == 0
@@ -369,7 +369,8 @@ def test_what_only_reads_runs_where_nothing_can_be_computed(capsys: pytest.Captu
 
 
 def test_help_needs_nothing_that_computes() -> None:
-    commands = ["train", "import", "networks", "data", "layers", "compare", "ood", "runs", "show", "delete", "store"]
+    commands = ["train", "import", "networks", "data", "layers", "compare", "ood", "runs", "show", "delete", "store",
+                "repeat"]
     made = bare(["--help"], *([command, "--help"] for command in commands))
     assert made.stderr == ""
     assert made.stdout.count("-> 0") == len(commands) + 1
