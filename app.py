@@ -24,6 +24,9 @@ try:
 except NotFoundYet as error:  # a store from before cut points were kept by network
     answered(jobs, "cut_points", error.network, what="the demo's layers")
     st.stop()
+except StitchLabError as error:  # a record is lost or damaged
+    st.error(str(error), icon=":material/error:")
+    st.stop()
 if run is None:
     st.info("The demo's networks are not in the store any more; Compare shows those that are.", icon=":material/info:")
     st.page_link("pages/1_Compare.py", label="Compare two networks", icon=":material/compare_arrows:")

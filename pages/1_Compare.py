@@ -27,17 +27,21 @@ if name and name != state.get("kept") and (name != state.get("shown") or "front"
             state["kept"] = linked.id
 
 if kept := state.get("kept"):
-    run = Run.load(store, kept)
-    state["shown"] = st.query_params["run"] = run.id
-    asked_anew = kept_bar(run)
-    if asked_anew or st.button("Compare other networks", icon=":material/compare_arrows:"):
-        state["kept"] = None
-        del st.query_params["run"]  # the others belong to widgets
-        if asked_anew:
-            restore(store, run)
-        st.rerun()
-    explore(run)
-    st.stop()
+    try:
+        run = Run.load(store, kept)
+    except StitchLabError as error:  # it was deleted meanwhile: the pickers take over
+        state["kept"], missing = None, str(error)
+    else:
+        state["shown"] = st.query_params["run"] = run.id
+        asked_anew = kept_bar(run)
+        if asked_anew or st.button("Compare other networks", icon=":material/compare_arrows:"):
+            state["kept"] = None
+            del st.query_params["run"]  # the others belong to widgets
+            if asked_anew:
+                restore(store, run)
+            st.rerun()
+        explore(run)
+        st.stop()
 
 above = st.container()
 run = pick(store, jobs)

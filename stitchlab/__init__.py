@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from stitchlab.results.detection import Distribution
     from stitchlab.results.networks import Network, list_networks
     from stitchlab.results.run import Run, list_runs
+    from stitchlab.results.version import VERSION as __version__  # noqa: F401 - by its usual name, and not for `import *`
     from stitchlab.store import Store
 
 #: Where each name of the public API is defined, and how it is called there.
@@ -36,6 +37,7 @@ _PLACES = {
     "list_networks": "results.networks:list_networks", "list_runs": "results.run:list_runs",
     "load_data": "data.registry:load", "load_network": "models.store:load", "measure": "indices.statistics:measure",
     "preset": "catalog.presets:preset", "train": "models.create:train", "untrained": "models.create:untrained",
+    "__version__": "results.version:VERSION",
 }
 
 __all__ = [

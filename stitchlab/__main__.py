@@ -30,6 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"stitchlab {options.name_of_command}: this command computes, and {error.name} is not installed here; "
               "pip install -r requirements.txt, or send the work to a cluster (--workers)", file=sys.stderr)
         return 2
+    except SystemExit as end:  # no command does that: somebody's own code, which it ran
+        print(f"stitchlab {options.name_of_command}: the code that was named ended the program "
+              f"(SystemExit: {end.code}); let it return a torch.nn.Module", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("stopped; what was finished is kept", file=sys.stderr)
         return STOPPED

@@ -11,9 +11,14 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from stitchlab.errors import StitchLabError, check_names
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Made = TypeVar("Made", bound="DataclassInstance")
 
 # The version of each computation's definition. Raise one when the same request would give other numbers:
 # results kept under the old definition are then simply not found.
@@ -178,13 +183,23 @@ class Request:
         return [(i, j) for j in self.end_layers for i in self.front_layers]
 
     @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Request:
-        """The request that `canonical` wrote. Raises StitchLabError for fields it does not know."""
-        unknown = set(value) - {f.name for f in fields(cls)}
-        if unknown:
-            raise StitchLabError(f"this request has fields that StitchLab does not know: {', '.join(sorted(unknown))}")
-        made: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in value.items()}
-        return cls(**{**made, "dm": DirectMatching(**value["dm"]), "tlm": TaskLoss(**value["tlm"])})
+    def from_json(cls, value: Any) -> Request:
+        """The request that `canonical` wrote. Raises StitchLabError where it is none, or a newer version's."""
+        parts = value if isinstance(value, dict) else {}
+        return _of(cls, value, dm=_of(DirectMatching, parts.get("dm")), tlm=_of(TaskLoss, parts.get("tlm")))
+
+
+def _of(kind: type[Made], value: Any, **parts: Any) -> Made:
+    """The dataclass that `plain` made an object of, some of its fields made already. Raises StitchLabError."""
+    if not isinstance(value, dict):
+        raise StitchLabError(f"the settings of a {kind.__name__} were expected; got {canonical(value)[:60]}")
+    if unknown := set(value) - {f.name for f in fields(kind)}:
+        raise StitchLabError(f"this request has fields that StitchLab does not know: {', '.join(sorted(unknown))}; "
+                             "a newer version made it")
+    try:
+        return kind(**{name: tuple(v) if isinstance(v, list) else v for name, v in value.items()} | parts)
+    except TypeError as error:  # something is missing, or no number
+        raise StitchLabError(f"this is no request that StitchLab made ({error})") from error
 
 
 def map_key(request: Request, method: str, front_layer: str, end_layer: str) -> str:

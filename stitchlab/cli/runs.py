@@ -1,4 +1,4 @@
-"""Commands that make, show and delete runs: compare, ood, runs, show, delete.
+"""Commands that make, show and delete runs: compare, repeat, ood, runs, show, delete.
 
 What computes is imported where it is needed: the other commands run where there is no PyTorch, and so does `compare`
 where it asks somebody's workers.
@@ -24,6 +24,7 @@ from stitchlab.cli import Command, bar, names, table
 from stitchlab.errors import StitchLabError, UnknownName, check_names
 from stitchlab.export.tables import ood_csv, write
 from stitchlab.request import AUGMENTATION_NAMES, AUTO, METHODS, Detection
+from stitchlab.results import repeating
 from stitchlab.results.cleaning import delete_run
 from stitchlab.results.controls import NOISE, RANDOM
 from stitchlab.results.definitions import remark
@@ -42,6 +43,13 @@ def add(command: Command) -> None:
     compare = command("compare", _compare, "Stitch a grid of layers; the run's id is the last line.")
     _compare_arguments(compare)
     compare.add_argument("--download", action="store_true", help="fetch the data set if it is not here")
+    repeat = command("repeat", _repeat, "Ask again for what a run.json describes; the run's id is the last line.")
+    repeat.add_argument("description", type=Path, metavar="RUN.json", help="what `compare --out DIR` wrote")
+    repeat.set_defaults(data=None, download=False)
+    for made in (compare, repeat):
+        made.add_argument("--workers", metavar="ADDRESS",
+                          help="a Dask scheduler, tcp://…, whose workers see the same cache")
+        made.add_argument("--out", type=Path, metavar="DIR", help="write cells.csv and run.json there")
     _ood_arguments(command("ood", _ood, "Are activations in or out of the end network's distribution? Writes CSV."))
     command("runs", _runs, "List what was asked for, and how much of it is there.")
     command("show", _show, "Show a run.").add_argument("run", metavar="RUN", help="its id, or how that begins")
@@ -52,19 +60,29 @@ def _compare(options: argparse.Namespace, store: Store) -> None:
     changes = {"epochs": options.tlm_epochs, "lr": options.tlm_lr, "targets": options.tlm_targets,
                "init": options.tlm_init, "augment": options.tlm_augment, "images": options.train_images}
     recipe = preset(options.tlm_preset, **{key: value for key, value in changes.items() if value is not None})
-    wanted: dict[str, Any] = {
+    _asked(options, store, {
         "front": options.front, "end": options.end, "data": options.data, "front_layers": options.front_layers,
         "end_layers": options.end_layers, "methods": options.methods, "indices": options.indices,
-        "dm_images": options.dm_images, "eval_images": options.eval_images, "seed": options.seed,
-    }
-    if options.workers:
-        run = _queued(options, store, wanted | {"tlm": asdict(recipe)})
-    else:
-        run = _computed(options, store, wanted | {"tlm": recipe})
+        "dm_images": options.dm_images, "eval_images": options.eval_images, "seed": options.seed, "tlm": recipe,
+    })
+
+
+def _repeat(options: argparse.Namespace, store: Store) -> None:
+    old = repeating.described(store, options.description)
+    new = _asked(options, store, repeating.wanted(store, old))
+    if why := repeating.changes(old, new):
+        print(why, file=sys.stderr)
+
+
+def _asked(options: argparse.Namespace, store: Store, wanted: dict[str, Any]) -> Run:
+    """Have what is wanted computed, here or by somebody's workers, and write and print it; the run's id comes last."""
+    run = _queued(options, store, wanted | {"tlm": asdict(wanted["tlm"])}) if options.workers else _computed(
+        options, store, wanted)
     if options.out:
         write(run, options.out)
     _tables(run)
     print(run.id)
+    return run
 
 
 def _computed(options: argparse.Namespace, store: Store, wanted: dict[str, Any]) -> Run:
@@ -239,5 +257,3 @@ def _compare_arguments(parser: argparse.ArgumentParser) -> None:
     add("--tlm-init", help="default, or dm: the map of direct matching")
     add("--dm-images", type=int, default=100, metavar="K", help="training images of direct matching (default: 100)")
     add("--eval-images", type=int, metavar="M", help="test images of the evaluation (default: all)")
-    add("--workers", metavar="ADDRESS", help="a Dask scheduler, tcp://…, whose workers see the same cache")
-    add("--out", type=Path, metavar="DIR", help="write cells.csv and run.json there")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from stitchlab.catalog.detectors import DETECTORS
 from stitchlab.catalog.ood_metrics import OOD_METRICS
 from stitchlab.results.detection import Distribution
-from stitchlab.results.interval import Interval
 from stitchlab.results.run import Run
 
 FAR, LARGELY, PARTLY = 0.9, 0.75, 0.6  # AUROC from which a set is out of distribution, largely, partly
@@ -47,7 +46,7 @@ def verdicts(found: Distribution, detector: str, front_layer: str, end_layer: st
             said[method] = f"{accuracy:.2f} accurate, {metric.label} undefined: {reason}."
             continue
         bounds = "" if number.low is None else f" ({number.low:.2f} to {number.high:.2f})"
-        judged = _ratio(number.value) if metric.name == "ratio" else _auroc(number)
+        judged = _ratio(number.value) if metric.name == "ratio" else _auroc(number.value, number.high)
         said[method] = f"{accuracy:.2f} accurate, {metric.label} {number.value:.2f}{bounds}: {judged}."
     return said
 
@@ -67,13 +66,12 @@ def agreement(found: Distribution, front_layer: str, end_layer: str) -> str:
             f"activations out of distribution (AUROC {FAR} or more).")
 
 
-def _auroc(number: Interval) -> str:
-    value, high = number.value or 0.0, number.high if number.high is not None else number.value or 0.0
+def _auroc(value: float, high: float | None) -> str:
     if value >= FAR:
         return "these activations are out of distribution"
     if value >= PARTLY:
         return f"these activations are {'largely' if value >= LARGELY else 'partly'} out of distribution"
-    if high < 0.5:
+    if (value if high is None else high) < 0.5:
         return "they score as more typical than native ones, which is no evidence of being native"
     return "close to native: this detector can hardly tell them apart"
 

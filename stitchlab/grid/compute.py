@@ -1,18 +1,13 @@
-"""Computing a grid by units of work (`stitchlab.results.plan`): claimed cell by cell, kept when the unit is done."""
+"""Computing a grid by units of work (`stitchlab.results.plan`): cells are claimed, and kept when the unit is done."""
 
 from __future__ import annotations
 
-import contextlib
-import platform
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 
-import numpy
 import torch
-import torchvision
 from torch import Tensor
 
 from stitchlab.catalog.indices import INDICES
@@ -20,6 +15,7 @@ from stitchlab.data.splits import evaluation
 from stitchlab.grid import estimate as cost
 from stitchlab.indices.statistics import indices
 from stitchlab.models import malloc as memory
+from stitchlab.models.provenance import provenance
 from stitchlab.request import Report, Request, accuracy_key, no_report, portion
 from stitchlab.results import definitions
 from stitchlab.results.keys import result_key
@@ -30,10 +26,10 @@ from stitchlab.stitch.maps import maps
 from stitchlab.stitch.numerics import fp32
 from stitchlab.stitch.pair import Cell, Pair, load_pair
 from stitchlab.store import Store
+from stitchlab.store.claims import claimed
 
 Item = tuple[str, Cell]  # a method's or an index's name, and a cell
 
-SIGN_OF_LIFE = 5.0  # seconds between renewals of a claim
 
 
 def compute(store: Store, run: Run, device: torch.device, report: Report = no_report) -> Run:
@@ -73,7 +69,9 @@ def compute_unit(
     keys = {(name, cell): result_key(request, name, *cell) for name in unit.names for cell in unit.cells}
     if unit.work == "accuracy":
         return _own_accuracy(store, request, device)
-    with _claimed(store, keys, report) as (mine, report):
+    with claimed(store, keys.values()) as free:
+        # Looked at only now: somebody may have finished one between the plan and the claim.
+        mine = [item for item, key in keys.items() if key in free and store.intact("cells", key) is None]
         if not mine:
             return 0
         names, cells = (list(dict.fromkeys(part)) for part in zip(*mine, strict=True))
@@ -86,7 +84,7 @@ def compute_unit(
             else:
                 found = _stitched(store, pair, request, unit.work, cells, images, report)
         seconds = time.monotonic() - started
-        remarks = _remarks(device, seconds / len(mine))
+        remarks = provenance(device, seconds / len(mine))
         for item in mine:
             store.put("cells", keys[item], found[item] | remarks)
         cost.learn(store, pair, request, unit.work, cells, seconds)
@@ -125,42 +123,3 @@ def _own_accuracy(store: Store, request: Request, device: torch.device) -> int:
                 store.put("accuracies", accuracy_key(request, network.id), {"accuracy": value})
     cost.learn(store, pair, request, "accuracy", (), time.monotonic() - started)
     return 1
-
-
-def _remarks(device: torch.device, seconds: float) -> dict[str, Any]:
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-    return {
-        "seconds": seconds, "device": f"{name} on {platform.node()}",
-        "computed": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {
-            "python": platform.python_version(), "torch": torch.__version__, "torchvision": torchvision.__version__,
-            "numpy": numpy.__version__,
-        },
-    }
-
-
-@contextlib.contextmanager
-def _claimed(
-    store: Store, keys: dict[Item, str], report: Report
-) -> Iterator[tuple[list[Item], Report]]:
-    """Those results that this process has to compute, and a report that keeps their claims alive."""
-    mine: list[Item] = []
-    renewed = time.monotonic()
-
-    def alive(what: str, done: float) -> None:
-        nonlocal renewed
-        if time.monotonic() - renewed > SIGN_OF_LIFE:
-            renewed = time.monotonic()
-            for item in mine:
-                store.renew(keys[item])
-        report(what, done)
-
-    try:
-        for item, key in keys.items():
-            if store.claim(key):
-                mine.append(item)
-        # Looked at only now: somebody may have finished one between the plan and the claim.
-        yield [item for item in mine if store.intact("cells", keys[item]) is None], alive
-    finally:
-        for item in mine:
-            store.release(keys[item])

@@ -55,11 +55,11 @@ def learn(store: Store, pair: Pair, request: Request, work: str, cells: Sequence
 
 def seconds(store: Store, pair: Pair, request: Request, work: str, cells: Sequence[Cell]) -> float | None:
     """How long a unit should take on the pair's device; None where nothing was ever measured on this machine."""
-    exact = store.get(ROOM, _key(work, pair.device, pair.end.id))
+    exact = store.intact(ROOM, _key(work, pair.device, pair.end.id))
     if exact is None:
         near = _key(work, pair.device, "")
         rates = [kept["seconds_per_flop"] for key in store.keys(ROOM)
-                 if key.startswith(near) and (kept := store.get(ROOM, key)) is not None]
+                 if key.startswith(near) and (kept := store.intact(ROOM, key)) is not None]
         if not rates:
             return None
         exact = {"seconds_per_flop": sorted(rates)[len(rates) // 2]}

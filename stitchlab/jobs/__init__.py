@@ -167,7 +167,7 @@ class Jobs:
 
     def cancel(self, job: str) -> None:
         """Stop a job within seconds; finished cells stay. No matter if there is no such job."""
-        if record := self.store.get("jobs", job):
+        if record := self.store.intact("jobs", job):
             self.store.put("cancel", record["attempt"], {})
             for future in self._futures.pop(record["attempt"], []):
                 if future.status == "pending" and not future.done():
@@ -177,7 +177,7 @@ class Jobs:
 
     def status(self, job: str) -> Status | None:
         """Say how a job stands; None where it was never queued."""
-        record = self.store.get("jobs", job)
+        record = self.store.intact("jobs", job)
         return None if record is None else standing.status(
             self.store, record, self._futures.get(record["attempt"], []))
 

@@ -79,8 +79,9 @@ def train(
     with memory.kept():
         curve = training.fit(module, data, partial(prepare, network), how, seed=seed, device=torch.device(device),
                              report=learning, watch=watch)
-    origin = {"how": "trained", "seconds": round(time.monotonic() - started, 2), "device": str(device), **asdict(how),
-              "augment": list(how.augment), "curve": [asdict(point) for point in curve]}
+    origin = {"how": "trained", "seconds": round(time.monotonic() - started, 2), "device": str(device),
+              "threads": torch.get_num_threads(), **asdict(how), "augment": list(how.augment),
+              "curve": [asdict(point) for point in curve]}
     made = replace(network, name=_still(store, name), seed=seed, origin=origin)
     return _kept(store, made, module, data, device, portion(report, LEARNING, 1 - LEARNING))
 

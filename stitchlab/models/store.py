@@ -24,6 +24,7 @@ from stitchlab.models.zoo import Architecture
 from stitchlab.models.zoo.own import again
 from stitchlab.request import Report, content_id, no_report
 from stitchlab.results.networks import ROOM, Network, find, free_name
+from stitchlab.results.version import VERSION
 from stitchlab.store import Store
 
 LOADED = 8  # networks that stay loaded in this process
@@ -125,14 +126,15 @@ def save(store: Store, network: Network, module: nn.Module) -> LoadedNetwork:
     free_name(store, network.name)
     tensors = module.state_dict()
     key = fingerprint(network, tensors)
-    if store.has(ROOM, key):
+    if (there := store.intact(ROOM, key)) is not None:
         raise StitchLabError(
-            f"exactly this network is in the store already, under the name {find(store, key).name!r}; use that one"
+            f"exactly this network is in the store already, under the name {there['name']!r}; use that one"
         )
     made = replace(
         network, id=key, created=datetime.now(UTC).isoformat(),
         parameters=sum(p.numel() for p in module.parameters()),
-        origin={**network.origin, "torch": torch.__version__, "python": platform.python_version()},
+        origin={**network.origin, "stitchlab": VERSION, "torch": torch.__version__,
+                "python": platform.python_version()},
     )
     put_tensors(store, ROOM, key, tensors)
     store.put(ROOM, key, made.record())

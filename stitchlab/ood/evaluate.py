@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 import torch
@@ -10,10 +11,11 @@ from torch import Tensor
 from stitchlab.data.splits import evaluation
 from stitchlab.errors import StitchLabError
 from stitchlab.models.device import pick_device
+from stitchlab.models.provenance import provenance
 from stitchlab.ood.accumulate import Gathered
 from stitchlab.ood.inputs import Batch, as_map
 from stitchlab.ood.keep import keep
-from stitchlab.ood.reference import BATCH, Side, numerics, side_of
+from stitchlab.ood.reference import BATCH, Side, Verdict, numerics, side_of
 from stitchlab.request import Detection, Report, no_report, portion
 from stitchlab.results import definitions
 from stitchlab.results.detection import NATIVE, STATISTICS, Cell, Distribution, known_detectors
@@ -64,15 +66,23 @@ def judge_column(
     definitions.check(run.request, *run.request.methods)
     found = Distribution(run, detection)
     pair = load_pair(run.store, run.request, device)
+    started = time.monotonic()
     with numerics():
         side = side_of(found, pair, tuple(names), end_layer, portion(report, 0.0, 0.5 if cells else 1.0))
-        for name, kept in side.verdicts().items():
-            keep(run.store, found.key(name, NATIVE, "", end_layer), *kept)
+        _keep(found, {(NATIVE, "", end_layer): side.verdicts()}, device, started)
         if not cells:
             return
-        for cell, gathered in _stitched(side, found, pair, cells, portion(report, 0.5, 0.5)).items():
-            for name, kept in side.of(gathered).items():
-                keep(run.store, found.key(name, *cell), *kept)
+        started = time.monotonic()
+        gathered = _stitched(side, found, pair, cells, portion(report, 0.5, 0.5))
+        _keep(found, {cell: side.of(each) for cell, each in gathered.items()}, device, started)
+
+
+def _keep(found: Distribution, said: dict[Cell, dict[str, Verdict]], device: torch.device, started: float) -> None:
+    """Keep what was said of some sets since then, with how it was computed; each took its share of the time."""
+    entries = [(found.key(name, *of), verdict) for of, verdicts in said.items() for name, verdict in verdicts.items()]
+    how = provenance(device, (time.monotonic() - started) / len(entries))
+    for key, (value, tensors) in entries:
+        keep(found.run.store, key, value, tensors, how)
 
 
 def _stitched(

@@ -11,9 +11,14 @@ from stitchlab.results.detection import ROOM
 from stitchlab.store import Store
 
 
-def keep(store: Store, key: str, value: dict[str, Any], tensors: dict[str, Tensor]) -> None:
-    """Keep an entry and its tensors, floating point ones as fp32. They come first: an entry that is there is whole."""
+def keep(
+    store: Store, key: str, value: dict[str, Any], tensors: dict[str, Tensor], how: dict[str, Any]
+) -> None:
+    """Keep an entry with how it was computed (`stitchlab.models.provenance`), and its tensors, real numbers as fp32.
+
+    They come first: an entry that is there is whole.
+    """
     if tensors:
         plain = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
         put_tensors(store, ROOM, key, plain)
-    store.put(ROOM, key, {**value, "tensors": bool(tensors)})
+    store.put(ROOM, key, {**value, **how, "tensors": bool(tensors)})

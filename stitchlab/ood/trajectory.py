@@ -6,6 +6,7 @@ Detectors that need no training follow.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from stitchlab.catalog.detectors import DETECTORS, QUICK
 from stitchlab.errors import StitchLabError
+from stitchlab.models.provenance import provenance
 from stitchlab.models.tensors import get_tensors
 from stitchlab.ood.accumulate import Gathered
 from stitchlab.ood.inputs import Batch
@@ -43,6 +45,7 @@ def walk(run: Run, front_layer: str, end_layer: str, device: torch.device, repor
             f"the maps of {front_layer} → {end_layer} after each epoch are not kept: this cell was trained before "
             "they were. Delete the run and compute it again"
         )
+    started = time.monotonic()
     found = Distribution(run, Detection())
     pair = load_pair(run.store, run.request, device)
     with numerics():
@@ -53,7 +56,8 @@ def walk(run: Run, front_layer: str, end_layer: str, device: torch.device, repor
         labels, sets = _followed(pair, side, front_layer, stitches, portion(report, 0.3, 0.5))
         value = _numbers(side, labels, sets, portion(report, 0.8, 0.2))
     plane = torch.stack([gathered.statistics()["plane"][:POINTS] for gathered in sets])
-    keep(run.store, key(run, front_layer, end_layer), value, {"plane": plane})
+    keep(run.store, key(run, front_layer, end_layer), value, {"plane": plane},
+         provenance(device, time.monotonic() - started))
 
 
 def _followed(

@@ -10,17 +10,20 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from stitchlab.catalog.detectors import LEARNING
 from stitchlab.request import Detection, accuracy_key, cell_key, content_id, map_key, native_key
 from stitchlab.results import cut_points, data_sets, networks
+from stitchlab.results.data_sets import DataRecord
 from stitchlab.results.detection import learned
 from stitchlab.results.keys import index_key
+from stitchlab.results.networks import Network
 from stitchlab.results.run import ROOM as RUNS
 from stitchlab.results.run import Run, list_runs
-from stitchlab.store import Store, uploads
+from stitchlab.store import Store, claims, uploads
 
 YOUNG = 3600.0  # seconds within which somebody may still be at work with a file
 JOBS = ("jobs", "progress", "cancel")  # rooms of what `stitchlab.jobs` keeps of a job
@@ -108,7 +111,8 @@ def delete_run(store: Store, name: str) -> Run:
 def clean(store: Store, young: float = YOUNG) -> list[Amount]:
     """Remove what nothing refers to, but for files that changed within ``young`` seconds; say what that freed, by room.
 
-    Raises Damaged for a damaged record of a run, a network or data: what that refers to is not known.
+    Raises StitchLabError for a record of a run, a network or data that is damaged or cannot be read: what that refers
+    to is not known.
     """
     now, freed = time.time(), []
     for room, stays in _stays(store, now - young).items():
@@ -129,9 +133,12 @@ def sizes(store: Store) -> list[Amount]:
 
 def _stays(store: Store, since: float) -> dict[str, _Stays]:
     """Give, by room, what tells whether a file is referred to. Rooms that are not named here are left alone."""
-    for room in (RUNS, networks.ROOM, data_sets.ROOM):
+    readers: dict[str, Callable[[dict[str, Any]], Any]] = {
+        RUNS: partial(Run, store), networks.ROOM: Network.from_record, data_sets.ROOM: DataRecord.from_record}
+    for room, reads in readers.items():
         for key in store.keys(room):
-            store.get(room, key)  # raises where it is damaged
+            if (record := store.get(room, key)) is not None:
+                reads(record)  # raises where it cannot be read
     runs, there = References(list_runs(store)), networks.list_networks(store)
     pixels = {record.folder["sha256"] for record in data_sets.known(store) if record.folder}
     ends = {network.id[:12] for network in there}
@@ -152,7 +159,7 @@ def _stays(store: Store, since: float) -> dict[str, _Stays]:
         "jobs": _among(attempts.values()),
         "progress": lambda file: _attempt(file.key) in attempts,
         "cancel": _among(attempts),
-        "claims": _among(()),  # a claim that is alive is renewed every few seconds
+        claims.ROOM: lambda file: claims.stands(file.path),
         uploads.ROOM: lambda file: time.time() - file.changed < uploads.OLD,
     }
 

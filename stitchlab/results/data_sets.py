@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from dataclasses import dataclass, fields
@@ -47,22 +48,28 @@ class DataRecord:
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> DataRecord:
-        """Read the record that the store keeps."""
+        """Read the record that the store keeps. Raises StitchLabError where a field is missing."""
         known = {f.name for f in fields(cls)}
         made: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in record.items() if k in known}
-        return cls(**made)
+        try:
+            return cls(**made)
+        except TypeError as error:
+            raise StitchLabError(f"data {made.get('name')!r} has a record that this version cannot read ({error}); "
+                                 "load it again: `python -m stitchlab data NAME`") from error
 
 
 def known(store: Store) -> list[DataRecord]:
     """List all data ever used with this store, what was loaded last at the end."""
-    records = [record for key in store.keys(ROOM) if (record := store.intact(ROOM, key)) is not None]
-    return sorted(map(DataRecord.from_record, records), key=lambda record: float(record.loaded))
+    records = (of_fingerprint(store, key) for key in store.keys(ROOM))
+    return sorted((record for record in records if record is not None), key=lambda record: float(record.loaded))
 
 
 def of_fingerprint(store: Store, fingerprint: str) -> DataRecord | None:
-    """Look up the record of data by its fingerprint, or None where there is no intact one."""
+    """Look up the record of data by its fingerprint, or None where there is none that can be read."""
     kept = store.intact(ROOM, fingerprint) if is_fingerprint(fingerprint) else None
-    return None if kept is None else DataRecord.from_record(kept)
+    with contextlib.suppress(StitchLabError):
+        return None if kept is None else DataRecord.from_record(kept)
+    return None
 
 
 def is_fingerprint(text: str) -> bool:

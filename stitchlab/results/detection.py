@@ -120,7 +120,7 @@ class Distribution:
                 return Belief(False, f"other native images have ratio {native.value:.2f} already")
             near = outliers.value < TIMES * native.value
             return Belief(not near, f"known outliers have no more than {outliers.value:.2f}" if near else "")
-        if abs(native.value - 0.5) > NATIVE_WITHIN and not (native.low or 0) <= 0.5 <= (native.high or 1):
+        if abs(native.value - 0.5) > NATIVE_WITHIN and not native.holds(0.5):
             return Belief(False, f"evaluation images against held-out training images give AUROC {native.value:.2f}, "
                                  "not 0.5")
         if outliers.value < OUTLIERS_LEAST:

@@ -11,3 +11,11 @@ class Interval(NamedTuple):
     value: float | None = None
     low: float | None = None
     high: float | None = None
+
+    def holds(self, number: float) -> bool:
+        """Tell whether a number lies in the interval; where there is none, nothing speaks against it.
+
+        >>> Interval(0.0, 0.0, 0.0).holds(0.5), Interval(0.6, 0.4, 0.7).holds(0.5), Interval(0.6).holds(0.5)
+        (False, True, True)
+        """
+        return (self.low is None or self.low <= number) and (self.high is None or number <= self.high)

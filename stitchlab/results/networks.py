@@ -7,6 +7,7 @@ by `stitchlab.models.store`.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import re
 from dataclasses import asdict, dataclass, fields, replace
@@ -89,15 +90,25 @@ class Network:
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Network:
-        """The inverse of `record`."""
+        """The inverse of `record`. Raises StitchLabError where a field is missing, or a newer version's."""
         made: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in record.items()}
-        return cls(**{**made, "code": Code(**made["code"]) if made.get("code") else None})
+        try:
+            return cls(**{**made, "code": Code(**made["code"]) if made.get("code") else None})
+        except TypeError as error:
+            raise StitchLabError(f"network {made.get('name')!r} has a record that this version cannot read ({error}); "
+                                 "use the version that wrote it") from error
 
 
 def list_networks(store: Store) -> list[Network]:
-    """All networks of the store without their modules, oldest first; damaged records are left out."""
-    records = (store.intact(ROOM, key) for key in store.keys(ROOM))
-    return sorted((Network.from_record(r) for r in records if r is not None), key=lambda n: n.created)
+    """All networks of the store without their modules, oldest first.
+
+    Records that are damaged, or a newer version's, are left out.
+    """
+    found = []
+    for record in (store.intact(ROOM, key) for key in store.keys(ROOM)):
+        with contextlib.suppress(StitchLabError):
+            found += [] if record is None else [Network.from_record(record)]
+    return sorted(found, key=lambda network: network.created)
 
 
 def find(store: Store, name_or_id: str) -> Network:

@@ -6,6 +6,7 @@ that two runs that share cells share their numbers.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Container, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -17,12 +18,14 @@ import numpy.typing as npt
 
 from stitchlab.catalog.indices import INDICES
 from stitchlab.catalog.methods import METRICS
-from stitchlab.errors import UnknownName
+from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.request import Request, accuracy_key
 from stitchlab.results import definitions
 from stitchlab.results.data_sets import DataRecord
 from stitchlab.results.keys import result_key
+from stitchlab.results.networks import ROOM as NETWORKS
 from stitchlab.results.networks import Network
+from stitchlab.results.version import VERSION
 from stitchlab.store import Store
 
 ROOM = "runs"
@@ -43,7 +46,7 @@ class Run:
 
     def __init__(self, store: Store, record: dict[str, Any]) -> None:
         self.store, self.record = store, record
-        self.request = Request.from_json(record["request"])
+        self.request = Request.from_json(record.get("request"))
         self.id = self.request.id if self.request.front else ""
 
     @classmethod
@@ -63,7 +66,7 @@ class Run:
         return cls(store, kept or {
             "request": asdict(request), "front": front.record(), "end": end.record(),
             "data": {"name": data.name, "label": data.label, "fingerprint": data.fingerprint,
-                     "shape": list(data.shape), "classes": list(data.classes)},
+                     "shape": list(data.shape), "classes": list(data.classes), "train": data.train, "test": data.test},
             "created": _now(),
         })
 
@@ -199,12 +202,16 @@ class Run:
         """run.json: the request and all that is needed to get the same numbers again."""
         made = list(self.cells.values())
         return {
-            "id": self.id, **self.record, "own_accuracy": self.own_accuracy,
+            "id": self.id, "stitchlab": VERSION, **self.record,
+            "weights": {side: self.store.checksum(NETWORKS, network) for side, network in
+                        (("front", self.request.front), ("end", self.request.end)) if network},
+            "own_accuracy": self.own_accuracy,
             "front_accuracy": self.front_accuracy if self.front_scored else "not defined: it tells other classes",
             "complete": self.complete, "undefined": self.undefined(),
             "earlier_definitions": {name: {"version": was, "today": now}
                                     for name, (was, now) in definitions.changed(self.request).items()},
             "devices": sorted({cell["device"] for cell in made}),
+            "threads": sorted({cell["threads"] for cell in made if "threads" in cell}),
             "versions": [dict(pairs) for pairs in sorted({tuple(sorted(c["versions"].items())) for c in made})],
             "seconds": {
                 method: round(sum(cell["seconds"] for (name, _, _), cell in self.cells.items() if name == method), 3)
@@ -218,9 +225,9 @@ def _now() -> str:
 
 
 def list_runs(store: Store) -> list[Run]:
-    """All runs of the store, newest first."""
-    records = (store.intact(ROOM, key) for key in store.keys(ROOM))
-    return sorted(
-        (Run(store, record) for record in records if record is not None),
-        key=lambda run: str(run.record["created"]), reverse=True,
-    )
+    """All runs of the store, newest first; those that are damaged, or a newer version's, are left out."""
+    found = []
+    for record in (store.intact(ROOM, key) for key in store.keys(ROOM)):
+        with contextlib.suppress(StitchLabError):
+            found += [] if record is None else [Run(store, record)]
+    return sorted(found, key=lambda run: str(run.record["created"]), reverse=True)

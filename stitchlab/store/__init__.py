@@ -12,8 +12,6 @@ import contextlib
 import hashlib
 import json
 import os
-import platform
-import time
 import uuid
 from pathlib import Path
 from typing import Any
@@ -26,8 +24,6 @@ from stitchlab.errors import Damaged, StitchLabError
 from stitchlab.request import canonical
 
 Array = npt.NDArray[Any]
-
-STALE_CLAIM = 120.0  # seconds without a sign of life after which somebody else may take a claim over
 
 
 class Store:
@@ -105,6 +101,15 @@ class Store:
             return self.get_arrays(room, key)
         return None
 
+    def checksum(self, room: str, key: str) -> str | None:
+        """The SHA-256 that an entry's tensors carry (`digest`), None where they are lost or damaged; none is read."""
+        with contextlib.suppress(SafetensorError, OSError), safe_open(
+            self.path(room, key, ".safetensors"), framework="np"
+        ) as file:
+            carried: str | None = (file.metadata() or {}).get("sha256")
+            return carried
+        return None
+
     def has(self, room: str, key: str) -> bool:
         """Whether the entry has a JSON value."""
         return self.path(room, key, ".json").exists()
@@ -142,55 +147,15 @@ class Store:
         except OSError as error:
             with contextlib.suppress(OSError):
                 beside.unlink(missing_ok=True)
-            raise _unwritable(path.parent, error) from error
-
-    def claim(self, key: str) -> bool:
-        """Say that this process computes ``key``. False if somebody else said so and is alive.
-
-        A claim must be `renew`ed within `STALE_CLAIM` seconds, and is given back with `release`.
-        """
-        path = self.path("claims", key, "")
-        if _abandoned(path):
-            path.unlink(missing_ok=True)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("x") as file:
-                file.write(f"{platform.node()} {os.getpid()}")
-        except FileExistsError:
-            return False
-        except OSError as error:
-            raise _unwritable(path.parent, error) from error
-        return True
-
-    def renew(self, key: str) -> None:
-        """A sign of life for a claim."""
-        with contextlib.suppress(OSError):
-            self.path("claims", key, "").touch()
-
-    def release(self, key: str) -> None:
-        """Give a claim back."""
-        self.path("claims", key, "").unlink(missing_ok=True)
+            raise unwritable(path.parent, error) from error
 
 
-def _unwritable(folder: Path, error: OSError) -> StitchLabError:
+def unwritable(folder: Path, error: OSError) -> StitchLabError:
+    """Say that a folder of the store could not be written."""
     return StitchLabError(
         f"could not write to {folder} ({error.strerror}); nothing was half-written. Free some space or choose another "
         "folder (STITCHLAB_CACHE moves the cache)"
     )
-
-
-def _abandoned(claim: Path) -> bool:
-    """Whether nobody stands behind a claim: it is old, or its process on this machine has ended."""
-    with contextlib.suppress(OSError, ValueError):
-        if time.time() - claim.stat().st_mtime > STALE_CLAIM:
-            return True
-        node, process = claim.read_text().rsplit(" ", 1)
-        if node == platform.node():
-            try:
-                os.kill(int(process), 0)
-            except ProcessLookupError:
-                return True
-    return False
 
 
 def digest(arrays: dict[str, Array]) -> str:

@@ -38,6 +38,11 @@ def pick(store: Store, jobs: Jobs) -> Run | None:
     The page stops here while it is not known where a network can be cut.
     """
     there = {network.name: network for network in networks.list_networks(store)}
+    if all(network.architecture == controls.NOISE for network in there.values()):
+        st.info("Only controls are here, into which nothing can be stitched: train a network, or import one.",
+                icon=":material/info:")
+        ui.door("pages/5_Networks.py", "Train or import networks", {"part": "Train"}, "The page Networks")
+        return None
     _two_networks(there)
     front, end = st.session_state["front"], there[st.session_state["end"]]
     left, right = st.columns(2)

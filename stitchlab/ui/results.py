@@ -249,6 +249,7 @@ def _provenance(run: Run) -> None:
         "Run": f"`{run.id}`: {run.title}, asked for {made['created']}", "Task loss matching": grids.recipe(run),
         "Direct matching": f"least squares on {request.dm.images:,} training images", "Seed": str(request.seed),
         "Evaluation": f"{request.eval_images:,} test images", "Device": ", ".join(made["devices"]),
+        "Threads": ", ".join(map(str, made["threads"])),
         "Versions": versions, "Time": spent,
     }
     st.markdown("\n".join(f"- **{name}:** {value}" for name, value in lines.items() if value))

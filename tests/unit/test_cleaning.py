@@ -33,9 +33,9 @@ DETECTORS = ["energy", "knn"]
 
 
 def files(store: Store) -> set[str]:
-    """What lies in the store, but for rates of work, which belong to no run."""
+    """What lies in the store, but for rates of work, which belong to no run, and the lock that claims take turns by."""
     there = (path.relative_to(store.root) for path in store.root.rglob("*") if path.is_file())
-    return {str(path) for path in there if path.parts[0] != "timings"}
+    return {str(path) for path in there if path.parts[0] != "timings" and path.name != "turn.lock"}
 
 
 def lay_by(store: Store, hours: float = 2.0) -> None:

@@ -306,7 +306,7 @@ def test_other_classes_are_refused(capsys: pytest.CaptureFixture[str], tmp_path:
 
 
 @pytest.mark.parametrize("command", ["", "train", "import", "networks", "data", "layers", "compare", "ood", "runs",
-                                     "show", "delete", "store"])
+                                     "show", "delete", "store", "repeat"])
 def test_help_everywhere(capsys: pytest.CaptureFixture[str], command: str) -> None:
     status, out, _ = said(capsys, *filter(None, [command]), "--help")
     assert status == 0
@@ -373,7 +373,8 @@ def test_what_only_reads_runs_where_nothing_can_be_computed(capsys: pytest.Captu
 
 
 def test_help_needs_nothing_that_computes() -> None:
-    commands = ["train", "import", "networks", "data", "layers", "compare", "ood", "runs", "show", "delete", "store"]
+    commands = ["train", "import", "networks", "data", "layers", "compare", "ood", "runs", "show", "delete", "store",
+                "repeat"]
     made = bare(["--help"], *([command, "--help"] for command in commands))
     assert made.stderr == ""
     assert made.stdout.count("-> 0") == len(commands) + 1
@@ -420,12 +421,12 @@ def test_runs_counts_damaged_entries_without_reading_them(capsys: pytest.Capture
 def test_the_store_is_checked_cleaned_and_measured(capsys: pytest.CaptureFixture[str], store: Store) -> None:
     name = said(capsys, *SMALL)[1].splitlines()[-1]
     shown = said(capsys, "show", name)
-    count = sum(path.is_file() for path in store.root.rglob("*"))
+    count = sum(path.is_file() for path in store.root.rglob("*") if path.parent.name != "claims")
     assert said(capsys, "store", "check") == (0, f"{count} files are as they were written\n", "")
     status, out, _ = said(capsys, "store", "size")
     assert status == 0
     assert out.splitlines()[0].split() == ["room", "files", "MB"]
-    assert out.splitlines()[-1].split()[:2] == ["all", str(count)]
+    assert out.splitlines()[-1].split()[:2] == ["all", str(count + 1)], "and the lock by which claims take turns"
     orphan = store.path("maps", "0" * 64, ".safetensors")
     orphan.write_bytes(bytes(2_000_000))
     assert said(capsys, "store", "clean")[1].startswith("nothing to remove")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from stitchlab.results.keys import index_key
 from stitchlab.results.run import Run
 from stitchlab.stitch import maps
 from stitchlab.store import Store
+from stitchlab.store.claims import claimed
 
 
 @pytest.mark.parametrize("after", [1, 4, 12, 18])
@@ -37,7 +39,7 @@ def test_what_is_done_is_kept_when_cancelled(store: Store, spy: Spy, after: int)
         made(store, report=stop)
     part = ask(store, "digits-a", "digits-b", **SMALL)
     assert not part.complete
-    assert not list((store.root / "claims").glob("*")), "claims were left behind"
+    assert not list((store.root / "claims").glob("*.json")), "claims were left behind"
     kept = set(part.cells)
     spy.evaluated.clear()
     spy.indices.clear()
@@ -97,16 +99,17 @@ def test_cells_that_somebody_else_computes_are_waited_for(done: Store, spy: Spy)
     value = done.get("cells", key)
     assert value is not None
     done.delete("cells", key)
-    assert done.claim(key)
     waited: list[str] = []
+    with ExitStack() as theirs:
+        assert theirs.enter_context(claimed(done, [key])) == {key}
 
-    def finish(what: str, share: float) -> None:
-        if "waiting" in what:
-            waited.append(what)
-            done.put("cells", key, value)
-            done.release(key)
+        def finish(what: str, share: float) -> None:
+            if "waiting" in what:
+                waited.append(what)
+                done.put("cells", key, value)
+                theirs.close()
 
-    run = made(done, report=finish)
+        run = made(done, report=finish)
     assert run.complete
     assert len(waited) == 1
     assert spy.nothing
@@ -116,8 +119,9 @@ def test_cells_that_somebody_gave_up_are_taken_over(done: Store, spy: Spy) -> No
     first, cell = ask(done, "digits-a", "digits-b", **SMALL), (ROWS[0], COLUMNS[1])
     key = cell_key(first.request, "dm", *cell)
     done.delete("cells", key)
-    assert done.claim(key)
-    run = made(done, report=lambda what, share: done.release(key) if "waiting" in what else None)
+    with ExitStack() as theirs:
+        theirs.enter_context(claimed(done, [key]))
+        run = made(done, report=lambda what, share: theirs.close() if "waiting" in what else None)
     assert run.complete
     assert spy.evaluated == {cell}
 
@@ -126,14 +130,15 @@ def test_waiting_can_be_cancelled(done: Store) -> None:
     first = ask(done, "digits-a", "digits-b", **SMALL)
     key = cell_key(first.request, "dm", ROWS[0], COLUMNS[1])
     done.delete("cells", key)
-    assert done.claim(key)
 
     def stop(what: str, share: float) -> None:
         raise Cancelled("enough")
 
-    with pytest.raises(Cancelled):
-        made(done, report=stop)
-    assert not done.claim(key), "somebody else's claim was given back"
+    with claimed(done, [key]):
+        with pytest.raises(Cancelled):
+            made(done, report=stop)
+        with claimed(done, [key]) as mine:
+            assert not mine, "somebody else's claim was given back"
 
 
 def test_two_at_once_compute_everything_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,7 +176,7 @@ def test_a_full_disk_is_one_line_and_can_go_on_later(store: Store, monkeypatch: 
         patch.setattr(Path, "write_bytes", fill)
         with pytest.raises(StitchLabError, match="No space left on device"):
             made(store, methods=["dm"])
-    assert not list((store.root / "claims").glob("*"))
+    assert not list((store.root / "claims").glob("*.json"))
     assert not [path for path in store.root.rglob(".*") if path.is_file()]
     assert made(store, methods=["dm"], report=impatient).complete
 
@@ -179,4 +184,5 @@ def test_a_full_disk_is_one_line_and_can_go_on_later(store: Store, monkeypatch: 
 def test_nothing_in_the_store_is_a_pickle_after_a_run(done: Store) -> None:
     rooms = {path.parent.name: path.suffix for path in done.root.rglob("*") if path.is_file()}
     assert {"networks", "maps", "cells", "runs", "accuracies"} <= set(rooms)
-    assert {path.suffix for path in done.root.rglob("*") if path.is_file()} <= {".json", ".safetensors", ".npz"}
+    suffixes = {path.suffix for path in done.root.rglob("*") if path.is_file() and path.parent.name != "claims"}
+    assert suffixes <= {".json", ".safetensors", ".npz"}

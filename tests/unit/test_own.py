@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from stitchlab.__main__ import main
 from stitchlab.data import registry as datasets
 from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.grid.ask import compare
@@ -68,6 +69,10 @@ CODE = textwrap.dedent('''
 
     def seven():
         return Net(7)
+
+    def leaves(classes):
+        import sys
+        sys.exit(3)
 
     def bare(classes):
         class Bare(nn.Module):
@@ -161,11 +166,15 @@ def test_other_code_is_another_network(store: Store, code: Path) -> None:
     ("mine.py:Nett", "no class or function of .*mine.py is called 'Nett'; nearest: Net"),
     ("none.py:Net", "none.py is not a file"), ("no.such.module:Net", "ModuleNotFoundError"),
     ("wrong.py:Net", "wrong.py could not be imported: SyntaxError"),
+    ("gone.py:Net", "gone.py could not be imported: SystemExit: enough"),
+    ("mine.py:leaves", "mine.py:leaves could not be built .*SystemExit: 3$"),
+    ("sys:exit", "sys is built into Python and has no file"),
 ])
 def test_what_does_not_work_is_one_line_and_leaves_nothing(
     store: Store, code: Path, name: str, message: str
 ) -> None:
     (code.parent / "wrong.py").write_text("def Net(:\n")
+    (code.parent / "gone.py").write_text("raise SystemExit('enough')\n")
     name = f"{code.parent}/{name}" if ".py" in name else name
     digits = datasets.load("digits", store)
     before = sorted(store.root.rglob("*"))
@@ -366,3 +375,25 @@ def test_a_store_that_cannot_be_written_is_found_out_before_training(
             making.train(store, f"{tied}:Tied", digits, name="own")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("kind", ["SystemExit", "KeyboardInterrupt", "KeyError"])
+@pytest.mark.parametrize("when", ["import", "build", "run"])
+def test_code_that_ends_the_program_is_one_plain_line(
+    when: str, kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("STITCHLAB_CACHE", str(store.root))
+    end = f"raise {kind}(3)"
+    lines = ["from torch import nn", *([end] if when == "import" else []), "class Net(nn.Module):",
+             "    def __init__(self, classes):", "        super().__init__()",
+             "        self.fc = nn.Linear(64, classes)", *([f"        {end}"] if when == "build" else []),
+             "    def forward(self, x):", f"        {end if when == 'run' else 'return self.fc(x.flatten(1))'}"]
+    path = tmp_path / "net.py"
+    path.write_text("\n".join(lines))
+    for command in (["layers", f"{path}:Net"], ["train", f"{path}:Net", "--data", "digits", "--device", "cpu"]):
+        capsys.readouterr()
+        status = main(command)
+        said = capsys.readouterr().err
+        assert (status, len(said.splitlines())) == (130 if kind == "KeyboardInterrupt" else 2, 1), said
+        assert kind == "KeyboardInterrupt" or ": 3" in said

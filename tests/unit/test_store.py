@@ -6,9 +6,6 @@ import errno
 import json
 import os
 import pickletools
-import subprocess
-import sys
-import time
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +16,7 @@ import torch
 from stitchlab import store as store_module
 from stitchlab.errors import Damaged, StitchLabError
 from stitchlab.models.tensors import digest, get_tensors, intact_tensors, put_tensors
-from stitchlab.store import STALE_CLAIM, Store
+from stitchlab.store import Store
 from stitchlab.store import digest as array_digest
 
 
@@ -125,8 +122,6 @@ def test_keys_are_names_and_never_paths(store: Store, key: str) -> None:
             use("room", key)
     with pytest.raises(StitchLabError, match="plain name"):
         store.put("room", key, {})
-    with pytest.raises(StitchLabError, match="plain name"):
-        store.claim(key)
     assert files(store) == set()
 
 
@@ -207,48 +202,6 @@ def test_readers_never_see_half_a_file(store: Store, monkeypatch: pytest.MonkeyP
     store.put("room", "key", {"new": 2})
     assert seen == [({"old": 1}, {"new": 2})]
     assert store.keys("room") == ["key"]
-
-
-def test_only_one_has_a_claim(store: Store) -> None:
-    other = Store(store.root)
-    assert store.claim("cell")
-    assert not other.claim("cell")
-    assert not store.claim("cell")
-    assert other.claim("another")
-    store.release("cell")
-    assert other.claim("cell")
-
-
-def test_a_stale_claim_is_taken_over_and_a_renewed_one_is_not(store: Store) -> None:
-    for key in ("stale", "renewed"):
-        assert store.claim(key)
-        os.utime(store.path("claims", key, ""), (time.time() - STALE_CLAIM - 5,) * 2)
-    store.renew("renewed")
-    assert not store.claim("renewed")
-    assert store.claim("stale")
-    assert not store.claim("stale")
-
-
-def test_the_claim_of_a_process_that_has_ended_is_taken_over(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "getpid", lambda: process.pid)
-        assert store.claim("cell")
-    process.wait()
-    assert store.claim("cell")
-    assert not store.claim("cell")
-
-
-def test_releasing_and_renewing_what_is_not_there_is_no_matter(store: Store) -> None:
-    store.renew("nothing")
-    store.release("nothing")
-    assert store.claim("nothing")
-
-
-def test_a_full_disk_at_a_claim_is_one_line(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Path, "open", lambda *args, **kwargs: full())
-    with pytest.raises(StitchLabError, match="No space left on device"):
-        store.claim("cell")
 
 
 def test_where_the_store_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

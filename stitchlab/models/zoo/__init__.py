@@ -78,7 +78,7 @@ def build(arch: str | Architecture, *, classes: int, channels: int, size: int, *
         return found.build(classes=classes, channels=channels, size=size, **made)
     except StitchLabError:
         raise
-    except Exception as error:  # of the user's own code anything may come, of torchvision's an assertion
+    except (Exception, SystemExit) as error:  # of the user's own code anything may come, of torchvision's an assertion
         line = (str(error).splitlines() or [""])[0]
         raise StitchLabError(
             f"{found.name} could not be built for {classes} classes and images of {channels}×{size}×{size}: "

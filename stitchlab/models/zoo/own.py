@@ -42,7 +42,10 @@ def architecture(name: str) -> Architecture:
     if not callable(make := getattr(module, attribute, None)):
         there = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
         raise UnknownName(f"class or function of {place}", attribute, there)
-    file = Path(str(module.__file__)).resolve()
+    if not (source := getattr(module, "__file__", None)):
+        raise StitchLabError(f"{place} is built into Python and has no file; own code is named FILE.py:callable or "
+                             "module:callable, and returns a torch.nn.Module")
+    file = Path(source).resolve()
     code = Code(str(file), _sha256(file))
     called = f"{file.name}:{attribute}" if place.endswith(".py") else name
     return Architecture(name=called, label=f"{attribute} of {file.name}", build=partial(_build, make),
@@ -95,7 +98,7 @@ def _imported(place: str) -> ModuleType:
         return sys.modules[called]
     except StitchLabError:
         raise
-    except Exception as error:  # whatever the user's module does when it is imported
+    except (Exception, SystemExit) as error:  # whatever the user's module does when it is imported
         line = (str(error).splitlines() or [""])[0]
         raise StitchLabError(f"{place} could not be imported: {type(error).__name__}: {line}") from error
 

@@ -1,0 +1,143 @@
+"""Asking again for what a run.json describes: networks and data are found in the store by their fingerprints.
+
+What was computed under an earlier definition is asked for under today's, which is another run. It shares the maps and
+numbers that no definition changed.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+from stitchlab.catalog.data_sets import FOLDER
+from stitchlab.errors import StitchLabError
+from stitchlab.request import PRECISION
+from stitchlab.results import controls, data_sets, networks
+from stitchlab.results.run import Run
+from stitchlab.store import Store
+
+
+def described(store: Store, path: Path) -> Run:
+    """Read the run that a run.json describes, wherever it was computed. Raises StitchLabError where it is none."""
+    try:
+        record = json.loads(path.read_bytes(), parse_constant=_no_number)
+    except OSError as error:
+        raise StitchLabError(f"{path} could not be read ({error.strerror}); the run.json that `compare --out DIR` "
+                             "writes was expected") from error
+    except (ValueError, RecursionError) as error:
+        raise StitchLabError(f"{path} is no run.json: it is no JSON, or not the whole of it ({error})") from error
+    try:
+        return _checked(Run(store, record)) if isinstance(record, dict) else _checked(None)
+    except StitchLabError as error:
+        raise StitchLabError(f"{path} is no run.json that can be repeated: {_line(str(error))}") from error
+
+
+def wanted(store: Store, run: Run) -> dict[str, Any]:
+    """Say what to ask for to get a described run (arguments of `stitchlab.grid.ask.ask`).
+
+    Raises StitchLabError, naming all that the store lacks: networks and data, and how to get them.
+    """
+    asked = {**run.wanted(), "tlm": run.request.tlm}
+    lacking = [] if _has(store, run.request.end) else [_network(run, "end")]
+    if not _has(store, run.request.front):
+        if not lacking and (control := _control(store, run)):
+            asked["front"] = control
+        else:
+            lacking.insert(0, _network(run, "front"))
+    if data_sets.of_fingerprint(store, run.request.data) is None:
+        lacking.append(_data(run))
+    if lacking:
+        raise StitchLabError(_line("; ".join(lacking)))
+    return asked
+
+
+def changes(old: Run, new: Run) -> str:
+    """Say why the run that was asked for is another than the one that was described; empty where it is not."""
+    if new.id == old.id:
+        return ""
+    then, now = old.request.definitions, new.request.definitions
+    names = sorted(then.keys() | now.keys())
+    told = [f"{name} {then.get(name, 1)} → {now.get(name, 1)}" for name in names if then.get(name) != now.get(name)]
+    why = [f"definitions changed since ({', '.join(told)})"] if told else []
+    why += ["the control that was made here has other weights"] if new.request.front != old.request.front else []
+    return f"{old.id} is asked for as {new.id}: {'; '.join(why) or 'settings that nothing uses are left out'}"
+
+
+def _checked(run: Run | None) -> Run:
+    """The run, if every setting is of the kind that its field has. Raises StitchLabError."""
+    if run is None:
+        raise StitchLabError("an object with the request of a run was expected")
+    request = run.request
+    for part in (request, request.tlm, request.dm):
+        hints = get_type_hints(type(part))
+        for name in (field.name for field in fields(part)):
+            if not _fits(value := getattr(part, name), hints[name]):
+                raise StitchLabError(f"{name} is {value!r}")
+    if request.precision != PRECISION:
+        raise StitchLabError(f"it was computed in {request.precision!r}, and only {PRECISION} is known")
+    return run
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Tell whether a value that was JSON is of a field's type."""
+    origin, parts = get_origin(hint), get_args(hint)
+    if origin is tuple:
+        return isinstance(value, tuple) and all(_fits(each, parts[0]) for each in value)
+    if origin is dict:
+        return isinstance(value, dict) and all(_fits(k, parts[0]) and _fits(v, parts[1]) for k, v in value.items())
+    if parts:  # one of several
+        return any(_fits(value, part) for part in parts)
+    return isinstance(value, (int, float) if hint is float else hint) and (hint is bool or not isinstance(value, bool))
+
+
+def _has(store: Store, network: str) -> bool:
+    return any(there.id == network for there in networks.list_networks(store))
+
+
+def _control(store: Store, run: Run) -> str:
+    """The name of the control that the front network was, where it can be made again for these networks."""
+    origin = _record(run, "front").get("origin") or {}
+    name = str(origin.get("control", ""))
+    if origin.get("how") != "control" or not controls.is_control(name):
+        return ""
+    try:
+        made = controls.draft(store, name, networks.find(store, run.request.end), run.request.seed)
+    except StitchLabError:  # what it is a control of is not here
+        return ""
+    return name if made.origin["of"] == origin.get("of") else ""
+
+
+def _line(text: str) -> str:
+    """Bring a text that quotes somebody's file into one line."""
+    return " ".join(text.split())
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"it has a {name}")
+
+
+def _record(run: Run, part: str) -> dict[str, Any]:
+    found = run.record.get(part)
+    return found if isinstance(found, dict) else {}
+
+
+def _network(run: Run, side: str) -> str:
+    """Say which network is missing."""
+    of = _record(run, side)
+    fingerprint = run.request.front if side == "front" else run.request.end
+    origin = of.get("origin") or {}
+    how = {"trained": f"trained on {of.get('data')} from seed {of.get('seed')}",
+           "imported": f"imported from {origin.get('file')}"}.get(str(origin.get("how")), f"{origin.get('how')}")
+    return (f"the {side} network {of.get('name')} ({of.get('architecture')}, {how}, fingerprint {fingerprint[:12]}) is "
+            "not in this store: bring its weights by `python -m stitchlab import`")
+
+
+def _data(run: Run) -> str:
+    """Say which data is missing, and how to get it."""
+    of = _record(run, "data")
+    name = str(of.get("name"))
+    download = "" if name.startswith(FOLDER) else " --download"
+    return (f"the data {of.get('label')} (fingerprint {run.request.data[:12]}) is not in this store: get it by "
+            f"`python -m stitchlab data {name}{download}`")
