@@ -16,7 +16,6 @@ from stitchlab.catalog.detectors import DETECTORS, QUICK
 from stitchlab.errors import StitchLabError
 from stitchlab.models.tensors import get_tensors
 from stitchlab.ood.accumulate import Gathered
-from stitchlab.ood.inputs import Batch
 from stitchlab.ood.keep import keep
 from stitchlab.ood.reference import BATCH, Side, numerics, side_of
 from stitchlab.request import Detection, Report, map_key, no_report, portion
@@ -60,22 +59,23 @@ def _followed(
     front = pair.run_front([front_layer])
     labels: list[Tensor] = []
     for batch, of in pair.batches(pair.data.test, images, BATCH):
-        report("following the epochs", len(labels) * BATCH / len(images))
+        report("following the epochs", sum(map(len, labels)) / len(images))
         ours = front(batch)[front_layer]
         for gathered, stitch in zip(sets, stitches, strict=True):
-            gathered.add(Batch(stitch(ours), side.form, side.tail))
+            gathered.add(side.stitched(front_layer, ours, stitch, batch))
         labels.append(of.cpu())
     return torch.cat(labels), sets
 
 
 def _numbers(side: Side, labels: Tensor, sets: Sequence[Gathered], report: Report) -> dict[str, Any]:
-    accuracy: list[float] = []
+    accuracy: list[float | None] = []
     told: dict[str, dict[str, list[float | None]]] = {
         name: {metric: [] for metric in DETECTORS[name].metrics} for name in QUICK if name not in side.reasons
     }
     for epoch, gathered in enumerate(sets):
         report("following the epochs", epoch / len(sets))
-        accuracy.append(float((gathered.statistics()["predictions"] == labels).double().mean()))
+        told_of = gathered.statistics()["predictions"]
+        accuracy.append(None if (told_of < 0).any() else float((told_of == labels).double().mean()))
         for name, metrics in told.items():
             found = side.numbers(gathered, name, paired=True, bounds=False)["metrics"]
             for metric, series in metrics.items():

@@ -47,13 +47,18 @@ class Soap(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        """One step. Gradients must be there; ``closure`` is not used."""
+        """One step. Gradients must be there; ``closure`` is not used.
+
+        A map whose gradient is not finite is not a number from then on, as Adam would have it; no other map is touched.
+        """
         for group in self.param_groups:
             weights, biases = group["params"][::2], group["params"][1::2]
             gradient = exact(_joined([w.grad for w in weights], [b.grad for b in biases]))
             if group["weight_decay"]:
                 gradient = gradient + group["weight_decay"] * exact(_joined(weights, biases))
-            moved = (group["lr"] * _direction(self.state[weights[0]], gradient, group)).to(weights[0])
+            fine = gradient.square().sum((1, 2)).isfinite()[:, None, None]  # (maps, 1, 1): no square of it overflows
+            change = group["lr"] * _direction(self.state[weights[0]], gradient.where(fine, 0.0), group)
+            moved = change.where(fine, torch.nan).to(weights[0])
             for weight, bias, change in zip(weights, biases, moved, strict=True):
                 weight -= change[:, :-1]
                 bias -= change[:, -1]

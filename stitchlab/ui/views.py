@@ -46,8 +46,10 @@ def _scores(jobs: Jobs, found: Distribution, detector: str, i: str, j: str) -> N
     by_set = {name: kept["scores"] for name in found.run.request.methods
               if "scores" in (kept := found.arrays(detector, name, i, j))}
     if "scores" not in native:
+        why = found.reason(detector, NATIVE, "", j)
         _nothing(f"{DETECTORS[detector].label} compares sets as a whole: it has no scores of single images."
-                 if DETECTORS[detector].compares else "These scores are not there yet.")
+                 if DETECTORS[detector].compares else f"There are none: {why}." if why
+                 else "These scores are not there yet.")
         return
     by_set = {"native": native["scores"], **by_set, "outliers": native["outliers.scores"]}
     _chart(found, i, j, figures.scores(by_set, DETECTORS[detector].label, dark=ui.dark()), f"scores {detector}",
@@ -144,13 +146,16 @@ def _predictions(jobs: Jobs, found: Distribution, detector: str, i: str, j: str)
     methods = [m for m in found.run.request.methods if m in by_set]
     for column, name in zip(st.columns(max(2, len(methods))), methods, strict=False):
         told = by_set[name]["predictions"]
+        if (told < 0).any():
+            column.info(f"{METHOD_LABELS[name]} predicts nothing: {found.run.reason(name, 'accuracy', i, j)}.")
+            continue
         agree = float((told == by_set["native"]["predictions"]).mean())
         with column:
             title = f"{METHOD_LABELS[name]}: agrees with the end network on {agree:.1%}"
             shares = confusion(labels, told, len(classes))
             _chart(found, i, j, figures.confusion(shares, classes, title, dark=ui.dark()), f"confusion {name}",
                    "Predictions by label")
-    if "tlm" in by_set:
+    if "tlm" in by_set and (by_set["tlm"]["predictions"] >= 0).all():
         _right_and_out(jobs, found, detector, i, j, by_set["tlm"]["predictions"] == labels)
 
 
