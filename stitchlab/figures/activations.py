@@ -34,10 +34,10 @@ def scores(by_set: Mapping[str, Array], label: str, *, dark: bool = False) -> go
     It is stretched (asinh), since stitched scores may be a thousand ranges away where native ones fill two.
     """
     native = by_set["native"]
-    low, middle, high = np.quantile(native, [0.25, 0.5, 0.75])
+    low, middle, high = np.quantile(native, [0.25, 0.5, 0.75]) if np.isfinite(native).all() else (0.0, 0.0, 1.0)
     placed = {name: np.arcsinh((values[np.isfinite(values)] - middle) / max(high - low, 1e-12))
               for name, values in by_set.items()}
-    every = np.concatenate(list(placed.values()))
+    every = np.concatenate([*placed.values(), [0.0]])
     edges = np.linspace(every.min() - 1e-6, every.max() + 1e-6, BINS + 1)
     figure = go.Figure()
     for name, values in placed.items():
@@ -67,7 +67,7 @@ def channels(by_set: Mapping[str, Mapping[str, Array]], named: Sequence[int], *,
     figure = make_subplots(1, 2, subplot_titles=("Mean", "Standard deviation"), horizontal_spacing=0.1)
     for column, what in enumerate(("mean", "deviation"), 1):
         native = by_set["native"][what]
-        ends = [float(np.nanmin(native)), float(np.nanmax(native))]
+        ends = _ends(native)
         figure.add_scatter(x=ends, y=ends, mode="lines", line={"color": MUTED[dark]}, hoverinfo="skip",
                            showlegend=False, row=1, col=column)
         for name in (n for n in by_set if n in COLOURS and n != "outliers"):
@@ -102,7 +102,7 @@ def spectrum(by_set: Mapping[str, Mapping[str, Array]], *, dark: bool = False) -
 
 def norms(by_set: Mapping[str, Mapping[str, Array]], *, dark: bool = False) -> go.Figure:
     """Histograms of the norm of an image's activations, all positions together."""
-    every = np.concatenate([found["norms"][np.isfinite(found["norms"])] for found in by_set.values()])
+    every = np.concatenate([[0.0], *(found["norms"][np.isfinite(found["norms"])] for found in by_set.values())])
     edges = np.linspace(0, float(np.quantile(every, 0.999)) * 1.02 + 1e-9, BINS + 1)
     figure = go.Figure()
     for name, found in by_set.items():
@@ -167,7 +167,7 @@ def feature_maps(
     )
     for column, channel in enumerate(chosen, 1):
         every = np.concatenate([maps[name][channel].ravel() for name in sets])
-        low, high = float(np.nanmin(every)), float(np.nanmax(every))
+        low, high = _ends(every)
         for row, name in enumerate(sets, 1):
             figure.add_trace(go.Heatmap(
                 z=maps[name][channel], zmin=low, zmax=high if high > low else low + 1, colorscale="Viridis",
@@ -191,6 +191,12 @@ def vectors(values: Mapping[str, Array], *, dark: bool = False) -> go.Figure:
                          title="Activations of this image")
     figure.update_xaxes(title_text="channel")
     return figure
+
+
+def _ends(values: Array) -> tuple[float, float]:
+    """The smallest and the largest of those values that are finite; 0 and 0 where none is."""
+    known = values[np.isfinite(values)]
+    return (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
 
 
 def _plane_layout(figure: go.Figure, dark: bool) -> None:

@@ -39,15 +39,17 @@ def verdicts(found: Distribution, detector: str, front_layer: str, end_layer: st
         accuracy = found.run.value(method, "accuracy", front_layer, end_layer)
         metric = OOD_METRICS[known.metrics[0]]
         number = found.interval(detector, method, metric.name, front_layer, end_layer)
-        if accuracy is None or found.entry(detector, method, front_layer, end_layer) is None:
+        why = found.run.reason(method, "accuracy", front_layer, end_layer)
+        if (accuracy is None and not why) or found.entry(detector, method, front_layer, end_layer) is None:
             continue
+        right = f"accuracy undefined ({why})" if accuracy is None else f"{accuracy:.2f} accurate"
         if number.value is None:
             reason = found.reason(detector, method, front_layer, end_layer)
-            said[method] = f"{accuracy:.2f} accurate, {metric.label} undefined: {reason}."
+            said[method] = f"{right}, {metric.label} undefined: {reason}."
             continue
         bounds = "" if number.low is None else f" ({number.low:.2f} to {number.high:.2f})"
         judged = _ratio(number.value) if metric.name == "ratio" else _auroc(number.value, number.high)
-        said[method] = f"{accuracy:.2f} accurate, {metric.label} {number.value:.2f}{bounds}: {judged}."
+        said[method] = f"{right}, {metric.label} {number.value:.2f}{bounds}: {judged}."
     return said
 
 

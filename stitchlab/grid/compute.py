@@ -62,8 +62,9 @@ def compute_unit(
     """Computes those results of a unit that are still missing and that nobody else has claimed.
 
     Returns:
-        how many that were. Raises Cancelled, if the report does; then nothing of this unit is kept. Raises
-        StitchLabError where a definition has changed since it was asked for.
+        how many that were. Raises Cancelled, if the report does; then no result of this unit is kept, but how far task
+        loss matching is (`stitchlab.stitch.resume`). Raises StitchLabError where a definition has changed since it was
+        asked for.
     """
     definitions.check(request)
     keys = {(name, cell): result_key(request, name, *cell) for name in unit.names for cell in unit.cells}

@@ -18,16 +18,17 @@ class Plane:
     """The two principal axes of native features: where images lie as seen by the detectors without training.
 
     Args:
-        features: (N, F) of native training images.
+        features: (N, F) of native training images; None where they are not finite: then images lie nowhere, at NaN.
     """
 
-    def __init__(self, features: Array) -> None:
-        components = min(2, *features.shape)
-        self._pca = PCA(n_components=components, svd_solver="full").fit(features) if np.ptp(features) else None
+    def __init__(self, features: Array | None) -> None:
+        self._nowhere, self._pca = features is None, None
+        if features is not None and np.ptp(features):
+            self._pca = PCA(n_components=min(2, *features.shape), svd_solver="full").fit(features)
 
     def __call__(self, features: Array) -> Array:
         """(n, 2) coordinates of features (n, F); 0 along axes that native features do not have."""
-        made = np.zeros((len(features), 2))
+        made = np.full((len(features), 2), np.nan if self._nowhere else 0.0)
         if self._pca is not None:
             found = self._pca.transform(features)
             made[:, :found.shape[1]] = found
@@ -54,11 +55,12 @@ class Gathered:
         self._kept: dict[str, list[Tensor]] = {name: [] for name in ("predictions", "norms", "plane")}
         self._negative = self._zero = torch.zeros(form.channels, dtype=torch.float64)
         self._rows = 0
-        self.finite = True  # whether all that came was
+        self.strange = ""  # why not all that came was finite
 
     def add(self, batch: Batch) -> None:
         """One batch of activations. Where one is not finite, no detector scores the batch: all NaN."""
-        self.finite = self.finite and batch.finite
+        if not (self.strange or batch.finite):
+            self.strange = batch.why()
         for name, score in self._score.items():
             self._scores[name].append(score(batch) if batch.finite else np.full(len(batch), np.nan))
         if self.moments is not None:
@@ -66,7 +68,7 @@ class Gathered:
         if self._plane is None:
             return
         x = positions(batch.activation, self.form)
-        self._kept["predictions"].append(batch.logits.argmax(1).cpu())
+        self._kept["predictions"].append(batch.predictions.cpu())
         self._kept["norms"].append(x.flatten(1).norm(dim=1).cpu())
         where = self._plane(batch.features) if batch.finite else np.full((len(batch), 2), np.nan)
         self._kept["plane"].append(torch.from_numpy(where).float())
@@ -80,8 +82,9 @@ class Gathered:
         return {name: np.concatenate(parts) for name, parts in self._scores.items()}
 
     def statistics(self) -> dict[str, Tensor]:
-        """By name: predictions, norms (N,), plane (N, 2) of images; mean, deviation, negative and zero shares (C,) of
-        channels over all rows; spectrum (C,): eigenvalues of the rows' covariance, the largest first.
+        """By name: predictions (-1 where there is none), norms (N,), plane (N, 2) of images; mean, deviation, negative
+        and zero shares (C,) of channels over all rows; spectrum (C,): eigenvalues of the rows' covariance, the largest
+        first.
         Where this gives other numbers, `stitchlab.catalog.detectors.STATISTICS_VERSION` is raised.
         """
         assert self.moments is not None

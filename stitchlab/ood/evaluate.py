@@ -13,7 +13,7 @@ from stitchlab.errors import StitchLabError
 from stitchlab.models.device import pick_device
 from stitchlab.models.provenance import provenance
 from stitchlab.ood.accumulate import Gathered
-from stitchlab.ood.inputs import Batch, as_map
+from stitchlab.ood.inputs import as_map
 from stitchlab.ood.keep import keep
 from stitchlab.ood.reference import BATCH, Side, Verdict, numerics, side_of
 from stitchlab.request import Detection, Report, no_report, portion
@@ -101,7 +101,7 @@ def _stitched(
         report(f"stitched activations of {side.end_layer}", seen / len(side.images))
         ours = front(batch)
         for cell in cells:
-            gathered[cell].add(Batch(stitches[cell](ours[cell[1]]), side.form, side.tail))
+            gathered[cell].add(side.stitched(cell[1], ours[cell[1]], stitches[cell], batch))
         seen += len(batch)
     return gathered
 

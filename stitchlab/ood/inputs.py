@@ -16,6 +16,7 @@ from stitchlab.request import Report, no_report
 from stitchlab.results.activation_layout import Form
 
 Array = npt.NDArray[np.float64]
+STRANGE = "activations are infinite or not numbers"
 
 
 class CannotFit(StitchLabError):
@@ -61,10 +62,13 @@ class Batch:
         activation: on the device of the network.
         form: of the end layer.
         tail: the end network after that layer.
+        why: says, where they are not finite, what they come from that is not.
     """
 
-    def __init__(self, activation: Tensor, form: Form, tail: Callable[[Tensor], Tensor]) -> None:
-        self.activation, self.form, self._tail = activation, form, tail
+    def __init__(
+        self, activation: Tensor, form: Form, tail: Callable[[Tensor], Tensor], why: Callable[[], str] = lambda: STRANGE
+    ) -> None:
+        self.activation, self.form, self.why, self._tail = activation, form, why, tail
 
     def __len__(self) -> int:
         return len(self.activation)
@@ -79,6 +83,11 @@ class Batch:
         """What the end network makes of them: (n, classes)."""
         with torch.no_grad():
             return self._tail(self.activation)
+
+    @cached_property
+    def predictions(self) -> Tensor:
+        """The class of the largest logit (n,); -1 where logits are not finite, so that there is none."""
+        return self.logits.argmax(1).where(self.logits.isfinite().all(1), -1)
 
     @cached_property
     def finite(self) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 from torch import Tensor
@@ -38,14 +39,15 @@ from stitchlab.request import (
 )
 from stitchlab.results.detection import NATIVE, OUTLIERS, STATISTICS, Distribution, learned
 from stitchlab.results.interval import Interval
+from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.numerics import fp32
 from stitchlab.stitch.pair import Pair
+from stitchlab.stitch.undefined import OWN, cause, finite
 from stitchlab.store import Store
 
 BATCH = 250  # images: a 64×32×32 layer is 66 MB of them, its rows in float64 131 MB
 LESSON = 100  # images of a batch that a detector learns from
 KEEP = 3  # native sides that stay in this process
-NOT_FINITE = "stitched activations are infinite or not numbers: training diverged"
 
 Verdict = tuple[dict[str, Any], dict[str, Tensor]]  # metrics and a reason; scores or statistics
 
@@ -80,7 +82,7 @@ class Side:
                         if kind.startswith(DATA)}
         native = self._native(found, fitted, portion(report, 0.0, 0.2))
         self.scores, self.reasons = _fit(found, end_layer, names, native)
-        self.plane = Plane(native.features) if STATISTICS in names else None
+        self.plane = Plane(native.features if native else None) if STATISTICS in names else None
         self.moments = any(name != STATISTICS and DETECTORS[name].compares for name in names)
         self.own = self.gather(_split(pair, data.test, self.images), len(self.images), portion(report, 0.7, 0.2))
         self.held = self.gather(_split(pair, data.train, held), len(held), no_report)
@@ -95,9 +97,18 @@ class Side:
         made, seen = self.new(images), 0
         for batch in batches:
             report(f"native activations of {self.end_layer}", seen / images)
-            made.add(Batch(self._run(batch)[self.end_layer], self.form, self.tail))
+            made.add(Batch(self._run(batch)[self.end_layer], self.form, self.tail,
+                           lambda: OWN.format(self.end_layer)))
             seen += len(batch)
         return made
+
+    def stitched(self, front_layer: str, front: Tensor, stitch: Stitch, images: Tensor) -> Batch:
+        """What a stitch makes of the front network's activations (n, ...) of these images (n, C, H, W) uint8."""
+
+        def why() -> str:
+            return cause((front_layer, self.end_layer), front, stitch, self._run(images)[self.end_layer], self.tail)
+
+        return Batch(stitch(front), self.form, self.tail, why)
 
     def of(self, stitched: Gathered) -> dict[str, Verdict]:
         """What each detector says about a set of stitched activations of the same images."""
@@ -133,15 +144,16 @@ class Side:
             number = detector_function(name)(self.own.moments, other.moments, paired=paired, bounds=bounds)
             found = {DETECTORS[name].metrics[0]: number}
         if not reason and any(number.value is None for number in found.values()):
-            reason = "activations or scores are constant, or too few" if other.finite else NOT_FINITE
+            reason = self.own.strange or other.strange or _unscored(self.own, other, name)
         return {"metrics": {metric: list(number) for metric, number in found.items()}, "reason": reason}
 
-    def _native(self, found: Distribution, fitted: Tensor, report: Report) -> Native:
+    def _native(self, found: Distribution, fitted: Tensor, report: Report) -> Native | None:
+        """What detectors are fitted on; None where it is not finite."""
         pair, request, detection = self.pair, found.run.request, found.detection
         seen: list[Tensor] = []
         labels: list[Tensor] = []
         for batch, of in pair.batches(pair.data.train, fitted, BATCH):
-            report(f"fitting detectors on {self.end_layer}", len(seen) * BATCH / len(fitted))
+            report(f"fitting detectors on {self.end_layer}", sum(map(len, labels)) / len(fitted))
             seen.append(torch.from_numpy(features(self._run(batch)[self.end_layer], self.form)))
             labels.append(of.cpu())
         generator = torch.Generator().manual_seed(derived_seed("detectors", request.seed))
@@ -151,6 +163,8 @@ class Side:
             for batch, of in pair.batches(pair.data.train, order[:max(1, len(order) // LESSON) * LESSON], LESSON):
                 yield self._run(batch)[self.end_layer], of
 
+        if not finite(*seen):
+            return None
         return Native(
             features=torch.cat(seen).numpy(), labels=torch.cat(labels).numpy(), classes=len(pair.data.classes),
             form=self.form, batches=batches, outliers=lambda: self._auxiliary(detection, fitted, request.seed),
@@ -198,13 +212,15 @@ def resolve_outliers(name: str, store: Store) -> str:
 
 
 def _fit(
-    found: Distribution, end_layer: str, names: Sequence[str], native: Native
+    found: Distribution, end_layer: str, names: Sequence[str], native: Native | None
 ) -> tuple[dict[str, Score], dict[str, str]]:
     """Scores by detector, and why others cannot be fitted."""
     scores, reasons = {}, {}
     for name in names:
         if name != STATISTICS and not DETECTORS[name].compares:
             try:
+                if native is None:
+                    raise CannotFit(OWN.format(end_layer))
                 with torch.enable_grad():
                     scores[name] = detector_function(name)(_remembering(native, found, end_layer, name))
             except CannotFit as error:
@@ -248,6 +264,14 @@ def _other(kind: str, found: Distribution, pair: Pair) -> DataSet:
             "outliers that are made from the images, or another data set"
         )
     return other
+
+
+def _unscored(native: Gathered, other: Gathered, name: str) -> str:
+    """Why finite activations have no number."""
+    scores = [gathered.scores[name] for gathered in (native, other) if name in gathered.scores]
+    if all(np.isfinite(part).all() for part in scores):
+        return "activations or scores are constant, or too few"
+    return f"scores of {DETECTORS[name].label} are not finite, though activations are"
 
 
 def _kept(gathered: Gathered, name: str) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""TLM's walk: what the stitched network and the detectors say after every epoch of training, from the maps kept then.
+"""TLM's walk: what the stitched network and the detectors say along the epochs of training, from the maps kept then.
 
 Accuracy rises while activations walk away from native ones, or come nearer: it is the paper's claim, epoch by epoch.
 Detectors that need no training follow.
@@ -16,9 +16,7 @@ from torch import Tensor
 from stitchlab.catalog.detectors import DETECTORS, QUICK
 from stitchlab.errors import StitchLabError
 from stitchlab.models.provenance import provenance
-from stitchlab.models.tensors import get_tensors
 from stitchlab.ood.accumulate import Gathered
-from stitchlab.ood.inputs import Batch
 from stitchlab.ood.keep import keep
 from stitchlab.ood.reference import BATCH, Side, numerics, side_of
 from stitchlab.request import Detection, Report, map_key, no_report, portion
@@ -26,8 +24,10 @@ from stitchlab.results import definitions
 from stitchlab.results.detection import STATISTICS, Distribution
 from stitchlab.results.run import Run
 from stitchlab.results.trajectory import key
+from stitchlab.stitch import trail
 from stitchlab.stitch.affine import Stitch
-from stitchlab.stitch.pair import Pair, load_pair
+from stitchlab.stitch.maps import kept_map
+from stitchlab.stitch.pair import Cell, Pair, load_pair
 
 IMAGES = 1000  # the first min(1000, M) evaluation images
 POINTS = 150  # of them are followed in the plane
@@ -36,28 +36,38 @@ POINTS = 150  # of them are followed in the plane
 def walk(run: Run, front_layer: str, end_layer: str, device: torch.device, report: Report = no_report) -> None:
     """Computes and keeps a cell's walk.
 
-    Raises StitchLabError where the maps after each epoch are not there, or a definition has changed since.
+    Raises StitchLabError where the maps along its epochs are not there, or a definition has changed since.
     """
     definitions.check(run.request, "tlm")
-    maps = get_tensors(run.store, "epochs", map_key(run.request, "tlm", front_layer, end_layer))
+    maps = trail.read(run.store, map_key(run.request, "tlm", front_layer, end_layer))
     if maps is None:
         raise StitchLabError(
-            f"the maps of {front_layer} → {end_layer} after each epoch are not kept: this cell was trained before "
-            "they were. Delete the run and compute it again"
+            f"the maps of {front_layer} → {end_layer} along its epochs are not kept: this cell was trained before "
+            "they were, or where STITCHLAB_TRAIL is 0. Delete the run and compute it again"
         )
     started = time.monotonic()
     found = Distribution(run, Detection())
     pair = load_pair(run.store, run.request, device)
     with numerics():
         side = side_of(found, pair, (*QUICK, STATISTICS), end_layer, portion(report, 0.0, 0.3))
-        source, target = pair.source(front_layer), pair.target(end_layer)
-        stitches = [Stitch.of(source, target, weight, bias).to(device)
-                    for weight, bias in zip(maps["weight"], maps["bias"], strict=True)]
-        labels, sets = _followed(pair, side, front_layer, stitches, portion(report, 0.3, 0.5))
-        value = _numbers(side, labels, sets, portion(report, 0.8, 0.2))
+        stitches = _stitches(run, pair, (front_layer, end_layer), maps)
+        labels, sets = _followed(pair, side, front_layer, list(stitches.values()), portion(report, 0.3, 0.5))
+        value = {"epochs": list(stitches), **_numbers(side, labels, sets, portion(report, 0.8, 0.2))}
     plane = torch.stack([gathered.statistics()["plane"][:POINTS] for gathered in sets])
     keep(run.store, key(run, front_layer, end_layer), value, {"plane": plane},
          provenance(device, time.monotonic() - started))
+
+
+def _stitches(run: Run, pair: Pair, cell: Cell, maps: trail.Maps) -> dict[int, Stitch]:
+    """The stitches of a trail by epoch; at its ends the maps themselves, as far as they are kept, without rounding."""
+    source, target = pair.source(cell[0]), pair.target(cell[1])
+    made = {epoch: Stitch.of(source, target, *of).to(pair.device, pair.dtype) for epoch, of in maps.items()}
+    recipe = run.request.tlm
+    for epoch, method in ((recipe.epochs, "tlm"), (0, "dm")) if recipe.init == "dm" else ((recipe.epochs, "tlm"),):
+        exact = kept_map(run.store, pair, run.request, method, cell)
+        if epoch in made and exact is not None:
+            made[epoch] = exact
+    return made
 
 
 def _followed(
@@ -69,22 +79,23 @@ def _followed(
     front = pair.run_front([front_layer])
     labels: list[Tensor] = []
     for batch, of in pair.batches(pair.data.test, images, BATCH):
-        report("following the epochs", len(labels) * BATCH / len(images))
+        report("following the epochs", sum(map(len, labels)) / len(images))
         ours = front(batch)[front_layer]
         for gathered, stitch in zip(sets, stitches, strict=True):
-            gathered.add(Batch(stitch(ours), side.form, side.tail))
+            gathered.add(side.stitched(front_layer, ours, stitch, batch))
         labels.append(of.cpu())
     return torch.cat(labels), sets
 
 
 def _numbers(side: Side, labels: Tensor, sets: Sequence[Gathered], report: Report) -> dict[str, Any]:
-    accuracy: list[float] = []
+    accuracy: list[float | None] = []
     told: dict[str, dict[str, list[float | None]]] = {
         name: {metric: [] for metric in DETECTORS[name].metrics} for name in QUICK if name not in side.reasons
     }
-    for epoch, gathered in enumerate(sets):
-        report("following the epochs", epoch / len(sets))
-        accuracy.append(float((gathered.statistics()["predictions"] == labels).double().mean()))
+    for k, gathered in enumerate(sets):
+        report("following the epochs", k / len(sets))
+        told_of = gathered.statistics()["predictions"]
+        accuracy.append(None if (told_of < 0).any() else float((told_of == labels).double().mean()))
         for name, metrics in told.items():
             found = side.numbers(gathered, name, paired=True, bounds=False)["metrics"]
             for metric, series in metrics.items():

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from stitchlab.catalog.detectors import LEARNING
 from stitchlab.request import Detection, accuracy_key, cell_key, content_id, map_key, native_key
-from stitchlab.results import cut_points, data_sets, networks
+from stitchlab.results import cut_points, data_sets, networks, resume, trajectory
 from stitchlab.results.data_sets import DataRecord
 from stitchlab.results.detection import learned
 from stitchlab.results.keys import index_key
@@ -53,7 +53,7 @@ class References:
     """Knows what runs refer to: their results, what detectors say and learned of them, and their jobs."""
 
     def __init__(self, runs: Iterable[Run]) -> None:
-        rooms = (RUNS, "cells", "maps", "epochs", "ood", "accuracies", "detectors", *JOBS)
+        rooms = (RUNS, "cells", "maps", trajectory.ROOM, "ood", "accuracies", "detectors", resume.ROOM, *JOBS)
         self._keys: dict[str, set[str]] = {room: set() for room in rooms}
         self._learned: set[str] = set()
         for run in runs:
@@ -68,8 +68,10 @@ class References:
         """Tell whether one of the runs refers to this entry."""
         if room in JOBS:  # named after the run, perhaps with more behind a hyphen
             return key.partition("-")[0] in self._keys[RUNS]
-        if room == "ood":  # named after a cell or the native side of an end layer
-            return key.partition("-")[0] in self._keys["ood"]
+        if room in ("ood", trajectory.ROOM):  # named after a cell, a map or the native side of an end layer
+            return key.partition("-")[0] in self._keys[room]
+        if room == resume.ROOM:
+            return not self._keys["maps"].isdisjoint(resume.lacking(store, key))
         if room == "detectors" and (of := store.intact("detectors", key)) is not None:
             return _whose(of) in self._learned
         return key in self._keys[room]
@@ -81,7 +83,7 @@ class References:
         keys[RUNS].add(run.id)
         keys["cells"] |= stitched | {index_key(request, n, i, j) for n in request.indices for i, j in request.cells}
         keys["maps"] |= {map_key(request, m, i, j) for m in fitted for i, j in request.cells}
-        keys["epochs"] |= {map_key(request, "tlm", i, j) for i, j in request.cells if "tlm" in fitted}
+        keys[trajectory.ROOM] |= {map_key(request, "tlm", i, j) for i, j in request.cells if "tlm" in fitted}
         keys["ood"] |= stitched | {native_key(request, j) for j in request.end_layers}
         keys["accuracies"] |= {accuracy_key(request, network) for network in (request.front, request.end)}
         for name in LEARNING:
@@ -101,10 +103,10 @@ def delete_run(store: Store, name: str) -> Run:
     for attempt in working:
         store.put("cancel", attempt, {})
     for room in mine.rooms:
-        for file in _files(store, room):
-            told_to_stop = room == "cancel" and file.key in working
-            if mine.has(store, room, file.key) and not (others.has(store, room, file.key) or told_to_stop):
-                file.path.unlink(missing_ok=True)
+        files = [file for file in _files(store, room) if mine.has(store, room, file.key)
+                 and not (others.has(store, room, file.key) or (room == "cancel" and file.key in working))]
+        for file in files:  # by now: some rooms say in one file what another of its name is
+            file.path.unlink(missing_ok=True)
     return gone
 
 

@@ -48,8 +48,7 @@ def missing(run: Run) -> list[Unit]:
     names = tuple(name for name in request.indices if lacking(name, request.cells))
     compared = Unit("indices", names, tuple(c for c in request.cells if any(lacking(name, [c]) for name in names)))
     units = [unit for unit in (*stitched.get("dm", []), compared, *stitched.get("tlm", [])) if unit.cells]
-    known = run.own_accuracy is not None and (run.front_accuracy is not None or not run.front_scored)
-    return units if known else [Unit("accuracy"), *units]
+    return units if run.measured else [Unit("accuracy"), *units]
 
 
 def shared(unit: Unit, workers: int) -> list[Unit]:

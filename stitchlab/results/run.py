@@ -29,6 +29,11 @@ from stitchlab.results.version import VERSION
 from stitchlab.store import Store
 
 ROOM = "runs"
+DERIVED = ("relative_accuracy", "penalty")  # numbers that follow from the accuracies
+
+#: What was said of a map that diverged while it still had an accuracy: that of argmax of NaN, which is none.
+DIVERGED = "stitched or native activations are not finite: training may have diverged"
+NO_ACCURACY = {"accuracy": None}
 
 
 class Row(NamedTuple):
@@ -114,7 +119,7 @@ class Run:
 
     @cached_property
     def own_accuracy(self) -> float | None:
-        """The end network's own accuracy on the evaluation images, 0..1; None before it is known."""
+        """The end network's own accuracy on the evaluation images, 0..1; None before it is known, or if undefined."""
         return self._accuracy(self.request.end)
 
     @cached_property
@@ -127,15 +132,25 @@ class Run:
         """Whether the front network tells the classes of the data, so that its own accuracy is defined."""
         return list(self.record["front"]["classes"]) == list(self.record["data"]["classes"])
 
+    @property
+    def measured(self) -> bool:
+        """Whether both networks were measured, as far as that is defined; an accuracy may be undefined all the same."""
+        networks = (self.request.end, *([self.request.front] if self.front_scored else []))
+        return all(self._kept_accuracy(network) is not None for network in networks)
+
+    def _kept_accuracy(self, network: str) -> dict[str, Any] | None:
+        return self.store.intact("accuracies", accuracy_key(self.request, network))
+
     def _accuracy(self, network: str) -> float | None:
-        kept = self.store.intact("accuracies", accuracy_key(self.request, network))
+        kept = self._kept_accuracy(network)
         return kept["accuracy"] if kept else None
 
     @cached_property
     def cells(self) -> dict[tuple[str, str, str], dict[str, Any]]:
         """What the store keeps of each (method or index, front layer, end layer) that is there."""
         kept = {cell: self.store.intact("cells", key) for cell, key in self._keys().items()}
-        return {cell: value for cell, value in kept.items() if value is not None}
+        return {cell: value | (NO_ACCURACY if value.get("reason") == DIVERGED else {})
+                for cell, value in kept.items() if value is not None}
 
     def _keys(self) -> dict[tuple[str, str, str], str]:
         names = (*self.request.methods, *self.request.indices)
@@ -160,12 +175,27 @@ class Run:
         kept = self.cells.get((method, front_layer, end_layer))
         if kept is None:
             return None
-        if metric == "relative_accuracy":
-            return kept["accuracy"] / self.own_accuracy if self.own_accuracy else None
-        if metric == "penalty":
-            return None if self.own_accuracy is None else self.own_accuracy - kept["accuracy"]
+        if metric in DERIVED:
+            own, accuracy = self.own_accuracy, kept["accuracy"]
+            if own is None or accuracy is None or (metric == "relative_accuracy" and not own):
+                return None
+            return float(accuracy / own if metric == "relative_accuracy" else own - accuracy)
         number: float | None = kept[metric]
         return number
+
+    def reason(self, method: str, metric: str, front_layer: str, end_layer: str) -> str:
+        """Why a number that was computed is undefined; empty where it is defined or not there yet."""
+        kept = self.cells.get((method, front_layer, end_layer))
+        if kept is None or self.value(method, metric, front_layer, end_layer) is not None:
+            return ""
+        of = "accuracy" if metric in DERIVED else metric
+        if kept[of] is None:
+            return str(kept.get("reasons", {}).get(of) or kept["reason"])
+        if self.own_accuracy == 0:
+            return "the end network's own accuracy is 0"
+        known = self._kept_accuracy(self.request.end) is not None
+        return "the end network's own logits are not finite" if known else (
+            "the end network's own accuracy is not computed yet")
 
     def matrix(self, method: str, metric: str) -> npt.NDArray[np.float64]:
         """(front layers, end layers) of one number; NaN where it is undefined or not there yet."""
@@ -188,15 +218,14 @@ class Run:
 
     def undefined(self) -> list[dict[str, str]]:
         """Why a number that was computed is empty, one entry each."""
-        empty = []
-        for row in self.rows():
-            kept = self.cells.get((row.method, row.front_layer, row.end_layer))
-            if row.value is None and kept is not None:
-                why = kept["reason"] if row.metric in kept else (
-                    "the end network's own accuracy is 0" if self.own_accuracy == 0
-                    else "the end network's own accuracy is not computed yet")
-                empty.append({**row._asdict(), "reason": why})
-        return empty
+        return [{**row._asdict(), "reason": reason} for row in self.rows()
+                if (reason := self.reason(row.method, row.metric, row.front_layer, row.end_layer))]
+
+    def _said_of_front(self) -> float | str | None:
+        if not self.front_scored:
+            return "not defined: it tells other classes"
+        undefined = self.front_accuracy is None and self._kept_accuracy(self.request.front) is not None
+        return "not defined: its logits are not finite" if undefined else self.front_accuracy
 
     def provenance(self) -> dict[str, Any]:
         """run.json: the request and all that is needed to get the same numbers again."""
@@ -205,8 +234,7 @@ class Run:
             "id": self.id, "stitchlab": VERSION, **self.record,
             "weights": {side: self.store.checksum(NETWORKS, network) for side, network in
                         (("front", self.request.front), ("end", self.request.end)) if network},
-            "own_accuracy": self.own_accuracy,
-            "front_accuracy": self.front_accuracy if self.front_scored else "not defined: it tells other classes",
+            "own_accuracy": self.own_accuracy, "front_accuracy": self._said_of_front(),
             "complete": self.complete, "undefined": self.undefined(),
             "earlier_definitions": {name: {"version": was, "today": now}
                                     for name, (was, now) in definitions.changed(self.request).items()},

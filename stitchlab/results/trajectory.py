@@ -13,6 +13,7 @@ from stitchlab.results.detection import read
 from stitchlab.results.run import Run
 from stitchlab.store import Array
 
+ROOM = "epochs"  # of the maps that it is computed from (`stitchlab.stitch.trail`)
 VERSION = 1  # of what a walk is
 
 
@@ -26,13 +27,17 @@ def kept(run: Run, front_layer: str, end_layer: str) -> tuple[dict[str, Any], Ar
     """Reads a cell's walk, if it is there.
 
     Returns:
-        ``accuracy`` by epoch (from 0, before training), by ``detectors`` each metric by epoch, number of ``images``;
-        and where images lie in the native plane, (E+1, n, 2). None where there is none.
+        ``epochs`` (from 0, before training), ``accuracy`` after each of them, by ``detectors`` each metric likewise,
+        number of ``images``; and where images lie in the native plane, (epochs, n, 2). None where there is none.
     """
     found = read(run.store, key(run, front_layer, end_layer))
-    return found and (found[0], found[1]["plane"])
+    if found is None:
+        return None
+    every = list(range(len(found[0]["accuracy"])))  # walks from before have every epoch
+    return {"epochs": every, **found[0]}, found[1]["plane"]
 
 
 def possible(run: Run, front_layer: str, end_layer: str) -> bool:
-    """Says whether the maps after each epoch are kept: older caches have only the last."""
-    return run.store.path("epochs", map_key(run.request, "tlm", front_layer, end_layer), ".safetensors").exists()
+    """Says whether a trail of maps is kept: older caches have only the last, and STITCHLAB_TRAIL=0 keeps none."""
+    of = map_key(run.request, "tlm", front_layer, end_layer)
+    return run.store.has(ROOM, of) or run.store.path(ROOM, of, ".safetensors").exists()

@@ -21,7 +21,12 @@ CUTOFF = 1e-7  # of the largest singular value of [X 1]
 
 
 def pseudo_inverse(gram: Tensor) -> Tensor:
-    """([X 1]ᵀ[X 1])⁺ of a (C+1, C+1) float64 Gram matrix; its eigenvalues are the singular values of [X 1], squared."""
+    """([X 1]ᵀ[X 1])⁺ of a (C+1, C+1) float64 Gram matrix; its eigenvalues are the singular values of [X 1], squared.
+
+    All NaN where the Gram matrix is not finite: no map is defined then, and no other is touched.
+    """
+    if not gram.isfinite().all():
+        return torch.full_like(gram, torch.nan)
     values, vectors = torch.linalg.eigh(gram)
     kept = values > CUTOFF**2 * values[-1]
     inverse: Tensor = (vectors[:, kept] / values[kept]) @ vectors[:, kept].T
@@ -57,7 +62,7 @@ def direct_matching(
         images: indices into the training split.
 
     Returns:
-        a stitch for each cell, on the pair's device.
+        a stitch for each cell, on the pair's device; not finite where activations are not.
     """
     found = moments(pair, cells, pair.data.train, images, lambda _, done: report("direct matching", done))
     # One factorisation for each front layer and target size: all end layers of that size share it.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 
 import torch
@@ -17,15 +17,16 @@ from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.numerics import exact
 from stitchlab.stitch.pair import Cell, Pair
 from stitchlab.stitch.tails import Stitched, Tails, fitting
+from stitchlab.stitch.undefined import OWN, cause, finite
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Accuracy 0..1, and ‖T(a) − b‖_F² / ‖b‖_F² over all images, or None and the reason why it is undefined."""
+    """Accuracy 0..1, and ‖T(a) − b‖_F² / ‖b‖_F² over all images; None where undefined, and the reason by its name."""
 
-    accuracy: float
+    accuracy: float | None
     distance: float | None
-    reason: str = ""
+    reasons: dict[str, str] = field(default_factory=dict)
 
 
 @torch.no_grad()
@@ -40,41 +41,68 @@ def evaluate(
     tails = Tails(pair, stitches)
     front, end = pair.run_front(tails.front_layers), pair.run_end(tails.end_layers)
     # Squares are summed exactly and not as ratios of batches, so that the result does not depend on the batch size.
-    sums = _Sums(dict.fromkeys(tails.end_layers, 0.0), dict.fromkeys(stitches, 0.0), dict.fromkeys(stitches, 0))
+    sums = _Sums(dict.fromkeys(tails.end_layers, 0.0), dict.fromkeys(stitches, 0.0), dict.fromkeys(stitches, 0), {})
 
     def add(chosen: Tensor, size: int) -> None:
         for batch, labels in pair.batches(pair.data.test, chosen, size):
-            sums.add(end(batch), labels, tails.through(front(batch)))
+            ours, native = front(batch), end(batch)
+
+            def why(cell: Cell, ours: Mapping[str, Tensor] = ours, native: Mapping[str, Tensor] = native) -> str:
+                return cause(cell, ours[cell[0]], stitches[cell], native[cell[1]], tails.after(cell[1]))
+
+            sums.add(native, labels, tails.through(ours), why)
 
     for k, chosen in enumerate(images.split(BATCH)):
         report("evaluating stitches", k * BATCH / len(images))
         fitting(partial(add, chosen), BATCH, tails, partial(sums.set, sums.copy()))
-    return {cell: _evaluation(sums.right[cell] / len(images), sums.missed[cell], sums.size[cell[1]])
-            for cell in stitches}
+    return {cell: sums.evaluation(cell, len(images)) for cell in stitches}
 
 
 @dataclass
 class _Sums:
-    """Over images: ‖b‖² by end layer; ‖T(a) − b‖² and right predictions by cell."""
+    """Over images: ‖b‖² by end layer; ‖T(a) − b‖² and right predictions by cell, and why either is undefined."""
 
     size: dict[str, float]
     missed: dict[Cell, float]
     right: dict[Cell, int]
+    reasons: dict[tuple[Cell, str], str]
 
-    def add(self, native: Mapping[str, Tensor], labels: Tensor, through: Iterable[Stitched]) -> None:
-        for j, activation in native.items():
-            self.size[j] += _square(activation)
+    def add(
+        self, native: Mapping[str, Tensor], labels: Tensor, through: Iterable[Stitched], why: Callable[[Cell], str]
+    ) -> None:
+        sizes = {j: _square(activation) for j, activation in native.items()}
+        for j, size in sizes.items():
+            self.size[j] += size
         for made in through:
             parts = zip(made.cells, made.activations.split(len(labels)), made.logits.split(len(labels)), strict=True)
             for cell, activation, logits in parts:
-                self.missed[cell] += _square(activation - native[cell[1]])
+                self.missed[cell] += (missed := _square(activation - native[cell[1]]))
                 self.right[cell] += int((logits.argmax(1) == labels).sum())
+                unknown = [] if finite(logits) else ["accuracy"]  # argmax would name a class all the same
+                unknown += ["distance"] if math.isfinite(sizes[cell[1]]) and not math.isfinite(missed) else []
+                for name in unknown:
+                    if (cell, name) not in self.reasons:
+                        self.reasons[cell, name] = why(cell)
 
     def copy(self) -> _Sums:
-        return _Sums(dict(self.size), dict(self.missed), dict(self.right))
+        return _Sums(dict(self.size), dict(self.missed), dict(self.right), dict(self.reasons))
 
     def set(self, other: _Sums) -> None:
-        self.size, self.missed, self.right = dict(other.size), dict(other.missed), dict(other.right)
+        self.size, self.missed, self.right, self.reasons = (
+            dict(other.size), dict(other.missed), dict(other.right), dict(other.reasons))
+
+    def evaluation(self, cell: Cell, images: int) -> Evaluation:
+        """What these sums over so many images say of a cell."""
+        reasons = {name: why for (of, name), why in self.reasons.items() if of == cell}
+        size, missed = self.size[cell[1]], self.missed[cell]
+        if not math.isfinite(size):
+            reasons["distance"] = OWN.format(cell[1])
+        elif not size:
+            reasons["distance"] = "the end network's own activations are 0 on every evaluation image"
+        elif not math.isfinite(missed / size):
+            reasons.setdefault("distance", "it is too large for a number")
+        return Evaluation(None if "accuracy" in reasons else self.right[cell] / images,
+                          None if "distance" in reasons else missed / size, reasons)
 
 
 def _square(x: Tensor) -> float:
@@ -82,16 +110,16 @@ def _square(x: Tensor) -> float:
     return float(torch.linalg.vector_norm(exact(x) if x.device.type == "mps" else x, dtype=torch.float64)) ** 2
 
 
-def _evaluation(accuracy: float, missed: float, size: float) -> Evaluation:
-    if not size:
-        return Evaluation(accuracy, None, "the end network's own activations are 0 on every evaluation image")
-    if not math.isfinite(missed / size):
-        return Evaluation(accuracy, None, "stitched or native activations are not finite: training may have diverged")
-    return Evaluation(accuracy, missed / size)
-
-
 @torch.no_grad()
-def own_accuracy(pair: Pair, images: Tensor, network: LoadedNetwork | None = None) -> float:
-    """The end network's own accuracy, 0..1, on these test images, or another's of the pair."""
-    batches = pair.batches(pair.data.test, images)
-    return sum(int((pair.logits(batch, network).argmax(1) == labels).sum()) for batch, labels in batches) / len(images)
+def own_accuracy(pair: Pair, images: Tensor, network: LoadedNetwork | None = None) -> float | None:
+    """The end network's own accuracy, 0..1, on these test images, or another's of the pair.
+
+    None where its logits are not finite on some of them.
+    """
+    right = 0
+    for batch, labels in pair.batches(pair.data.test, images):
+        logits = pair.logits(batch, network)
+        if not finite(logits):
+            return None
+        right += int((logits.argmax(1) == labels).sum())
+    return right / len(images)

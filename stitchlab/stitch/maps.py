@@ -1,19 +1,17 @@
 """The maps (W, b) of a grid's cells: those in the store, the others fitted now and kept.
 
-A map is kept under a key of its own, so that other evaluation images never retrain it; so are the maps that TLM had
-before training and after each epoch (room ``epochs``: weight (E+1, D, C), bias (E+1, D)).
+A map is kept under a key of its own, so that other evaluation images never retrain it. What TLM leaves on its way there
+are its trail (`stitchlab.stitch.trail`) and, until it is done, a resume point (`stitchlab.stitch.resume`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import torch
-from torch import Tensor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from stitchlab.data.splits import draw
 from stitchlab.models.tensors import intact_tensors, put_tensors
-from stitchlab.request import Report, Request, map_key, no_report
+from stitchlab.request import Report, Request, map_key, no_report, portion
+from stitchlab.stitch import resume, trail
 from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.direct import direct_matching
 from stitchlab.stitch.pair import Cell, Pair
@@ -31,7 +29,7 @@ def maps(
             made[cell] = kept
     if lacking := [cell for cell in cells if cell not in made]:
         fit = _direct if method == "dm" else _trained
-        for cell, stitch in fit(store, pair, request, lacking, report).items():
+        for cell, stitch in fit(store, pair, request, lacking, report):
             made[cell] = stitch
             put_tensors(store, "maps", map_key(request, method, *cell), {"weight": stitch.weight, "bias": stitch.bias})
     return {cell: made[cell] for cell in cells}
@@ -48,23 +46,43 @@ def kept_map(store: Store, pair: Pair, request: Request, method: str, cell: Cell
 
 def _direct(
     store: Store, pair: Pair, request: Request, cells: Sequence[Cell], report: Report
-) -> dict[Cell, Stitch]:
+) -> Iterator[tuple[Cell, Stitch]]:
     images = draw(pair.data.train, request.seed, request.dm.images, "training images for direct matching (K)")
-    return direct_matching(pair, cells, images, report)
+    yield from direct_matching(pair, cells, images, report).items()
 
 
 def _trained(
     store: Store, pair: Pair, request: Request, cells: Sequence[Cell], report: Report
-) -> dict[Cell, Stitch]:
+) -> Iterator[tuple[Cell, Stitch]]:
+    """Train maps, or go on where training stopped: those side by side that are after the same epoch."""
     start = maps(store, pair, request, "dm", cells, report) if request.tlm.init == "dm" else None
-    trail: dict[Cell, list[tuple[Tensor, Tensor]]] = {cell: [] for cell in cells}
+    keys = {cell: map_key(request, "tlm", *cell) for cell in cells}
+    begun = resume.find(store, keys)
+    groups: dict[int, list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault(begun[cell].epoch if cell in begun else 0, []).append(cell)
+    work = {epoch: (request.tlm.epochs - epoch) * len(group) for epoch, group in groups.items()}
+    done = 0
+    for epoch, group in groups.items():
+        part = portion(report, done / sum(work.values()), work[epoch] / sum(work.values()))
+        keep = _keep(store, request, {cell: keys[cell] for cell in group})
+        states = {cell: begun.pop(cell) for cell in group if cell in begun}
+        yield from task_loss_matching(pair, group, request.tlm, request.seed, start, part, keep, states).items()
+        resume.forget(store)  # the maps are there by now
+        done += work[epoch]
 
-    def keep(stitches: dict[Cell, Stitch]) -> None:
-        for cell, stitch in stitches.items():
-            trail[cell].append((stitch.weight.detach().cpu().clone(), stitch.bias.detach().cpu().clone()))
 
-    trained = task_loss_matching(pair, cells, request.tlm, request.seed, start, report, keep)
-    for cell, kept in trail.items():
-        weights, biases = (torch.stack(part) for part in zip(*kept, strict=True))
-        put_tensors(store, "epochs", map_key(request, "tlm", *cell), {"weight": weights, "bias": biases})
-    return trained
+def _keep(store: Store, request: Request, keys: Mapping[Cell, str]) -> Callable[[resume.Training], None]:
+    """What is kept of a training after each epoch."""
+    epochs = request.tlm.epochs
+    points, point = set(trail.series(epochs)), resume.Keeper(store, keys)
+
+    def keep(training: resume.Training) -> None:
+        for cell, key in keys.items() if training.epoch in points else ():
+            trail.put(store, key, training.epoch, training.stitches[cell])
+        if 0 < training.epoch < epochs:
+            point.keep(training)
+        for key in keys.values() if training.epoch == epochs else ():
+            trail.finish(store, key, epochs)
+
+    return keep

@@ -11,15 +11,16 @@ several matrices at once rounds differently with their number, so that a cell wo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from stitchlab.stitch.numerics import exact
+from stitchlab.stitch.numerics import exact, precise
 
 FLOOR = 0.01  # of the mean gradient: what lies far below it is noise, and no direction for a step as long as any other
+STATE = ("mean", "square", "left", "right", "left_basis", "right_basis")  # what is known of a map, beside its steps
 EARLY = 10  # steps at the beginning of which each renews the eigenbases
 
 
@@ -47,16 +48,40 @@ class Soap(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        """One step. Gradients must be there; ``closure`` is not used."""
+        """One step. Gradients must be there; ``closure`` is not used.
+
+        A map whose gradient is not finite is not a number from then on, as Adam would have it; no other map is touched.
+        """
         for group in self.param_groups:
             weights, biases = group["params"][::2], group["params"][1::2]
             gradient = exact(_joined([w.grad for w in weights], [b.grad for b in biases]))
             if group["weight_decay"]:
                 gradient = gradient + group["weight_decay"] * exact(_joined(weights, biases))
-            moved = (group["lr"] * _direction(self.state[weights[0]], gradient, group)).to(weights[0])
+            fine = gradient.square().sum((1, 2)).isfinite()[:, None, None]  # (maps, 1, 1): no square of it overflows
+            change = group["lr"] * _direction(self.state[weights[0]], gradient.where(fine, 0.0), group)
+            moved = change.where(fine, torch.nan).to(weights[0])
             for weight, bias, change in zip(weights, biases, moved, strict=True):
                 weight -= change[:, :-1]
                 bias -= change[:, -1]
+
+
+    def known(self, weight: Tensor) -> dict[str, Tensor]:
+        """Give what has been learned of a map, by its weight: what `recall` takes."""
+        (group,) = (group["params"][::2] for group in self.param_groups if any(p is weight for p in group["params"]))
+        place = next(k for k, other in enumerate(group) if other is weight)
+        state = self.state[group[0]]
+        return {name: torch.tensor(value) if name == "step" else value[place] for name, value in state.items()}
+
+    def recall(self, known: Mapping[Tensor, Mapping[str, Tensor]]) -> None:
+        """Go on with what was `known` of every map, by its weight, after equally many steps of all."""
+        for group in self.param_groups:
+            weights = group["params"][::2]
+            parts = [known[weight] for weight in weights]
+            for name in STATE:
+                value = torch.stack([part[name] for part in parts]).to(precise(weights[0]))
+                # Eigenvectors lie column by column, as eigh leaves them: else products with them round differently.
+                self.state[weights[0]][name] = value.mT.contiguous().mT if name.endswith("basis") else value
+            self.state[weights[0]]["step"] = int(parts[0]["step"])
 
 
 def _joined(weights: list[Tensor], biases: list[Tensor]) -> Tensor:
@@ -75,8 +100,8 @@ def _direction(state: dict[str, Any], gradient: Tensor, group: dict[str, Any]) -
     state["left"].lerp_(gradient @ gradient.mT, 1 - beta2)
     state["right"].lerp_(gradient.mT @ gradient, 1 - beta2)
     if state["step"] < EARLY or state["step"] % group["every"] == 0:
-        state["bases"] = torch.linalg.eigh(state["left"])[1], torch.linalg.eigh(state["right"])[1]
-    left, right = state["bases"]
+        state |= {f"{side}_basis": torch.linalg.eigh(state[side])[1] for side in ("left", "right")}
+    left, right = state["left_basis"], state["right_basis"]
     state["step"] += 1
     state["mean"].lerp_(gradient, 1 - beta1)
     state["square"].lerp_((left.mT @ gradient @ right).square(), 1 - beta2)

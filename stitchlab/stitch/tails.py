@@ -59,6 +59,10 @@ class Tails:
                 joined = made[0] if len(made) == 1 else torch.cat(made)
                 yield Stitched(part, joined, tail(joined))
 
+    def after(self, end_layer: str) -> Callable[[Tensor], Tensor]:
+        """The end network after one of its layers."""
+        return self._tails[end_layer]
+
     def smaller(self) -> bool:
         """Sends fewer through a tail together from now on; False where it is one by one already."""
         there, self._most = self._most, self._most // 2 if self._most > 2**20 else 0

@@ -24,6 +24,7 @@ from stitchlab.request import Report, TaskLoss, derived_seed, no_report
 from stitchlab.results.plan import between
 from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.pair import Cell, Pair, Run
+from stitchlab.stitch.resume import State, Training
 from stitchlab.stitch.soap import Soap
 from stitchlab.stitch.tails import Tails, fitting
 
@@ -37,7 +38,8 @@ def task_loss_matching(
     seed: int,
     start: Mapping[Cell, Stitch] | None = None,
     report: Report = no_report,
-    keep: Callable[[dict[Cell, Stitch]], None] = lambda stitches: None,
+    keep: Callable[[Training], None] = lambda training: None,
+    begun: Mapping[Cell, State] | None = None,
 ) -> dict[Cell, Stitch]:
     """Trains the stitches of several cells side by side.
 
@@ -49,7 +51,8 @@ def task_loss_matching(
         recipe: its augmentation named, not ``auto``.
         seed: decides initialisation, order and augmentation of the epochs, and which images, where not all are taken.
         start: stitches to begin from (not changed); default is PyTorch's initialisation.
-        keep: is given the stitches before the first epoch and after each one; they go on changing.
+        keep: is given the training before the first epoch and after each one; its stitches go on changing.
+        begun: how far all cells are already, after one number of epochs; training goes on from there.
 
     Returns:
         the trained stitch of each cell.
@@ -58,12 +61,17 @@ def task_loss_matching(
     tails = Tails(pair, stitches)
     gradients = partial(_gradients, pair, pair.run_front(tails.front_layers), tails, _targets(pair, recipe))
     places = training_images(pair.data.train, recipe, seed)
-    done, steps = 0, recipe.epochs * -(-len(places) // recipe.batch)
     optimizer = _optimizer(pair, stitches.values(), recipe)
-    schedule = _schedule(optimizer, recipe, steps)
+    training = Training(stitches, optimizer)
+    if begun:
+        training.take_up(begun)
+    else:
+        keep(training)
+    batches = -(-len(places) // recipe.batch)
+    done, steps = training.epoch * batches, recipe.epochs * batches
+    schedule = _schedule(optimizer, recipe, steps, done)
     label = f"task loss matching into {between(tails.end_layers)}"
-    keep(stitches)
-    for epoch in range(recipe.epochs):
+    for epoch in range(training.epoch, recipe.epochs):
         for batch in _batches(pair, places, recipe, seed, epoch):
             report(f"{label}, epoch {epoch + 1} of {recipe.epochs}", done / steps)
             optimizer.zero_grad()
@@ -71,7 +79,8 @@ def task_loss_matching(
             optimizer.step()
             schedule()
             done += 1
-        keep(stitches)
+        training.epoch = epoch + 1
+        keep(training)
     return stitches
 
 
@@ -144,13 +153,19 @@ def _optimizer(pair: Pair, stitches: Iterable[Stitch], recipe: TaskLoss) -> torc
                             fused=pair.device.type in ("cpu", "cuda"))
 
 
-def _schedule(optimizer: torch.optim.Optimizer, recipe: TaskLoss, steps: int) -> Callable[[], None]:
+def _schedule(optimizer: torch.optim.Optimizer, recipe: TaskLoss, steps: int, done: int) -> Callable[[], None]:
+    """Sets the learning rate after each step; ``done`` of all steps have been taken before."""
     if recipe.schedule == "constant":
         return lambda: None
     cycle = partial(torch.optim.lr_scheduler.OneCycleLR, optimizer, total_steps=max(2, steps) + 1)
     if recipe.optimiser == "adam":
         # PyTorch's one-cycle also turns Adam's first momentum between 0.85 and 0.95.
-        return cycle(max_lr=recipe.lr).step
-    # Few steps have to be longer: the way that a map goes grows as the root of their number (benchmarks/README.md).
-    rate = min(SOAP_MAX_LR, recipe.lr * math.sqrt(STEPS / steps))
-    return cycle(max_lr=rate, pct_start=0.5, cycle_momentum=False).step
+        schedule = cycle(max_lr=recipe.lr)
+    else:
+        # Few steps have to be longer: the way that a map goes grows as the root of their number (benchmarks/README.md).
+        rate = min(SOAP_MAX_LR, recipe.lr * math.sqrt(STEPS / steps))
+        schedule = cycle(max_lr=rate, pct_start=0.5, cycle_momentum=False)
+    if done:  # its rates follow from the number of the step alone
+        schedule.load_state_dict({"last_epoch": done - 1, "_step_count": done + 1})
+        schedule.step()
+    return schedule.step

@@ -48,7 +48,7 @@ def compute_bar(jobs: Jobs, run: Run) -> None:
     if status is not None and status.state in ("cancelled", "interrupted") and lacking:
         st.info(f"It was {status.state}. What was finished is kept; Compute goes on from there.",
                 icon=":material/info:")
-    if not lacking and run.own_accuracy is not None:
+    if not lacking and run.measured:
         st.caption(f":material/check_circle: All {run.total} results are there.")
         return
     text, clicked = ui.beside("Compute", ":material/play_arrow:", primary=True, key="compute")
@@ -180,6 +180,8 @@ def _cell(run: Run) -> tuple[str, str]:
             {"": _label(run, n), "Value": _number(run.value(n, INDICES[n].metric, i, j)), "What it is": _about_index(n)}
             for n in run.request.indices
         ], border="horizontal")
+    for reason, names in _undefined(run, i, j).items():
+        st.caption(f":material/info: Undefined, {', '.join(names)}: {reason}.")
     return i, j
 
 
@@ -194,6 +196,16 @@ def _about_index(name: str) -> str:
     better = "higher" if index.metric == "similarity" else "lower"
     return (f"{index.metric}, {index.low:g} to {index.high:g}; {better} = more similar. Of {ROWS[index.needs]} "
             f"({index.reference})").replace("-1", "−1")
+
+
+def _undefined(run: Run, i: str, j: str) -> dict[str, list[str]]:
+    """Which numbers of a cell are undefined, by the reason."""
+    found: dict[str, list[str]] = {}
+    for name, metric in run.quantities():
+        if reason := run.reason(name, metric, i, j):
+            label = f"{name.upper()} {METRICS[metric].label.lower()}" if metric in METRICS else INDICES[name].label
+            found.setdefault(reason, []).append(label)
+    return found
 
 
 def _front(run: Run) -> str:

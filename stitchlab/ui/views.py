@@ -46,8 +46,10 @@ def _scores(jobs: Jobs, found: Distribution, detector: str, i: str, j: str) -> N
     by_set = {name: kept["scores"] for name in found.run.request.methods
               if "scores" in (kept := found.arrays(detector, name, i, j))}
     if "scores" not in native:
+        why = found.reason(detector, NATIVE, "", j)
         _nothing(f"{DETECTORS[detector].label} compares sets as a whole: it has no scores of single images."
-                 if DETECTORS[detector].compares else "These scores are not there yet.")
+                 if DETECTORS[detector].compares else f"There are none: {why}." if why
+                 else "These scores are not there yet.")
         return
     by_set = {"native": native["scores"], **by_set, "outliers": native["outliers.scores"]}
     _chart(found, i, j, figures.scores(by_set, DETECTORS[detector].label, dark=ui.dark()), f"scores {detector}",
@@ -144,13 +146,16 @@ def _predictions(jobs: Jobs, found: Distribution, detector: str, i: str, j: str)
     methods = [m for m in found.run.request.methods if m in by_set]
     for column, name in zip(st.columns(max(2, len(methods))), methods, strict=False):
         told = by_set[name]["predictions"]
+        if (told < 0).any():
+            column.info(f"{METHOD_LABELS[name]} predicts nothing: {found.run.reason(name, 'accuracy', i, j)}.")
+            continue
         agree = float((told == by_set["native"]["predictions"]).mean())
         with column:
             title = f"{METHOD_LABELS[name]}: agrees with the end network on {agree:.1%}"
             shares = confusion(labels, told, len(classes))
             _chart(found, i, j, figures.confusion(shares, classes, title, dark=ui.dark()), f"confusion {name}",
                    "Predictions by label")
-    if "tlm" in by_set:
+    if "tlm" in by_set and (by_set["tlm"]["predictions"] >= 0).all():
         _right_and_out(jobs, found, detector, i, j, by_set["tlm"]["predictions"] == labels)
 
 
@@ -193,15 +198,15 @@ def _epochs(jobs: Jobs, found: Distribution, detector: str, i: str, j: str) -> N
         format_func=lambda key: OOD_METRICS[key].label) or "auroc"
     told = value["detectors"][name][metric]
     label = OOD_METRICS[metric].label + ("" if name == "frechet" else f" ({DETECTORS[name].label})")
-    _chart(found, i, j, animation(value["accuracy"], told, label, by_set["native"]["plane"], plane,
-                                  by_set.get("dm", {}).get("plane"), own=run.own_accuracy, dark=ui.dark()),
-           f"epochs {name} {metric}", f"Accuracy and {label} by epoch, and where images lie")
+    figure = animation(value["epochs"], value["accuracy"], told, label, by_set["native"]["plane"], plane,
+                       by_set.get("dm", {}).get("plane"), own=run.own_accuracy, dark=ui.dark())
+    _chart(found, i, j, figure, f"epochs {name} {metric}", f"Accuracy and {label} by epoch, and where images lie")
     if name != detector:
         st.caption(f"{DETECTORS[detector].label} does not follow the epochs; the Fréchet ratio is shown.")
-    accuracy = value["accuracy"]
-    st.markdown(f"From epoch 0 to {len(accuracy) - 1}: accuracy {accuracy[0]:.2f} → {accuracy[-1]:.2f}, {label} "
-                f"{_number(told[0])} → {_number(told[-1])}"
-                + (f" (highest {_number(max(t for t in told if t is not None))})." if any(told) else "."))
+    accuracy, known = value["accuracy"], [t for t in told if t is not None]
+    st.markdown(f"From epoch 0 to {value['epochs'][-1]}: accuracy {_number(accuracy[0])} → {_number(accuracy[-1])}, "
+                f"{label} {_number(told[0])} → {_number(told[-1])}"
+                + (f" (highest of those shown {_number(max(known))})." if known else "."))
     st.caption(f"Over {value['images']:,} test images; the plane follows {plane.shape[1]} of them. Epoch 0 is the map "
                f"before training: {'direct matching' if run.request.tlm.init == 'dm' else 'PyTorch’s initialisation'}. "
                "To see a map leave native activations, start TLM from direct matching (Compare, settings).")
@@ -213,8 +218,8 @@ def _walk(jobs: Jobs, run: Run, i: str, j: str) -> None:
     if status is not None and status.active:
         ui.watch(jobs, job, key="cancel_view")
     elif not walk.possible(run, i, j):
-        _nothing("The maps after each epoch are not kept: this cell was trained before they were. Delete the run "
-                 "(`python -m stitchlab delete`) and compute it again.")
+        _nothing("The maps along its epochs are not kept: this cell was trained before they were, or where "
+                 "STITCHLAB_TRAIL is 0. Delete the run (`python -m stitchlab delete`) and compute it again.")
     elif status is not None and status.state in ("failed", "cancelled"):
         st.error(status.message or f"It was {status.state}.", icon=":material/error:")
         if st.button("Try again", key="again_walk", icon=":material/refresh:"):

@@ -104,20 +104,26 @@ def test_vectors_and_confusion_show_what_they_are_given() -> None:
     assert (figure.data[0].zmin, figure.data[0].zmax) == (0, 1)
 
 
-def test_the_animation_has_a_frame_an_epoch() -> None:
-    epochs = 4
+def test_the_animation_has_a_frame_a_point_of_the_trail() -> None:
+    epochs = [0, 1, 4, 30]
     accuracy, told = [0.1, 0.5, 0.8, 0.9], [1.0, 1.5, None, 1.2]
-    points = RANDOM.normal(size=(epochs, 20, 2))
-    figure = walk.animation(accuracy, told, "Fréchet ratio", RANDOM.normal(size=(50, 2)), points, own=0.95)
-    assert [frame.name for frame in figure.frames] == ["0", "1", "2", "3"]
-    for epoch, frame in enumerate(figure.frames):
+    points = RANDOM.normal(size=(4, 20, 2))
+    figure = walk.animation(epochs, accuracy, told, "Fréchet ratio", RANDOM.normal(size=(50, 2)), points, own=0.95)
+    assert [frame.name for frame in figure.frames] == ["0", "1", "4", "30"]
+    assert [list(figure.data[k].x) for k in range(3)] == [epochs, epochs, [0, 30]]
+    for k, frame in enumerate(figure.frames):
         dot, other, images = frame.data
-        assert (dot.x[0], dot.y[0]) == (epoch, accuracy[epoch])
-        assert other.y[0] == told[epoch]
-        assert (np.stack([images.x, images.y], 1) == points[epoch]).all()
+        assert (dot.x[0], dot.y[0]) == (epochs[k], accuracy[k])
+        assert other.y[0] == told[k]
+        assert (np.stack([images.x, images.y], 1) == points[k]).all()
         assert [figure.data[k].name for k in frame.traces] == ["accuracy", "told", "Task loss matching"]
-    assert len(figure.layout.sliders[0].steps) == epochs
+    assert [step.label for step in figure.layout.sliders[0].steps] == ["0", "1", "4", "30"]
     assert [button.label for button in figure.layout.updatemenus[0].buttons] == ["▶ Play", "❚❚ Stop"]
+
+
+def test_a_walk_of_nothing_finite_is_drawn() -> None:
+    nowhere = np.full((2, 5, 2), np.nan)
+    assert walk.animation([0, 3], [None, None], [None, None], "x", nowhere[0], nowhere).frames[1].name == "3"
 
 
 @pytest.fixture

@@ -7,34 +7,69 @@ import torch
 from grids import COLUMNS, ROWS, harm, made
 
 from stitchlab.errors import Cancelled, StitchLabError
-from stitchlab.models.tensors import get_tensors
+from stitchlab.models.tensors import get_tensors, put_tensors
 from stitchlab.ood import trajectory as walk
 from stitchlab.ood.evaluate import judge
 from stitchlab.request import TaskLoss, map_key
 from stitchlab.results import trajectory
 from stitchlab.results.cleaning import delete_run
 from stitchlab.results.run import Run
+from stitchlab.stitch import trail
 from stitchlab.store import Store
 
 CPU = torch.device("cpu")
 CELL = (ROWS[1], COLUMNS[0])
 
 
-def test_a_map_is_kept_before_training_and_after_every_epoch(done: Store) -> None:
+def test_a_map_is_kept_before_training_and_along_its_epochs(done: Store) -> None:
     longer = made(done, tlm=TaskLoss(epochs=3))
     shorter = made(done, tlm=TaskLoss(epochs=2))
     for i, j in longer.request.cells:
-        kept = get_tensors(done, "epochs", map_key(longer.request, "tlm", i, j))
-        other = get_tensors(done, "epochs", map_key(shorter.request, "tlm", i, j))
+        kept = trail.read(done, map_key(longer.request, "tlm", i, j))
+        other = trail.read(done, map_key(shorter.request, "tlm", i, j))
         last = get_tensors(done, "maps", map_key(longer.request, "tlm", i, j))
         assert kept is not None
         assert other is not None
         assert last is not None
-        for name in ("weight", "bias"):
-            assert len(kept[name]) == 4
-            assert (kept[name][-1] == last[name]).all()
-            assert not (kept[name][0] == kept[name][1]).all()
-            assert (kept[name][:3] == other[name]).all(), "a longer training begins as a shorter one"
+        assert list(kept) == [0, 1, 2, 3]
+        for place, name in enumerate(("weight", "bias")):
+            size = float(last[name].abs().max())
+            torch.testing.assert_close(kept[3][place], last[name], rtol=0, atol=2**-11 * size)
+            assert not (kept[0][place] == kept[1][place]).all()
+            for epoch in range(3):
+                assert (kept[epoch][place] == other[epoch][place]).all(), "a longer training begins as a shorter one"
+
+
+def test_a_walk_says_which_epochs_it_shows(done: Store) -> None:
+    run = made(done, tlm=TaskLoss(epochs=4), methods=["tlm"], indices=[])
+    walk.walk(run, *CELL, CPU)
+    kept = trajectory.kept(run, *CELL)
+    assert kept is not None
+    assert kept[0]["epochs"] == [0, 1, 2, 4]
+    assert len(kept[0]["accuracy"]) == len(kept[1]) == 4
+    value = done.get("ood", trajectory.key(run, *CELL))
+    assert value is not None
+    del value["epochs"]
+    done.put("ood", trajectory.key(run, *CELL), value)  # as walks were before
+    before = trajectory.kept(run, *CELL)
+    assert before is not None
+    assert before[0]["epochs"] == [0, 1, 2, 3]
+
+
+def test_a_trail_from_before_is_followed(run: Run) -> None:
+    key = map_key(run.request, "tlm", *CELL)
+    maps = trail.read(run.store, key)
+    assert maps is not None
+    run.store.delete_all("epochs", key)
+    assert not trajectory.possible(run, *CELL)
+    weights, biases = (torch.stack(part) for part in zip(*maps.values(), strict=True))
+    put_tensors(run.store, "epochs", key, {"weight": weights, "bias": biases})
+    assert trajectory.possible(run, *CELL)
+    walk.walk(run, *CELL, CPU)
+    kept = trajectory.kept(run, *CELL)
+    assert kept is not None
+    assert kept[0]["epochs"] == [0, 1]
+    assert kept[0]["accuracy"][-1] == pytest.approx(run.value("tlm", "accuracy", *CELL))
 
 
 def test_the_last_epoch_has_the_cells_own_numbers(run: Run) -> None:

@@ -1,0 +1,46 @@
+"""Why a cell has no number: which of the things that it is made from is not finite, the first cause before the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from stitchlab.stitch.affine import Stitch
+from stitchlab.stitch.pair import Cell
+
+OWN = "the end network's own activations at {} are not finite"
+
+
+def finite(*parts: Tensor) -> bool:
+    """Whether no number in these tensors is infinite or missing.
+
+    >>> finite(torch.zeros(2), torch.ones(3)), finite(torch.zeros(2), torch.tensor([1.0, torch.nan]))
+    (True, False)
+    """
+    return all(bool(part.isfinite().all()) for part in parts)
+
+
+@torch.no_grad()
+def cause(cell: Cell, front: Tensor, stitch: Stitch, native: Tensor, tail: Callable[[Tensor], Tensor]) -> str:
+    """Say why stitched activations of a cell, or the logits made of them, are not finite on some images.
+
+    Args:
+        front: the front network's activations (n, ...) of those images.
+        stitch: the cell's.
+        native: what the end network itself has (n, ...).
+        tail: the end network after that.
+    """
+    if not finite(front):
+        return f"the front network's activations at {cell[0]} are not finite"
+    mapped = finite(stitch.weight, stitch.bias)
+    if mapped and not finite(stitch(front)):
+        return "stitched activations are too large for their precision: training diverged, or the networks' are huge"
+    if not mapped and not finite(native):
+        return OWN.format(cell[1])
+    if not finite(tail(native)):
+        return f"the end network's logits are not finite, whatever is put in at {cell[1]}"
+    if mapped:
+        return "the end network's logits are too large for their precision on stitched activations"
+    return "the map is not finite: training diverged, or activations of some training images are not finite"
