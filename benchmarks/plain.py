@@ -120,8 +120,7 @@ def similarities(front: Side, end: Side, i: str, j: str, batches: Batches) -> di
     x, y = (torch.cat(part).double().numpy() for part in zip(*kept, strict=True))
     a, b = (v.reshape(len(v), -1) - v.reshape(len(v), -1).mean(0) for v in (x, y))
     k, m = a @ a.T, b @ b.T
-    rows = [v.transpose(0, 2, 3, 1).reshape(-1, v.shape[1]) if x.shape == y.shape else v.mean((2, 3)) for v in (x, y)]
-    one, other = (v - v.mean(0) for v in rows)
+    one, other = (v.mean((2, 3)) - v.mean((0, 2, 3)) for v in (x, y))
     cka = float((k * m).sum() / np.linalg.norm(k) / np.linalg.norm(m))
     return {"cka": cka, "pwcca": _pwcca(one, other), "opd": _procrustes(one, other)}
 
@@ -129,13 +128,15 @@ def similarities(front: Side, end: Side, i: str, j: str, batches: Batches) -> di
 def _pwcca(x: np.ndarray, y: np.ndarray) -> float:
     ux, uy = _basis(x), _basis(y)
     left, rho, _ = np.linalg.svd(ux.T @ uy, full_matrices=False)
-    weights = np.abs((ux @ left).T @ x).sum(1)
-    return float(1 - (weights * rho).sum() / weights.sum())
+    variates = ux @ left
+    lacking = _basis(x - variates @ (variates.T @ x), ux.shape[1] - len(rho))
+    weights = np.abs(np.hstack([variates, lacking]).T @ x).sum(1)
+    return float(1 - (weights[:len(rho)] * rho).sum() / weights.sum())
 
 
-def _basis(x: np.ndarray) -> np.ndarray:
+def _basis(x: np.ndarray, most: int | None = None) -> np.ndarray:
     u, s, _ = np.linalg.svd(x, full_matrices=False)
-    return u[:, s > 1e-6 * s[0]]
+    return u[:, s > 1e-6 * s[0]][:, :most]
 
 
 def _procrustes(x: np.ndarray, y: np.ndarray) -> float:

@@ -16,7 +16,6 @@ from benchmarks import plain
 from benchmarks.material import Source, load
 from benchmarks.measure import Measured, Row, alone, timed
 from benchmarks.minibatch_cka import minibatch_cka
-from stitchlab.catalog.indices import INDICES
 from stitchlab.cutting.fuse_bn import folded
 from stitchlab.indices.statistics import indices
 from stitchlab.models import malloc as memory
@@ -52,8 +51,8 @@ def minibatch(source: Source, *, quick: bool) -> Iterator[Row]:
 
 
 def all_indices(source: Source, *, quick: bool) -> Iterator[Row]:
-    """(d): every index of the catalog on every cell."""
-    yield _indices(source, tuple(INDICES), "d", "all indices", quick=quick)
+    """(d): CKA, PWCCA and Procrustes on every cell."""
+    yield _indices(source, ("cka", "pwcca", "opd"), "d", "CKA, PWCCA and OPD", quick=quick)
 
 
 def _apart(one: Tensor, other: Tensor) -> float:

@@ -1,4 +1,4 @@
-"""Controls by name: front networks in whose activations nothing was learned, which a good measure rates low.
+"""Controls by name: front networks in whose activations nothing was learned, to hold measures against.
 
 They are made when work is asked for, by `stitchlab.models.controls`; here is how they are called, and whether one is
 there already.

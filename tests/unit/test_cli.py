@@ -19,6 +19,7 @@ import torch
 from PIL import Image
 
 from stitchlab import __main__ as cli
+from stitchlab.catalog.indices import INDICES
 from stitchlab.grid import compute
 from stitchlab.results import networks
 from stitchlab.results.run import Run, list_runs
@@ -67,12 +68,20 @@ def test_compare_writes_its_numbers_and_says_its_id_last(
     lines = (tmp_path / "out" / "cells.csv").read_text().splitlines()
     assert lines[0] == "front_layer,end_layer,method,metric,value"
     rows = list(csv.reader(lines[1:]))
-    assert len(rows) == 2 * (2 * 4 + 3)
+    assert len(rows) == 2 * (2 * 4 + 4)
     assert [float(row[4]) for row in rows] == [row.value for row in run.rows()]
     record = json.loads((tmp_path / "out" / "run.json").read_text())
     assert record["id"] == run.id
     assert record["request"]["tlm"]["epochs"] == 1
     assert record["complete"]
+
+
+def test_every_index_can_be_named(capsys: pytest.CaptureFixture[str], store: Store) -> None:
+    status, out, _ = said(capsys, *SMALL, "--methods", "", "--indices", ",".join(INDICES))
+    assert status == 0
+    assert Run.load(store, out.splitlines()[-1]).request.indices == tuple(INDICES)
+    assert [line for line in out.splitlines() if " / " in line] == [
+        f"{name} / {index.metric}" for name, index in INDICES.items()]
 
 
 def test_names_are_looked_at_before_anything_is_trained(capsys: pytest.CaptureFixture[str], store: Store) -> None:
@@ -414,8 +423,8 @@ def test_runs_counts_damaged_entries_without_reading_them(capsys: pytest.Capture
     first, second, *_ = store.keys("cells")
     store.delete("cells", first)
     store.path("cells", second, ".json").write_text("{")
-    assert "9 of 10" in said(capsys, "runs")[1]
-    assert "8 of 10 cells there" in said(capsys, "show", name)[1]
+    assert "11 of 12" in said(capsys, "runs")[1]
+    assert "10 of 12 cells there" in said(capsys, "show", name)[1]
 
 
 def test_the_store_is_checked_cleaned_and_measured(capsys: pytest.CaptureFixture[str], store: Store) -> None:

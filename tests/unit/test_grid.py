@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from stitchlab.models import store as model_store
 from stitchlab.models import zoo
 from stitchlab.models.tensors import get_tensors
 from stitchlab.request import TaskLoss, map_key
-from stitchlab.results import plan
+from stitchlab.results import networks, plan
 from stitchlab.results.networks import Network
 from stitchlab.results.run import Run
 from stitchlab.store import Store
@@ -216,6 +218,25 @@ def test_undefined_values_are_empty_and_have_their_reasons(store: Store) -> None
         assert ("0" in reason) if method in ("dm", "tlm") else (
             reason == "the activations of the end layer are constant")
     assert np.isnan(run.matrix("cka", "similarity")).all()
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_activations_that_are_not_finite_leave_the_other_cells_alone(store: Store, value: float) -> None:
+    """A network that breaks half way: what comes before has its numbers, what comes after its true reason."""
+    sound = made(store, methods=[], indices=list(INDICES), end_layers=["layer1.0", "layer3.1"])
+    broken = networks.find(store, "digits-b")
+    module = model_store.load(store, broken.id).module
+    assert module is not None
+    weights = copy.deepcopy(module)
+    with torch.no_grad():
+        weights.get_parameter("layer2.0.bn1.bias")[3] = value
+    model_store.save(store, replace(broken, name="broken", id=""), weights)
+    run = made(store, end="broken", methods=[], indices=list(INDICES), end_layers=["layer1.0", "layer3.1"])
+    assert run.complete
+    for row, before in zip(run.rows(), sound.rows(), strict=True):
+        assert row.value == (before.value if row.end_layer == "layer1.0" else None)
+    assert {(e["end_layer"], e["reason"]) for e in run.undefined()} == {
+        ("layer3.1", "the activations of the end layer are not finite")}
 
 
 def test_an_own_accuracy_of_zero_has_no_relative_one(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
