@@ -8,6 +8,7 @@ runs whatever comes before on some image and throws it away: the same numbers, m
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -174,8 +175,13 @@ def _logits(module: nn.Module, images: Tensor) -> Tensor:
 
 @contextlib.contextmanager
 def _hooks(module: nn.Module, by_path: Mapping[str, Callable[..., Any]]) -> Iterator[None]:
-    """Forward hooks on these modules, for as long as this lasts."""
-    handles = [module.get_submodule(path).register_forward_hook(hook) for path, hook in by_path.items()]
+    """Forward hooks on these modules, for as long as this lasts and in this thread: others may run the module too."""
+    here = threading.get_ident()
+
+    def mine(hook: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *call: hook(*call) if threading.get_ident() == here else None
+
+    handles = [module.get_submodule(path).register_forward_hook(mine(hook)) for path, hook in by_path.items()]
     try:
         yield
     finally:

@@ -34,6 +34,7 @@ STEP = 256  # images between two signs of progress
 VERSION = 2  # of how images are decoded: by the first, all above 255 was white in grey images of 16 bits
 
 Pixels = npt.NDArray[np.uint8]
+State = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -151,6 +152,15 @@ def pixels(decoded: Decoded, store: Store) -> Pixels | None:
     if hashlib.sha256(images.data).hexdigest() != decoded.sha256:
         raise damaged
     return images
+
+
+def state(decoded: Decoded, store: Store) -> State | None:
+    """Bytes and time of change of the file of the pixels, which tell whether it was changed; None where it is gone."""
+    try:
+        told = _place(store, decoded).stat()
+    except FileNotFoundError:
+        return None
+    return told.st_size, told.st_mtime_ns
 
 
 def _place(store: Store, decoded: Decoded) -> Path:

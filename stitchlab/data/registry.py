@@ -13,7 +13,7 @@ import io
 import re
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -79,8 +79,15 @@ LOADERS: dict[str, Loader] = {
     "cifar100": _torchvision(datasets.CIFAR100), "svhn": _svhn,
 }
 
-#: What stays loaded in this process, with how a folder was decoded.
-_loaded: dict[tuple[str, str], tuple[DataSet, dict[str, Any] | None]] = {}
+class _Loaded(NamedTuple):
+    """A data set that stays loaded, with the state of the file that its pixels were read and verified from, if any."""
+
+    data: DataSet
+    file: image_folder.State | None = None
+
+
+#: What stays loaded in this process, by store and by name (of the catalog) or fingerprint (of folders); last used last.
+_loaded: dict[tuple[str, str], _Loaded] = {}
 
 
 def load(name: str, store: Store, report: Report = no_report, *, download: bool = False) -> DataSet:
@@ -143,9 +150,9 @@ def _read(
     if name not in DATA_SETS:
         raise UnknownName("data set", name, DATA_SETS, "A folder of images is named folder:PATH")
     key = (str(store.root), name)
-    if key not in _loaded:
-        _remember(key, _read_entry(DATA_SETS[name], store, report, download), None)
-    return _loaded[key]
+    kept = _loaded.get(key) or _Loaded(_read_entry(DATA_SETS[name], store, report, download))
+    _remember(key, kept)
+    return kept.data, None
 
 
 def _read_entry(entry: DataSetEntry, store: Store, report: Report, download: bool) -> DataSet:
@@ -158,7 +165,9 @@ def _read_entry(entry: DataSetEntry, store: Store, report: Report, download: boo
     except (RuntimeError, OSError) as error:
         raise StitchLabError(_absent(entry, root, download, error)) from error
     sha = hashlib.sha256(content.train.images.tobytes() + content.test.images.tobytes()).hexdigest()
-    return DataSet(entry.name, entry.label, *content, _fingerprint(content, sha, None), entry.natural)
+    labels = [content.train.labels, content.test.labels]
+    fingerprint = _fingerprint(content.classes, content.train.images.shape[1:], labels, sha, None)
+    return DataSet(entry.name, entry.label, *content, fingerprint, entry.natural)
 
 
 def _absent(entry: DataSetEntry, root: Path, download: bool, error: Exception) -> str:
@@ -176,17 +185,12 @@ def _absent(entry: DataSetEntry, root: Path, download: bool, error: Exception) -
 
 def _read_folder(name: str, store: Store, report: Report) -> tuple[DataSet, dict[str, Any] | None]:
     path, size = _parse(name)
-    listed = image_folder.listing(path, size)
-    key = (str(store.root), listed.key)
-    if key in _loaded:
-        return _loaded[key]
-    decoded = image_folder.decode(listed, size, store, report)
+    decoded = image_folder.decode(image_folder.listing(path, size), size, store, report)
     label = path.name if size is None else f"{path.name} at {size} px"
     made = _from_pixels(f"folder:{path}{'' if size is None else f'@{size}'}", label, decoded, store)
     if made is None:
         raise StitchLabError(f"the decoded images of {path} vanished from the cache at {store.root}; ask again")
-    _remember(key, made, asdict(decoded))
-    return _loaded[key]
+    return made, asdict(decoded)
 
 
 def _parse(name: str) -> tuple[Path, int | None]:
@@ -200,15 +204,20 @@ def _parse(name: str) -> tuple[Path, int | None]:
 
 
 def _from_pixels(name: str, label: str, decoded: image_folder.Decoded, store: Store) -> DataSet | None:
-    images = image_folder.pixels(decoded, store)
-    if images is None:
-        return None
-    cut = sum(decoded.train)
-    content = Content(
-        decoded.classes, _split(images[:cut], _labels(decoded.train)), _split(images[cut:], _labels(decoded.test))
-    )
-    fingerprint = _fingerprint(content, decoded.sha256, decoded.size)
-    return DataSet(name, label, *content, fingerprint, natural=decoded.shape[0] == 3)
+    """The data set of a folder's pixels, read and verified once while their file stays as it is; None without them."""
+    labels = [_labels(counts) for counts in (decoded.train, decoded.test)]
+    fingerprint = _fingerprint(decoded.classes, decoded.shape, labels, decoded.sha256, decoded.size)
+    key, file = (str(store.root), fingerprint), image_folder.state(decoded, store)
+    kept = _loaded.get(key)
+    if kept is None or kept.file != file:
+        images = image_folder.pixels(decoded, store)
+        if images is None:
+            return None
+        train, test = map(_split, np.split(images, [sum(decoded.train)]), labels)
+        made = DataSet(name, label, decoded.classes, train, test, fingerprint, natural=decoded.shape[0] == 3)
+        kept = _Loaded(made, file)
+    _remember(key, kept)
+    return replace(kept.data, name=name, label=label)  # the same content may go by another name
 
 
 def _labels(counts: tuple[int, ...]) -> Labels:
@@ -224,15 +233,18 @@ def _split(images: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Split:
     return Split(images, labels.astype(np.int64))
 
 
-def _fingerprint(content: Content, pixels_sha256: str, size: int | None) -> str:
+def _fingerprint(
+    classes: tuple[str, ...], shape: tuple[int, ...], labels: list[Labels], pixels_sha256: str, size: int | None
+) -> str:
     return content_id({
-        "classes": content.classes, "shape": content.train.images.shape[1:], "size": size, "pixels": pixels_sha256,
-        "labels": [hashlib.sha256(part.labels.tobytes()).hexdigest() for part in (content.train, content.test)],
+        "classes": classes, "shape": shape, "size": size, "pixels": pixels_sha256,
+        "labels": [hashlib.sha256(part.tobytes()).hexdigest() for part in labels],
     })
 
 
-def _remember(key: tuple[str, str], data: DataSet, decoded: dict[str, Any] | None) -> None:
-    """Keeps a data set loaded in this process, and few others."""
+def _remember(key: tuple[str, str], kept: _Loaded) -> None:
+    """Keeps a data set loaded in this process, and few others: those that were used last."""
+    _loaded.pop(key, None)
     while len(_loaded) >= KEEP:
         _loaded.pop(next(iter(_loaded)), None)
-    _loaded[key] = data, decoded
+    _loaded[key] = kept

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -70,19 +70,31 @@ class DataSet:
         return (channels, height, width)
 
 
-Take = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+Both = tuple[torch.Tensor, torch.Tensor]
+Take = Callable[[torch.Tensor], Both]
 
 
-@lru_cache(maxsize=2)  # a GPU holds as many splits as one comparison looks at
+#: Splits that lie on a device too, with their copy there, None where they take too much of it; it goes when they go.
+_copies: WeakKeyDictionary[Split, dict[torch.device, Both | None]] = WeakKeyDictionary()
+
+
 def taker(split: Split, device: torch.device) -> Take:
-    """`Split.take` onto a device, where all images are kept if it is a GPU that they fill less than half of."""
-    if device.type != "cuda" or split.images.nbytes > torch.cuda.mem_get_info(device)[0] / 2:
+    """`Split.take` onto a device, where all images are kept, for all who take from this split, if it has the room."""
+    copies = _copies.setdefault(split, {})
+    if device not in copies:
+        copies[device] = _both(split.take(torch.arange(len(split))), device) if _room(split, device) else None
+    if (there := copies[device]) is None:
         return lambda index: _both(split.take(index), device)
-    images, labels = _both((torch.from_numpy(np.array(split.images)), torch.from_numpy(split.labels)), device)
+    images, labels = there
     return lambda index: (images[index.to(device)], labels[index.to(device)])
 
 
-def _both(what: tuple[torch.Tensor, torch.Tensor], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+def _room(split: Split, device: torch.device) -> bool:
+    """Whether a device is a GPU of which the images fill less than half of what is free."""
+    return device.type == "cuda" and split.images.nbytes <= torch.cuda.mem_get_info(device)[0] / 2
+
+
+def _both(what: Both, device: torch.device) -> Both:
     return what[0].to(device), what[1].to(device)
 
 

@@ -19,6 +19,7 @@ from stitchlab.data.splits import BATCH, Split, at_once
 from stitchlab.errors import StitchLabError
 from stitchlab.models import train as training
 from stitchlab.models import zoo
+from stitchlab.models.seeded import Seeded
 from stitchlab.models.tensors import digest, get_tensors, put_tensors
 from stitchlab.models.zoo import Architecture
 from stitchlab.models.zoo.own import again
@@ -83,15 +84,14 @@ def architecture(network: Network) -> Architecture:
 
 
 def build(network: Network, found: Architecture | None = None) -> nn.Module:
-    """A module of this network's architecture with fresh parameters."""
-    return zoo.build(found or architecture(network), **arguments(network))
+    """A module of this network's architecture with some parameters, which are to be replaced or not to be looked at."""
+    return fresh(network, found or architecture(network), 0)
 
 
 def fresh(network: Network, found: Architecture, seed: int) -> nn.Module:
-    """`build` with the parameters that a seed stands for; no other random number is touched."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        return build(network, found)
+    """A module of this architecture with the parameters that a seed stands for, whatever other threads draw."""
+    with torch.device("cpu"), Seeded(seed):
+        return zoo.build(found, **arguments(network))
 
 
 def arguments(network: Network) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import pickle
@@ -394,6 +395,81 @@ def test_damaged_pixels_are_noticed(images: Path, store: Store, spoil: Callable[
     path.write_bytes(spoil(path.read_bytes()))
     with pytest.raises(Damaged, match="checksum"):
         data.load(f"folder:{images}", store)
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The pixels that are read from now on, by their SHA-256."""
+    seen: list[str] = []
+    pixels = folder.pixels
+
+    def noted(decoded: folder.Decoded, store: Store) -> Any:
+        seen.append(decoded.sha256)
+        return pixels(decoded, store)
+
+    monkeypatch.setattr(folder, "pixels", noted)
+    return seen
+
+
+def test_a_folders_pixels_are_read_and_verified_once(images: Path, store: Store, read: list[str]) -> None:
+    name = f"folder:{images}"
+    made = data.load(name, store)
+    for again in (data.load(name, store), data.load_by_fingerprint(made.fingerprint, store), data.here(name, store)):
+        assert again.train is made.train
+        assert again.test is made.test
+    assert len(read) == 1
+    moved = images.rename(images.with_name("moved"))
+    other = data.load(f"folder:{moved}", store)
+    assert (other.name, other.label, other.fingerprint) == (f"folder:{moved}", "moved", made.fingerprint)
+
+
+def test_pixels_whose_file_was_changed_are_verified_again(images: Path, store: Store, read: list[str]) -> None:
+    made = data.load(f"folder:{images}", store)
+    (path,) = store.root.rglob("*.npy")
+    raw = path.read_bytes()
+    path.write_bytes(raw[:-1] + bytes([raw[-1] ^ 1]))
+    os.utime(path, ns=(0, 0))
+    with pytest.raises(Damaged, match="checksum"):
+        data.load_by_fingerprint(made.fingerprint, store)
+    path.write_bytes(raw)
+    assert data.load_by_fingerprint(made.fingerprint, store).fingerprint == made.fingerprint
+    assert len(read) == 3
+
+
+def test_what_was_used_last_stays_loaded(tmp_path: Path, store: Store, read: list[str]) -> None:
+    names = []
+    for k in range(data.KEEP + 1):
+        for part in ("train", "test"):
+            paint(tmp_path / f"{k}" / part / "a" / "1.png", seed=k)
+        names.append(f"folder:{tmp_path / str(k)}")
+    first = data.load(names[0], store)
+    for name in names[1:]:
+        data.load(name, store)
+        assert data.load(names[0], store).train is first.train
+    assert len(read) == data.KEEP + 1
+    data.load(names[1], store)
+    assert len(read) == data.KEEP + 2, "it was the one that made room"
+
+
+def test_images_go_to_a_device_once_and_leave_it_with_their_split(
+    images: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dataset, "_room", lambda split, device: True)  # a GPU, as far as this goes
+    copies: list[torch.Tensor] = []
+    both = dataset._both
+    monkeypatch.setattr(dataset, "_both", lambda what, device: copies.append(what[0]) or both(what, device))
+    cpu, rows = torch.device("cpu"), torch.tensor([2, 0])
+    for _ in range(3):  # three units of a grid, each of which loads its data
+        made = data.load(f"folder:{images}", store)
+        taken, labels = dataset.taker(made.train, cpu)(rows)
+        np.testing.assert_array_equal(taken.numpy(), made.train.images[[2, 0]])
+        assert labels.tolist() == [1, 0]
+    assert len(copies) == 1
+    before = len(dataset._copies)
+    data._loaded.clear()
+    del made
+    gc.collect()
+    assert len(dataset._copies) == before - 1
 
 
 @pytest.mark.skipif(not CIFAR.exists(), reason="the shared CIFAR-10 JPEGs are not on this machine")

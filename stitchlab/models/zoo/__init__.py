@@ -15,6 +15,7 @@ from torch.overrides import TorchFunctionMode
 
 from stitchlab.catalog.architectures import ARCHITECTURES, TIMM, TORCHVISION
 from stitchlab.errors import StitchLabError, UnknownName
+from stitchlab.models.seeded import Seeded
 from stitchlab.models.zoo import mlp, own, timm_models, vision, vit
 from stitchlab.models.zoo.base import Architecture
 from stitchlab.models.zoo.noise import Noise
@@ -95,7 +96,8 @@ def sketch(arch: str | Architecture, *, classes: int, channels: int, size: int, 
     found = architecture(arch) if isinstance(arch, str) else arch
     what: dict[str, Any] = {"classes": classes, "channels": channels, "size": size, **options}
     if found.code is not None or found.name.startswith(TIMM):
-        return build(found, **what).eval()
+        with Seeded(0):
+            return build(found, **what).eval()
     try:
         with torch.device("meta"):
             return build(found, **what).eval()

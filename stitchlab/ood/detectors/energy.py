@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stitchlab.errors import Damaged
+from stitchlab.models.seeded import Seeded
 from stitchlab.ood.inputs import Array, Batch, Native, Score
 from stitchlab.request import derived_seed
 from stitchlab.results.activation_layout import Form
@@ -38,8 +39,7 @@ def energy(native: Native) -> Score:
     """
     native.enough(2 * native.classes)
     width = WIDTH if len(native.features) < FEW else WIDE
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derived_seed("energy", native.seed))
+    with Seeded(derived_seed("energy", native.seed)):
         classifier = Classifier(native.form, native.classes, width).to(native.device)
     if not _recalled(classifier, native):
         _scale(classifier, native)
