@@ -45,7 +45,7 @@ def task_loss_matching(
 
     Args:
         start: stitches to begin from (not changed); default is PyTorch's initialisation.
-        keep: is given the training before the first epoch and after each one; its stitches go on changing.
+        keep: is given the training at its beginning and after each epoch; its stitches go on changing.
         begun: how far all cells are already, after one number of epochs; training goes on from there.
 
     Returns:
@@ -55,16 +55,12 @@ def task_loss_matching(
     tails = Tails(pair, stitches)
     gradients = partial(_gradients, pair, pair.run_front(tails.front_layers), tails, _targets(pair, recipe))
     train = pair.data.train
-    optimizer = _optimizer(pair, stitches.values(), recipe)
-    training = Training(stitches, optimizer)
-    if begun:
-        training.take_up(begun)
-    else:
-        keep(training)
-    batches = -(-len(train) // recipe.batch)
-    done, steps = training.epoch * batches, recipe.epochs * batches
+    training = Training(stitches, optimizer := _optimizer(pair, stitches.values(), recipe))
+    training.take_up(begun or {})
+    done, steps = (epochs * -(-len(train) // recipe.batch) for epochs in (training.epoch, recipe.epochs))
     schedule = _schedule(optimizer, recipe, steps, done)
     label = f"task loss matching into {between(tails.end_layers)}"
+    keep(training)
     for epoch in range(training.epoch, recipe.epochs):
         for chosen in epoch_order(len(train), seed, epoch).split(recipe.batch):
             report(f"{label}, epoch {epoch + 1} of {recipe.epochs}", done / steps)
