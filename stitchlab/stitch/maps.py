@@ -73,7 +73,7 @@ def _trained(
 
 
 def _keep(store: Store, request: Request, keys: Mapping[Cell, str]) -> Callable[[resume.Training], None]:
-    """What is kept of a training after each epoch."""
+    """What is kept of a training at its beginning and after each epoch."""
     epochs = request.tlm.epochs
     points, point = set(trail.series(epochs)), resume.Keeper(store, keys)
 

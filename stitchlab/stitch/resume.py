@@ -52,7 +52,12 @@ class Training:
 
     @torch.no_grad()
     def take_up(self, states: Mapping[Cell, State]) -> None:
-        """Go on from the states of all cells, which are of one epoch. The learning rate is the schedule's to set."""
+        """Go on from the states of all cells, which are of one epoch; from no states, begin.
+
+        The learning rate is the schedule's to set.
+        """
+        if not states:
+            return
         (self.epoch,) = {state.epoch for state in states.values()}
         adam: list[dict[str, Tensor]] = []
         for cell, stitch in self.stitches.items():

@@ -45,6 +45,7 @@ class Tails:
         self.end_layers = list(dict.fromkeys(j for _, j in stitches))
         self._tails = {j: pair.tail(j) for j in self.end_layers}
         self._most = TOGETHER.get(pair.device.type, 0)
+        self.images: int | None = None  # that fitted into the memory, where more did not
 
     def through(self, activations: Mapping[str, Tensor]) -> Iterator[Stitched]:
         """Every stitch and its tail, once, on the front network's activations (n, ...) of some images, by layer."""
@@ -70,16 +71,17 @@ class Tails:
 
 
 def fitting(work: Callable[[int], None], images: int, tails: Tails, again: Callable[[], None]) -> None:
-    """Does the work on so many images at a time, or on fewer where a GPU's memory runs out.
+    """Does the work on so many images at a time, or on fewer where a GPU's memory runs out, or ran out before.
 
     Args:
         work: given how many images are run together.
         images: how many to begin with.
-        tails: what sends fewer cells through together first.
+        tails: what sends fewer cells through together first, and remembers how many images fitted.
         again: undoes what a try left behind.
 
     Raises torch.OutOfMemoryError where a single image does not fit.
     """
+    images = min(images, tails.images or images)
     while True:
         try:
             return work(images)
@@ -87,6 +89,6 @@ def fitting(work: Callable[[int], None], images: int, tails: Tails, again: Calla
             if not tails.smaller():
                 if images == 1:
                     raise
-                images = (images + 1) // 2
+                tails.images = images = (images + 1) // 2
             again()
             torch.cuda.empty_cache()

@@ -51,7 +51,7 @@ def task_loss_matching(
         recipe: its augmentation named, not ``auto``.
         seed: decides initialisation, order and augmentation of the epochs, and which images, where not all are taken.
         start: stitches to begin from (not changed); default is PyTorch's initialisation.
-        keep: is given the training before the first epoch and after each one; its stitches go on changing.
+        keep: is given the training at its beginning and after each epoch; its stitches go on changing.
         begun: how far all cells are already, after one number of epochs; training goes on from there.
 
     Returns:
@@ -61,16 +61,12 @@ def task_loss_matching(
     tails = Tails(pair, stitches)
     gradients = partial(_gradients, pair, pair.run_front(tails.front_layers), tails, _targets(pair, recipe))
     places = training_images(pair.data.train, recipe, seed)
-    optimizer = _optimizer(pair, stitches.values(), recipe)
-    training = Training(stitches, optimizer)
-    if begun:
-        training.take_up(begun)
-    else:
-        keep(training)
-    batches = -(-len(places) // recipe.batch)
-    done, steps = training.epoch * batches, recipe.epochs * batches
+    training = Training(stitches, optimizer := _optimizer(pair, stitches.values(), recipe))
+    training.take_up(begun or {})
+    done, steps = (epochs * -(-len(places) // recipe.batch) for epochs in (training.epoch, recipe.epochs))
     schedule = _schedule(optimizer, recipe, steps, done)
     label = f"task loss matching into {between(tails.end_layers)}"
+    keep(training)
     for epoch in range(training.epoch, recipe.epochs):
         for batch in _batches(pair, places, recipe, seed, epoch):
             report(f"{label}, epoch {epoch + 1} of {recipe.epochs}", done / steps)

@@ -155,7 +155,7 @@ def test_what_does_not_fit_into_memory_is_halved(monkeypatch: pytest.MonkeyPatch
     """As on a GPU whose memory holds four images of one stitch."""
     both, cells = pair(NETS["a"], NETS["b"], DATA), [("act0", "act1"), ("act1", "act1")]
     wanted = task_loss_matching(both, cells, TEN_STEPS, 0)
-    whole, seen = Pair.tail, []
+    whole, seen, failed = Pair.tail, [], []
 
     def small(self: Pair, layer: str) -> Callable[[Tensor], Tensor]:
         run = whole(self, layer)
@@ -163,6 +163,7 @@ def test_what_does_not_fit_into_memory_is_halved(monkeypatch: pytest.MonkeyPatch
         def tail(x: Tensor) -> Tensor:
             seen.append(len(x))
             if len(x) > 4:
+                failed.append(len(x))
                 raise torch.OutOfMemoryError("CUDA out of memory")
             return run(x)
 
@@ -171,6 +172,8 @@ def test_what_does_not_fit_into_memory_is_halved(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(Pair, "tail", small)
     made = task_loss_matching(both, cells, TEN_STEPS, 0)
     assert max(seen) == 22
+    # Two stitches of 11 images, one after the other until 8 MB are below 1 MB, then 11 and 6 images: once, not a step.
+    assert failed == [22, 22, 22, 22, 11, 6]
     for cell in cells:
         torch.testing.assert_close(made[cell].weight, wanted[cell].weight, rtol=0, atol=1e-5)
     order = torch.arange(20)
