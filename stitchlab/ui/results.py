@@ -81,7 +81,7 @@ def _compute_prepared(jobs: Jobs, store: Store) -> None:
         return
     del st.session_state["preparing"]
     jobs.forget(job)
-    made = Run.load(store, status.result["run"])
+    made = Run.load(status.result["run"], store)
     st.query_params["run"] = made.id  # the page takes its link over
     ui.queue(lambda: jobs.compute(made))
 

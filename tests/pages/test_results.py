@@ -194,10 +194,10 @@ def test_a_link_outlives_its_networks(opened: Open, jobs: Notes, done: Run) -> N
 
 def test_a_link_to_a_run_under_an_earlier_definition(opened: Open, asked: Run) -> None:
     """It keeps its id and its numbers; the pickers ask for the same under today's, which is another run."""
-    quick = ask(asked.store, "digits-a", "digits-b", tlm=preset("quick"))
+    quick = ask("digits-a", "digits-b", asked.store, tlm=preset("quick"))
     request = replace(quick.request, definitions={k: v for k, v in quick.request.definitions.items() if k != "soap"})
     asked.store.put("runs", request.id, quick.record | {"request": asdict(request)})
-    old = fill(Run.load(asked.store, request.id))
+    old = fill(Run.load(request.id, asked.store))
     assert old.id != quick.id
     for link in (old.id, old.id[:8]):
         at = sound(opened(asked.store, run=link))
