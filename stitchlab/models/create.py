@@ -135,8 +135,7 @@ def import_weights(
         size: pixels a side of its input; default is the images' own. Published weights bring all these.
         download: fetch published weights that are not here.
         called: what the file is called, where that is not how it lies here.
-        device: where to measure: auto, cpu, cuda, mps, or PyTorch's own.
-        report: told what is being done.
+        device, report: where to measure, as for `train`; told what is being done.
 
     Raises StitchLabError where anything does not fit; then nothing is kept.
     """

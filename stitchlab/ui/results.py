@@ -11,6 +11,7 @@ from stitchlab import ui
 from stitchlab.catalog.indices import INDICES
 from stitchlab.catalog.methods import METHOD_LABELS, METRICS
 from stitchlab.catalog.presets import PRESETS
+from stitchlab.errors import StitchLabError
 from stitchlab.export.tables import cells_csv, run_json
 from stitchlab.figures import grids
 from stitchlab.jobs import Jobs, preparing
@@ -81,7 +82,11 @@ def _compute_prepared(jobs: Jobs, store: Store) -> None:
         return
     del st.session_state["preparing"]
     jobs.forget(job)
-    made = Run.load(status.result["run"], store)
+    try:
+        made = Run.load(status.result["run"], store)
+    except StitchLabError as error:  # it was deleted meanwhile
+        st.error(str(error), icon=":material/error:")
+        return
     st.query_params["run"] = made.id  # the page takes its link over
     ui.queue(lambda: jobs.compute(made))
 

@@ -389,7 +389,12 @@ def test_somebodys_workers_compute_where_nothing_can_be_computed(store: Store, t
         made = bare([*asked, *at], [*asked, *at, "--data", "digits", "--download"],
                     [*asked, *at, "--dm-images", "5000"], [*asked, *at, "--eval-images", "90", "--device", "tpu"],
                     [*asked, *at, "--data", "folder:letters"], cwd=tmp_path / "laptop")
+        (run,) = list_runs(store)
+        (tmp_path / "run.json").write_text(json.dumps(run.provenance()))
+        store.delete("cells", store.keys("cells")[0])
+        again = bare(["repeat", str(tmp_path / "run.json"), *at])
     assert "Traceback" not in made.stderr
+    assert (again.stdout.splitlines()[-2], again.stdout[-2:]) == (run.id, "0\n"), again.stderr
     (run,) = list_runs(store)
     tables = [part.splitlines() for part in re.split("## .* -> .\n", made.stdout)]
     assert tables[0] == tables[1]
