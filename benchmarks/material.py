@@ -87,7 +87,7 @@ class Material:
 def load(source: Source) -> Material:
     """In this process."""
     store, device = Store(Path(source.root)), torch.device(source.device)
-    both = [model_store.load(store, name, device) for name in (source.front, source.end)]
+    both = [model_store.load(name, store, device=device) for name in (source.front, source.end)]
     # Copies as they were loaded: the engine brings the weights of its own to another layout.
     sides = [Side(copy.deepcopy(network.module).to(memory_format=torch.contiguous_format), network.mean, network.std)
              for network in both]
@@ -104,10 +104,10 @@ def prepare(root: Path, data: str | None, arch: str, device: str, *, quick: bool
     for seed in (0, 1):
         name = f"{arch}-{'public' if public else images.fingerprint[:8]}-{seed}"
         if name not in known and public:
-            making.import_weights(store, SHARED / "tiny10" / f"tiny10-cifar10-seed{seed}.pt", arch=arch, data=images,
+            making.import_weights(SHARED / "tiny10" / f"tiny10-cifar10-seed{seed}.pt", store, arch=arch, data=images,
                                   name=name, mean=CIFAR_MEAN, std=CIFAR_STD, device=device)
         elif name not in known:
-            making.train(store, arch, images, name=name, seed=seed, epochs=EPOCHS, device=device)
+            making.train(arch, images, store, name=name, seed=seed, epochs=EPOCHS, device=device)
         names.append(name)
     cuts = making.outline(store, networks.find(store, names[0])).defaults()
     layers = tuple(cuts[::2] if quick else cuts)

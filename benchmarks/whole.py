@@ -32,7 +32,7 @@ def main_job(source: Source, *, quick: bool) -> Iterator[Row]:
     digits = datasets.load("digits", store)
     for seed in (0, 1):
         if f"digits-{seed}" not in known:
-            making.train(store, "resnet14", digits, name=f"digits-{seed}", seed=seed, device=source.device)
+            making.train("resnet14", digits, store, name=f"digits-{seed}", seed=seed, device=source.device)
     layers = making.outline(store, networks.find(store, "digits-0")).defaults()[::3 if quick else 1]
     here = replace(source, front="digits-0", end="digits-1", data=digits.fingerprint, layers=tuple(layers))
     ours, base = alone(cold, here), alone(cold_by_hand, here)

@@ -65,7 +65,7 @@ def questions(root: str, run_id: str, images: int, grid: bool) -> Measured:
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(root, folder, dirs_exist_ok=True)
         store = Store(Path(folder))
-        run = Run.load(store, run_id)
+        run = Run.load(run_id, store)
         cell = run.request.front_layers[-1], run.request.end_layers[0]
         beside = resolve(store, *NAMES, seed=1)  # of which nothing is there
         with _warm(store) as jobs:

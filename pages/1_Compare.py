@@ -19,7 +19,7 @@ name = st.query_params.get("run")
 if name and name != state.get("kept") and (name != state.get("shown") or "front" not in state):
     state["kept"] = None
     try:
-        linked = Run.load(store, name)
+        linked = Run.load(name, store)
     except StitchLabError as error:
         missing = str(error)
     else:
@@ -28,7 +28,7 @@ if name and name != state.get("kept") and (name != state.get("shown") or "front"
 
 if kept := state.get("kept"):
     try:
-        run = Run.load(store, kept)
+        run = Run.load(kept, store)
     except StitchLabError as error:  # it was deleted meanwhile: the pickers take over
         state["kept"], missing = None, str(error)
     else:

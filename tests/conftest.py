@@ -39,7 +39,7 @@ def digits_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     store = Store(tmp_path_factory.mktemp("digits"))
     digits = datasets.load("digits", store)
     for seed, name in enumerate(("digits-a", "digits-b")):
-        making.train(store, "resnet14", digits, name=name, epochs=1, seed=seed)
+        making.train("resnet14", digits, store, name=name, epochs=1, seed=seed, device="cpu")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         module = zoo.build("vit-nano", classes=10, channels=1, size=8)

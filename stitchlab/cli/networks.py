@@ -75,7 +75,7 @@ def _train(options: argparse.Namespace, store: Store) -> None:
     from stitchlab.models import create
     from stitchlab.models.device import pick_device
 
-    images = datasets.load(options.data, store, bar(), download=options.download)
+    images = datasets.load(options.data, store, report=bar(), download=options.download)
     what: dict[str, Any] = {"options": options.options, "size": options.size, "device": pick_device(options.device)}
     attack = None if options.adversarial is None else Attack(options.adversarial, options.pgd_steps)
     seeds = options.seeds or [options.seed]
@@ -86,10 +86,10 @@ def _train(options: argparse.Namespace, store: Store) -> None:
     made = []
     for seed, name in called.items():
         if options.untrained:
-            made.append(create.untrained(store, options.arch, images, name=name, seed=seed, **what))
+            made.append(create.untrained(options.arch, images, store, name=name, seed=seed, **what))
         else:
             made.append(create.train(
-                store, options.arch, images, name=name, seed=seed, epochs=options.epochs, augment=options.augment,
+                options.arch, images, store, name=name, seed=seed, epochs=options.epochs, augment=options.augment,
                 label_noise=options.label_noise, attack=attack, report=bar(), **what))
     _table(made)
 
@@ -100,9 +100,9 @@ def _import(options: argparse.Namespace, store: Store) -> None:
     from stitchlab.models.device import pick_device
 
     networks.free_name(store, options.name)
-    images = datasets.load(options.data, store, bar(), download=options.download)
+    images = datasets.load(options.data, store, report=bar(), download=options.download)
     _table([create.import_weights(
-        store, options.weights, arch=options.arch, data=images, name=options.name, mean=options.mean, std=options.std,
+        options.weights, store, arch=options.arch, data=images, name=options.name, mean=options.mean, std=options.std,
         classes=options.classes, options=options.options, size=options.size, download=options.download,
         device=pick_device(options.device), report=bar(),
     )])
@@ -128,7 +128,7 @@ def _data(options: argparse.Namespace, store: Store) -> None:
     if options.data:
         from stitchlab.data import registry as datasets
 
-        datasets.load(options.data, store, bar(), download=options.download)
+        datasets.load(options.data, store, report=bar(), download=options.download)
     used = {record.name: record for record in data_sets.known(store)}
     table(("name", "training images", "test images", "shape", "what"), (
         (name, *((used[name].train, used[name].test, "×".join(map(str, used[name].shape)))
@@ -186,5 +186,5 @@ def _at_another_size(store: Store, network: networks.Network, size: int) -> Cuts
     from stitchlab.cutting.layered import Layered
     from stitchlab.models import store as model_store
 
-    module = model_store.load(store, network.id).module
+    module = model_store.load(network.id, store, device="cpu").module
     return Layered(module, (network.channels, size, size))

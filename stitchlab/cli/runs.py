@@ -94,8 +94,8 @@ def _computed(options: argparse.Namespace, store: Store, wanted: dict[str, Any])
 
     device = pick_device(options.device)
     if options.data:
-        datasets.load(options.data, store, bar(), download=options.download)
-    return compute(store, ask(store, **wanted), device, bar())
+        datasets.load(options.data, store, report=bar(), download=options.download)
+    return compute(store, ask(store=store, **wanted), device, bar())
 
 
 def _queued(options: argparse.Namespace, store: Store, wanted: dict[str, Any]) -> Run:
@@ -111,12 +111,12 @@ def _queued(options: argparse.Namespace, store: Store, wanted: dict[str, Any]) -
         elif (options.data or "").startswith(FOLDER):  # the workers' working directory may be another
             wanted["data"] = FOLDER + str(Path(options.data.removeprefix(FOLDER)).expanduser().resolve())
         jobs.prepare(wanted)
-        run = Run.load(store, _done(jobs, preparing(wanted))["run"])
+        run = Run.load(_done(jobs, preparing(wanted))["run"], store)
         jobs.compute(run)
         status = _awaited(jobs, run.id)
     finally:
         jobs.close()
-    run = Run.load(store, run.id)
+    run = Run.load(run.id, store)
     if not run.complete and status is not None:
         raise StitchLabError(f"the run is {status.state}: {status.message or 'ask again to go on where it stopped'}")
     return run
@@ -149,7 +149,7 @@ def _ood(options: argparse.Namespace, store: Store) -> None:
     from stitchlab.ood.evaluate import judge
     from stitchlab.ood.reference import resolve_outliers
 
-    device, run = pick_device(options.device), Run.load(store, options.run)
+    device, run = pick_device(options.device), Run.load(options.run, store)
     detectors = known_detectors(options.detectors)
     detection = Detection(
         outliers=resolve_outliers(options.outliers, store),
@@ -197,7 +197,7 @@ def _runs(options: argparse.Namespace, store: Store) -> None:
 
 
 def _show(options: argparse.Namespace, store: Store) -> None:
-    run = Run.load(store, options.run)
+    run = Run.load(options.run, store)
     print(f"{run.title}: {len(run.cells)} of {run.total} cells there")
     _tables(run)
     print(json.dumps(run.provenance(), indent=1))

@@ -90,7 +90,9 @@ class _Loaded(NamedTuple):
 _loaded: dict[tuple[str, str], _Loaded] = {}
 
 
-def load(name: str, store: Store, report: Report = no_report, *, download: bool = False) -> DataSet:
+def load(
+    name: str, store: Store | None = None, *, report: Report = no_report, download: bool = False
+) -> DataSet:
     """Load the data set of this name: one of the catalog's `DATA_SETS`, ``folder:PATH`` or ``folder:PATH@SIZE``.
 
     From then on the store has a record of it (room ``data``).
@@ -98,12 +100,13 @@ def load(name: str, store: Store, report: Report = no_report, *, download: bool 
     Args:
         name: which one. A folder holds PATH/train/CLASS/* and PATH/test/CLASS/*; SIZE brings images of mixed sizes to
             SIZE×SIZE (shorter side, centre crop).
-        store: keeps decoded images, downloads (``downloads/``) and the record.
+        store: keeps decoded images, downloads (``downloads/``) and the record; default is cache/ (or STITCHLAB_CACHE).
         report: told about decoding and downloading.
         download: fetch files that are missing; without it nothing is ever fetched.
 
     Raises UnknownName; StitchLabError where files are missing or broken.
     """
+    store = store or Store()
     data, decoded = _read(name, store, report, download)
     store.put(ROOM, data.fingerprint, {
         "name": data.name, "label": data.label, "fingerprint": data.fingerprint, "classes": data.classes,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+
 from stitchlab.data import registry as datasets
 from stitchlab.grid.compute import compute
 from stitchlab.models import controls
@@ -17,14 +19,14 @@ from stitchlab.store import Store
 
 
 def ask(
-    store: Store, front: str, end: str, *, data: str | None = None, seed: int = 0, report: Report = no_report,
-    **wanted: Any,
+    front: str, end: str, store: Store | None = None, *, data: str | None = None, seed: int = 0,
+    report: Report = no_report, **wanted: Any,
 ) -> Run:
     """Check, resolve and write down what is wanted; nothing is computed yet, but a control is made, and data loaded.
 
     Args:
-        store: where networks and results are.
         front, end: names or ids of networks in the store; the front may also be a control (`results.controls`).
+        store: where networks and results are; default is cache/ (or STITCHLAB_CACHE).
         data: name of a data set, or fingerprint of one that was used with this store; default is the one that the end
             network came with.
         seed: decides which images are drawn, and how TLM begins.
@@ -34,11 +36,12 @@ def ask(
     Raises:
         StitchLabError: something does not exist or does not fit; the message says what to do.
     """
+    store = store or Store()
     end_network = networks.find(store, end)
     if data is None or data_sets.is_fingerprint(data):
         images = datasets.load_by_fingerprint(data or end_network.data_fingerprint, store)
     else:
-        images = datasets.load(data, store, report)
+        images = datasets.load(data, store, report=report)
     outline(store, end_network)
     wanted |= {"data": images.fingerprint, "seed": seed}
     cuts = controls.cut_points_of(store, front, end_network, checked_seed(seed))
@@ -49,19 +52,20 @@ def ask(
 
 
 def compare(
-    front: str, end: str, *, store: Store | None = None, device: str = "auto", report: Report = no_report,
-    **wanted: Any,
+    front: str, end: str, store: Store | None = None, *, device: str | torch.device = "auto",
+    report: Report = no_report, **wanted: Any,
 ) -> Run:
     """Stitch a grid of layers: compute what the store lacks of it, and return the run.
 
     Args:
         front, end: names or ids of networks in the store; the front may also be a control (`results.controls`).
         store: default is cache/ (or STITCHLAB_CACHE).
-        device: auto, cpu, cuda or mps.
+        device: where to compute: auto, cpu, cuda, mps, or PyTorch's own.
         report: told what is being done; if it raises Cancelled, what is finished is kept.
         wanted: data, layers, methods and settings, as in `ask`.
 
     Raises StitchLabError.
     """
-    run = ask(store or Store(), front, end, report=report, **wanted)
-    return compute(run.store, run, pick_device(device), report)
+    where = pick_device(device)  # refused before anything is made
+    run = ask(front, end, store, report=report, **wanted)
+    return compute(run.store, run, where, report)

@@ -19,4 +19,4 @@ def train(store: Store, report: Report = no_report, seeds: Sequence[int] = range
     for k, seed in enumerate(seeds):
         if NAMES[seed] not in there:
             part = portion(report, k / len(seeds), 1 / len(seeds))
-            create.train(store, ARCHITECTURE, digits, name=NAMES[seed], seed=seed, report=part)
+            create.train(ARCHITECTURE, digits, store, name=NAMES[seed], seed=seed, report=part, device="cpu")

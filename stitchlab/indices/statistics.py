@@ -27,7 +27,8 @@ def measure(name: str, x: Tensor, y: Tensor) -> float | None:
     """An index on two activations of the same images, x (N, ...) the front's and y (N, ...) the end's.
 
     Returns:
-        its value, or None where it is not defined. Raises StitchLabError.
+        its value, or None where it is not defined. Raises UnknownName; StitchLabError where x and y are no activations
+        of the same images.
 
     >>> x = torch.randn(20, 3, 4, 4, generator=torch.Generator().manual_seed(0))
     >>> round(measure("cka", x, x), 6), abs(round(measure("opd", x, 2 * x), 6))
@@ -41,14 +42,24 @@ def defined(name: str, x: Tensor, y: Tensor) -> Value:
     """An index as `measure` gives it, or the reason why it is undefined."""
     if name not in INDICES:
         raise UnknownName("similarity index", name, INDICES)
-    if min(x.dim(), y.dim()) < 2 or len(x) != len(y):
-        raise StitchLabError("activations (N, ...) of the same images were expected; got shapes "
-                             f"{tuple(x.shape)} and {tuple(y.shape)}")
+    _same_images(x, y)
     if INDICES[name].needs == "grams":
         return _value(name, (gram(lambda: [x], x[0].numel(), len(x)), gram(lambda: [y], y[0].numel(), len(y))))
     sums = Sums(INDICES[name].needs, {("x", "y"): (tuple(x.shape[1:]), tuple(y.shape[1:]))})
     sums.add({"x": x}, {"y": y})
     return _value(name, sums.of(("x", "y")))
+
+
+def _same_images(x: Tensor, y: Tensor) -> None:
+    """Raises StitchLabError where two tensors are no activations of the same images."""
+    for side, value in (("front", x), ("end", y)):
+        if not isinstance(value, Tensor) or not 2 <= value.dim() <= 4 or not value.is_floating_point():
+            came = f"{value.dtype} {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+            raise StitchLabError(f"the {side} layer's activations are a tensor of real numbers, (N, C, H, W), "
+                                 f"(N, T, D) or (N, D); got {came}")
+    if len(x) != len(y) or not (x.numel() and y.numel()):
+        raise StitchLabError(f"both layers' activations are of the same N ≥ 1 images; got {tuple(x.shape)} and "
+                             f"{tuple(y.shape)}")
 
 
 def indices(

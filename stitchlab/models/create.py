@@ -25,6 +25,7 @@ from stitchlab.models import train as training
 from stitchlab.models import weights as importing
 from stitchlab.models import zoo
 from stitchlab.models.cut_points import of_architecture, outline
+from stitchlab.models.device import pick_device
 from stitchlab.models.store import LoadedNetwork, frozen, prepare
 from stitchlab.models.tensors import put_tensors
 from stitchlab.models.train import Point
@@ -39,21 +40,21 @@ LEARNING = 0.98  # share of a training's progress that learning is; the rest is 
 
 
 def train(
-    store: Store, arch: str, data: DataSet, *, name: str | None = None, epochs: int | None = None, seed: int = 0,
-    device: str | torch.device = "cpu", options: dict[str, Any] | None = None, size: int | None = None,
+    arch: str, data: DataSet, store: Store | None = None, *, name: str | None = None, epochs: int | None = None,
+    seed: int = 0, device: str | torch.device = "auto", options: dict[str, Any] | None = None, size: int | None = None,
     augment: Sequence[str] | None = None, label_noise: float = 0.0, attack: Attack | None = None,
     report: Report = no_report, watch: Callable[[list[Point]], None] = lambda curve: None,
 ) -> Network:
     """Train a network on a data set's training images and keep it.
 
     Args:
-        store: where it is kept.
         arch: see `zoo.architecture`, with ``options``.
         data: what to train and test on.
+        store: where it is kept; default is cache/ (or STITCHLAB_CACHE).
         name: what to call it; without one it is called after data, architecture and seed.
         epochs: passes over the training images; without a number, what `training_recipes.recipe` knows to be enough.
         seed: decides initialisation, order, augmentation, noise.
-        device: where to compute.
+        device: where to compute: auto, cpu, cuda, mps, or PyTorch's own.
         size: pixels a side of its input, to which images are brought; default is the images' own.
         augment: of `training_recipes.AUGMENTATIONS`; by default all for natural images, else none.
         label_noise: share 0..1 of the training labels that are replaced by another class's.
@@ -64,6 +65,7 @@ def train(
     Raises StitchLabError, before any training, where the name is taken, the images do not fit, or the weights could not
     be kept.
     """
+    store, device = store or Store(), pick_device(device)
     name = name or some_name(store, f"{data.label}-{arch.rpartition('/')[2]}-s{seed}")
     networks.free_name(store, name)
     found = zoo.architecture(arch)
@@ -77,7 +79,7 @@ def train(
     model_store.try_saving(store, module)
     started, learning = time.monotonic(), portion(report, 0.0, LEARNING)
     with memory.kept():
-        curve = training.fit(module, data, partial(prepare, network), how, seed=seed, device=torch.device(device),
+        curve = training.fit(module, data, partial(prepare, network), how, seed=seed, device=device,
                              report=learning, watch=watch)
     origin = {"how": "trained", "seconds": round(time.monotonic() - started, 2), "device": str(device),
               "threads": torch.get_num_threads(), **asdict(how), "augment": list(how.augment),
@@ -87,10 +89,11 @@ def train(
 
 
 def untrained(
-    store: Store, arch: str, data: DataSet, *, name: str | None = None, seed: int = 0,
-    device: str | torch.device = "cpu", options: dict[str, Any] | None = None, size: int | None = None,
+    arch: str, data: DataSet, store: Store | None = None, *, name: str | None = None, seed: int = 0,
+    device: str | torch.device = "auto", options: dict[str, Any] | None = None, size: int | None = None,
 ) -> Network:
     """Keep a network as it is built, with fresh weights. Arguments and errors as for `train`."""
+    store, device = store or Store(), pick_device(device)
     name = name or some_name(store, f"{data.label}-{arch.rpartition('/')[2]}-fresh-s{seed}")
     networks.free_name(store, name)
     found = zoo.architecture(arch)
@@ -113,17 +116,17 @@ def fits(arch: str, data: DataSet, options: dict[str, Any] | None = None, size: 
 
 
 def import_weights(
-    store: Store, weights: str | Path, *, arch: str, data: DataSet, name: str, mean: Sequence[float] | None = None,
-    std: Sequence[float] | None = None, classes: int | None = None, options: dict[str, Any] | None = None,
-    size: int | None = None, download: bool = False, called: str = "", device: str | torch.device = "cpu",
-    report: Report = no_report,
+    weights: str | Path, store: Store | None = None, *, arch: str, data: DataSet, name: str,
+    mean: Sequence[float] | None = None, std: Sequence[float] | None = None, classes: int | None = None,
+    options: dict[str, Any] | None = None, size: int | None = None, download: bool = False, called: str = "",
+    device: str | torch.device = "auto", report: Report = no_report,
 ) -> Network:
     """Bring somebody's weights into the store and measure them on ``data``.
 
     Args:
-        store: where they are kept.
         weights: a file that `stitchlab.models.weights.read_weights` reads; for ``torchvision/NAME`` also the name of
             published weights (``DEFAULT``, ``IMAGENET1K_V1``, …), whose own preprocessing and classes come along.
+        store: where they are kept; default is cache/ (or STITCHLAB_CACHE).
         arch: see `zoo.architecture`, with ``options``.
         data: what they were trained on, or something with the same classes; where ``classes`` says that they tell
             others, only its images' channels count, and their accuracy is not defined.
@@ -134,11 +137,11 @@ def import_weights(
         size: pixels a side of its input; default is the images' own. Published weights bring all these.
         download: fetch published weights that are not here.
         called: what the file is called, where that is not how it lies here.
-        device: where to measure.
-        report: told what is being done.
+        device, report: where to measure, as for `train`; told what is being done.
 
     Raises StitchLabError where anything does not fit; then nothing is kept.
     """
+    store, device = store or Store(), pick_device(device)
     found, path = zoo.architecture(arch), Path(weights)
     called = called or path.name
     networks.free_name(store, name)
@@ -166,7 +169,7 @@ def measure(
 
     Raises StitchLabError where the data has other classes.
     """
-    network = model_store.load(store, name_or_id, device)
+    network = model_store.load(name_or_id, store, device=device)
     if network.classes != data.classes:
         raise StitchLabError(f"{network.name} tells other classes than {data.label} has: its accuracy is not defined")
     counts = model_store.confusion(network, data.test, device, report)

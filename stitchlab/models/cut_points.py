@@ -40,7 +40,8 @@ def of_architecture(found: Architecture, network: Network, store: Store | None =
         return Cuts(graph.points, graph.flops, graph.nodes, traced=True)
     except Untraceable:
         there = store is not None and network.id
-        module = model_store.load(store, network.id).module if store and there else model_store.build(network, found)
+        module = model_store.load(network.id, store, device="cpu").module if there else model_store.build(
+            network, found)
         return Layered(module.eval(), network.input)
     except StitchLabError as error:
         fit = [size for size in SIZES if size != network.size and _fits(found, network, size)]

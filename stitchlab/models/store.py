@@ -19,6 +19,7 @@ from stitchlab.data.splits import BATCH, Split, at_once
 from stitchlab.errors import StitchLabError
 from stitchlab.models import train as training
 from stitchlab.models import zoo
+from stitchlab.models.device import pick_device
 from stitchlab.models.seeded import Seeded
 from stitchlab.models.tensors import digest, get_tensors, put_tensors
 from stitchlab.models.zoo import Architecture
@@ -61,10 +62,14 @@ def prepare(network: Network, images: torch.Tensor) -> torch.Tensor:
     return (images.float() / 255 - mean) / std
 
 
-def load(store: Store, name_or_id: str, device: str | torch.device = "cpu") -> LoadedNetwork:
-    """The network with its module on ``device``, in eval mode and frozen. Raises as `find`; Damaged."""
+def load(name_or_id: str, store: Store | None = None, *, device: str | torch.device = "auto") -> LoadedNetwork:
+    """The network with its module on ``device`` (auto, cpu, cuda, mps or PyTorch's own), in eval mode and frozen.
+
+    ``store`` is where it is kept; default is cache/ (or STITCHLAB_CACHE). Raises as `find`; Damaged.
+    """
+    store = store or Store()
     found = find(store, name_or_id)
-    return LoadedNetwork.of(found, _module(store.root, found.id, str(device)))
+    return LoadedNetwork.of(found, _module(store.root, found.id, str(pick_device(device))))
 
 
 @lru_cache(maxsize=LOADED)

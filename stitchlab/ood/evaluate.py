@@ -27,7 +27,7 @@ from stitchlab.stitch.pair import Pair, load_pair
 
 def judge(
     run: Run, *, detectors: Sequence[str] | None = None, cells: Sequence[Cell] | None = None,
-    detection: Detection | None = None, device: str = "auto", report: Report = no_report,
+    detection: Detection | None = None, device: str | torch.device = "auto", report: Report = no_report,
 ) -> Distribution:
     """What detectors say about computed cells of a run: computes what the store lacks of it.
 
@@ -35,12 +35,12 @@ def judge(
         detectors: names in `stitchlab.catalog.detectors.DETECTORS`; default is all.
         cells: (method, front layer, end layer) each; default is all that are computed.
         detection: settings; default is `Detection()`.
-        device: auto, cpu, cuda or mps.
+        device: where to compute: auto, cpu, cuda, mps, or PyTorch's own.
         report: told what is being done; if it raises Cancelled, finished columns are kept.
 
     Raises StitchLabError: unknown names, cells that are not computed, outliers that do not fit.
     """
-    names = known_detectors(detectors)
+    names, where = known_detectors(detectors), pick_device(device)
     found = Distribution(run, detection)
     wanted = found.cells if cells is None else list(dict.fromkeys(cells))
     computed = set(found.cells)
@@ -49,7 +49,7 @@ def judge(
             raise StitchLabError(f"{method} of {i} → {j} is not computed yet; `compare` computes it")
     columns = found.lacking([*names, STATISTICS], wanted)
     for k, (j, (lacking, column)) in enumerate(columns.items()):
-        judge_column(run, found.detection, lacking, j, column, pick_device(device),
+        judge_column(run, found.detection, lacking, j, column, where,
                      portion(report, k / len(columns), 1 / len(columns)))
     report("done", 1.0)
     return Distribution(run, detection)

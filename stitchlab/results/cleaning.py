@@ -97,7 +97,7 @@ def delete_run(store: Store, name: str) -> Run:
 
     Work on it that has not ended is told to stop.
     """
-    gone = Run.load(store, name)
+    gone = Run.load(name, store)
     mine, others = References([gone]), References(run for run in list_runs(store) if run.id != gone.id)
     working = _attempts(store, lambda job: mine.has(store, "jobs", job))
     for attempt in working:

@@ -128,8 +128,14 @@ class Distribution:
         return Belief(True)
 
     def matrix(self, detector: str, method: str, metric: str) -> npt.NDArray[np.float64]:
-        """(front layers, end layers) of one number; NaN where it is undefined or not there yet."""
+        """(front layers, end layers) of one number; NaN where it is undefined or not there yet.
+
+        Raises UnknownName for a detector, a method of this run, or a metric that there is not.
+        """
         request = self.run.request
+        check_names("detector", [detector], DETECTORS)
+        check_names("method of this run", [method], request.methods)
+        check_names(f"metric of {detector}", [metric], DETECTORS[detector].metrics)
         values = [[self.interval(detector, method, metric, i, j).value for j in request.end_layers]
                   for i in request.front_layers]
         return np.array(values, dtype=np.float64)

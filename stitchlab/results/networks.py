@@ -99,12 +99,12 @@ class Network:
                                  "use the version that wrote it") from error
 
 
-def list_networks(store: Store) -> list[Network]:
+def list_networks(store: Store | None = None) -> list[Network]:
     """All networks of the store without their modules, oldest first.
 
     Records that are damaged, or a newer version's, are left out.
     """
-    found = []
+    store, found = store or Store(), []
     for record in (store.intact(ROOM, key) for key in store.keys(ROOM)):
         with contextlib.suppress(StitchLabError):
             found += [] if record is None else [Network.from_record(record)]

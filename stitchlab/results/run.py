@@ -18,8 +18,8 @@ import numpy.typing as npt
 
 from stitchlab.catalog.indices import INDICES
 from stitchlab.catalog.methods import METRICS
-from stitchlab.errors import StitchLabError, UnknownName
-from stitchlab.request import Request, accuracy_key
+from stitchlab.errors import StitchLabError, UnknownName, check_names
+from stitchlab.request import METHODS, Request, accuracy_key
 from stitchlab.results import definitions
 from stitchlab.results.data_sets import DataRecord
 from stitchlab.results.keys import result_key
@@ -55,8 +55,9 @@ class Run:
         self.id = self.request.id if self.request.front else ""
 
     @classmethod
-    def load(cls, store: Store, name: str) -> Run:
-        """The run with this id or its beginning (6 digits or more). Raises UnknownName."""
+    def load(cls, name: str, store: Store | None = None) -> Run:
+        """The run with this id or its beginning (6 digits or more). Raises UnknownName; StitchLabError."""
+        store = store or Store()
         ids = store.keys(ROOM)
         found = [key for key in ids if key == name] or [k for k in ids if len(name) >= 6 and k.startswith(name)]
         record = store.get(ROOM, found[0]) if len(found) == 1 else None
@@ -171,7 +172,17 @@ class Run:
         return len(self.cells) == self.total
 
     def value(self, method: str, metric: str, front_layer: str, end_layer: str) -> float | None:
-        """One number as in cells.csv; None where it is undefined or not there yet."""
+        """One number as in cells.csv; None where it is undefined, not there yet or not asked for.
+
+        Raises UnknownName for a method or index, metric or layer that there is not.
+        """
+        check_names("method or similarity index", [method], (*METHODS, *INDICES))
+        check_names(f"metric of {method}", [metric], _metrics(method))
+        check_names("front layer of this run", [front_layer], self.request.front_layers)
+        check_names("end layer of this run", [end_layer], self.request.end_layers)
+        return self._value(method, metric, front_layer, end_layer)
+
+    def _value(self, method: str, metric: str, front_layer: str, end_layer: str) -> float | None:
         kept = self.cells.get((method, front_layer, end_layer))
         if kept is None:
             return None
@@ -198,23 +209,27 @@ class Run:
             "the end network's own accuracy is not computed yet")
 
     def matrix(self, method: str, metric: str) -> npt.NDArray[np.float64]:
-        """(front layers, end layers) of one number; NaN where it is undefined or not there yet."""
+        """(front layers, end layers) of one number; NaN where it is undefined or not there yet.
+
+        Raises UnknownName for what this run has not: `quantities` lists what it has.
+        """
+        check_names("method or similarity index of this run", [method], [name for name, _ in self.quantities()])
+        check_names(f"metric of {method}", [metric], _metrics(method))
         return np.array([
-            [np.nan if (v := self.value(method, metric, i, j)) is None else v for j in self.request.end_layers]
+            [np.nan if (v := self._value(method, metric, i, j)) is None else v for j in self.request.end_layers]
             for i in self.request.front_layers
         ])
 
     def quantities(self) -> list[tuple[str, str]]:
         """Every (method, metric) that this run has, in the order of tables."""
-        stitched = [(method, metric) for method in self.request.methods for metric in METRICS]
-        return stitched + [(name, INDICES[name].metric) for name in self.request.indices]
+        return [(name, metric) for name in (*self.request.methods, *self.request.indices) for metric in _metrics(name)]
 
     def rows(self) -> Iterator[Row]:
         """All lines of cells.csv, cell by cell."""
         for i in self.request.front_layers:
             for j in self.request.end_layers:
                 for method, metric in self.quantities():
-                    yield Row(i, j, method, metric, self.value(method, metric, i, j))
+                    yield Row(i, j, method, metric, self._value(method, metric, i, j))
 
     def undefined(self) -> list[dict[str, str]]:
         """Why a number that was computed is empty, one entry each."""
@@ -252,8 +267,14 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def list_runs(store: Store) -> list[Run]:
+def _metrics(name: str) -> tuple[str, ...]:
+    """The numbers that a method or an index has."""
+    return tuple(METRICS) if name in METHODS else (INDICES[name].metric,)
+
+
+def list_runs(store: Store | None = None) -> list[Run]:
     """All runs of the store, newest first; those that are damaged, or a newer version's, are left out."""
+    store = store or Store()
     found = []
     for record in (store.intact(ROOM, key) for key in store.keys(ROOM)):
         with contextlib.suppress(StitchLabError):

@@ -3,6 +3,10 @@
 min over W, b of ‖X Wᵀ + 1 bᵀ − Y‖_F², X the aligned front activations and Y the native ones as rows of positions, on K
 training images. Where X is rank deficient: the minimum norm of (W, b) jointly, pinv([X 1]) Y, with singular values
 below 1e-7 of the largest taken as zero. Exact, no training (Balogh & Jelasity 2025; Csiszárik et al. 2021).
+
+The cut-off is not the paper's: its code takes PyTorch's pinv in float32, which cuts off at rows × 1.2e-7, about 1e-2
+for 100 images of 32×32 positions. On cells of public networks that were tried, the two differ by at most .4 points of
+accuracy, in one cell.
 """
 
 from __future__ import annotations

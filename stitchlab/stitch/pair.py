@@ -92,7 +92,7 @@ class Pair:
 
 def load_pair(store: Store, request: Request, device: torch.device) -> Pair:
     """Load the networks and the data of a request onto a device."""
-    return Pair(load(store, request.front, device), load(store, request.end, device),
+    return Pair(load(request.front, store, device=device), load(request.end, store, device=device),
                 load_by_fingerprint(request.data, store), device)
 
 

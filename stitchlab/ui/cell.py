@@ -25,7 +25,7 @@ def choose_run(store: Store) -> Run | None:
         linked = links.read(store, {key: st.query_params.get_all(key) for key in st.query_params})
         if linked is None or linked.id != name:
             with contextlib.suppress(StitchLabError):
-                linked = Run.load(store, name)
+                linked = Run.load(name, store)
     if linked is not None and linked.request.methods:
         runs = {linked.id: linked, **runs}
     else:

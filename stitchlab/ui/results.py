@@ -10,6 +10,7 @@ import streamlit as st
 from stitchlab import ui
 from stitchlab.catalog.indices import INDICES, ROWS
 from stitchlab.catalog.methods import METHOD_LABELS, METRICS
+from stitchlab.errors import StitchLabError
 from stitchlab.export.tables import cells_csv, run_json
 from stitchlab.figures import grids
 from stitchlab.jobs import Jobs, preparing
@@ -81,7 +82,11 @@ def _compute_prepared(jobs: Jobs, store: Store) -> None:
         return
     del st.session_state["preparing"]
     jobs.forget(job)
-    made = Run.load(store, status.result["run"])
+    try:
+        made = Run.load(status.result["run"], store)
+    except StitchLabError as error:  # it was deleted meanwhile
+        st.error(str(error), icon=":material/error:")
+        return
     st.query_params["run"] = made.id  # the page takes its link over
     ui.queue(lambda: jobs.compute(made))
 

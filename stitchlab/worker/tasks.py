@@ -38,12 +38,12 @@ def compute(root: str, run_id: str, unit: Unit, device: str, attempt: str, k: in
     store = Store(root)
 
     def work(report: Report) -> None:
-        run = Run.load(store, run_id)
+        run = Run.load(run_id, store)
         while unit.work in {u.work for u in missing(run) if u == unit or set(u.cells) & set(unit.cells)}:
             if not compute_unit(store, run.request, unit, pick_device(device), report):
                 report("waiting for another process that computes the same cells", 0.0)
                 time.sleep(EVERY)
-            run = Run.load(store, run_id)
+            run = Run.load(run_id, store)
 
     told(store, attempt, k, unit.label, work)
 
@@ -51,7 +51,7 @@ def compute(root: str, run_id: str, unit: Unit, device: str, attempt: str, k: in
 def plan(root: str, run_id: str, units: Sequence[Unit], device: str, attempt: str) -> None:
     """Find out what share of the work each unit of an attempt is, for its progress."""
     store = Store(root)
-    run = Run.load(store, run_id)
+    run = Run.load(run_id, store)
     weights = estimate.weights(store, looked_at(run, device), run.request, units)
     if _current(store, attempt):
         store.put("progress", f"{attempt}.plan", {"weights": weights})
@@ -67,7 +67,7 @@ def prepare(root: str, wanted: dict[str, Any], attempt: str, k: int) -> None:
     def work(report: Report) -> dict[str, Any]:
         if "tlm" in what:
             what["tlm"] = TaskLoss(**what["tlm"])
-        return {"run": ask(store, report=report, **what).id}
+        return {"run": ask(store=store, report=report, **what).id}
 
     told(store, attempt, k, "preparing the request", work)
 
@@ -104,7 +104,7 @@ def train(root: str, wanted: dict[str, Any], device: str, attempt: str, k: int) 
     def work(report: Report) -> None:
         arch, data = zoo.public(what.pop("arch")), _data(store, what.pop("data"))
         with _training_threads():
-            create.train(store, arch, data, device=pick_device(device), watch=watch,
+            create.train(arch, data, store, device=pick_device(device), watch=watch,
                          report=lambda what, done: report(f"{label}: {what}", done), **what)
 
     told(store, attempt, k, label, work)
@@ -116,7 +116,7 @@ def bring(root: str, upload: str, wanted: dict[str, Any], device: str, attempt: 
 
     def work(report: Report) -> None:
         arch, data = zoo.public(what.pop("arch")), _data(store, what.pop("data"))
-        create.import_weights(store, uploads.place(store, upload), arch=arch, data=data, device=pick_device(device),
+        create.import_weights(uploads.place(store, upload), store, arch=arch, data=data, device=pick_device(device),
                               report=report, **what)
 
     try:
@@ -142,7 +142,7 @@ def fetch(root: str, data: str, attempt: str, k: int) -> None:
     store = Store(root)
 
     def work(report: Report) -> None:
-        datasets.load(data_sets.public(data, store), store, report, download=True)
+        datasets.load(data_sets.public(data, store), store, report=report, download=True)
 
     told(store, attempt, k, f"getting {data}", work)
 

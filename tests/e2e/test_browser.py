@@ -218,7 +218,7 @@ def test_cancel_keeps_what_is_done_and_compute_goes_on(
     page.locator(".st-key-cancel button").wait_for()
     run_id = query(page)["run"][0]
     assert run_id != finished.id
-    until(lambda: Run.load(store, run_id).cells, 120)
+    until(lambda: Run.load(run_id, store).cells, 120)
     other = browser.new_page()  # a second session that asks the same sees the same job
     other.goto(f"{server}/Compare?run={run_id}")
     other.locator(".st-key-cancel button").wait_for()
@@ -226,14 +226,14 @@ def test_cancel_keeps_what_is_done_and_compute_goes_on(
     page.locator(".st-key-cancel button").click()
     page.locator(".st-key-compute button").wait_for(timeout=15_000)
     other.close()
-    stopped = Run.load(store, run_id)
+    stopped = Run.load(run_id, store)
     assert stopped.cells
     assert not stopped.complete
     assert store.get("jobs", run_id) == attempt, "one job for two sessions"
     page.locator(".st-key-compute button").click()
-    until(lambda: Run.load(store, run_id).complete, 240)
+    until(lambda: Run.load(run_id, store).complete, 240)
     assert {key: value["computed"] for key, value in stopped.cells.items()}.items() <= {
-        key: value["computed"] for key, value in Run.load(store, run_id).cells.items()
+        key: value["computed"] for key, value in Run.load(run_id, store).cells.items()
     }.items(), "nothing that was done is done again"
     assert len(list_runs(store)) >= 2
 
@@ -270,7 +270,7 @@ def test_from_a_cell_of_compare_to_its_activations(finished: Run, server: str, c
     expect(page.get_by_text(f"Task loss matching: {accuracy:.2f} accurate").first).to_be_visible(timeout=60_000)
     expect(page.get_by_text("By Learned energy").first).to_be_visible(timeout=180_000)
     page.locator(".st-key-cancel").wait_for(state="detached")
-    found = Distribution(Run.load(Store(cache), finished.id))
+    found = Distribution(Run.load(finished.id, Store(cache)))
     auroc = found.interval("energy", "tlm", "auroc", "layer3.0", "layer1.1")
     expect(page.get_by_text(f"{accuracy:.2f} accurate, AUROC {auroc.value:.2f}").first).to_be_visible()
     page.get_by_role("link", name="Its grid").click()
@@ -400,7 +400,7 @@ def test_cancel_training(finished: Run, server: str, cache: Path, page: Page) ->
 
 def test_upload_and_delete(finished: Run, server: str, cache: Path, page: Page, tmp_path: Path) -> None:
     store = Store(cache)
-    module = load(store, "digits-a").module
+    module = load("digits-a", store, device="cpu").module
     assert module is not None
     torch.save(module.state_dict(), tmp_path / "theirs.pt")
     (tmp_path / "nonsense.pt").write_bytes(b"no weights")

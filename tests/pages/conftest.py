@@ -72,7 +72,7 @@ def grid_store(digits_store: Store, tmp_path_factory: pytest.TempPathFactory) ->
 def done(grid_store: tuple[Store, str], tmp_path: Path) -> Run:
     """That run, in a store of one's own."""
     shutil.copytree(grid_store[0].root, tmp_path / "done")
-    return Run.load(Store(tmp_path / "done"), grid_store[1])
+    return Run.load(grid_store[1], Store(tmp_path / "done"))
 
 
 @pytest.fixture(scope="session")
@@ -80,7 +80,7 @@ def judged_store(grid_store: tuple[Store, str], tmp_path_factory: pytest.TempPat
     """That run with what all detectors say, and one cell's walk. Only read it."""
     root = tmp_path_factory.mktemp("judged") / "cache"
     shutil.copytree(grid_store[0].root, root)
-    run = Run.load(Store(root), grid_store[1])
+    run = Run.load(grid_store[1], Store(root))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(energy, "STEPS", {"training": 12, "fine-tuning": 6})
         judge(run, device="cpu")
@@ -92,10 +92,10 @@ def judged_store(grid_store: tuple[Store, str], tmp_path_factory: pytest.TempPat
 def judged(judged_store: tuple[Store, str], tmp_path: Path) -> Run:
     """It in a store of one's own."""
     shutil.copytree(judged_store[0].root, tmp_path / "judged")
-    return Run.load(Store(tmp_path / "judged"), judged_store[1])
+    return Run.load(judged_store[1], Store(tmp_path / "judged"))
 
 
 @pytest.fixture
 def asked(store: Store) -> Run:
     """A run of which nothing is computed yet: all blocks of two networks, all defaults, as the demo's."""
-    return ask(store, "digits-a", "digits-b")
+    return ask("digits-a", "digits-b", store)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from looks import PAGES, Open, sound, text, widget
+from looks import PAGES, Notes, Open, sound, text, widget
 
+from stitchlab.jobs import Status, preparing
 from stitchlab.models import controls as making
 from stitchlab.results import controls, networks
 from stitchlab.results.cleaning import delete_run
@@ -77,3 +78,13 @@ def test_data_that_is_not_here_any_more_breaks_no_page(page: str, done: Run, ope
     done.store.delete("data", done.request.data)
     sound(at.run())
     sound(opened(done.store, page, run=done.id))
+
+
+def test_a_prepared_run_that_is_deleted_before_the_page_looks_is_told(store: Store, opened: Open, jobs: Notes) -> None:
+    at = sound(opened(store, front="random-init of digits-a", end="digits-b"))
+    sound(at.button(key="compute").click().run())
+    (wanted,) = jobs.prepared
+    jobs.states[preparing(wanted)] = Status("done", result={"run": "0" * 16})
+    sound(at.run())
+    assert "no run is called" in text(at, "error")
+    assert not jobs.computed

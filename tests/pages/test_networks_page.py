@@ -62,7 +62,7 @@ def test_a_network_that_runs_by_hooks_says_so(opened: Open, store: Store, tmp_pa
         "        super().__init__()\n        self.body = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU())\n"
         "        self.fc = nn.Linear(144, classes)\n    def forward(self, x):\n        x = self.body(x)\n"
         "        return self.fc(x.flatten(1)) if x.sum() > -1 else x\n")
-    made = making.untrained(store, f"{code}:Net", datasets.load("digits", store), name="own")
+    made = making.untrained(f"{code}:Net", datasets.load("digits", store), store, name="own", device="cpu")
     code.unlink()  # no page needs it to show what is known
     at = page(opened, store, network="own")
     assert "runs by hooks: the same numbers, more slowly" in text(at, "info")
@@ -91,7 +91,7 @@ def test_its_classes(opened: Open, store: Store, jobs: Notes) -> None:
 
 
 def test_accuracy_that_is_not_defined(opened: Open, store: Store) -> None:
-    network = model_store.load(store, "digits-a")
+    network = model_store.load("digits-a", store, device="cpu")
     assert network.module is not None
     foreign = replace(network, name="foreign", classes=tuple("abcdefghij"), accuracy=None, id="")
     model_store.save(store, foreign, network.module)
@@ -102,8 +102,8 @@ def test_accuracy_that_is_not_defined(opened: Open, store: Store) -> None:
 
 
 def test_how_it_came_to_be(opened: Open, store: Store) -> None:
-    made = making.train(store, "mlp", datasets.load("digits", store), name="watched", epochs=2, label_noise=0.1,
-                        attack=Attack(4 / 255, 2))
+    made = making.train("mlp", datasets.load("digits", store), store, name="watched", epochs=2, label_noise=0.1,
+                        attack=Attack(4 / 255, 2), device="cpu")
     at = page(opened, store, network="watched", about="How it came to be")
     (curve,) = charts(at)
     assert _numbers(curve["data"][1]["y"]) == pytest.approx([p["test"] for p in made.origin["curve"]])

@@ -132,7 +132,7 @@ def test_a_recipe_brings_its_settings(opened: Open, store: Store) -> None:
 
 def test_links_say_augmentation_and_training_images(opened: Open, store: Store) -> None:
     for tlm in (preset("plain"), preset("quick", augment="affine", images=300), preset("paper", augment="crop")):
-        run = ask(store, "digits-a", "digits-b", tlm=tlm)
+        run = ask("digits-a", "digits-b", store, tlm=tlm)
         at = sound(opened(store, run=run.id))
         assert not at.warning
         assert shown(store, at).id == run.id
@@ -155,7 +155,7 @@ def test_compute_asks_for_what_was_picked(opened: Open, jobs: Notes, store: Stor
     assert not jobs.computed
     sound(at.button(key="compute").click().run())
     wanted = ask(
-        store, "digits-a", "digits-b", front_layers=["layer1.0", "layer3.1"], end_layers=["flatten"], indices=["cka"],
+        "digits-a", "digits-b", store, front_layers=["layer1.0", "layer3.1"], end_layers=["flatten"], indices=["cka"],
         tlm=preset("paper", epochs=2, lr=0.004, targets="soft", init="dm"), dm_images=60, eval_images=200, seed=7,
     )
     assert [run.id for run in jobs.computed] == [wanted.id] == [at.query_params["run"]]
@@ -237,7 +237,7 @@ def test_controls_are_made_when_work_is_asked_for(
     (wanted,) = jobs.prepared
     assert not jobs.computed
     assert has(at, "button", "cancel_preparing")
-    made = ask(store, **{**wanted, "tlm": TaskLoss(**wanted["tlm"])})  # what the worker does
+    made = ask(store=store, **{**wanted, "tlm": TaskLoss(**wanted["tlm"])})  # what the worker does
     assert (wanted["front"], made.record["front"]["origin"]["control"]) == (name, name)
     jobs.states[preparing(wanted)] = Status("done", result={"run": made.id})
     sound(at.run())

@@ -195,10 +195,10 @@ def test_a_link_outlives_its_networks(opened: Open, jobs: Notes, done: Run) -> N
 
 def test_a_link_to_a_run_under_an_earlier_definition(opened: Open, jobs: Notes, asked: Run) -> None:
     """It keeps its id and its numbers; the pickers ask for the same under today's, which is another run."""
-    quick = ask(asked.store, "digits-a", "digits-b", tlm=preset("quick"))
+    quick = ask("digits-a", "digits-b", asked.store, tlm=preset("quick"))
     request = replace(quick.request, definitions={k: v for k, v in quick.request.definitions.items() if k != "soap"})
     asked.store.put("runs", request.id, quick.record | {"request": asdict(request)})
-    old = fill(Run.load(asked.store, request.id))
+    old = fill(Run.load(request.id, asked.store))
     assert old.id != quick.id
     for link in (old.id, old.id[:8]):
         at = sound(opened(asked.store, run=link))
@@ -218,7 +218,7 @@ def test_a_link_to_a_run_under_an_earlier_definition(opened: Open, jobs: Notes, 
 def test_an_old_index_says_so_beside_its_number(opened: Open, done: Run) -> None:
     request = replace(done.request, definitions=done.request.definitions | {"opd": 1})
     done.store.put("runs", request.id, done.record | {"request": asdict(request)})
-    old = fill(Run.load(done.store, request.id))
+    old = fill(Run.load(request.id, done.store))
     at = sound(opened(done.store, run=old.id))
     words = tables(at)
     assert "Orthogonal Procrustes (earlier definition)" in words
@@ -231,7 +231,7 @@ def test_an_old_index_says_so_beside_its_number(opened: Open, done: Run) -> None
 def test_activations_of_an_old_run_are_not_judged(opened: Open, jobs: Notes, done: Run) -> None:
     request = replace(done.request, definitions=done.request.definitions | {"input": 1})
     done.store.put("runs", request.id, done.record | {"request": asdict(request)})
-    fill(Run.load(done.store, request.id))
+    fill(Run.load(request.id, done.store))
     at = sound(opened(done.store, "pages/2_Activations.py", run=request.id, front_layer="layer3.1", end_layer="relu"))
     assert "Definitions have changed since this run was asked for (input: version 1, today 2)" in text(at, "info")
     assert not jobs.judged
@@ -251,7 +251,7 @@ def test_heatmaps_do_not_crowd(count: int, opened: Open, done: Run) -> None:
     request = replace(done.request, indices=tuple(names), definitions=done.request.definitions | {
         name: INDICES[name].version for name in names})
     done.store.put("runs", request.id, done.record | {"request": asdict(request)})
-    fill(Run.load(done.store, request.id))
+    fill(Run.load(request.id, done.store))
     at = sound(opened(done.store, run=request.id, show=SHOWN["indices"]))
     assert [chart["layout"]["title"]["text"].split("<br>")[0] for chart in charts(at)] == [
         INDICES[name].label for name in names]

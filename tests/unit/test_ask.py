@@ -26,23 +26,23 @@ from stitchlab.store import Store
 
 def test_names_are_resolved_before_anything_gets_its_identity(digits_store: Store, store: Store) -> None:
     front, end = networks.find(store, "digits-a"), networks.find(store, "digits-b")
-    wanted = ask(store, "digits-a", "digits-b", **SMALL).id
+    wanted = ask("digits-a", "digits-b", store, **SMALL).id
     for change in (
         {"front_layers": ["layer3", "layer1.0.relu2", "layer3.1"]}, {"end_layers": COLUMNS[::-1]}, {"data": "digits"},
         {"methods": ["dm", "tlm", "dm"]}, {"indices": ["opd", "cka-debiased", "cka", "pwcca"]}, {"seed": 0},
     ):
-        assert ask(store, "digits-a", "digits-b", **{**SMALL, **change}).id == wanted
-    assert ask(store, front.id, end.short, **SMALL).id == wanted
+        assert ask("digits-a", "digits-b", store, **{**SMALL, **change}).id == wanted
+    assert ask(front.id, end.short, store, **SMALL).id == wanted
     networks.rename(store, "digits-a", "renamed")
-    assert ask(store, "renamed", "digits-b", **SMALL).id == wanted
+    assert ask("renamed", "digits-b", store, **SMALL).id == wanted
     everything = {**SMALL, "eval_images": None}
-    assert ask(store, "renamed", "digits-b", **everything).id == ask(
-        store, "renamed", "digits-b", **{**SMALL, "eval_images": 540}).id != wanted
+    assert ask("renamed", "digits-b", store, **everything).id == ask(
+        "renamed", "digits-b", store, **{**SMALL, "eval_images": 540}).id != wanted
 
 
 def test_settings_that_nothing_uses_do_not_change_the_id(store: Store) -> None:
     def the_id(**change: Any) -> str:
-        return ask(store, "digits-a", "digits-b", **{**SMALL, **change}).id
+        return ask("digits-a", "digits-b", store, **{**SMALL, **change}).id
 
     assert the_id(methods=["dm"], tlm=TaskLoss(epochs=3)) == the_id(methods=["dm"])
     assert the_id(methods=["tlm"], dm_images=7) == the_id(methods=["tlm"])
@@ -51,7 +51,7 @@ def test_settings_that_nothing_uses_do_not_change_the_id(store: Store) -> None:
 
 
 def test_all_layers_by_default(store: Store) -> None:
-    request = ask(store, "digits-a", "vit").request
+    request = ask("digits-a", "vit", store).request
     assert request.front_layers == tuple(f"layer{s}.{b}" for s in (1, 2, 3) for b in (0, 1))
     assert request.end_layers == tuple(f"blocks.{b}" for b in range(6))
     assert (request.eval_images, request.dm.images, request.tlm) == (540, 100, TaskLoss())
@@ -78,7 +78,7 @@ def test_all_layers_by_default(store: Store) -> None:
 def test_wrong_requests_are_refused_in_one_line(store: Store, change: dict[str, Any], message: str) -> None:
     wanted = {"front": "digits-a", "end": "digits-b", **SMALL, **change}
     with pytest.raises(StitchLabError, match=message) as raised:
-        ask(store, wanted.pop("front"), wanted.pop("end"), **wanted)
+        ask(wanted.pop("front"), wanted.pop("end"), store, **wanted)
     assert "\n" not in str(raised.value)
     assert not (store.root / "runs").exists()
 
@@ -90,11 +90,11 @@ def test_an_unknown_device_is_refused(store: Store) -> None:
 
 def test_other_classes_are_refused_for_the_end_and_not_for_the_front(store: Store, tmp_path: Path) -> None:
     letters = datasets.load(folder(tmp_path / "letters", "abc", colour=False), store)
-    making.train(store, "resnet14", letters, name="letters", epochs=1)
+    making.train("resnet14", letters, store, name="letters", epochs=1, device="cpu")
     with pytest.raises(StitchLabError, match=r"end network digits-b tells 10 classes and letters has 3"):
-        ask(store, "letters", "digits-b", **{**SMALL, "data": letters.name})
+        ask("letters", "digits-b", store, **{**SMALL, "data": letters.name})
     with pytest.raises(StitchLabError, match=r"end network letters tells 3 classes and Digits has 10"):
-        ask(store, "digits-a", "letters", **{**SMALL, "data": "digits"})
+        ask("digits-a", "letters", store, **{**SMALL, "data": "digits"})
     run = made(store, "letters", "digits-b")
     assert run.complete
     assert run.request.data == datasets.load("digits", store).fingerprint
@@ -102,7 +102,7 @@ def test_other_classes_are_refused_for_the_end_and_not_for_the_front(store: Stor
 
 def test_images_are_brought_to_other_channels_and_sizes(store: Store, tmp_path: Path) -> None:
     colours = datasets.load(folder(tmp_path / "colours", "0123456789", colour=True, size=12), store)
-    making.train(store, "resnet14", colours, name="colours", epochs=1)
+    making.train("resnet14", colours, store, name="colours", epochs=1, device="cpu")
     assert made(store, "colours", "digits-b").complete
     few = {"front_layers": ["blocks.1"], "end_layers": ["layer1.0"], "dm_images": 20, "eval_images": 10}
     assert made(store, "vit", "colours", data=colours.name, **few).complete
@@ -111,20 +111,20 @@ def test_images_are_brought_to_other_channels_and_sizes(store: Store, tmp_path: 
 def test_k_matters_only_where_it_is_used(store: Store, tmp_path: Path) -> None:
     """A data set of thirty training images has no hundred for direct matching."""
     letters = datasets.load(folder(tmp_path / "letters", "abc", colour=False), store)
-    making.train(store, "resnet14", letters, name="letters", epochs=1)
+    making.train("resnet14", letters, store, name="letters", epochs=1, device="cpu")
     with pytest.raises(StitchLabError, match=r"from 1 to 30 .*; 100 came"):
-        ask(store, "letters", "letters")
-    assert ask(store, "letters", "letters", methods=["tlm"]).total == 36 * 5
-    assert ask(store, "letters", "letters", methods=[]).total == 36 * 4
+        ask("letters", "letters", store)
+    assert ask("letters", "letters", store, methods=["tlm"]).total == 36 * 5
+    assert ask("letters", "letters", store, methods=[]).total == 36 * 4
     with pytest.raises(StitchLabError, match=r"from 1 to 30 .*; 100 came"):
-        ask(store, "letters", "letters", methods=["tlm"], tlm=TaskLoss(init="dm"))
+        ask("letters", "letters", store, methods=["tlm"], tlm=TaskLoss(init="dm"))
 
 
 def test_a_data_set_without_a_store_record_is_no_use(store: Store) -> None:
     """The request names data by its fingerprint; what was never loaded here cannot be named."""
     split = Split(np.zeros((3, 1, 8, 8), np.uint8), np.zeros(3, np.int64))
     strange = DataSet("strange", "Strange", ("a",), split, split, "0" * 64)
-    request = replace(ask(store, "digits-a", "digits-b", **SMALL).request, data=strange.fingerprint)
+    request = replace(ask("digits-a", "digits-b", store, **SMALL).request, data=strange.fingerprint)
     with pytest.raises(StitchLabError, match="no data set's fingerprint is called"):
         load_pair(store, request, torch.device("cpu"))
 

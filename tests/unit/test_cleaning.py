@@ -120,7 +120,7 @@ def test_cleaning_a_finished_store_takes_nothing(run: Run, short: None) -> None:
     assert clean(store) == []
     assert files(store) == before
     assert store.keys("timings") == rates
-    assert said(Run.load(store, run.id)) == numbers
+    assert said(Run.load(run.id, store)) == numbers
 
 
 def orphans(store: Store, run: Run) -> None:
@@ -161,7 +161,7 @@ def test_cleaning_takes_what_nothing_refers_to(run: Run, short: None) -> None:
     assert freed.pop("timings").files == 1
     assert sum(amount.files for amount in freed.values()) == len(added)
     assert sum(amount.bytes for amount in freed.values()) == sum(sized.values())
-    assert said(Run.load(store, run.id)) == numbers
+    assert said(Run.load(run.id, store)) == numbers
 
 
 def test_a_learned_detector_stays_as_long_as_a_run_has_its_layer(run: Run, short: None) -> None:
@@ -313,4 +313,4 @@ def test_what_is_being_written_is_not_checked(tmp_path: Path) -> None:
 
 def test_a_cell_that_lies_elsewhere_counts_as_lost(run: Run) -> None:
     swap(run.store, "cells", ".json")
-    assert len(Run.load(run.store, run.id).cells) == run.total - 2
+    assert len(Run.load(run.id, run.store).cells) == run.total - 2

@@ -63,7 +63,7 @@ def test_compare_writes_its_numbers_and_says_its_id_last(
     status, out, err = said(capsys, *SMALL, "--out", str(tmp_path / "out"))
     assert status == 0
     assert "Traceback" not in err
-    run = Run.load(store, out.splitlines()[-1])
+    run = Run.load(out.splitlines()[-1], store)
     assert out.splitlines()[-1] == run.id
     lines = (tmp_path / "out" / "cells.csv").read_text().splitlines()
     assert lines[0] == "front_layer,end_layer,method,metric,value"
@@ -79,7 +79,7 @@ def test_compare_writes_its_numbers_and_says_its_id_last(
 def test_every_index_can_be_named(capsys: pytest.CaptureFixture[str], store: Store) -> None:
     status, out, _ = said(capsys, *SMALL, "--methods", "", "--indices", ",".join(INDICES))
     assert status == 0
-    assert Run.load(store, out.splitlines()[-1]).request.indices == tuple(INDICES)
+    assert Run.load(out.splitlines()[-1], store).request.indices == tuple(INDICES)
     assert [line for line in out.splitlines() if " / " in line] == [
         f"{name} / {index.metric}" for name, index in INDICES.items()]
 
@@ -108,7 +108,7 @@ def test_again_is_there_at_once(capsys: pytest.CaptureFixture[str], monkeypatch:
 def test_an_empty_choice_is_none_of_them(capsys: pytest.CaptureFixture[str], store: Store) -> None:
     status, out, _ = said(capsys, *SMALL, "--methods", "dm", "--indices", "")
     assert status == 0
-    request = Run.load(store, out.splitlines()[-1]).request
+    request = Run.load(out.splitlines()[-1], store).request
     assert request.methods == ("dm",)
     assert request.indices == ()
 
@@ -133,7 +133,7 @@ def test_runs_show_and_delete(capsys: pytest.CaptureFixture[str], store: Store) 
     assert "dm / accuracy" in out
     assert said(capsys, "delete", name)[0] == 0
     assert [run.id for run in list_runs(store)] == [other]
-    assert Run.load(store, other).complete, "what it shared with the other run is kept"
+    assert Run.load(other, store).complete, "what it shared with the other run is kept"
     said(capsys, "delete", other)
     assert store.keys("cells") == []
     assert not list((store.root / "maps").glob("*"))
@@ -185,7 +185,7 @@ def test_layers_of_architectures_and_of_own_code(
     status, out, _ = said(capsys, "compare", "own", "digits-b", "--front-layers", "1", "--end-layers", "layer2.0",
                           "--methods", "dm", "--indices", "", "--eval-images", "50", "--device", "cpu")
     assert status == 0
-    assert Run.load(store, out.splitlines()[-1]).complete
+    assert Run.load(out.splitlines()[-1], store).complete
 
 
 def test_controls_on_the_command_line(capsys: pytest.CaptureFixture[str], store: Store) -> None:
@@ -193,7 +193,7 @@ def test_controls_on_the_command_line(capsys: pytest.CaptureFixture[str], store:
         status, out, _ = said(capsys, "compare", front, "digits-b", "--front-layers", layer, "--end-layers", "layer3.1",
                               "--methods", "dm", "--indices", "cka", "--eval-images", "100", "--device", "cpu")
         assert status == 0
-        assert Run.load(store, out.splitlines()[-1]).record["front"]["origin"]["control"] == front
+        assert Run.load(out.splitlines()[-1], store).record["front"]["origin"]["control"] == front
 
 
 def test_data_is_brought_in(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -402,7 +402,12 @@ def test_somebodys_workers_compute_where_nothing_can_be_computed(store: Store, t
         made = bare([*asked, *at], [*asked, *at, "--data", "digits", "--download"],
                     [*asked, *at, "--dm-images", "5000"], [*asked, *at, "--eval-images", "90", "--device", "tpu"],
                     [*asked, *at, "--data", "folder:letters"], cwd=tmp_path / "laptop")
+        (run,) = list_runs(store)
+        (tmp_path / "run.json").write_text(json.dumps(run.provenance()))
+        store.delete("cells", store.keys("cells")[0])
+        again = bare(["repeat", str(tmp_path / "run.json"), *at])
     assert "Traceback" not in made.stderr
+    assert (again.stdout.splitlines()[-2], again.stdout[-2:]) == (run.id, "0\n"), again.stderr
     (run,) = list_runs(store)
     tables = [part.splitlines() for part in re.split("## .* -> .\n", made.stdout)]
     assert tables[0] == tables[1]

@@ -88,7 +88,7 @@ def test_mistakes_are_one_line(
 def test_an_unknown_run_and_one_without_cells(run_id: str, done: Store, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ood", "0123456789abcdef"]) == 2
     assert run_id in capsys.readouterr().err
-    empty = ask(done, "digits-b", "digits-a", front_layers=["relu"], end_layers=["relu"])
+    empty = ask("digits-b", "digits-a", done, front_layers=["relu"], end_layers=["relu"])
     assert main(["ood", empty.id]) == 2
     assert "`compare` computes it" in capsys.readouterr().err
     assert main(["ood", empty.id, "--cells", "relu:relu"]) == 2

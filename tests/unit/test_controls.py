@@ -79,8 +79,8 @@ def test_a_control_is_made_once_a_seed(store: Store) -> None:
     assert controls.front(store, "random-init of digits-a", end, 0).id == first.id
     assert controls.front(store, "random-init of digits-a", end, 1).id != first.id
     assert len(networks.list_networks(store)) == before + 2
-    trained = model_store.load(store, "digits-a").module
-    fresh = model_store.load(store, first.id).module
+    trained = model_store.load("digits-a", store, device="cpu").module
+    fresh = model_store.load(first.id, store, device="cpu").module
     assert trained is not None
     assert fresh is not None
     assert not torch.equal(trained.get_parameter("conv1.weight"), fresh.get_parameter("conv1.weight"))
@@ -91,10 +91,10 @@ def test_a_control_is_made_once_a_seed(store: Store) -> None:
 
 
 def test_the_same_request_is_the_same_run(store: Store, tmp_path: Path) -> None:
-    run = ask(store, "random-init of digits-a", "digits-b", **SMALL)
-    assert ask(store, "random-init of digits-a", "digits-b", **SMALL).id == run.id
-    assert ask(store, run.record["front"]["name"], "digits-b", **SMALL).id == run.id
-    assert ask(store, "random-init of digits-a", "digits-b", **SMALL, seed=1).id != run.id
+    run = ask("random-init of digits-a", "digits-b", store, **SMALL)
+    assert ask("random-init of digits-a", "digits-b", store, **SMALL).id == run.id
+    assert ask(run.record["front"]["name"], "digits-b", store, **SMALL).id == run.id
+    assert ask("random-init of digits-a", "digits-b", store, **SMALL, seed=1).id != run.id
 
 
 @pytest.mark.parametrize(("front", "end", "message"), [
@@ -103,7 +103,7 @@ def test_the_same_request_is_the_same_run(store: Store, tmp_path: Path) -> None:
 ])
 def test_controls_that_are_none(store: Store, front: str, end: str, message: str) -> None:
     with pytest.raises(UnknownName, match=message):
-        ask(store, front, end, **SMALL)
+        ask(front, end, store, **SMALL)
 
 
 def test_names_of_controls_are_reserved(store: Store) -> None:
@@ -113,7 +113,7 @@ def test_names_of_controls_are_reserved(store: Store) -> None:
 
 def test_vit_and_resnet_are_stitched_both_ways(store: Store) -> None:
     digits = datasets.load("digits", store)
-    making.train(store, "vit-nano", digits, name="trained-vit", epochs=3)
+    making.train("vit-nano", digits, store, name="trained-vit", epochs=3, device="cpu")
     for front, end in (("trained-vit", "digits-b"), ("digits-a", "trained-vit")):
         run = compare(front, end, store=store, device="cpu", methods=["dm"], indices=["cka"], eval_images=200)
         assert run.complete
@@ -126,7 +126,7 @@ def test_vit_and_resnet_are_stitched_both_ways(store: Store) -> None:
 
 
 def test_a_front_of_other_classes_has_no_accuracy_there(store: Store) -> None:
-    network = model_store.load(store, "digits-a")
+    network = model_store.load("digits-a", store, device="cpu")
     assert network.module is not None
     model_store.save(store, replace(network, name="foreign", classes=("a",) * 10, accuracy=None, id=""), network.module)
     run = compare("foreign", "digits-b", store=store, device="cpu", front_layers=["layer3.1"], **SMALL)
@@ -147,7 +147,7 @@ def test_untrained_networks_of_one_architecture_are_one_control(store: Store) ->
 def test_noise_is_no_end_network(store: Store) -> None:
     noise = controls.front(store, "noise", networks.find(store, "digits-b"), 0)
     with pytest.raises(StitchLabError, match="is noise, which nothing can be stitched into"):
-        ask(store, "digits-a", noise.id)
+        ask("digits-a", noise.id, store)
 
 
 def test_a_control_is_measured_on_request(store: Store) -> None:

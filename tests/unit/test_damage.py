@@ -90,7 +90,7 @@ def test_a_walk_that_is_lost_or_damaged_is_followed_again(run: Run, suffix: str,
 
 
 def test_a_network_whose_record_is_damaged_can_be_brought_again(store: Store) -> None:
-    network = model_store.load(store, "vit")
+    network = model_store.load("vit", store, device="cpu")
     harm(store.path("networks", network.id, ".json"))
     again = model_store.save(store, network, network.module)
     assert networks.find(store, "vit").id == again.id == network.id

@@ -383,7 +383,7 @@ def test_cancelling_leaves_nothing(images: Path, store: Store) -> None:
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        data.load(f"folder:{images}", store, cancel)
+        data.load(f"folder:{images}", store, report=cancel)
     assert [path for path in store.root.rglob("*") if path.is_file()] == []
 
 

@@ -41,14 +41,14 @@ def half(digits_store: Store, tmp_path_factory: pytest.TempPathFactory) -> tuple
     shutil.copytree(digits_store.root, root)
     store = Store(root)
     made(store, **{**WANTED, "end_layers": COLUMNS[:1]})
-    return store, ask(store, "digits-a", "digits-b", **WANTED).id
+    return store, ask("digits-a", "digits-b", store, **WANTED).id
 
 
 @pytest.fixture
 def old(half: tuple[Store, str], tmp_path: Any) -> Run:
     """It in a store of one's own."""
     shutil.copytree(half[0].root, tmp_path / "half")
-    return Run.load(Store(tmp_path / "half"), half[1])
+    return Run.load(half[1], Store(tmp_path / "half"))
 
 
 @contextlib.contextmanager
@@ -66,12 +66,12 @@ def raised(name: str) -> Iterator[None]:
 def test_what_an_old_run_lacks_is_computed_under_todays_definitions(name: str, old: Run, spy: Spy) -> None:
     before, files = numbers(old), set(old.store.keys("cells"))
     with raised(name):
-        run = compute(old.store, Run.load(old.store, old.id), CPU)
+        run = compute(old.store, Run.load(old.id, old.store), CPU)
         assert run.complete
         assert run.id == old.under_todays_definitions().id == resolve(
             old.store, "digits-a", "digits-b", **WANTED).id != old.id
-        assert Run.load(old.store, run.id).request == run.request, "it is in the store"
-        kept = Run.load(old.store, old.id)
+        assert Run.load(run.id, old.store).request == run.request, "it is in the store"
+        kept = Run.load(old.id, old.store)
         assert kept.request == old.request
         assert [now for now in numbers(kept) if now in before][:1], "its numbers are there"
         written = set(old.store.keys("cells")) - files
@@ -81,7 +81,7 @@ def test_what_an_old_run_lacks_is_computed_under_todays_definitions(name: str, o
         if name in INDICES:
             assert spy.tlm == spy.dm == {(ROWS[1], COLUMNS[1])}, "maps are shared"
             assert not spy.accuracies
-    assert Run.load(old.store, old.id).under_todays_definitions().id == old.id
+    assert Run.load(old.id, old.store).under_todays_definitions().id == old.id
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -102,7 +102,7 @@ def test_the_queue_takes_todays_run(name: str, old: Run, monkeypatch: pytest.Mon
     monkeypatch.setattr(Jobs, "_submit", lambda self, *wanted, **more: queued.append(wanted))
     jobs = Jobs(old.store)
     with raised(name):
-        run = jobs.compute(Run.load(old.store, old.id))
+        run = jobs.compute(Run.load(old.id, old.store))
         assert run.id == old.under_todays_definitions().id != old.id
     assert [wanted[0] for wanted in queued] == [run.id]
     assert {task[1][0] for task in queued[0][2]} == {run.id}
@@ -158,7 +158,7 @@ def test_a_run_from_before_pwcca_was_dings(old: Run, capsys: pytest.CaptureFixtu
         "what": "index", "index": "pwcca", "images": 500, "version": 1, "front": request.front, "end": request.end,
         "front_layer": i, "end_layer": j, "data": request.data, "seed": 0, "precision": "fp32", "input": 2,
     }), {"distance": 0.4321, "reason": "", "seconds": 0.1, "device": "cpu", "versions": {}})
-    run = Run.load(old.store, request.id)
+    run = Run.load(request.id, old.store)
     assert run.value("pwcca", "distance", i, j) == 0.4321
     monkeypatch.setenv("STITCHLAB_CACHE", str(old.store.root))
     assert main(["show", run.id]) == 0

@@ -47,7 +47,7 @@ def test_numbers_come_back_bit_for_bit(run: Run) -> None:
 
 
 def test_what_is_not_there_is_empty_and_not_zero(store: Store) -> None:
-    empty = ask(store, "digits-a", "digits-b", **SMALL)
+    empty = ask("digits-a", "digits-b", store, **SMALL)
     assert {row["value"] for row in rows(cells_csv(empty))} == {""}
 
 

@@ -207,7 +207,7 @@ def test_indices_stand_on_scales_of_their_own(run: Run) -> None:
 
 
 def test_a_run_without_numbers_is_drawn_grey_and_says_nothing(digits_store: Store, store: Store) -> None:
-    empty = ask(store, "digits-a", "digits-b", **SMALL)
+    empty = ask("digits-a", "digits-b", store, **SMALL)
     for grid in (*grids.stitched(empty, "distance"), *grids.difference(empty, "distance"), *grids.indices(empty)):
         assert not any(text for row in cells(heatmap(grid)).text for text in row)
         assert not places(named(heatmap(grid), "best"))
@@ -215,7 +215,7 @@ def test_a_run_without_numbers_is_drawn_grey_and_says_nothing(digits_store: Stor
 
 
 def test_a_run_of_one_method_has_one_heatmap_and_no_difference(store: Store) -> None:
-    only = ask(store, "digits-a", "digits-b", **{**SMALL, "methods": ["dm"], "indices": []})
+    only = ask("digits-a", "digits-b", store, **{**SMALL, "methods": ["dm"], "indices": []})
     assert [grid.title for grid in grids.stitched(only, "accuracy")] == ["Direct matching: accuracy"]
     assert grids.difference(only, "accuracy") == []
     assert grids.indices(only) == []

@@ -31,7 +31,7 @@ from stitchlab.store import Store
 
 
 def test_all_rows_are_there(done: Store, spy: Spy) -> None:
-    run = ask(done, "digits-a", "digits-b", **SMALL)
+    run = ask("digits-a", "digits-b", done, **SMALL)
     assert run.complete
     assert run.total == 4 * 6 == len(run.cells)
     quantities = {(m, metric) for m in ("tlm", "dm") for metric in METRICS}
@@ -54,9 +54,9 @@ def test_all_rows_are_there(done: Store, spy: Spy) -> None:
 
 
 def test_the_numbers_are_those_of_plain_references(done: Store) -> None:
-    run = ask(done, "digits-a", "digits-b", **SMALL)
+    run = ask("digits-a", "digits-b", done, **SMALL)
     digits = datasets.load("digits", done)
-    front, end = (model_store.load(done, name) for name in ("digits-a", "digits-b"))
+    front, end = (model_store.load(name, done, device="cpu") for name in ("digits-a", "digits-b"))
     test = torch.randperm(540, generator=torch.Generator().manual_seed(0))[:150]
     images, labels = digits.train.take(torch.randperm(1257, generator=torch.Generator().manual_seed(0))[:40])
     pixels, truth = digits.test.take(test)
@@ -85,7 +85,7 @@ def test_the_numbers_are_those_of_plain_references(done: Store) -> None:
 
 
 def test_the_same_request_computes_nothing(done: Store, spy: Spy) -> None:
-    before = numbers(ask(done, "digits-a", "digits-b", **SMALL))
+    before = numbers(ask("digits-a", "digits-b", done, **SMALL))
     assert numbers(made(done)) == before
     assert spy.nothing
 
@@ -111,7 +111,7 @@ def test_one_more_layer_computes_its_cells_only(done: Store, spy: Spy) -> None:
 
 
 def test_other_evaluation_images_never_retrain(done: Store, spy: Spy) -> None:
-    first, second = ask(done, "digits-a", "digits-b", **SMALL), made(done, eval_images=90)
+    first, second = ask("digits-a", "digits-b", done, **SMALL), made(done, eval_images=90)
     assert not spy.dm
     assert not spy.tlm
     assert spy.evaluated == grid_of()
@@ -143,7 +143,7 @@ def test_from_direct_matching_keeps_and_uses_its_maps(done: Store, spy: Spy) -> 
     run = made(done, tlm=TaskLoss(epochs=1, init="dm"), indices=[])
     assert spy.tlm == grid_of()
     assert not spy.dm, "the maps of direct matching were there"
-    first = ask(done, "digits-a", "digits-b", **SMALL)
+    first = ask("digits-a", "digits-b", done, **SMALL)
     tlm, dm = run.matrix("tlm", "distance"), run.matrix("dm", "distance")
     assert np.all(tlm < first.matrix("tlm", "distance"))
     assert np.all(tlm != dm)
@@ -225,7 +225,7 @@ def test_activations_that_are_not_finite_leave_the_other_cells_alone(store: Stor
     """A network that breaks half way: what comes before has its numbers, what comes after its true reason."""
     sound = made(store, methods=[], indices=list(INDICES), end_layers=["layer1.0", "layer3.1"])
     broken = networks.find(store, "digits-b")
-    module = model_store.load(store, broken.id).module
+    module = model_store.load(broken.id, store, device="cpu").module
     assert module is not None
     weights = copy.deepcopy(module)
     with torch.no_grad():
@@ -254,7 +254,7 @@ def test_other_stores_give_the_same_numbers(digits_store: Store, done: Store, tm
     shutil.copytree(digits_store.root, tmp_path / "other")
     other = Store(tmp_path / "other")
     made(other, front_layers=ROWS[1:], end_layers=COLUMNS[1:])  # in another order and company, too
-    one, two = ask(done, "digits-a", "digits-b", **SMALL), made(other)
+    one, two = ask("digits-a", "digits-b", done, **SMALL), made(other)
     assert one.id == two.id
     for mine, theirs in zip(numbers(one), numbers(two), strict=True):
         assert mine[:4] == theirs[:4]
@@ -268,7 +268,7 @@ def test_other_stores_give_the_same_numbers(digits_store: Store, done: Store, tm
 
 
 def test_provenance_has_all_that_is_needed_to_do_it_again(done: Store) -> None:
-    run = ask(done, "digits-a", "digits-b", **SMALL)
+    run = ask("digits-a", "digits-b", done, **SMALL)
     told = json.loads(json.dumps(run.provenance(), allow_nan=False))
     assert told["request"]["tlm"]["epochs"] == 1
     assert (told["front"]["id"], told["end"]["id"]) == (run.request.front, run.request.end)
@@ -279,7 +279,7 @@ def test_provenance_has_all_that_is_needed_to_do_it_again(done: Store) -> None:
     assert set(told["seconds"]) == {"tlm", "dm", *DEFAULT_INDICES}
     assert told["complete"]
     assert told["undefined"] == []
-    assert Run.load(done, run.id[:6]).id == run.id
+    assert Run.load(run.id[:6], done).id == run.id
 
 
 def test_progress_goes_from_nothing_to_all(store: Store) -> None:
@@ -293,7 +293,7 @@ def test_progress_goes_from_nothing_to_all(store: Store) -> None:
 def test_end_layers_that_share_a_pass_get_the_numbers_of_those_alone(store: Store) -> None:
     """Four end layers come in units of two, one and one; their cells are those of grids of one column."""
     ends = ["layer1.0", "layer2.0", "layer3.0", "layer3.1"]
-    asked = ask(store, "digits-a", "digits-b", **{**SMALL, "end_layers": ends, "methods": ["tlm", "dm"], "indices": []})
+    asked = ask("digits-a", "digits-b", store, **{**SMALL, "end_layers": ends, "methods": ["tlm", "dm"], "indices": []})
     units_of = [[j for _, j in unit.cells][::len(ROWS)] for unit in plan.missing(asked) if unit.work == "tlm"]
     assert units_of == [["layer3.0", "layer3.1"], ["layer2.0"], ["layer1.0"]]
     together = made(store, end_layers=ends, methods=["tlm", "dm"], indices=[])

@@ -37,7 +37,7 @@ def test_what_is_done_is_kept_when_cancelled(store: Store, spy: Spy, after: int)
 
     with pytest.raises(Cancelled):
         made(store, report=stop)
-    part = ask(store, "digits-a", "digits-b", **SMALL)
+    part = ask("digits-a", "digits-b", store, **SMALL)
     assert not part.complete
     assert not list((store.root / "claims").glob("*.json")), "claims were left behind"
     kept = set(part.cells)
@@ -52,11 +52,11 @@ def test_what_is_done_is_kept_when_cancelled(store: Store, spy: Spy, after: int)
 
 @pytest.mark.parametrize("name", ["dm", "tlm", "cka", "opd"])
 def test_a_damaged_cell_is_computed_again(done: Store, spy: Spy, name: str) -> None:
-    first = ask(done, "digits-a", "digits-b", **SMALL)
+    first = ask("digits-a", "digits-b", done, **SMALL)
     before, cell = numbers(first), (ROWS[1], COLUMNS[0])
     key = (index_key if name in INDICES else cell_key)(first.request, name, *cell)
     harm(done.path("cells", key, ".json"))
-    assert not ask(done, "digits-a", "digits-b", **SMALL).complete
+    assert not ask("digits-a", "digits-b", done, **SMALL).complete
     again = made(done, report=impatient)
     assert [row[:4] for row in numbers(again)] == [row[:4] for row in before]
     for new, old in zip(numbers(again), before, strict=True):
@@ -66,7 +66,7 @@ def test_a_damaged_cell_is_computed_again(done: Store, spy: Spy, name: str) -> N
 
 
 def test_a_damaged_map_is_fitted_again(done: Store, spy: Spy) -> None:
-    first, cell = ask(done, "digits-a", "digits-b", **SMALL), (ROWS[0], COLUMNS[0])
+    first, cell = ask("digits-a", "digits-b", done, **SMALL), (ROWS[0], COLUMNS[0])
     harm(done.path("maps", map_key(first.request, "tlm", *cell), ".safetensors"))
     second = made(done, eval_images=90, report=impatient)
     assert spy.tlm == {cell}
@@ -76,25 +76,25 @@ def test_a_damaged_map_is_fitted_again(done: Store, spy: Spy) -> None:
 
 @pytest.mark.parametrize("lost", [True, False])
 def test_a_lost_accuracy_is_measured_again(done: Store, lost: bool) -> None:
-    first = ask(done, "digits-a", "digits-b", **SMALL)
+    first = ask("digits-a", "digits-b", done, **SMALL)
     before = numbers(first)
     path = done.path("accuracies", accuracy_key(first.request, first.request.end), ".json")
     path.unlink() if lost else harm(path)
-    empty = ask(done, "digits-a", "digits-b", **SMALL)
+    empty = ask("digits-a", "digits-b", done, **SMALL)
     assert empty.value("dm", "penalty", ROWS[0], COLUMNS[0]) is None
     assert not [e for e in empty.provenance()["undefined"] if "is 0" in e["reason"] or "constant" in e["reason"]]
     assert numbers(made(done, report=impatient)) == before
 
 
 def test_a_damaged_record_of_a_run_is_written_anew(done: Store) -> None:
-    first = ask(done, "digits-a", "digits-b", **SMALL)
+    first = ask("digits-a", "digits-b", done, **SMALL)
     harm(done.path("runs", first.id, ".json"))
-    assert numbers(ask(done, "digits-a", "digits-b", **SMALL)) == numbers(first)
+    assert numbers(ask("digits-a", "digits-b", done, **SMALL)) == numbers(first)
 
 
 def test_cells_that_somebody_else_computes_are_waited_for(done: Store, spy: Spy) -> None:
     """Another process holds the claim of one missing cell, and writes it after a while."""
-    first, cell = ask(done, "digits-a", "digits-b", **SMALL), (ROWS[0], COLUMNS[1])
+    first, cell = ask("digits-a", "digits-b", done, **SMALL), (ROWS[0], COLUMNS[1])
     key = cell_key(first.request, "dm", *cell)
     value = done.get("cells", key)
     assert value is not None
@@ -116,7 +116,7 @@ def test_cells_that_somebody_else_computes_are_waited_for(done: Store, spy: Spy)
 
 
 def test_cells_that_somebody_gave_up_are_taken_over(done: Store, spy: Spy) -> None:
-    first, cell = ask(done, "digits-a", "digits-b", **SMALL), (ROWS[0], COLUMNS[1])
+    first, cell = ask("digits-a", "digits-b", done, **SMALL), (ROWS[0], COLUMNS[1])
     key = cell_key(first.request, "dm", *cell)
     done.delete("cells", key)
     with ExitStack() as theirs:
@@ -127,7 +127,7 @@ def test_cells_that_somebody_gave_up_are_taken_over(done: Store, spy: Spy) -> No
 
 
 def test_waiting_can_be_cancelled(done: Store) -> None:
-    first = ask(done, "digits-a", "digits-b", **SMALL)
+    first = ask("digits-a", "digits-b", done, **SMALL)
     key = cell_key(first.request, "dm", ROWS[0], COLUMNS[1])
     done.delete("cells", key)
 
@@ -150,7 +150,7 @@ def test_two_at_once_compute_everything_once(store: Store, monkeypatch: pytest.M
         return train(pair, cells, *rest)
 
     monkeypatch.setattr(maps, "task_loss_matching", count)
-    ask(store, "digits-a", "digits-b", **SMALL)
+    ask("digits-a", "digits-b", store, **SMALL)
     runs: list[Run] = []
     threads = [threading.Thread(target=lambda: runs.append(made(store, methods=["tlm"], indices=[]))) for _ in "ab"]
     for thread in threads:

@@ -48,7 +48,8 @@ def weights(classes: int = 2, **change: Any) -> dict[str, torch.Tensor]:
 
 
 def bring(store: Store, path: Path, **more: Any) -> Network:
-    return making.import_weights(store, path, **{"arch": "resnet14", "data": toy(), "name": "mine", **more})
+    asked: dict[str, Any] = {"arch": "resnet14", "data": toy(), "name": "mine", **more}
+    return making.import_weights(path, store, device="cpu", **asked)
 
 
 WRAPS: dict[str, Callable[[dict[str, torch.Tensor]], Any]] = {
@@ -66,7 +67,7 @@ def test_state_dicts_are_imported_however_wrapped(store: Store, tmp_path: Path, 
     torch.save(WRAPS[wrap](state), tmp_path / "w.pt")
     made = bring(store, tmp_path / "w.pt", mean=[0.5], std=[0.25])
     assert (made.mean, made.std, made.seed, made.origin["file"]) == ((0.5,), (0.25,), None, "w.pt")
-    loaded = model_store.load(store, "mine")
+    loaded = model_store.load("mine", store, device="cpu")
     assert loaded.module is not None
     for name, tensor in loaded.module.state_dict().items():
         torch.testing.assert_close(tensor, state[name])
@@ -190,7 +191,7 @@ def test_a_network_of_other_classes_has_no_accuracy(store: Store, tmp_path: Path
     assert networks.confusion(store, made) is None
     with pytest.raises(StitchLabError, match="tells other classes than Toy has"):
         making.measure(store, made.id, toy())
-    loaded = model_store.load(store, made.id)
+    loaded = model_store.load(made.id, store, device="cpu")
     assert loaded.module is not None
     assert loaded.module.get_parameter("fc.weight").shape[0] == 5
 
@@ -211,11 +212,11 @@ import numpy as np
 images = np.zeros((2, 3, 32, 32), np.uint8)
 split = Split(images, np.arange(2))
 data = DataSet("toy", "Toy", ("a", "b"), split, split, "toy")
-create.import_weights(Store(sys.argv[1] + "/warm"), sys.argv[2], arch="resnet18", data=data, name="x",
+create.import_weights(sys.argv[2], Store(sys.argv[1] + "/warm"), device="cpu", arch="resnet18", data=data, name="x",
                       options={"width": 8})
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-made = create.import_weights(Store(sys.argv[1] + "/store"), sys.argv[3], arch="torchvision/vit_b_32", data=data,
-                             name="y", size=32)
+made = create.import_weights(sys.argv[3], Store(sys.argv[1] + "/store"), device="cpu", arch="torchvision/vit_b_32",
+                             data=data, name="y", size=32)
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / (made.parameters * 4))
 """
 
@@ -243,10 +244,10 @@ def test_files_that_cannot_be_read(store: Store, tmp_path: Path, name: str) -> N
 @pytest.mark.skipif(not TINY10.exists(), reason="the shared Tiny-10 checkpoints are not on this machine")
 def test_a_public_checkpoint_is_imported_as_it_is(store: Store) -> None:
     made = making.import_weights(
-        store, TINY10, arch="tiny10", data=toy(3, 32, classes=10), name="public",
-        mean=(0.4914, 0.4822, 0.4465), std=(0.2023, 0.1994, 0.2010),
+        TINY10, store, arch="tiny10", data=toy(3, 32, classes=10), name="public",
+        mean=(0.4914, 0.4822, 0.4465), std=(0.2023, 0.1994, 0.2010), device="cpu",
     )
     state = torch.load(TINY10, map_location="cpu", weights_only=True)
-    loaded = model_store.load(store, made.short)
+    loaded = model_store.load(made.short, store, device="cpu")
     assert loaded.module is not None
     assert torch.equal(loaded.module.state_dict()["fc.weight"], state["fc.weight"])

@@ -107,7 +107,7 @@ def test_what_pages_may_not_name_is_refused_on_the_worker(jobs: Jobs, what: dict
 
 
 def test_an_upload_is_imported_and_goes(jobs: Jobs, tmp_path: Path) -> None:
-    trained = model_store.load(jobs.store, "digits-a")
+    trained = model_store.load("digits-a", jobs.store, device="cpu")
     assert trained.module is not None
     torch.save(trained.module.state_dict(), tmp_path / "w.pt")
     content = memoryview((tmp_path / "w.pt").read_bytes())
@@ -155,19 +155,19 @@ def test_measuring_and_fetching(jobs: Jobs) -> None:
 
 
 def test_a_queued_run_has_the_numbers_of_one_in_this_process(jobs: Jobs, store: Store) -> None:
-    run = ask(jobs.store, "digits-a", "digits-b", tlm=TaskLoss(epochs=1), **SMALL)
+    run = ask("digits-a", "digits-b", jobs.store, tlm=TaskLoss(epochs=1), **SMALL)
     assert jobs.status(run.id) is None
     assert jobs.estimate(run, 60) == Answer("there", None), "nothing was measured on this machine yet"
     jobs.compute(run)
     assert ended(jobs, run.id).state == "done"
-    done = Run.load(jobs.store, run.id)
+    done = Run.load(run.id, jobs.store)
     here = compare("digits-a", "digits-b", store=store, device="cpu", tlm=TaskLoss(epochs=1), **SMALL)
     assert done.complete
     assert here.id == done.id
     for method, metric in done.quantities():
         # Training sums in another order where there are other threads.
         assert done.matrix(method, metric) == pytest.approx(here.matrix(method, metric), abs=0.03), (method, metric)
-    other = ask(jobs.store, "digits-a", "digits-b", tlm=TaskLoss(epochs=1), seed=1, **SMALL)
+    other = ask("digits-a", "digits-b", jobs.store, tlm=TaskLoss(epochs=1), seed=1, **SMALL)
     assert jobs.estimate(other, 60).value > 0
     assert jobs.estimate(done, 60).value == 0
     record = jobs.store.get("jobs", run.id)
@@ -177,10 +177,10 @@ def test_a_queued_run_has_the_numbers_of_one_in_this_process(jobs: Jobs, store: 
 
 
 def test_the_same_request_twice_is_one_job_and_cancel_keeps_what_is_done(jobs: Jobs) -> None:
-    run = ask(jobs.store, "digits-a", "digits-b", tlm=TaskLoss(epochs=500), **SMALL)
+    run = ask("digits-a", "digits-b", jobs.store, tlm=TaskLoss(epochs=500), **SMALL)
     jobs.compute(run)
     record = jobs.store.get("jobs", run.id)
-    jobs.compute(ask(jobs.store, "digits-a", "digits-b", tlm=TaskLoss(epochs=500), **SMALL))
+    jobs.compute(ask("digits-a", "digits-b", jobs.store, tlm=TaskLoss(epochs=500), **SMALL))
     assert jobs.store.get("jobs", run.id) == record
     end = time.monotonic() + 60
     while not (status := jobs.status(run.id)) or "task loss" not in status.what:
@@ -190,15 +190,15 @@ def test_the_same_request_twice_is_one_job_and_cancel_keeps_what_is_done(jobs: J
     status = jobs.status(run.id)
     assert status is not None
     assert status.state == "cancelled"
-    kept = Run.load(jobs.store, run.id)
+    kept = Run.load(run.id, jobs.store)
     assert {name for name, _, _ in kept.cells} == {"dm", "cka", "cka-debiased", "pwcca", "opd"}
-    short = ask(jobs.store, "digits-a", "digits-b", tlm=TaskLoss(epochs=1), seed=2, **SMALL)
+    short = ask("digits-a", "digits-b", jobs.store, tlm=TaskLoss(epochs=1), seed=2, **SMALL)
     jobs.compute(short)
     assert ended(jobs, short.id, 30).state == "done", "the worker is free within seconds"
 
 
 def test_a_failure_is_one_line(jobs: Jobs) -> None:
-    run = ask(jobs.store, "digits-b", "vit", methods=["dm"], indices=[], eval_images=20)
+    run = ask("digits-b", "vit", jobs.store, methods=["dm"], indices=[], eval_images=20)
     weights = jobs.store.path("networks", run.request.front, ".safetensors")
     weights.rename(weights.with_suffix(".away"))
     # The other worker has this network loaded already; a new one must read it.
@@ -242,9 +242,9 @@ def test_a_scheduler_that_does_not_answer_is_one_line(store: Store) -> None:
 
 
 def test_somebodys_cluster_does_the_work_if_it_sees_the_store(jobs: Jobs, tmp_path: Path) -> None:
-    jobs.compute(ask(jobs.store, "digits-a", "digits-b", methods=["dm"], indices=[], seed=7, **SMALL))
+    jobs.compute(ask("digits-a", "digits-b", jobs.store, methods=["dm"], indices=[], seed=7, **SMALL))
     address = jobs._connection.client().result().scheduler.address
-    run = ask(jobs.store, "digits-a", "digits-b", methods=["dm"], indices=[], seed=8, **SMALL)
+    run = ask("digits-a", "digits-b", jobs.store, methods=["dm"], indices=[], seed=8, **SMALL)
     theirs = Jobs(jobs.store, address, device="cpu")
     theirs.compute(run)
     assert ended(theirs, run.id).state == "done"
@@ -255,11 +255,11 @@ def test_somebodys_cluster_does_the_work_if_it_sees_the_store(jobs: Jobs, tmp_pa
 
 
 def test_one_cell_is_computed_judged_and_followed(jobs: Jobs) -> None:
-    run = ask(jobs.store, "digits-a", "digits-b", tlm=TaskLoss(epochs=1), indices=[], seed=9, **SMALL)
+    run = ask("digits-a", "digits-b", jobs.store, tlm=TaskLoss(epochs=1), indices=[], seed=9, **SMALL)
     i, j = "layer3.1", "layer2.0"
     jobs.compute(run, (i, j))
     assert ended(jobs, run.id).state == "done"
-    run = Run.load(jobs.store, run.id)
+    run = Run.load(run.id, jobs.store)
     assert set(run.cells) == {("tlm", i, j), ("dm", i, j)}, "no other cell"
     assert run.own_accuracy is not None
     cells = [("tlm", i, j), ("dm", i, j)]
@@ -278,7 +278,7 @@ def test_one_cell_is_computed_judged_and_followed(jobs: Jobs) -> None:
 
 
 def test_outliers_that_do_not_fit_fail_in_one_line(jobs: Jobs, tmp_path: Path) -> None:
-    run = ask(jobs.store, "digits-a", "digits-b", methods=["dm"], indices=[], seed=7, **SMALL)
+    run = ask("digits-a", "digits-b", jobs.store, methods=["dm"], indices=[], seed=7, **SMALL)
     jobs.compute(run)
     assert ended(jobs, run.id).state == "done"
     large = datasets.load(folder(tmp_path / "large", ["a", "b"], colour=True, size=16), jobs.store)
@@ -328,7 +328,7 @@ def test_what_a_request_needs_is_prepared(jobs: Jobs) -> None:
     status = ended(jobs, preparing(wanted))
     assert (status.state, status.message) == ("done", "")
     assert status.result is not None
-    run = Run.load(jobs.store, status.result["run"])
+    run = Run.load(status.result["run"], jobs.store)
     assert run.id == ask(jobs.store, **wanted | {"tlm": TaskLoss(epochs=1, init="dm")}).id
     assert networks.find(jobs.store, run.request.front).origin["control"] == "random-init of digits-a"
     jobs.compute(run)

@@ -60,7 +60,7 @@ def test_the_rows_are_the_contracts(run: Run) -> None:
 @pytest.mark.parametrize("method", ["tlm", "dm"])
 def test_numbers_are_those_of_hooks_and_plain_formulas(run: Run, method: str) -> None:
     store, request = run.store, run.request
-    front, end = model_store.load(store, request.front), model_store.load(store, request.end)
+    front, end = (model_store.load(name, store, device="cpu") for name in (request.front, request.end))
     data = datasets.load_by_fingerprint(request.data, store)
     order = data.train.order(request.seed)
     held = len(order) // 5
@@ -257,7 +257,7 @@ def test_one_images_activations_at_a_cell(run: Run) -> None:
     assert set(found) == {"native", "tlm", "dm"}
     data = datasets.load_by_fingerprint(run.request.data, run.store)
     image = data.test.take(data.test.order(run.request.seed)[3:4])[0]
-    end = model_store.load(run.store, run.request.end)
+    end = model_store.load(run.request.end, run.store, device="cpu")
     native = capture(module_of(end), CELL[1], prepared(end, image))[0]
     assert torch.allclose(found["native"], native, atol=1e-5)
     assert {value.shape for value in found.values()} == {native.shape}

@@ -76,7 +76,8 @@ def test_every_number_is_that_of_two_whole_networks(end: str, i: str, j: str, ki
     run = list_runs(done)[0] if end == "digits-b" else made(
         done, end=end, front_layers=[i], end_layers=[j], eval_images=120)
     request = run.request
-    whole = Whole(model_store.load(done, request.front), model_store.load(done, request.end), i, j, target=kind)
+    whole = Whole(*(model_store.load(name, done, device="cpu") for name in (request.front, request.end)), i, j,
+                  target=kind)
     data = datasets.load_by_fingerprint(request.data, done)
     images = data.test.take(data.test.order(request.seed)[:request.eval_images])[0]
     order = data.train.order(request.seed)
@@ -228,7 +229,7 @@ def test_eight_training_images_are_too_few_for_some_detectors(store: Store, tmp_
                 Image.fromarray(pixels).save(tmp_path / "few" / split / name / f"{k}.png")
     data = datasets.load(f"folder:{tmp_path / 'few'}", store)
     for seed in (0, 1):
-        making.train(store, "resnet14", data, name=f"few-{seed}", epochs=1, seed=seed)
+        making.train("resnet14", data, store, name=f"few-{seed}", epochs=1, seed=seed, device="cpu")
     run = made(store, "few-0", "few-1", dm_images=8, eval_images=20, end_layers=[CELL[1]])
     names = [name for name in QUICK if name != "frechet"]
     found = judge(run, detectors=names, device="cpu")

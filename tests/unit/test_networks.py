@@ -48,7 +48,7 @@ def store(tmp_path: Path) -> Store:
 
 @pytest.fixture
 def trained(store: Store) -> Network:
-    return making.train(store, "resnet14", toy(), name="first", epochs=1)
+    return making.train("resnet14", toy(), store, name="first", epochs=1, device="cpu")
 
 
 def files(store: Store) -> list[Path]:
@@ -58,7 +58,8 @@ def files(store: Store) -> list[Path]:
 def test_digits_are_learned_in_a_few_epochs(store: Store) -> None:
     digits = data.load("digits", store)
     told: list[tuple[str, float]] = []
-    made = making.train(store, "resnet14", digits, seed=1, epochs=4, report=lambda *news: told.append(news))
+    made = making.train("resnet14", digits, store, seed=1, epochs=4, report=lambda *news: told.append(news),
+                        device="cpu")
     assert made.accuracy > 0.9
     assert made.name == "digits-resnet14-s1"
     assert made.label == f"digits-resnet14-s1 · resnet14 · {100 * made.accuracy:.1f} %"
@@ -67,7 +68,7 @@ def test_digits_are_learned_in_a_few_epochs(store: Store) -> None:
     assert steps[-1].startswith("epoch 4 of 4, loss ")
     assert told[-1][0] == "measuring"
     assert [done for _, done in told] == sorted(done for _, done in told)
-    again = model_store.load(store, made.name)
+    again = model_store.load(made.name, store, device="cpu")
     assert training.share(model_store.confusion(again, digits.test)) == made.accuracy
     guess = again.module(prepare(again, torch.from_numpy(digits.test.images))).argmax(1).numpy()
     assert (guess == digits.test.labels).mean() == made.accuracy
@@ -78,10 +79,11 @@ def test_any_architecture_trains_on_few_images(store: Store, arch: str, size: in
     # Not 4 or 8: of so few channels, channels last, oneDNN's backward pass of strided convolutions writes beyond its
     # memory where it may use AVX2 only, or has two threads (torch 2.14: "free(): invalid size", the process is gone).
     options = {"width": 16} if arch == "resnet18" else None
-    made = making.train(store, arch, toy(channels, size, train=5, natural=channels == 3), epochs=1, options=options)
+    made = making.train(arch, toy(channels, size, train=5, natural=channels == 3), store, epochs=1, options=options,
+                        device="cpu")
     assert 0 <= made.accuracy <= 1
     assert made.options == zoo.architecture(arch).resolve(options)
-    loaded = model_store.load(store, made.id)
+    loaded = model_store.load(made.id, store, device="cpu")
     assert loaded.module is not None
     assert not loaded.module.training
     assert not any(p.requires_grad for p in loaded.module.parameters())
@@ -90,13 +92,13 @@ def test_any_architecture_trains_on_few_images(store: Store, arch: str, size: in
 def test_a_seed_means_the_same_network_and_leaves_the_global_one_alone(store: Store, tmp_path: Path) -> None:
     torch.manual_seed(5)
     before = torch.get_rng_state()
-    first = making.train(store, "resnet14", toy(), seed=3, epochs=1)
+    first = making.train("resnet14", toy(), store, seed=3, epochs=1, device="cpu")
     assert torch.equal(torch.get_rng_state(), before)
     torch.manual_seed(77)
-    assert making.train(Store(tmp_path / "other"), "resnet14", toy(), seed=3, epochs=1).id == first.id
-    assert making.train(store, "resnet14", toy(), seed=4, epochs=1).id != first.id
+    assert making.train("resnet14", toy(), Store(tmp_path / "other"), seed=3, epochs=1, device="cpu").id == first.id
+    assert making.train("resnet14", toy(), store, seed=4, epochs=1, device="cpu").id != first.id
     with pytest.raises(StitchLabError, match="already, under the name 'toy-resnet14-s3'"):
-        making.train(store, "resnet14", toy(), seed=3, epochs=1)
+        making.train("resnet14", toy(), store, seed=3, epochs=1, device="cpu")
 
 
 def test_prepare_and_channel_statistics() -> None:
@@ -197,9 +199,9 @@ def test_ambiguous_prefix(store: Store, trained: Network) -> None:
 
 
 def test_rename_and_delete(store: Store, trained: Network) -> None:
-    model_store.load(store, "first")
+    model_store.load("first", store, device="cpu")
     networks.rename(store, "first", "second")
-    assert model_store.load(store, "second").name == "second"
+    assert model_store.load("second", store, device="cpu").name == "second"
     with pytest.raises(UnknownName):
         networks.find(store, "first")
     networks.delete(store, "second")
@@ -212,7 +214,7 @@ def test_a_taken_name_is_refused_before_training(store: Store, trained: Network)
         raise AssertionError("training began")
 
     with pytest.raises(StitchLabError, match=rf"'first' is taken by network {trained.short} \(resnet14, toy\)"):
-        making.train(store, "resnet14", toy(), name="first", seed=9, report=never)
+        making.train("resnet14", toy(), store, name="first", seed=9, report=never, device="cpu")
     with pytest.raises(StitchLabError, match="is taken"):
         model_store.save(store, trained, zoo.build("resnet14", classes=2, channels=1, size=8))
 
@@ -228,20 +230,20 @@ def test_cancelled_training_keeps_nothing(store: Store) -> None:
         raise Cancelled
 
     with pytest.raises(Cancelled):
-        making.train(store, "resnet14", toy(), report=cancel)
+        making.train("resnet14", toy(), store, report=cancel, device="cpu")
     assert files(store) == []
 
 
 def test_wrong_training_requests(store: Store) -> None:
     with pytest.raises(StitchLabError, match="at least 1 epoch; 0 came"):
-        making.train(store, "resnet14", toy(), epochs=0)
+        making.train("resnet14", toy(), store, epochs=0, device="cpu")
     with pytest.raises(UnknownName, match="architecture"):
-        making.train(store, "resnet15", toy())
+        making.train("resnet15", toy(), store, device="cpu")
     with pytest.raises(StitchLabError, match="tiny10 takes images of 27"):
-        making.train(store, "tiny10", toy())
+        making.train("tiny10", toy(), store, device="cpu")
     tall = replace(toy(), train=Split(np.zeros((4, 1, 8, 10), np.uint8), np.zeros(4, np.int64)))
     with pytest.raises(StitchLabError, match="square images; Toy has 8×10"):
-        making.train(store, "resnet14", tall)
+        making.train("resnet14", tall, store, device="cpu")
 
 
 INGREDIENTS: dict[str, Callable[[Network], Network]] = {
@@ -259,7 +261,7 @@ INGREDIENTS: dict[str, Callable[[Network], Network]] = {
 
 
 def test_every_ingredient_changes_the_fingerprint(store: Store, trained: Network) -> None:
-    tensors = model_store.load(store, trained.id).module.state_dict()
+    tensors = model_store.load(trained.id, store, device="cpu").module.state_dict()
     assert model_store.fingerprint(trained, tensors) == trained.id
     others = {what: model_store.fingerprint(change(trained), tensors) for what, change in INGREDIENTS.items()}
     for name, tensor in tensors.items():
@@ -284,7 +286,7 @@ def test_a_name_taken_while_training_is_no_reason_to_lose_the_network(store: Sto
         if networks.find(store, trained.id).name != "wanted":
             networks.rename(store, trained.id, "wanted")
 
-    made = making.train(store, "mlp", toy(), name="wanted", epochs=1, report=meanwhile)
+    made = making.train("mlp", toy(), store, name="wanted", epochs=1, report=meanwhile, device="cpu")
     assert made.name == "wanted-2"
 
 
@@ -294,7 +296,7 @@ def test_cancelled_while_measuring_nothing_is_kept(store: Store) -> None:
             raise Cancelled("stop")
 
     with pytest.raises(Cancelled):
-        making.train(store, "mlp", toy(), name="gone", epochs=1, report=report)
+        making.train("mlp", toy(), store, name="gone", epochs=1, report=report, device="cpu")
     assert not networks.list_networks(store)
 
 
@@ -303,9 +305,9 @@ def test_its_own_name_is_no_other_networks(store: Store, trained: Network) -> No
 
 
 def test_large_images_are_measured_fewer_at_a_time(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    making.untrained(store, "mlp", toy(size=8), name="large", size=80)
+    making.untrained("mlp", toy(size=8), store, name="large", size=80, device="cpu")
     seen = []
-    loaded = model_store.load(store, "large")
+    loaded = model_store.load("large", store, device="cpu")
     loaded.module.register_forward_pre_hook(lambda _, images: seen.append(len(images[0])))
     counts = model_store.confusion(loaded, toy(train=500).train)
     assert int(counts.sum()) == 500
@@ -314,4 +316,4 @@ def test_large_images_are_measured_fewer_at_a_time(store: Store, monkeypatch: py
 
 def test_a_size_of_nothing_is_refused(store: Store) -> None:
     with pytest.raises(StitchLabError, match="these have 0"):
-        making.untrained(store, "resnet14", toy(), name="none", size=0)
+        making.untrained("resnet14", toy(), store, name="none", size=0, device="cpu")

@@ -94,7 +94,7 @@ def code(tmp_path: Path) -> Path:
 
 def test_a_class_from_a_file_is_trained_stitched_and_found_again(store: Store, code: Path) -> None:
     digits = datasets.load("digits", store)
-    made = making.train(store, f"{code}:Net", digits, name="own", epochs=2)
+    made = making.train(f"{code}:Net", digits, store, name="own", epochs=2, device="cpu")
     assert made.architecture == "mine.py:Net"
     assert made.code is not None
     assert made.code.file == str(code)
@@ -113,7 +113,7 @@ def test_a_class_from_a_file_is_trained_stitched_and_found_again(store: Store, c
          f"n = load_network(Store({str(store.root)!r}), 'own')\n"
          "print(n.module(torch.ones(1, 1, 8, 8))['logits'].sum())"],
         capture_output=True, text=True, cwd=Path(__file__).parents[2], check=True)
-    loaded = model_store.load(store, "own")
+    loaded = model_store.load("own", store, device="cpu")
     assert loaded.module is not None
     assert again.stdout.strip() == str(loaded.module(torch.ones(1, 1, 8, 8))["logits"].sum()).replace(
         ", grad_fn=<SumBackward0>", "")
@@ -121,40 +121,40 @@ def test_a_class_from_a_file_is_trained_stitched_and_found_again(store: Store, c
 
 def test_results_are_shown_without_running_the_code(store: Store, code: Path) -> None:
     digits = datasets.load("digits", store)
-    making.untrained(store, f"{code}:plain", digits, name="own")
+    making.untrained(f"{code}:plain", digits, store, name="own", device="cpu")
     run = compare("own", "digits-b", store=store, device="cpu", front_layers=["1"], end_layers=["layer2.0"],
                   methods=["dm"], indices=[], eval_images=30, dm_images=30)
     code.unlink()
-    assert Run.load(store, run.id).matrix("dm", "accuracy").shape == (1, 1)
+    assert Run.load(run.id, store).matrix("dm", "accuracy").shape == (1, 1)
     assert making.outline(store, networks.find(store, "own")).defaults() == ["1"]
 
 
 def test_a_file_that_changed_is_refused(store: Store, code: Path) -> None:
-    making.untrained(store, f"{code}:plain", datasets.load("digits", store), name="own")
+    making.untrained(f"{code}:plain", datasets.load("digits", store), store, name="own", device="cpu")
     model_store._module.cache_clear()
     code.write_text(CODE + "# another line\n")
     with pytest.raises(StitchLabError, match="is not what it was when this network was made"):
-        model_store.load(store, "own")
+        model_store.load("own", store, device="cpu")
     code.unlink()
     with pytest.raises(StitchLabError, match="is gone: bring it back"):
-        model_store.load(store, "own")
+        model_store.load("own", store, device="cpu")
     code.write_text(CODE)
-    assert model_store.load(store, "own").module is not None
+    assert model_store.load("own", store, device="cpu").module is not None
 
 
 def test_a_module_by_its_name(store: Store, code: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(code.parent))
-    made = making.untrained(store, "mine:plain", datasets.load("digits", store), name="own")
+    made = making.untrained("mine:plain", datasets.load("digits", store), store, name="own", device="cpu")
     assert made.architecture == "mine:plain"
-    assert model_store.load(store, "own").module is not None
+    assert model_store.load("own", store, device="cpu").module is not None
     sys.modules.pop("mine")
 
 
 def test_other_code_is_another_network(store: Store, code: Path) -> None:
     digits = datasets.load("digits", store)
-    one = making.untrained(store, f"{code}:plain", digits, name="one")
+    one = making.untrained(f"{code}:plain", digits, store, name="one", device="cpu")
     code.write_text(CODE.replace("nn.ReLU()", "nn.Tanh()"))
-    other = making.untrained(store, f"{code}:plain", digits, name="other")
+    other = making.untrained(f"{code}:plain", digits, store, name="other", device="cpu")
     assert one.id != other.id
 
 
@@ -179,7 +179,7 @@ def test_what_does_not_work_is_one_line_and_leaves_nothing(
     digits = datasets.load("digits", store)
     before = sorted(store.root.rglob("*"))
     with pytest.raises(StitchLabError, match=message) as raised:
-        making.train(store, name, digits, epochs=1, name="own")
+        making.train(name, digits, store, epochs=1, name="own", device="cpu")
     assert "\n" not in str(raised.value)
     assert sorted(store.root.rglob("*")) == before
 
@@ -195,9 +195,9 @@ def test_timm(store: Store) -> None:
     pytest.importorskip("timm")
     digits = datasets.load("digits", store)
     for arch, size in (("resnet10t", 32), ("vit_tiny_patch16_224", 32)):
-        made = making.untrained(store, f"timm/{arch}", digits, name=arch, size=size)
+        made = making.untrained(f"timm/{arch}", digits, store, name=arch, size=size, device="cpu")
         assert len(making.outline(store, made).defaults()) >= 4
-        assert model_store.load(store, arch).module is not None
+        assert model_store.load(arch, store, device="cpu").module is not None
     with pytest.raises(UnknownName, match="no network of timm is called 'resnet10x'"):
         zoo.architecture("timm/resnet10x")
 
@@ -209,7 +209,7 @@ def test_without_timm(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_file_that_changed_is_not_run(store: Store, code: Path) -> None:
-    making.untrained(store, f"{code}:plain", datasets.load("digits", store), name="own")
+    making.untrained(f"{code}:plain", datasets.load("digits", store), store, name="own", device="cpu")
     log = Path(f"{code}.log")
     log.unlink()
     code.write_text(CODE + "\n# changed")
@@ -225,7 +225,7 @@ def test_a_module_that_is_another_file_now_is_not_run(
         (tmp_path / place).mkdir()
         (tmp_path / place / "moved.py").write_text(CODE)
     monkeypatch.syspath_prepend(tmp_path / "one")
-    making.untrained(store, "moved:plain", datasets.load("digits", store), name="own")
+    making.untrained("moved:plain", datasets.load("digits", store), store, name="own", device="cpu")
     monkeypatch.delitem(sys.modules, "moved")
     assert model_store.build(networks.find(store, "own"))
     monkeypatch.delitem(sys.modules, "moved")
@@ -253,17 +253,18 @@ def test_weights_that_can_be_cut_nowhere_leave_nothing(store: Store, tmp_path: P
     file = tmp_path / "gated.py"
     file.write_text(CODE + GATED)
     digits = datasets.load("digits", store)
-    making.untrained(store, f"{file}:Gated", digits, name="fresh")
-    tensors = dict(model_store.load(store, "fresh").module.state_dict())
+    making.untrained(f"{file}:Gated", digits, store, name="fresh", device="cpu")
+    tensors = dict(model_store.load("fresh", store, device="cpu").module.state_dict())
     torch.save({**tensors, "fc.weight": torch.full_like(tensors["fc.weight"], 100.0)}, tmp_path / "w.pt")
     with pytest.raises(StitchLabError, match="can be cut nowhere"):
-        making.import_weights(store, tmp_path / "w.pt", arch=f"{file}:Gated", data=digits, name="own")
+        making.import_weights(tmp_path / "w.pt", store, arch=f"{file}:Gated", data=digits, name="own", device="cpu")
     assert "own" not in {network.name for network in networks.list_networks(store)}
 
 
 def test_cut_points_that_depend_on_weights_are_kept_by_network(store: Store, code: Path) -> None:
     digits = datasets.load("digits", store)
-    one, other = (making.untrained(store, f"{code}:Net", digits, name=f"own-{k}", seed=k) for k in range(2))
+    one, other = (making.untrained(f"{code}:Net", digits, store, name=f"own-{k}", seed=k, device="cpu")
+                  for k in range(2))
     places = {key for key in store.keys("layers") if not store.get("layers", key)["traced"]}
     assert len(places) == 2
     assert making.outline(store, one).defaults() == making.outline(store, other).defaults()
@@ -318,20 +319,20 @@ def tied(tmp_path: Path) -> Path:
 
 def test_tied_weights_are_saved_and_come_back_tied(store: Store, tied: Path) -> None:
     digits = datasets.load("digits", store)
-    made = making.train(store, f"{tied}:Tied", digits, name="tied", epochs=2)
+    made = making.train(f"{tied}:Tied", digits, store, name="tied", epochs=2, device="cpu")
     model_store._module.cache_clear()
-    module = model_store.load(store, "tied").module
+    module = model_store.load("tied", store, device="cpu").module
     assert module.first.weight is module.second.weight
     assert model_store.fingerprint(made, module.state_dict()) == made.id
-    counts = model_store.confusion(model_store.load(store, "tied"), digits.test)
+    counts = model_store.confusion(model_store.load("tied", store, device="cpu"), digits.test)
     assert float(counts.trace() / counts.sum()) == pytest.approx(made.accuracy)
     assert made.parameters == sum({p.data_ptr(): p.numel() for p in module.parameters()}.values())
 
 
 def test_tied_weights_come_in_under_one_name_or_both_but_not_as_two_tensors(store: Store, tied: Path) -> None:
     digits = datasets.load("digits", store)
-    made = making.untrained(store, f"{tied}:Tied", digits, name="tied", seed=1)
-    tensors = dict(model_store.load(store, "tied").module.state_dict())
+    made = making.untrained(f"{tied}:Tied", digits, store, name="tied", seed=1, device="cpu")
+    tensors = dict(model_store.load("tied", store, device="cpu").module.state_dict())
     networks.delete(store, made.id)
     one = {name: tensor for name, tensor in tensors.items() if name != "first.weight"}
     other = tensors | {"second.weight": tensors["first.weight"] + 1}
@@ -358,7 +359,7 @@ def test_what_cannot_be_saved_is_refused_before_it_is_trained(
     monkeypatch.setattr(training, "fit", lambda *args, **kwargs: pytest.fail("it was trained"))
     before = {path for path in store.root.rglob("*") if path.is_file()}
     with pytest.raises(StitchLabError, match=message) as raised:
-        making.train(store, f"{tied}:{name}", digits, name="own")
+        making.train(f"{tied}:{name}", digits, store, name="own", device="cpu")
     assert "\n" not in str(raised.value)
     assert {path for path in store.root.rglob("*") if path.is_file()} == before
 
@@ -372,7 +373,7 @@ def test_a_store_that_cannot_be_written_is_found_out_before_training(
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
         with pytest.raises(StitchLabError, match="nothing was half-written"):
-            making.train(store, f"{tied}:Tied", digits, name="own")
+            making.train(f"{tied}:Tied", digits, store, name="own", device="cpu")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 

@@ -124,7 +124,7 @@ def test_a_question_is_answered_on_the_pages_worker_and_a_grid_computed_on_the_o
     jobs: Jobs, run: Run, ours: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert jobs.ask("where", wait=WAIT) == Answer("there", "pages")
-    long = ask(jobs.store, "digits-a", "digits-b", tlm=TaskLoss(epochs=5000), methods=["tlm"], indices=[], **SMALL)
+    long = ask("digits-a", "digits-b", jobs.store, tlm=TaskLoss(epochs=5000), methods=["tlm"], indices=[], **SMALL)
     jobs.compute(long)
     until(lambda: "task loss" in (jobs.status(long.id) or Answer("failed")).what)
     client = jobs._connection.client().result()
@@ -259,14 +259,14 @@ def test_asking_does_not_wait_for_the_connection(store: Store, monkeypatch: pyte
 
 
 def test_on_a_cluster_that_names_no_kinds_questions_go_first(store: Store) -> None:
-    run = ask(store, "digits-a", "digits-b", methods=["dm"], indices=[], **SMALL)
+    run = ask("digits-a", "digits-b", store, methods=["dm"], indices=[], **SMALL)
     with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address=None,
                       host="127.0.0.1") as cluster:
         jobs = Jobs(store, cluster.scheduler_address, device="cpu")
         jobs.compute(run)
         assert jobs.ask("cut_points", "vit", wait=WAIT).state == "there"
         until(lambda: not jobs.status(run.id).active)
-        assert Run.load(store, run.id).complete
+        assert Run.load(run.id, store).complete
         jobs.close()
 
 

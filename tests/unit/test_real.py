@@ -43,8 +43,8 @@ def grid(tmp_path_factory: pytest.TempPathFactory) -> Run:
     images = datasets.load(f"folder:{root / 'images'}", store)
     for seed in (0, 1):
         making.import_weights(
-            store, TINY10 / f"tiny10-cifar10-seed{seed}.pt", arch="tiny10", data=images, name=f"seed{seed}",
-            mean=(0.4914, 0.4822, 0.4465), std=(0.2023, 0.1994, 0.2010),
+            TINY10 / f"tiny10-cifar10-seed{seed}.pt", store, arch="tiny10", data=images, name=f"seed{seed}",
+            mean=(0.4914, 0.4822, 0.4465), std=(0.2023, 0.1994, 0.2010), device="cpu",
         )
     return compare("seed0", "seed1", store=store, device="cpu", methods=["dm"])
 
@@ -63,8 +63,8 @@ def test_direct_matching_is_best_on_or_next_to_the_diagonal(grid: Run) -> None:
 def test_numbers_equal_numpy(grid: Run, front_layer: str, end_layer: str) -> None:
     store, request = grid.store, grid.request
     images = datasets.load_by_fingerprint(request.data, store)
-    whole = reference.Whole(model_store.load(store, request.front), model_store.load(store, request.end), front_layer,
-                            end_layer)
+    both = (model_store.load(name, store, device="cpu") for name in (request.front, request.end))
+    whole = reference.Whole(*both, front_layer, end_layer)
     fitted, _ = images.train.take(images.train.order(0)[: request.dm.images])
     weight, bias = (torch.from_numpy(part).float() for part in whole.direct(fitted))
     order = images.test.order(0)[: request.eval_images]

@@ -59,7 +59,7 @@ def test_the_same_run_is_asked_for_and_computed(
     assert status == 0
     assert out.splitlines()[-1] == described["id"]
     assert "is asked for as" not in err
-    assert Run.load(fresh, described["id"]).complete
+    assert Run.load(described["id"], fresh).complete
     again = json.loads((tmp_path / "again" / "run.json").read_text())
     for field in ("id", "request", "weights", "own_accuracy", "front_accuracy"):
         assert again[field] == described[field], field
@@ -118,7 +118,7 @@ def test_what_is_missing_is_named_in_one_line(
 def test_a_folder_of_images_is_named_with_its_size(fresh: Store, tmp_path: Path) -> None:
     name = folder(tmp_path / "letters", "ab", colour=False) + "@8"
     data = datasets.load(name, fresh)
-    network = making.untrained(fresh, "mlp", data, name="own")
+    network = making.untrained("mlp", data, fresh, name="own", device="cpu")
     run = made(fresh, "own", "own", front_layers=None, end_layers=None, methods=["dm"], indices=[], dm_images=5,
                eval_images=5)
     path = tmp_path / "run.json"

@@ -47,7 +47,7 @@ def test_looking_writes_nothing_and_says_what_asking_says(digits_store: Store, s
     wanted, before = {**SMALL, **change}, files(store)
     looked = resolve(store, "digits-a", "digits-b", **wanted)
     assert files(store) == before
-    asked = ask(store, "digits-a", "digits-b", **wanted)
+    asked = ask("digits-a", "digits-b", store, **wanted)
     assert (looked.id, looked.request) == (asked.id, asked.request)
     assert store.keys(ROOM) == [asked.id]
     assert looked.record | {"created": ""} == asked.record | {"created": ""}
@@ -79,7 +79,7 @@ def test_a_control_that_is_not_made_yet_gives_a_draft(store: Store, front: str) 
     rows = tuple(cuts.defaults()) if cuts else BLOCKS
     assert draft.request.front_layers == rows, "noise has cut points of its own, a fresh network those of X"
 
-    asked = ask(store, front, "digits-b", **WITHOUT_ROWS)
+    asked = ask(front, "digits-b", store, **WITHOUT_ROWS)
     before = files(store)
     for name in (front, asked.record["front"]["name"]):
         again = resolve(store, name, "digits-b", **WITHOUT_ROWS)
@@ -110,7 +110,7 @@ def test_wrong_input_makes_no_control(store: Store, front: str, change: dict[str
     with pytest.raises(StitchLabError, match=message):
         resolve(store, front, "digits-b", front_cuts=cuts_of(store, front), **{**WITHOUT_ROWS, **change})
     with pytest.raises(StitchLabError, match=message):
-        ask(store, front, "digits-b", **{**WITHOUT_ROWS, **change})
+        ask(front, "digits-b", store, **{**WITHOUT_ROWS, **change})
     assert [network.name for network in networks.list_networks(store)] == ["digits-a", "digits-b", "vit"]
     assert {path for path in files(store) if path.parent.name != "data"} == {p for p in before
                                                                              if p.parent.name != "data"}
@@ -148,7 +148,7 @@ def test_data_that_was_never_loaded_here_is_refused(store: Store) -> None:
 
 
 def test_a_run_of_another_store_is_the_same_run(done: Store, store: Store) -> None:
-    (run,) = (Run.load(done, key) for key in done.keys(ROOM))
+    (run,) = (Run.load(key, done) for key in done.keys(ROOM))
     assert resolve(store, "digits-a", "digits-b", **SMALL).id == run.id
     assert not resolve(store, "digits-a", "digits-b", **SMALL).cells
     assert made(store, methods=["dm"], indices=[]).request.end_layers == tuple(sorted(COLUMNS, reverse=True))

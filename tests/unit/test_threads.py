@@ -141,9 +141,9 @@ def test_making_and_loading_networks_draws_nothing_from_the_default_generator(tm
     (tmp_path / "own.py").write_text(OWN)
     store, state = Store(tmp_path / "cache"), torch.get_rng_state()
     for arch in ("resnet14", "vit-nano", f"{tmp_path / 'own.py'}:plain"):
-        made = making.untrained(store, arch, toy(), seed=1)
+        made = making.untrained(arch, toy(), store, seed=1, device="cpu")
         model_store._module.cache_clear()
-        model_store.load(store, made.id)
+        model_store.load(made.id, store, device="cpu")
     assert torch.equal(state, torch.get_rng_state())
 
 

@@ -166,16 +166,18 @@ def test_published_weights_bring_their_preprocessing_and_classes(
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", server)
     data = noise(3, 40, train=4, test=4)
     with pytest.raises(StitchLabError, match=r"is not on this machine .* say --download"):
-        making.import_weights(store, "DEFAULT", arch="torchvision/resnet18", data=data, name="r18")
+        making.import_weights("DEFAULT", store, arch="torchvision/resnet18", data=data, name="r18", device="cpu")
     with pytest.raises(StitchLabError, match="published weights bring their own size, classes: leave that out"):
-        making.import_weights(store, "DEFAULT", arch="torchvision/resnet18", data=data, name="r18", size=64, classes=3)
+        making.import_weights("DEFAULT", store, arch="torchvision/resnet18", data=data, name="r18", size=64, classes=3,
+                              device="cpu")
     assert not server.calls
-    made = making.import_weights(store, "DEFAULT", arch="torchvision/resnet18", data=data, name="r18", download=True)
+    made = making.import_weights("DEFAULT", store, arch="torchvision/resnet18", data=data, name="r18", download=True,
+                                 device="cpu")
     assert server.calls == 1
     weights = torchvision.models.ResNet18_Weights.DEFAULT
     assert made.classes == tuple(weights.meta["categories"])
     assert made.accuracy is None
-    loaded = model_store.load(store, "r18")
+    loaded = model_store.load("r18", store, device="cpu")
     assert loaded.module is not None
     images = torch.from_numpy(data.test.images)
     expected = weights.transforms()(images)
@@ -183,7 +185,8 @@ def test_published_weights_bring_their_preprocessing_and_classes(
     with torch.no_grad():
         torch.testing.assert_close(loaded.module(prepare(loaded, images)), theirs.eval()(expected))
     with pytest.raises(UnknownName, match="no published weights of torchvision/resnet18 is called 'V7'"):
-        making.import_weights(store, "V7", arch="torchvision/resnet18", data=data, name="x", download=True)
+        making.import_weights("V7", store, arch="torchvision/resnet18", data=data, name="x", download=True,
+                              device="cpu")
 
 
 @pytest.mark.parametrize("name", ["googlenet", "inception_v3"])
@@ -198,7 +201,7 @@ def test_networks_that_rescale_their_input_by_themselves(
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", Pretend(theirs.state_dict()))
     data = noise(3, 40, train=2, test=2)
     made = making.import_weights(
-        Store(tmp_path), "DEFAULT", arch=f"torchvision/{name}", data=data, name="n", download=True)
+        "DEFAULT", Store(tmp_path), arch=f"torchvision/{name}", data=data, name="n", download=True, device="cpu")
     images = torch.from_numpy(data.test.images)
     expected = torchvision.models.get_model_weights(name).DEFAULT.transforms()(images)
     assert made.module is not None
@@ -212,7 +215,7 @@ def test_without_a_network_published_weights_are_one_line(tmp_path: Path, monkey
 
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", fail)
     with pytest.raises(StitchLabError, match=r"could not be fetched from https://.* \(Name or service") as raised:
-        making.import_weights(Store(tmp_path), "DEFAULT", arch="torchvision/resnet18", data=noise(3, 40), name="r",
-                              download=True)
+        making.import_weights("DEFAULT", Store(tmp_path), arch="torchvision/resnet18", data=noise(3, 40), name="r",
+                              download=True, device="cpu")
     assert "\n" not in str(raised.value)
     assert not list(tmp_path.glob("networks/*"))

@@ -76,7 +76,8 @@ def test_adversarial_training_makes_a_network_robust(store: Store) -> None:
     digits, attack = data.load("digits", store), Attack(32 / 255, 5)
     robust = {}
     for name, how in (("plain", None), ("robust", attack)):
-        made = model_store.load(store, making.train(store, "mlp", digits, name=name, epochs=6, attack=how).id)
+        trained = making.train("mlp", digits, store, name=name, epochs=6, attack=how, device="cpu")
+        made = model_store.load(trained.id, store, device="cpu")
         images, labels = torch.from_numpy(digits.test.images), torch.from_numpy(digits.test.labels)
         hit = attacked(made.module, partial(prepare, made), images, labels, attack, torch.Generator().manual_seed(0))
         robust[name] = float((made.module(prepare(made, hit)).argmax(1) == labels).float().mean())
@@ -99,7 +100,7 @@ def test_label_noise_replaces_a_share_of_labels_by_others() -> None:
 
 def test_label_noise_is_trained_on(store: Store) -> None:
     digits = data.load("digits", store)
-    clean, noisy = (making.train(store, "mlp", digits, name=f"n{share}", epochs=5, label_noise=share)
+    clean, noisy = (making.train("mlp", digits, store, name=f"n{share}", epochs=5, label_noise=share, device="cpu")
                     for share in (0.0, 0.6))
     assert clean.origin["curve"][-1]["train"] > noisy.origin["curve"][-1]["train"] + 0.3
     assert noisy.origin["label_noise"] == 0.6
@@ -128,7 +129,7 @@ def test_augmentation_is_a_stream_beside_the_order(store: Store, monkeypatch: py
         return shift(images, generator, kinds)
 
     monkeypatch.setattr(training, "augmented", noted)
-    making.train(store, "resnet14", toy(), epochs=2, seed=3, augment=["flip"])
+    making.train("resnet14", toy(), store, epochs=2, seed=3, augment=["flip"], device="cpu")
     assert sorted(set(seeds)) == sorted(derived_seed("augmentation of training", 3, epoch) for epoch in (0, 1))
     assert not {derived_seed("training", 3, epoch) for epoch in (0, 1)} & set(seeds)
 
@@ -144,7 +145,7 @@ def test_without_augmentation_the_order_is_what_it_always_was(store: Store, monk
 
     monkeypatch.setattr(training._Learner, "step", noted)
     digits = toy(train=100)
-    making.train(store, "mlp", digits, epochs=2, seed=3, augment=[])
+    making.train("mlp", digits, store, epochs=2, seed=3, augment=[], device="cpu")
     generators = (torch.Generator().manual_seed(derived_seed("training", 3, epoch)) for epoch in (0, 1))
     order = torch.cat([torch.randperm(100, generator=generator) for generator in generators])
     assert torch.equal(torch.cat(seen), torch.from_numpy(digits.train.images)[order])
@@ -153,17 +154,18 @@ def test_without_augmentation_the_order_is_what_it_always_was(store: Store, monk
 def test_natural_images_are_augmented_unless_told_otherwise(store: Store) -> None:
     for natural, asked, wanted in ((True, None, ["crop", "flip"]), (False, None, []), (True, ["flip"], ["flip"]),
                                    (True, [], [])):
-        made = making.train(store, "resnet14", toy(natural=natural), epochs=1, augment=asked, seed=3,
-                            name=f"{natural}{len(wanted)}{asked is None}")
+        made = making.train("resnet14", toy(natural=natural), store, epochs=1, augment=asked, seed=3,
+                            name=f"{natural}{len(wanted)}{asked is None}", device="cpu")
         assert made.origin["augment"] == wanted
         networks.delete(store, made.id)
     with pytest.raises(UnknownName, match="no augmentation is called 'rotate'"):
-        making.train(store, "resnet14", toy(), augment=["rotate"])
+        making.train("resnet14", toy(), store, augment=["rotate"], device="cpu")
 
 
 def test_the_curve_is_told_and_kept(store: Store) -> None:
     told: list[int] = []
-    made = making.train(store, "mlp", data.load("digits", store), epochs=3, watch=lambda curve: told.append(len(curve)))
+    made = making.train("mlp", data.load("digits", store), store, epochs=3, device="cpu",
+                        watch=lambda curve: told.append(len(curve)))
     curve = made.origin["curve"]
     assert told == [1, 2, 3]
     assert [point["epoch"] for point in curve] == [1, 2, 3]
@@ -174,7 +176,7 @@ def test_the_curve_is_told_and_kept(store: Store) -> None:
 
 def test_one_image_alone_is_no_batch(store: Store) -> None:
     """65 images in batches of 64: batch norm on vectors has nothing to say about one."""
-    made = making.train(store, "mlp", toy(train=65), epochs=1)
+    made = making.train("mlp", toy(train=65), store, epochs=1, device="cpu")
     assert made.accuracy is not None
 
 
@@ -182,7 +184,7 @@ def test_a_network_that_diverges_is_one_line(store: Store, monkeypatch: pytest.M
     wild = Recipe("sgd", lr=1e9, weight_decay=0.0, batch=16, epochs=3)
     monkeypatch.setitem(RECIPES, ("sgd", True), wild)
     with pytest.raises(StitchLabError, match=r"training diverged in epoch \d: the loss is (nan|inf)"):
-        making.train(store, "tiny10", toy(size=27, train=64))
+        making.train("tiny10", toy(size=27, train=64), store, device="cpu")
     assert not networks.list_networks(store)
 
 
@@ -193,7 +195,7 @@ def test_a_network_that_diverges_is_one_line(store: Store, monkeypatch: pytest.M
 def test_wrong_recipes(store: Store, wrong: dict[str, Any], message: str) -> None:
     what: dict[str, Any] = {"arch": "mlp", **wrong}
     with pytest.raises(StitchLabError, match=message):
-        making.train(store, what.pop("arch"), toy(), **what)
+        making.train(what.pop("arch"), toy(), store, **what)
 
 
 def test_the_first_images_of_a_split_are_drawn_evenly() -> None:
