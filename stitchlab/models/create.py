@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from stitchlab.catalog.architectures import TORCHVISION
-from stitchlab.catalog.training_recipes import Attack, recipe
+from stitchlab.catalog.training_recipes import Attack, Recipe, recipe
 from stitchlab.cutting.hooks import SameLogits
 from stitchlab.cutting.logits import logits_of
 from stitchlab.data.splits import DataSet
@@ -81,11 +81,15 @@ def train(
     with memory.kept():
         curve = training.fit(module, data, partial(prepare, network), how, seed=seed, device=device,
                              report=learning, watch=watch)
-    origin = {"how": "trained", "seconds": round(time.monotonic() - started, 2), "device": str(device),
-              "threads": torch.get_num_threads(), **asdict(how), "augment": list(how.augment),
-              "curve": [asdict(point) for point in curve]}
+    origin = _origin(how, curve, time.monotonic() - started, device)
     made = replace(network, name=_still(store, name), seed=seed, origin=origin)
     return _kept(store, made, module, data, device, portion(report, LEARNING, 1 - LEARNING))
+
+
+def _origin(how: Recipe, curve: list[Point], seconds: float, device: torch.device) -> dict[str, Any]:
+    """How a network was trained, as its record says it."""
+    return {"how": "trained", "seconds": round(seconds, 2), "device": str(device), "threads": torch.get_num_threads(),
+            **asdict(how), "augment": list(how.augment), "curve": [asdict(point) for point in curve]}
 
 
 def untrained(

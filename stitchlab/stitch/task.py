@@ -32,13 +32,8 @@ STEPS = 500  # that SOAP's learning rate in a cycle is meant for
 
 
 def task_loss_matching(
-    pair: Pair,
-    cells: Sequence[Cell],
-    recipe: TaskLoss,
-    seed: int,
-    start: Mapping[Cell, Stitch] | None = None,
-    report: Report = no_report,
-    keep: Callable[[Training], None] = lambda training: None,
+    pair: Pair, cells: Sequence[Cell], recipe: TaskLoss, seed: int, start: Mapping[Cell, Stitch] | None = None,
+    report: Report = no_report, keep: Callable[[Training], None] = lambda training: None,
     begun: Mapping[Cell, State] | None = None,
 ) -> dict[Cell, Stitch]:
     """Trains the stitches of several cells side by side.
@@ -48,8 +43,8 @@ def task_loss_matching(
     large images fewer run together; a step is of a whole batch.
 
     Args:
-        recipe: its augmentation named, not ``auto``.
-        seed: decides initialisation, order and augmentation of the epochs, and which images, where not all are taken.
+        recipe: with its augmentation named, not ``auto``.
+        seed: decides initialisation, order and augmentation of epochs, and which images, where not all are taken.
         start: stitches to begin from (not changed); default is PyTorch's initialisation.
         keep: is given the training at its beginning and after each epoch; its stitches go on changing.
         begun: how far all cells are already, after one number of epochs; training goes on from there.
