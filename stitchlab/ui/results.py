@@ -182,7 +182,8 @@ def _cell(run: Run) -> tuple[str, str]:
         ], border="horizontal")
     if run.request.indices:
         st.table([
-            {"": _label(run, n), "Value": _number(run.value(n, INDICES[n].metric, i, j)), "What it is": _about_index(n)}
+            {"": _label(run, n), "Value": _number(run.value(n, INDICES[n].metric, i, j)),
+             "What it is": _about_index(run, n)}
             for n in run.request.indices
         ], border="horizontal")
     for reason, names in _undefined(run, i, j).items():
@@ -196,10 +197,11 @@ def _label(run: Run, name: str) -> str:
     return f"{label} ({said})" if said else label
 
 
-def _about_index(name: str) -> str:
+def _about_index(run: Run, name: str) -> str:
     index = INDICES[name]
     better = "higher" if index.metric == "similarity" else "lower"
-    return (f"{index.metric}, {index.low:g} to {index.high:g}; {better} = more similar. Of {ROWS[index.needs]} "
+    rows = "" if remark(run.request, name) else f". Of {ROWS[index.needs]}"  # an earlier definition's were others
+    return (f"{index.metric}, {index.low:g} to {index.high:g}; {better} = more similar{rows} "
             f"({index.reference})").replace("-1", "−1")
 
 

@@ -14,6 +14,7 @@ from grids import COLUMNS, ROWS
 from test_imports import HOUSE
 from toys import Convolutions, network, noise, pair, seeded
 
+from stitchlab.data import augment
 from stitchlab.data import registry as datasets
 from stitchlab.data.splits import draw, evaluation
 from stitchlab.models import store as model_store
@@ -30,7 +31,7 @@ LAYERS = ("act0", "act1")
 def program() -> SimpleNamespace:
     """The functions of the page: all its blocks of Python, one after the other."""
     blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    assert len(blocks) == 5
+    assert len(blocks) == 6
     names: dict[str, Any] = {}
     exec("\n".join(blocks), names)
     return SimpleNamespace(**names)
@@ -68,6 +69,14 @@ def test_a_map_begins_as_it_says(seed: int) -> None:
 def test_an_epochs_order_is_as_it_says(images: int) -> None:
     for seed, epoch in ((0, 0), (0, 29), (7, 1)):
         assert np.array_equal(THEIRS.epoch_order(seed, epoch, images), epoch_order(images, seed, epoch).numpy())
+
+
+@pytest.mark.parametrize("shape", [(3, 32, 32), (1, 28, 28), (2, 5, 9)])
+def test_images_are_augmented_as_it_says(shape: tuple[int, ...]) -> None:
+    images = torch.randint(0, 256, (70, *shape), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    for seed, epoch in ((0, 0), (2**32 - 1, 29)):
+        ours = augment.draw("flip-crop", 70, shape, seed, epoch).apply(images, 0)
+        assert np.array_equal(THEIRS.flips_and_crops(images.numpy(), seed, epoch), ours.numpy())
 
 
 def test_images_are_drawn_as_it_says(run: Run) -> None:
