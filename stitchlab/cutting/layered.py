@@ -2,7 +2,7 @@
 
 On the torch.fx graph where it can be traced (`stitchlab.cutting.fx_graph`); by hooks where it cannot
 (`stitchlab.cutting.hooks`), with the same numbers, more slowly. Layers are named by module path; where several modules
-share one output, by the outermost that is no Sequential or ModuleList.
+share one output, by the outermost that made it and is no Sequential or ModuleList; a function's is `module:function`.
 """
 
 from __future__ import annotations
