@@ -13,23 +13,30 @@ from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 _NORM: dict[type, type] = {nn.Conv1d: nn.BatchNorm1d, nn.Conv2d: nn.BatchNorm2d, nn.Conv3d: nn.BatchNorm3d}
+
+#: Folded convolutions of one network, by the names of convolution and batch norm.
+Folds = dict[tuple[str, str], nn.Module]
 Run = TypeVar("Run", bound=Callable[..., object])
 
 
-def folded(run: Run) -> Run:
+def folded(run: Run, known: Folds | None = None) -> Run:
     """The same function with every batch norm folded whose convolution nothing else looks at.
 
     A graph of torch.fx (in eval mode) is changed in place, its modules are not; anything else is returned as it came.
+    Each fold is made once and kept in ``known``, so that all parts of one frozen network share it.
     """
     if not isinstance(run, fx.GraphModule):
         return run
+    known = {} if known is None else known
     for node in list(run.graph.nodes):
         if (conv := _before(node, run)) is None:
             continue
-        name = f"folded_{node.name}"
-        one: Any = run.get_submodule(str(conv.target))
-        norm: Any = run.get_submodule(str(node.target))
-        run.add_submodule(name, fuse_conv_bn_eval(one, norm).requires_grad_(False))
+        name, which = f"folded_{node.name}", (str(conv.target), str(node.target))
+        if which not in known:
+            one: Any = run.get_submodule(which[0])
+            norm: Any = run.get_submodule(which[1])
+            known[which] = fuse_conv_bn_eval(one, norm).requires_grad_(False)
+        run.add_submodule(name, known[which])
         with run.graph.inserting_before(node):
             made = run.graph.call_module(name, conv.args, conv.kwargs)
         node.replace_all_uses_with(made)

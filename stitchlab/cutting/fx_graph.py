@@ -16,7 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from stitchlab.cutting.logits import logits_of
 from stitchlab.cutting.points import defaults, does_not_fit, naming
-from stitchlab.cutting.tracing import ALONE, Untraceable, trace
+from stitchlab.cutting.tracing import ALONE, Outputs, Untraceable, trace
 from stitchlab.results.cut_points import CutPoint
 
 
@@ -34,7 +34,7 @@ class Graph:
 
     def __init__(self, module: nn.Module, shape: tuple[int, int, int]) -> None:
         with ALONE:
-            self._module, paths = trace(module)
+            self._module, outputs = trace(module)
             seen = _measure(self._module, shape)
             _same(module, self._module, shape)
         self._nodes = list(self._module.graph.nodes)
@@ -43,8 +43,9 @@ class Graph:
         self.points: list[CutPoint] = []
         self._node: dict[str, fx.Node] = {}
         known: dict[str, fx.Node] = {}
-        for node, default in zip(cuts, defaults(module, [paths.get(node, []) for node in cuts]), strict=True):
-            name, aliases = _name(node, paths.get(node, []), module, known)
+        of = [outputs.get(node, Outputs()) for node in cuts]
+        for node, here, default in zip(cuts, of, defaults(module, [o.made + o.passed for o in of]), strict=True):
+            name, aliases = _name(node, here, module, known)
             known |= {called: node for called in (name, *aliases)}
             self._node[name] = node
             self.points.append(CutPoint(
@@ -157,17 +158,15 @@ def _like(module: nn.Module) -> Tensor:
 
 
 def _name(
-    node: fx.Node, paths: list[str], module: nn.Module, taken: dict[str, fx.Node]
+    node: fx.Node, outputs: Outputs, module: nn.Module, taken: dict[str, fx.Node]
 ) -> tuple[str, tuple[str, ...]]:
-    if paths:
-        name = naming(module, paths)
-    else:
+    if not (name := naming(module, outputs.made)):
         stack = list(node.meta.get("nn_module_stack", {}))
         place = stack[-1].partition("@")[0] if stack else ""  # torch.fx calls a module's second call `path@1`
         name = f"{place}:{getattr(node.target, '__name__', node.target)}"
     # A module or function that is called again gets a number behind.
     unique = next(n for n in chain([name], (f"{name}_{k}" for k in count(1))) if n not in taken)
-    return unique, tuple(path for path in paths if path != name and path not in taken)
+    return unique, tuple(path for path in outputs.made + outputs.passed if path != name and path not in taken)
 
 
 def _only(value: Any) -> fx.Node:

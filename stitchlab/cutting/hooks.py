@@ -67,11 +67,11 @@ class Hooked:
         if not cuts:
             raise StitchLabError(_nowhere(len(places)))
         self.nodes = len(places)
-        chosen = defaults(module, [place.paths for place in cuts])
+        every = [place.paths + place.passed for place in cuts]
         self.points = [
-            CutPoint(place.path, tuple(p for p in place.paths if p != place.path), tuple(place.output.shape[1:]),
+            CutPoint(place.path, tuple(p for p in paths if p != place.path), tuple(place.output.shape[1:]),
                      default, place.flops // IMAGES, place.parameters)
-            for place, default in zip(cuts, chosen, strict=True)
+            for place, paths, default in zip(cuts, every, defaults(module, every), strict=True)
         ]
 
     def up_to(self, names: Sequence[str], *, output: bool = False) -> Callable[[Tensor], list[Tensor]]:
@@ -120,7 +120,10 @@ class _Enough(Exception):
 
 @dataclass
 class _Place:
-    """An output of one or more modules, inner ones first, with what was spent and learned up to it."""
+    """An output of one or more modules, inner ones first, with what was spent and learned up to it.
+
+    ``passed`` are those that were given it by one of them, and passed it on as it came.
+    """
 
     tensor: Tensor
     version: int
@@ -128,6 +131,7 @@ class _Place:
     flops: int
     parameters: int
     paths: list[str] = field(default_factory=list)
+    passed: list[str] = field(default_factory=list)
     path: str = ""
 
 
@@ -150,7 +154,8 @@ def _look(
         if place is None:
             place = _Place(out, out._version, out.clone(), counter.get_total_flops(), sum(learned.values()))
             places.append(place)
-        place.paths.append(path)
+        came = bool(place.paths) and any(value is out for value in given)
+        (place.passed if came else place.paths).append(path)
 
     inner = {path: partial(note, path) for path, _ in module.named_modules() if path}
     with _hooks(module, inner), counter:
@@ -162,8 +167,9 @@ def _look(
             raise does_not_fit(shape, error) from error
     once = []
     for place in places:
-        if paths := [path for path in place.paths if calls[path] == 1]:
-            place.paths, place.path = paths, naming(module, paths)
+        place.paths, place.passed = ([p for p in paths if calls[p] == 1] for paths in (place.paths, place.passed))
+        if path := naming(module, place.paths):
+            place.path = path
             once.append(place)
     return counter.get_total_flops() // IMAGES, once, logits
 

@@ -2,7 +2,7 @@
 
 On the torch.fx graph where it can be traced (`stitchlab.cutting.fx_graph`); by hooks where it cannot
 (`stitchlab.cutting.hooks`), with the same numbers, more slowly. Layers are named by module path; where several modules
-share one output, by the outermost that is no Sequential or ModuleList.
+share one output, by the outermost that made it and is no Sequential or ModuleList; a function's is `module:function`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
+from stitchlab.cutting.fuse_bn import Folds, Run, folded
 from stitchlab.cutting.fx_graph import Graph
 from stitchlab.cutting.hooks import Hooked
 from stitchlab.cutting.tracing import Untraceable
@@ -36,6 +37,7 @@ class Layered(Cuts):
             self._way = Graph(module, shape)
         except Untraceable:
             self._way = Hooked(module, shape)
+        self._folds: Folds = {}
         way = self._way
         super().__init__(way.points, way.flops, way.nodes, isinstance(way, Graph))
 
@@ -49,3 +51,7 @@ class Layered(Cuts):
     def after(self, name: str) -> Callable[[Tensor], Tensor]:
         """The tail of the network: activations of layer ``name`` (N, ...) to the network's output."""
         return self._way.after(self.find(name).name)
+
+    def folded(self, part: Run) -> Run:
+        """A part of the network (`up_to`, `after`), batch norm folded into its convolutions: once for all parts."""
+        return folded(part, self._folds)

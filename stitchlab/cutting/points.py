@@ -9,6 +9,7 @@ from torch import nn
 from stitchlab.errors import StitchLabError
 
 CONTAINERS = (nn.Sequential, nn.ModuleList)
+_FORWARDS = [kind.forward for kind in CONTAINERS]  # a subclass with a forward of its own is more than a container
 _ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.GELU, nn.SiLU, nn.Hardswish, nn.Mish, nn.Tanh, nn.Sigmoid)
 
 
@@ -27,15 +28,22 @@ def defaults(module: nn.Module, places: Sequence[Sequence[str]]) -> list[bool]:
 
 
 def naming(module: nn.Module, paths: Sequence[str]) -> str:
-    """Which of the modules that share an output, inner ones first, it is called after."""
-    plain = [path for path in paths if not isinstance(module.get_submodule(path), CONTAINERS)]
-    return (plain or paths)[-1]
+    """Which of the modules that made an output, inner ones first, it is called after: empty where only containers did.
+
+    A container runs its children one after the other and does nothing of its own, so that it names nothing.
+    """
+    plain = [path for path in paths if not _only_contains(module.get_submodule(path))]
+    return plain[-1] if plain else ""
 
 
 def does_not_fit(shape: Sequence[int], error: Exception) -> StitchLabError:
     """What is said where images of this shape do not fit a network."""
     line = (str(error).splitlines() or [type(error).__name__])[0]
     return StitchLabError(f"images of {'×'.join(map(str, shape))} do not fit this network: {line}")
+
+
+def _only_contains(module: nn.Module) -> bool:
+    return isinstance(module, CONTAINERS) and getattr(type(module), "forward", None) in _FORWARDS
 
 
 def _is_composite(module: nn.Module, path: str) -> bool:

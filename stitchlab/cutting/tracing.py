@@ -6,7 +6,9 @@ import copy
 import inspect
 import operator
 import threading
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -28,12 +30,21 @@ class Untraceable(StitchLabError):
     """torch.fx cannot trace a network."""
 
 
+@dataclass(frozen=True)
+class Outputs:
+    """Of which modules, by path, a value is the output: those that made it, inner ones first, since they return first;
+    and those that only passed it on as it came, as an empty Sequential does in a shortcut."""
+
+    made: list[str] = field(default_factory=list)
+    passed: list[str] = field(default_factory=list)
+
+
 class _Tracer(fx.Tracer):
-    """Notes which modules a value is the output of: inner ones first, since they return first."""
+    """Notes which modules a value is the output of."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.paths: dict[fx.Node, list[str]] = {}
+        self.outputs: defaultdict[fx.Node, Outputs] = defaultdict(Outputs)
         self._thread = threading.get_ident()
 
     def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
@@ -47,7 +58,9 @@ class _Tracer(fx.Tracer):
             return forward(*args, **kwargs)
         out = super().call_module(m, forward, args, kwargs)
         if isinstance(out, fx.Proxy):
-            self.paths.setdefault(out.node, []).append(self.path_of_module(m))
+            came = any(isinstance(given, fx.Proxy) and given.node is out.node for given in (*args, *kwargs.values()))
+            of = self.outputs[out.node]
+            (of.passed if came else of.made).append(self.path_of_module(m))
         return out
 
     def create_arg(self, a: Any) -> Any:
@@ -55,11 +68,11 @@ class _Tracer(fx.Tracer):
         return super().create_arg(a.logits if not isinstance(a, fx.Proxy) and hasattr(a, "logits") else a)
 
 
-def trace(module: nn.Module) -> tuple[fx.GraphModule, dict[fx.Node, list[str]]]:
+def trace(module: nn.Module) -> tuple[fx.GraphModule, Mapping[fx.Node, Outputs]]:
     """The network as a graph that shares its parameters but overwrites no activation.
 
     Returns:
-        the traced network, and for each node the paths of the modules whose output it is, inner ones first.
+        the traced network, and for each node of which modules it is the output.
 
     Raises Untraceable.
     """
@@ -72,7 +85,7 @@ def trace(module: nn.Module) -> tuple[fx.GraphModule, dict[fx.Node, list[str]]]:
     for node in traced.graph.nodes:
         if _make_out_of_place(node, traced):
             _use_result(node)
-    return traced, tracer.paths
+    return traced, tracer.outputs
 
 
 def _options(module: nn.Module) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from stitchlab.errors import UnknownName
 from stitchlab.store import Store
 
 ROOM = "layers"
-VERSION = 2  # of how cut points are found and named
+VERSION = 3  # of how cut points are found and named
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class CutPoint:
 
     Attributes:
         name: module path, or ``module:function`` for a function's node.
-        aliases: other modules that have the same output.
+        aliases: other modules that have the same output, or pass it on as it came.
         shape: of one image's activation, as the network makes it, e.g. (C, H, W), (T, D), (D,).
         default: whether a grid offers it unasked (`defaults`).
         flops: floating point operations of one image up to here.

@@ -9,7 +9,6 @@ from functools import cached_property, lru_cache
 import torch
 from torch import Tensor, nn
 
-from stitchlab.cutting.fuse_bn import folded
 from stitchlab.cutting.layered import Layered
 from stitchlab.cutting.logits import logits_of
 from stitchlab.data.registry import load_by_fingerprint
@@ -62,7 +61,7 @@ class Pair:
 
     def tail(self, layer: str) -> Callable[[Tensor], Tensor]:
         """The end network from this layer on: activations (N, ...) to logits (N, classes)."""
-        return folded(self.end_cuts.after(layer))
+        return self.end_cuts.folded(self.end_cuts.after(layer))
 
     @property
     def dtype(self) -> torch.dtype:
@@ -115,7 +114,7 @@ def _dtype(network: LoadedNetwork) -> torch.dtype:
 
 
 def _run(network: LoadedNetwork, cuts: Layered, layers: Sequence[str]) -> Run:
-    up_to = folded(cuts.up_to(layers))
+    up_to = cuts.folded(cuts.up_to(layers))
 
     @torch.no_grad()
     def run(images: Tensor) -> dict[str, Tensor]:

@@ -7,7 +7,7 @@ import copy
 import pytest
 import torch
 from torch import fx, nn
-from toys import fresh, noise
+from toys import fresh, noise, pair
 
 from stitchlab.cutting.fuse_bn import folded
 from stitchlab.cutting.layered import Layered
@@ -48,6 +48,27 @@ def test_tails_and_fronts_are_the_same_function(arch: str) -> None:
             assert norms(tail) == 0
     assert all(torch.equal(value, before[name]) for name, value in made.module.state_dict().items())
     assert not any(name.startswith("folded") for name, _ in made.module.named_modules())
+
+
+def stored(*parts: object) -> int:
+    """How many numbers lie in memory for these, each counted once."""
+    modules = [part for part in parts if isinstance(part, nn.Module)]
+    assert len(modules) == len(parts)
+    return sum({t.data_ptr(): t.numel() for m in modules for t in (*m.parameters(), *m.buffers())}.values())
+
+
+def test_all_tails_and_fronts_share_one_folded_copy() -> None:
+    made = fresh("resnet18", DATA, width=8)
+    both = pair(made, made, DATA)
+    names = both.end_cuts.defaults()
+    assert len(names) == 8
+    tails = [both.tail(name) for name in names]
+    fronts = [both.end_cuts.folded(both.end_cuts.up_to(names[:k])) for k in (3, 8)]
+    assert stored(made.module, *tails, *fronts) < 2.05 * stored(made.module)
+    alone = [folded(both.end_cuts.after(name)) for name in names]
+    images = torch.randn(2, *made.input, generator=torch.Generator().manual_seed(0))
+    for activation, tail, other in zip(fronts[1](images), tails, alone, strict=True):
+        assert torch.equal(tail(activation), other(activation))
 
 
 def test_what_is_asked_for_stays() -> None:

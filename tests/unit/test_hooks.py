@@ -9,7 +9,7 @@ import torch
 from reference import capture
 from test_layers import ZOO, zoo_network
 from torch import Tensor, nn
-from toys import InPlace, seeded
+from toys import InPlace, Shortcuts, Skip, seeded
 
 from stitchlab.cutting.fx_graph import Graph
 from stitchlab.cutting.hooks import Hooked, SameLogits
@@ -127,6 +127,20 @@ def test_an_untraceable_network_is_cut_all_the_same() -> None:
     assert not cuts.traced
     assert [p.name for p in cuts.points] == ["body.0", "body.1", "body.2", "fc"]
     assert cuts.find("body").name == "body.2"
+    with torch.no_grad():
+        for point in cuts.points:
+            (activation,) = cuts.up_to([point.name])(x)
+            torch.testing.assert_close(cuts.after(point.name)(activation), module(x), msg=point.name)
+
+
+@pytest.mark.parametrize("shortcut", [nn.Identity, nn.Sequential, Skip, lambda: nn.Dropout(0.5)])
+@pytest.mark.parametrize("relu", [True, False])
+def test_an_output_that_shortcuts_pass_on_is_cut_where_it_was_made(shortcut: Any, relu: bool) -> None:
+    module, x = seeded(lambda: Shortcuts(shortcut, relu, decide=True)), images(3, 1, 8, 8)
+    cuts = Layered(module, (1, 8, 8))
+    assert not cuts.traced
+    assert [p.name for p in cuts.points] == ["conv", *(["relu"] if relu else []), "layer1.0", "layer1.1", "fc"]
+    assert cuts.find("layer1.1.shortcut").name == "layer1.0"
     with torch.no_grad():
         for point in cuts.points:
             (activation,) = cuts.up_to([point.name])(x)

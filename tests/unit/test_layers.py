@@ -10,7 +10,7 @@ import torch
 import torchvision
 from reference import capture, module_of
 from torch import Tensor, nn
-from toys import Convolutions, InPlace, fresh, noise, seeded
+from toys import Convolutions, InPlace, Shortcuts, Skip, fresh, noise, seeded
 
 from stitchlab.cutting.layered import Layered
 from stitchlab.errors import StitchLabError, UnknownName
@@ -99,6 +99,38 @@ def test_names_are_the_outermost_that_is_no_container_and_others_are_aliases() -
     vit = Layered(zoo_network("vit-nano")[0], (3, 8, 8))
     assert vit.find("blocks").name == "blocks.5"
     assert vit.find("blocks.2:add").shape == (17, 64)
+
+
+@pytest.mark.parametrize("shortcut", [nn.Sequential, Skip, lambda: nn.Sequential(nn.Sequential(), Skip())])
+def test_what_a_module_only_passes_on_is_not_called_after_it(shortcut: Callable[[], nn.Module]) -> None:
+    cuts = Layered(seeded(lambda: Shortcuts(shortcut)), (1, 8, 8))
+    assert [p.name for p in cuts.points] == [
+        "conv", ":relu", "layer1.0:add", "layer1.0", "layer1.1:add", "layer1.1", ":mean", "fc"
+    ]
+    assert cuts.find("layer1.0.shortcut").name == ":relu", "what it was called once is understood"
+    assert cuts.find("layer1.1.shortcut").name == "layer1.0"
+    assert cuts.defaults() == ["layer1.0", "layer1.1"]
+    x = images(2, 1, 8, 8)
+    for ours, theirs in zip(*(cuts.up_to([name])(x) for name in ("layer1.0.shortcut", ":relu")), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+class Residual(nn.Sequential):
+    """A Sequential with a function of its own is a block like any other."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(super().forward(x) + x)
+
+
+def test_a_container_never_names_a_layer_but_a_block_that_is_one_does() -> None:
+    module = seeded(lambda: nn.Sequential(
+        nn.Sequential(nn.Sequential(nn.Conv2d(1, 4, 1)), nn.Sequential()), nn.Sequential(Residual(nn.Conv2d(4, 4, 1))),
+        nn.Flatten(), nn.Linear(256, 3),
+    ))
+    cuts = Layered(module, (1, 8, 8))
+    assert [p.name for p in cuts.points] == ["0.0.0", "1.0:add", "1.0", "2", "3"]
+    assert cuts.find("0").name == cuts.find("0.1").name == "0.0.0"
+    assert cuts.find("1").name == "1.0"
 
 
 def test_inside_a_residual_there_is_no_cut() -> None:

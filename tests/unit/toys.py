@@ -145,3 +145,40 @@ class InPlace(nn.Module):
         y = y.add_(1)
         logits: Tensor = self.fc(y.mean((2, 3)))
         return logits
+
+
+class Skip(nn.Module):
+    """Passes on what it is given."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x
+
+
+class Shortcuts(nn.Module):
+    """A residual network whose first layers end in a function, or in the module ``relu``.
+
+    ``shortcut`` makes what each block adds to its own: passed on as it came, by a module.
+    """
+
+    def __init__(self, shortcut: Callable[[], nn.Module], relu: bool = False, decide: bool = False) -> None:
+        super().__init__()
+        self.conv, self.relu, self.decide = nn.Conv2d(1, 4, 3, padding=1), nn.ReLU() if relu else None, decide
+        self.layer1 = nn.Sequential(*(ShortcutBlock(shortcut()) for _ in range(2)))
+        self.fc = nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(x)
+        x = F.relu(x) if self.relu is None else self.relu(x)
+        if self.decide and x.abs().max() > 1e6:  # control flow that torch.fx cannot trace
+            x = x / 2
+        logits: Tensor = self.fc(self.layer1(x).mean((2, 3)))
+        return logits
+
+
+class ShortcutBlock(nn.Module):
+    def __init__(self, shortcut: nn.Module) -> None:
+        super().__init__()
+        self.conv, self.shortcut = nn.Conv2d(4, 4, 3, padding=1), shortcut
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.conv(x) + self.shortcut(x))
