@@ -329,7 +329,7 @@ def test_what_a_request_needs_is_prepared(jobs: Jobs) -> None:
     assert (status.state, status.message) == ("done", "")
     assert status.result is not None
     run = Run.load(status.result["run"], jobs.store)
-    assert run.id == ask(jobs.store, **wanted | {"tlm": TaskLoss(epochs=1, init="dm")}).id
+    assert run.id == ask(store=jobs.store, **wanted | {"tlm": TaskLoss(epochs=1, init="dm")}).id
     assert networks.find(jobs.store, run.request.front).origin["control"] == "random-init of digits-a"
     jobs.compute(run)
     assert ended(jobs, run.id).state == "done"

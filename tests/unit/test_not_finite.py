@@ -45,7 +45,7 @@ LOGITS = "the end network's own logits are not finite"
 
 def poisoned(store: Store, name: str, parameter: str, value: float) -> None:
     """A copy of a network in the store, ``name``-bad, with one number of a parameter replaced."""
-    loaded = models.load(store, name)
+    loaded = models.load(name, store, device="cpu")
     module = copy.deepcopy(loaded.module)
     with torch.no_grad():
         module.get_parameter(parameter).view(-1)[0] = value

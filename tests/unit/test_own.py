@@ -110,7 +110,7 @@ def test_a_class_from_a_file_is_trained_stitched_and_found_again(store: Store, c
     assert back.complete
     again = subprocess.run(
         [sys.executable, "-c", "from stitchlab import Store, load_network; import torch\n"
-         f"n = load_network(Store({str(store.root)!r}), 'own')\n"
+         f"n = load_network('own', Store({str(store.root)!r}))\n"
          "print(n.module(torch.ones(1, 1, 8, 8))['logits'].sum())"],
         capture_output=True, text=True, cwd=Path(__file__).parents[2], check=True)
     loaded = model_store.load("own", store, device="cpu")
@@ -338,7 +338,7 @@ def test_tied_weights_come_in_under_one_name_or_both_but_not_as_two_tensors(stor
     other = tensors | {"second.weight": tensors["first.weight"] + 1}
     for k, file in enumerate((tensors, one, other)):
         torch.save(file, tied.parent / f"{k}.pt")
-    bring = partial(making.import_weights, store, arch=f"{tied}:Tied", data=digits, name="back",
+    bring = partial(making.import_weights, store=store, device="cpu", arch=f"{tied}:Tied", data=digits, name="back",
                     mean=made.mean, std=made.std)
     for k in range(2):
         assert bring(tied.parent / f"{k}.pt").id == made.id
