@@ -21,7 +21,7 @@ from stitchlab.catalog.outliers import DATA, check_kind
 from stitchlab.data import registry as datasets
 from stitchlab.data.splits import DataSet, Split, evaluation
 from stitchlab.errors import StitchLabError
-from stitchlab.models.tensors import intact_tensors, put_tensors
+from stitchlab.models.tensors import get_tensors, put_tensors
 from stitchlab.ood.accumulate import Gathered, Plane
 from stitchlab.ood.detectors import detector_function
 from stitchlab.ood.inputs import Batch, CannotFit, Native, Score, features
@@ -238,7 +238,7 @@ def _remembering(native: Native, found: Distribution, end_layer: str, detector: 
         put_tensors(store, "detectors", key, state)
         store.put("detectors", key, of)
 
-    return replace(native, recall=lambda: intact_tensors(store, "detectors", key), remember=remember)
+    return replace(native, recall=lambda: get_tensors(store, "detectors", key), remember=remember)
 
 
 def _split(pair: Pair, split: Split, order: Tensor) -> Iterator[Tensor]:

@@ -13,8 +13,6 @@ from stitchlab.errors import StitchLabError
 from stitchlab.grid import estimate
 from stitchlab.jobs import Jobs
 from stitchlab.models import store as model_store
-from stitchlab.ood import reference as side
-from stitchlab.ood.evaluate import judge
 from stitchlab.ood.trajectory import walk
 from stitchlab.results import networks, trajectory
 from stitchlab.results.cleaning import clean
@@ -62,15 +60,6 @@ def test_a_damaged_listing_has_the_folder_decoded_again(tmp_path: Path) -> None:
     harm_all(store, "listings", ".json")
     datasets._loaded.clear()
     assert datasets.load(name, store).fingerprint == first.fingerprint
-
-
-def test_a_damaged_memory_of_what_was_learned_is_learned_again(run: Run, short: None) -> None:
-    before = judge(run, detectors=["energy"], device="cpu").matrix("energy", "dm", "auroc")
-    harm_all(run.store, "detectors", ".safetensors")
-    for path in (run.store.root / "ood").iterdir():
-        path.unlink()
-    side._sides.clear()
-    assert judge(run, detectors=["energy"], device="cpu").matrix("energy", "dm", "auroc").tolist() == before.tolist()
 
 
 @pytest.mark.parametrize("suffix", [".json", ".safetensors"])

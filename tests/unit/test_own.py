@@ -110,7 +110,7 @@ def test_a_class_from_a_file_is_trained_stitched_and_found_again(store: Store, c
     assert back.complete
     again = subprocess.run(
         [sys.executable, "-c", "from stitchlab import Store, load_network; import torch\n"
-         f"n = load_network('own', Store({str(store.root)!r}))\n"
+         f"n = load_network('own', Store({str(store.root)!r}), device='cpu')\n"
          "print(n.module(torch.ones(1, 1, 8, 8))['logits'].sum())"],
         capture_output=True, text=True, cwd=Path(__file__).parents[2], check=True)
     loaded = model_store.load("own", store, device="cpu")
