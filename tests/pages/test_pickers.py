@@ -116,7 +116,7 @@ def test_neither_methods_nor_indices(opened: Open, store: Store) -> None:
 def test_a_recipe_brings_its_settings(opened: Open, store: Store) -> None:
     at = opened(store)
     sound(widget(at, "selectbox", "recipe").set_value("quick").run())
-    assert shown(store, at).request.tlm == preset("quick", augment="none")  # digits' usual: none
+    assert shown(store, at).request.tlm == preset("quick")
     sound(widget(at, "selectbox", "recipe").set_value("paper").run())
     assert shown(store, at).request.tlm == preset("plain")
     sound(widget(at, "selectbox", "augment").set_value("crop").run())
