@@ -29,7 +29,8 @@ DEFINITIONS = {"dm": 1, "tlm": 1, "evaluation": 1, "input": 2, "soap": 2}
 METHODS = ("tlm", "dm")
 AUTO = "auto"  # the augmentation that a data set usually has: named when a request is made, never in one
 AUGMENTATION_NAMES = ("none", "crop", "flip-crop", "affine", "resized-crop")
-INDEX_IMAGES = 1000  # indices look at the first min(1000, M) evaluation images, those of averages over positions at all
+#: Indices look at the first min(1000, M) evaluation images; those of averages over positions look at all M.
+INDEX_IMAGES = 1000
 FIT_IMAGES = 10_000  # detectors are fitted on at most so many of the first four fifths of the training permutation
 OUTLIER_IMAGES = 1000  # known outliers are made from the first min(1000, M) evaluation images
 PRECISION = "fp32"
@@ -119,6 +120,8 @@ class TaskLoss:
         check_names("TLM initialisation", [self.init], ("default", "dm"))
         check_names("augmentation", [self.augment], (AUTO, *AUGMENTATION_NAMES))
         for what, value in (("epochs", self.epochs), ("batch", self.batch), ("training images", self.images)):
+            if value is not None and type(value) is not int:
+                raise StitchLabError(f"TLM's {what}: a whole number was expected, got {value!r}")
             if value is not None and value < 1:
                 raise StitchLabError(f"TLM's {what}: 1 or more was expected; {value} came")
         if not (0 < self.lr < math.inf and 0 <= self.weight_decay < math.inf):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from stitchlab.errors import StitchLabError, check_names
 
-AUGMENTATIONS = ("crop", "flip")
+AUGMENTATION_STEPS = ("crop", "flip")
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Recipe:
     attack: Attack | None = None
 
     def __post_init__(self) -> None:
-        check_names("augmentation", self.augment, AUGMENTATIONS)
+        check_names("augmentation", self.augment, AUGMENTATION_STEPS)
         if self.epochs < 1:
             raise StitchLabError(f"training needs at least 1 epoch; {self.epochs} came")
         if not 0 <= self.label_noise <= 1:
@@ -73,6 +73,6 @@ def recipe(
     """
     known = RECIPES[optimiser, images < SMALL]
     if augment is None:
-        augment = AUGMENTATIONS if natural else ()
+        augment = AUGMENTATION_STEPS if natural else ()
     epochs = known.epochs if epochs is None else epochs
     return replace(known, epochs=epochs, augment=tuple(augment), label_noise=label_noise, attack=attack)

@@ -13,7 +13,7 @@ from typing import Any
 from stitchlab.catalog import architectures
 from stitchlab.catalog.architectures import ARCHITECTURES
 from stitchlab.catalog.data_sets import DATA_SETS
-from stitchlab.catalog.training_recipes import AUGMENTATIONS, Attack
+from stitchlab.catalog.training_recipes import AUGMENTATION_STEPS, Attack
 from stitchlab.cli import Command, Parser, bar, fraction, names, numbers, pairs, table, whole
 from stitchlab.errors import UnknownName
 from stitchlab.results import cut_points, data_sets, networks
@@ -63,7 +63,7 @@ def _training_arguments(train: Parser) -> None:
     add("--seeds", type=whole, metavar="S,S", help="several networks in one go, one for each seed")
     add("--untrained", action="store_true", help="keep it with the weights that it is built with")
     add("--augment", type=names, metavar="A,A",
-        help=f"of {', '.join(AUGMENTATIONS)}, or nothing: '' (default: all for natural images, else nothing)")
+        help=f"of {', '.join(AUGMENTATION_STEPS)}, or nothing: '' (default: all for natural images, else nothing)")
     add("--label-noise", type=float, default=0.0, metavar="P", help="share 0..1 of labels replaced by another class's")
     add("--adversarial", type=fraction, metavar="EPS",
         help="train against PGD in an ℓ∞ ball of this radius, for pixels in 0..1: 8/255")

@@ -29,6 +29,7 @@ from stitchlab.results.cleaning import delete_run
 from stitchlab.results.controls import NOISE, RANDOM
 from stitchlab.results.definitions import remark
 from stitchlab.results.detection import Cell, Distribution, known_detectors
+from stitchlab.results.recipe import words
 from stitchlab.results.run import Run, list_runs
 from stitchlab.store import Store
 
@@ -210,6 +211,8 @@ def _delete(options: argparse.Namespace, store: Store) -> None:
 
 def _tables(run: Run) -> None:
     """Print the matrices of a run, rows front layers, columns end layers."""
+    if "tlm" in run.request.methods:
+        print(f"tlm: {words(run)}\n")
     for method, metric in run.quantities():
         if metric in ("relative_accuracy", "penalty"):
             continue  # they follow from the accuracies

@@ -32,8 +32,12 @@ class Untraceable(StitchLabError):
 
 @dataclass(frozen=True)
 class Outputs:
-    """Of which modules, by path, a value is the output: those that made it, inner ones first, since they return first;
-    and those that only passed it on as it came, as an empty Sequential does in a shortcut."""
+    """Lists the modules, by path, that put out one value.
+
+    Attributes:
+        made: those that computed it, inner ones first, since they return first.
+        passed: those that only passed it on as it came, as an empty Sequential does in a shortcut.
+    """
 
     made: list[str] = field(default_factory=list)
     passed: list[str] = field(default_factory=list)

@@ -29,7 +29,7 @@ from stitchlab.data.splits import DataSet, Labels, Split
 from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.request import Report, content_id, no_report
 from stitchlab.results.data_sets import ROOM, find, known
-from stitchlab.store import Store
+from stitchlab.store import Store, given
 
 # 8×8 as the digits are. Enlarging adds no detail: resnet14 at 16×16 takes twice as long for the same 99.4 %.
 DIGITS_SIZE = 8
@@ -106,7 +106,7 @@ def load(
 
     Raises UnknownName; StitchLabError where files are missing or broken.
     """
-    store = store or Store()
+    store = given(store)
     data, decoded = _read(name, store, report, download)
     store.put(ROOM, data.fingerprint, {
         "name": data.name, "label": data.label, "fingerprint": data.fingerprint, "classes": data.classes,

@@ -6,16 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from stitchlab.catalog.augmentations import AUGMENTATIONS, usual
 from stitchlab.catalog.detectors import DETECTORS
 from stitchlab.catalog.indices import INDICES
 from stitchlab.catalog.methods import METHOD_LABELS, METRICS
 from stitchlab.catalog.ood_metrics import OOD_METRICS
-from stitchlab.catalog.presets import name_of
 from stitchlab.figures.heatmap import Grid, Values, shared_range
-from stitchlab.request import TaskLoss
 from stitchlab.results.definitions import remark
 from stitchlab.results.detection import Distribution
+from stitchlab.results.recipe import words
 from stitchlab.results.run import Run
 
 SHOWN_INDICES = "indices"  # what is shown instead of a metric
@@ -83,30 +81,9 @@ def _log_range(matrices: list[Values]) -> tuple[float, float]:
     return (float(known.min()), max(float(known.max()), float(known.min()) * 1.01)) if known.size else (0.1, 1.0)
 
 
-def recipe(run: Run) -> str:
-    """A run's TLM recipe in a few words, its augmentation among them; every TLM number carries it."""
-    tlm = run.request.tlm
-    parts = [f"{recipe_name(run)} recipe", f"{tlm.epochs} epoch{'s' * (tlm.epochs != 1)}"]
-    parts += ["SOAP"] if tlm.optimiser == "soap" else []
-    parts += [f"lr {tlm.lr:g}"]
-    parts += [f"batch {tlm.batch}"] if tlm.batch != TaskLoss.batch else []
-    parts += [f"weight decay {tlm.weight_decay:g}"] if tlm.weight_decay != TaskLoss.weight_decay else []
-    parts += [tlm.schedule] if tlm.schedule != "constant" else []
-    parts += [AUGMENTATIONS[tlm.augment].short]
-    parts += [f"{tlm.images:,} training images"] if tlm.images else []
-    parts += ["soft targets"] if tlm.targets == "soft" else []
-    return ", ".join(parts + (["from DM"] if tlm.init == "dm" else []))
-
-
-def recipe_name(run: Run) -> str:
-    """The preset that a run's TLM recipe is, or ``own``."""
-    data = run.record["data"]
-    return name_of(run.request.tlm, usual(data["name"], tuple(data["shape"])))
-
-
 def _recipe(run: Run, method: str) -> str:
     of_dm = f"least squares on {run.request.dm.images} training images"
-    return _remarked(run, method, recipe(run) if method == "tlm" else of_dm)
+    return _remarked(run, method, words(run) if method == "tlm" else of_dm)
 
 
 def _remarked(run: Run, name: str, said: str) -> str:

@@ -15,7 +15,8 @@ from stitchlab.request import Report, checked_seed, no_report
 from stitchlab.results import data_sets, networks
 from stitchlab.results.resolve import resolve
 from stitchlab.results.run import Run
-from stitchlab.store import Store
+from stitchlab.stitch import trail
+from stitchlab.store import Store, given
 
 
 def ask(
@@ -36,7 +37,8 @@ def ask(
     Raises:
         StitchLabError: something does not exist or does not fit; the message says what to do.
     """
-    store = store or Store()
+    store = given(store)
+    trail.setting()  # refused before anything is written
     end_network = networks.find(store, end)
     if data is None or data_sets.is_fingerprint(data):
         images = datasets.load_by_fingerprint(data or end_network.data_fingerprint, store)

@@ -22,7 +22,7 @@ from stitchlab.results.keys import result_key
 from stitchlab.results.plan import Unit, missing
 from stitchlab.results.run import Run
 from stitchlab.stitch.evaluate import evaluate, own_accuracy
-from stitchlab.stitch.maps import maps
+from stitchlab.stitch.maps import maps, none_begun
 from stitchlab.stitch.numerics import fp32
 from stitchlab.stitch.pair import Cell, Pair, load_pair
 from stitchlab.store import Store
@@ -78,6 +78,7 @@ def compute_unit(
         names, cells = (list(dict.fromkeys(part)) for part in zip(*mine, strict=True))
         pair = load_pair(store, request, device)
         images = evaluation(pair.data, request)
+        anew = unit.work == "indices" or none_begun(store, request, unit.work, cells)
         started = time.monotonic()
         with fp32(), memory.kept():
             if unit.work == "indices":
@@ -85,10 +86,12 @@ def compute_unit(
             else:
                 found = _stitched(store, pair, request, unit.work, cells, images, report)
         seconds = time.monotonic() - started
-        remarks = provenance(device, seconds / len(mine))
+        # What goes on from maps, or from a training, that were there says so: its seconds are of the rest.
+        remarks = provenance(device, seconds / len(mine)) | ({} if anew else {"continued": True})
         for item in mine:
             store.put("cells", keys[item], found[item] | remarks)
-        cost.learn(store, pair, request, unit.work, cells, seconds)
+        if anew:
+            cost.learn(store, pair, request, unit.work, cells, seconds)
         return len(mine)
 
 
@@ -120,7 +123,9 @@ def _own_accuracy(store: Store, request: Request, device: torch.device) -> int:
     with fp32():
         for network in (pair.front, pair.end):
             if network.classes == pair.data.classes:
+                begun = time.monotonic()
                 value = own_accuracy(pair, images, network)
-                store.put("accuracies", accuracy_key(request, network.id), {"accuracy": value})
+                store.put("accuracies", accuracy_key(request, network.id),
+                          {"accuracy": value, **provenance(device, time.monotonic() - begun)})
     cost.learn(store, pair, request, "accuracy", (), time.monotonic() - started)
     return 1

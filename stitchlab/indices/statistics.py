@@ -43,6 +43,7 @@ def defined(name: str, x: Tensor, y: Tensor) -> Value:
     if name not in INDICES:
         raise UnknownName("similarity index", name, INDICES)
     _same_images(x, y)
+    x, y = x.detach(), y.detach()
     if INDICES[name].needs == "grams":
         return _value(name, (gram(lambda: [x], x[0].numel(), len(x)), gram(lambda: [y], y[0].numel(), len(y))))
     sums = Sums(INDICES[name].needs, {("x", "y"): (tuple(x.shape[1:]), tuple(y.shape[1:]))})
@@ -55,11 +56,11 @@ def _same_images(x: Tensor, y: Tensor) -> None:
     for side, value in (("front", x), ("end", y)):
         if not isinstance(value, Tensor) or not 2 <= value.dim() <= 4 or not value.is_floating_point():
             came = f"{value.dtype} {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
-            raise StitchLabError(f"the {side} layer's activations are a tensor of real numbers, (N, C, H, W), "
-                                 f"(N, T, D) or (N, D); got {came}")
+            raise StitchLabError(f"the {side} layer's activations: a tensor of real numbers (N, C, H, W), (N, T, D) or "
+                                 f"(N, D) was expected; got {came}")
     if len(x) != len(y) or not (x.numel() and y.numel()):
-        raise StitchLabError(f"both layers' activations are of the same N ≥ 1 images; got {tuple(x.shape)} and "
-                             f"{tuple(y.shape)}")
+        raise StitchLabError("activations of the same N ≥ 1 images were expected of both layers; got "
+                             f"{tuple(x.shape)} and {tuple(y.shape)}")
 
 
 def indices(

@@ -34,7 +34,7 @@ from stitchlab.request import Report, checked_seed, no_report, portion
 from stitchlab.results import networks
 from stitchlab.results.cut_points import Cuts
 from stitchlab.results.networks import Network, some_name
-from stitchlab.store import Store
+from stitchlab.store import Store, given
 
 LEARNING = 0.98  # share of a training's progress that learning is; the rest is measuring
 
@@ -56,7 +56,7 @@ def train(
         seed: decides initialisation, order, augmentation, noise.
         device: where to compute: auto, cpu, cuda, mps, or PyTorch's own.
         size: pixels a side of its input, to which images are brought; default is the images' own.
-        augment: of `training_recipes.AUGMENTATIONS`; by default all for natural images, else none.
+        augment: of `training_recipes.AUGMENTATION_STEPS`; by default all for natural images, else none.
         label_noise: share 0..1 of the training labels that are replaced by another class's.
         attack: trains on images attacked so (Madry et al. 2018).
         report: told epoch, loss and accuracy after every step. Where it raises, nothing is kept.
@@ -65,7 +65,7 @@ def train(
     Raises StitchLabError, before any training, where the name is taken, the images do not fit, or the weights could not
     be kept.
     """
-    store, device = store or Store(), pick_device(device)
+    store, device = given(store), pick_device(device)
     name = name or some_name(store, f"{data.label}-{arch.rpartition('/')[2]}-s{seed}")
     networks.free_name(store, name)
     found = zoo.architecture(arch)
@@ -97,7 +97,7 @@ def untrained(
     device: str | torch.device = "auto", options: dict[str, Any] | None = None, size: int | None = None,
 ) -> Network:
     """Keep a network as it is built, with fresh weights. Arguments and errors as for `train`."""
-    store, device = store or Store(), pick_device(device)
+    store, device = given(store), pick_device(device)
     name = name or some_name(store, f"{data.label}-{arch.rpartition('/')[2]}-fresh-s{seed}")
     networks.free_name(store, name)
     found = zoo.architecture(arch)
@@ -145,7 +145,7 @@ def import_weights(
 
     Raises StitchLabError where anything does not fit; then nothing is kept.
     """
-    store, device = store or Store(), pick_device(device)
+    store, device = given(store), pick_device(device)
     found, path = zoo.architecture(arch), Path(weights)
     called = called or path.name
     networks.free_name(store, name)

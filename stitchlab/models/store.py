@@ -27,7 +27,7 @@ from stitchlab.models.zoo.own import again
 from stitchlab.request import Report, content_id, no_report
 from stitchlab.results.networks import ROOM, Network, find, free_name
 from stitchlab.results.version import VERSION
-from stitchlab.store import Store
+from stitchlab.store import Store, given
 
 LOADED = 8  # networks that stay loaded in this process
 
@@ -67,7 +67,7 @@ def load(name_or_id: str, store: Store | None = None, *, device: str | torch.dev
 
     ``store`` is where it is kept; default is cache/ (or STITCHLAB_CACHE). Raises as `find`; Damaged.
     """
-    store = store or Store()
+    store = given(store)
     found = find(store, name_or_id)
     return LoadedNetwork.of(found, _module(store.root, found.id, str(pick_device(device))))
 

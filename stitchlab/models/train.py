@@ -18,8 +18,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from stitchlab.catalog.training_recipes import AUGMENTATIONS, Recipe
+from stitchlab.catalog.training_recipes import AUGMENTATION_STEPS, Recipe
 from stitchlab.cutting.logits import logits_of
+from stitchlab.data.augment import shifted
 from stitchlab.data.splits import DataSet, Split, taker
 from stitchlab.errors import StitchLabError
 from stitchlab.models.attack import attacked
@@ -129,25 +130,21 @@ def share(counts: torch.Tensor) -> float:
     return int(counts.trace()) / int(counts.sum())
 
 
-def augmented(images: torch.Tensor, generator: torch.Generator, kinds: tuple[str, ...] = AUGMENTATIONS) -> torch.Tensor:
+def augmented(
+    images: torch.Tensor, generator: torch.Generator, kinds: tuple[str, ...] = AUGMENTATION_STEPS
+) -> torch.Tensor:
     """With crop, each image shifted by up to an eighth of its side, black moving in; with flip, mirrored half the time.
 
     uint8 (N,C,H,W) to the same.
     """
-    n, _, height, width = images.shape
-    pad = max(1, height // 8)
-    padded = F.pad(images, (pad, pad, pad, pad))
-    top, left = torch.randint(0, 2 * pad + 1, (2, n, 1), generator=generator)
-    mirror = torch.rand(n, 1, generator=generator) < 0.5
+    pad = max(1, images.shape[2] // 8)
+    top, left = torch.randint(0, 2 * pad + 1, (2, len(images)), generator=generator)
+    mirror = torch.rand(len(images), generator=generator) < 0.5
     if "crop" not in kinds:
         top, left = (torch.full_like(top, pad) for _ in range(2))
     if "flip" not in kinds:
         mirror = torch.zeros_like(mirror)
-    rows = (top + torch.arange(height)).to(images.device)  # (N, H)
-    columns = left + torch.where(mirror, torch.arange(width - 1, -1, -1), torch.arange(width))  # (N, W)
-    columns = columns.to(images.device)
-    every = torch.arange(n, device=images.device)[:, None, None]
-    return padded[every, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+    return shifted(images, top, left, mirror, (pad, pad))
 
 
 def noisy_labels(data: DataSet, share: float, seed: int) -> torch.Tensor:

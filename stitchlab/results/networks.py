@@ -16,7 +16,7 @@ from typing import Any
 from stitchlab.catalog.architectures import CONTROLS
 from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.results.cut_points import delete as delete_cut_points
-from stitchlab.store import Array, Store
+from stitchlab.store import Array, Store, given
 
 ROOM = "networks"
 MEASURED = "confusions"  # the room of what was counted on test images (`measured_key`)
@@ -104,7 +104,7 @@ def list_networks(store: Store | None = None) -> list[Network]:
 
     Records that are damaged, or a newer version's, are left out.
     """
-    store, found = store or Store(), []
+    store, found = given(store), []
     for record in (store.intact(ROOM, key) for key in store.keys(ROOM)):
         with contextlib.suppress(StitchLabError):
             found += [] if record is None else [Network.from_record(record)]

@@ -14,7 +14,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from stitchlab.catalog.data_sets import FOLDER
 from stitchlab.errors import StitchLabError
 from stitchlab.request import PRECISION
-from stitchlab.results import controls, data_sets, networks
+from stitchlab.results import controls, data_sets, definitions, networks
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 
@@ -57,10 +57,9 @@ def changes(old: Run, new: Run) -> str:
     """Say why the run that was asked for is another than the one that was described; empty where it is not."""
     if new.id == old.id:
         return ""
-    then, now = old.request.definitions, new.request.definitions
-    names = sorted(then.keys() | now.keys())
-    told = [f"{name} {then.get(name, 1)} → {now.get(name, 1)}" for name in names if then.get(name) != now.get(name)]
-    why = [f"definitions changed since ({', '.join(told)})"] if told else []
+    others = sorted(definitions.changed(old.request).items())
+    told = ", ".join(f"{name} {was} → {now}" for name, (was, now) in others)
+    why = [f"definitions changed since ({told})"] if told else []
     why += ["the control that was made here has other weights"] if new.request.front != old.request.front else []
     return f"{old.id} is asked for as {new.id}: {'; '.join(why) or 'settings that nothing uses are left out'}"
 
@@ -75,6 +74,8 @@ def _checked(run: Run | None) -> Run:
         for name in (field.name for field in fields(part)):
             if not _fits(value := getattr(part, name), hints[name]):
                 raise StitchLabError(f"{name} is {value!r}")
+    if not (request.front and request.end and request.data):
+        raise StitchLabError("its networks and data have no fingerprints")
     if request.precision != PRECISION:
         raise StitchLabError(f"it was computed in {request.precision!r}, and only {PRECISION} is known")
     return run
@@ -98,7 +99,7 @@ def _has(store: Store, network: str) -> bool:
 
 def _control(store: Store, run: Run) -> str:
     """The name of the control that the front network was, where it can be made again for these networks."""
-    origin = _record(run, "front").get("origin") or {}
+    origin = _origin(_record(run, "front"))
     name = str(origin.get("control", ""))
     if origin.get("how") != "control" or not controls.is_control(name):
         return ""
@@ -123,11 +124,16 @@ def _record(run: Run, part: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def _origin(network: dict[str, Any]) -> dict[str, Any]:
+    origin = network.get("origin")
+    return origin if isinstance(origin, dict) else {}
+
+
 def _network(run: Run, side: str) -> str:
     """Say which network is missing."""
     of = _record(run, side)
     fingerprint = run.request.front if side == "front" else run.request.end
-    origin = of.get("origin") or {}
+    origin = _origin(of)
     how = {"trained": f"trained on {of.get('data')} from seed {of.get('seed')}",
            "imported": f"imported from {origin.get('file')}"}.get(str(origin.get("how")), f"{origin.get('how')}")
     return (f"the {side} network {of.get('name')} ({of.get('architecture')}, {how}, fingerprint {fingerprint[:12]}) is "

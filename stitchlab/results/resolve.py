@@ -88,7 +88,7 @@ def _recipe(tlm: TaskLoss, images: DataRecord) -> TaskLoss:
     """The recipe with all that depends on the data named. Raises StitchLabError where it asks for what is not there."""
     if tlm.optimiser == "soap" and tlm.lr > SOAP_MAX_LR:
         raise StitchLabError(f"SOAP's learning rate (recipe quick): at most {SOAP_MAX_LR:g} was expected, got "
-                             f"{tlm.lr:g}; choose a smaller one, or recipe paper")
+                             f"{tlm.lr:g}; choose a smaller one, or recipe paper or plain")
     count = checked_count(tlm.images, images.train, "training images for task loss matching")
     every = count == images.train  # all of them and no number are one request
     return replace(resolved(tlm, images.augmentation), images=None if every else count)

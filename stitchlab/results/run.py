@@ -26,7 +26,7 @@ from stitchlab.results.keys import result_key
 from stitchlab.results.networks import ROOM as NETWORKS
 from stitchlab.results.networks import Network
 from stitchlab.results.version import VERSION
-from stitchlab.store import Store
+from stitchlab.store import Store, given
 
 ROOM = "runs"
 DERIVED = ("relative_accuracy", "penalty")  # numbers that follow from the accuracies
@@ -57,7 +57,7 @@ class Run:
     @classmethod
     def load(cls, name: str, store: Store | None = None) -> Run:
         """The run with this id or its beginning (6 digits or more). Raises UnknownName; StitchLabError."""
-        store = store or Store()
+        store = given(store)
         ids = store.keys(ROOM)
         found = [key for key in ids if key == name] or [k for k in ids if len(name) >= 6 and k.startswith(name)]
         record = store.get(ROOM, found[0]) if len(found) == 1 else None
@@ -105,9 +105,9 @@ class Run:
 
         The front network of a draft is a control, by its name.
         """
-        request, front = self.request, self.record["front"]
+        request = self.request
         return {
-            "front": front["origin"]["control"] if self.draft else request.front, "end": request.end,
+            "front": self.record["front"]["origin"]["control"] if self.draft else request.front, "end": request.end,
             "data": request.data, "front_layers": list(request.front_layers), "end_layers": list(request.end_layers),
             "methods": list(request.methods), "indices": list(request.indices), "tlm": asdict(request.tlm),
             "dm_images": request.dm.images, "eval_images": request.eval_images, "seed": request.seed,
@@ -246,7 +246,7 @@ class Run:
         """run.json: the request and all that is needed to get the same numbers again."""
         made = list(self.cells.values())
         return {
-            "id": self.id, "stitchlab": VERSION, **self.record,
+            "id": self.id, "stitchlab": VERSION, **self.record, "request": asdict(self.request),
             "weights": {side: self.store.checksum(NETWORKS, network) for side, network in
                         (("front", self.request.front), ("end", self.request.end)) if network},
             "own_accuracy": self.own_accuracy, "front_accuracy": self._said_of_front(),
@@ -274,7 +274,7 @@ def _metrics(name: str) -> tuple[str, ...]:
 
 def list_runs(store: Store | None = None) -> list[Run]:
     """All runs of the store, newest first; those that are damaged, or a newer version's, are left out."""
-    store = store or Store()
+    store = given(store)
     found = []
     for record in (store.intact(ROOM, key) for key in store.keys(ROOM)):
         with contextlib.suppress(StitchLabError):

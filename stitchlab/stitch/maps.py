@@ -44,6 +44,13 @@ def kept_map(store: Store, pair: Pair, request: Request, method: str, cell: Cell
     return Stitch.of(source, target, kept["weight"], kept["bias"]).to(pair.device, pair.dtype)
 
 
+def none_begun(store: Store, request: Request, method: str, cells: Sequence[Cell]) -> bool:
+    """Tell whether no map of these cells is there, nor a training that has begun."""
+    keys = {cell: map_key(request, method, *cell) for cell in cells}
+    there = any(store.path("maps", key, ".safetensors").exists() for key in keys.values())
+    return not there and not resume.find(store, keys)
+
+
 def _direct(
     store: Store, pair: Pair, request: Request, cells: Sequence[Cell], report: Report
 ) -> Iterator[tuple[Cell, Stitch]]:

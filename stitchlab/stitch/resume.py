@@ -2,8 +2,9 @@
 
 A resume point has maps and what the optimiser knows of each after a whole epoch, in the precision that they are
 computed in: training that was interrupted gives the very maps of one that was not. It is found by the keys of its maps,
-so whatever cells are asked for, none takes up another's state. In the room ``resume`` it is an entry that says cells
-and epoch, replaced once there is one for each cell, ``{name}-{epoch}-{place of the cell}``.
+so whatever cells are asked for, none takes up another's state. In the room ``resume`` each cell has a file of its own,
+``{name}-{epoch}-{place of the cell}``; the entry ``{name}`` lists the cells and says which epoch counts. It is replaced
+when the files of a later epoch are all there.
 """
 
 from __future__ import annotations

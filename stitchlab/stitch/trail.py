@@ -1,8 +1,9 @@
 """The trail of a training: the maps that TLM had before it and after some of its epochs, on the disk as they come.
 
 The room ``epochs`` has an entry for each point, ``{key of the map}-{epoch}``: weight (D, C) and bias (D,) in float16,
-each scaled by its largest value, or in float32 where that is not finite; and when training is done, one under the key
-of the map, which says the epochs. Trails from before are one entry: weight (E+1, D, C), bias (E+1, D), every epoch.
+each scaled by its largest value, or in float32 where that is not finite. Once training is done, an entry under the key
+of the map itself lists the epochs that are held. Trails from before are one entry of every epoch: weight (E+1, D, C),
+bias (E+1, D).
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ def series(epochs: int, most: int | None = None) -> list[int]:
 
     Args:
         epochs: of the training.
-        most: points at most, 0 for no trail; default is the environment's STITCHLAB_TRAIL, else 12.
+        most: points at most, 2 or more, or 0 for no trail; default is the environment's STITCHLAB_TRAIL, else 12.
 
     >>> series(5), series(30), series(30, 4), series(30, 0)
     ([0, 1, 2, 4, 5], [0, 1, 2, 4, 7, 11, 16, 22, 29, 30], [0, 4, 16, 30], [])
     """
-    most = _most() if most is None else most
+    most = setting() if most is None else most
     if not most:
         return []
     chosen, step = [0], 1
@@ -39,7 +40,6 @@ def series(epochs: int, most: int | None = None) -> list[int]:
         chosen.append(following)
         step += 1
     chosen.append(epochs)
-    most = max(2, most)
     if len(chosen) > most:
         chosen = [chosen[round(k * (len(chosen) - 1) / (most - 1))] for k in range(most)]
     return chosen
@@ -67,12 +67,13 @@ def read(store: Store, key: str) -> Maps | None:
     return {epoch: (_unpacked("weight", point), _unpacked("bias", point)) for epoch, point in points.items() if point}
 
 
-def _most() -> int:
+def setting() -> int:
+    """Read how many points a trail has at most. Raises StitchLabError where STITCHLAB_TRAIL is no such number."""
     told = os.environ.get("STITCHLAB_TRAIL", "").strip() or str(POINTS)
-    if not told.isdecimal():
+    if not told.isdecimal() or int(told) == 1:
         raise StitchLabError(
-            f"STITCHLAB_TRAIL is the number of epochs after which a cell's maps are kept, {POINTS} if it is not set, 0 "
-            f"for none; got {told!r}"
+            f"STITCHLAB_TRAIL says of how many epochs a cell's maps are kept at most ({POINTS} if it is not set): 2 or "
+            f"more, or 0 for none, was expected; got {told!r}"
         )
     return int(told)
 

@@ -150,6 +150,16 @@ class Store:
             raise unwritable(path.parent, error) from error
 
 
+def given(store: Store | None) -> Store:
+    """Give the store that a caller named, or the default one. Raises StitchLabError for anything else."""
+    if store is None:
+        return Store()
+    if not isinstance(store, Store):
+        raise StitchLabError(f"store: a stitchlab.Store was expected, got {type(store).__name__}; it comes after names "
+                             "and data, or by its name: store=stitchlab.Store(PATH)")
+    return store
+
+
 def unwritable(folder: Path, error: OSError) -> StitchLabError:
     """Say that a folder of the store could not be written."""
     return StitchLabError(

@@ -8,7 +8,8 @@ one after the other (``claims/turn.lock``, held for moments), so no two get the 
 On a network file system this holds as far as its locks do. NFS 4, and NFS 3 with its lock service, pass locks between
 machines; a machine that vanishes keeps its own until the server's lease ends, a minute or two. Where locks hold within
 a machine only (NFS mounted with ``nolock`` or ``local_lock``, Lustre with ``localflock``), two machines may compute the
-same cell. That costs time and nothing else: results are renamed into place whole, under keys of what they are.
+same cell. That costs time and nothing else: results are renamed into place whole, under keys of what they are. Where a
+file system has no locks at all, filelock makes files instead, which outlive a killed process: remove ``claims/`` then.
 """
 
 from __future__ import annotations
@@ -84,5 +85,6 @@ def _listed(claim: Path) -> list[str]:
     return keys
 
 
-def _lock(path: Path, timeout: float = -1) -> FileLock:
-    return FileLock(path, timeout, thread_local=False, poll_interval=_LOOK)
+def _lock(path: Path, timeout: float = -1) -> contextlib.AbstractContextManager[object]:
+    """Lock a file, now, until the context ends. Raises Timeout."""
+    return FileLock(path, thread_local=False).acquire(timeout=timeout, poll_interval=_LOOK)

@@ -12,7 +12,6 @@ from stitchlab.catalog.methods import METHOD_LABELS
 from stitchlab.catalog.ood_metrics import OOD_METRICS
 from stitchlab.catalog.outliers import DATA
 from stitchlab.catalog.outliers import OUTLIERS as KINDS
-from stitchlab.figures.grids import recipe
 from stitchlab.figures.words import agreement, verdicts
 from stitchlab.jobs import Jobs, judging
 from stitchlab.request import Detection
@@ -20,6 +19,7 @@ from stitchlab.results import data_sets
 from stitchlab.results.definitions import changed, listed
 from stitchlab.results.detection import NATIVE, OUTLIERS, STATISTICS, Cell, Distribution
 from stitchlab.results.interval import Interval
+from stitchlab.results.recipe import words
 from stitchlab.results.run import Run
 from stitchlab.ui import views
 
@@ -133,7 +133,7 @@ def _sentences(found: Distribution, detector: str, i: str, j: str) -> None:
     for method, sentence in said.items():
         st.markdown(f"#### {METHOD_LABELS[method]}: {sentence}")
     if said:
-        tlm = f" Task loss matching: {recipe(found.run)}." if "tlm" in said else ""
+        tlm = f" Task loss matching: {words(found.run)}." if "tlm" in said else ""
         own = "" if (a := found.run.own_accuracy) is None else f" The end network alone is {a:.2f} accurate."
         st.markdown(agreement(found, i, j))
         st.caption(f"By {DETECTORS[detector].label} ({DETECTORS[detector].meaning}; {DETECTORS[detector].reference})."

@@ -9,8 +9,8 @@ import streamlit as st
 
 from stitchlab import ui
 from stitchlab.errors import StitchLabError
-from stitchlab.figures.grids import recipe
 from stitchlab.results.keys import result_key
+from stitchlab.results.recipe import words
 from stitchlab.results.run import Run, list_runs
 from stitchlab.store import Store
 from stitchlab.ui import links
@@ -92,5 +92,5 @@ def _nearest(runs: list[Run]) -> str:
 
 def _name(run: Run) -> str:
     size = f"{len(run.request.front_layers)}×{len(run.request.end_layers)}"
-    tlm = f" · {recipe(run)}" if "tlm" in run.request.methods else ""
+    tlm = f" · {words(run)}" if "tlm" in run.request.methods else ""
     return f"{run.title} · {size}{tlm} · {run.id[:8]}"

@@ -14,6 +14,7 @@ from stitchlab.errors import StitchLabError
 from stitchlab.export.tables import cells_csv, run_json
 from stitchlab.figures import grids
 from stitchlab.jobs import Jobs, preparing
+from stitchlab.results import recipe
 from stitchlab.results.definitions import changed, listed, remark
 from stitchlab.results.run import Run
 from stitchlab.store import Store
@@ -227,9 +228,9 @@ def _tlm_recipe(run: Run) -> str:
     """No TLM number without its recipe, nor another than the paper's without a word of warning."""
     if "tlm" not in run.request.methods:
         return ""
-    other = grids.recipe_name(run) != "paper"
+    other = not recipe.is_the_papers(run)
     warning = " Its distances, and what detectors say, are not the paper's recipe's." if other else ""
-    return f" Task loss matching: {grids.recipe(run)}.{warning}"
+    return f" Task loss matching: {recipe.words(run)}.{warning}"
 
 
 def _number(value: float | None) -> str:
@@ -265,7 +266,7 @@ def _provenance(run: Run) -> None:
     spent = ", ".join(f"{name.upper()} {ui.seconds(count)}" for name, count in made["seconds"].items() if count)
     versions = "; ".join(", ".join(f"{name} {number}" for name, number in v.items()) for v in made["versions"])
     lines = {
-        "Run": f"`{run.id}`: {run.title}, asked for {made['created']}", "Task loss matching": grids.recipe(run),
+        "Run": f"`{run.id}`: {run.title}, asked for {made['created']}", "Task loss matching": recipe.words(run),
         "Direct matching": f"least squares on {request.dm.images:,} training images", "Seed": str(request.seed),
         "Evaluation": f"{request.eval_images:,} test images", "Device": ", ".join(made["devices"]),
         "Threads": ", ".join(map(str, made["threads"])),

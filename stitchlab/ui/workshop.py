@@ -9,7 +9,7 @@ import streamlit as st
 from stitchlab import ui
 from stitchlab.catalog import architectures
 from stitchlab.catalog.architectures import ARCHITECTURES
-from stitchlab.catalog.training_recipes import AUGMENTATIONS, Attack, Recipe, recipe
+from stitchlab.catalog.training_recipes import AUGMENTATION_STEPS, Attack, Recipe, recipe
 from stitchlab.errors import StitchLabError
 from stitchlab.figures import networks as figures
 from stitchlab.jobs import Jobs, Status
@@ -150,7 +150,7 @@ def _recipe(arch: str, data: DataRecord) -> tuple[Recipe, list[int], str] | None
     seeds = three.text_input("Seeds", "0", key="seeds", help="Several in one go: 0, 1, 2")
     with st.expander("Recipe: augmentation, noise of labels, adversary", icon=":material/tune:"):
         one, two, three, four = st.columns(4)
-        augment = one.pills("Augmentation", AUGMENTATIONS, selection_mode="multi", default=known.augment,
+        augment = one.pills("Augmentation", AUGMENTATION_STEPS, selection_mode="multi", default=known.augment,
                             key=f"augment-{data.natural}", help="Shifts by up to an eighth, mirrors half of the time.")
         noise = two.slider("Noise of labels", 0.0, 1.0, 0.0, 0.05, key="label_noise",
                            help="Share of the training labels that are replaced by another class's.")

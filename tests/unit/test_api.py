@@ -129,11 +129,23 @@ def test_an_unknown_device_is_one_line_before_anything_is_made(
     assert sorted(store.root.rglob("*")) == before
 
 
+@pytest.mark.parametrize("call", [
+    lambda store: stitchlab.compare(store, "digits-a", "digits-b"),
+    lambda store: stitchlab.load_network(store, "digits-a"),
+    lambda store: stitchlab.compare("digits-a", "digits-b", str(store.root)),
+    lambda store: stitchlab.Run.load(store, "abcdef"), lambda store: stitchlab.list_networks(str(store.root)),
+])
+def test_a_store_in_another_place_is_one_line(call: Any, store: stitchlab.Store) -> None:
+    with pytest.raises(stitchlab.StitchLabError, match=r"store: a stitchlab\.Store was expected, got str") as raised:
+        call(store)
+    assert "\n" not in str(raised.value)
+
+
 X = torch.randn(6, 3, 4, 4)
 
 
 @pytest.mark.parametrize(("x", "y", "message"), [
-    (X, X[:5], r"of the same N ≥ 1 images; got \(6, 3, 4, 4\) and \(5, 3, 4, 4\)"),
+    (X, X[:5], r"of the same N ≥ 1 images were expected of both layers; got \(6, 3, 4, 4\) and \(5, 3, 4, 4\)"),
     (X[:0], X[:0], r"of the same N ≥ 1 images"), (X[0, 0, 0], X, r"front layer's .* got torch.float32 \(4,\)"),
     (X, X[None], r"end layer's .* got torch.float32 \(1, 6, 3, 4, 4\)"), (X, X.int(), "end layer's .* got torch.int32"),
     (X.numpy(), X, "front layer's .* got ndarray"), (None, X, "front layer's .* got NoneType"),

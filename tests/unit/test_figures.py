@@ -21,6 +21,7 @@ from stitchlab.figures.template import template
 from stitchlab.figures.words import finding
 from stitchlab.grid.ask import ask
 from stitchlab.request import TaskLoss
+from stitchlab.results import recipe
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 
@@ -156,8 +157,8 @@ def test_every_tlm_figure_carries_its_recipe(run: Run) -> None:
     for metric in METRICS:
         tlm, dm = grids.stitched(run, metric)
         (difference,) = grids.difference(run, metric)
-        assert grids.recipe(run) in tlm.subtitle
-        assert grids.recipe(run) in difference.subtitle
+        assert recipe.words(run) in tlm.subtitle
+        assert recipe.words(run) in difference.subtitle
         assert str(run.request.dm.images) in dm.subtitle
 
 
@@ -186,7 +187,9 @@ def test_a_recipe_is_called_by_its_presets_name_only_where_it_is_that(
     shape = [1, 8, 8] if data == "digits" else [3, 32, 32]
     record = {**run.record, "data": {**run.record["data"], "name": data, "shape": shape},
               "request": asdict(replace(run.request, tlm=tlm))}
-    assert grids.recipe(Run(run.store, record)) == words
+    old = Run(run.store, record)
+    assert recipe.words(old) == words
+    assert recipe.is_the_papers(old) == (words.startswith("paper") and "training images" not in words)
 
 
 def test_the_difference_is_tlm_minus_dm(run: Run) -> None:

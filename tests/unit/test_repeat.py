@@ -175,7 +175,8 @@ def broken(record: dict[str, Any]) -> dict[str, bytes]:
         "numbers for layers": with_request(front_layers=[1]), "no seed": with_request(seed=None),
         "a list of definitions": with_request(definitions=["cka"]), "precision": with_request(precision="fp16"),
         "NaN": with_request(seed=float("nan")), "epochs": with_request(tlm={**request["tlm"], "epochs": "30"}),
-        "truth": with_request(seed=True),
+        "truth": with_request(seed=True), "no front": with_request(front=""), "half a number": with_request(
+            tlm={**request["tlm"], "images": 2.5}),
     }
 
 
@@ -192,6 +193,31 @@ def test_what_is_no_run_json_is_one_line(
     assert (status, out, len(err.splitlines())) == (2, "", 1), err
     assert str(told) in err
     assert sorted(fresh.root.rglob("*")) == before
+
+
+@pytest.mark.parametrize("part", ["front", "end", "data"])
+def test_a_run_json_without_its_records_is_repeated_or_one_line(
+    part: str, told: Path, fresh: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the request names is enough; the records say only what to call something that is missing."""
+    record = json.loads(told.read_text())
+    del record[part]
+    told.write_text(json.dumps(record))
+    assert said(capsys, "repeat", told, "--device", "cpu")[0] == 0
+    record["request"] |= {part: "f" * 64}
+    for value in ("somebody", {"origin": "somewhere"}):
+        told.write_text(json.dumps(record | {part: value}))
+        status, _, err = said(capsys, "repeat", told)
+        assert (status, len(err.splitlines())) == (2, 1), err
+
+
+def test_definitions_that_did_not_change_are_not_listed(done: Store) -> None:
+    new = list_runs(done)[0]
+    old = Run(done, {**new.record, "request": {**new.record["request"], "definitions": {"foo": 3}}})
+    told = repeating.changes(old, new)
+    assert "input 1 → 2" in told
+    assert "1 → 1" not in told
+    assert "foo" not in told
 
 
 @pytest.mark.parametrize("request_", [

@@ -14,6 +14,7 @@ from toys import Convolutions, network, noise, pair, seeded
 
 from stitchlab.catalog.presets import PRESETS, resolved
 from stitchlab.errors import Cancelled
+from stitchlab.grid import estimate
 from stitchlab.models.tensors import get_tensors
 from stitchlab.request import DirectMatching, Request, TaskLoss, map_key
 from stitchlab.results.cleaning import clean, delete_run
@@ -220,9 +221,12 @@ def cancelled(store: Store, steps: int) -> None:
         made(store, report=Steps(steps), **LONGER)
 
 
-def test_a_grid_that_was_cancelled_goes_on_within_a_unit(store: Store, tmp_path: Path) -> None:
+def test_a_grid_that_was_cancelled_goes_on_within_a_unit(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     per_epoch = 5  # 1,257 images by 256
     cancelled(store, 2 * per_epoch + 3)
+    learned: list[set[Cell]] = []
+    monkeypatch.setattr(estimate, "learn", lambda store, pair, request, work, cells, seconds: learned.append(
+        set(cells)) if work == "tlm" else None)
     (name,) = store.keys("resume")
     assert not list((store.root / "claims").glob("*.json"))
     told = Steps()
@@ -230,6 +234,9 @@ def test_a_grid_that_was_cancelled_goes_on_within_a_unit(store: Store, tmp_path:
     assert run.complete
     assert told.taken == (2 * 3 - 2) * per_epoch, "two units of three epochs, two of which were there"
     assert not list((store.root / "resume").iterdir()), name
+    went_on = {(i, j) for (_, i, j), cell in run.cells.items() if cell.get("continued")}
+    assert 0 < len(went_on) < len(run.cells)
+    assert learned == [{(i, j) for _, i, j in run.cells} - went_on], "a part's seconds are no whole unit's"
     again = [(m, i, j, store.path("cells", key, ".json")) for (m, i, j), key in run._keys().items()]
     before = numbers(run)
     for _, i, j, path in again:

@@ -204,7 +204,8 @@ def test_averages_over_positions_are_of_all_images_since_their_second_version() 
     ({"batch": 0}, "0 came"), ({"batch": -1}, "-1 came"), ({"weight_decay": -1.0}, "-1.0 came"),
     ({"weight_decay": math.nan}, "nan came"), ({"weight_decay": math.inf}, "inf came"),
     ({"schedule": "cosine"}, "no schedule is called 'cosine'"), ({"targets": "label"}, "nearest: labels"),
-    ({"init": "random"}, "'random'"),
+    ({"init": "random"}, "'random'"), ({"images": "5"}, "a whole number was expected, got '5'"),
+    ({"images": 5.5}, "got 5.5"), ({"epochs": True}, "got True"), ({"augment": "rotate"}, "'rotate'"),
 ])
 def test_bad_recipes_are_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(StitchLabError, match=message):

@@ -35,9 +35,18 @@ def test_the_setting_says_how_many_points(monkeypatch: pytest.MonkeyPatch) -> No
     assert len(trail.series(30)) == 5
     monkeypatch.setenv("STITCHLAB_TRAIL", "0")
     assert trail.series(30) == []
-    monkeypatch.setenv("STITCHLAB_TRAIL", "many")
-    with pytest.raises(StitchLabError, match=r"STITCHLAB_TRAIL.*got 'many'"):
-        trail.series(30)
+    for wrong in ("many", "1", "-3"):
+        monkeypatch.setenv("STITCHLAB_TRAIL", wrong)
+        with pytest.raises(StitchLabError, match=rf"STITCHLAB_TRAIL.*got '{wrong}'"):
+            trail.series(30)
+
+
+def test_a_wrong_setting_is_refused_before_anything_is_written(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STITCHLAB_TRAIL", "1")
+    before = sorted(store.root.rglob("*"))
+    with pytest.raises(StitchLabError, match="STITCHLAB_TRAIL"):
+        made(store, **SMALL)
+    assert sorted(store.root.rglob("*")) == before
 
 
 def test_no_trail_is_kept_where_none_is_wanted(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

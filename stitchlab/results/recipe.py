@@ -1,0 +1,34 @@
+"""The recipe of task loss matching that a run has, in words: for captions, tables and the command line."""
+
+from __future__ import annotations
+
+from stitchlab.catalog.augmentations import AUGMENTATIONS, usual
+from stitchlab.catalog.presets import name_of
+from stitchlab.request import TaskLoss
+from stitchlab.results.run import Run
+
+
+def words(run: Run) -> str:
+    """Say a run's recipe in a few words, its augmentation among them; every TLM number carries it."""
+    tlm = run.request.tlm
+    parts = [f"{name(run)} recipe", f"{tlm.epochs} epoch{'s' * (tlm.epochs != 1)}"]
+    parts += ["SOAP"] if tlm.optimiser == "soap" else []
+    parts += [f"lr {tlm.lr:g}"]
+    parts += [f"batch {tlm.batch}"] if tlm.batch != TaskLoss.batch else []
+    parts += [f"weight decay {tlm.weight_decay:g}"] if tlm.weight_decay != TaskLoss.weight_decay else []
+    parts += [tlm.schedule] if tlm.schedule != "constant" else []
+    parts += [AUGMENTATIONS[tlm.augment].short]
+    parts += [f"{tlm.images:,} training images"] if tlm.images else []
+    parts += ["soft targets"] if tlm.targets == "soft" else []
+    return ", ".join(parts + (["from DM"] if tlm.init == "dm" else []))
+
+
+def name(run: Run) -> str:
+    """Name the preset that a run's recipe is, whatever its number of images, or ``own``."""
+    data = run.record["data"]
+    return name_of(run.request.tlm, usual(data["name"], tuple(data["shape"])))
+
+
+def is_the_papers(run: Run) -> bool:
+    """Tell whether a run's recipe is the paper's in everything, its images too."""
+    return name(run) == "paper" and run.request.tlm.images is None
