@@ -419,7 +419,7 @@ def test_upload_and_delete(finished: Run, server: str, cache: Path, page: Page, 
             page.locator(f".st-key-dismiss-{name}").wait_for(state="detached")
     running(page, store, "theirs", lambda: "theirs" in known(store))
     assert "broken" not in known(store)
-    assert not list((cache / "uploads").glob("*"))
+    until(lambda: not list((cache / "uploads").glob("*")), 20)  # it goes once the network's layers are found too
     page.goto(f"{server}/Networks?network=theirs")
     page.get_by_text("18 places to cut").wait_for()
     page.get_by_role("button", name="Delete").click()
