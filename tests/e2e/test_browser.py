@@ -224,7 +224,7 @@ def test_cancel_keeps_what_is_done_and_compute_goes_on(
     other.locator(".st-key-cancel button").wait_for()
     attempt = store.get("jobs", run_id)
     page.locator(".st-key-cancel button").click()
-    page.locator(".st-key-compute button").wait_for(timeout=60_000)  # a step, and what runs beside
+    page.locator(".st-key-compute button").wait_for(timeout=15_000)
     other.close()
     stopped = Run.load(run_id, store)
     assert stopped.cells

@@ -212,7 +212,7 @@ def test_a_grid_beside_a_busy_core(store: Store, work: Callable[[str, int, bool]
     assert seconds > 0
     assert not store.keys("cells"), "computed in a copy"
     # The process that kept a core busy has ended, and did so as long as the grid took.
-    assert os.times().children_user - before.children_user > 0.05 * seconds  # it was at work, whatever else is
+    assert os.times().children_user - before.children_user > 0.2 * seconds
 
 
 def test_what_cannot_be_measured_here_is_left_out(
