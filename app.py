@@ -9,7 +9,8 @@ from stitchlab.results import demo
 from stitchlab.results.resolve import NotFoundYet
 from stitchlab.ui import links
 from stitchlab.ui.asking import answered
-from stitchlab.ui.results import compute_bar, figures, watched
+from stitchlab.ui.computing import compute_bar, watched
+from stitchlab.ui.results import figures
 
 store, jobs = ui.frame("Home")
 

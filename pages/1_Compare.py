@@ -5,8 +5,9 @@ import streamlit as st
 from stitchlab import ui
 from stitchlab.errors import StitchLabError
 from stitchlab.results.run import Run
+from stitchlab.ui.computing import compute_bar, kept_bar, watched
 from stitchlab.ui.request import pick, restore
-from stitchlab.ui.results import compute_bar, explore, kept_bar, watched
+from stitchlab.ui.results import explore
 
 store, jobs = ui.frame("Compare")
 st.title("Compare")

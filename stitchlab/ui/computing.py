@@ -1,0 +1,110 @@
+"""How a run comes to be, on the screen: what it will cost, the button that starts it, its progress, how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from stitchlab import ui
+from stitchlab.errors import StitchLabError
+from stitchlab.jobs import Jobs, preparing
+from stitchlab.results.definitions import changed, listed
+from stitchlab.results.run import Run
+from stitchlab.store import Store
+from stitchlab.ui import links
+from stitchlab.ui.asking import PATIENCE
+
+
+def watched(jobs: Jobs, run: Run, draw: Callable[[Run], None]) -> None:
+    """Draws a run, under its progress while it is worked on, and again whenever cells have come."""
+    status = None if run.draft else jobs.status(run.id)
+    if status is not None and status.active:
+        ui.watch(jobs, run.id, lambda: len(Run(run.store, run.record).cells) > len(run.cells))
+    st.fragment(draw)(run)
+
+
+def compute_bar(jobs: Jobs, run: Run) -> None:
+    """What a run will cost, and the button that starts it; how the last try ended."""
+    _compute_prepared(jobs, run.store)
+    if run.draft:
+        _draft_bar(jobs, run)
+        return
+    status = jobs.status(run.id)
+    lacking = run.total - len(run.cells)
+    if status is not None and status.active:
+        return
+    if status is not None and status.state == "failed":
+        st.error(f"It stopped: {status.message}. What was finished is kept; Compute goes on from there.",
+                 icon=":material/error:")
+    if status is not None and status.state in ("cancelled", "interrupted") and lacking:
+        st.info(f"It was {status.state}. What was finished is kept; Compute goes on from there.",
+                icon=":material/info:")
+    if not lacking and run.measured:
+        st.caption(f":material/check_circle: All {run.total} results are there.")
+        return
+    text, clicked = ui.beside("Compute", ":material/play_arrow:", primary=True, key="compute")
+    text.markdown(_price(jobs, run, lacking))
+    if clicked:
+        ui.queue(lambda: jobs.compute(run))
+
+
+def _draft_bar(jobs: Jobs, run: Run) -> None:
+    """The button that has a control made, and then its grid computed; until then the run has no id and no link."""
+    wanted = run.wanted()
+    status = jobs.status(job := preparing(wanted))
+    if status is not None and status.active:
+        ui.watch(jobs, job, key="cancel_preparing")
+        return
+    if status is not None:
+        st.error(status.message or f"It was {status.state}.", icon=":material/error:")
+    text, clicked = ui.beside("Compute", ":material/play_arrow:", primary=True, key="compute")
+    text.markdown(f"**{run.total} results to compute.** The control is made first: {run.record['front']['name']}.")
+    if clicked:
+        st.session_state["preparing"] = job
+        ui.queue(lambda: jobs.prepare(wanted))
+
+
+def _compute_prepared(jobs: Jobs, store: Store) -> None:
+    """Queues the run whose control this visitor had made, once that is done, and goes to its link."""
+    job = st.session_state.get("preparing")
+    status = jobs.status(job) if job else None
+    if not job or status is None or status.state != "done" or status.result is None:
+        return
+    del st.session_state["preparing"]
+    jobs.forget(job)
+    try:
+        made = Run.load(status.result["run"], store)
+    except StitchLabError as error:  # it was deleted meanwhile
+        st.error(str(error), icon=":material/error:")
+        return
+    st.query_params["run"] = made.id  # the page takes its link over
+    ui.queue(lambda: jobs.compute(made))
+
+
+def kept_bar(run: Run) -> bool:
+    """Say why the pickers do not show a run; whether the button was clicked that has them ask for the same today."""
+    others = changed(run.request)
+    if not others or links.picked(run.store, run) is None:
+        st.info(f"{run.title}: its networks are no longer in the store, or the pickers do not offer its settings, so "
+                "this is what was kept of it.", icon=":material/inventory_2:")
+        return False
+    text, clicked = ui.beside("Ask again", ":material/update:", key="ask_again")
+    text.info(f"{run.title}: definitions have changed since it was asked for ({listed(others)}), so this is what was "
+              "kept of it. Under today's it is another run, which shares what has not changed.",
+              icon=":material/inventory_2:")
+    return clicked
+
+
+def _price(jobs: Jobs, run: Run, lacking: int) -> str:
+    there = f"{len(run.cells)} of {run.total} results are there" if run.cells else f"{run.total} results to compute"
+    estimate = jobs.estimate(run, wait=PATIENCE)
+    if estimate.state == "failed":
+        return estimate.message
+    if estimate.state == "waiting":
+        time = "looking for how long that takes"
+    elif estimate.value is None:
+        time = "nothing like it was timed on this machine yet"
+    else:
+        time = f"about {ui.seconds(estimate.value)}"
+    return f"**{there}**{f'; {lacking} to compute' if run.cells else ''}: {time}."
