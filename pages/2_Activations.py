@@ -3,6 +3,7 @@
 import streamlit as st
 
 from stitchlab import ui
+from stitchlab.ui import links
 from stitchlab.ui.activations import detection, judged, ready
 from stitchlab.ui.cell import choose_cell, choose_run
 
@@ -15,6 +16,11 @@ st.markdown(
 run = choose_run(store)
 if run is None:
     st.stop()
-i, j = choose_cell(run)
+boxes, door = st.columns([4, 1], vertical_alignment="bottom")
+with boxes:
+    i, j = choose_cell(run)
+with door:
+    ui.door("pages/1_Compare.py", "Its grid", links.query(run, front_layer=i, end_layer=j),
+            "This cell's grid in Compare")
 if ready(jobs, run, i, j):
     judged(jobs, run, detection(run), i, j)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 from collections.abc import Callable
 
@@ -14,6 +15,7 @@ from stitchlab.errors import StitchLabError
 from stitchlab.jobs import DEMO, Jobs, Status
 from stitchlab.results import networks
 from stitchlab.store import Store
+from stitchlab.ui import address
 
 PAGES = (
     ("app.py", "Home", ":material/home:"),
@@ -21,6 +23,7 @@ PAGES = (
     ("pages/2_Activations.py", "Activations", ":material/scatter_plot:"),
     ("pages/5_Networks.py", "Networks", ":material/hub:"),
 )
+OF_A_RUN = ("Compare", "Activations")  # pages whose address says a run
 SIDEBAR = 200  # pixels: the grids need the room
 FIRST_PAGE = 2.0  # seconds for drawing the first page, before workers start beside it; asking starts them at once
 REFRESH = 1.0  # seconds between looks at work that is under way
@@ -30,10 +33,12 @@ def frame(title: str) -> tuple[Store, Jobs]:
     """The first call of every page: its title, the store, the queue. Where there are no networks yet, it makes two."""
     st.set_page_config(page_title=f"{title} · StitchLab", page_icon=":material/grid_on:", layout="wide",
                        initial_sidebar_state=SIDEBAR)
+    st.session_state.update(arrived=st.session_state.get("page") != title, page=title)
+    said = address.said()  # a run and its cell are taken along to where they can be looked at
     # A page that is run by itself, as tests do, knows no others.
     with st.sidebar, contextlib.suppress(StreamlitAPIException):
         for page, label, icon in PAGES:
-            st.page_link(page, label=label, icon=icon)
+            st.page_link(page, label=label, icon=icon, query_params=said if label in OF_A_RUN else None)
     store = Store()
     jobs = _jobs(str(store.root))
     status = jobs.status(DEMO)
@@ -42,9 +47,27 @@ def frame(title: str) -> tuple[Store, Jobs]:
     return store, jobs
 
 
+def arrived() -> bool:
+    """Tell whether this is the first look at a page since another one, or the first at all."""
+    return bool(st.session_state["arrived"])
+
+
 def dark() -> bool:
     """Whether the browser shows the dark theme."""
     return st.context.theme.type == "dark"
+
+
+def say(error: StitchLabError) -> None:
+    """Say what was wrong in one line. It is shown as text: names in it may come from a link."""
+    st.error(literal(str(error)), icon=":material/error:")
+
+
+def literal(text: str) -> str:
+    """Escape a text for Markdown, so that it reads as it stands: no links, images, icons, formulas or colours."""
+    escaped = re.sub(r"([\\`*_{}\[\]<>#~|$:&!])", r"\\\1", text)
+    escaped = re.sub(r"^(\d*)([-+=.)])", r"\1\\\2", escaped)  # at the beginning they make lists and headings
+    # Addresses and the names of emoji are found even where they are escaped, so an invisible joiner parts them.
+    return re.sub(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=@)|(?<=:)(?=[\w+-]+\\:)", "\u2060", escaped)
 
 
 def progress(status: Status) -> None:
@@ -63,10 +86,13 @@ def watch(jobs: Jobs, job: str, news: Callable[[], bool] = lambda: False, key: s
     st.fragment(_look, run_every=REFRESH)(jobs, job, news, key)
 
 
-def beside(label: str, icon: str, *, primary: bool = False, key: str | None = None) -> tuple[DeltaGenerator, bool]:
+def beside(
+    label: str, icon: str, *, primary: bool = False, key: str | None = None, on_click: Callable[[], None] | None = None
+) -> tuple[DeltaGenerator, bool]:
     """A place for a sentence with a button at its right: the place, and whether the button was clicked."""
     text, button = st.columns([5, 1], vertical_alignment="center")
-    return text, button.button(label, icon=icon, type="primary" if primary else "secondary", key=key, width="stretch")
+    return text, button.button(label, icon=icon, type="primary" if primary else "secondary", key=key, on_click=on_click,
+                               width="stretch")
 
 
 def _look(jobs: Jobs, job: str, news: Callable[[], bool], key: str) -> None:
@@ -84,7 +110,7 @@ def queue(submit: Callable[[], object]) -> None:
     try:
         submit()
     except StitchLabError as error:
-        st.error(str(error), icon=":material/error:")
+        say(error)
     else:
         st.rerun()
 
@@ -122,7 +148,7 @@ def _first_networks(jobs: Jobs) -> None:
         try:
             jobs.train_demo()
         except StitchLabError as error:
-            st.error(str(error), icon=":material/error:")
+            say(error)
             st.stop()
         st.fragment(_watch_demo, run_every=REFRESH)(jobs)
     st.caption("Your own networks come in on the page Networks once these are there, or by `python -m stitchlab train` "

@@ -12,6 +12,7 @@ import streamlit as st
 from stitchlab import ui
 from stitchlab.figures.heatmap import Grid, heatmap
 from stitchlab.results.run import Run
+from stitchlab.ui import address
 
 
 def chart(
@@ -44,10 +45,10 @@ def heatmaps(run: Run, grids: Sequence[Grid], key: str, selected: tuple[str, str
 
 
 def _clicked(run: Run, key: str) -> None:
-    """A click writes the two select boxes; a click on the selected cell deselects, which changes nothing."""
+    """A click selects a cell; a click on the selected one deselects it, which changes nothing."""
     for point in st.session_state[key].selection.points[:1]:
-        st.session_state["front_layer"] = run.request.front_layers[round(point["y"])]
-        st.session_state["end_layer"] = run.request.end_layers[round(point["x"])]
+        cell = run.request.front_layers[round(point["y"])], run.request.end_layers[round(point["x"])]
+        address.write(run, cell)
 
 
 def _file(of: str, name: str) -> str:

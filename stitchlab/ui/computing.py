@@ -12,7 +12,7 @@ from stitchlab.jobs import Jobs, preparing
 from stitchlab.results.definitions import changed, listed
 from stitchlab.results.run import Run
 from stitchlab.store import Store
-from stitchlab.ui import links
+from stitchlab.ui import address, links
 from stitchlab.ui.asking import PATIENCE
 
 
@@ -21,11 +21,11 @@ def watched(jobs: Jobs, run: Run, draw: Callable[[Run], None]) -> None:
     status = None if run.draft else jobs.status(run.id)
     if status is not None and status.active:
         ui.watch(jobs, run.id, lambda: len(Run(run.store, run.record).cells) > len(run.cells))
-    st.fragment(draw)(run)
+    draw(run)
 
 
-def compute_bar(jobs: Jobs, run: Run) -> None:
-    """What a run will cost, and the button that starts it; how the last try ended."""
+def compute_bar(jobs: Jobs, run: Run, begun: Callable[[Run], None] = lambda run: None) -> None:
+    """What a run will cost, and the button that starts it, which calls ``begun``; how the last try ended."""
     _compute_prepared(jobs, run.store)
     if run.draft:
         _draft_bar(jobs, run)
@@ -41,12 +41,11 @@ def compute_bar(jobs: Jobs, run: Run) -> None:
         st.info(f"It was {status.state}. What was finished is kept; Compute goes on from there.",
                 icon=":material/info:")
     if not lacking and run.measured:
-        st.caption(f":material/check_circle: All {run.total} results are there.")
         return
     text, clicked = ui.beside("Compute", ":material/play_arrow:", primary=True, key="compute")
     text.markdown(_price(jobs, run, lacking))
     if clicked:
-        ui.queue(lambda: jobs.compute(run))
+        ui.queue(lambda: begun(jobs.compute(run)))
 
 
 def _draft_bar(jobs: Jobs, run: Run) -> None:
@@ -78,7 +77,7 @@ def _compute_prepared(jobs: Jobs, store: Store) -> None:
     except StitchLabError as error:  # it was deleted meanwhile
         st.error(str(error), icon=":material/error:")
         return
-    st.query_params["run"] = made.id  # the page takes its link over
+    address.write(made)
     ui.queue(lambda: jobs.compute(made))
 
 

@@ -24,12 +24,13 @@ def explore(run: Run) -> None:
     shown, view = _switches(run)
     above, below = st.container(), st.container()
     with below:
-        selected = selected_cell(run)
+        selected = selected_cell(run, shown)
     with above:
         if view == "table":
             _table(run)
         else:
             figures(run, shown, view, key="grid", selected=selected)
+    st.caption(_about(run, shown, view))
     _how(run)
 
 
@@ -48,26 +49,29 @@ def figures(
 
 
 def _switches(run: Run) -> tuple[str, str]:
-    bound: Any = {"bind": "query-params", "required": True}
-    shown = st.segmented_control("Show", list(SHOWN), default="accuracy", key="show", format_func=SHOWN.__getitem__,
-                                 wrap=True, **bound)
-    left, right = st.columns([3, 1])
-    view = left.segmented_control("As", list(VIEWS), default="maps", key="view", format_func=VIEWS.__getitem__, **bound)
-    right.segmented_control("Picture", ["png", "svg"], default="png", key="picture", required=True,
-                            format_func=str.upper, help="What the camera above a heatmap saves.")
-    shown, view = shown or "accuracy", view or "maps"
+    """What is shown, as what, and what can be saved of it, in one row."""
+    bound: Any = {"bind": "query-params", "required": True, "label_visibility": "collapsed"}
+    left, middle, right = st.columns([5, 6, 2], vertical_alignment="center")
+    shown = left.selectbox("Show", list(SHOWN), key="show", format_func=SHOWN.__getitem__, **bound)
+    view = middle.segmented_control("As", list(VIEWS), default="maps", key="view", format_func=VIEWS.__getitem__,
+                                    **bound) or "maps"
+    with right.popover("Save", icon=":material/download:", width="stretch"):
+        _save(run)
+    return shown, view
+
+
+def _about(run: Run, shown: str, view: str) -> str:
+    """What the colours, the star and grey mean."""
     if view == "table":
-        about = "A line a cell, every quantity a column; a click on a column's head sorts." + tlm_recipe(run)
-    elif shown in METRICS:
+        return "A line a cell, every quantity a column; a click on a column's head sorts." + tlm_recipe(run)
+    if shown in METRICS:
         about = f"**{METRICS[shown].label}**: {METRICS[shown].meaning}; {METRICS[shown].better} = more similar."
     else:
         about = ("Each index on its own scale. CKA compares images by images, all positions flattened; PWCCA and "
                  "Procrustes compare channels, averaged over positions. They see different things. Of unrelated layers "
                  "debiased CKA is about 0; CKA is not.")
     star = "★ best of its column. " if view == "maps" or shown == grids.SHOWN_INDICES else ""
-    key = "" if view == "table" else f" {star}Grey: not computed yet, or undefined. Click a cell to select it."
-    st.caption(about + key)
-    return shown, view
+    return f"{about} {star}Grey: not computed yet, or undefined. Click a cell to select it."
 
 
 def _table(run: Run) -> None:
@@ -82,12 +86,17 @@ def _table(run: Run) -> None:
     )
 
 
+def _save(run: Run) -> None:
+    """Files of a run: its cells, how it was computed, and what the camera above a heatmap saves."""
+    st.download_button("Cells (CSV)", lambda: cells_csv(run), f"stitchlab-{run.id}-cells.csv", "text/csv",
+                       icon=":material/table:", width="stretch")
+    st.download_button("How it was computed (run.json)", lambda: run_json(run), f"stitchlab-{run.id}.json",
+                       "application/json", icon=":material/data_object:", width="stretch")
+    st.segmented_control("Pictures, by the camera above a heatmap", ["png", "svg"], default="png", key="picture",
+                         required=True, format_func=str.upper)
+
+
 def _how(run: Run) -> None:
-    left, right = st.columns(2)
-    left.download_button("Cells as CSV", lambda: cells_csv(run), f"stitchlab-{run.id}-cells.csv", "text/csv",
-                         icon=":material/download:", width="stretch")
-    right.download_button("How it was computed (run.json)", lambda: run_json(run), f"stitchlab-{run.id}.json",
-                          "application/json", icon=":material/download:", width="stretch")
     how = st.expander("How it was computed", icon=":material/info:", key="how", on_change="rerun")
     if how.open:  # else it would be gathered on every look
         with how:
@@ -99,7 +108,8 @@ def _provenance(run: Run) -> None:
     spent = ", ".join(f"{name.upper()} {ui.seconds(count)}" for name, count in made["seconds"].items() if count)
     versions = "; ".join(", ".join(f"{name} {number}" for name, number in v.items()) for v in made["versions"])
     lines = {
-        "Run": f"`{run.id}`: {run.title}, asked for {made['created']}", "Task loss matching": recipe.words(run),
+        "Run": f"`{run.id}`: {ui.literal(run.title)}, asked for {made['created']}",
+        "Task loss matching": recipe.words(run),
         "Direct matching": f"least squares on {request.dm.images:,} training images", "Seed": str(request.seed),
         "Evaluation": f"{request.eval_images:,} test images", "Device": ", ".join(made["devices"]),
         "Threads": ", ".join(map(str, made["threads"])),
