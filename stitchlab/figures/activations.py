@@ -49,7 +49,7 @@ def scores(by_set: Mapping[str, Array], label: str, *, dark: bool = False) -> go
             hovertemplate="%{y:.1%} of " + SETS[name].lower() + "<extra></extra>",
         )
     shown = [d for d in DECADES if edges[0] <= np.arcsinh(d) <= edges[-1]]
-    figure.update_layout(template=template(dark), height=320, legend=_legend(), margin_b=BELOW,
+    figure.update_layout(template=template(dark), height=320, legend=legend(), margin_b=BELOW,
                          title=f"{label}: scores of the same test images")
     figure.update_xaxes(tickvals=np.arcsinh(shown), ticktext=[f"{d:,}".replace("-", "−") for d in shown],
                         title_text="native interquartile ranges from the native median: right is more native")
@@ -80,7 +80,7 @@ def channels(by_set: Mapping[str, Mapping[str, Array]], named: Sequence[int], *,
             )
         figure.update_xaxes(title_text="native", row=1, col=column)
     figure.update_yaxes(title_text="stitched", row=1, col=1)
-    figure.update_layout(template=template(dark), height=420, legend=_legend(), margin_t=84, margin_b=BELOW,
+    figure.update_layout(template=template(dark), height=420, legend=legend(), margin_t=84, margin_b=BELOW,
                          title="Channels: on the line nothing has moved")
     return figure
 
@@ -93,7 +93,7 @@ def spectrum(by_set: Mapping[str, Mapping[str, Array]], *, dark: bool = False) -
         figure.add_scatter(x=np.arange(1, len(share) + 1), y=np.where(share > 1e-8, share, np.nan), mode="lines",
                            name=SETS[name], line=_line(name, dark),
                            hovertemplate="component %{x}: %{y:.2%}<extra>" + SETS[name] + "</extra>")
-    figure.update_layout(template=template(dark), height=340, legend=_legend(), margin_b=BELOW,
+    figure.update_layout(template=template(dark), height=340, legend=legend(), margin_b=BELOW,
                          title="Spectrum: share of the variance by component")
     figure.update_xaxes(title_text="component")
     figure.update_yaxes(type="log", title_text="share of variance", exponentformat="power", dtick=1)
@@ -109,7 +109,7 @@ def norms(by_set: Mapping[str, Mapping[str, Array]], *, dark: bool = False) -> g
         share = np.histogram(found["norms"], edges)[0] / len(found["norms"])
         figure.add_scatter(x=(edges[1:] + edges[:-1]) / 2, y=share, mode="lines", line_shape="hvh", name=SETS[name],
                            line=_line(name, dark), hovertemplate="%{y:.1%}<extra>" + SETS[name] + "</extra>")
-    figure.update_layout(template=template(dark), height=340, legend=_legend(), margin_b=BELOW,
+    figure.update_layout(template=template(dark), height=340, legend=legend(), margin_b=BELOW,
                          title="Norm of an image's activations")
     figure.update_xaxes(title_text="‖activations‖₂")
     figure.update_yaxes(title_text="share of images", tickformat=".0%")
@@ -187,7 +187,7 @@ def vectors(values: Mapping[str, Array], *, dark: bool = False) -> go.Figure:
         figure.add_scatter(x=np.arange(len(values[name])), y=values[name], mode="lines+markers", name=SETS[name],
                            line=_line(name, dark), marker_size=4,
                            hovertemplate="channel %{x}: %{y:.3g}<extra>" + SETS[name] + "</extra>")
-    figure.update_layout(template=template(dark), height=340, legend=_legend(), margin_b=BELOW,
+    figure.update_layout(template=template(dark), height=340, legend=legend(), margin_b=BELOW,
                          title="Activations of this image")
     figure.update_xaxes(title_text="channel")
     return figure
@@ -200,7 +200,7 @@ def _ends(values: Array) -> tuple[float, float]:
 
 
 def _plane_layout(figure: go.Figure, dark: bool) -> None:
-    figure.update_layout(template=template(dark), height=460, legend=_legend(), margin_b=BELOW, hovermode="closest",
+    figure.update_layout(template=template(dark), height=460, legend=legend(), margin_b=BELOW, hovermode="closest",
                          dragmode=False)
     figure.update_xaxes(title_text="first native axis")
     figure.update_yaxes(title_text="second native axis")
@@ -210,6 +210,6 @@ def _line(name: str, dark: bool) -> dict[str, Any]:
     return {"color": colour(name, dark), "width": 2, "dash": "dot" if name == "outliers" else "solid"}
 
 
-def _legend() -> dict[str, Any]:
+def legend() -> dict[str, Any]:
     """Below the figure, where no title is."""
     return {"orientation": "h", "yref": "container", "yanchor": "bottom", "y": 0.0, "xanchor": "left", "x": 0.0}

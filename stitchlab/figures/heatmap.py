@@ -101,8 +101,8 @@ def _cells(grid: Grid) -> go.Heatmap:
     z, low, high, bar = grid.values, grid.low, grid.high, {}
     if grid.log:
         z, low, high = np.log10(np.maximum(z, low)), np.log10(low), np.log10(high)
-        ticks = _ticks(grid.low, grid.high)
-        bar = {"tickvals": np.log10(ticks), "ticktext": [f"{tick:g}" for tick in ticks]}
+        named = ticks(grid.low, grid.high)
+        bar = {"tickvals": np.log10(named), "ticktext": [f"{tick:g}" for tick in named]}
     return go.Heatmap(
         z=z, zmin=low, zmax=high, hoverinfo="skip", xgap=1, ygap=1,
         colorscale=DIVERGING if grid.diverging else SEQUENTIAL,
@@ -113,12 +113,12 @@ def _cells(grid: Grid) -> go.Heatmap:
     )
 
 
-def _ticks(low: float, high: float) -> list[float]:
-    """1, 2 and 5 times powers of ten within the range; its ends where there are none."""
+def ticks(low: float, high: float) -> list[float]:
+    """Ticks of a logarithmic scale: 1, 2 and 5 times powers of ten within the range; its ends where there are none."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     steps = (1, 2, 5) if last - first <= 3 else (1,)
-    ticks = [step * 10.0**power for power in range(first, last + 1) for step in steps]
-    return [tick for tick in ticks if low <= tick <= high] or [low, high]
+    named = [step * 10.0**power for power in range(first, last + 1) for step in steps]
+    return [tick for tick in named if low <= tick <= high] or [low, high]
 
 
 def _clickable(grid: Grid, dark: bool) -> go.Scatter:

@@ -11,6 +11,8 @@ import streamlit as st
 
 from stitchlab import ui
 from stitchlab.figures.heatmap import Grid, heatmap
+from stitchlab.figures.scatter import accuracy_and_frechet
+from stitchlab.results.detection import Distribution
 from stitchlab.results.run import Run
 from stitchlab.ui import address
 
@@ -44,11 +46,31 @@ def heatmaps(run: Run, grids: Sequence[Grid], key: str, selected: tuple[str, str
             chart(run.id, heatmap(grid, selected=selected, dark=ui.dark()), f"{key}-{k}", alt, grid.title, **more)
 
 
+def cells_scatter(found: Distribution, key: str, selected: tuple[str, str] | None) -> None:
+    """All cells, accuracy against the Fréchet ratio; where a cell is selected, clicks select others."""
+    run = found.run
+    more: dict[str, Any] = {}
+    if selected is not None:
+        more = {"on_select": lambda key: _clicked_point(run, key), "selection_mode": "points"}
+    alt = "Scatter plot of accuracy against the Fréchet ratio of all cells, by method"
+    figure = accuracy_and_frechet(found, selected=selected, dark=ui.dark())
+    chart(run.id, figure, key, alt, "accuracy and frechet ratio", **more)
+
+
 def _clicked(run: Run, key: str) -> None:
-    """A click selects a cell; a click on the selected one deselects it, which changes nothing."""
+    """A click on the selected cell deselects, which changes nothing."""
     for point in st.session_state[key].selection.points[:1]:
-        cell = run.request.front_layers[round(point["y"])], run.request.end_layers[round(point["x"])]
-        address.write(run, cell)
+        _select(run, round(point["y"]), round(point["x"]))
+
+
+def _clicked_point(run: Run, key: str) -> None:
+    for point in st.session_state[key].selection.points[:1]:
+        _select(run, *divmod(point["point_index"], len(run.request.end_layers)))
+
+
+def _select(run: Run, row: int, column: int) -> None:
+    """Every click on a cell ends here: it writes the two select boxes."""
+    address.write(run, (run.request.front_layers[row], run.request.end_layers[column]))
 
 
 def _file(of: str, name: str) -> str:
