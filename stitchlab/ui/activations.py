@@ -22,6 +22,7 @@ from stitchlab.results.interval import Interval
 from stitchlab.results.recipe import words
 from stitchlab.results.run import Run
 from stitchlab.ui import views
+from stitchlab.ui.views.subject import Subject
 
 SMALL = 5000  # training images below which the learned detector trains unasked: it takes seconds
 DEFAULT = "energy"  # the paper's
@@ -80,7 +81,7 @@ def judged(jobs: Jobs, run: Run, settings: Detection, i: str, j: str) -> None:
         st.caption(f"{DETECTORS[chosen].label} has not looked at this cell yet: {DETECTORS[detector].label} speaks.")
     with st.expander("What all detectors say, and whether to believe them", expanded=True, icon=":material/table:"):
         _numbers(found, i, j)
-    views.draw(jobs, found, detector, i, j)
+    views.draw(Subject(jobs, found, detector, i, j))
 
 
 def _there(found: Distribution, chosen: str, cells: list[Cell]) -> str:
