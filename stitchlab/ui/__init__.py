@@ -64,10 +64,10 @@ def say(error: StitchLabError) -> None:
 
 def literal(text: str) -> str:
     """Escape a text for Markdown, so that it reads as it stands: no links, images, icons, formulas or colours."""
-    escaped = re.sub(r"([\\`*_{}\[\]<>#~|$:&!])", r"\\\1", text)
+    escaped = re.sub(r"([\\`*_{}\[\]<>#~|$&!]|:(?=\S))", r"\\\1", text)
     escaped = re.sub(r"^(\d*)([-+=.)])", r"\1\\\2", escaped)  # at the beginning they make lists and headings
     # Addresses and the names of emoji are found even where they are escaped, so an invisible joiner parts them.
-    return re.sub(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=@)|(?<=:)(?=[\w+-]+\\:)", "\u2060", escaped)
+    return re.sub(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=@)|(?<=:)(?=[\w+-]+\\?:)", "\u2060", escaped)
 
 
 def progress(status: Status) -> None:
