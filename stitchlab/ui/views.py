@@ -216,7 +216,7 @@ def _walk(jobs: Jobs, run: Run, i: str, j: str) -> None:
     job = walking(run, i, j)
     status = jobs.status(job)
     if status is not None and status.active:
-        ui.watch(jobs, job, key="cancel_view")
+        ui.watch(jobs, job)
     elif not walk.possible(run, i, j):
         _nothing("The maps along its epochs are not kept: this cell was trained before they were, or where "
                  "STITCHLAB_TRAIL is 0. Delete the run (`python -m stitchlab delete`) and compute it again.")
@@ -245,7 +245,7 @@ def _grid(jobs: Jobs, found: Distribution, detector: str, i: str, j: str) -> Non
     status = jobs.status(job)
     if status is not None and status.active:
         ui.watch(jobs, job, lambda: Distribution(found.run, found.detection).lacking(
-            [detector, STATISTICS], cells) != lacking, key="cancel_view")
+            [detector, STATISTICS], cells) != lacking, key=f"cancel-view-{job}")
     elif lacking:
         text, clicked = ui.beside("Look at all", ":material/play_arrow:", primary=True)
         count = sum(len(column) for _, column in lacking.values())
