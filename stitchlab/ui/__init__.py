@@ -70,8 +70,8 @@ def watch(jobs: Jobs, job: str, news: Callable[[], bool] = lambda: False, key: s
     bar, button = st.columns([8, 1], vertical_alignment="center")
     with bar:
         st.fragment(_look, run_every=REFRESH)(jobs, job, news)
-    button.button("Cancel", icon=":material/stop_circle:", key=key or f"cancel-{job}", on_click=jobs.cancel, args=(job,),
-                  width="stretch")
+    button.button("Cancel", icon=":material/stop_circle:", key=key or f"cancel-{job}", on_click=jobs.cancel,
+                  args=(job,), width="stretch")
 
 
 def beside(label: str, icon: str, *, primary: bool = False, key: str | None = None) -> tuple[DeltaGenerator, bool]:
