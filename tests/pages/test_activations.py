@@ -60,7 +60,7 @@ def test_what_is_lacking_is_queued_once_and_nothing_else(opened: Open, jobs: Not
     assert at.get("progress")
     sound(at.run())
     assert len(jobs.judged) == 1
-    sound(widget(at, "button", "cancel").click().run())
+    sound(widget(at, "button", f"cancel-{judging(done, Detection(), cells(done))}").click().run())
     assert jobs.cancelled == [judging(done, Detection(), cells(done))]
     assert len(jobs.judged) == 1, "after a cancel it is the visitor's choice"
     (again,) = [b for b in at.button if b.label == "Try again"]
@@ -245,3 +245,4 @@ def test_cells_of_a_run_that_was_never_asked_for(opened: Open, jobs: Notes, judg
         assert charts(at)
     assert ("feature_maps", run, 0, *CELL.values(), 2) in [(q[0], run, *q[2:]) for q in jobs.asked]
     assert store.keys("runs") == [judged.id]
+

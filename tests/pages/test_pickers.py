@@ -161,10 +161,10 @@ def test_compute_asks_for_what_was_picked(opened: Open, jobs: Notes, store: Stor
     )
     assert [run.id for run in jobs.computed] == [wanted.id]
     assert at.query_params["run"] in (wanted.id, [wanted.id])
-    assert has(at, "button", "cancel")
+    assert has(at, "button", f"cancel-{wanted.id}")
     assert not has(at, "button", "compute")
     assert len(at.get("progress")) == 1
-    sound(at.button(key="cancel").click().run())
+    sound(at.button(key=f"cancel-{wanted.id}").click().run())
     assert jobs.cancelled == [wanted.id]
     assert has(at, "button", "compute")
 
@@ -238,7 +238,7 @@ def test_controls_are_made_when_work_is_asked_for(
     sound(at.button(key="compute").click().run())
     (wanted,) = jobs.prepared
     assert not jobs.computed
-    assert has(at, "button", "cancel_preparing")
+    assert has(at, "button", f"cancel-{preparing(wanted)}")
     made = ask(store=store, **{**wanted, "tlm": TaskLoss(**wanted["tlm"])})  # what the worker does
     assert (wanted["front"], made.record["front"]["origin"]["control"]) == (name, name)
     jobs.states[preparing(wanted)] = Status("done", result={"run": made.id})

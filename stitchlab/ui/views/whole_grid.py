@@ -38,7 +38,7 @@ def _look_at_all(cell: Subject) -> None:
     status = jobs.status(job)
     if status is not None and status.active:
         ui.watch(jobs, job, lambda: Distribution(found.run, found.detection).lacking(
-            [detector, STATISTICS], cells) != lacking, key="cancel_view")
+            [detector, STATISTICS], cells) != lacking, key=f"cancel-view-{job}")
     elif lacking:
         text, clicked = ui.beside("Look at all", ":material/play_arrow:", primary=True)
         count = sum(len(column) for _, column in lacking.values())
