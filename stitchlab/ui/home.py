@@ -62,7 +62,7 @@ def _bring(jobs: Jobs, found: Distribution) -> None:
 def without_demo(store: Store, jobs: Jobs) -> None:
     """List the store's runs, newest first, and offer the demo, whose networks are not there."""
     known = list_runs(store)
-    st.subheader("Your runs" if known else "Your networks")
+    st.header("Your runs" if known else "Your networks")
     if known:
         runs.choice(known[:runs.NEWEST], "pages/1_Compare.py")  # all of them are on Compare
     else:
@@ -74,7 +74,7 @@ def without_demo(store: Store, jobs: Jobs) -> None:
         return
     if status is not None and status.message:
         st.error(ui.literal(status.message), icon=":material/error:")
-    text, clicked = ui.beside("Show the demo", ":material/play_arrow:", key="demo")
+    text, clicked = ui.beside("Demo", ":material/play_arrow:", key="demo")
     text.write("The demo trains two small networks on scikit-learn's digits and stitches them: about a minute.")
     if clicked:
         ui.queue(jobs.train_demo)
