@@ -24,26 +24,29 @@ def go(run, *, picking=False):
     state.update(compared=address.said(), picking=picking)
 
 
-def toggle(picks):
-    """Opens the pickers at what they say, or folds them."""
-    state["picking"] = not state["picking"]
+def toggle(picks, kept):
+    """Opens the pickers, or folds them; where they cannot ask for the run that is shown, they begin anew."""
+    if kept:
+        address.clear()
+    state.update(compared=address.said(), picking=kept or not state["picking"])
     show(picks)
 
 
 said = address.said()
 run, missing = address.run(store)
-picks = None if run is None else links.picked(store, run)
+picks = (links.picked(store, run) if run else None) or {}
+kept = run is not None and not links.sayable(store, run)
 known = [] if run else list_runs(store)
 if said != state.get("compared") or ui.arrived():  # somebody's link, or the back button
     state["compared"] = said
     if run is None:
         state["picking"] = not missing and bool(said or not known)
     else:
-        state["picking"] = bool(state.get("picking")) and picks is not None and not ui.arrived()
+        state["picking"] = bool(state.get("picking")) and not kept and not ui.arrived()
     show(picks or links.values(said))
 
-title, button = ui.beside("Change" if run else "New comparison", ":material/tune:", key="pick",
-                          on_click=lambda: toggle(picks or {}))
+title, _ = ui.beside("New comparison" if run is None or kept else "Change", ":material/tune:", key="pick",
+                     on_click=lambda: toggle(picks, kept))
 with title:
     st.title("Compare" if run is None else ui.literal(run.title))
     st.caption(runs.about(run) if run else "Two networks, a grid of their layers, and what each measure says of them.")
@@ -59,7 +62,7 @@ if state["picking"]:
         st.rerun()
 if run is None:
     st.stop()
-if picks is None and not state["picking"]:  # the pickers cannot say it
+if kept:
     if kept_bar(run):
         go(run.under_todays_definitions())
         st.rerun()

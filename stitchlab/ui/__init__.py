@@ -66,10 +66,10 @@ def say(error: StitchLabError) -> None:
 
 def literal(text: str) -> str:
     """Escape a text for Markdown, so that it reads as it stands: no links, images, icons, formulas or colours."""
-    escaped = re.sub(r"([\\`*_{}\[\]<>#~|$:&!])", r"\\\1", text)
+    escaped = re.sub(r"([\\`*_{}\[\]<>#~|$&!]|:(?=\S))", r"\\\1", text)
     escaped = re.sub(r"^(\d*)([-+=.)])", r"\1\\\2", escaped)  # at the beginning they make lists and headings
     # Addresses and the names of emoji are found even where they are escaped, so an invisible joiner parts them.
-    return re.sub(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=@)|(?<=:)(?=[\w+-]+\\:)", "\u2060", escaped)
+    return re.sub(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=@)|(?<=:)(?=[\w+-]+\\?:)", "\u2060", escaped)
 
 
 def progress(status: Status) -> None:
@@ -80,12 +80,23 @@ def progress(status: Status) -> None:
     st.progress(min(max(status.done, 0.0), 1.0), text=text[:1].upper() + text[1:])
 
 
-def watch(jobs: Jobs, job: str, news: Callable[[], bool] = lambda: False, key: str = "cancel") -> None:
+def watch(jobs: Jobs, job: str, news: Callable[[], bool] = lambda: False, key: str = "") -> None:
     """Progress while a job is worked on; the page is drawn again once it is not, or when there is something new.
 
-    Looks are cheap and charts are not: only this is drawn at every look.
+    Looks are cheap and charts are not: only the bar is drawn at every look. The button is the page's own: looks of a
+    page that was just left may run beside those of the next one, and must have no widget in common.
+
+    Args:
+        jobs: the queue.
+        job: its name.
+        news: whether there is something that the page does not show yet.
+        key: of the button; default is one for each job, so another is needed only where a page watches a job twice.
     """
-    st.fragment(_look, run_every=REFRESH)(jobs, job, news, key)
+    bar, button = st.columns([8, 1], vertical_alignment="center")
+    with bar:
+        st.fragment(_look, run_every=REFRESH)(jobs, job, news)
+    button.button("Cancel", icon=":material/stop_circle:", key=key or f"cancel-{job}", on_click=jobs.cancel,
+                  args=(job,), width="stretch")
 
 
 def beside(
@@ -97,14 +108,11 @@ def beside(
                                width="stretch")
 
 
-def _look(jobs: Jobs, job: str, news: Callable[[], bool], key: str) -> None:
+def _look(jobs: Jobs, job: str, news: Callable[[], bool]) -> None:
     status = jobs.status(job)
     if status is None or not status.active or news():
         st.rerun()
-    bar, button = st.columns([8, 1], vertical_alignment="center")
-    with bar:
-        progress(status)
-    button.button("Cancel", icon=":material/stop_circle:", key=key, on_click=jobs.cancel, args=(job,), width="stretch")
+    progress(status)
 
 
 def queue(submit: Callable[[], object]) -> None:

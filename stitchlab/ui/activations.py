@@ -28,8 +28,7 @@ def ready(jobs: Jobs, run: Run, i: str, j: str) -> bool:
         return True
     status = jobs.status(run.id)
     if status is not None and status.active:
-        ui.watch(jobs, run.id, lambda: len(Run(run.store, run.record).cells) > len(run.cells),
-                 key="cancel_grid")
+        ui.watch(jobs, run.id, lambda: len(Run(run.store, run.record).cells) > len(run.cells))
     elif others := changed(run.request):
         st.info(f"{', '.join(METHOD_LABELS[m] for m in absent)} of {i} → {j} is not computed, and definitions have "
                 f"changed since this run was asked for ({listed(others)}). Its grid asks for the same under today's.",

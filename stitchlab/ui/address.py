@@ -19,7 +19,8 @@ CELL = ("front_layer", "end_layer")
 
 def said() -> dict[str, list[str]]:
     """Give what the address says of a run and a cell, every value of every key."""
-    return {key: texts for key in (*links.KEYS, *CELL) if (texts := st.query_params.get_all(key))}
+    said = {key: st.query_params.get_all(key) for key in (*links.KEYS, *CELL)}
+    return {key: texts for key, texts in said.items() if any(texts) or (texts and key in links.LISTS)}
 
 
 def run(store: Store) -> tuple[Run | None, str]:
@@ -39,3 +40,8 @@ def write(to: Run, chosen: tuple[str, str] | None = None) -> None:
     before = [key for key in said() if key not in dict(pairs)]  # an update cannot remove a key
     st.query_params.update({key: [text for name, text in pairs if name == key] for key in dict(pairs)}
                            | dict.fromkeys(before, ""))
+
+
+def clear() -> None:
+    """Have the address say no run: one new entry in the browser's history."""
+    st.query_params.update(dict.fromkeys(said(), ""))

@@ -44,7 +44,8 @@ def choose_cell(run: Run, *, collapsed: bool = False) -> tuple[str, str]:
     """
     rows, columns = run.request.front_layers, run.request.end_layers
     asked = address.said_cell() or (rows[-1], columns[0])
-    i, j = _nearest(asked[0], rows, rows[-1]), _nearest(asked[1], columns, columns[0])
+    i = _nearest("front", asked[0], rows, rows[-1])
+    j = _nearest("end", asked[1], columns, columns[0])
     for place, of, layers, layer in zip(st.columns(2), ("front", "end"), (rows, columns), (i, j), strict=True):
         st.session_state[f"{of}_layer"] = layer
         place.selectbox(f"{of.capitalize()} layer of {run.record[of]['name']}", layers, key=f"{of}_layer",
@@ -57,10 +58,10 @@ def _chosen(run: Run) -> None:
     address.write(run, (i, j))
 
 
-def _nearest(asked: str, layers: tuple[str, ...], default: str) -> str:
+def _nearest(of: str, asked: str, layers: tuple[str, ...], default: str) -> str:
     if asked in layers:
         return asked
     near = (get_close_matches(asked, layers, 1, 0.0) or [default])[0]
-    st.warning(f"This run has no layer {ui.literal(asked)}; {ui.literal(near)} is shown instead.",
+    st.warning(f"This run has no {of} layer {ui.literal(asked)}; {ui.literal(near)} is shown instead.",
                icon=":material/link_off:")
     return near

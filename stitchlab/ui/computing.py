@@ -53,7 +53,7 @@ def _draft_bar(jobs: Jobs, run: Run) -> None:
     wanted = run.wanted()
     status = jobs.status(job := preparing(wanted))
     if status is not None and status.active:
-        ui.watch(jobs, job, key="cancel_preparing")
+        ui.watch(jobs, job)
         return
     if status is not None:
         st.error(status.message or f"It was {status.state}.", icon=":material/error:")

@@ -81,7 +81,7 @@ def _get(jobs: Jobs, name: str, text: str) -> None:
     job = fetching(name)
     status = jobs.status(job)
     if status is not None and status.active:
-        ui.watch(jobs, job, key=f"cancel-{name}")
+        ui.watch(jobs, job)
         return
     if status is not None and status.state == "failed":
         st.error(status.message, icon=":material/error:")

@@ -32,7 +32,8 @@ _CHOICES: dict[str, Container[str]] = {
     "methods": METHODS, "indices": INDICES, "recipe": PRESETS, "targets": TARGETS, "init": INITS,
     "augment": (AUTO, *AUGMENTATIONS),
 }
-_LISTS = ("front_layers", "end_layers", "methods", "indices")
+#: Those of them that have any number of values; an empty text says that there is none.
+LISTS = ("front_layers", "end_layers", "methods", "indices")
 _COUNTS = ("dm_images", "eval_images", "train_images", "epochs")
 _RECIPE = ("epochs", "lr", "targets", "init", "augment")
 _MAX_SEED = 2**32 - 1
@@ -57,6 +58,15 @@ def picked(store: Store, run: Run) -> dict[str, Any] | None:
         **recipe, "dm_images": request.dm.images, "eval_images": None if every else request.eval_images,
         "seed": request.seed, "data": known["name"],
     }
+
+
+def sayable(store: Store, run: Run) -> bool:
+    """Tell whether the pickers can ask for this very run: its networks and data are here, its definitions today's."""
+    if run.draft:
+        return True
+    pairs = query(run)
+    again = read(store, {key: [value for name, value in pairs if name == key] for key in KEYS if key in dict(pairs)})
+    return again is not None and again.id == run.id
 
 
 def query(run: Run, **more: str) -> list[tuple[str, str]]:
@@ -88,7 +98,7 @@ def read(store: Store, link: Mapping[str, Sequence[str]]) -> Run | None:
     if not {"front", "end"} <= said.keys():
         return None
     recipe = DEFAULTS | {key: said[key] for key in _RECIPE if key in said} | {"images": said.get("train_images")}
-    wanted = {key: said[key] for key in (*_LISTS, "dm_images", "eval_images", "seed", "data") if key in said}
+    wanted = {key: said[key] for key in (*LISTS, "dm_images", "eval_images", "seed", "data") if key in said}
     with contextlib.suppress(StitchLabError):
         return resolve(store, said["front"], said["end"], tlm=preset(said.get("recipe", "paper"), **recipe), **wanted)
     return None
@@ -102,7 +112,7 @@ def values(link: Mapping[str, Sequence[str]]) -> dict[str, Any]:
         named = [text for text in texts if text]  # an empty text says none of a list, and the default of all else
         if not texts or (choices is not None and not all(text in choices for text in named)):
             continue
-        if key in _LISTS:
+        if key in LISTS:
             said[key] = named
         elif named and (value := _value(key, named[-1])) is not None:
             said[key] = value

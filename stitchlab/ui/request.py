@@ -241,8 +241,10 @@ def _take_choice(key: str, choices: dict[str, list[str]]) -> None:
 
 def _swap() -> None:
     state = st.session_state
-    for one, other in (("front", "end"), ("front_layers", "end_layers"), ("front_layers_by", "end_layers_by")):
+    for one, other in (("front", "end"), ("front_layers", "end_layers")):
         state[one], state[other] = state[other], state[one]
+        state.pop(f"{one}_by", None)
+        state.pop(f"{other}_by", None)
     _picked("data")
 
 

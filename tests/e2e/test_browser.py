@@ -12,7 +12,7 @@ import pytest
 import torch
 from playwright.sync_api import Browser, Page, expect
 
-from e2e.driving import TEXTS, click, numbers, query, serving, settle, until
+from e2e.driving import CANCEL, TEXTS, click, numbers, query, serving, settle, until
 from stitchlab.models.store import load
 from stitchlab.results.detection import Distribution
 from stitchlab.results.networks import find, list_networks
@@ -71,15 +71,15 @@ def test_cancel_keeps_what_is_done_and_compute_goes_on(
     page.goto(f"{server}/Compare?seed=5&recipe=quick&epochs=6&lr=0.03&front_layers=layer1.0&front_layers=layer3.1")
     settle(page)
     page.locator(".st-key-compute button").click()
-    page.locator(".st-key-cancel button").wait_for()
+    page.locator(CANCEL).wait_for()
     run_id = query(page)["run"][0]
     assert run_id != finished.id
     until(lambda: Run.load(run_id, store).cells, 120)
     other = browser.new_page()  # a second session that asks the same sees the same job
     other.goto(f"{server}/Compare?run={run_id}")
-    other.locator(".st-key-cancel button").wait_for()
+    other.locator(CANCEL).wait_for()
     attempt = store.get("jobs", run_id)
-    page.locator(".st-key-cancel button").click()
+    page.locator(CANCEL).click()
     page.locator(".st-key-compute button").wait_for(timeout=15_000)
     other.close()
     stopped = Run.load(run_id, store)
@@ -126,7 +126,7 @@ def test_from_a_cell_of_compare_to_its_activations(finished: Run, server: str, c
     expect(page.get_by_text(f"Task loss matching: {accuracy:.2f} accurate").first).to_be_visible(timeout=60_000)
     page.get_by_text("Learned energy", exact=True).first.click()
     expect(page.get_by_text("Decided by: Learned energy").first).to_be_visible(timeout=180_000)
-    page.locator(".st-key-cancel").wait_for(state="detached")
+    page.locator(CANCEL).wait_for(state="detached")
     found = Distribution(Run.load(finished.id, Store(cache)))
     auroc = found.interval("energy", "tlm", "auroc", "layer3.0", "layer1.1")
     expect(page.get_by_text(f"AUROC {auroc.value:.2f} by Learned energy").first).to_be_visible()
@@ -229,7 +229,7 @@ def test_train_two_epochs_on_digits(finished: Run, server: str, cache: Path, pag
     made = find(store, "two-epochs")
     assert made.accuracy is not None
     assert len(made.origin["curve"]) == 2
-    page.locator(".st-key-cancel-two-epochs").wait_for(state="detached")
+    page.locator(".st-key-cancel-making-two-epochs").wait_for(state="detached")
     page.goto(f"{server}/Networks?network=two-epochs&about=How+it+came+to+be")
     expect(page.get_by_text(f"{100 * made.accuracy:.1f} %").first).to_be_visible()
     page.locator(".js-plotly-plot").first.wait_for()
@@ -248,7 +248,7 @@ def test_cancel_training(finished: Run, server: str, cache: Path, page: Page) ->
     page.locator(".st-key-train button").click()
     page.get_by_text(re.compile(r"poch \d+ of 2000")).wait_for()
     page.locator(".js-plotly-plot").first.wait_for()  # the curve so far
-    page.locator(".st-key-cancel-never button").click()
+    page.locator(".st-key-cancel-making-never button").click()
     page.get_by_text("never was cancelled; nothing of it is kept").wait_for(timeout=15_000)
     page.locator(".st-key-dismiss-never button").click()
     page.locator(".st-key-dismiss-never").wait_for(state="detached")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,17 @@ def has(at: AppTest, kind: str, key: str) -> bool:
     return any(w.key == key for w in at.get(kind))
 
 
+def pickers(at: AppTest) -> AppTest:
+    """The page with its pickers open, as a click opens them."""
+    return at if has(at, "selectbox", "front") else at.button(key="pick").click().run()
+
+
+def all_numbers(at: AppTest) -> AppTest:
+    """The page with all numbers of the selected cell, as a click on their expander shows them."""
+    at.session_state["numbers"] = True
+    return at.run()
+
+
 def charts(at: AppTest) -> list[dict[str, Any]]:
     """The figures, as JSON."""
     return [json.loads(chart.proto.spec) for chart in at.get("plotly_chart")]
@@ -158,8 +170,8 @@ def layers_of(figure: dict[str, Any]) -> tuple[list[str], list[str]]:
 
 
 def text(at: AppTest, *kinds: str) -> str:
-    """All words of such elements."""
-    return "\n".join(str(element.value) for kind in kinds for element in at.get(kind))
+    """All words of such elements, as they read: not escaped."""
+    return re.sub(r"\\([^\w\s])|\u2060", r"\1", "\n".join(str(e.value) for kind in kinds for e in at.get(kind)))
 
 
 def tables(at: AppTest) -> str:

@@ -125,7 +125,7 @@ def test_what_is_lacking_is_queued_once_and_nothing_else(opened: Open, jobs: Not
     assert at.get("progress")
     sound(at.run())
     assert len(jobs.judged) == 1
-    sound(widget(at, "button", "cancel").click().run())
+    sound(widget(at, "button", f"cancel-{judging(done, Detection(), cells(done))}").click().run())
     assert jobs.cancelled == [judging(done, Detection(), cells(done))]
     assert len(jobs.judged) == 1, "after a cancel it is the visitor's choice"
     (again,) = [b for b in at.button if b.label == "Try again"]
@@ -249,7 +249,6 @@ def test_a_cell_that_is_not_computed_has_a_button(opened: Open, jobs: Notes, ask
 
 
 STALE = [
-    ({"run": "0123456789abcdef"}, "link's run 0123456789abcdef is not here"), ({"run": "../../etc"}, "is not here"),
     ({"front_layer": "layer9.9"}, "no front layer layer9.9; layer1.0 is shown instead|layer3.1 is shown"),
     ({"end_layer": "rel"}, "no end layer rel; relu is shown"),
     ({"look": "nonsense"}, ""), ({"detector": "nonsense"}, ""), ({"outliers": "folder:/etc"}, ""),
@@ -267,6 +266,18 @@ def test_stale_links_lead_to_what_is_nearest(
     assert bool(warned) == bool(word)
     assert at.query_params["run"] == judged.id
     assert concluded(at)
+
+
+@pytest.mark.parametrize("run", ["0123456789abcdef", "../../etc", "![x](http://nowhere/x.png) :smile: $a$"])
+def test_a_link_whose_run_is_missing_gets_a_choice(run: str, opened: Open, jobs: Notes, judged: Run) -> None:
+    """Another run is not shown in its place, and what stands in the link is shown as text."""
+    at = sound(opened(judged.store, PAGE, run=run, **CELL))
+    assert f"no run is called '{run}'" in text(at, "warning")
+    assert not re.search(r"!\[|(?<!\\)\$|:smile:|://", at.warning[0].value)
+    assert not has(at, "selectbox", "front_layer")
+    (link,) = [link.proto for link in at.main.get("page_link") if judged.id[:8] in link.proto.label]
+    assert f"run={judged.id}" in link.query_string
+    assert not jobs.judged
 
 
 def test_without_anything_stitched_it_leads_to_compare(opened: Open, jobs: Notes, store: Store) -> None:
@@ -300,3 +311,4 @@ def test_cells_of_a_run_that_was_never_asked_for(opened: Open, jobs: Notes, judg
         assert charts(at)
     assert ("feature_maps", run, 0, *CELL.values(), 2) in [(q[0], run, *q[2:]) for q in jobs.asked]
     assert store.keys("runs") == [judged.id]
+

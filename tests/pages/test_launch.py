@@ -59,7 +59,7 @@ def test_first_networks_that_could_not_be_trained_wait_for_a_click(
 def test_home_starts_its_grid_once(opened: Open, jobs: Notes, store: Store) -> None:
     at = sound(opened(store, "app.py"))
     assert [run.id for run in jobs.computed] == [demo.run(store).id]
-    assert has(at, "button", "cancel")
+    assert has(at, "button", f"cancel-{demo.run(store).id}")
     assert len(charts(at)) == 2
     sound(at.run())
     sound(opened(store, "app.py"))
@@ -68,7 +68,7 @@ def test_home_starts_its_grid_once(opened: Open, jobs: Notes, store: Store) -> N
 
 def test_home_does_not_start_again_after_a_cancel(opened: Open, jobs: Notes, store: Store) -> None:
     at = opened(store, "app.py")
-    sound(at.button(key="cancel").click().run())
+    sound(at.button(key=f"cancel-{jobs.computed[0].id}").click().run())
     assert jobs.cancelled == [jobs.computed[0].id]
     sound(at.run())
     sound(opened(store, "app.py"))

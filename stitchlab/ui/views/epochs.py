@@ -57,7 +57,7 @@ def _bring(cell: Subject) -> None:
     job = walking(run, i, j)
     status = jobs.status(job)
     if status is not None and status.active:
-        ui.watch(jobs, job, key="cancel_view")
+        ui.watch(jobs, job)
     elif not walk.possible(run, i, j):
         nothing("The maps along its epochs are not kept: this cell was trained before they were, or where "
                 "STITCHLAB_TRAIL is 0. Delete the run (`python -m stitchlab delete`) and compute it again.")

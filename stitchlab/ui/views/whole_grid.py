@@ -48,7 +48,7 @@ def _judge_all(cell: Subject, detector: str) -> None:
     status = jobs.status(job)
     if status is not None and status.active:
         ui.watch(jobs, job, lambda: Distribution(found.run, found.detection).lacking(
-            [detector, STATISTICS], cells) != lacking, key="cancel_view")
+            [detector, STATISTICS], cells) != lacking, key=f"cancel-view-{job}")
     elif lacking:
         text, clicked = ui.beside("Judge all cells", ":material/play_arrow:", primary=True)
         count = sum(len(column) for _, column in lacking.values())

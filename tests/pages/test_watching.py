@@ -1,0 +1,57 @@
+"""Work that is under way, watched: a button a job, and looks that have no widget in common with another page's."""
+
+from __future__ import annotations
+
+from looks import Notes, Open, fill, has, sound
+from streamlit.testing.v1 import AppTest
+
+from stitchlab.jobs import Status, judging
+from stitchlab.request import Detection
+from stitchlab.results.keys import result_key
+from stitchlab.results.run import Run
+
+
+def test_a_grid_and_detectors_at_work_have_a_button_each(opened: Open, jobs: Notes, asked: Run) -> None:
+    """Home's "Why?" before TLM is done: detectors look at DM's cell while the grid is computed."""
+    run = fill(asked)
+    i, j = run.request.front_layers[-1], run.request.end_layers[0]
+    run.store.delete("cells", result_key(run.request, "tlm", i, j))
+    jobs.states[run.id] = Status("running", "task loss matching", 0.5)
+    at = sound(opened(run.store, "pages/2_Activations.py", run=run.id, front_layer=i, end_layer=j))
+    for job in (run.id, judging(run, Detection(), [("dm", i, j)])):
+        assert has(at, "button", f"cancel-{job}")
+    assert len(at.get("progress")) == 2
+
+
+def test_two_jobs_are_watched_on_one_page() -> None:
+    def page() -> None:
+        from looks import Notes
+
+        from stitchlab import ui
+        from stitchlab.jobs import Status
+
+        notes = Notes()
+        for job in ("one", "two"):
+            notes.states[job] = Status("running", job, 0.5)
+            ui.watch(notes, job)
+
+    at = sound(AppTest.from_function(page).run())
+    assert [button.key for button in at.button] == ["cancel-one", "cancel-two"]
+
+
+def test_a_look_draws_no_widget() -> None:
+    """Looks of the page that was left may run beside those of this one: a widget of theirs would be there twice."""
+    def page() -> None:
+        from looks import Notes
+
+        from stitchlab import ui
+        from stitchlab.jobs import Status
+
+        notes = Notes()
+        notes.states["one"] = Status("running", "one", 0.5)
+        for _ in range(2):
+            ui._look(notes, "one", lambda: False)
+
+    at = sound(AppTest.from_function(page).run())
+    assert len(at.get("progress")) == 2
+    assert not at.button
