@@ -56,7 +56,7 @@ def _bring(jobs: Jobs, found: Distribution) -> None:
     if status is None:
         ui.queue(lambda: jobs.judge(run, found.detection, [SETS], cells))
     elif status.active:
-        ui.watch(jobs, job, key="cancel_distances")
+        ui.watch(jobs, job)
 
 
 def without_demo(store: Store, jobs: Jobs) -> None:
@@ -70,7 +70,7 @@ def without_demo(store: Store, jobs: Jobs) -> None:
         ui.door("pages/1_Compare.py", "Compare two networks", {}, "Two networks, a grid of their layers")
     status = jobs.status(DEMO)
     if status is not None and status.active:
-        ui.watch(jobs, DEMO, key="cancel_demo")
+        ui.watch(jobs, DEMO)
         return
     if status is not None and status.message:
         st.error(ui.literal(status.message), icon=":material/error:")
