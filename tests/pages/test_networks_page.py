@@ -283,7 +283,7 @@ def test_the_data_sets(opened: Open, store: Store, jobs: Notes) -> None:
     at = page(opened, store, part="Data sets", data_set="CIFAR-10")
     assert "CIFAR-10 could not be fetched" in text(at, "error")
     jobs.states[fetching("cifar10")] = Status("done")
-    assert "It was got" in text(page(opened, store, part="Data sets", data_set="CIFAR-10"), "caption")
+    assert "It is here now" in text(page(opened, store, part="Data sets", data_set="CIFAR-10"), "caption")
 
 
 def test_folders_are_offered_under_configured_roots_only(
