@@ -8,7 +8,7 @@ INK = {False: "#1f2430", True: "#e6e8ee"}  # by dark
 MUTED = {False: "#c9ccd4", True: "#4a4f5c"}  # not computed yet, or undefined
 ACCENT = {False: "#e4572e", True: "#00c853"}  # the selected cell; by diverging, whose own ends are red and blue
 SEQUENTIAL = "Viridis"  # perceptually uniform, readable by the colour-blind and in grey
-DIVERGING = "RdBu_r"
+DIVERGING, REVERSED = "RdBu_r", "RdBu"  # red is high, red is low
 
 FONT = "Source Sans, Source Sans Pro, Helvetica, Arial, sans-serif"  # a name with a digit would need quotes in CSS
 
