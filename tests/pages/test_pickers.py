@@ -19,6 +19,7 @@ from stitchlab.results import networks
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 from stitchlab.ui import links
+from stitchlab.ui.request import OWN
 
 RESNET = [f"layer{n}.{k}" for n in (1, 2, 3) for k in (0, 1)]
 VIT = [f"blocks.{k}" for k in range(6)]
@@ -311,3 +312,57 @@ def shown(store: Store, at: AppTest) -> Run:
     del jobs.states[run.id]
     sound(pickers(at))
     return run
+
+
+def test_layers_are_chosen_by_the_choices_that_are_usual(opened: Open, store: Store) -> None:
+    at = pickers(opened(store))
+    choice = widget(at, "selectbox", "front_layers_by")
+    assert choice.value == f"All blocks ({len(RESNET)})"
+    assert {"The last block of each stage (3)", "Stage layer2 (2)"} <= set(choice.options)
+    sound(choice.set_value("The last block of each stage (3)").run())
+    assert widget(at, "multiselect", "front_layers").value == ["layer1.1", "layer2.1", "layer3.1"]
+    assert shown(store, at).request.front_layers == ("layer1.1", "layer2.1", "layer3.1")
+    assert widget(at, "selectbox", "front_layers_by").value == "The last block of each stage (3)"
+    sound(widget(at, "multiselect", "front_layers").set_value(["layer1.1", "relu"]).run())
+    assert widget(at, "selectbox", "front_layers_by").value == OWN
+    assert shown(store, at).request.front_layers == ("relu", "layer1.1")
+
+
+def test_many_layers_are_not_shown_one_by_one(opened: Open, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixty tags are no picker; single layers are still searched and chosen where somebody asks for that."""
+    monkeypatch.setattr("stitchlab.ui.request.TAGS", 4)
+    at = sound(pickers(opened(store)))
+    assert not has(at, "multiselect", "front_layers")
+    assert "layer1.0 … layer3.1" in text(at, "caption")
+    assert shown(store, at).request.front_layers == tuple(RESNET)
+    sound(widget(at, "selectbox", "front_layers_by").set_value(OWN).run())
+    sound(widget(at, "multiselect", "front_layers").set_value([*RESNET, "flatten"]).run())
+    assert has(at, "multiselect", "front_layers"), "it stays while layers are added"
+    assert shown(store, at).request.front_layers == (*RESNET, "flatten")
+
+
+def test_networks_of_a_link_that_asks_for_no_run_open_the_pickers(opened: Open, store: Store) -> None:
+    """The page Networks leads here with a front network alone."""
+    at = sound(opened(store, front="digits-b"))
+    assert widget(at, "selectbox", "front").value == "digits-b"
+    assert "run" not in at.query_params
+
+
+def test_a_run_is_the_first_thing_where_there_are_runs(opened: Open, store: Store) -> None:
+    older = fill(ask("digits-a", "digits-b", store, seed=1))
+    at = sound(opened(store))
+    assert not charts(at), "no grid that nobody asked for"
+    assert not has(at, "selectbox", "front")
+    (link,) = [link.proto for link in at.main.get("page_link")]
+    assert f"run={older.id}" in link.query_string
+    assert "digits\\-a" in link.label or "digits-a" in link.label
+    assert at.button(key="pick").label == "New comparison"
+
+
+def test_names_are_shown_as_text(opened: Open, store: Store) -> None:
+    """Whoever names a network does not write the page."""
+    networks.rename(store, networks.find(store, "digits-a").id, "__a__")
+    at = sound(opened(store, front="__a__", end="digits-b"))
+    assert at.title[0].value.startswith("\\_\\_a\\_\\_ → digits-b")
+    assert ui.literal("1. :smile: [x](http://y) $a$ www.z me@w") == (
+        "1\\. \\:⁠smile: \\[x\\](http\\:⁠//y) \\$a\\$ www⁠.z me@⁠w")
