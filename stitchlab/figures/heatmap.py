@@ -1,8 +1,6 @@
 """A grid as a heatmap: rows are front layers, columns end layers, both in network order, the first on top and left.
 
-Plotly reports no clicks on heatmaps, so invisible markers lie over the cells; they carry clicks and hover texts. The
-numbers are two layers of their own, black ones and white ones, since a layer has one colour; their size is Plotly's,
-which knows how many pixels a cell has got.
+Plotly reports no clicks on heatmaps, so invisible markers lie over the cells; they carry clicks and hover texts.
 """
 
 from __future__ import annotations
@@ -16,15 +14,14 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
-from stitchlab.figures.colours import BLACK, WHITE, on_scale, rgb, white_reads_better
+from stitchlab.figures.cell_numbers import cell_numbers
+from stitchlab.figures.colours import on_scale, rgb
 from stitchlab.figures.layer_names import ShortNames, shorten
 from stitchlab.figures.pixels import AXIS, NUMBERED, SUBTITLE, TITLE, WRITTEN_OUT, Pixels, lines, room
 from stitchlab.figures.template import ACCENT, DIVERGING, INK, MUTED, REVERSED, SEQUENTIAL, template
 
 Values = npt.NDArray[np.float64]
-CLEAR = "rgba(0,0,0,0)"
 VEIL = 0.5  # how much of a doubtful column the grey covers
-NOTHING = "\u200b"  # a letter without width: Plotly measures numbers by their letters, and empty ones not at all
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,21 +184,7 @@ def _numbers(grid: Grid, dark: bool) -> list[go.Heatmap]:
     behind = on_scale(*_coloured(grid), grid.scale)
     doubtful = [name in grid.doubtful for name in grid.end_layers]
     behind[:, doubtful] = (1 - VEIL) * behind[:, doubtful] + VEIL * rgb(MUTED[dark])
-    white = white_reads_better(behind)
-    texts = [[number(v, grid.narrow) for v in row] for row in grid.values]
-    longest = max(1, *(len(text) for row in texts for text in row))
-    # In a grid of one row Plotly cannot tell how wide cells are.
-    font = {} if min(grid.values.shape) > 1 else {"size": 10}
-    return [
-        go.Heatmap(
-            z=np.zeros(grid.values.shape), colorscale=[[0, CLEAR], [1, CLEAR]], hoverinfo="skip", showscale=False,
-            texttemplate="%{text}",
-            text=[[(text if here else "").ljust(longest, NOTHING) for text, here in zip(*row, strict=True)]
-                  for row in zip(texts, where, strict=True)],
-            textfont={"color": colour, **font}, name=f"numbers in {colour}",
-        )
-        for colour, where in ((BLACK, ~white), (WHITE, white))
-    ]
+    return cell_numbers([[number(v, grid.narrow) for v in row] for row in grid.values], behind)
 
 
 def ticks(low: float, high: float) -> list[float]:

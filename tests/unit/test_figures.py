@@ -16,8 +16,9 @@ from grids import COLUMNS, ROWS, SMALL, made
 from stitchlab.catalog.methods import METRICS
 from stitchlab.catalog.presets import PRESETS
 from stitchlab.figures import grids
+from stitchlab.figures.cell_numbers import NOTHING
 from stitchlab.figures.colours import on_scale
-from stitchlab.figures.heatmap import NOTHING, Grid, best_of_columns, heatmap, shared_range
+from stitchlab.figures.heatmap import Grid, best_of_columns, heatmap, shared_range
 from stitchlab.figures.template import template
 from stitchlab.figures.words import finding
 from stitchlab.grid.ask import ask
