@@ -43,10 +43,10 @@ def scores(by_set: Mapping[str, Array], label: str, *, dark: bool = False) -> go
     figure = go.Figure()
     edges = _outlines(figure, placed, dark)
     shown = [d for d in DECADES if edges[0] <= np.arcsinh(d) <= edges[-1]]
-    figure.update_layout(template=template(dark), height=320, legend=legend(), margin_b=BELOW,
-                         title=f"{label}: scores of the same test images")
+    figure.update_layout(template=template(dark), height=340, legend=legend(), margin_b=BELOW + 20,
+                         title=f"{label}: scores of test images")
     figure.update_xaxes(tickvals=np.arcsinh(shown), ticktext=[f"{d:,}".replace("-", "−") for d in shown],
-                        title_text="native interquartile ranges from the native median: right is more native")
+                        title_text="native interquartile ranges from the native median<br>(right is more native)")
     figure.update_yaxes(title_text="share of images", tickformat=".0%")
     return figure
 

@@ -16,7 +16,7 @@ FONT = "Source Sans, Source Sans Pro, Helvetica, Arial, sans-serif"  # a name wi
 def template(dark: bool) -> go.layout.Template:
     """The project's Plotly template; backgrounds are left to the page."""
     axis = {"showgrid": False, "zeroline": False, "ticks": "", "fixedrange": True, "automargin": True,
-            "title": {"standoff": 12}, "ticklabelstandoff": 4}
+            "title": {"standoff": 12, "font": {"size": 13}}, "ticklabelstandoff": 4}
     return go.layout.Template(layout={
         "font": {"family": FONT, "size": 13, "color": INK[dark]},
         "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",

@@ -15,6 +15,7 @@ from stitchlab.figures.scatter import accuracy_and_frechet
 from stitchlab.results.detection import Distribution
 from stitchlab.results.run import Run
 from stitchlab.ui import address
+from stitchlab.ui.marking import mark_same_cells
 
 STACKED = 14  # columns from which heatmaps always stand one under the other
 
@@ -44,12 +45,16 @@ def heatmaps(run: Run, grids: Sequence[Grid], key: str, selected: tuple[str, str
     more: dict[str, Any] = {}
     if selected is not None:
         more = {"on_select": lambda key: _clicked(run, key), "selection_mode": "points"}
-    places = st.grid(wide, min_column_width=pixels.least_width)
+    together = st.container(gap=None)  # no gap for what is not seen
+    places = together.grid(wide, min_column_width=pixels.least_width)
     for k, grid in enumerate(grids):
         alt = f"Heatmap of {grid.title}: {len(grid.front_layers)} front by {len(grid.end_layers)} end layers"
         with places.cell(), st.grid(1, min_column_width=pixels.least_width, wrap=False):
             figure = heatmap(grid, selected=selected, dark=ui.dark(), pixels=pixels)
             chart(run.id, figure, f"{key}-{k}", alt, grid.title, width=pixels.width, **more)
+    if len(grids) > 1:
+        with together:
+            mark_same_cells(key=f"{key}-mark")
 
 
 def cells_scatter(found: Distribution, key: str, selected: tuple[str, str] | None) -> None:
