@@ -22,6 +22,7 @@ from stitchlab.catalog.presets import PRESETS, resolved
 from stitchlab.data import registry as datasets
 from stitchlab.data.splits import DataSet, Split
 from stitchlab.models import create as making
+from stitchlab.models import importing
 from stitchlab.models import store as model_store
 from stitchlab.request import TaskLoss
 from stitchlab.results import networks
@@ -104,7 +105,7 @@ def prepare(root: Path, data: str | None, arch: str, device: str, *, quick: bool
     for seed in (0, 1):
         name = f"{arch}-{'public' if public else images.fingerprint[:8]}-{seed}"
         if name not in known and public:
-            making.import_weights(SHARED / "tiny10" / f"tiny10-cifar10-seed{seed}.pt", store, arch=arch, data=images,
+            importing.import_weights(SHARED / "tiny10" / f"tiny10-cifar10-seed{seed}.pt", store, arch=arch, data=images,
                                   name=name, mean=CIFAR_MEAN, std=CIFAR_STD, device=device)
         elif name not in known:
             making.train(arch, images, store, name=name, seed=seed, epochs=EPOCHS, device=device)

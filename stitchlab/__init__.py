@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from stitchlab.errors import Cancelled, Damaged, StitchLabError, UnknownName
     from stitchlab.grid.ask import ask, compare
     from stitchlab.indices.statistics import measure
-    from stitchlab.models.create import import_weights, train, untrained
+    from stitchlab.models.create import train, untrained
+    from stitchlab.models.importing import import_weights
     from stitchlab.models.store import load as load_network
     from stitchlab.ood.evaluate import judge
     from stitchlab.request import Detection, DirectMatching, Request, TaskLoss
@@ -33,7 +34,7 @@ _PLACES = {
     "Network": "results.networks:Network", "Request": "request:Request", "Run": "results.run:Run",
     "StitchLabError": "errors:StitchLabError", "Store": "store:Store", "TaskLoss": "request:TaskLoss",
     "UnknownName": "errors:UnknownName", "ask": "grid.ask:ask", "compare": "grid.ask:compare",
-    "import_weights": "models.create:import_weights", "judge": "ood.evaluate:judge",
+    "import_weights": "models.importing:import_weights", "judge": "ood.evaluate:judge",
     "list_networks": "results.networks:list_networks", "list_runs": "results.run:list_runs",
     "load_data": "data.registry:load", "load_network": "models.store:load", "measure": "indices.statistics:measure",
     "preset": "catalog.presets:preset", "train": "models.create:train", "untrained": "models.create:untrained",

@@ -15,8 +15,8 @@ class DataSetEntry:
     ``natural`` says that an image shifted or mirrored is as good as any, so that training may do both;
     ``augmentation`` is what task loss matching by the paper's recipe does to training images
     (`stitchlab.catalog.augmentations`; Balogh & Jelasity's code takes each data set's usual one). ``at_hand`` says that
-    it comes with a library that StitchLab needs; ``shape`` (C,H,W), ``train`` and ``test`` (numbers of images) and
-    ``classes`` are then known before it is loaded.
+    it comes with a library that StitchLab needs; ``train`` and ``test`` (numbers of images) and ``classes`` are then
+    known before it is loaded. ``shape`` (C,H,W) and ``outputs``, the number of classes, are known of all.
     """
 
     name: str
@@ -25,7 +25,8 @@ class DataSetEntry:
     natural: bool = False
     augmentation: str = "none"
     at_hand: bool = False
-    shape: tuple[int, int, int] | None = None
+    outputs: int = 10
+    shape: tuple[int, int, int]
     train: int | None = None
     test: int | None = None
     classes: tuple[str, ...] = ()
@@ -37,15 +38,15 @@ DATA_SETS = {
         DataSetEntry(name="digits", label="Digits", at_hand=True, shape=(1, 8, 8), train=1257, test=540,
                      classes=DIGIT_NAMES,
                      description="scikit-learn's 1,797 handwritten digits, 8×8, grey; nothing to download"),
-        DataSetEntry(name="mnist", label="MNIST", augmentation="affine",
+        DataSetEntry(name="mnist", label="MNIST", augmentation="affine", shape=(1, 28, 28),
                      description="70,000 handwritten digits, 28×28, grey (LeCun et al. 1998)"),
-        DataSetEntry(name="fashion-mnist", label="Fashion-MNIST", augmentation="flip-crop",
+        DataSetEntry(name="fashion-mnist", label="Fashion-MNIST", augmentation="flip-crop", shape=(1, 28, 28),
                      description="70,000 clothing photos, 28×28, grey (Xiao et al. 2017)"),
-        DataSetEntry(name="cifar10", label="CIFAR-10", natural=True, augmentation="flip-crop",
+        DataSetEntry(name="cifar10", label="CIFAR-10", natural=True, augmentation="flip-crop", shape=(3, 32, 32),
                      description="60,000 photographs in 10 classes, 32×32, RGB (Krizhevsky 2009)"),
-        DataSetEntry(name="cifar100", label="CIFAR-100", natural=True, augmentation="flip-crop",
-                     description="60,000 photographs in 100 classes, 32×32, RGB (Krizhevsky 2009)"),
-        DataSetEntry(name="svhn", label="SVHN", augmentation="affine",
+        DataSetEntry(name="cifar100", label="CIFAR-100", natural=True, augmentation="flip-crop", shape=(3, 32, 32),
+                     outputs=100, description="60,000 photographs in 100 classes, 32×32, RGB (Krizhevsky 2009)"),
+        DataSetEntry(name="svhn", label="SVHN", augmentation="affine", shape=(3, 32, 32),
                      description="99,289 house number digits, 32×32, RGB (Netzer et al. 2011)"),
     )
 }

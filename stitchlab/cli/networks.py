@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -34,8 +35,12 @@ def add(command: Command) -> None:
     bring.add_argument("weights", metavar="WEIGHTS", help="a file; for torchvision/NAME also DEFAULT, IMAGENET1K_V1, …")
     bring.add_argument("--arch", required=True, metavar="ARCH", help=ARCH)
     bring.add_argument("--name", required=True, help="what to call it")
-    bring.add_argument("--mean", type=numbers, metavar="R,G,B", help="mean of its input, for pixels in 0..1")
-    bring.add_argument("--std", type=numbers, metavar="R,G,B", help="deviation of its input")
+    bring.add_argument("--mean", type=numbers, metavar="R,G,B",
+                       help="mean that it was trained with, of pixels in 0..1 (default: that of the training images)")
+    bring.add_argument("--std", type=numbers, metavar="R,G,B",
+                       help="deviation likewise")
+    bring.add_argument("--replace", action="store_true",
+                       help="in place of the network that has this name; results computed with that stay")
     bring.add_argument("--classes", type=int, metavar="N",
                        help="number of outputs; where the data has others, accuracy is not defined")
     for made in (train, bring):
@@ -95,17 +100,17 @@ def _train(options: argparse.Namespace, store: Store) -> None:
 
 
 def _import(options: argparse.Namespace, store: Store) -> None:
-    from stitchlab.data import registry as datasets
-    from stitchlab.models import create
+    from stitchlab.models import importing
     from stitchlab.models.device import pick_device
 
-    networks.free_name(store, options.name)
-    images = datasets.load(options.data, store, report=bar(), download=options.download)
-    _table([create.import_weights(
-        options.weights, store, arch=options.arch, data=images, name=options.name, mean=options.mean, std=options.std,
-        classes=options.classes, options=options.options, size=options.size, download=options.download,
-        device=pick_device(options.device), report=bar(),
-    )])
+    made = importing.import_weights(
+        options.weights, store, arch=options.arch, data=options.data, name=options.name, mean=options.mean,
+        std=options.std, classes=options.classes, options=options.options, size=options.size, replace=options.replace,
+        download=options.download, device=pick_device(options.device), report=bar(),
+    )
+    _table([made])
+    if remark := made.origin.get("remark"):
+        print(f"{made.name}: {remark}", file=sys.stderr)
 
 
 def _networks(options: argparse.Namespace, store: Store) -> None:

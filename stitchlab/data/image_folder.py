@@ -95,6 +95,25 @@ def listing(root: Path, size: int | None) -> Listing:
     )
 
 
+def first_shape(listed: Listing, size: int | None, store: Store) -> tuple[int, int, int]:
+    """(C,H,W) that all images will have, from as few headers as tell it: one, where the first image has colours.
+
+    Of images of mixed sizes, which `decode` refuses without a ``size``, it is the first one's.
+    """
+    if kept := store.intact("listings", listed.key):
+        channels, height, width = kept["shape"]
+        return channels, height, width
+    colour, first = False, (0, 0)
+    for n, name in enumerate(listed.files):
+        with _opened(listed.root / name) as image:
+            first = first if n else image.size
+            colour = not is_deep(image) and image.mode not in GREY_MODES
+        if colour:
+            break
+    width, height = first if size is None else (size, size)
+    return (3 if colour else 1, height, width)
+
+
 def decode(listed: Listing, size: int | None, store: Store, report: Report) -> Decoded:
     """Decode the images of a listing into the store, unless it was done before.
 

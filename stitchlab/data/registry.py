@@ -28,7 +28,7 @@ from stitchlab.data import image_folder
 from stitchlab.data.splits import DataSet, Labels, Split
 from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.request import Report, content_id, no_report
-from stitchlab.results.data_sets import ROOM, find, known
+from stitchlab.results.data_sets import ROOM, DataRecord, find, known
 from stitchlab.store import Store, given
 
 # 8×8 as the digits are. Enlarging adds no detail: resnet14 at 16×16 takes twice as long for the same 99.4 %.
@@ -115,6 +115,27 @@ def load(
     return data
 
 
+def outline(name: str, store: Store) -> DataRecord:
+    """Say what data of this name will be, from names and headers alone: no image is decoded, nothing fetched or kept.
+
+    Shape and number of classes are as `load` will have them; of the catalog's data that was never used here, classes
+    are called by numbers. Raises UnknownName; StitchLabError where a folder is not as it must be.
+    """
+    if name.startswith(FOLDER):
+        path, size = _parse(name)
+        listed = image_folder.listing(path, size)
+        return DataRecord(name=name, label=path.name, classes=listed.classes, train=sum(listed.train),
+                          test=sum(listed.test), shape=image_folder.first_shape(listed, size, store))
+    if used := [record for record in known(store) if record.name == name]:
+        return used[-1]
+    if name not in DATA_SETS:
+        raise _unknown(name)
+    entry = DATA_SETS[name]
+    classes = entry.classes or tuple(str(k) for k in range(entry.outputs))
+    return DataRecord(name=name, label=entry.label, classes=classes, shape=entry.shape, train=entry.train or 0,
+                      test=entry.test or 0)
+
+
 def here(name: str, store: Store) -> DataSet:
     """Give the data set of this name as it was used here: nothing is fetched or recorded, no folder decoded again.
 
@@ -151,11 +172,15 @@ def _read(
     if name.startswith(FOLDER):
         return _read_folder(name, store, report)
     if name not in DATA_SETS:
-        raise UnknownName("data set", name, DATA_SETS, "A folder of images is named folder:PATH")
+        raise _unknown(name)
     key = (str(store.root), name)
     kept = _loaded.get(key) or _Loaded(_read_entry(DATA_SETS[name], store, report, download))
     _remember(key, kept)
     return kept.data, None
+
+
+def _unknown(name: str) -> UnknownName:
+    return UnknownName("data set", name, DATA_SETS, "A folder of images is named folder:PATH")
 
 
 def _read_entry(entry: DataSetEntry, store: Store, report: Report, download: bool) -> DataSet:

@@ -1,4 +1,4 @@
-"""Makes networks and keeps them: trained, untrained, imported from a file, or published by torchvision."""
+"""Makes networks and keeps them, trained or untrained; `stitchlab.models.importing` brings others'."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
-from functools import lru_cache, partial
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
 
-from stitchlab.catalog.architectures import TORCHVISION
 from stitchlab.catalog.training_recipes import Attack, Recipe, recipe
 from stitchlab.cutting.hooks import SameLogits
 from stitchlab.cutting.logits import logits_of
@@ -22,17 +20,16 @@ from stitchlab.errors import StitchLabError
 from stitchlab.models import malloc as memory
 from stitchlab.models import store as model_store
 from stitchlab.models import train as training
-from stitchlab.models import weights as importing
 from stitchlab.models import zoo
 from stitchlab.models.cut_points import of_architecture, outline
 from stitchlab.models.device import pick_device
 from stitchlab.models.store import LoadedNetwork, frozen, prepare
 from stitchlab.models.tensors import put_tensors
 from stitchlab.models.train import Point
-from stitchlab.models.zoo import vision
 from stitchlab.request import Report, checked_seed, no_report, portion
 from stitchlab.results import networks
 from stitchlab.results.cut_points import Cuts
+from stitchlab.results.data_sets import DataRecord
 from stitchlab.results.networks import Network, some_name
 from stitchlab.store import Store, given
 
@@ -73,9 +70,9 @@ def train(
         raise StitchLabError(f"{arch} is a control and learns nothing: `compare {arch} END` uses it as front network")
     how = recipe(found.optimiser, len(data.train), natural=data.natural, epochs=epochs, augment=augment,
                  label_noise=label_noise, attack=attack)
-    network = _draft(name, found, options, data, *training.channel_statistics(data.train), size=size)
+    network = draft(name, found, options, data, *training.channel_statistics(data.train), size=size)
     module = model_store.fresh(network, found, checked_seed(seed))
-    _check(network, found)
+    check(network, found)
     model_store.try_saving(store, module)
     started, learning = time.monotonic(), portion(report, 0.0, LEARNING)
     with memory.kept():
@@ -83,7 +80,7 @@ def train(
                              report=learning, watch=watch)
     origin = _origin(how, curve, time.monotonic() - started, device)
     made = replace(network, name=_still(store, name), seed=seed, origin=origin)
-    return _kept(store, made, module, data, device, portion(report, LEARNING, 1 - LEARNING))
+    return kept(store, made, module, data, device, portion(report, LEARNING, 1 - LEARNING))
 
 
 def _origin(how: Recipe, curve: list[Point], seconds: float, device: torch.device) -> dict[str, Any]:
@@ -101,10 +98,10 @@ def untrained(
     name = name or some_name(store, f"{data.label}-{arch.rpartition('/')[2]}-fresh-s{seed}")
     networks.free_name(store, name)
     found = zoo.architecture(arch)
-    network = _draft(name, found, options, data, *training.channel_statistics(data.train), size=size)
+    network = draft(name, found, options, data, *training.channel_statistics(data.train), size=size)
     module = model_store.fresh(network, found, checked_seed(seed))
-    _check(network, found)
-    return _kept(store, replace(network, seed=seed, origin={"how": "untrained"}), module, data, device)
+    check(network, found)
+    return kept(store, replace(network, seed=seed, origin={"how": "untrained"}), module, data, device)
 
 
 def fits(arch: str, data: DataSet, options: dict[str, Any] | None = None, size: int | None = None) -> Cuts:
@@ -113,57 +110,9 @@ def fits(arch: str, data: DataSet, options: dict[str, Any] | None = None, size: 
     Raises StitchLabError where the images do not fit, or it could be cut nowhere.
     """
     found = zoo.architecture(arch)
-    channels = data.shape[0]
-    network = _draft("", found, options, data, (0.0,) * channels, (1.0,) * channels, size=size)
+    network = draft("", found, options, data, size=size)
     found.check_size(network.size)
     return of_architecture(found, network)
-
-
-def import_weights(
-    weights: str | Path, store: Store | None = None, *, arch: str, data: DataSet, name: str,
-    mean: Sequence[float] | None = None, std: Sequence[float] | None = None, classes: int | None = None,
-    options: dict[str, Any] | None = None, size: int | None = None, download: bool = False, called: str = "",
-    device: str | torch.device = "auto", report: Report = no_report,
-) -> Network:
-    """Bring somebody's weights into the store and measure them on ``data``.
-
-    Args:
-        weights: a file that `stitchlab.models.weights.read_weights` reads; for ``torchvision/NAME`` also the name of
-            published weights (``DEFAULT``, ``IMAGENET1K_V1``, …), whose own preprocessing and classes come along.
-        store: where they are kept; default is cache/ (or STITCHLAB_CACHE).
-        arch: see `zoo.architecture`, with ``options``.
-        data: what they were trained on, or something with the same classes; where ``classes`` says that they tell
-            others, only its images' channels count, and their accuracy is not defined.
-        name: what to call the network.
-        mean: what it expects to be taken from pixels in 0..1, one number a channel (default 0).
-        std: what it expects them to be divided by then (default 1).
-        classes: number of outputs; default is that of the data's classes.
-        size: pixels a side of its input; default is the images' own. Published weights bring all these.
-        download: fetch published weights that are not here.
-        called: what the file is called, where that is not how it lies here.
-        device, report: where to measure, as for `train`; told what is being done.
-
-    Raises StitchLabError where anything does not fit; then nothing is kept.
-    """
-    store, device = given(store), pick_device(device)
-    found, path = zoo.architecture(arch), Path(weights)
-    called = called or path.name
-    networks.free_name(store, name)
-    published = None
-    if not path.is_file() and not path.suffix and arch.startswith(TORCHVISION):
-        _left_out(size=size, mean=mean, std=std, classes=classes)
-        report(f"reading {weights} of {arch}", 0.0)
-        published = vision.published(arch, str(weights), store.root / "downloads" / "weights", download)
-        classes, size, mean, std = len(published.classes), published.size, published.mean, published.std
-    network = _draft(name, found, options, data, *importing.preprocessing(mean, std, _channels(published, data)),
-                     size=size, labels=_labels(arch, classes, data))
-    if published is not None:
-        network = replace(network, channels=3, resize=published.resize, interpolation=published.interpolation)
-    _check(network, found)
-    report(f"reading {called}", 0.1)
-    module = _filled(network, found, importing.read_weights(path, called) if published is None else published.tensors)
-    network = replace(network, origin={"how": "imported", "file": called})
-    return _kept(store, network, module, data, device, portion(report, 0.5, 0.5))
 
 
 def measure(
@@ -182,9 +131,10 @@ def measure(
     return counts
 
 
-def _draft(
-    name: str, found: zoo.Architecture, options: dict[str, Any] | None, data: DataSet,
-    mean: tuple[float, ...], std: tuple[float, ...], *, size: int | None, labels: tuple[str, ...] | None = None,
+def draft(
+    name: str, found: zoo.Architecture, options: dict[str, Any] | None, data: DataSet | DataRecord,
+    mean: tuple[float, ...] = (), std: tuple[float, ...] = (), *, size: int | None,
+    labels: tuple[str, ...] | None = None,
 ) -> Network:
     """A network that is not trained, measured or kept yet; what can be refused by looking is refused here."""
     channels, height, width = data.shape
@@ -200,7 +150,7 @@ def _draft(
     )
 
 
-def _check(network: Network, found: zoo.Architecture) -> None:
+def check(network: Network, found: zoo.Architecture) -> None:
     """Raises StitchLabError where images do not fit, it can be cut nowhere, or own code returns no such logits."""
     found.check_size(network.size)
     with contextlib.suppress(SameLogits):  # fresh weights may begin so
@@ -217,49 +167,6 @@ def _check(network: Network, found: zoo.Architecture) -> None:
         )
 
 
-def _left_out(**said: Any) -> None:
-    if own := [what for what, value in said.items() if value is not None]:
-        raise StitchLabError(f"published weights bring their own {', '.join(own)}: leave that out")
-
-
-def _channels(published: vision.Published | None, data: DataSet) -> int:
-    return data.shape[0] if published is None else len(published.mean)
-
-
-def _filled(network: Network, found: zoo.Architecture, tensors: importing.Tensors) -> nn.Module:
-    module, tensors = model_store.build(network, found), importing.used(tensors, found.unused)
-    importing.put_weights(module, tensors, len(network.classes), found.name, lambda: _nearest(tensors, network))
-    return module
-
-
-def _nearest(tensors: importing.Tensors, network: Network) -> str:
-    """The architecture, of those known by name, that has most of these tensors."""
-    return importing.nearest(tensors, _shapes(len(network.classes), network.channels, network.size))
-
-
-@lru_cache(maxsize=4)  # all of torchvision's take some seconds
-def _shapes(classes: int, channels: int, size: int) -> dict[str, dict[str, tuple[int, ...]]]:
-    """The shapes of the tensors of every architecture that is known by name."""
-    shapes = {}
-    for name in zoo.known():
-        found = zoo.architecture(name)
-        with contextlib.suppress(StitchLabError):  # images of another size are none of its business
-            module = zoo.sketch(found, classes=classes, channels=channels,
-                                size=size if name in zoo.REGISTRY else found.size)
-            shapes[name] = {key: tuple(tensor.shape) for key, tensor in module.state_dict().items()}
-    return shapes
-
-
-def _labels(arch: str, classes: int | None, data: DataSet) -> tuple[str, ...]:
-    """Class names of a network of so many outputs: the data's where their number fits."""
-    if classes is None or classes == len(data.classes):
-        return data.classes
-    if classes < 1:
-        raise StitchLabError(f"a network has 1 output or more; {classes} came")
-    known = vision.categories(arch) if arch.startswith(TORCHVISION) else ()
-    return known if classes == len(known) else tuple(f"class {k}" for k in range(classes))
-
-
 def _still(store: Store, name: str) -> str:
     """The name, or one close to it where somebody took it while the network was trained."""
     try:
@@ -269,18 +176,18 @@ def _still(store: Store, name: str) -> str:
     return name
 
 
-def _kept(
+def kept(
     store: Store, network: Network, module: nn.Module, data: DataSet, device: str | torch.device,
-    report: Report = no_report,
+    report: Report = no_report, replaced: Network | None = None,
 ) -> Network:
-    """The network in the store, measured where its classes are the data's."""
+    """The network in the store, measured where its classes are the data's; ``replaced`` as `store.save` takes it."""
     if network.classes == data.classes:
         loaded = LoadedNetwork.of(network, frozen(module, device))
         counts = model_store.confusion(loaded, data.test, device, report)
-        made = model_store.save(store, replace(network, accuracy=training.share(counts)), module)
+        made = model_store.save(store, replace(network, accuracy=training.share(counts)), module, replaced)
         put_tensors(store, networks.MEASURED, networks.measured_key(made), {"counts": counts})
     else:
-        made = model_store.save(store, network, module)
+        made = model_store.save(store, network, module, replaced)
     try:
         with contextlib.suppress(SameLogits):
             outline(store, made)  # found out here, so that no page has to run anybody's code for it

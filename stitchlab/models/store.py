@@ -123,15 +123,17 @@ def fingerprint(network: Network, tensors: dict[str, torch.Tensor]) -> str:
     })
 
 
-def save(store: Store, network: Network, module: nn.Module) -> LoadedNetwork:
+def save(store: Store, network: Network, module: nn.Module, replaced: Network | None = None) -> LoadedNetwork:
     """Keep a module as this network; id, time and number of parameters are filled in.
 
-    Raises StitchLabError where the name is taken, or the same network is there already under another.
+    ``replaced`` may hold its name, or be the very same network; whoever replaces it deletes it then. Raises
+    StitchLabError where another network has the name, or is the same.
     """
-    free_name(store, network.name)
+    if replaced is None:
+        free_name(store, network.name)
     tensors = module.state_dict()
     key = fingerprint(network, tensors)
-    if (there := store.intact(ROOM, key)) is not None:
+    if (there := store.intact(ROOM, key)) is not None and (replaced is None or replaced.id != key):
         raise StitchLabError(
             f"exactly this network is in the store already, under the name {there['name']!r}; use that one"
         )

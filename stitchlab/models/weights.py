@@ -5,8 +5,7 @@ Nothing in a pickle is ever executed: what is no plain dictionary of tensors is 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,7 @@ from torch import nn
 from stitchlab.errors import StitchLabError
 
 WRAPPERS = ("state_dict", "model")  # keys under which training scripts like to put it
-_COUNTERS = "num_batches_tracked"
-LIKE = 0.5  # how much of the tensors must be the same before an architecture is named
+COUNTERS = "num_batches_tracked"  # of batch norm: they decide nothing
 PREFIX = "module."  # what DataParallel leaves before every name
 
 Tensors = dict[str, torch.Tensor]
@@ -51,16 +49,16 @@ def used(tensors: Tensors, unused: tuple[str, ...]) -> Tensors:
     return {name: tensor for name, tensor in tensors.items() if not name.startswith(unused)} if unused else tensors
 
 
-def put_weights(module: nn.Module, tensors: Tensors, classes: int, arch: str, nearest: Callable[[], str]) -> None:
+def put_weights(module: nn.Module, tensors: Tensors, classes: int, arch: str, advice: Callable[[], str]) -> None:
     """Load tensors into a module of ``arch`` with ``classes`` outputs.
 
-    Raises StitchLabError that lists what is missing, unexpected or of another shape, and names the architecture that
-    ``nearest`` finds, or where names of one tensor have different numbers; the module is then untouched.
+    Raises StitchLabError that lists what is missing, unexpected or of another shape, with ``advice``, or where names of
+    one tensor have different numbers; the module is then untouched.
     """
     ours = module.state_dict()
     tensors = _tied(ours, tensors)
     # Batch norm's counters are absent from old files and decide nothing.
-    missing = [name for name in ours if name not in tensors and not name.endswith(_COUNTERS)]
+    missing = [name for name in ours if name not in tensors and not name.endswith(COUNTERS)]
     unexpected = [name for name in tensors if name not in ours]
     wrong = [name for name in ours if name in tensors and ours[name].shape != tensors[name].shape]
     if wrong and not missing and not unexpected and (came := _outputs(ours, tensors, wrong, classes)):
@@ -71,38 +69,8 @@ def put_weights(module: nn.Module, tensors: Tensors, classes: int, arch: str, ne
     shapes = [f"{name} {tuple(tensors[name].shape)} for {tuple(ours[name].shape)}" for name in wrong]
     parts = [("missing", missing), ("unexpected", unexpected), ("of another shape", shapes)]
     if told := "; ".join(f"{len(names)} {what}: {_few(names)}" for what, names in parts if names):
-        near = nearest()
-        advice = f"They look like {near}: choose that" if near else "Choose their architecture, options and data"
-        raise StitchLabError(f"these weights do not fit {arch}: {told}. {advice}")
+        raise StitchLabError(f"these weights do not fit {arch}: {told}. {advice()}")
     module.load_state_dict(tensors, strict=False)
-
-
-def nearest(tensors: Tensors, shapes: Mapping[str, Mapping[str, tuple[int, ...]]]) -> str:
-    """Which of some architectures, given by the shapes of their tensors, these are most like; empty where none is.
-
-    A tensor counts for one where name and shape are the same, and for half where the name is; likeness is that over
-    all names of both.
-    """
-    def likeness(theirs: Mapping[str, tuple[int, ...]]) -> float:
-        both = [name for name in tensors if name in theirs]
-        same = sum(tuple(tensors[name].shape) == theirs[name] for name in both)
-        every = len({name for name in (*tensors, *theirs) if not name.endswith(_COUNTERS)})
-        return (same + len(both)) / 2 / max(1, every)
-
-    best = max(shapes, key=lambda name: likeness(shapes[name]), default="")
-    return best if best and likeness(shapes[best]) > LIKE else ""
-
-
-def preprocessing(
-    mean: Sequence[float] | None, std: Sequence[float] | None, channels: int
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation, one number a channel; without them 0 and 1. Raises StitchLabError."""
-    made = tuple(mean or (0.0,) * channels), tuple(std or (1.0,) * channels)
-    for what, values, least in (("mean", made[0], -math.inf), ("std", made[1], 0.0)):
-        if len(values) != channels or not all(least < value < math.inf for value in values):
-            sign = " above 0" if least == 0 else ""
-            raise StitchLabError(f"{what} is {channels} number(s){sign}, one a channel; {list(values)} came")
-    return made
 
 
 def _read(path: Path, called: str) -> Any:

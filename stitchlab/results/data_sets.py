@@ -95,7 +95,7 @@ def find(store: Store, name_or_fingerprint: str) -> DataRecord:
 def at_hand(store: Store) -> dict[str, DataRecord]:
     """Give the data that a form may offer, by name: what comes with a library, and what was used with this store."""
     entries = (entry for entry in DATA_SETS.values() if entry.at_hand)
-    made = {e.name: DataRecord(name=e.name, label=e.label, classes=e.classes, shape=e.shape or (0, 0, 0),
+    made = {e.name: DataRecord(name=e.name, label=e.label, classes=e.classes, shape=e.shape,
                                train=e.train or 0, test=e.test or 0) for e in entries}
     return made | {record.name: record for record in known(store)}
 

@@ -159,19 +159,25 @@ def measured_key(network: Network) -> str:
     return f"{network.id[:32]}-{network.data_fingerprint[:31]}"
 
 
-def free_name(store: Store, name: str) -> None:
-    """Raises StitchLabError where no network may be called so: the name is taken, or no proper name."""
+def free_name(store: Store, name: str, or_else: str = "") -> None:
+    """Raises StitchLabError where no network may be called so: the name is taken, or no proper name.
+
+    ``or_else`` is put behind the advice to choose another name.
+    """
+    if (other := holder(store, name)) is not None:
+        raise StitchLabError(f"name {name!r} is taken by network {other.short} ({other.architecture}, {other.data}): "
+                             f"choose another{or_else}")
+
+
+def holder(store: Store, name: str) -> Network | None:
+    """Find the network of this very name, or None. Raises StitchLabError where no network may be called so."""
     if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", name):
         raise StitchLabError(
             f"a network's name has 1 to 64 letters, digits, dots, underscores and hyphens; {name!r} came"
         )
     if name in CONTROLS:
         raise StitchLabError(f"{name!r} names a control that every comparison offers: choose another name")
-    for other in list_networks(store):
-        if other.name == name:
-            raise StitchLabError(
-                f"name {name!r} is taken by network {other.short} ({other.architecture}, {other.data}): choose another"
-            )
+    return next((network for network in list_networks(store) if network.name == name), None)
 
 
 def some_name(store: Store, wish: str) -> str:

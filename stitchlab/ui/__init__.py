@@ -14,6 +14,7 @@ from streamlit.errors import StreamlitAPIException
 from stitchlab.errors import StitchLabError
 from stitchlab.jobs import DEMO, Jobs, Status
 from stitchlab.results import networks
+from stitchlab.results.demo import NAMES as DEMO_NETWORKS
 from stitchlab.store import Store
 from stitchlab.ui import address
 
@@ -42,7 +43,8 @@ def frame(title: str) -> tuple[Store, Jobs]:
     store = Store()
     jobs = _jobs(str(store.root))
     status = jobs.status(DEMO)
-    if not networks.list_networks(store) or (status is not None and status.active):
+    own = any(network.name not in DEMO_NETWORKS for network in networks.list_networks(store))
+    if not own and (not networks.list_networks(store) or (status is not None and status.active)):
         _first_networks(jobs)
     return store, jobs
 

@@ -57,12 +57,16 @@ def heatmaps(run: Run, grids: Sequence[Grid], key: str, selected: tuple[str, str
             mark_same_cells(key=f"{key}-mark")
 
 
-def cells_scatter(found: Distribution, key: str, selected: tuple[str, str] | None) -> None:
-    """All cells, accuracy against the Fréchet ratio; where a cell is selected, clicks select others."""
+def cells_scatter(
+    found: Distribution, key: str, selected: tuple[str, str] | None,
+    clicked: Callable[[str, str], None] | None = None,
+) -> None:
+    """All cells, accuracy against the Fréchet ratio. A click calls ``clicked``; without it, where a cell is selected,
+    clicks select others."""
     run = found.run
     more: dict[str, Any] = {}
-    if selected is not None:
-        more = {"on_select": lambda key: _clicked_point(run, key), "selection_mode": "points"}
+    if clicked or selected is not None:
+        more = {"on_select": lambda key: _clicked_point(run, key, clicked), "selection_mode": "points"}
     alt = "Scatter plot of accuracy against the Fréchet ratio of all cells, by method"
     figure = accuracy_and_frechet(found, selected=selected, dark=ui.dark())
     chart(run.id, figure, key, alt, "accuracy and frechet ratio", **more)
@@ -74,9 +78,13 @@ def _clicked(run: Run, key: str) -> None:
         _select(run, round(point["y"]), round(point["x"]))
 
 
-def _clicked_point(run: Run, key: str) -> None:
+def _clicked_point(run: Run, key: str, clicked: Callable[[str, str], None] | None) -> None:
     for point in st.session_state[key].selection.points[:1]:
-        _select(run, *divmod(point["point_index"], len(run.request.end_layers)))
+        row, column = divmod(point["point_index"], len(run.request.end_layers))
+        if clicked:
+            clicked(run.request.front_layers[row], run.request.end_layers[column])
+        else:
+            _select(run, row, column)
 
 
 def _select(run: Run, row: int, column: int) -> None:

@@ -7,9 +7,11 @@ import streamlit as st
 from stitchlab import ui
 from stitchlab.catalog.indices import INDICES, ROWS
 from stitchlab.catalog.methods import METHOD_LABELS, METRICS
+from stitchlab.figures.words import IMAGES_AND_SETS, disagreements
 from stitchlab.request import METHODS
 from stitchlab.results import recipe
 from stitchlab.results.definitions import remark
+from stitchlab.results.detection import Distribution
 from stitchlab.results.run import Run
 from stitchlab.ui import links
 from stitchlab.ui.cell import choose_cell
@@ -55,6 +57,7 @@ def _every_number(run: Run, i: str, j: str) -> None:
              **{label(run, m): number(run.value(m, metric.name, i, j)) for m in run.request.methods},
              "What it is": f"{metric.meaning}; {metric.better} = more similar"} for metric in METRICS.values()
         ], border="horizontal")
+        st.caption(" ".join(disagreements(Distribution(run), i, j)) or IMAGES_AND_SETS)
     if run.request.indices:
         st.table([
             {"": label(run, n), "Value": number(run.value(n, INDICES[n].metric, i, j)),

@@ -11,12 +11,15 @@ from stitchlab.catalog.methods import METRICS
 from stitchlab.export.tables import cells_csv, run_json
 from stitchlab.figures import grids
 from stitchlab.results import recipe
+from stitchlab.results.detection import Distribution
 from stitchlab.results.run import Run
-from stitchlab.ui.charts import heatmaps
+from stitchlab.results.similarity import SETS
+from stitchlab.ui import links, views
+from stitchlab.ui.charts import cells_scatter, heatmaps
 from stitchlab.ui.numbers import label, selected_cell, tlm_recipe
 
 SHOWN = {**{metric.name: metric.label for metric in METRICS.values()}, grids.SHOWN_INDICES: "Similarity indices"}
-VIEWS = {"maps": "Side by side", "difference": "Difference", "table": "Table"}
+VIEWS = {"maps": "Side by side", "difference": "Difference", "cells": "All cells", "table": "Table"}
 
 
 def explore(run: Run) -> None:
@@ -28,6 +31,8 @@ def explore(run: Run) -> None:
     with above:
         if view == "table":
             _table(run)
+        elif view == "cells":
+            _all_cells(run, selected)
         else:
             figures(run, shown, view, key="grid", selected=selected)
     st.caption(_about(run, shown, view))
@@ -48,6 +53,22 @@ def figures(
     heatmaps(run, made, f"{key}-{shown}-{view}", selected)
 
 
+def _all_cells(run: Run, selected: tuple[str, str]) -> None:
+    """Every cell as a point: accuracy against the Fréchet ratio, of those cells that were looked at."""
+    found = Distribution(run)
+    looked_at = sum(found.entry(SETS, *cell) is not None for cell in found.cells)
+    if looked_at < len(found.cells) or not looked_at:
+        i, j = selected
+        text, door = st.columns([4, 2], vertical_alignment="center")
+        text.info(f"{looked_at} of {len(found.cells)} cells have a Fréchet ratio: the page Activations computes it.",
+                  icon=":material/info:")
+        with door:
+            link = [*links.query(run, front_layer=i, end_layer=j), ("look", views.VIEWS["cells"][0])]
+            ui.door("pages/2_Activations.py", "Look at all cells", link, "The same picture on Activations")
+    if looked_at:
+        cells_scatter(found, "grid-cells", selected)
+
+
 def _switches(run: Run) -> tuple[str, str]:
     """What is shown, as what, and what can be saved of it, in one row."""
     bound: Any = {"bind": "query-params", "required": True, "label_visibility": "collapsed"}
@@ -64,6 +85,10 @@ def _about(run: Run, shown: str, view: str) -> str:
     """What the colours, the star and grey mean."""
     if view == "table":
         return "A line a cell, every quantity a column; a click on a column's head sorts." + tlm_recipe(run)
+    if view == "cells":
+        return ("A point for every cell and method, whatever is shown above. Fréchet ratio: how far the stitched "
+                "activations are, as a set, from those that the end network makes itself; 0 is native."
+                + tlm_recipe(run))
     if shown in METRICS:
         about = f"**{METRICS[shown].label}**: {METRICS[shown].meaning}; {METRICS[shown].better} = more similar."
     else:

@@ -17,7 +17,7 @@ from stitchlab.errors import Cancelled, StitchLabError
 from stitchlab.grid import demo, estimate
 from stitchlab.grid.ask import ask
 from stitchlab.grid.compute import compute_unit
-from stitchlab.models import create, zoo
+from stitchlab.models import create, importing, zoo
 from stitchlab.models.device import pick_device
 from stitchlab.models.train import Point
 from stitchlab.ood import trajectory as walks
@@ -111,12 +111,12 @@ def train(root: str, wanted: dict[str, Any], device: str, attempt: str, k: int) 
 
 
 def bring(root: str, upload: str, wanted: dict[str, Any], device: str, attempt: str, k: int) -> None:
-    """Import uploaded weights (`stitchlab.models.create.import_weights`); the upload goes, whatever comes of it."""
+    """Import uploaded weights (`stitchlab.models.importing.import_weights`); the upload goes, whatever comes of it."""
     store, what = Store(root), dict(wanted)
 
     def work(report: Report) -> None:
         arch, data = zoo.public(what.pop("arch")), _data(store, what.pop("data"))
-        create.import_weights(uploads.place(store, upload), store, arch=arch, data=data, device=pick_device(device),
+        importing.import_weights(uploads.place(store, upload), store, arch=arch, data=data, device=pick_device(device),
                               report=report, **what)
 
     try:

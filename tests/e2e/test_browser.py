@@ -36,7 +36,7 @@ def test_from_nothing_to_the_finding(finished: Run) -> None:
 def test_home_says_what_the_numbers_say(finished: Run, server: str, page: Page) -> None:
     page.goto(server)
     tlm = finished.value("tlm", "accuracy", finished.request.front_layers[-1], finished.request.end_layers[0])
-    expect(page.get_by_text(f"Task loss matching rates it {tlm:.2f}").first).to_be_visible()
+    expect(page.get_by_text(f"task loss matching rates it {tlm:.2f}").first).to_be_visible()
 
 
 def test_a_click_selects_a_cell(finished: Run, server: str, page: Page) -> None:
@@ -122,13 +122,14 @@ def test_from_a_cell_of_compare_to_its_activations(finished: Run, server: str, c
     wanted = {"run": [finished.id], "front_layer": ["layer3.0"], "end_layer": ["layer1.1"]}
     until(lambda: wanted.items() <= query(page).items(), 30)  # pickers write theirs as soon as they are drawn
     accuracy = finished.value("tlm", "accuracy", "layer3.0", "layer1.1")
-    # Unasked, the quick detectors come first, then the learned one, which becomes the one that speaks.
+    # Unasked, the quick detectors come first, then the learned one, which decides once it is chosen and there.
     expect(page.get_by_text(f"Task loss matching: {accuracy:.2f} accurate").first).to_be_visible(timeout=60_000)
-    expect(page.get_by_text("By Learned energy").first).to_be_visible(timeout=180_000)
+    page.get_by_text("Learned energy", exact=True).first.click()
+    expect(page.get_by_text("Decided by: Learned energy").first).to_be_visible(timeout=180_000)
     page.locator(CANCEL).wait_for(state="detached")
     found = Distribution(Run.load(finished.id, Store(cache)))
     auroc = found.interval("energy", "tlm", "auroc", "layer3.0", "layer1.1")
-    expect(page.get_by_text(f"{accuracy:.2f} accurate, AUROC {auroc.value:.2f}").first).to_be_visible()
+    expect(page.get_by_text(f"AUROC {auroc.value:.2f} by Learned energy").first).to_be_visible()
     page.get_by_role("link", name="Its grid").click()
     until(lambda: urlparse(page.evaluate("location.href")).path == "/Compare", 30)
     expect(page.get_by_role("cell", name=f"{accuracy:.4f}", exact=True).first).to_be_visible()
@@ -139,7 +140,7 @@ def test_a_link_to_a_cell_and_a_click_in_its_grid(finished: Run, server: str, pa
               "&detector=Nearest+neighbours&look=Whole+grid")
     until(lambda: len(numbers(page)) == 2, 60)
     settle(page)
-    page.get_by_text("Look at all").click()
+    page.get_by_text("Judge all cells").click()
     until(lambda: numbers(page) == [36, 36], 180)
     settle(page)
     i, j = click(page, finished, 0, row=4, column=3)

@@ -312,3 +312,24 @@ def test_how_it_was_computed(opened: Open, done: Run) -> None:
     at = sound(opened(done.store, run=done.id))
     assert len(at.get("download_button")) == 2
     assert len([e for e in at.get("expander")]) >= 2
+
+
+def test_all_cells_in_one_picture(opened: Open, judged: Run) -> None:
+    """A point for every cell and method, from what detectors kept; a click selects as one on a heatmap does."""
+    at = sound(opened(judged.store, run=judged.id, view=VIEWS["cells"], front_layer="layer1.0", end_layer="relu"))
+    (figure,) = charts(at)
+    assert [t["name"][:3].strip() for t in figure["data"] if t["mode"] == "markers"] == ["TLM", "DM"]
+    assert "selected" in [t["name"] for t in figure["data"]]
+    assert not at.info
+
+
+def test_cells_that_were_not_looked_at_say_so(opened: Open, jobs: Notes, done: Run) -> None:
+    at = sound(opened(done.store, run=done.id, view=VIEWS["cells"]))
+    assert not charts(at)
+    assert "0 of 12 cells have a Fréchet ratio" in text(at, "info")
+    assert not jobs.judged, "looking at Compare asks for nothing"
+
+
+def test_how_the_two_distances_relate_is_said(opened: Open, judged: Run, done: Run) -> None:
+    at = sound(all_numbers(opened(done.store, run=done.id)))
+    assert "compares image by image" in text(at, "caption")

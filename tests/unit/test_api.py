@@ -105,7 +105,7 @@ def test_all_of_it_works_without_a_store_and_without_a_device(
     assert stitchlab.untrained("mlp", digits, name="fresh", device=torch.device("cpu")).name == "fresh"
     loaded = stitchlab.load_network("auto")
     torch.save(loaded.module.state_dict(), tmp_path / "w.pt")
-    brought = stitchlab.import_weights(tmp_path / "w.pt", arch="mlp", data=digits, name="brought")
+    brought = stitchlab.import_weights(tmp_path / "w.pt", arch="mlp", data="digits", name="brought", mean=[0.5])
     assert {made.name, brought.name} <= {network.name for network in stitchlab.list_networks()}
     layers = {"front_layers": ["layer2.1"], "end_layers": ["layer3.1"], "methods": ["dm"], "indices": []}
     asked = stitchlab.ask("digits-a", "digits-b", **layers)

@@ -21,6 +21,8 @@ from PIL import Image
 from stitchlab import __main__ as cli
 from stitchlab.catalog.indices import INDICES
 from stitchlab.grid import compute
+from stitchlab.models import zoo
+from stitchlab.models.store import load
 from stitchlab.results import networks
 from stitchlab.results.run import Run, list_runs
 from stitchlab.stitch import maps
@@ -283,6 +285,43 @@ def test_wrong_weights_are_one_plain_line(
         assert all(word in err for word in words)
     assert not Path("executed").exists()
     assert store.keys("networks") == networks
+
+
+def test_an_import_looks_at_the_weights_before_it_decodes_an_image(
+    capsys: pytest.CaptureFixture[str], store: Store, tmp_path: Path
+) -> None:
+    root = folder(tmp_path / "images", {"apple": 2, "pear": 1}, {"apple": 1, "pear": 1})
+    Image.fromarray(np.full((8, 8, 3), 90, np.uint8)).save(root / "train" / "apple" / "0.png")
+    (root / "test" / "pear" / "0.png").write_bytes(b"no image")
+    torch.save(zoo.build("resnet14", classes=2, channels=3, size=8).state_dict(), tmp_path / "w.th")
+    wanted = ["import", str(tmp_path / "w.th"), "--data", f"folder:{root}", "--name", "mine", "--arch"]
+    before = store.keys("networks")
+    assert "They look like resnet14: choose that" in said(capsys, *wanted, "resnet20")[2]
+    assert "0.png cannot be read as an image" in said(capsys, *wanted, "resnet14")[2]
+    Image.fromarray(np.full((8, 8), 9, np.uint8)).save(root / "test" / "pear" / "0.png")
+    assert said(capsys, *wanted, "resnet14")[0] == 0
+    assert len(store.keys("networks")) == len(before) + 1
+
+
+def test_an_import_remarks_and_replaces(capsys: pytest.CaptureFixture[str], store: Store, tmp_path: Path) -> None:
+    taken = networks.find(store, "digits-b")
+    torch.save(load("digits-b", store, device="cpu").module.state_dict(), tmp_path / "w.pt")
+    wanted = ["import", str(tmp_path / "w.pt"), "--arch", "resnet14", "--data", "digits", "--name"]
+    status, out, err = said(capsys, *wanted, "digits-b", "--mean", "5")
+    assert (status, out) == (2, "")
+    assert f"name 'digits-b' is taken by network {taken.short} (resnet14, digits): choose another, or replace it " \
+           "(--replace)" in err
+    status, out, err = said(capsys, *wanted, "wrong", "--mean", "5")
+    assert status == 0
+    assert len(out.splitlines()) == 2
+    assert re.search(r"^wrong: of 300 test images it gets \d+% right with its mean and deviation, and \d+% with .*; if "
+                     r"it was trained with those, import it again with --replace and .*--mean", err, re.MULTILINE)
+    status, out, err = said(capsys, *wanted, "digits-b", "--mean", f"{taken.mean[0] + 1e-4}", "--replace")
+    assert status == 0
+    assert "import it again" not in err
+    after = networks.find(store, "digits-b")
+    assert (after.id != taken.id, taken.id in store.keys("networks")) == (True, False)
+    assert after.accuracy == pytest.approx(taken.accuracy, abs=0.02)
 
 
 @pytest.mark.parametrize(("train", "test", "message"), [

@@ -19,11 +19,12 @@ from stitchlab.figures import grids
 from stitchlab.figures.cell_numbers import NOTHING
 from stitchlab.figures.colours import on_scale
 from stitchlab.figures.heatmap import Grid, best_of_columns, heatmap, shared_range
+from stitchlab.figures.story import story
 from stitchlab.figures.template import template
-from stitchlab.figures.words import finding
 from stitchlab.grid.ask import ask
 from stitchlab.request import TaskLoss
 from stitchlab.results import recipe
+from stitchlab.results.detection import Distribution
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 
@@ -240,7 +241,7 @@ def test_a_run_without_numbers_is_drawn_grey_and_says_nothing(digits_store: Stor
     for grid in (*grids.stitched(empty, "distance"), *grids.difference(empty, "distance"), *grids.indices(empty)):
         assert not any(text for row in numbers(heatmap(grid)) for text in row)
         assert not places(named(heatmap(grid), "best"))
-    assert finding(empty) == []
+    assert story(Distribution(empty)) == []
 
 
 def test_a_run_of_one_method_has_one_heatmap_and_no_difference(store: Store) -> None:
@@ -248,23 +249,7 @@ def test_a_run_of_one_method_has_one_heatmap_and_no_difference(store: Store) -> 
     assert [grid.title for grid in grids.stitched(only, "accuracy")] == ["Direct matching: accuracy"]
     assert grids.difference(only, "accuracy") == []
     assert grids.indices(only) == []
-    assert finding(only) == []
-
-
-def test_sentences_say_the_grids_own_numbers(run: Run) -> None:
-    first, last, into = ROWS[0], ROWS[-1], COLUMNS[0]
-    text = " ".join(finding(run))
-    for method, front in (("tlm", last), ("dm", last), ("tlm", first)):
-        assert f"{run.value(method, 'accuracy', front, into):.2f}" in text
-    assert f"{run.own_accuracy:.2f}" in text
-
-
-@pytest.mark.parametrize(("far", "near"), [(0.9, 0.5), (0.5, 0.9), (0.5, 0.5)])
-def test_sentences_claim_the_papers_finding_only_where_it_is_there(
-    run: Run, monkeypatch: pytest.MonkeyPatch, far: float, near: float
-) -> None:
-    monkeypatch.setattr(Run, "value", lambda self, method, metric, front, end: far if front == ROWS[-1] else near)
-    assert ("more similar than" in " ".join(finding(run))) == (far > near)
+    assert story(Distribution(only)) == []
 
 
 def test_figures_keep_their_colours_where_streamlit_was_imported() -> None:

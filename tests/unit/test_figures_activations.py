@@ -10,7 +10,6 @@ import pytest
 from stitchlab.figures import activations as figures
 from stitchlab.figures import grids, walk
 from stitchlab.figures.cell_numbers import NOTHING
-from stitchlab.figures.words import agreement, verdicts
 from stitchlab.results.detection import Belief, Distribution
 from stitchlab.results.interval import Interval
 from stitchlab.results.run import Run, list_runs
@@ -153,42 +152,6 @@ def made_up(finished_grid: Store, monkeypatch: pytest.MonkeyPatch) -> tuple[Dist
     monkeypatch.setattr(Distribution, "entry", lambda self, *rest: {"metrics": {}, "reason": "because"})
     monkeypatch.setattr(Distribution, "belief", lambda self, name, layer: Belief(name != "knn"))
     return Distribution(run), says
-
-
-@pytest.mark.parametrize(("number", "word"), [
-    (Interval(0.98, 0.97, 0.99), "AUROC 0.98 (0.97 to 0.99): these activations are out of distribution"),
-    (Interval(0.8, 0.7, 0.85), "largely out of distribution"), (Interval(0.65, 0.6, 0.7), "partly"),
-    (Interval(0.52, 0.47, 0.55), "close to native"), (Interval(0.46, 0.41, 0.52), "close to native"),
-    (Interval(0.3, 0.2, 0.4), "no evidence of being native"), (Interval(0.2), "no evidence of being native"),
-    (Interval(), "AUROC undefined: because"),
-])
-def test_a_verdict_says_what_the_numbers_say(
-    number: Interval, word: str, made_up: tuple[Distribution, dict[str, Interval]]
-) -> None:
-    found, says = made_up
-    says["tlm"] = number
-    i, j = found.run.request.cells[0]
-    sentence = verdicts(found, "mahalanobis", i, j)["tlm"]
-    assert word in sentence
-    assert sentence.startswith(f"{found.run.value('tlm', 'accuracy', i, j):.2f} accurate")
-
-
-@pytest.mark.parametrize(("ratio", "word"), [(1.4, "far from native"), (0.3, "off native"), (0.04, "close to native")])
-def test_the_frechet_ratio_has_words_of_its_own(
-    ratio: float, word: str, made_up: tuple[Distribution, dict[str, Interval]]
-) -> None:
-    found, says = made_up
-    says["dm"] = Interval(ratio, ratio, ratio)
-    assert word in verdicts(found, "frechet", *found.run.request.cells[0])["dm"]
-
-
-def test_only_believed_detectors_are_counted(made_up: tuple[Distribution, dict[str, Interval]]) -> None:
-    found, says = made_up
-    says.update(tlm=Interval(0.95), dm=Interval(0.6))
-    sentence = agreement(found, *found.run.request.cells[0])
-    assert "Of 5 detectors" in sentence  # six score images, knn is not believed
-    assert "5 call TLM's" in sentence
-    assert "0 call DM's" in sentence
 
 
 def test_a_detectors_grids_share_a_range_and_mark_what_is_not_believed(

@@ -17,9 +17,9 @@ from stitchlab.data import registry as datasets
 from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.grid.ask import compare
 from stitchlab.models import create as making
+from stitchlab.models import importing, zoo
 from stitchlab.models import store as model_store
 from stitchlab.models import train as training
-from stitchlab.models import zoo
 from stitchlab.models.zoo import timm_models
 from stitchlab.request import TaskLoss
 from stitchlab.results import networks
@@ -257,7 +257,7 @@ def test_weights_that_can_be_cut_nowhere_leave_nothing(store: Store, tmp_path: P
     tensors = dict(model_store.load("fresh", store, device="cpu").module.state_dict())
     torch.save({**tensors, "fc.weight": torch.full_like(tensors["fc.weight"], 100.0)}, tmp_path / "w.pt")
     with pytest.raises(StitchLabError, match="can be cut nowhere"):
-        making.import_weights(tmp_path / "w.pt", store, arch=f"{file}:Gated", data=digits, name="own", device="cpu")
+        importing.import_weights(tmp_path / "w.pt", store, arch=f"{file}:Gated", data=digits, name="own", device="cpu")
     assert "own" not in {network.name for network in networks.list_networks(store)}
 
 
@@ -338,7 +338,7 @@ def test_tied_weights_come_in_under_one_name_or_both_but_not_as_two_tensors(stor
     other = tensors | {"second.weight": tensors["first.weight"] + 1}
     for k, file in enumerate((tensors, one, other)):
         torch.save(file, tied.parent / f"{k}.pt")
-    bring = partial(making.import_weights, store=store, device="cpu", arch=f"{tied}:Tied", data=digits, name="back",
+    bring = partial(importing.import_weights, store=store, device="cpu", arch=f"{tied}:Tied", data=digits, name="back",
                     mean=made.mean, std=made.std)
     for k in range(2):
         assert bring(tied.parent / f"{k}.pt").id == made.id

@@ -13,7 +13,7 @@ import torch
 
 from stitchlab.data import registry as datasets
 from stitchlab.grid.ask import compare
-from stitchlab.models import create as making
+from stitchlab.models import importing
 from stitchlab.models import store as model_store
 from stitchlab.results.run import Run
 from stitchlab.store import Store
@@ -42,7 +42,7 @@ def grid(tmp_path_factory: pytest.TempPathFactory) -> Run:
     store = Store(root / "cache")
     images = datasets.load(f"folder:{root / 'images'}", store)
     for seed in (0, 1):
-        making.import_weights(
+        importing.import_weights(
             TINY10 / f"tiny10-cifar10-seed{seed}.pt", store, arch="tiny10", data=images, name=f"seed{seed}",
             mean=(0.4914, 0.4822, 0.4465), std=(0.2023, 0.1994, 0.2010), device="cpu",
         )

@@ -15,8 +15,8 @@ from stitchlab.cutting.fx_graph import Graph
 from stitchlab.cutting.layered import Layered
 from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.models import create as making
+from stitchlab.models import importing, zoo
 from stitchlab.models import store as model_store
-from stitchlab.models import zoo
 from stitchlab.models.architectures_table import row
 from stitchlab.models.cut_points import of_architecture, outline
 from stitchlab.models.store import prepare
@@ -166,12 +166,12 @@ def test_published_weights_bring_their_preprocessing_and_classes(
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", server)
     data = noise(3, 40, train=4, test=4)
     with pytest.raises(StitchLabError, match=r"is not on this machine .* say --download"):
-        making.import_weights("DEFAULT", store, arch="torchvision/resnet18", data=data, name="r18", device="cpu")
+        importing.import_weights("DEFAULT", store, arch="torchvision/resnet18", data=data, name="r18", device="cpu")
     with pytest.raises(StitchLabError, match="published weights bring their own size, classes: leave that out"):
-        making.import_weights("DEFAULT", store, arch="torchvision/resnet18", data=data, name="r18", size=64, classes=3,
-                              device="cpu")
+        importing.import_weights("DEFAULT", store, arch="torchvision/resnet18", data=data, name="r18", size=64,
+                                 classes=3, device="cpu")
     assert not server.calls
-    made = making.import_weights("DEFAULT", store, arch="torchvision/resnet18", data=data, name="r18", download=True,
+    made = importing.import_weights("DEFAULT", store, arch="torchvision/resnet18", data=data, name="r18", download=True,
                                  device="cpu")
     assert server.calls == 1
     weights = torchvision.models.ResNet18_Weights.DEFAULT
@@ -185,8 +185,8 @@ def test_published_weights_bring_their_preprocessing_and_classes(
     with torch.no_grad():
         torch.testing.assert_close(loaded.module(prepare(loaded, images)), theirs.eval()(expected))
     with pytest.raises(UnknownName, match="no published weights of torchvision/resnet18 is called 'V7'"):
-        making.import_weights("V7", store, arch="torchvision/resnet18", data=data, name="x", download=True,
-                              device="cpu")
+        importing.import_weights("V7", store, arch="torchvision/resnet18", data=data, name="x", download=True,
+                                 device="cpu")
 
 
 @pytest.mark.parametrize("name", ["googlenet", "inception_v3"])
@@ -200,7 +200,7 @@ def test_networks_that_rescale_their_input_by_themselves(
                                               init_weights=False)
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", Pretend(theirs.state_dict()))
     data = noise(3, 40, train=2, test=2)
-    made = making.import_weights(
+    made = importing.import_weights(
         "DEFAULT", Store(tmp_path), arch=f"torchvision/{name}", data=data, name="n", download=True, device="cpu")
     images = torch.from_numpy(data.test.images)
     expected = torchvision.models.get_model_weights(name).DEFAULT.transforms()(images)
@@ -215,7 +215,7 @@ def test_without_a_network_published_weights_are_one_line(tmp_path: Path, monkey
 
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", fail)
     with pytest.raises(StitchLabError, match=r"could not be fetched from https://.* \(Name or service") as raised:
-        making.import_weights("DEFAULT", Store(tmp_path), arch="torchvision/resnet18", data=noise(3, 40), name="r",
+        importing.import_weights("DEFAULT", Store(tmp_path), arch="torchvision/resnet18", data=noise(3, 40), name="r",
                               download=True, device="cpu")
     assert "\n" not in str(raised.value)
     assert not list(tmp_path.glob("networks/*"))

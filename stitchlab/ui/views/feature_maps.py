@@ -37,10 +37,13 @@ def _maps(cell: Subject, maps: dict[str, Array], image: int) -> None:
     stitched = next((by_set[m] for m in cell.run.request.methods if m in by_set), None)
     order = np.arange(count) if stitched is None else moved(by_set["native"], stitched)
     first = [int(c) for c in order[:CHANNELS]]
+    place = st.container()
     chosen = st.multiselect("Channels", list(range(count)), default=first, max_selections=8,
                             key=f"channels-{cell.run.id}-{cell.i}-{cell.j}", wrap=True,
                             help="At first the ones that the stitch moved most.")
     if chosen:
-        cell.chart(figures.feature_maps(maps, chosen, dark=ui.dark()), f"feature maps of image {image}",
-                   "Feature maps of one image: native and stitched")
+        with place:
+            cell.chart(figures.feature_maps(maps, chosen, dark=ui.dark()), f"feature maps of image {image}",
+                       f"Feature maps of test image {image}, native and stitched; channels "
+                       + ", ".join(map(str, chosen)))
         st.caption("Each channel has one colour range for all rows, so that colours can be compared downwards.")

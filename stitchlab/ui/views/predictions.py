@@ -13,6 +13,7 @@ from stitchlab.results.channel_statistics import confusion
 from stitchlab.results.detection import NATIVE
 from stitchlab.store import Array
 from stitchlab.ui import material
+from stitchlab.ui.pictures import pictures
 from stitchlab.ui.views.subject import Subject, nothing
 
 GALLERY = 10  # images of a gallery
@@ -46,8 +47,8 @@ def draw(cell: Subject) -> None:
 
 
 def _right_and_out(cell: Subject, right: Array) -> None:
-    native = cell.found.arrays(cell.detector, NATIVE, "", cell.j)
-    told = cell.found.arrays(cell.detector, "tlm", cell.i, cell.j)
+    native = cell.found.arrays(cell.scoring, NATIVE, "", cell.j)
+    told = cell.found.arrays(cell.scoring, "tlm", cell.i, cell.j)
     if "scores" not in native or "scores" not in told:
         return
     scores = told["scores"]
@@ -55,7 +56,7 @@ def _right_and_out(cell: Subject, right: Array) -> None:
     out = scores < bound
     st.markdown(
         f"**Right and out of distribution:** task loss matching classifies {right.mean():.1%} of the test images "
-        f"correctly; on {(right & out).mean():.1%} of all it is right although {DETECTORS[cell.detector].label} scores "
+        f"correctly; on {(right & out).mean():.1%} of all it is right although {DETECTORS[cell.scoring].label} scores "
         f"the activations below {1 - TYPICAL:.0%} of native ones. The farthest of them:"
     )
     places = np.flatnonzero(right & out)
@@ -63,4 +64,5 @@ def _right_and_out(cell: Subject, right: Array) -> None:
     if worst and (asked := material.images(cell.jobs, cell.run, worst)) is not None:
         images, labels = asked
         classes = cell.run.record["data"]["classes"]
-        st.image(list(images), caption=[f"{k}: {classes[c]}" for k, c in zip(worst, labels, strict=True)], width=96)
+        names = [f"{k}: {classes[c]}" for k, c in zip(worst, labels, strict=True)]
+        pictures(images, names, [f"test image {name}" for name in names], width=96)

@@ -9,9 +9,11 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
+from stitchlab.catalog.detectors import DETECTORS
 from stitchlab.jobs import Jobs
 from stitchlab.results.detection import Distribution
 from stitchlab.results.run import Run
+from stitchlab.results.similarity import deciding
 from stitchlab.store import Array
 from stitchlab.ui import material
 from stitchlab.ui.charts import chart
@@ -33,6 +35,14 @@ class Subject:
     def run(self) -> Run:
         """The run that the cell is of."""
         return self.found.run
+
+    @cached_property
+    def scoring(self) -> str:
+        """The detector whose scores of single images are shown: the chosen one, one that is believed, or any."""
+        if not DETECTORS[self.detector].compares:
+            return self.detector
+        any_other = next(name for name, detector in DETECTORS.items() if not detector.compares)
+        return deciding(self.found, self.detector, self.i, self.j, scores=True) or any_other
 
     @cached_property
     def statistics(self) -> dict[str, dict[str, Array]]:
