@@ -21,8 +21,10 @@ from stitchlab.results.run import Run
 ROOT = Path(__file__).resolve().parents[2]
 CANCEL = "[class*=st-key-cancel-] button"
 # What a heatmap shows, as it was given to Plotly: the texts of its cells, empty where there is no number.
-TEXTS = """() => [...document.querySelectorAll('.js-plotly-plot')].map(
-    plot => plot.data.filter(trace => trace.type === 'heatmap' && trace.text).flatMap(trace => trace.text.flat()))"""
+TEXTS = """() => [...document.querySelectorAll('.js-plotly-plot')].map(plot => {
+    const layers = plot.data.filter(trace => trace.type === 'heatmap' && trace.text).map(trace => trace.text.flat());
+    return (layers[0] ?? []).map((_, k) => layers.map(texts => texts[k]).join('').replaceAll('\\u200b', ''));
+})"""
 
 
 

@@ -155,6 +155,11 @@ def charts(at: AppTest) -> list[dict[str, Any]]:
     return [json.loads(chart.proto.spec) for chart in at.get("plotly_chart")]
 
 
+def heading(figure: dict[str, Any]) -> str:
+    """The title of a figure and the line under it, as they read."""
+    return re.sub("<[^>]*>", "", figure["layout"]["title"]["text"].replace("<br>", " "))
+
+
 def drawn(figure: dict[str, Any]) -> npt.NDArray[np.float64]:
     """The numbers of the heatmap with a colour bar."""
     (trace,) = [t for t in figure["data"] if t["type"] == "heatmap" and t.get("showscale", True)]

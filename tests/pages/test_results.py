@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -16,6 +15,7 @@ from looks import (
     drawn,
     fill,
     has,
+    heading,
     layers_of,
     pickers,
     sound,
@@ -232,8 +232,8 @@ def test_a_link_to_a_run_under_an_earlier_definition(opened: Open, jobs: Notes, 
         assert at.query_params["run"] in (link, [link])
         assert "soap: version 1, today 2" in text(at, "info")
         assert "this is what was kept of it" in text(at, "info")
-        assert "earlier definition" in json.dumps(charts(at)[0]["layout"]["title"])
-        assert "earlier definition" not in json.dumps(charts(at)[1]["layout"]["title"]), "direct matching is as it was"
+        assert "earlier definition" in heading(charts(at)[0])
+        assert "earlier definition" not in heading(charts(at)[1]), "direct matching is as it was"
         assert not has(at, "button", "compute")
     sound(at.button(key="ask_again").click().run())
     assert at.query_params["run"] in (quick.id, [quick.id])
@@ -251,7 +251,7 @@ def test_an_old_index_says_so_beside_its_number(opened: Open, done: Run) -> None
     assert "Linear CKA (earlier definition)" not in words
     assert f"{old.value('opd', 'distance', 'layer3.1', 'relu'):.4f}" in words
     sound(widget(at, "selectbox", "show").set_value("indices").run())
-    assert ["earlier definition" in json.dumps(chart["layout"]["title"]) for chart in charts(at)] == [False, True]
+    assert ["earlier definition" in heading(chart) for chart in charts(at)] == [False, True]
 
 
 def test_activations_of_an_old_run_are_not_judged(opened: Open, jobs: Notes, done: Run) -> None:
@@ -279,8 +279,8 @@ def test_heatmaps_do_not_crowd(count: int, opened: Open, done: Run) -> None:
     done.store.put("runs", request.id, done.record | {"request": asdict(request)})
     fill(Run.load(request.id, done.store))
     at = sound(opened(done.store, run=request.id, show=SHOWN["indices"]))
-    assert [chart["layout"]["title"]["text"].split("<br>")[0] for chart in charts(at)] == [
-        INDICES[name].label for name in names]
+    for chart, name in zip(charts(at), names, strict=True):
+        assert heading(chart).startswith(INDICES[name].label + " ")
 
 
 def test_a_link_outlives_its_data(opened: Open, done: Run) -> None:
