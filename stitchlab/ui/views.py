@@ -225,7 +225,7 @@ def _walk(jobs: Jobs, run: Run, i: str, j: str) -> None:
         if st.button("Try again", key="again_walk", icon=":material/refresh:"):
             ui.queue(lambda: jobs.walk(run, i, j))
     else:
-        ui.queue(lambda: jobs.walk(run, i, j))
+        ui.queue(lambda: jobs.walk(run, i, j, asked=False))
 
 
 def _grid(jobs: Jobs, found: Distribution, detector: str, i: str, j: str) -> None:
