@@ -32,7 +32,7 @@ if run is None:
     st.stop()
 if jobs.status(run.id) is None:
     try:
-        jobs.compute(run)  # the first visit starts it; after a cancel it is the visitor's choice
+        jobs.compute(run, last="indices")  # the first visit starts it; after a cancel it is the visitor's choice
     except StitchLabError as error:
         ui.say(error)
 

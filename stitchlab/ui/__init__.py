@@ -73,10 +73,14 @@ def literal(text: str) -> str:
 
 
 def progress(status: Status) -> None:
-    """A bar with what is being worked on and the time left."""
-    left = "" if status.seconds_left is None else f" · about {seconds(status.seconds_left)} left"
-    waiting = "Waiting for its turn: " if status.state == "queued" else ""
-    text = f"{waiting}{status.what}{left}"
+    """A bar with what is being worked on and the time left, or with what it waits for, and how long."""
+    about = "" if status.seconds_left is None else f"about {seconds(status.seconds_left)}"
+    if status.state == "queued" and status.behind:
+        text = f"Waiting behind {status.behind}" + (about and f": {about}")
+    elif status.state == "queued":
+        text = f"Waiting for its turn: {status.what}"
+    else:
+        text = status.what + (about and f" · {about} left")
     st.progress(min(max(status.done, 0.0), 1.0), text=text[:1].upper() + text[1:])
 
 
@@ -109,7 +113,7 @@ def beside(
 
 
 def _look(jobs: Jobs, job: str, news: Callable[[], bool]) -> None:
-    status = jobs.status(job)
+    status = jobs.look(job)
     if status is None or not status.active or news():
         st.rerun()
     progress(status)

@@ -54,7 +54,7 @@ def _bring(jobs: Jobs, found: Distribution) -> None:
     job = judging(run, found.detection, cells)
     status = jobs.status(job)
     if status is None:
-        ui.queue(lambda: jobs.judge(run, found.detection, [SETS], cells))
+        ui.queue(lambda: jobs.judge(run, found.detection, [SETS], cells, asked=False))
     elif status.active:
         ui.watch(jobs, job)
 

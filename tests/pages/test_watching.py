@@ -5,7 +5,7 @@ from __future__ import annotations
 from looks import Notes, Open, fill, has, sound
 from streamlit.testing.v1 import AppTest
 
-from stitchlab.jobs import Status, judging
+from stitchlab.jobs import Status, judging, walking
 from stitchlab.request import Detection
 from stitchlab.results.keys import result_key
 from stitchlab.results.run import Run
@@ -55,3 +55,42 @@ def test_a_look_draws_no_widget() -> None:
     at = sound(AppTest.from_function(page).run())
     assert len(at.get("progress")) == 2
     assert not at.button
+
+
+def test_detectors_are_unasked_until_somebody_clicks(opened: Open, jobs: Notes, done: Run) -> None:
+    """What a page queues by itself ends when it is left, begins again when it is looked at, and is seen."""
+    cell = {"front_layer": "layer3.1", "end_layer": "relu"}
+    job = judging(done, Detection(), [(method, *cell.values()) for method in ("tlm", "dm")])
+    at = sound(opened(done.store, "pages/2_Activations.py", run=done.id, **cell))
+    assert jobs.unasked == [job]
+    assert job in jobs.looked
+    jobs.states[job] = Status("left")
+    sound(at.run())
+    assert jobs.unasked == [job, job]
+    jobs.states[job] = Status("failed", message="the disk is full")
+    sound(at.run())
+    (again,) = [b for b in at.button if b.label == "Try again"]
+    sound(again.click().run())
+    assert len(jobs.judged) == 3
+    assert jobs.unasked == [job, job], "that was asked for"
+
+
+def test_a_walk_is_unasked(opened: Open, jobs: Notes, judged: Run) -> None:
+    cell = {"front_layer": "layer3.1", "end_layer": "layer2.0"}
+    sound(opened(judged.store, "pages/2_Activations.py", run=judged.id, look="TLM's epochs", **cell))
+    assert walking(judged, *cell.values()) in jobs.unasked
+
+
+def test_waiting_says_behind_what() -> None:
+    def page() -> None:
+        from stitchlab import ui
+        from stitchlab.jobs import Status
+
+        ui.progress(Status("queued", "accuracies", behind="detectors on relu3", seconds_left=20.0))
+        ui.progress(Status("queued", "accuracies", behind="detectors on relu3 and another job"))
+        ui.progress(Status("queued", "accuracies"))
+
+    at = sound(AppTest.from_function(page).run())
+    assert [bar.proto.text for bar in at.get("progress")] == [
+        "Waiting behind detectors on relu3: about 20 s", "Waiting behind detectors on relu3 and another job",
+        "Waiting for its turn: accuracies"]
