@@ -131,7 +131,7 @@ def _lacking(found: Distribution, cells: list[Cell]) -> tuple[Any, Any]:
 def _sentences(found: Distribution, detector: str, i: str, j: str) -> None:
     said = verdicts(found, detector, i, j)
     for method, sentence in said.items():
-        st.markdown(f"#### {METHOD_LABELS[method]}: {sentence}")
+        st.markdown(f"## {METHOD_LABELS[method]}: {sentence}")
     if said:
         tlm = f" Task loss matching: {words(found.run)}." if "tlm" in said else ""
         own = "" if (a := found.run.own_accuracy) is None else f" The end network alone is {a:.2f} accurate."

@@ -72,7 +72,7 @@ def _samples(jobs: Jobs, data: DataRecord) -> None:
     asked = answered(jobs, "sample_images", data.fingerprint or data.name, SAMPLES, CLASSES, what="sample images")
     if asked is not None:
         pixels, labels = asked
-        st.image(list(pixels), caption=labels, width=46)
+        st.image(list(pixels), caption=labels, alt=[f"training image: {label}" for label in labels], width=46)
 
 
 def _get(jobs: Jobs, name: str, text: str) -> None:
@@ -93,7 +93,7 @@ def _get(jobs: Jobs, name: str, text: str) -> None:
 
 
 def _add(jobs: Jobs, known: dict[str, Any]) -> None:
-    st.subheader("Add a folder of images")
+    st.header("Add a folder of images")
     offered = [str(path) for path in data_sets.offered_folders()]
     if not offered:
         st.caption("A folder with train/CLASS/ and test/CLASS/ comes in by `python -m stitchlab data folder:PATH`, or "

@@ -52,4 +52,5 @@ def image(jobs: Jobs, run: Run, place: int) -> None:
     asked = images(jobs, run, [place])
     if asked is not None and len(asked[0]):
         name = run.record["data"]["classes"][asked[1][0]]
-        st.image(asked[0][0], caption=f"test image {place}: {name}", width=140)
+        text = f"test image {place}: {name}"
+        st.image(asked[0][0], caption=text, alt=text, width=140)

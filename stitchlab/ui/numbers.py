@@ -19,7 +19,7 @@ def selected_cell(run: Run) -> tuple[str, str]:
     for key, layers in (("front_layer", rows), ("end_layer", columns)):
         if st.session_state.get(key, layers[0]) not in layers:
             del st.session_state[key]  # a layer of another grid
-    st.subheader("One cell")
+    st.header("One cell")
     left, right, door = st.columns([2, 2, 1], vertical_alignment="bottom")
     i = left.selectbox("Front layer", rows, index=len(rows) - 1, key="front_layer", bind="query-params")
     j = right.selectbox("End layer", columns, key="end_layer", bind="query-params")

@@ -176,7 +176,8 @@ def _right_and_out(jobs: Jobs, found: Distribution, detector: str, i: str, j: st
     if worst and (asked := material.images(jobs, found.run, worst)) is not None:
         images, labels = asked
         classes = found.run.record["data"]["classes"]
-        st.image(list(images), caption=[f"{k}: {classes[c]}" for k, c in zip(worst, labels, strict=True)], width=96)
+        texts = [f"{k}: {classes[c]}" for k, c in zip(worst, labels, strict=True)]
+        st.image(list(images), caption=texts, alt=[f"test image {text}" for text in texts], width=96)
 
 
 def _epochs(jobs: Jobs, found: Distribution, detector: str, i: str, j: str) -> None:
