@@ -94,7 +94,7 @@ def _get(jobs: Jobs, name: str, text: str) -> None:
 
 
 def _add(jobs: Jobs, known: dict[str, Any]) -> None:
-    st.subheader("Add a folder of images")
+    st.header("Add a folder of images")
     offered = [str(path) for path in data_sets.offered_folders()]
     if not offered:
         st.caption("A folder with train/CLASS/ and test/CLASS/ comes in by `python -m stitchlab data folder:PATH`, or "
