@@ -22,12 +22,14 @@ from stitchlab.grid import estimate
 from stitchlab.models import controls, create, zoo
 from stitchlab.models.cut_points import outline
 from stitchlab.models.device import pick_device
+from stitchlab.models.likeness import architecture_of
+from stitchlab.models.weights import read_weights
 from stitchlab.ood.evaluate import activations_of
 from stitchlab.request import Request
 from stitchlab.results import data_sets, networks, plan
 from stitchlab.results.run import Run
 from stitchlab.stitch.pair import Pair, load_pair
-from stitchlab.store import Store
+from stitchlab.store import Store, uploads
 
 Array = npt.NDArray[Any]
 
@@ -52,6 +54,19 @@ def architecture_cut_points(
     Raises StitchLabError where the images do not fit it.
     """
     return create.fits(zoo.public(architecture), load_public(Store(root), data), options, size).record()
+
+
+def upload_architecture(root: str, upload: str, called: str) -> str:
+    """Find the architecture, of those known by name, that an uploaded file's tensors belong to; empty where none is.
+
+    Args:
+        root: the store's folder.
+        upload: its key (`stitchlab.store.uploads`).
+        called: what its owner calls it, for messages.
+
+    Raises StitchLabError where it is no state dict.
+    """
+    return architecture_of(read_weights(uploads.place(Store(root), upload), called))
 
 
 def seconds(root: str, record: dict[str, Any], device: str, there: Any = None) -> float | None:
