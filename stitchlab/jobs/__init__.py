@@ -74,10 +74,14 @@ class Jobs:
         return self._questions.ask_again(name, *map(_plain, arguments), wait=wait)
 
     def estimate(self, run: Run, wait: float = 0.0) -> Answer:
-        """Ask how many seconds what is missing of a run should take; None where nothing alike was measured yet."""
+        """Ask how many seconds what is missing of a run should take (`stitchlab.worker.questions.seconds`)."""
         there = len(run.cells), run.own_accuracy, len(self.store.keys("timings"))
         answer = self.ask("seconds", run, self.device, there, wait=wait)
-        return replace(answer, value=answer.value / self._connection.grid_workers) if answer.value else answer
+        if not answer.value:
+            return answer
+        workers, one = self._connection.grid_workers, answer.value
+        return replace(answer, value=one | {"seconds": one["seconds"] / workers, "cheaper": [
+            (what, each / workers) for what, each in one["cheaper"]]})
 
     def compute(self, run: Run, cell: tuple[str, str] | None = None, last: str = "") -> Run:
         """Queue what is missing of a run, or of one cell (front layer, end layer) of it; its record is kept now.

@@ -15,6 +15,7 @@ from stitchlab.errors import StitchLabError
 from stitchlab.jobs import DEMO, Jobs, Status
 from stitchlab.results import networks
 from stitchlab.results.demo import NAMES as DEMO_NETWORKS
+from stitchlab.results.duration import seconds as seconds
 from stitchlab.store import Store
 from stitchlab.ui import address
 
@@ -133,13 +134,6 @@ def door(page: str, label: str, query: dict[str, str] | list[tuple[str, str]], t
     """A link to another page; nothing where a page is run by itself, as tests do."""
     with contextlib.suppress(StreamlitAPIException):
         st.page_link(page, label=label, icon=":material/arrow_forward:", query_params=query, help=text)
-
-
-def seconds(count: float) -> str:
-    """A span of time for people: ``8 s``, ``3 min``, ``2.5 h``."""
-    if count < 90:
-        return f"{max(1, round(count))} s"
-    return f"{round(count / 60)} min" if count < 5400 else f"{count / 3600:.1f} h"
 
 
 @st.cache_resource(show_spinner=False)

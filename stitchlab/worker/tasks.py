@@ -53,9 +53,10 @@ def plan(root: str, run_id: str, units: Sequence[Unit], device: str, attempt: st
     """Find out what share of the work each unit of an attempt is, for its progress."""
     store = Store(root)
     run = Run.load(run_id, store)
-    weights = estimate.weights(store, looked_at(run, device), run.request, units)
+    each = estimate.shares(store, looked_at(run, device), run.request, units)
     if _current(store, attempt) is not None:
-        store.put("progress", f"{attempt}.plan", {"weights": weights})
+        store.put("progress", f"{attempt}.plan", {"weights": [max(one.seconds, 1e-9) for one in each],
+                                                    "timed": [one.timed for one in each]})
 
 
 def prepare(root: str, wanted: dict[str, Any], attempt: str, k: int) -> None:

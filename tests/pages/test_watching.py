@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 from looks import Notes, Open, fill, has, sound
 from streamlit.testing.v1 import AppTest
 
-from stitchlab.jobs import Status, judging, walking
+from stitchlab.jobs import Answer, Status, judging, walking
 from stitchlab.request import Detection
 from stitchlab.results.keys import result_key
 from stitchlab.results.run import Run
@@ -94,3 +97,22 @@ def test_waiting_says_behind_what() -> None:
     assert [bar.proto.text for bar in at.get("progress")] == [
         "Waiting behind detectors on relu3: about 20 s", "Waiting behind detectors on relu3 and another job",
         "Waiting for its turn: accuracies"]
+
+
+PRICES = [
+    ({"seconds": 9400.0, "timed": False, "cheaper": [("quick", 1570.0), ("DM and indices only", 95.0)]},
+     "roughly 3 h, not yet measured on this machine. Cheaper: quick, 30 min; DM and indices only, 2 min."),
+    ({"seconds": 9400.0, "timed": True, "cheaper": [("quick", 1570.0), ("5,000 training images", 9000.0)]},
+     "about 2.6 h. Cheaper: quick, 26 min."),
+    ({"seconds": 40.0, "timed": True, "cheaper": [("quick", 6.0)]}, "to compute**: about 40 s."),
+]
+
+
+@pytest.mark.parametrize(("price", "words"), PRICES, ids=["rough", "timed", "short"])
+def test_what_it_costs_is_said_beside_cheaper_ways(
+    price: dict[str, Any], words: str, opened: Open, jobs: Notes, asked: Run
+) -> None:
+    jobs.answers["seconds"] = Answer("there", price)
+    at = sound(opened(asked.store, run=asked.id))
+    (line,) = [m.value for m in at.markdown if "to compute" in str(m.value)]
+    assert line.endswith(words)
