@@ -14,6 +14,8 @@ from stitchlab.errors import StitchLabError
 from stitchlab.jobs import DEMO, Jobs, Status
 from stitchlab.results import networks
 from stitchlab.store import Store
+from stitchlab.ui import lost
+from stitchlab.ui.favicon import FAVICON
 
 PAGES = (
     ("app.py", "Home", ":material/home:"),
@@ -28,12 +30,13 @@ REFRESH = 1.0  # seconds between looks at work that is under way
 
 def frame(title: str) -> tuple[Store, Jobs]:
     """The first call of every page: its title, the store, the queue. Where there are no networks yet, it makes two."""
-    st.set_page_config(page_title=f"{title} · StitchLab", page_icon=":material/grid_on:", layout="wide",
+    st.set_page_config(page_title=f"{title} · StitchLab", page_icon=FAVICON, layout="wide",
                        initial_sidebar_state=SIDEBAR)
     # A page that is run by itself, as tests do, knows no others.
     with st.sidebar, contextlib.suppress(StreamlitAPIException):
         for page, label, icon in PAGES:
             st.page_link(page, label=label, icon=icon)
+    lost.found(title == "Home", {label: page for page, label, _ in PAGES})
     store = Store()
     jobs = _jobs(str(store.root))
     status = jobs.status(DEMO)
