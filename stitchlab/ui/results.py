@@ -84,10 +84,10 @@ def _table(run: Run) -> None:
 
 def _how(run: Run) -> None:
     left, right = st.columns(2)
-    left.download_button("Cells as CSV", lambda: cells_csv(run), f"stitchlab-{run.id}-cells.csv", "text/csv",
-                         icon=":material/download:", width="stretch")
-    right.download_button("How it was computed (run.json)", lambda: run_json(run), f"stitchlab-{run.id}.json",
-                          "application/json", icon=":material/download:", width="stretch")
+    left.download_button("Cells as CSV", cells_csv(run), f"stitchlab-{run.id}-cells.csv", "text/csv",
+                         icon=":material/download:", width="stretch", on_click="ignore")
+    right.download_button("How it was computed (run.json)", run_json(run), f"stitchlab-{run.id}.json",
+                          "application/json", icon=":material/download:", width="stretch", on_click="ignore")
     how = st.expander("How it was computed", icon=":material/info:", key="how", on_change="rerun")
     if how.open:  # else it would be gathered on every look
         with how:
