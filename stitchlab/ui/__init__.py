@@ -17,7 +17,8 @@ from stitchlab.results import networks
 from stitchlab.results.demo import NAMES as DEMO_NETWORKS
 from stitchlab.results.duration import seconds as seconds
 from stitchlab.store import Store
-from stitchlab.ui import address
+from stitchlab.ui import address, lost
+from stitchlab.ui.favicon import FAVICON
 
 PAGES = (
     ("app.py", "Home", ":material/home:"),
@@ -33,7 +34,7 @@ REFRESH = 1.0  # seconds between looks at work that is under way
 
 def frame(title: str) -> tuple[Store, Jobs]:
     """The first call of every page: its title, the store, the queue. Where there are no networks yet, it makes two."""
-    st.set_page_config(page_title=f"{title} · StitchLab", page_icon=":material/grid_on:", layout="wide",
+    st.set_page_config(page_title=f"{title} · StitchLab", page_icon=FAVICON, layout="wide",
                        initial_sidebar_state=SIDEBAR)
     st.session_state.update(arrived=st.session_state.get("page") != title, page=title)
     said = address.said()  # a run and its cell are taken along to where they can be looked at
@@ -41,6 +42,7 @@ def frame(title: str) -> tuple[Store, Jobs]:
     with st.sidebar, contextlib.suppress(StreamlitAPIException):
         for page, label, icon in PAGES:
             st.page_link(page, label=label, icon=icon, query_params=said if label in OF_A_RUN else None)
+    lost.found(title == "Home", {label: page for page, label, _ in PAGES})
     store = Store()
     jobs = _jobs(str(store.root))
     status = jobs.status(DEMO)
