@@ -32,7 +32,7 @@ if run is None:
     st.stop()
 if jobs.status(run.id) is None:
     try:
-        jobs.compute(run)  # the first visit starts it; after a cancel it is the visitor's choice
+        jobs.compute(run, last="indices")  # the first visit starts it; after a cancel it is the visitor's choice
     except StitchLabError as error:
         ui.say(error)
 
@@ -49,8 +49,8 @@ if not run.complete:
     compute_bar(jobs, run)
 watched(jobs, run, draw)
 home.told(jobs, run)
-st.page_link("pages/1_Compare.py", label="Open this grid in Compare: other layers, indices, settings, your networks",
-             icon=":material/compare_arrows:", query_params=links.query(run))
+st.page_link("pages/1_Compare.py", label="Open this grid in Compare", icon=":material/compare_arrows:",
+             help="Other layers, indices, settings, your networks", query_params=links.query(run))
 st.caption(
     "Balogh & Jelasity, *How not to stitch representations to measure similarity: task loss matching versus direct "
     "matching*, AAAI 2025, [arXiv 2412.11299](https://arxiv.org/abs/2412.11299)."

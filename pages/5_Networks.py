@@ -3,9 +3,9 @@
 import streamlit as st
 
 from stitchlab import ui
-from stitchlab.ui import images, inventory, workshop
+from stitchlab.ui import images, inventory, uploading, workshop
 
-PARTS = {"Networks": inventory.draw, "Train": workshop.train, "Import": workshop.bring, "Data sets": images.draw}
+PARTS = {"Networks": inventory.draw, "Train": workshop.train, "Import": uploading.draw, "Data sets": images.draw}
 
 store, jobs = ui.frame("Networks")
 st.title("Networks")

@@ -1,4 +1,4 @@
-"""How cut points are named, and which of them a grid offers unasked."""
+"""How cut points are named, and which of them a grid takes by default."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.GELU, nn.SiLU, nn.Hardswish,
 
 
 def defaults(module: nn.Module, places: Sequence[Sequence[str]]) -> list[bool]:
-    """Which of some places, each the paths of the modules whose output it is, a grid offers unasked.
+    """Which of some places, each the paths of the modules whose output it is, a grid takes by default.
 
     Outputs of blocks (modules with children in a Sequential or ModuleList, and in no other block); where there are
     none, of any modules with children; else of activation functions; else all.

@@ -18,7 +18,7 @@ HEAD = """# Architectures
 
 Every architecture that is known by name, at the first input of {sizes} pixels that it takes, for 10
 classes of colour images. *Nodes* are operations of its torch.fx graph, *cut points* those after which everything
-follows from their output alone, *blocks* those that a grid offers unasked. Networks by timm's names and your own code
+follows from their output alone, *blocks* those that a grid takes by default. Networks by timm's names and your own code
 are looked at when they are named: `python -m stitchlab layers ARCH --size S`.
 
 | architecture | input | nodes | cut points | blocks | first, middle and last block | parameters |

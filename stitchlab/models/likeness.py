@@ -91,12 +91,13 @@ def _names(tensors: Mapping[str, object]) -> set[str]:
 
 @lru_cache(maxsize=8)
 def _shapes(ours: bool, classes: int, channels: int, size: int) -> dict[str, dict[str, tuple[int, ...]]]:
-    """The shapes of the tensors of our architectures, or of torchvision's at the size of its own images."""
+    """The shapes of the tensors of our architectures, for their own images where these do not fit, or torchvision's."""
     shapes = {}
     for name in zoo.known():
         found = zoo.architecture(name)
-        if (name in zoo.REGISTRY) == ours:
-            with contextlib.suppress(StitchLabError):  # images of another size are none of its business
-                module = zoo.sketch(found, classes=classes, channels=channels, size=size if ours else found.size)
-                shapes[name] = {key: tuple(tensor.shape) for key, tensor in module.state_dict().items()}
+        for side in (size, found.size) if ours else (found.size,):
+            if (name in zoo.REGISTRY) == ours and name not in shapes:
+                with contextlib.suppress(StitchLabError):  # where images of that size do not fit
+                    module = zoo.sketch(found, classes=classes, channels=channels, size=side)
+                    shapes[name] = {key: tuple(tensor.shape) for key, tensor in module.state_dict().items()}
     return shapes

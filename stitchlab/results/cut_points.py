@@ -25,7 +25,7 @@ class CutPoint:
         name: module path, or ``module:function`` for a function's node.
         aliases: other modules that have the same output, or pass it on as it came.
         shape: of one image's activation, as the network makes it, e.g. (C, H, W), (T, D), (D,).
-        default: whether a grid offers it unasked (`defaults`).
+        default: whether a grid takes it by default (`defaults`).
         flops: floating point operations of one image up to here.
         parameters: how many numbers are learned up to here.
     """
@@ -59,7 +59,7 @@ class Cuts:
         return self._known[name]
 
     def defaults(self) -> list[str]:
-        """Names of the layers that a grid offers unasked, in network order."""
+        """Names of the layers that a grid takes by default, in network order."""
         return [p.name for p in self.points if p.default]
 
     def in_order(self, names: Iterable[str]) -> list[str]:

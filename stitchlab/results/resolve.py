@@ -111,7 +111,7 @@ def _cuts(store: Store, network: Network) -> Cuts:
 
 
 def _layers(cuts: Cuts, names: Sequence[str] | None) -> list[CutPoint]:
-    """These layers in network order, or those that a grid offers unasked. Raises UnknownName."""
+    """These layers in network order, or those that a grid takes by default. Raises UnknownName."""
     return [cuts.find(name) for name in cuts.in_order(cuts.defaults() if names is None else names)]
 
 

@@ -11,7 +11,7 @@ from stitchlab.store import Store
 
 ROOM = "uploads"
 LIMIT_MB = 500  # megabytes; larger files come in on the command line
-SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
+SUFFIXES = (".safetensors", ".pt", ".pth", ".th", ".bin", ".ckpt")
 OLD = 86_400.0  # seconds after which a file that nobody read goes
 
 

@@ -15,8 +15,10 @@ from stitchlab.errors import StitchLabError
 from stitchlab.jobs import DEMO, Jobs, Status
 from stitchlab.results import networks
 from stitchlab.results.demo import NAMES as DEMO_NETWORKS
+from stitchlab.results.duration import seconds as seconds
 from stitchlab.store import Store
-from stitchlab.ui import address
+from stitchlab.ui import address, lost
+from stitchlab.ui.favicon import FAVICON
 
 PAGES = (
     ("app.py", "Home", ":material/home:"),
@@ -32,7 +34,7 @@ REFRESH = 1.0  # seconds between looks at work that is under way
 
 def frame(title: str) -> tuple[Store, Jobs]:
     """The first call of every page: its title, the store, the queue. Where there are no networks yet, it makes two."""
-    st.set_page_config(page_title=f"{title} · StitchLab", page_icon=":material/grid_on:", layout="wide",
+    st.set_page_config(page_title=f"{title} · StitchLab", page_icon=FAVICON, layout="wide",
                        initial_sidebar_state=SIDEBAR)
     st.session_state.update(arrived=st.session_state.get("page") != title, page=title)
     said = address.said()  # a run and its cell are taken along to where they can be looked at
@@ -40,6 +42,7 @@ def frame(title: str) -> tuple[Store, Jobs]:
     with st.sidebar, contextlib.suppress(StreamlitAPIException):
         for page, label, icon in PAGES:
             st.page_link(page, label=label, icon=icon, query_params=said if label in OF_A_RUN else None)
+    lost.found(title == "Home", {label: page for page, label, _ in PAGES})
     store = Store()
     jobs = _jobs(str(store.root))
     status = jobs.status(DEMO)
@@ -73,10 +76,14 @@ def literal(text: str) -> str:
 
 
 def progress(status: Status) -> None:
-    """A bar with what is being worked on and the time left."""
-    left = "" if status.seconds_left is None else f" · about {seconds(status.seconds_left)} left"
-    waiting = "Waiting for its turn: " if status.state == "queued" else ""
-    text = f"{waiting}{status.what}{left}"
+    """A bar with what is being worked on and the time left, or with what it waits for, and how long."""
+    about = "" if status.seconds_left is None else f"about {seconds(status.seconds_left)}"
+    if status.state == "queued" and status.behind:
+        text = f"Waiting behind {status.behind}" + (about and f": {about}")
+    elif status.state == "queued":
+        text = f"Waiting for its turn: {status.what}"
+    else:
+        text = status.what + (about and f" · {about} left")
     st.progress(min(max(status.done, 0.0), 1.0), text=text[:1].upper() + text[1:])
 
 
@@ -109,7 +116,7 @@ def beside(
 
 
 def _look(jobs: Jobs, job: str, news: Callable[[], bool]) -> None:
-    status = jobs.status(job)
+    status = jobs.look(job)
     if status is None or not status.active or news():
         st.rerun()
     progress(status)
@@ -129,13 +136,6 @@ def door(page: str, label: str, query: dict[str, str] | list[tuple[str, str]], t
     """A link to another page; nothing where a page is run by itself, as tests do."""
     with contextlib.suppress(StreamlitAPIException):
         st.page_link(page, label=label, icon=":material/arrow_forward:", query_params=query, help=text)
-
-
-def seconds(count: float) -> str:
-    """A span of time for people: ``8 s``, ``3 min``, ``2.5 h``."""
-    if count < 90:
-        return f"{max(1, round(count))} s"
-    return f"{round(count / 60)} min" if count < 5400 else f"{count / 3600:.1f} h"
 
 
 @st.cache_resource(show_spinner=False)

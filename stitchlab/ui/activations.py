@@ -87,7 +87,8 @@ def _bring(jobs: Jobs, found: Distribution, cells: list[Cell]) -> None:
     data = data_sets.of_fingerprint(run.store, run.request.data)
     few = data is not None and data.train < SMALL
     if absent or (unlearnt and few):
-        ui.queue(lambda: jobs.judge(run, found.detection, [*QUICK, *(LEARNING if few else ())], cells))
+        ui.queue(lambda: jobs.judge(run, found.detection, [*QUICK, *(LEARNING if few else ())], cells,
+                                    asked=False))
     elif unlearnt:
         text, clicked = ui.beside("Train it", ":material/play_arrow:")
         text.info("The learned detector (the paper's) has not been trained on this layer yet: some minutes without a "

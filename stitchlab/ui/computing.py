@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import streamlit as st
 
@@ -10,11 +11,13 @@ from stitchlab import ui
 from stitchlab.errors import StitchLabError
 from stitchlab.jobs import Jobs, preparing
 from stitchlab.results.definitions import changed, listed
+from stitchlab.results.duration import expected, roughly, seconds
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 from stitchlab.ui import address, links
 from stitchlab.ui.asking import PATIENCE
 
+LONG, WORTH_IT = 120.0, 0.7  # seconds from which cheaper ways are told; the share of the time from which they are that
 
 def watched(jobs: Jobs, run: Run, draw: Callable[[Run], None]) -> None:
     """Draws a run, under its progress while it is worked on, and again whenever cells have come."""
@@ -100,10 +103,15 @@ def _price(jobs: Jobs, run: Run, lacking: int) -> str:
     estimate = jobs.estimate(run, wait=PATIENCE)
     if estimate.state == "failed":
         return estimate.message
-    if estimate.state == "waiting":
-        time = "looking for how long that takes"
-    elif estimate.value is None:
-        time = "nothing like it was timed on this machine yet"
+    if estimate.state == "waiting" or estimate.value is None:
+        time = "looking for how long that takes."
     else:
-        time = f"about {ui.seconds(estimate.value)}"
-    return f"**{there}**{f'; {lacking} to compute' if run.cells else ''}: {time}."
+        time = f"{expected(estimate.value['seconds'], estimate.value['timed'])}.{_cheaper(estimate.value)}"
+    return f"**{there}**{f'; {lacking} to compute' if run.cells else ''}: {time}"
+
+
+def _cheaper(price: dict[str, Any]) -> str:
+    """Other ways to ask that take clearly less, where it takes long; the pickers above offer them."""
+    span = seconds if price["timed"] else roughly
+    ways = [f"{what}, {span(each)}" for what, each in price["cheaper"] if each < WORTH_IT * price["seconds"]]
+    return f" Cheaper: {'; '.join(ways)}." if ways and price["seconds"] > LONG else ""

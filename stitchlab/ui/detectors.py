@@ -7,7 +7,6 @@ from typing import Any
 import streamlit as st
 
 from stitchlab.catalog.detectors import DETECTORS
-from stitchlab.catalog.ood_metrics import OOD_METRICS
 from stitchlab.catalog.outliers import DATA
 from stitchlab.catalog.outliers import OUTLIERS as KINDS
 from stitchlab.figures.words import counted
@@ -76,8 +75,8 @@ def table(found: Distribution, i: str, j: str) -> None:
 
 
 def _line(found: Distribution, name: str, i: str, j: str) -> dict[str, str]:
-    detector, metric, belief = DETECTORS[name], DETECTORS[name].metrics[0], found.belief(name, j)
-    line = {"": detector.label + ("" if metric == "ratio" else f", {OOD_METRICS[metric].label}"),
+    metric, belief = DETECTORS[name].metrics[0], found.belief(name, j)
+    line = {"": DETECTORS[name].label,
             "Believe it?": {True: ":green[yes]", False: "no", None: "–"}[belief.holds]}
     for method in found.run.request.methods:
         line[method.upper()] = _shown(found.interval(name, method, metric, i, j))

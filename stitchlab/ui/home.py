@@ -54,15 +54,15 @@ def _bring(jobs: Jobs, found: Distribution) -> None:
     job = judging(run, found.detection, cells)
     status = jobs.status(job)
     if status is None:
-        ui.queue(lambda: jobs.judge(run, found.detection, [SETS], cells))
+        ui.queue(lambda: jobs.judge(run, found.detection, [SETS], cells, asked=False))
     elif status.active:
-        ui.watch(jobs, job, key="cancel_distances")
+        ui.watch(jobs, job)
 
 
 def without_demo(store: Store, jobs: Jobs) -> None:
     """List the store's runs, newest first, and offer the demo, whose networks are not there."""
     known = list_runs(store)
-    st.subheader("Your runs" if known else "Your networks")
+    st.header("Your runs" if known else "Your networks")
     if known:
         runs.choice(known[:runs.NEWEST], "pages/1_Compare.py")  # all of them are on Compare
     else:
@@ -70,11 +70,11 @@ def without_demo(store: Store, jobs: Jobs) -> None:
         ui.door("pages/1_Compare.py", "Compare two networks", {}, "Two networks, a grid of their layers")
     status = jobs.status(DEMO)
     if status is not None and status.active:
-        ui.watch(jobs, DEMO, key="cancel_demo")
+        ui.watch(jobs, DEMO)
         return
     if status is not None and status.message:
         st.error(ui.literal(status.message), icon=":material/error:")
-    text, clicked = ui.beside("Show the demo", ":material/play_arrow:", key="demo")
+    text, clicked = ui.beside("Demo", ":material/play_arrow:", key="demo")
     text.write("The demo trains two small networks on scikit-learn's digits and stitches them: about a minute.")
     if clicked:
         ui.queue(jobs.train_demo)

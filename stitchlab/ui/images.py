@@ -32,7 +32,7 @@ def draw(store: Store, jobs: Jobs) -> None:
     if (data := data_sets.at_hand(store).get(name)) is not None:
         _one(jobs, data)
     else:
-        _get(jobs, name, f"{DATA_SETS[name].description}. It is not on this machine yet; getting it downloads "
+        _get(jobs, name, f"{DATA_SETS[name].description}. It is not on this machine yet: Get it downloads "
              "it, unless torchvision's files are there.")
     _add(jobs, known)
 
@@ -86,7 +86,7 @@ def _get(jobs: Jobs, name: str, text: str) -> None:
     if status is not None and status.state == "failed":
         st.error(status.message, icon=":material/error:")
     if status is not None and status.state == "done":
-        st.caption(":material/check_circle: It is here now; the same images may be listed under another folder's name.")
+        st.caption(":material/check_circle: It is here; the same images may be listed under another folder's name.")
     place, clicked = ui.beside("Get it", ":material/download:", primary=True, key=f"get-{name}")
     place.info(text, icon=":material/info:")
     if clicked:
@@ -94,12 +94,12 @@ def _get(jobs: Jobs, name: str, text: str) -> None:
 
 
 def _add(jobs: Jobs, known: dict[str, Any]) -> None:
-    st.subheader("Add a folder of images")
+    st.header("Add a folder of images")
     offered = [str(path) for path in data_sets.offered_folders()]
     if not offered:
-        st.caption("A folder with train/CLASS/ and test/CLASS/ comes in by `python -m stitchlab data folder:PATH`, or "
-                   "`folder:PATH@SIZE` where sizes are mixed. Pages offer folders only under the roots that the "
-                   "variable STITCHLAB_DATA named when the app was started.")
+        st.caption("A folder with train/CLASS/ and test/CLASS/ is added by `python -m stitchlab data folder:PATH`, or "
+                   "`folder:PATH@SIZE` where its images have several sizes. This page offers only folders under the "
+                   "roots that the variable STITCHLAB_DATA named when the app was started.")
         return
     left, right = st.columns([3, 1])
     path = left.selectbox("Folder", offered, key="folder", help="Under the roots that STITCHLAB_DATA names.")

@@ -58,7 +58,7 @@ def _table(there: dict[str, Network]) -> None:
           "Accuracy": None if n.accuracy is None else 100 * n.accuracy, "Parameters": n.parameters or None,
           "Seed": n.seed, "How": how(n), "Created": n.created[:16].replace("T", " ")} for n in there.values()],
         column_config={"Accuracy": st.column_config.NumberColumn(format="%.1f %%", help="On the whole test split of "
-                       "its data; empty where it tells other classes, or was never measured."),
+                       "its data; empty where it has other classes, or was never measured."),
                        "Parameters": st.column_config.NumberColumn(format="localized")},
         key="table", on_select=lambda: _pick(list(there)), selection_mode="single-row", hide_index=True,
         width="stretch", height=min(420, 38 + 35 * len(there)), placeholder="–",
@@ -78,9 +78,11 @@ def _one(store: Store, jobs: Jobs, network: Network) -> None:
     for column, (label, value) in zip(st.columns(4), numbers.items(), strict=True):
         column.metric(label, value)
     st.caption(f"{network.architecture} · {how(network)} · on {network.data} · id `{network.short}`")
+    if remark := network.origin.get("remark"):
+        st.warning(f"Perhaps not as it was trained: {remark}.", icon=":material/warning:")
     left, middle, right = st.columns(3, vertical_alignment="center")
     with left:
-        ui.door("pages/1_Compare.py", "Compare it", {"front": network.name}, "As front network of a grid")
+        ui.door("pages/1_Compare.py", "Compare it", {"front": network.name}, "As the front network")
     with middle.popover("Rename", icon=":material/edit:", width="stretch"):
         _rename(store, network)
     with right.popover("Delete", icon=":material/delete:", width="stretch"):
@@ -107,7 +109,7 @@ def _renamed(store: Store, network: Network, name: str) -> None:
 def _delete(store: Store, network: Network) -> None:
     used = sum(network.id in (run.request.front, run.request.end) for run in list_runs(store))
     st.write(f"Delete **{network.name}**? {used} runs use it: their results stay and can be looked at, but nothing can "
-             "be added to them. Its weights are gone then.")
+             "be added to them once its weights are gone.")
     st.button("Yes, delete it", type="primary", key="delete", on_click=_deleted, args=(store, network))
 
 
@@ -131,8 +133,8 @@ def _layers(store: Store, jobs: Jobs, network: Network) -> None:
     blocks = len(cuts.defaults())
     chart(network.name, figures.chain(cuts, dark=ui.dark()), "chain",
           f"The {blocks} blocks of {network.name} in order, as high as their maps", "chain of blocks")
-    st.markdown(f"**{len(cuts.points)} places to cut**, {blocks} of them of blocks, which a grid offers unasked; "
-                f"{cuts.flops / 1e6:,.1f} million floating point operations an image.")
+    st.markdown(f"It can be cut at **{len(cuts.points)} layers**. Compare starts with the outputs of its {blocks} "
+                f"blocks. An image takes {cuts.flops / 1e6:,.1f} million floating point operations.")
     st.dataframe(
         [{"Layer": p.name, "Block": p.default, "Shape": "×".join(map(str, p.shape)),
           "Parameters up to it": p.parameters, "Arithmetic up to it": p.flops / max(1, cuts.flops),
@@ -162,15 +164,15 @@ def _classes(store: Store, jobs: Jobs, network: Network) -> None:
             chart(network.name, figure, "confusion", "Confusion matrix: predictions by label", "confusion")
         pairs = [(int(counts[i, j]), network.classes[i], network.classes[j])
                  for i, j in np.argwhere(counts - np.diag(counts.diagonal()) > 0)]
-        st.table([{"Label": label, "Taken for": told, "Images": count}
+        st.table([{"Label": label, "Predicted as": told, "Images": count}
                   for count, label, told in sorted(pairs, reverse=True)[:MISTAKEN]], border="horizontal")
 
 
 def _measure(store: Store, jobs: Jobs, network: Network) -> None:
     data = data_sets.of_fingerprint(store, network.data_fingerprint)
     if data is not None and data.classes != network.classes:
-        st.info(f"Accuracy is not defined: {network.name} tells {len(network.classes)} classes of its own, and "
-                f"its data {network.data} has others. It can be the front network of any grid.", icon=":material/info:")
+        st.info(f"Accuracy is not defined: {network.name} has {len(network.classes)} classes that are not those of "
+                f"{network.data}. It can still be the front network of any comparison.", icon=":material/info:")
         return
     job = measuring(network.id)
     status = jobs.status(job)
@@ -180,7 +182,7 @@ def _measure(store: Store, jobs: Jobs, network: Network) -> None:
     if status is not None and status.message:
         st.error(status.message, icon=":material/error:")
     text, clicked = ui.beside("Measure", ":material/play_arrow:", primary=True)
-    text.info("Its classes were not looked at one by one yet.", icon=":material/info:")
+    text.info("Its accuracy was not measured class by class yet.", icon=":material/info:")
     if clicked:
         ui.queue(lambda: jobs.measure(network.id))
 
@@ -190,7 +192,7 @@ def _training(store: Store, jobs: Jobs, network: Network) -> None:
         chart(network.name, figures.curve(points, network.origin["epochs"], dark=ui.dark()), "curve",
               "Accuracy by epoch on training and test images", "training")
     else:
-        st.info("Nothing is known of how it learned: it was not trained here, or before curves were kept.",
+        st.info("There is no training curve: it was not trained here, or before curves were kept.",
                 icon=":material/info:")
     said = {key: value for key, value in network.origin.items() if key != "curve"}
     st.markdown("\n".join(f"- **{key.replace('_', ' ')}:** {_plain(value)}" for key, value in said.items()))

@@ -76,8 +76,10 @@ def _switches(run: Run) -> tuple[str, str]:
     shown = left.selectbox("Show", list(SHOWN), key="show", format_func=SHOWN.__getitem__, **bound)
     view = middle.segmented_control("As", list(VIEWS), default="maps", key="view", format_func=VIEWS.__getitem__,
                                     **bound) or "maps"
-    with right.popover("Save", icon=":material/download:", width="stretch"):
-        _save(run)
+    save = right.popover("Save", icon=":material/download:", width="stretch", key="save", on_change="rerun")
+    if save.open:
+        with save:
+            _save(run)
     return shown, view
 
 
@@ -112,11 +114,14 @@ def _table(run: Run) -> None:
 
 
 def _save(run: Run) -> None:
-    """Files of a run: its cells, how it was computed, and what the camera above a heatmap saves."""
-    st.download_button("Cells (CSV)", lambda: cells_csv(run), f"stitchlab-{run.id}-cells.csv", "text/csv",
-                       icon=":material/table:", width="stretch")
-    st.download_button("How it was computed (run.json)", lambda: run_json(run), f"stitchlab-{run.id}.json",
-                       "application/json", icon=":material/data_object:", width="stretch")
+    """Files of a run: its cells, how it was computed, and what the camera above a heatmap saves.
+
+    They are made when the menu is open, and at once: a file that is made on a click is gone before it is fetched.
+    """
+    st.download_button("Cells (CSV)", cells_csv(run), f"stitchlab-{run.id}-cells.csv", "text/csv",
+                       icon=":material/table:", width="stretch", on_click="ignore")
+    st.download_button("How it was computed (run.json)", run_json(run), f"stitchlab-{run.id}.json",
+                       "application/json", icon=":material/data_object:", width="stretch", on_click="ignore")
     st.segmented_control("Pictures, by the camera above a heatmap", ["png", "svg"], default="png", key="picture",
                          required=True, format_func=str.upper)
 

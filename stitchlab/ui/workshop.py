@@ -1,4 +1,4 @@
-"""Train and import on the screen: forms whose words are looked up again on the worker, and what is under way."""
+"""Training on the screen: a form whose words are looked up again on the worker, and what is under way."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from stitchlab.jobs import making as job_of
 from stitchlab.results import data_sets, demo, networks
 from stitchlab.results.cut_points import Cuts
 from stitchlab.results.data_sets import DataRecord
-from stitchlab.store import Store, uploads
+from stitchlab.store import Store
 from stitchlab.ui.asking import answered
 from stitchlab.ui.charts import chart
 
@@ -30,13 +30,36 @@ def under_way(jobs: Jobs) -> None:
     """Networks that are being made, with their curves, those that were not made in the end, and a word when one is."""
     begun = jobs.begun()
     for name in st.session_state.get("being_made", set()) - begun.keys():
-        st.toast(f"{name} is there now.", icon=":material/check_circle:")
+        _announce(jobs.store, name)
+    _remarked(jobs.store)
     st.session_state["being_made"] = {name for name, status in begun.items() if status.active}
     for name, status in begun.items():
         if status.active:
             _watch(jobs, name)
         else:
             _ended(jobs, name, status)
+
+
+def _announce(store: Store, name: str) -> None:
+    """Say that a network is ready; what its import has to remark stays on the page until it is dismissed."""
+    made = networks.holder(store, name)
+    if made is not None:
+        st.toast(f"{name} is ready.", icon=":material/check_circle:")
+        if made.origin.get("remark"):
+            st.session_state["remarked"] = name
+
+
+def _remarked(store: Store) -> None:
+    """What the latest import has to remark; its replacement may have nothing to remark any more."""
+    name = st.session_state.get("remarked")
+    made = networks.holder(store, name) if name else None
+    if made is None or not made.origin.get("remark"):
+        return
+    text, clicked = ui.beside("Dismiss", ":material/close:", key="dismiss_remark")
+    text.warning(f"{name} is ready, but {made.origin['remark']}.", icon=":material/warning:")
+    if clicked:
+        del st.session_state["remarked"]
+        st.rerun()
 
 
 def _watch(jobs: Jobs, name: str) -> None:
@@ -51,9 +74,9 @@ def _watch(jobs: Jobs, name: str) -> None:
 def _ended(jobs: Jobs, name: str, status: Status) -> None:
     text, clicked = ui.beside("Dismiss", ":material/close:", key=f"dismiss-{name}")
     if status.state == "failed":
-        text.error(f"{name} was not made: {status.message}", icon=":material/error:")
+        text.error(f"{name} could not be made: {status.message}", icon=":material/error:")
     else:
-        text.info(f"{name} was {status.state}; nothing of it is kept.", icon=":material/info:")
+        text.info(f"{name} was {status.state}; nothing was kept.", icon=":material/info:")
     if clicked:
         jobs.forget(job_of(name))
         st.rerun()
@@ -61,16 +84,16 @@ def _ended(jobs: Jobs, name: str, status: Status) -> None:
 
 def train(store: Store, jobs: Jobs) -> None:
     """The form of a training."""
-    st.markdown("Trains on this machine, or on your cluster, in the background: the page may be closed. More choices, "
-                "and your own classes, are on the command line: `python -m stitchlab train --help`.")
+    st.markdown("Training runs in the background, on this machine or on your cluster: you may close the page. The "
+                "command line has more options, and takes your own classes: `python -m stitchlab train --help`.")
     left, right = st.columns(2)
     with left:
-        arch = _architecture()
+        arch = architecture()
     with right:
-        data = _data(store)
-    options, size = _shape(arch, data)
+        data = data_set(store)
+    options, size = shape(arch, data)
     chosen = _recipe(arch, data)
-    if not _fits(jobs, arch, data, options, size) or chosen is None:
+    if not fits(jobs, arch, data, options, size) or chosen is None:
         return
     text, clicked = ui.beside("Train", ":material/play_arrow:", primary=True, key="train")
     how, seeds, name = chosen
@@ -85,16 +108,22 @@ def train(store: Store, jobs: Jobs) -> None:
 
 
 def _submit(store: Store, jobs: Jobs, names: list[str], wanted: list[dict[str, Any]]) -> None:
-    _free(store, jobs, names)
+    free(store, jobs, names)
     for name, what in zip(names, wanted, strict=True):
         jobs.train({"name": name, **what})
 
 
-def _free(store: Store, jobs: Jobs, names: list[str]) -> None:
+def free(store: Store, jobs: Jobs, names: list[str]) -> None:
     """Raises StitchLabError where a network of such a name is there or being made."""
-    busy = {name for name, status in jobs.begun().items() if status.active}
     for name in names:
         networks.free_name(store, name)
+    idle(jobs, names)
+
+
+def idle(jobs: Jobs, names: list[str]) -> None:
+    """Raises StitchLabError where a network of such a name is being made."""
+    busy = {name for name, status in jobs.begun().items() if status.active}
+    for name in names:
         if name in busy:
             raise StitchLabError(f"{name} is being made already: choose another name, or wait")
 
@@ -105,23 +134,27 @@ def _name(store: Store, name: str, data: DataRecord, arch: str, seed: int, *, ma
     return networks.some_name(store, f"{data.label}-{arch.rpartition('/')[2]}-s{seed}")
 
 
-def _architecture() -> str:
+def architecture() -> str:
+    st.session_state.setdefault("arch", demo.ARCHITECTURE)  # a file that is to be imported may have set another
     return str(st.selectbox(
-        "Architecture", architectures.known(), index=architectures.known().index(demo.ARCHITECTURE), key="arch",
+        "Architecture", architectures.known(), key="arch",
         format_func=lambda name: (
             f"{name} · {ARCHITECTURES[name].label}" if name in ARCHITECTURES else name),
         help="Of StitchLab's own, made for small images, and of torchvision. Type to search."))
 
 
-def _data(store: Store) -> DataRecord:
-    """A data set that is here; the others are got under Data sets."""
+def data_set(store: Store) -> DataRecord:
+    """A data set that is here, at first the one that was loaded last."""
     there = data_sets.at_hand(store)
+    newest = max(there.values(), key=lambda record: record.loaded)
+    if st.session_state.get("training_data") not in there:
+        st.session_state["training_data"] = newest.name
     name = st.selectbox("Data set", list(there), key="training_data", format_func=lambda key: there[key].label,
-                        help="Those that are on this machine. Others: Data sets.")
+                        help="Those that are on this machine. Others come in under Data sets.")
     return there[str(name)]
 
 
-def _shape(arch: str, data: DataRecord) -> tuple[dict[str, Any], int | None]:
+def shape(arch: str, data: DataRecord) -> tuple[dict[str, Any], int | None]:
     """What decides the network's shape: the architecture's options and the size of its input."""
     found = architectures.entry(arch)
     columns = st.columns(max(3, 1 + len(found.options)))
@@ -141,23 +174,23 @@ def _recipe(arch: str, data: DataRecord) -> tuple[Recipe, list[int], str] | None
     """The recipe, the seeds and the name; None, with a word, where they are none."""
     found = architectures.entry(arch)
     if found.optimiser is None:
-        st.info("This is a control, which learns nothing: Compare offers it as front network.", icon=":material/info:")
+        st.info("This is a control: it is not trained. Compare offers it as a front network.", icon=":material/info:")
         return None
     known = recipe(found.optimiser, data.train, natural=data.natural)
     one, two, three = st.columns(3)
-    name = one.text_input("Name", key="name", placeholder="after data, architecture and seed")
-    epochs = two.number_input("Epochs", 1, None, None, key="train_epochs", placeholder=f"recipe's own: {known.epochs}")
-    seeds = three.text_input("Seeds", "0", key="seeds", help="Several in one go: 0, 1, 2")
-    with st.expander("Recipe: augmentation, noise of labels, adversary", icon=":material/tune:"):
+    name = one.text_input("Name", key="name", placeholder="from data, architecture and seed")
+    epochs = two.number_input("Epochs", 1, None, None, key="train_epochs", placeholder=f"as the recipe: {known.epochs}")
+    seeds = three.text_input("Seeds", "0", key="seeds", help="One network for each: 0, 1, 2")
+    with st.expander("Recipe: augmentation, label noise, adversarial training", icon=":material/tune:"):
         one, two, three, four = st.columns(4)
         augment = one.pills("Augmentation", AUGMENTATION_STEPS, selection_mode="multi", default=known.augment,
                             key=f"augment-{data.natural}", help="Shifts by up to an eighth, mirrors half of the time.")
-        noise = two.slider("Noise of labels", 0.0, 1.0, 0.0, 0.05, key="label_noise",
-                           help="Share of the training labels that are replaced by another class's.")
-        epsilon = three.number_input("Adversary's ε, of 255", 0, EPSILONS, 0, key="epsilon",
-                                     help="0: none. 8 is usual on CIFAR-10: every step is taken on images that PGD "
-                                     "moved by up to 8/255 (Madry et al. 2018).")
-        steps = four.number_input("Adversary's steps", 1, 100, Attack.steps, key="steps", disabled=not epsilon)
+        noise = two.slider("Label noise", 0.0, 1.0, 0.0, 0.05, key="label_noise",
+                           help="Share of the training labels that are replaced by another class.")
+        epsilon = three.number_input("Adversarial ε (of 255)", 0, EPSILONS, 0, key="epsilon",
+                                     help="0: none. 8 is usual on CIFAR-10: every step trains on images that PGD "
+                                     "changed by up to 8/255 (Madry et al. 2018).")
+        steps = four.number_input("Adversarial steps", 1, 100, Attack.steps, key="steps", disabled=not epsilon)
     try:
         attack = Attack(epsilon / 255, int(steps)) if epsilon else None
         how = recipe(found.optimiser, data.train, natural=data.natural, epochs=epochs, augment=augment or (),
@@ -175,61 +208,14 @@ def _seeds(text: str) -> list[int]:
     return list(dict.fromkeys(int(part) for part in parts))
 
 
-def _fits(jobs: Jobs, arch: str, data: DataRecord, options: dict[str, Any], size: int | None) -> bool:
-    """Says how the network would be cut, or why the images do not fit."""
+def fits(jobs: Jobs, arch: str, data: DataRecord, options: dict[str, Any], size: int | None) -> bool:
+    """Say where the network could be cut, or why the images do not fit."""
     record = answered(jobs, "architecture_cut_points", arch, data.fingerprint or data.name, options, size,
                       what="where it could be cut")
     if record is None:
         return False
     cuts = Cuts.from_record(record)
-    st.caption(f":material/check_circle: {len(cuts.defaults())} blocks, {len(cuts.points)} places to cut, "
-               f"{cuts.points[-1].parameters:,} parameters, {cuts.flops / 1e6:,.1f} million operations an image.")
+    st.caption(f":material/check_circle: It has {len(cuts.defaults())} blocks and can be cut at {len(cuts.points)} "
+               f"layers; {cuts.points[-1].parameters:,} parameters, {cuts.flops / 1e6:,.1f} million operations per "
+               "image.")
     return True
-
-
-def bring(store: Store, jobs: Jobs) -> None:
-    """The form of an import."""
-    st.markdown("Brings trained weights: safetensors, or a torch state dict, which is read without executing anything "
-                f"in it. Up to {uploads.LIMIT_MB} MB here; larger files, published weights and your own classes come "
-                "in by `python -m stitchlab import`.")
-    state = st.session_state
-    upload = st.file_uploader("Weights", [suffix[1:] for suffix in uploads.SUFFIXES], max_upload_size=uploads.LIMIT_MB,
-                              key=f"upload-{state.get('uploads', 0)}")
-    left, right = st.columns(2)
-    with left:
-        arch = _architecture()
-    with right:
-        data = _data(store)
-    options, size = _shape(arch, data)
-    one, two, three, four = st.columns(4)
-    name = one.text_input("Name", key="import_name")
-    mean = two.text_input("Mean of its input", key="mean", placeholder="0 of pixels in 0..1",
-                          help="One number a channel. CIFAR-10: 0.4914, 0.4822, 0.4465. ImageNet: 0.485, 0.456, 0.406")
-    std = three.text_input("Deviation of its input", key="std", placeholder="1",
-                           help="CIFAR-10: 0.2470, 0.2435, 0.2616. ImageNet: 0.229, 0.224, 0.225")
-    classes = four.number_input("Outputs", 1, None, None, key="classes",
-                                placeholder=f"as the data: {len(data.classes)}", help="Where it tells other classes, "
-                                "its accuracy is not defined; it can still be a front network.")
-    if not _fits(jobs, arch, data, options, size):
-        return
-    text, clicked = ui.beside("Import", ":material/upload:", primary=True, key="import")
-    text.markdown("It is measured on the data set's test images. What does not fit is refused, and leaves nothing.")
-    if clicked and upload is None:
-        st.error("Choose a file first.", icon=":material/error:")
-    elif clicked and upload is not None:
-        def submit() -> None:
-            wanted = {"name": name, "arch": arch, "data": data.fingerprint or data.name, "options": options,
-                      "size": size, "classes": classes, "mean": _numbers(mean), "std": _numbers(std),
-                      "called": upload.name}
-            _free(store, jobs, [name])
-            jobs.bring(uploads.keep(store, upload.name, upload.getbuffer()), wanted)
-            state["uploads"] = state.get("uploads", 0) + 1  # the browser's copy goes
-
-        ui.queue(submit)
-
-
-def _numbers(text: str) -> list[float] | None:
-    try:
-        return [float(part) for part in text.replace(",", " ").split()] or None
-    except ValueError:
-        raise StitchLabError(f"numbers such as 0.49, 0.48, 0.45 were expected; {text!r} came") from None

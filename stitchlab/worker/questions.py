@@ -22,12 +22,14 @@ from stitchlab.grid import estimate
 from stitchlab.models import controls, create, zoo
 from stitchlab.models.cut_points import outline
 from stitchlab.models.device import pick_device
+from stitchlab.models.likeness import architecture_of
+from stitchlab.models.weights import read_weights
 from stitchlab.ood.evaluate import activations_of
 from stitchlab.request import Request
 from stitchlab.results import data_sets, networks, plan
 from stitchlab.results.run import Run
 from stitchlab.stitch.pair import Pair, load_pair
-from stitchlab.store import Store
+from stitchlab.store import Store, uploads
 
 Array = npt.NDArray[Any]
 
@@ -54,17 +56,37 @@ def architecture_cut_points(
     return create.fits(zoo.public(architecture), load_public(Store(root), data), options, size).record()
 
 
-def seconds(root: str, record: dict[str, Any], device: str, there: Any = None) -> float | None:
-    """Estimate the seconds that what is missing of a run takes on this machine; None where nothing alike was measured.
+def upload_architecture(root: str, upload: str, called: str) -> str:
+    """Find the architecture, of those known by name, that an uploaded file's tensors belong to; empty where none is.
+
+    Args:
+        root: the store's folder.
+        upload: its key (`stitchlab.store.uploads`).
+        called: what its owner calls it, for messages.
+
+    Raises StitchLabError where it is no state dict.
+    """
+    return architecture_of(read_weights(uploads.place(Store(root), upload), called))
+
+
+def seconds(root: str, record: dict[str, Any], device: str, there: Any = None) -> dict[str, Any] | None:
+    """Estimate the ``seconds`` that what is missing of a run takes on this machine; None for a draft.
 
     Args:
         root: the store's folder.
         record: of the run.
         device: auto, cpu, cuda or mps.
         there: whatever tells one moment from another, between which the answer may have changed.
+
+    Returns:
+        ``seconds``; whether work alike was ``timed`` here; and ``cheaper`` ways to ask, each with its seconds.
     """
     run = Run(Store(root), record)
-    return None if run.draft else estimate.total(run.store, looked_at(run, device), run.request, plan.missing(run))
+    if run.draft:
+        return None
+    pair = looked_at(run, device)
+    found = estimate.total(run.store, pair, run.request, plan.missing(run))
+    return {"seconds": found.seconds, "timed": found.timed, "cheaper": estimate.cheaper(run, pair)}
 
 
 def sample_images(root: str, data: str, per_class: int, classes: int) -> tuple[Array, list[str]]:

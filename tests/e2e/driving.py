@@ -29,16 +29,17 @@ TEXTS = """() => [...document.querySelectorAll('.js-plotly-plot')].map(plot => {
 
 
 @contextlib.contextmanager
-def serving(cache: Path) -> Iterator[str]:
+def serving(cache: Path, log: Path = Path(os.devnull)) -> Iterator[str]:
     """The app on this cache, in a process group of its own, so that its workers end with it."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
-    server = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={port}"],
-        cwd=ROOT, env={**os.environ, "STITCHLAB_CACHE": str(cache)}, start_new_session=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )
+    with log.open("w") as written:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={port}"],
+            cwd=ROOT, env={**os.environ, "STITCHLAB_CACHE": str(cache)}, start_new_session=True,
+            stdout=written, stderr=subprocess.STDOUT,
+        )
     try:
         until(lambda: healthy(f"http://localhost:{port}/_stcore/health"), 60)
         yield f"http://localhost:{port}"

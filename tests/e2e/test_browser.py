@@ -206,7 +206,7 @@ def running(page: Page, store: Store, name: str, holds: Callable[[], object], se
     """Waits until it holds, or says what the page says instead."""
     end = time.monotonic() + seconds
     while not holds():
-        failed = page.get_by_text(f"{name} was not made").all_inner_texts()
+        failed = page.get_by_text(f"{name} could not be made").all_inner_texts()
         assert not failed, failed
         assert time.monotonic() < end, "it did not come about in time"
         time.sleep(0.3)
@@ -259,32 +259,34 @@ def test_upload_and_delete(finished: Run, server: str, cache: Path, page: Page, 
     store = Store(cache)
     module = load("digits-a", store, device="cpu").module
     assert module is not None
-    torch.save(module.state_dict(), tmp_path / "theirs.pt")
+    torch.save({"state_dict": module.state_dict()}, tmp_path / "theirs.th")
     (tmp_path / "nonsense.pt").write_bytes(b"no weights")
     page.goto(f"{server}/Networks?part=Import")
-    files = (("nonsense.pt", "broken", "could not be read as a state dict"), ("theirs.pt", "theirs", ""))
+    files = (("nonsense.pt", "broken", "could not be read as a state dict"), ("theirs.th", "theirs", ""))
     for file, name, problem in files:
         page.locator('input[type="file"]').set_input_files(tmp_path / file)
         page.get_by_text(file).wait_for()
         page.get_by_label("Name", exact=True).fill(name)
         page.get_by_label("Name", exact=True).press("Enter")
+        page.get_by_role("textbox", name="Mean of its input").fill("0.31")  # else it would be digits-a itself
+        page.get_by_role("textbox", name="Mean of its input").press("Enter")
         settle(page)
         page.locator(".st-key-import button").click()
         if problem:
-            page.get_by_text(problem).wait_for()
+            page.get_by_text(f"could not be made: {file} {problem}").wait_for()
             page.locator(f".st-key-dismiss-{name} button").click()
             page.locator(f".st-key-dismiss-{name}").wait_for(state="detached")
     running(page, store, "theirs", lambda: "theirs" in known(store))
     assert "broken" not in known(store)
     until(lambda: not list((cache / "uploads").glob("*")), 20)  # it goes once the network's layers are found too
     page.goto(f"{server}/Networks?network=theirs")
-    page.get_by_text("18 places to cut").wait_for()
+    page.get_by_text("18 layers").wait_for()
     page.get_by_role("button", name="Delete").click()
     page.get_by_text("Delete theirs?").wait_for()
     assert "theirs" in known(store), "it asks first"
     page.locator(".st-key-delete button").click()
     until(lambda: "theirs" not in known(store), 20)
-    page.get_by_text("18 places to cut").wait_for()  # of another network
+    page.get_by_text("18 layers").wait_for()  # of another network
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(420, "dark"), (420, "light"), (1440, "light")])
@@ -293,7 +295,7 @@ def test_no_part_of_networks_overflows(
 ) -> None:
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
     page.goto(f"{server}/Networks")
-    page.get_by_text("18 places to cut").wait_for()
+    page.get_by_text("18 layers").wait_for()
     for look in ("Classes", "How it came to be", "Train", "Import", "Data sets"):
         page.get_by_text(look, exact=True).first.click()
         page.wait_for_timeout(300)

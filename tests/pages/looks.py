@@ -44,6 +44,8 @@ class Notes:
         self.cells: list[tuple[str, str] | None] = []
         self.judged: list[tuple[Detection, list[str], list[Cell]]] = []
         self.walked: list[tuple[str, str]] = []
+        self.unasked: list[str] = []
+        self.looked: list[str] = []
         self.trained = 0
         self.made: list[dict[str, Any]] = []
         self.uploads: list[str] = []
@@ -71,19 +73,23 @@ class Notes:
         self.prepared.append(wanted)
         self.states[preparing(wanted)] = Status("running", "preparing the request", 0.5)
 
-    def compute(self, run: Run, cell: tuple[str, str] | None = None) -> Run:
+    def compute(self, run: Run, cell: tuple[str, str] | None = None, last: str = "") -> Run:
         run.save()
         self.computed.append(run)
         self.cells.append(cell)
         self.states[run.id] = Status("running", "layer1.0 → layer1.0", 0.25, 8.0)
         return run
 
-    def judge(self, run: Run, detection: Detection, detectors: Sequence[str], cells: Sequence[Cell]) -> None:
+    def judge(
+        self, run: Run, detection: Detection, detectors: Sequence[str], cells: Sequence[Cell], asked: bool = True
+    ) -> None:
         self.judged.append((detection, list(detectors), list(cells)))
+        self.unasked += [] if asked else [judging(run, detection, cells)]
         self.states[judging(run, detection, cells)] = Status("running", "detectors on layer1.0", 0.25, 8.0)
 
-    def walk(self, run: Run, front_layer: str, end_layer: str) -> None:
+    def walk(self, run: Run, front_layer: str, end_layer: str, asked: bool = True) -> None:
         self.walked.append((front_layer, end_layer))
+        self.unasked += [] if asked else [walking(run, front_layer, end_layer)]
         self.states[walking(run, front_layer, end_layer)] = Status("running", "following the epochs", 0.25, 8.0)
 
     def train_demo(self) -> None:
@@ -127,8 +133,12 @@ class Notes:
         assert job, "a job has a name"
         return self.states.get(job)
 
+    def look(self, job: str) -> Status | None:
+        self.looked.append(job)
+        return self.status(job)
+
     def estimate(self, run: Run, wait: float = 0.0) -> Answer:
-        return self.answers.get("seconds", Answer("there", 12.0))
+        return self.answers.get("seconds", Answer("there", {"seconds": 12.0, "timed": True, "cheaper": []}))
 
 
 def widget(at: AppTest, kind: str, key: str) -> Any:

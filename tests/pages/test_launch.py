@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from looks import PAGES, Notes, Open, charts, drawn, fill, has, sound, text, widget
 
-from stitchlab.jobs import DEMO, Status
+from stitchlab.jobs import DEMO, Status, judging
 from stitchlab.request import Detection
 from stitchlab.results import demo, networks
 from stitchlab.results.detection import NATIVE, OUTLIERS, Distribution
@@ -133,7 +133,7 @@ def test_home_has_the_distances_of_its_grid_computed_once_it_is_complete(
     cells = Distribution(run).cells
     assert jobs.judged == [(Detection(), ["frechet"], cells)]
     assert len(charts(at)) == 2
-    sound(widget(at, "button", "cancel_distances").click().run())
+    sound(widget(at, "button", f"cancel-{judging(run, Detection(), cells)}").click().run())
     sound(opened(run.store, "app.py"))
     assert len(jobs.judged) == 1, "after a cancel it is the visitor's choice"
 

@@ -13,6 +13,7 @@ import pytest
 import torch
 from looks import Notes, Open, charts, has, pickers, sound, text, widget
 from PIL import Image
+from safetensors.torch import save_file
 
 from stitchlab.catalog.training_recipes import Attack
 from stitchlab.data import registry as datasets
@@ -97,7 +98,7 @@ def test_accuracy_that_is_not_defined(opened: Open, store: Store) -> None:
     model_store.save(store, foreign, network.module)
     at = page(opened, store, network="foreign", about="Classes")
     assert at.metric[0].value == "not defined"
-    assert "Accuracy is not defined: foreign tells 10 classes of its own" in text(at, "info")
+    assert "Accuracy is not defined: foreign has 10 classes that are not those of digits" in text(at, "info")
     assert "accuracy not defined" in text(sound(opened(store, front="foreign")), "caption")
 
 
@@ -206,15 +207,15 @@ def test_a_name_that_is_taken(opened: Open, store: Store, jobs: Notes) -> None:
 def test_controls_are_not_trained(opened: Open, store: Store, jobs: Notes) -> None:
     at = page(opened, store, part="Train")
     sound(widget(at, "selectbox", "arch").set_value("noise").run())
-    assert "This is a control" in text(at, "info")
+    assert "This is a control: it is not trained" in text(at, "info")
 
 
 def test_what_ended_badly_can_be_dismissed(opened: Open, store: Store, jobs: Notes) -> None:
     jobs.states[job_of("mine")] = Status("failed", message="training diverged in epoch 1")
     jobs.states[job_of("theirs")] = Status("cancelled")
     at = page(opened, store)
-    assert "mine was not made: training diverged in epoch 1" in text(at, "error")
-    assert "theirs was cancelled; nothing of it is kept" in text(at, "info")
+    assert "mine could not be made: training diverged in epoch 1" in text(at, "error")
+    assert "theirs was cancelled; nothing was kept" in text(at, "info")
     sound(widget(at, "button", "dismiss-mine").click().run())
     assert "mine" not in jobs.begun()
     assert not at.error
@@ -224,6 +225,7 @@ def test_import(opened: Open, store: Store, jobs: Notes, tmp_path: Path) -> None
     at = page(opened, store, part="Import")
     sound(widget(at, "button", "import").click().run())
     assert "Choose a file first" in text(at, "error")
+    assert not list((store.root / "uploads").glob("*"))
     torch.save(zoo.build("resnet14", classes=10, channels=1, size=8).state_dict(), tmp_path / "w.pt")
     content = (tmp_path / "w.pt").read_bytes()
     widget(at, "file_uploader", "upload-0").set_value(("../../w.pt", content, "application/octet-stream"))
@@ -249,12 +251,12 @@ def test_a_name_that_is_being_made_is_not_imported(opened: Open, store: Store, j
     sound(at.run())
     sound(widget(at, "button", "import").click().run())
     assert "busy is being made already" in text(at, "error")
-    assert not list((store.root / "uploads").glob("*"))
+    assert not jobs.uploads
 
 
 @pytest.mark.parametrize(("what", "message"), [
     ({"mean": "a, b"}, "numbers such as 0.49"), ({"import_name": "digits-a"}, "is taken"),
-    ({"import_name": ""}, "1 to 64 letters"), ({"import_name": "../x"}, "1 to 64 letters"),
+    ({"import_name": "../x"}, "1 to 64 letters"),
 ])
 def test_wrong_imports(opened: Open, store: Store, jobs: Notes, what: dict[str, str], message: str) -> None:
     at = page(opened, store, part="Import")
@@ -265,7 +267,102 @@ def test_wrong_imports(opened: Open, store: Store, jobs: Notes, what: dict[str, 
     sound(widget(at, "button", "import").click().run())
     assert message in text(at, "error")
     assert not jobs.made
+
+
+def choose(at: Any, path: Path, key: str = "upload-0") -> Any:
+    widget(at, "file_uploader", key).set_value((path.name, path.read_bytes(), "application/octet-stream"))
+    return sound(at.run())
+
+
+@pytest.mark.parametrize("suffix", ["th", "pth", "safetensors"])
+def test_the_form_follows_the_file(opened: Open, store: Store, jobs: Notes, tmp_path: Path, suffix: str) -> None:
+    state = zoo.build("vit-nano", classes=10, channels=1, size=8).state_dict()
+    (save_file if suffix == "safetensors" else torch.save)(state, tmp_path / f"theirs.{suffix}")
+    at = page(opened, store, part="Import")
+    assert widget(at, "selectbox", "arch").value == "resnet14"
+    choose(at, tmp_path / f"theirs.{suffix}")
+    assert widget(at, "selectbox", "arch").value == "vit-nano"
+    assert widget(at, "text_input", "import_name").placeholder == "theirs"
+    sound(widget(at, "selectbox", "arch").set_value("mlp").run())
+    assert widget(at, "selectbox", "arch").value == "mlp", "it follows once"
+    sound(widget(at, "button", "import").click().run())
+    assert (jobs.made[0]["name"], jobs.made[0]["arch"], jobs.made[0]["mean"]) == ("theirs", "mlp", None)
+
+
+def test_a_file_of_no_known_architecture_is_told_to_bring_its_class(
+    opened: Open, store: Store, jobs: Notes, tmp_path: Path
+) -> None:
+    torch.save({"linear.weight": torch.zeros(10, 4)}, tmp_path / "own.th")
+    at = choose(page(opened, store, part="Import"), tmp_path / "own.th")
+    assert "python -m stitchlab import own.th --arch FILE.py:CALLABLE" in text(at, "info")
+    (tmp_path / "nonsense.pt").write_bytes(b"abc")
+    at = choose(page(opened, store, part="Import"), tmp_path / "nonsense.pt")
+    assert "nonsense.pt could not be read as a state dict" in text(at, "error")
+
+
+def test_a_file_that_is_chosen_anew_or_taken_back_goes(
+    opened: Open, store: Store, jobs: Notes, tmp_path: Path
+) -> None:
+    for name in ("a", "b"):
+        torch.save({name: torch.zeros(1)}, tmp_path / f"{name}.pt")
+    at = choose(page(opened, store, part="Import"), tmp_path / "a.pt")
+    (first,) = (store.root / "uploads").glob("*")
+    assert first.read_bytes() == (tmp_path / "a.pt").read_bytes()
+    sound(at.run())
+    assert list((store.root / "uploads").glob("*")) == [first], "kept once"
+    choose(at, tmp_path / "b.pt")
+    (second,) = (store.root / "uploads").glob("*")
+    assert second.read_bytes() == (tmp_path / "b.pt").read_bytes()
+    widget(at, "file_uploader", "upload-0").set_value([])
+    sound(at.run())
     assert not list((store.root / "uploads").glob("*"))
+
+
+def test_the_newest_data_set_is_offered_first(opened: Open, store: Store, jobs: Notes, tmp_path: Path) -> None:
+    datasets.load("digits", store)
+    for part in ("train", "test"):
+        for c in "ab":
+            (tmp_path / "letters" / part / c).mkdir(parents=True)
+            Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "letters" / part / c / "0.png")
+    assert widget(page(opened, store, part="Import"), "selectbox", "training_data").value == "digits"
+    datasets.load(f"folder:{tmp_path / 'letters'}", store)
+    for part in ("Import", "Train"):
+        at = page(opened, store, part=part)
+        assert widget(at, "selectbox", "training_data").value == f"folder:{tmp_path / 'letters'}"
+
+
+def test_a_name_that_is_taken_can_be_replaced(opened: Open, store: Store, jobs: Notes, tmp_path: Path) -> None:
+    torch.save(zoo.build("resnet14", classes=10, channels=1, size=8).state_dict(), tmp_path / "w.pt")
+    at = choose(page(opened, store, part="Import"), tmp_path / "w.pt")
+    assert not has(at, "checkbox", "replace"), "no network is called w"
+    sound(widget(at, "text_input", "import_name").set_value("digits-a").run())
+    sound(widget(at, "button", "import").click().run())
+    assert "name 'digits-a' is taken" in text(at, "error")
+    sound(widget(at, "checkbox", "replace").check().run())
+    sound(widget(at, "button", "import").click().run())
+    assert (jobs.made[0]["name"], jobs.made[0]["replace"]) == ("digits-a", True)
+
+
+def test_what_an_import_remarked_is_on_the_page(opened: Open, store: Store, jobs: Notes) -> None:
+    network = networks.find(store, "digits-a")
+    networks.remark(store, replace(network, origin={**network.origin, "remark": "it gets 22% right"}))
+    assert "it gets 22% right" in text(page(opened, store, network="digits-a"), "warning")
+    jobs.states[job_of("digits-a")] = Status("running", "importing")
+    at = page(opened, store)
+    jobs.states.clear()
+    at.run()
+    assert "digits-a is ready." in text(at, "toast")
+    assert "digits-a is ready, but it gets 22% right." in text(at, "warning")
+    sound(widget(at, "button", "dismiss_remark").click().run())
+    assert "is ready, but" not in text(at, "warning")
+
+
+def test_sample_images_are_told_and_headings_are_in_order(opened: Open, store: Store) -> None:
+    datasets.load("digits", store)
+    at = page(opened, store, part="Data sets", data_set="digits")
+    (samples,) = at.get("image")
+    assert {image.alt for image in samples.proto.imgs} == {f"A training image of class {k}" for k in range(10)}
+    assert (len(at.title), len(at.header), len(at.subheader)) == (1, 1, 0)
 
 
 def test_the_data_sets(opened: Open, store: Store, jobs: Notes) -> None:
@@ -283,7 +380,7 @@ def test_the_data_sets(opened: Open, store: Store, jobs: Notes) -> None:
     at = page(opened, store, part="Data sets", data_set="CIFAR-10")
     assert "CIFAR-10 could not be fetched" in text(at, "error")
     jobs.states[fetching("cifar10")] = Status("done")
-    assert "It was got" in text(page(opened, store, part="Data sets", data_set="CIFAR-10"), "caption")
+    assert "It is here; the same images" in text(page(opened, store, part="Data sets", data_set="CIFAR-10"), "caption")
 
 
 def test_folders_are_offered_under_configured_roots_only(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 from looks import Notes, Open, fill, has, sound
 from streamlit.testing.v1 import AppTest
 
-from stitchlab.jobs import Status, judging
+from stitchlab.jobs import Answer, Status, judging, walking
 from stitchlab.request import Detection
 from stitchlab.results.keys import result_key
 from stitchlab.results.run import Run
@@ -55,3 +58,61 @@ def test_a_look_draws_no_widget() -> None:
     at = sound(AppTest.from_function(page).run())
     assert len(at.get("progress")) == 2
     assert not at.button
+
+
+def test_detectors_are_unasked_until_somebody_clicks(opened: Open, jobs: Notes, done: Run) -> None:
+    """What a page queues by itself ends when it is left, begins again when it is looked at, and is seen."""
+    cell = {"front_layer": "layer3.1", "end_layer": "relu"}
+    job = judging(done, Detection(), [(method, *cell.values()) for method in ("tlm", "dm")])
+    at = sound(opened(done.store, "pages/2_Activations.py", run=done.id, **cell))
+    assert jobs.unasked == [job]
+    assert job in jobs.looked
+    jobs.states[job] = Status("left")
+    sound(at.run())
+    assert jobs.unasked == [job, job]
+    jobs.states[job] = Status("failed", message="the disk is full")
+    sound(at.run())
+    (again,) = [b for b in at.button if b.label == "Try again"]
+    sound(again.click().run())
+    assert len(jobs.judged) == 3
+    assert jobs.unasked == [job, job], "that was asked for"
+
+
+def test_a_walk_is_unasked(opened: Open, jobs: Notes, judged: Run) -> None:
+    cell = {"front_layer": "layer3.1", "end_layer": "layer2.0"}
+    sound(opened(judged.store, "pages/2_Activations.py", run=judged.id, look="TLM's epochs", **cell))
+    assert walking(judged, *cell.values()) in jobs.unasked
+
+
+def test_waiting_says_behind_what() -> None:
+    def page() -> None:
+        from stitchlab import ui
+        from stitchlab.jobs import Status
+
+        ui.progress(Status("queued", "accuracies", behind="detectors on relu3", seconds_left=20.0))
+        ui.progress(Status("queued", "accuracies", behind="detectors on relu3 and another job"))
+        ui.progress(Status("queued", "accuracies"))
+
+    at = sound(AppTest.from_function(page).run())
+    assert [bar.proto.text for bar in at.get("progress")] == [
+        "Waiting behind detectors on relu3: about 20 s", "Waiting behind detectors on relu3 and another job",
+        "Waiting for its turn: accuracies"]
+
+
+PRICES = [
+    ({"seconds": 9400.0, "timed": False, "cheaper": [("quick", 1570.0), ("DM and indices only", 95.0)]},
+     "roughly 3 h, not yet measured on this machine. Cheaper: quick, 30 min; DM and indices only, 2 min."),
+    ({"seconds": 9400.0, "timed": True, "cheaper": [("quick", 1570.0), ("5,000 training images", 9000.0)]},
+     "about 2.6 h. Cheaper: quick, 26 min."),
+    ({"seconds": 40.0, "timed": True, "cheaper": [("quick", 6.0)]}, "to compute**: about 40 s."),
+]
+
+
+@pytest.mark.parametrize(("price", "words"), PRICES, ids=["rough", "timed", "short"])
+def test_what_it_costs_is_said_beside_cheaper_ways(
+    price: dict[str, Any], words: str, opened: Open, jobs: Notes, asked: Run
+) -> None:
+    jobs.answers["seconds"] = Answer("there", price)
+    at = sound(opened(asked.store, run=asked.id))
+    (line,) = [m.value for m in at.markdown if "to compute" in str(m.value)]
+    assert line.endswith(words)

@@ -66,7 +66,7 @@ def _bring(cell: Subject) -> None:
         if st.button("Try again", key="again_walk", icon=":material/refresh:"):
             ui.queue(lambda: jobs.walk(run, i, j))
     else:
-        ui.queue(lambda: jobs.walk(run, i, j))
+        ui.queue(lambda: jobs.walk(run, i, j, asked=False))
 
 
 def _number(value: float | None) -> str:
