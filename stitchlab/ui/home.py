@@ -47,16 +47,16 @@ def _query(run: Run, i: str, j: str) -> list[tuple[str, str]]:
 
 
 def _bring(jobs: Jobs, found: Distribution) -> None:
-    """Have the Fréchet ratios of a finished grid computed, once: seconds. After a cancel they wait for Activations."""
+    """Have the Fréchet ratios of a finished grid computed: seconds. After a cancel they wait for Activations."""
     run, cells = found.run, found.cells
     if not run.complete or changed(run.request, *run.request.methods) or not found.lacking([SETS], cells):
         return
     job = judging(run, found.detection, cells)
     status = jobs.status(job)
-    if status is None:
-        ui.queue(lambda: jobs.judge(run, found.detection, [SETS], cells, asked=False))
-    elif status.active:
+    if status is not None and status.active:
         ui.watch(jobs, job)
+    elif status is None or status.state not in ("failed", "cancelled"):  # it ends when the page is left, and goes on
+        ui.queue(lambda: jobs.judge(run, found.detection, [SETS], cells, asked=False))
 
 
 def without_demo(store: Store, jobs: Jobs) -> None:

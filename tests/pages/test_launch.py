@@ -136,6 +136,9 @@ def test_home_has_the_distances_of_its_grid_computed_once_it_is_complete(
     sound(widget(at, "button", f"cancel-{judging(run, Detection(), cells)}").click().run())
     sound(opened(run.store, "app.py"))
     assert len(jobs.judged) == 1, "after a cancel it is the visitor's choice"
+    jobs.states[judging(run, Detection(), cells)] = Status("left")
+    sound(opened(run.store, "app.py"))
+    assert len(jobs.judged) == 2, "it ended when the page was left, which was no choice"
 
 
 def test_home_leads_to_the_two_cells_that_tell(opened: Open, jobs: Notes, asked: Run) -> None:
