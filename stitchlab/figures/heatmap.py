@@ -73,7 +73,7 @@ def heatmap(
         pixels: what `measure` says of this grid with those that stand beside it.
     """
     pixels = pixels or measure([grid])
-    figure = go.Figure([_missing(grid, dark), _cells(grid), *_veil(grid, dark), *_numbers(grid, dark),
+    figure = go.Figure([_missing(grid, dark), _cells(grid, pixels), *_veil(grid, dark), *_numbers(grid, dark),
                         _clickable(grid, dark), _stars(grid, pixels)])
     _layout(figure, grid, pixels, dark)
     if selected and selected[0] in grid.front_layers and selected[1] in grid.end_layers:
@@ -148,9 +148,11 @@ def _missing(grid: Grid, dark: bool) -> go.Heatmap:
                       xgap=1, ygap=1)
 
 
-def _cells(grid: Grid) -> go.Heatmap:
+def _cells(grid: Grid, pixels: Pixels) -> go.Heatmap:
     z, low, high = _coloured(grid)
-    bar: dict[str, Any] = {"thickness": 10, "outlinewidth": 0, "len": 1.0, "xpad": 4, "ypad": 0, "tickfont_size": 11}
+    bar: dict[str, Any] = {  # no longer than the grid is where cells have the least that they can have
+        "thickness": 10, "outlinewidth": 0, "xpad": 4, "ypad": 0, "tickfont_size": 11,
+        "lenmode": "pixels", "len": max(80, pixels.least * len(grid.front_layers)), "y": 1, "yanchor": "top"}
     if grid.log:
         named = ticks(grid.low, grid.high)
         bar |= {"tickvals": np.log10(named), "ticktext": [f"{tick:g}" for tick in named]}

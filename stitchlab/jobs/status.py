@@ -69,14 +69,19 @@ def status(store: Store, record: dict[str, Any], futures: Sequence[Any], waits: 
 
 def behind(store: Store, queued: Status, running: Sequence[str], others: int) -> Status:
     """Say what a queued job waits for: the task (``{attempt}.{k}``) that ends first, and so many jobs before it."""
-    told = [(task, store.intact("progress", task)) for task in running]
-    known = sorted((left, unit["what"]) for _, unit in told if unit is not None and (left := _left(unit)) is not None)
-    named = [what for _, what in known] or [unit["what"] for _, unit in told if unit is not None]
     if not running:
         return queued
+    told = {task: store.intact("progress", task) for task in running}
+    left = {task: seconds for task, unit in told.items() if unit and (seconds := _left(unit)) is not None}
+    first = min(left, key=left.__getitem__) if left else running[0]
     more = "" if not others else " and another job" if others == 1 else f" and {others} other jobs"
-    return replace(queued, behind=(named or ["work that begins"])[0] + more,
-                   seconds_left=known[0][0] if known and not others else None)
+    return replace(queued, behind=_label(store, first) + more, seconds_left=None if others else left.get(first))
+
+
+def _label(store: Store, task: str) -> str:
+    attempt, _, k = task.rpartition(".")
+    record = store.intact("jobs", attempt.rpartition("-")[0])
+    return str(record["labels"][int(k)]) if record and record["attempt"] == attempt else "work that ends"
 
 
 def fail(store: Store, attempt: str, message: str) -> None:

@@ -73,7 +73,7 @@ def _samples(jobs: Jobs, data: DataRecord) -> None:
     asked = answered(jobs, "sample_images", data.fingerprint or data.name, SAMPLES, CLASSES, what="sample images")
     if asked is not None:
         pixels, labels = asked
-        pictures(pixels, labels, [f"a training image of class {label}" for label in labels], width=46)
+        pictures(pixels, labels, [f"A training image of class {label}" for label in labels], width=46)
 
 
 def _get(jobs: Jobs, name: str, text: str) -> None:

@@ -28,8 +28,10 @@ def test_no_page_asks_another_host(finished: Run, server: str, page: Page) -> No
 
 def test_a_lower_case_address_leads_to_its_page_with_all_that_it_says(finished: Run, server: str, page: Page) -> None:
     page.goto(f"{server}/compare?run={finished.id}&show=Distance+to+native")
-    page.keyboard.press("Escape")  # Streamlit's own word
+    page.get_by_role("dialog").wait_for()  # Streamlit's own word
     page.get_by_text("Did you mean Compare?").wait_for()
+    page.keyboard.press("Escape")
+    page.get_by_role("dialog").wait_for(state="detached")
     page.get_by_test_id("stMain").get_by_role("link", name="Compare", exact=True).click()
     until(lambda: urlparse(page.evaluate("location.href")).path == "/Compare", 30)
     until(lambda: numbers(page) == [36, 36], 60)

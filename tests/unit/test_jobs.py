@@ -119,7 +119,7 @@ def test_an_upload_is_imported_and_goes(jobs: Jobs, tmp_path: Path) -> None:
         jobs.bring(key, {"name": name, "called": "mine.pt", **shape} | arch)
         status = ended(jobs, making(name))
         assert message in status.message
-        assert status.state == ("failed" if message else "done")
+        assert status.state == ("failed" if message else "done"), status.message
         assert not list((jobs.store.root / "uploads").glob("*")), "nothing is left behind"
         if message:
             assert sorted(path.name for path in jobs.store.root.glob("networks/*")) == before

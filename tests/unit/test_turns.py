@@ -132,19 +132,22 @@ def test_without_a_connection_a_job_fails_with_one_line(turns: Turns, workers: W
 
 
 def test_waiting_says_behind_what_and_how_long(turns: Turns, workers: Workers, tmp_path: Path) -> None:
-    store, now = Store(tmp_path), time.time()
-    turns.add(attempt("long", 2))
+    store, now, long = Store(tmp_path), time.time(), "long-0123abcd"
+    turns.add(attempt(long, 2))
     turns.add(attempt("grid", 1))
+    store.put("jobs", "long", {"attempt": long, "labels": ["detectors on relu0", "detectors on relu1"]})
+    assert turns.before("grid") == ([f"{long}.0", f"{long}.1"], 0)
+    assert standing.behind(store, Status("queued"), *turns.before("grid")).behind == "detectors on relu0"
     for k, done in ((0, 0.02), (1, 0.5)):
-        store.put("progress", f"long.{k}", {"done": done, "what": f"detectors on relu{k}", "state": "running",
-                                            "started": now - 20, "time": now, "message": ""})
-    assert turns.before("grid") == (["long.0", "long.1"], 0)
+        store.put("progress", f"{long}.{k}", {"done": done, "what": "native activations", "state": "running",
+                                              "started": now - 20, "time": now, "message": ""})
     found = standing.behind(store, Status("queued"), *turns.before("grid"))
     assert found.behind == "detectors on relu1"
     assert found.seconds_left == pytest.approx(20, abs=2)
     turns.add(attempt("later", 1))
     found = standing.behind(store, Status("queued"), *turns.before("later"))
     assert (found.behind, found.seconds_left) == ("detectors on relu1 and another job", None)
+    assert turns.before("nobody") == ([], 0)
 
 
 def status_of(store: Store, works: list[str], told_of: list[tuple[float, float] | None], **plan: Any) -> Status:
