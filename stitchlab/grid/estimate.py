@@ -23,7 +23,7 @@ from stitchlab.store import Store
 
 #: How many times longer an operation takes than in `stitchlab.grid.machine`'s measure: reading and preparing images,
 #: least squares and Gram matrices are none of the arithmetic that is counted.
-SLOWER = {"tlm": 1.0, "dm": 1.0, "indices": 1.5, "accuracy": 3.0}
+SLOWER = {"tlm": 1.0, "dm": 1.0, "indices": 1.5, "accuracy": 2.0}
 FEWER = 5000  # training images of a cheaper way
 
 

@@ -28,7 +28,7 @@ def expected(count: float, timed: bool) -> str:
 def roughly(count: float) -> str:
     """Say a span of time by one digit.
 
-    >>> roughly(0.2), roughly(34), roughly(110), roughly(1500), roughly(40_000)
+    >>> roughly(0.2), roughly(34), roughly(110), roughly(1700), roughly(40_000)
     ('1 s', '30 s', '2 min', '30 min', '10 h')
     """
     number, unit = (count, "s") if count < 90 else (count / 60, "min") if count < 5400 else (count / 3600, "h")

@@ -46,7 +46,8 @@ def compute_bar(jobs: Jobs, run: Run, begun: Callable[[Run], None] = lambda run:
     if not lacking and run.measured:
         return
     text, clicked = ui.beside("Compute", ":material/play_arrow:", primary=True, key="compute")
-    text.markdown(_price(jobs, run, lacking))
+    with text:
+        _price(jobs, run, lacking)
     if clicked:
         ui.queue(lambda: begun(jobs.compute(run)))
 
@@ -98,16 +99,23 @@ def kept_bar(run: Run) -> bool:
     return clicked
 
 
-def _price(jobs: Jobs, run: Run, lacking: int) -> str:
+def _price(jobs: Jobs, run: Run, lacking: int) -> None:
     there = f"{len(run.cells)} of {run.total} results are there" if run.cells else f"{run.total} results to compute"
+    there = f"**{there}**{f'; {lacking} to compute' if run.cells else ''}"
     estimate = jobs.estimate(run, wait=PATIENCE)
-    if estimate.state == "failed":
-        return estimate.message
-    if estimate.state == "waiting" or estimate.value is None:
-        time = "looking for how long that takes."
+    if estimate.state == "waiting":
+        st.fragment(_look, run_every=ui.REFRESH)(jobs, run, there)
+    elif estimate.state == "failed" or estimate.value is None:
+        st.markdown(f"{there}. {estimate.message}")
     else:
-        time = f"{expected(estimate.value['seconds'], estimate.value['timed'])}.{_cheaper(estimate.value)}"
-    return f"**{there}**{f'; {lacking} to compute' if run.cells else ''}: {time}"
+        took = expected(estimate.value["seconds"], estimate.value["timed"])
+        st.markdown(f"{there}: {took}.{_cheaper(estimate.value)}")
+
+
+def _look(jobs: Jobs, run: Run, there: str) -> None:
+    if jobs.estimate(run).state != "waiting":
+        st.rerun()
+    st.markdown(f"{there}: looking for how long that takes …")
 
 
 def _cheaper(price: dict[str, Any]) -> str:

@@ -116,3 +116,22 @@ def test_what_it_costs_is_said_beside_cheaper_ways(
     at = sound(opened(asked.store, run=asked.id))
     (line,) = [m.value for m in at.markdown if "to compute" in str(m.value)]
     assert line.endswith(words)
+
+
+def test_an_estimate_that_takes_its_time_comes_by_itself(opened: Open, jobs: Notes, asked: Run) -> None:
+    jobs.answers["seconds"] = Answer("waiting")
+    at = sound(opened(asked.store, run=asked.id))
+    assert [m.value for m in at.markdown if "looking for how long that takes" in str(m.value)]
+
+    def page() -> None:
+        import streamlit as st
+        from looks import Notes
+
+        from stitchlab.ui import computing
+
+        if "again" not in st.session_state:
+            st.session_state["again"] = True
+            computing._look(Notes(), None, "there")
+            st.write("it went on waiting")
+
+    assert not sound(AppTest.from_function(page).run()).markdown, "the page is drawn again once the answer is there"

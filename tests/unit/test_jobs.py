@@ -156,7 +156,8 @@ def test_measuring_and_fetching(jobs: Jobs) -> None:
 def test_a_queued_run_has_the_numbers_of_one_in_this_process(jobs: Jobs, store: Store) -> None:
     run = ask("digits-a", "digits-b", jobs.store, tlm=TaskLoss(epochs=1), **SMALL)
     assert jobs.status(run.id) is None
-    rough = jobs.estimate(run, 60).value
+    rough = (answer := jobs.estimate(run, 60)).value
+    assert answer.state == "there", answer
     assert rough["seconds"] > 0
     assert not rough["timed"], "nothing like it was timed on this machine yet"
     assert [what for what, _ in rough["cheaper"]] == ["DM and indices only"]
