@@ -4,10 +4,9 @@ import streamlit as st
 
 from stitchlab import ui
 from stitchlab.errors import StitchLabError
-from stitchlab.figures.words import finding
 from stitchlab.results import demo
 from stitchlab.results.resolve import NotFoundYet
-from stitchlab.ui import links
+from stitchlab.ui import home, links
 from stitchlab.ui.asking import answered
 from stitchlab.ui.computing import compute_bar, watched
 from stitchlab.ui.results import figures
@@ -26,23 +25,20 @@ except NotFoundYet as error:  # a store from before cut points were kept by netw
     answered(jobs, "cut_points", error.network, what="the demo's layers")
     st.stop()
 except StitchLabError as error:  # a record is lost or damaged
-    st.error(str(error), icon=":material/error:")
+    ui.say(error)
     st.stop()
 if run is None:
-    st.info("The demo's networks are not in the store any more; Compare shows those that are.", icon=":material/info:")
-    st.page_link("pages/1_Compare.py", label="Compare two networks", icon=":material/compare_arrows:")
+    home.without_demo(store, jobs)
     st.stop()
 if jobs.status(run.id) is None:
     try:
-        jobs.compute(run)  # the first visit starts it; after a cancel it is the visitor's choice
+        jobs.compute(run, last="indices")  # the first visit starts it; after a cancel it is the visitor's choice
     except StitchLabError as error:
-        st.error(str(error), icon=":material/error:")
+        ui.say(error)
 
 
 def draw(now):
     figures(now, "accuracy", key="demo")
-    for sentence in finding(now):
-        st.markdown(sentence)
     st.caption(
         "Rows: layers of the front network. Columns: layers of the end network. Numbers: test accuracy of the stitched "
         "network, ★ best of its column. Toy data: scikit-learn's 1,797 digits, 8×8 pixels."
@@ -52,11 +48,9 @@ def draw(now):
 if not run.complete:
     compute_bar(jobs, run)
 watched(jobs, run, draw)
-st.page_link("pages/1_Compare.py", label="Open this grid in Compare: other layers, indices, settings, your networks",
-             icon=":material/compare_arrows:", query_params=links.query(run))
-st.page_link("pages/2_Activations.py", label="Why? The bottom left cell's activations",
-             icon=":material/scatter_plot:", query_params=links.query(
-                 run, front_layer=run.request.front_layers[-1], end_layer=run.request.end_layers[0]))
+home.told(jobs, run)
+st.page_link("pages/1_Compare.py", label="Open this grid in Compare", icon=":material/compare_arrows:",
+             help="Other layers, indices, settings, your networks", query_params=links.query(run))
 st.caption(
     "Balogh & Jelasity, *How not to stitch representations to measure similarity: task loss matching versus direct "
     "matching*, AAAI 2025, [arXiv 2412.11299](https://arxiv.org/abs/2412.11299)."

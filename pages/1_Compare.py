@@ -1,62 +1,72 @@
-"""Compare: two networks, a layer grid, heatmaps side by side."""
+"""Compare: two networks, a layer grid, heatmaps side by side.
+
+The address says which run is shown. The pickers are open only while another one is asked for: then they decide, and a
+change of one makes its run the address.
+"""
 
 import streamlit as st
 
 from stitchlab import ui
-from stitchlab.errors import StitchLabError
-from stitchlab.results.run import Run
+from stitchlab.results.run import list_runs
+from stitchlab.ui import address, links, runs
 from stitchlab.ui.computing import compute_bar, kept_bar, watched
-from stitchlab.ui.request import pick, restore
+from stitchlab.ui.request import changed, pick, show
 from stitchlab.ui.results import explore
 
+PAGE = "pages/1_Compare.py"
 store, jobs = ui.frame("Compare")
-st.title("Compare")
-
-# A link names a run. The pickers take it over once; from then on they decide, and the link follows them. Any run that
-# this page did not write into the link itself has come in from outside, also from Home or by the back button.
 state = st.session_state
-linked = missing = None
-name = st.query_params.get("run")
-if name and name != state.get("kept") and (name != state.get("shown") or "front" not in state):
-    state["kept"] = None
-    try:
-        linked = Run.load(name, store)
-    except StitchLabError as error:
-        missing = str(error)
-    else:
-        if not restore(store, linked):
-            state["kept"] = linked.id
 
-if kept := state.get("kept"):
-    try:
-        run = Run.load(kept, store)
-    except StitchLabError as error:  # it was deleted meanwhile: the pickers take over
-        state["kept"], missing = None, str(error)
-    else:
-        state["shown"] = st.query_params["run"] = run.id
-        asked_anew = kept_bar(run)
-        if asked_anew or st.button("Compare other networks", icon=":material/compare_arrows:"):
-            state["kept"] = None
-            del st.query_params["run"]  # the others belong to widgets
-            if asked_anew:
-                restore(store, run)
-            st.rerun()
-        explore(run)
-        st.stop()
 
-above = st.container()
-run = pick(store, jobs)
-if missing and (run is None or run.id != name):  # else the link's own keys ask for the very run
-    above.warning(f"This link's run is not here: {missing}", icon=":material/link_off:")
-if linked and (run is None or run.id != linked.id):
-    state["kept"] = st.query_params["run"] = linked.id  # a link never shows another run than its own
-    st.rerun()
+def go(run, *, picking=False):
+    """Makes a run the address that this page knows; the page is drawn again with it."""
+    address.write(run)
+    state.update(compared=address.said(), picking=picking)
+
+
+def toggle(picks, kept):
+    """Opens the pickers, or folds them; where they cannot ask for the run that is shown, they begin anew."""
+    if kept:
+        address.clear()
+    state.update(compared=address.said(), picking=kept or not state["picking"])
+    show(picks)
+
+
+said = address.said()
+run, missing = address.run(store)
+picks = (links.picked(store, run) if run else None) or {}
+kept = run is not None and not links.sayable(store, run)
+known = [] if run else list_runs(store)
+if said != state.get("compared") or ui.arrived():  # somebody's link, or the back button
+    state["compared"] = said
+    if run is None:
+        state["picking"] = not missing and bool(said or not known)
+    else:
+        state["picking"] = bool(state.get("picking")) and not kept and not ui.arrived()
+    show(picks or links.values(said))
+
+title, _ = ui.beside("New comparison" if run is None or kept else "Change", ":material/tune:", key="pick",
+                     on_click=lambda: toggle(picks, kept))
+with title:
+    st.title("Compare" if run is None else ui.literal(run.title))
+    st.caption(runs.about(run) if run else "Two networks, a grid of their layers, and what each measure says of them.")
+if missing:
+    st.warning(f"This link's run is not here: {ui.literal(missing)}", icon=":material/link_off:")
+if known:
+    runs.choice(known, PAGE)
+if state["picking"]:
+    with st.container(border=True):
+        run = pick(store, jobs)
+    if changed() and run is not None:
+        go(run, picking=True)
+        st.rerun()
 if run is None:
     st.stop()
-if run.draft:  # its control is not made yet: it has no id, and so no link but the pickers' own
-    state["shown"] = None
-    st.query_params.pop("run", None)
+if kept:
+    if kept_bar(run):
+        go(run.under_todays_definitions())
+        st.rerun()
+    explore(run)
 else:
-    state["shown"] = st.query_params["run"] = run.id
-compute_bar(jobs, run)
-watched(jobs, run, explore)
+    compute_bar(jobs, run, begun=go)
+    watched(jobs, run, explore)

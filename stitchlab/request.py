@@ -27,6 +27,8 @@ Made = TypeVar("Made", bound="DataclassInstance")
 DEFINITIONS = {"dm": 1, "tlm": 1, "evaluation": 1, "input": 2, "soap": 2}
 
 METHODS = ("tlm", "dm")
+TARGETS = ("labels", "soft")  # of task loss matching: soft ones are the end network's own outputs
+INITS = ("default", "dm")  # where it starts: PyTorch's initialisation, or the map of direct matching
 AUTO = "auto"  # the augmentation that a data set usually has: named when a request is made, never in one
 AUGMENTATION_NAMES = ("none", "crop", "flip-crop", "affine", "resized-crop")
 #: Indices look at the first min(1000, M) evaluation images; those of averages over positions look at all M.
@@ -116,8 +118,8 @@ class TaskLoss:
     def __post_init__(self) -> None:
         check_names("optimiser", [self.optimiser], ("adam", "soap"))
         check_names("schedule", [self.schedule], ("constant", "one-cycle"))
-        check_names("TLM targets", [self.targets], ("labels", "soft"))
-        check_names("TLM initialisation", [self.init], ("default", "dm"))
+        check_names("TLM targets", [self.targets], TARGETS)
+        check_names("TLM initialisation", [self.init], INITS)
         check_names("augmentation", [self.augment], (AUTO, *AUGMENTATION_NAMES))
         for what, value in (("epochs", self.epochs), ("batch", self.batch), ("training images", self.images)):
             if value is not None and type(value) is not int:

@@ -35,6 +35,7 @@ METRICS = {
         CellMetric("penalty", "Stitching penalty", 0, 1, "lower",
                    "the end network's own accuracy minus the stitched network's (Bansal et al. 2021)"),
         CellMetric("distance", "Distance to native", 0, None, "lower",
-                   "‖T(a) − b‖² / ‖b‖² over all evaluation images: how far stitched activations are from native ones"),
+                   "‖T(a) − b‖² / ‖b‖² over all evaluation images: how far stitched activations are from native ones, "
+                   "image by image"),
     )
 }

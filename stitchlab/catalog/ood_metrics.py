@@ -26,8 +26,8 @@ OOD_METRICS = {
                   "out of distribution"),
         OodMetric("shift", "Shift", None, None, "native median score minus the others', in native interquartile "
                   "ranges: 0 is native, larger is farther out"),
-        OodMetric("ratio", "Fréchet ratio", 0, None, "Fréchet distance of rows over the native variance: 0 is native; "
-                  "it never saturates"),
+        OodMetric("ratio", "Fréchet ratio", 0, None, "Fréchet distance of rows, as sets, over the native variance: 0 "
+                  "is native; it never saturates"),
     )
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -10,6 +11,10 @@ from fractions import Fraction
 from typing import Any, NoReturn
 
 from stitchlab.request import Report
+from stitchlab.results.duration import seconds
+
+LINES = 20  # about as many lines tell of work that takes long
+SOME_WAY = 0.05  # of the work, after which its rate says something
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -21,21 +26,29 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
 
 
 def bar() -> Report:
-    """Make a progress bar on stderr where that is a screen; where it is a file, a line every ten seconds."""
+    """Make a progress bar on stderr: one line that is written anew on a screen; else lines, ever more rarely."""
     screen = sys.stderr.isatty()
-    last = time.monotonic() - (1.0 if screen else 0.0)
+    begun = time.monotonic()
+    last = begun - (1.0 if screen else 0.0)
 
     def report(what: str, done: float) -> None:
         nonlocal last
         now = time.monotonic()
-        if now - last < (0.1 if screen else 10.0) and done < 1:
+        if now - last < (0.1 if screen else max(10.0, (now - begun) / LINES)) and done < 1:
             return
         last = now
-        filled = "#" * round(30 * done)
-        print(f"\r[{filled:<30}] {done:4.0%} {what[:80]:<80}" if screen else f"{done:4.0%} {what}",
-              end="\n" if done >= 1 or not screen else "", file=sys.stderr, flush=True)
+        line = f"{done:4.0%} {what}{_left(now - begun, done)}"
+        if screen:
+            width = shutil.get_terminal_size().columns - 1  # a line that fills it would go on in the next
+            line = "\r" + f"[{'#' * round(20 * done):<20}] {line}"[:width].ljust(width)
+        print(line, end="\n" if done >= 1 or not screen else "", file=sys.stderr, flush=True)
 
     return report
+
+
+def _left(spent: float, done: float) -> str:
+    """Say how long it will still take, once it has come some way."""
+    return f" · about {seconds(spent / done * (1 - done))} left" if SOME_WAY < done < 1 else ""
 
 
 class Parser(argparse.ArgumentParser):

@@ -29,6 +29,8 @@ from stitchlab.results.cleaning import delete_run
 from stitchlab.results.controls import NOISE, RANDOM
 from stitchlab.results.definitions import remark
 from stitchlab.results.detection import Cell, Distribution, known_detectors
+from stitchlab.results.duration import expected
+from stitchlab.results.plan import missing
 from stitchlab.results.recipe import words
 from stitchlab.results.run import Run, list_runs
 from stitchlab.store import Store
@@ -36,6 +38,7 @@ from stitchlab.store import Store
 if TYPE_CHECKING:
     from stitchlab.jobs import Jobs, Status
 
+PATIENCE = 20.0  # seconds that a command waits for an estimate before work begins without
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
@@ -89,14 +92,19 @@ def _asked(options: argparse.Namespace, store: Store, wanted: dict[str, Any]) ->
 def _computed(options: argparse.Namespace, store: Store, wanted: dict[str, Any]) -> Run:
     """Make the run of what is wanted and compute it in this process."""
     from stitchlab.data import registry as datasets
+    from stitchlab.grid import estimate
     from stitchlab.grid.ask import ask
     from stitchlab.grid.compute import compute
     from stitchlab.models.device import pick_device
+    from stitchlab.stitch.pair import load_pair
 
     device = pick_device(options.device)
     if options.data:
         datasets.load(options.data, store, report=bar(), download=options.download)
-    return compute(store, ask(store=store, **wanted), device, bar())
+    run = ask(store=store, **wanted)
+    if units := missing(run):
+        _say(run, *estimate.total(store, load_pair(store, run.request, device), run.request, units))
+    return compute(store, run, device, bar())
 
 
 def _queued(options: argparse.Namespace, store: Store, wanted: dict[str, Any]) -> Run:
@@ -113,6 +121,8 @@ def _queued(options: argparse.Namespace, store: Store, wanted: dict[str, Any]) -
             wanted["data"] = FOLDER + str(Path(options.data.removeprefix(FOLDER)).expanduser().resolve())
         jobs.prepare(wanted)
         run = Run.load(_done(jobs, preparing(wanted))["run"], store)
+        if missing(run) and (price := jobs.estimate(run, wait=PATIENCE)).value:
+            _say(run, price.value["seconds"], price.value["timed"])
         jobs.compute(run)
         status = _awaited(jobs, run.id)
     finally:
@@ -121,6 +131,11 @@ def _queued(options: argparse.Namespace, store: Store, wanted: dict[str, Any]) -
     if not run.complete and status is not None:
         raise StitchLabError(f"the run is {status.state}: {status.message or 'ask again to go on where it stopped'}")
     return run
+
+
+def _say(run: Run, seconds: float, timed: bool) -> None:
+    """Say before work begins what it should take."""
+    print(f"{run.total - len(run.cells)} results to compute: {expected(seconds, timed)}", file=sys.stderr)
 
 
 def _done(jobs: Jobs, job: str) -> dict[str, Any]:

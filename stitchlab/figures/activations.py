@@ -10,7 +10,9 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from stitchlab.figures.template import INK, MUTED, template
+from stitchlab.figures.cell_numbers import cell_numbers
+from stitchlab.figures.colours import on_scale
+from stitchlab.figures.template import INK, MUTED, SEQUENTIAL, template
 
 Array = npt.NDArray[Any]
 
@@ -29,30 +31,22 @@ def colour(name: str, dark: bool) -> str:
 
 
 def scores(by_set: Mapping[str, Array], label: str, *, dark: bool = False) -> go.Figure:
-    """Histograms of a detector's scores (N,) by set; the axis counts native interquartile ranges from the median.
+    """Histograms of a detector's scores (N,) by set, as outlines.
 
-    It is stretched (asinh), since stitched scores may be a thousand ranges away where native ones fill two.
+    The axis counts native interquartile ranges from the native median. It is stretched (asinh), since stitched scores
+    may be a thousand ranges away where native ones fill two.
     """
     native = by_set["native"]
     low, middle, high = np.quantile(native, [0.25, 0.5, 0.75]) if np.isfinite(native).all() else (0.0, 0.0, 1.0)
     placed = {name: np.arcsinh((values[np.isfinite(values)] - middle) / max(high - low, 1e-12))
               for name, values in by_set.items()}
-    every = np.concatenate([*placed.values(), [0.0]])
-    edges = np.linspace(every.min() - 1e-6, every.max() + 1e-6, BINS + 1)
     figure = go.Figure()
-    for name, values in placed.items():
-        share = np.histogram(values, edges)[0] / max(1, len(values))
-        figure.add_scatter(
-            x=(edges[1:] + edges[:-1]) / 2, y=share, mode="lines", name=SETS[name], line_shape="hvh",
-            line={"color": colour(name, dark), "width": 2, "dash": "dot" if name == "outliers" else "solid"},
-            fill=None if name == "outliers" else "tozeroy",
-            hovertemplate="%{y:.1%} of " + SETS[name].lower() + "<extra></extra>",
-        )
+    edges = _outlines(figure, placed, dark)
     shown = [d for d in DECADES if edges[0] <= np.arcsinh(d) <= edges[-1]]
-    figure.update_layout(template=template(dark), height=320, legend=_legend(), margin_b=BELOW,
-                         title=f"{label}: scores of the same test images")
+    figure.update_layout(template=template(dark), height=340, legend=legend(), margin_b=BELOW + 20,
+                         title=f"{label}: scores of test images")
     figure.update_xaxes(tickvals=np.arcsinh(shown), ticktext=[f"{d:,}".replace("-", "−") for d in shown],
-                        title_text="native interquartile ranges from the native median: right is more native")
+                        title_text="native interquartile ranges from the native median<br>(right is more native)")
     figure.update_yaxes(title_text="share of images", tickformat=".0%")
     return figure
 
@@ -80,7 +74,7 @@ def channels(by_set: Mapping[str, Mapping[str, Array]], named: Sequence[int], *,
             )
         figure.update_xaxes(title_text="native", row=1, col=column)
     figure.update_yaxes(title_text="stitched", row=1, col=1)
-    figure.update_layout(template=template(dark), height=420, legend=_legend(), margin_t=84, margin_b=BELOW,
+    figure.update_layout(template=template(dark), height=420, legend=legend(), margin_t=84, margin_b=BELOW,
                          title="Channels: on the line nothing has moved")
     return figure
 
@@ -93,7 +87,7 @@ def spectrum(by_set: Mapping[str, Mapping[str, Array]], *, dark: bool = False) -
         figure.add_scatter(x=np.arange(1, len(share) + 1), y=np.where(share > 1e-8, share, np.nan), mode="lines",
                            name=SETS[name], line=_line(name, dark),
                            hovertemplate="component %{x}: %{y:.2%}<extra>" + SETS[name] + "</extra>")
-    figure.update_layout(template=template(dark), height=340, legend=_legend(), margin_b=BELOW,
+    figure.update_layout(template=template(dark), height=340, legend=legend(), margin_b=BELOW,
                          title="Spectrum: share of the variance by component")
     figure.update_xaxes(title_text="component")
     figure.update_yaxes(type="log", title_text="share of variance", exponentformat="power", dtick=1)
@@ -101,15 +95,10 @@ def spectrum(by_set: Mapping[str, Mapping[str, Array]], *, dark: bool = False) -
 
 
 def norms(by_set: Mapping[str, Mapping[str, Array]], *, dark: bool = False) -> go.Figure:
-    """Histograms of the norm of an image's activations, all positions together."""
-    every = np.concatenate([[0.0], *(found["norms"][np.isfinite(found["norms"])] for found in by_set.values())])
-    edges = np.linspace(0, float(np.quantile(every, 0.999)) * 1.02 + 1e-9, BINS + 1)
+    """Histograms of the norm of an image's activations, all positions together, as outlines."""
     figure = go.Figure()
-    for name, found in by_set.items():
-        share = np.histogram(found["norms"], edges)[0] / len(found["norms"])
-        figure.add_scatter(x=(edges[1:] + edges[:-1]) / 2, y=share, mode="lines", line_shape="hvh", name=SETS[name],
-                           line=_line(name, dark), hovertemplate="%{y:.1%}<extra>" + SETS[name] + "</extra>")
-    figure.update_layout(template=template(dark), height=340, legend=_legend(), margin_b=BELOW,
+    _outlines(figure, {name: found["norms"] for name, found in by_set.items()}, dark)
+    figure.update_layout(template=template(dark), height=340, legend=legend(), margin_b=BELOW,
                          title="Norm of an image's activations")
     figure.update_xaxes(title_text="‖activations‖₂")
     figure.update_yaxes(title_text="share of images", tickformat=".0%")
@@ -145,11 +134,14 @@ def plane(
 
 def confusion(shares: Array, classes: Sequence[str], title: str, *, dark: bool = False) -> go.Figure:
     """Shares (classes, classes) of each label's images that get each prediction: rows are labels and sum to 1."""
+    places = {"x": list(classes), "y": list(classes)}
     figure = go.Figure(go.Heatmap(
-        z=shares, x=list(classes), y=list(classes), zmin=0, zmax=1, colorscale="Viridis", xgap=1, ygap=1,
+        z=shares, **places, zmin=0, zmax=1, colorscale=SEQUENTIAL, xgap=1, ygap=1,
         hovertemplate="%{y} called %{x}: %{z:.1%}<extra></extra>", showscale=False,
-        texttemplate="%{z:.0%}" if len(classes) <= 12 else None, textfont_size=10,
     ))
+    if len(classes) <= 12:
+        texts = [["" if np.isnan(share) else f"{share:.0%}" for share in row] for row in shares]
+        figure.add_traces([trace.update(places) for trace in cell_numbers(texts, on_scale(shares, 0, 1, SEQUENTIAL))])
     figure.update_layout(template=template(dark), height=420, title=title)
     figure.update_xaxes(title_text="predicted", type="category")
     figure.update_yaxes(title_text="label", type="category", autorange="reversed")
@@ -170,7 +162,7 @@ def feature_maps(
         low, high = _ends(every)
         for row, name in enumerate(sets, 1):
             figure.add_trace(go.Heatmap(
-                z=maps[name][channel], zmin=low, zmax=high if high > low else low + 1, colorscale="Viridis",
+                z=maps[name][channel], zmin=low, zmax=high if high > low else low + 1, colorscale=SEQUENTIAL,
                 showscale=False, hovertemplate="%{z:.3g}<extra>" + SETS[name] + f", channel {channel}</extra>",
             ), row, column)
     figure.update_xaxes(showticklabels=False)
@@ -187,10 +179,29 @@ def vectors(values: Mapping[str, Array], *, dark: bool = False) -> go.Figure:
         figure.add_scatter(x=np.arange(len(values[name])), y=values[name], mode="lines+markers", name=SETS[name],
                            line=_line(name, dark), marker_size=4,
                            hovertemplate="channel %{x}: %{y:.3g}<extra>" + SETS[name] + "</extra>")
-    figure.update_layout(template=template(dark), height=340, legend=_legend(), margin_b=BELOW,
+    figure.update_layout(template=template(dark), height=340, legend=legend(), margin_b=BELOW,
                          title="Activations of this image")
     figure.update_xaxes(title_text="channel")
     return figure
+
+
+def _outlines(figure: go.Figure, by_set: Mapping[str, Array], dark: bool) -> Array:
+    """Adds histograms of all that is finite, on the same bins, 0 among them; gives the bins' edges.
+
+    Outlines only: filled ones would make colours where they overlap that no legend has. An empty bin at either end
+    brings each of them down to nothing.
+    """
+    low, high = _ends(np.concatenate([[0.0], *by_set.values()]))
+    width = max(high - low, 1e-6) * (1 + 1e-6) / BINS  # so that rounding drops no largest value
+    edges = low + width * np.arange(-1, BINS + 2)
+    for name, values in by_set.items():
+        share = np.histogram(values[np.isfinite(values)], edges)[0] / max(1, len(values))
+        figure.add_scatter(
+            x=(edges[1:] + edges[:-1]) / 2, y=share, mode="lines", line_shape="hvh", name=SETS[name],
+            line=_line(name, dark), cliponaxis=False,
+            hovertemplate="%{y:.1%}<extra>" + SETS[name] + "</extra>",
+        )
+    return edges
 
 
 def _ends(values: Array) -> tuple[float, float]:
@@ -200,7 +211,7 @@ def _ends(values: Array) -> tuple[float, float]:
 
 
 def _plane_layout(figure: go.Figure, dark: bool) -> None:
-    figure.update_layout(template=template(dark), height=460, legend=_legend(), margin_b=BELOW, hovermode="closest",
+    figure.update_layout(template=template(dark), height=460, legend=legend(), margin_b=BELOW, hovermode="closest",
                          dragmode=False)
     figure.update_xaxes(title_text="first native axis")
     figure.update_yaxes(title_text="second native axis")
@@ -210,6 +221,6 @@ def _line(name: str, dark: bool) -> dict[str, Any]:
     return {"color": colour(name, dark), "width": 2, "dash": "dot" if name == "outliers" else "solid"}
 
 
-def _legend() -> dict[str, Any]:
+def legend() -> dict[str, Any]:
     """Below the figure, where no title is."""
     return {"orientation": "h", "yref": "container", "yanchor": "bottom", "y": 0.0, "xanchor": "left", "x": 0.0}

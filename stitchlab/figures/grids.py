@@ -10,7 +10,7 @@ from stitchlab.catalog.detectors import DETECTORS
 from stitchlab.catalog.indices import INDICES
 from stitchlab.catalog.methods import METHOD_LABELS, METRICS
 from stitchlab.catalog.ood_metrics import OOD_METRICS
-from stitchlab.figures.heatmap import Grid, Values, shared_range
+from stitchlab.figures.heatmap import Grid, Values, number, shared_range
 from stitchlab.results.definitions import remark
 from stitchlab.results.detection import Distribution
 from stitchlab.results.recipe import words
@@ -34,14 +34,20 @@ def stitched(run: Run, metric: str) -> list[Grid]:
 
 
 def difference(run: Run, metric: str) -> list[Grid]:
-    """TLM − DM, colours centred on 0; nothing where the run has only one of them."""
+    """TLM − DM, red where TLM calls the layers more similar; nothing where the run has only one of them.
+
+    Colours are centred on 0, and of a quantity that has two ends they are the same in every run.
+    """
     if set(run.request.methods) != set(METHOD_LABELS):
         return []
+    known = METRICS[metric]
     values = run.matrix("tlm", metric) - run.matrix("dm", metric)
-    end = float(np.nanmax(np.abs(values))) if not np.isnan(values).all() else 1.0
-    title = f"TLM − DM: {METRICS[metric].label.lower()}"
-    subtitle = f"red: TLM is higher, blue: DM is · {_recipe(run, 'tlm')}"
-    return [_grid(run, values, title, subtitle, -end or -1.0, end or 1.0, diverging=True)]
+    _, high = shared_range([np.abs(values)], 0.0, None if known.high is None else known.high - known.low)
+    title = f"TLM − DM: {known.label.lower()}"
+    subtitle = (f"red: TLM calls it more similar, blue: DM does · colours from {number(-high or -1.0)} to "
+                f"{number(high or 1.0)} · {_recipe(run, 'tlm')}")
+    grid = _grid(run, values, title, subtitle, -high or -1.0, high or 1.0, diverging=True)
+    return [replace(grid, red_low=known.better == "lower")]
 
 
 def indices(run: Run) -> list[Grid]:

@@ -6,6 +6,7 @@ Plotly reports no clicks on heatmaps, so invisible markers lie over the cells; t
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +14,14 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
-from stitchlab.figures.template import ACCENT, DIVERGING, INK, MUTED, SEQUENTIAL, template
+from stitchlab.figures.cell_numbers import cell_numbers
+from stitchlab.figures.colours import on_scale, rgb
+from stitchlab.figures.layer_names import ShortNames, shorten
+from stitchlab.figures.pixels import AXIS, NUMBERED, SUBTITLE, TITLE, WRITTEN_OUT, Pixels, lines, room
+from stitchlab.figures.template import ACCENT, DIVERGING, INK, MUTED, REVERSED, SEQUENTIAL, template
 
 Values = npt.NDArray[np.float64]
-LEGIBLE = 22  # columns up to which numbers fit into their cells; beyond, the hover tells them
+VEIL = 0.5  # how much of a doubtful column the grey covers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +31,9 @@ class Grid:
     Attributes:
         values: (front layers, end layers); NaN is drawn grey: not computed yet, or undefined.
         low, high: ends of the colour range.
-        better: ``higher`` or ``lower``: the best cell of each column gets a star; empty: none does.
-        diverging: colours around the middle of the range.
+        better: ``higher`` or ``lower``: the best cells of each column get a star; empty: none does.
+        diverging: colours around the middle of the range, red at its high end.
+        red_low: red at its low end instead.
         log: colours follow the logarithm; values of 0 and below get the lowest.
         doubtful: end layers whose columns are marked † and pale: their numbers do not deserve belief.
     """
@@ -43,42 +49,88 @@ class Grid:
     high: float
     better: str = ""
     diverging: bool = False
+    red_low: bool = False
     log: bool = False
     doubtful: tuple[str, ...] = ()
 
+    @property
+    def scale(self) -> str:
+        """Plotly's name of its colours."""
+        return (REVERSED if self.red_low else DIVERGING) if self.diverging else SEQUENTIAL
 
-def heatmap(grid: Grid, *, selected: tuple[str, str] | None = None, dark: bool = False) -> go.Figure:
-    """Draws a grid; the cell (front layer, end layer) that is selected gets a frame."""
-    rows, columns = len(grid.front_layers), len(grid.end_layers)
-    figure = go.Figure([_missing(grid, dark), _cells(grid), _clickable(grid, dark), _stars(grid)])
-    for name in grid.doubtful:  # a veil in the grey of what is not there
-        x = grid.end_layers.index(name)
-        figure.add_shape(type="rect", x0=x - 0.5, x1=x + 0.5, y0=-0.5, y1=rows - 0.5, line_width=0,
-                         fillcolor=MUTED[dark], opacity=0.5)
-    longest = max(map(len, grid.end_layers))
-    if np.isnan(grid.values).all():
-        figure.update_layout(margin_r=60)  # where the colour bar will be, so that nothing moves when cells come
-    figure.update_layout(
-        template=template(dark), hoverdistance=-1, dragmode=False, showlegend=False,
-        height=116 + max(rows, 3) * (44 if rows <= 10 else 30) + 6 * longest,
-        title={"text": f"{grid.title}<br><span style='font-size:12px'>{grid.subtitle}</span>"},
-        xaxis={"title": {"text": f"End layer of {grid.end}"}, "tickvals": list(range(columns)),
-               "ticktext": [f"{name} †" if name in grid.doubtful else name for name in grid.end_layers],
-               "range": [-0.5, columns - 0.5], "tickangle": -45},
-        yaxis={"title": {"text": f"Front layer of {grid.front}"}, "tickvals": list(range(rows)),
-               "ticktext": grid.front_layers, "range": [rows - 0.5, -0.5]},
-    )
+    @property
+    def narrow(self) -> bool:
+        """Whether numbers are written without the zero before the point."""
+        return max(len(self.front_layers), len(self.end_layers)) > WRITTEN_OUT
+
+
+def heatmap(
+    grid: Grid, *, selected: tuple[str, str] | None = None, dark: bool = False, pixels: Pixels | None = None
+) -> go.Figure:
+    """Draws a grid; the cell (front layer, end layer) that is selected gets a frame.
+
+    Args:
+        pixels: what `measure` says of this grid with those that stand beside it.
+    """
+    pixels = pixels or measure([grid])
+    figure = go.Figure([_missing(grid, dark), _cells(grid, pixels), *_veil(grid, dark), *_numbers(grid, dark),
+                        _clickable(grid, dark), _stars(grid, pixels)])
+    _layout(figure, grid, pixels, dark)
     if selected and selected[0] in grid.front_layers and selected[1] in grid.end_layers:
         y, x = grid.front_layers.index(selected[0]), grid.end_layers.index(selected[1])
         figure.add_shape(type="rect", x0=x - 0.48, x1=x + 0.48, y0=y - 0.48, y1=y + 0.48,
-                         line={"color": ACCENT[grid.diverging], "width": 4})
+                         line={"color": ACCENT[grid.diverging], "width": 4 if pixels.cell > 30 else 3})
     return figure
 
 
+def measure(grids: Sequence[Grid]) -> Pixels:
+    """Shares out the pixels of grids of the same layers that stand beside each other."""
+    rows, columns = _labels(grids[0])
+    texts = [number(v, grid.narrow) for grid in grids for v in grid.values.ravel()]
+    doubtful = 2 * any(grid.doubtful for grid in grids)
+    return room(
+        rows.labels, [label + " " * doubtful for label in columns.labels],
+        letters=max(3 if grids[0].narrow else 4, *map(len, texts)), subtitles=[grid.subtitle for grid in grids],
+        axes=(_axis("Front", grids[0].front, rows), _axis("End", grids[0].end, columns)),
+    )
+
+
+def _labels(grid: Grid) -> tuple[ShortNames, ShortNames]:
+    return shorten(grid.front_layers), shorten(grid.end_layers)
+
+
+def _axis(side: str, network: str, names: ShortNames) -> str:
+    return f"{side} layer of {network}" + (f" (… is {names.elided})" if names.elided else "")
+
+
+def _layout(figure: go.Figure, grid: Grid, pixels: Pixels, dark: bool) -> None:
+    rows, columns = _labels(grid)
+    said = "<br>".join(lines(grid.subtitle, pixels.least_width, SUBTITLE))
+    beside = lines(_axis("Front", grid.front, rows), pixels.cell * len(grid.front_layers), AXIS)
+    below = lines(_axis("End", grid.end, columns), pixels.least_width - 20, AXIS)
+    ends = [f"{label} †" if name in grid.doubtful else label
+            for name, label in zip(grid.end_layers, columns.labels, strict=True)]
+    square: dict[str, Any] = {"constrain": "domain", "tickfont": {"size": pixels.label}}
+    figure.update_layout(
+        template=template(dark), hoverdistance=-1, dragmode=False, showlegend=False,
+        width=pixels.width, height=pixels.height,
+        margin={"l": pixels.left, "r": pixels.right, "t": pixels.top, "b": pixels.bottom},
+        title={"text": f"<span style='font-size:{TITLE}px'>{grid.title}</span><br>{said}", "font_size": SUBTITLE,
+               "pad": {"t": 12}},
+        xaxis={"title": {"text": "<br>".join(below), "font_size": AXIS}, "tickvals": list(range(len(ends))),
+               "ticktext": ends, "range": [-0.5, len(ends) - 0.5], "tickangle": pixels.angle,
+               "constraintoward": "left", **square},
+        yaxis={"title": {"text": "<br>".join(beside), "font_size": AXIS}, "tickvals": list(range(len(rows.labels))),
+               "ticktext": rows.labels, "range": [len(rows.labels) - 0.5, -0.5], "scaleanchor": "x",
+               "constraintoward": "top", **square},
+    )
+
+
 def best_of_columns(values: Values, better: str) -> list[tuple[int, int]]:
-    """(row, column) of the best cell of each column that has any value; the first of equals."""
+    """(row, column) of the best cells of each column: all equals, and none where a column has no value."""
     signed = values if better == "higher" else -values
-    return [(int(np.nanargmax(signed[:, c])), c) for c in range(values.shape[1]) if not np.isnan(signed[:, c]).all()]
+    best = np.fmax.reduce(signed, axis=0)  # NaN only where all are
+    return [(int(row), int(column)) for row, column in np.argwhere(signed == best)]
 
 
 def shared_range(values: list[Values], low: float, high: float | None) -> tuple[float, float]:
@@ -96,29 +148,53 @@ def _missing(grid: Grid, dark: bool) -> go.Heatmap:
                       xgap=1, ygap=1)
 
 
-def _cells(grid: Grid) -> go.Heatmap:
-    columns = len(grid.end_layers)
-    z, low, high, bar = grid.values, grid.low, grid.high, {}
+def _cells(grid: Grid, pixels: Pixels) -> go.Heatmap:
+    z, low, high = _coloured(grid)
+    bar: dict[str, Any] = {  # no longer than the grid is where cells have the least that they can have
+        "thickness": 10, "outlinewidth": 0, "xpad": 4, "ypad": 0, "tickfont_size": 11,
+        "lenmode": "pixels", "len": max(80, pixels.least * len(grid.front_layers)), "y": 1, "yanchor": "top"}
     if grid.log:
-        z, low, high = np.log10(np.maximum(z, low)), np.log10(low), np.log10(high)
-        ticks = _ticks(grid.low, grid.high)
-        bar = {"tickvals": np.log10(ticks), "ticktext": [f"{tick:g}" for tick in ticks]}
+        named = ticks(grid.low, grid.high)
+        bar |= {"tickvals": np.log10(named), "ticktext": [f"{tick:g}" for tick in named]}
     return go.Heatmap(
-        z=z, zmin=low, zmax=high, hoverinfo="skip", xgap=1, ygap=1,
-        colorscale=DIVERGING if grid.diverging else SEQUENTIAL,
-        text=[[_short(v) for v in row] for row in grid.values],
-        texttemplate="%{text}" if columns <= LEGIBLE else None,
-        textfont={"size": 13 if columns <= 8 else 10 if columns <= 14 else 8},
-        colorbar={"thickness": 10, "outlinewidth": 0, "len": 1.0, "tickfont": {"size": 11}, "xpad": 4, **bar},
+        z=z, zmin=low, zmax=high, hoverinfo="skip", xgap=1, ygap=1, colorscale=grid.scale,
+        colorbar=bar,
     )
 
 
-def _ticks(low: float, high: float) -> list[float]:
-    """1, 2 and 5 times powers of ten within the range; its ends where there are none."""
+def _coloured(grid: Grid) -> tuple[Values, float, float]:
+    """What is coloured, and the ends of its range."""
+    if not grid.log:
+        return grid.values, grid.low, grid.high
+    return np.log10(np.maximum(grid.values, grid.low)), math.log10(grid.low), math.log10(grid.high)
+
+
+def _veil(grid: Grid, dark: bool) -> list[go.Heatmap]:
+    """Doubtful columns are covered, below their numbers, by the grey of what is not there."""
+    if not grid.doubtful:
+        return []
+    z = np.full(grid.values.shape, np.nan)
+    z[:, [name in grid.doubtful for name in grid.end_layers]] = 0.0
+    return [go.Heatmap(z=z, colorscale=[[0, MUTED[dark]], [1, MUTED[dark]]], opacity=VEIL, showscale=False,
+                       hoverinfo="skip", name="veil")]
+
+
+def _numbers(grid: Grid, dark: bool) -> list[go.Heatmap]:
+    """Black and white numbers, whichever reads better on its cell; none where cells are too many."""
+    if max(grid.values.shape) > NUMBERED:
+        return []
+    behind = on_scale(*_coloured(grid), grid.scale)
+    doubtful = [name in grid.doubtful for name in grid.end_layers]
+    behind[:, doubtful] = (1 - VEIL) * behind[:, doubtful] + VEIL * rgb(MUTED[dark])
+    return cell_numbers([[number(v, grid.narrow) for v in row] for row in grid.values], behind)
+
+
+def ticks(low: float, high: float) -> list[float]:
+    """Ticks of a logarithmic scale: 1, 2 and 5 times powers of ten within the range; its ends where there are none."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     steps = (1, 2, 5) if last - first <= 3 else (1,)
-    ticks = [step * 10.0**power for power in range(first, last + 1) for step in steps]
-    return [tick for tick in ticks if low <= tick <= high] or [low, high]
+    named = [step * 10.0**power for power in range(first, last + 1) for step in steps]
+    return [tick for tick in named if low <= tick <= high] or [low, high]
 
 
 def _clickable(grid: Grid, dark: bool) -> go.Scatter:
@@ -137,14 +213,31 @@ def _clickable(grid: Grid, dark: bool) -> go.Scatter:
     )
 
 
-def _stars(grid: Grid) -> go.Scatter:
+def _stars(grid: Grid, pixels: Pixels) -> go.Scatter:
+    """In the upper right corner of a cell, above its number."""
     best = best_of_columns(grid.values, grid.better) if grid.better else []
     return go.Scatter(
-        x=[c + 0.38 for _, c in best], y=[r - 0.36 for r, _ in best], mode="markers", hoverinfo="skip", name="best",
-        marker={"symbol": "star", "size": 8, "color": "white", "line": {"color": "#333333", "width": 1}},
+        x=[c + 0.37 for _, c in best], y=[r - 0.36 for r, _ in best], mode="markers", hoverinfo="skip", name="best",
+        marker={"symbol": "star", "size": 8 if pixels.least >= 28 else 6, "color": "white",
+                "line": {"color": "#333333", "width": 1}},
     )
 
 
-def _short(value: float) -> str:
-    """Two digits behind the point, as papers print them, a true minus, and no minus before zero."""
-    return "" if np.isnan(value) else f"{value:z.2f}".replace("-", "−")
+def number(value: float, narrow: bool = False) -> str:
+    """Writes a number for a cell: two digits behind the point where there is room, as papers print them.
+
+    >>> number(0.974), number(-0.001), number(31.4), number(12345.0)
+    ('0.97', '0.00', '31.4', '1e4')
+    >>> number(0.974, narrow=True), number(-0.12, narrow=True), number(1.0, narrow=True), number(1.23, narrow=True)
+    ('.97', '−.12', '1.0', '1.23')
+    """
+    size = abs(value)
+    if np.isnan(value):
+        return ""
+    if size >= 9999.5:
+        text = f"{value:.0e}".replace("e+0", "e").replace("e+", "e")
+    else:
+        text = f"{value:z.{2 if size < 9.995 else 1 if size < 99.95 else 0}f}"
+    if narrow and size < 1.005:
+        text = text.replace("0.", ".").replace("1.00", "1.0")
+    return text.replace("-", "−")

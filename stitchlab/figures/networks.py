@@ -8,6 +8,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from stitchlab.figures.layer_names import shorten
 from stitchlab.figures.template import INK, MUTED, SEQUENTIAL, template
 from stitchlab.results.cut_points import CutPoint, Cuts
 
@@ -36,7 +37,7 @@ def chain(cuts: Cuts, *, dark: bool = False) -> go.Figure:
                      line={"color": MUTED[dark], "width": 3})
     figure.update_layout(template=template(dark), height=320, title="Chain of blocks: height is the side of the map")
     named = len(points) <= NAMED
-    figure.update_xaxes(tickvals=places if named else [], ticktext=[p.name.rpartition("encoder_")[2] for p in points],
+    figure.update_xaxes(tickvals=places if named else [], ticktext=shorten([p.name for p in points]).labels,
                         tickangle=-45, range=[-0.8, len(points) - 0.2])
     figure.update_yaxes(visible=False)
     return figure

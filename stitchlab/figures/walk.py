@@ -35,15 +35,16 @@ def animation(
     # One above the other: side by side they do not fit on narrow screens, and one animation cannot wrap.
     figure = make_subplots(2, 1, row_heights=[0.36, 0.64], vertical_spacing=0.12, specs=[[{"secondary_y": True}], [{}]])
     for series, name, second in ((accuracy, "accuracy", False), (told, label, True)):
-        figure.add_scatter(x=epochs, y=series, mode="lines+markers", name=name, row=1, col=1, secondary_y=second,
+        where = f"{name} ({'right' if second else 'left'} axis)"
+        figure.add_scatter(x=epochs, y=series, mode="lines+markers", name=where, row=1, col=1, secondary_y=second,
                            marker_size=4, line={"color": colour("tlm", dark) if second else INK[dark], "width": 2},
                            hovertemplate="epoch %{x}: %{y:.3f}<extra>" + name + "</extra>")
     if own is not None:
-        figure.add_scatter(x=[epochs[0], epochs[-1]], y=[own, own], mode="lines", name="end network alone",
+        figure.add_scatter(x=[epochs[0], epochs[-1]], y=[own, own], mode="lines", name="end network alone (left axis)",
                            hoverinfo="skip", line={"color": MUTED[dark], "dash": "dash"}, row=1, col=1)
     static = {"native": native, **({"dm": dm} if dm is not None else {})}
-    for name, where in static.items():
-        figure.add_scatter(x=where[:SHOWN, 0], y=where[:SHOWN, 1], mode="markers", name=SETS[name], hoverinfo="skip",
+    for name, placed in static.items():
+        figure.add_scatter(x=placed[:SHOWN, 0], y=placed[:SHOWN, 1], mode="markers", name=SETS[name], hoverinfo="skip",
                            marker={"color": colour(name, dark), "size": 5, "opacity": 0.5}, row=2, col=1)
     first = len(figure.data)
     for trace in _at(0, epochs, accuracy, told, points, dark):

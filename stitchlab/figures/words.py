@@ -1,61 +1,112 @@
-"""What a grid shows, in sentences built from its numbers; nothing is said that they do not say."""
+"""What a cell's numbers say, in sentences built from them; nothing is said that they do not say.
+
+Accuracy and distribution stand in one sentence, since either misleads alone (`stitchlab.results.similarity`).
+"""
 
 from __future__ import annotations
 
+from typing import Literal, NamedTuple
+
 from stitchlab.catalog.detectors import DETECTORS
+from stitchlab.catalog.methods import METHOD_LABELS
 from stitchlab.catalog.ood_metrics import OOD_METRICS
 from stitchlab.results.detection import Distribution
-from stitchlab.results.run import Run
+from stitchlab.results.similarity import FAR, SETS, Accuracy, Place, accuracy_of, place
 
-FAR, LARGELY, PARTLY = 0.9, 0.75, 0.6  # AUROC from which a set is out of distribution, largely, partly
-FAR_RATIO, NEAR_RATIO = 0.5, 0.1  # Fréchet
+Tone = Literal["similar", "no evidence", "no claim", "open"]
+LARGELY = 0.75  # AUROC from which a set that is off is called largely out of distribution
+FAR_APART, NEAR = 1.0, 0.5  # distance to native: what an activation of zeros has; what is near
 
-
-def finding(run: Run) -> list[str]:
-    """Sentences on a grid's corners: last → first beside first → first, TLM beside DM; none before they exist."""
-    first, last = run.request.front_layers[0], run.request.front_layers[-1]
-    into = run.request.end_layers[0]
-    tlm, dm = (run.value(method, "accuracy", last, into) for method in ("tlm", "dm"))
-    here, matched = (run.value(method, "accuracy", first, into) for method in ("tlm", "dm"))
-    if tlm is None or dm is None or here is None or matched is None or run.own_accuracy is None or first == last:
-        return []
-    verdict = (
-        "Read as a measure, TLM would call them more similar than two corresponding first layers; "
-        "what it measures is what a trained map can still bring through the end network, not similarity."
-        if tlm > here else "Here TLM rates the corresponding first layers higher than that."
-    )
-    return [
-        f"Bottom left: the last layer of the front network ({last}), put in at the first layer of the end network "
-        f"({into}). **Task loss matching rates it {tlm:.2f}, direct matching {dm:.2f}**; the end network alone has "
-        f"{run.own_accuracy:.2f}.",
-        f"Top left: first layer into first layer, which TLM rates {here:.2f} and DM {matched:.2f}. {verdict}",
-    ]
+#: How the two kinds of numbers relate, wherever both may be looked at.
+IMAGES_AND_SETS = (
+    "Distance to native compares image by image: is each image's activation where it should be? The Fréchet ratio and "
+    "the detectors compare sets: are these activations that the end network makes of any image? So the two may "
+    "disagree: far image by image, yet in the distribution (the native activations of other images); or near, yet not "
+    "native (least squares shrinks what it cannot predict)."
+)
 
 
-def verdicts(found: Distribution, detector: str, front_layer: str, end_layer: str) -> dict[str, str]:
-    """A sentence for each method whose numbers are there: how accurate, how far from native, and what follows."""
-    known, said = DETECTORS[detector], {}
-    for method in found.run.request.methods:
-        accuracy = found.run.value(method, "accuracy", front_layer, end_layer)
-        metric = OOD_METRICS[known.metrics[0]]
-        number = found.interval(detector, method, metric.name, front_layer, end_layer)
-        why = found.run.reason(method, "accuracy", front_layer, end_layer)
-        if (accuracy is None and not why) or found.entry(detector, method, front_layer, end_layer) is None:
-            continue
-        right = f"accuracy undefined ({why})" if accuracy is None else f"{accuracy:.2f} accurate"
-        if number.value is None:
-            reason = found.reason(detector, method, front_layer, end_layer)
-            said[method] = f"{right}, {metric.label} undefined: {reason}."
-            continue
-        bounds = "" if number.low is None else f" ({number.low:.2f} to {number.high:.2f})"
-        judged = _ratio(number.value) if metric.name == "ratio" else _auroc(number.value, number.high)
-        said[method] = f"{right}, {metric.label} {number.value:.2f}{bounds}: {judged}."
-    return said
+class Conclusion(NamedTuple):
+    """What follows for one method in one cell: a sentence, and its tone."""
+
+    sentence: str
+    tone: Tone
 
 
-def agreement(found: Distribution, front_layer: str, end_layer: str) -> str:
-    """How many of the detectors that are believed at this end layer call each method's activations far out; empty
-    where none is believed yet."""
+def conclusions(found: Distribution, detector: str | None, front_layer: str, end_layer: str) -> dict[str, Conclusion]:
+    """Say for each method that is stitched in a cell what its accuracy and its activations say together.
+
+    Args:
+        found: what detectors say.
+        detector: the one that decides (`stitchlab.results.similarity.deciding`); None where none does.
+        front_layer, end_layer: the cell.
+    """
+    return {method: _conclusion(found, detector, method, front_layer, end_layer)
+            for method in found.run.request.methods if (method, front_layer, end_layer) in found.run.cells}
+
+
+def _conclusion(found: Distribution, detector: str | None, method: str, i: str, j: str) -> Conclusion:
+    run = found.run
+    value, own, level = run.value(method, "accuracy", i, j), run.own_accuracy, accuracy_of(run, method, i, j)
+    if value is None:
+        why = run.reason(method, "accuracy", i, j)
+        return Conclusion(f"accuracy undefined ({why}): it says nothing of similarity.", "open")
+    if level is None:
+        beside = "is not known" if own is None else f"({own:.2f}) is no better than guessing"
+        return Conclusion(f"{value:.2f} accurate. The end network's own accuracy {beside}, so what that claims cannot "
+                          "be said.", "open")
+    there = None if detector is None else place(found, detector, method, i, j)
+    scale = "" if level == "accurate" or own is None else f" (the end network alone: {own:.2f})"
+    followed, tone = _follows(level, there)
+    return Conclusion(f"{value:.2f} accurate{scale}{_placed(found, detector, there, level, (method, i, j))}: "
+                      f"{followed}.", tone)
+
+
+def _follows(level: Accuracy, there: Place | None) -> tuple[str, Tone]:
+    """What accuracy and distribution say of similarity together."""
+    if level == "inaccurate":
+        return "it makes no claim of similarity", "no claim"
+    if there == "out":
+        return "its accuracy is no evidence of similarity", "no evidence"
+    if there == "off":
+        return "its accuracy is weak evidence of similarity", "no evidence"
+    if there == "typical":
+        return "that is no evidence of being native, so its accuracy is none of similarity", "no evidence"
+    if there is None:
+        return "whether its accuracy is evidence of similarity cannot be said", "open"
+    return ("" if level == "accurate" else "partly ") + "similar, as far as this can tell", "similar"
+
+
+def _placed(found: Distribution, detector: str | None, there: Place | None, level: Accuracy,
+            cell: tuple[str, str, str]) -> str:
+    """The part of the sentence that says where the activations are, with the number it is read off."""
+    method, i, j = cell
+    if detector is None:
+        return f"; no detector that is believed at {j} has judged its activations" + _yet(found, j)
+    known = DETECTORS[detector]
+    metric = OOD_METRICS[known.metrics[0]]
+    value = found.interval(detector, method, metric.name, i, j).value
+    if value is None or there is None:
+        return f"; {known.label} undefined ({found.reason(detector, method, i, j)})"
+    number = f"{metric.label} {value:.2f}" + ("" if known.compares else f" by {known.label}")
+    far = {"out": "out of distribution", "native": "close to native", "typical": "more typical than native"}.get(there)
+    if far is None:
+        far = "not quite native" if known.compares else (
+            f"{'largely' if value >= LARGELY else 'partly'} out of distribution")
+    though = level != "inaccurate" and there != "native"
+    return f"{', though' if though else ' and'} {far} ({number})"
+
+
+def _yet(found: Distribution, end_layer: str) -> str:
+    """A word where detectors are still expected at an end layer."""
+    return " yet" if any(found.belief(name, end_layer).holds is None for name in DETECTORS) else ""
+
+
+def counted(found: Distribution, front_layer: str, end_layer: str) -> str:
+    """Say how many of the detectors that are believed at this end layer call each method's activations far out.
+
+    Empty where none is believed yet.
+    """
     believed = [name for name, detector in DETECTORS.items()
                 if "auroc" in detector.metrics and found.belief(name, end_layer).holds]
     if not believed:
@@ -68,17 +119,24 @@ def agreement(found: Distribution, front_layer: str, end_layer: str) -> str:
             f"activations out of distribution (AUROC {FAR} or more).")
 
 
-def _auroc(value: float, high: float | None) -> str:
-    if value >= FAR:
-        return "these activations are out of distribution"
-    if value >= PARTLY:
-        return f"these activations are {'largely' if value >= LARGELY else 'partly'} out of distribution"
-    if (value if high is None else high) < 0.5:
-        return "they score as more typical than native ones, which is no evidence of being native"
-    return "close to native: this detector can hardly tell them apart"
+def disagreements(found: Distribution, front_layer: str, end_layer: str) -> list[str]:
+    """Say where distance to native and the Fréchet ratio disagree in a cell, a sentence a method.
 
-
-def _ratio(value: float) -> str:
-    if value >= FAR_RATIO:
-        return "as a whole far from native"
-    return "as a whole close to native" if value <= NEAR_RATIO else "as a whole off native"
+    Empty where they agree, and where either is undefined, not there yet or, the ratio, not believed.
+    """
+    run, said = found.run, []
+    for method in run.request.methods if found.belief(SETS, end_layer).holds else ():
+        distance = run.value(method, "distance", front_layer, end_layer)
+        ratio = found.interval(SETS, method, "ratio", front_layer, end_layer).value
+        there = place(found, SETS, method, front_layer, end_layer)
+        if distance is None or ratio is None:
+            continue
+        numbers = f"distance to native {distance:.2f}, Fréchet ratio {ratio:.2f}"
+        if distance >= FAR_APART and there == "native":
+            said.append(f"{METHOD_LABELS[method]} is far from native image by image, yet in the distribution "
+                        f"({numbers}): other images' native activations are, too.")
+        elif distance <= NEAR and there != "native":
+            why = "least squares shrinks what it cannot predict" if method == "dm" else "as a set it is another one"
+            said.append(f"{METHOD_LABELS[method]} is near native image by image, yet not native as a set ({numbers}): "
+                        f"{why}.")
+    return said

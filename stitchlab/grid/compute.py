@@ -43,7 +43,7 @@ def compute(store: Store, run: Run, device: torch.device, report: Report = no_re
         run = today.save()
     pair = load_pair(store, run.request, device)
     while units := missing(run):
-        costs = [cost.flops(pair, run.request, unit.work, unit.cells) for unit in units]
+        costs = [one.seconds for one in cost.shares(store, pair, run.request, units)]
         computed = 0
         for k, unit in enumerate(units):
             part = portion(report, sum(costs[:k]) / sum(costs), costs[k] / sum(costs))

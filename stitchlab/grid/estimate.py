@@ -1,24 +1,37 @@
 """What a unit of work costs: its arithmetic, counted on the networks' graphs, and seconds at the rate measured here.
 
 Every finished unit leaves its rate in the store (room ``timings``), by kind of work, machine and end network; an
-estimate takes the nearest of them. Rates differ between kinds of work by what arithmetic does not show.
+estimate takes the nearest of them. Rates differ between kinds of work by what arithmetic does not show. Before anything
+like it was timed, an estimate is an order of magnitude: from how fast the machine is (`stitchlab.grid.machine`).
 """
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from math import prod
-
-import torch
+from typing import NamedTuple
 
 from stitchlab.catalog.indices import INDICES
+from stitchlab.catalog.presets import PRESETS
+from stitchlab.grid import machine
 from stitchlab.request import INDEX_IMAGES, Request
-from stitchlab.results.plan import Unit
+from stitchlab.results.plan import Unit, missing
+from stitchlab.results.run import Run
 from stitchlab.stitch.pair import Cell, Pair
 from stitchlab.store import Store
 
-ROOM = "timings"
+#: How many times longer an operation takes than in `stitchlab.grid.machine`'s measure: reading and preparing images,
+#: least squares and Gram matrices are none of the arithmetic that is counted.
+SLOWER = {"tlm": 1.0, "dm": 1.0, "indices": 1.5, "accuracy": 3.0}
+FEWER = 5000  # training images of a cheaper way
+
+
+class Cost(NamedTuple):
+    """Says how many seconds something should take, and whether work like it was timed on this machine."""
+
+    seconds: float
+    timed: bool
 
 
 def flops(pair: Pair, request: Request, work: str, cells: Sequence[Cell]) -> float:
@@ -50,37 +63,65 @@ def flops(pair: Pair, request: Request, work: str, cells: Sequence[Cell]) -> flo
 def learn(store: Store, pair: Pair, request: Request, work: str, cells: Sequence[Cell], seconds: float) -> None:
     """Keep the rate at which a unit was computed on this machine."""
     rate = seconds / max(1.0, flops(pair, request, work, cells))
-    store.put(ROOM, _key(work, pair.device, pair.end.id), {"seconds_per_flop": rate})
+    store.put(machine.ROOM, machine.key(work, pair.device, pair.end.id), {"seconds_per_flop": rate})
 
 
-def seconds(store: Store, pair: Pair, request: Request, work: str, cells: Sequence[Cell]) -> float | None:
-    """How long a unit should take on the pair's device; None where nothing was ever measured on this machine."""
-    exact = store.intact(ROOM, _key(work, pair.device, pair.end.id))
-    if exact is None:
-        near = _key(work, pair.device, "")
-        rates = [kept["seconds_per_flop"] for key in store.keys(ROOM)
-                 if key.startswith(near) and (kept := store.intact(ROOM, key)) is not None]
-        if not rates:
-            return None
-        exact = {"seconds_per_flop": sorted(rates)[len(rates) // 2]}
-    return float(exact["seconds_per_flop"]) * flops(pair, request, work, cells)
+def cost(store: Store, pair: Pair, request: Request, units: Sequence[Unit], rate: float | None = None) -> list[Cost]:
+    """Estimate what units take on the pair's device, each.
+
+    Args:
+        store: which knows what was timed on this machine.
+        pair: the networks, and the device.
+        request: what is computed.
+        units: the parts of it.
+        rate: seconds for an operation where nothing alike was timed; default is this machine's, which is measured
+            where it is not known.
+    """
+    known = {work: _timed(store, pair, work) for work in {unit.work for unit in units}}
+    if rate is None:
+        rate = 0.0 if None not in known.values() else machine.rate(store, pair.device)
+    made = []
+    for unit in units:
+        timed = known[unit.work]
+        each = SLOWER[unit.work] * rate if timed is None else timed
+        made.append(Cost(each * flops(pair, request, unit.work, unit.cells), timed is not None))
+    return made
 
 
-def total(store: Store, pair: Pair, request: Request, units: Sequence[Unit]) -> float | None:
-    """Give the seconds that units should take together; None where one is of a kind that was never measured here."""
-    each = [seconds(store, pair, request, unit.work, unit.cells) for unit in units]
-    return None if any(s is None for s in each) else sum(s for s in each if s is not None)
+def total(store: Store, pair: Pair, request: Request, units: Sequence[Unit]) -> Cost:
+    """Estimate what units take together; as timed where that is so of each."""
+    each = cost(store, pair, request, units)
+    return Cost(sum(one.seconds for one in each), all(one.timed for one in each))
 
 
-def weights(store: Store, pair: Pair, request: Request, units: Sequence[Unit]) -> list[float]:
-    """Give the shares of units in their work: by seconds where all are known, else by arithmetic."""
-    each = [seconds(store, pair, request, unit.work, unit.cells) for unit in units]
-    known = [s for s in each if s is not None]
-    return known if len(known) == len(each) else [flops(pair, request, unit.work, unit.cells) for unit in units]
+def shares(store: Store, pair: Pair, request: Request, units: Sequence[Unit]) -> list[Cost]:
+    """Estimate as `cost`, measuring nothing: right as shares of the whole, as seconds only where they were timed."""
+    return cost(store, pair, request, units, machine.kept(store, pair.device) or machine.NOMINAL)
 
 
-def _key(work: str, device: torch.device, end: str) -> str:
-    return f"{platform.node()}-{device.type}-{work}-{end[:12]}"
+def cheaper(run: Run, pair: Pair) -> list[tuple[str, float]]:
+    """List ways to ask for less than all of a run's task loss matching, with the seconds that each should take."""
+    request, ways = run.request, {}
+    if "tlm" in request.methods:
+        if request.tlm.epochs > PRESETS["quick"].epochs:
+            ways["quick"] = replace(request, tlm=replace(PRESETS["quick"], images=request.tlm.images))
+        ways["DM and indices only"] = replace(request, methods=tuple(m for m in request.methods if m != "tlm"))
+        if (request.tlm.images or len(pair.data.train)) >= 2 * FEWER:
+            ways[f"{FEWER:,} training images"] = replace(request, tlm=replace(request.tlm, images=FEWER))
+    asked = {what: (other, missing(Run(run.store, run.record | {"request": asdict(other)})))
+             for what, other in ways.items()}
+    return [(what, total(run.store, pair, other, units).seconds) for what, (other, units) in asked.items()]
+
+
+def _timed(store: Store, pair: Pair, work: str) -> float | None:
+    """Seconds for an operation of such work, as timed on this machine: into this end network, else into others."""
+    exact = store.intact(machine.ROOM, machine.key(work, pair.device, pair.end.id))
+    if exact is not None:
+        return float(exact["seconds_per_flop"])
+    near = machine.key(work, pair.device, "")
+    rates = [found["seconds_per_flop"] for key in store.keys(machine.ROOM)
+             if key.startswith(near) and (found := store.intact(machine.ROOM, key)) is not None]
+    return float(sorted(rates)[len(rates) // 2]) if rates else None
 
 
 def _stitch(pair: Pair, cell: Cell) -> int:

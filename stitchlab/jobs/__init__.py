@@ -19,7 +19,6 @@ from functools import partial
 from typing import Any
 
 from stitchlab.catalog.detectors import LEARNING, QUICK
-from stitchlab.errors import StitchLabError
 from stitchlab.jobs import status as standing
 from stitchlab.jobs.calls import run as call
 from stitchlab.jobs.connection import TASKS, Connection, let_run
@@ -27,18 +26,16 @@ from stitchlab.jobs.local_workers import Kind
 from stitchlab.jobs.names import DEMO, MAKING, fetching, judging, making, measuring, preparing, walking
 from stitchlab.jobs.questions import Answer, Questions
 from stitchlab.jobs.status import QUIET, Status
+from stitchlab.jobs.turns import PAGES_FIRST, Attempt, Task, Turns
 from stitchlab.request import METHODS, Detection
 from stitchlab.results import definitions, plan
 from stitchlab.results.demo import NAMES
 from stitchlab.results.detection import STATISTICS, Cell, Distribution
 from stitchlab.results.run import Run
-from stitchlab.store import Store, uploads
+from stitchlab.store import Store, looks, uploads
 
 __all__ = ["DEMO", "QUIET", "Answer", "Jobs", "Status", "fetching", "judging", "making", "measuring", "preparing",
            "walking"]
-
-PAGES_FIRST = 500  # priority of what a page waits for, above grids', where one queue is shared
-Task = tuple[str, tuple[Any, ...]]  # a function of `stitchlab.worker.tasks`, and its arguments after the store's folder
 
 
 class Jobs:
@@ -55,7 +52,7 @@ class Jobs:
         self._connection = Connection(store, address or os.environ.get("STITCHLAB_WORKERS") or None)
         self._questions = Questions(store, self._connection)
         self._lock = threading.Lock()
-        self._futures: dict[str, list[Any]] = {}  # by attempt; kept, since Dask drops a task whose future is gone
+        self._turns = Turns(store, self._connection)
 
     def start(self) -> None:
         """Connect to the workers, or start them, in the background, so that they are there when they are needed."""
@@ -77,15 +74,24 @@ class Jobs:
         return self._questions.ask_again(name, *map(_plain, arguments), wait=wait)
 
     def estimate(self, run: Run, wait: float = 0.0) -> Answer:
-        """Ask how many seconds what is missing of a run should take; None where nothing alike was measured yet."""
+        """Ask how many seconds what is missing of a run should take (`stitchlab.worker.questions.seconds`)."""
         there = len(run.cells), run.own_accuracy, len(self.store.keys("timings"))
         answer = self.ask("seconds", run, self.device, there, wait=wait)
-        return replace(answer, value=answer.value / self._connection.grid_workers) if answer.value else answer
+        if not answer.value:
+            return answer
+        workers, one = self._connection.grid_workers, answer.value
+        return replace(answer, value=one | {"seconds": one["seconds"] / workers, "cheaper": [
+            (what, each / workers) for what, each in one["cheaper"]]})
 
-    def compute(self, run: Run, cell: tuple[str, str] | None = None) -> Run:
+    def compute(self, run: Run, cell: tuple[str, str] | None = None, last: str = "") -> Run:
         """Queue what is missing of a run, or of one cell (front layer, end layer) of it; its record is kept now.
 
         Nothing happens where it is queued already or complete.
+
+        Args:
+            run: what is computed.
+            cell: the one that is wanted; default is all.
+            last: the kind of work (`stitchlab.results.plan.Unit`) that whoever asks does not wait for.
 
         Returns:
             the run that is computed: another one, under today's definitions, where one has changed and something is
@@ -99,8 +105,9 @@ class Jobs:
         if units := missing if cell is None else _of_cell(missing, cell):
             run.save()
             units = [part for unit in units for part in plan.shared(unit, self._connection.grid_workers)]
+            units.sort(key=lambda unit: unit.work == last)
             wanted: list[Task] = [("compute", (run.id, unit, self.device)) for unit in units]
-            self._submit(run.id, "grid", wanted, [unit.label for unit in units],
+            self._submit(run.id, "grid", wanted, [unit.label for unit in units], works=[unit.work for unit in units],
                          planned=("plan", (run.id, units, self.device)))
         return run
 
@@ -108,8 +115,12 @@ class Jobs:
         """Queue the making of what a request needs (`tasks.prepare`), job `preparing`; its result has the ``run``."""
         self._submit(preparing(wanted), "pages", [("prepare", (wanted,))], ["preparing the request"])
 
-    def judge(self, run: Run, detection: Detection, detectors: Sequence[str], cells: Sequence[Cell]) -> None:
+    def judge(
+        self, run: Run, detection: Detection, detectors: Sequence[str], cells: Sequence[Cell], asked: bool = True
+    ) -> None:
         """Queue what detectors lack on these cells of a run (job `judging`): columns, those that learn last.
+
+        What nobody ``asked`` for ends soon after the last page that shows it (`look`) was left.
 
         Raises StitchLabError where a definition of its stitches has changed since the run was asked for.
         """
@@ -120,15 +131,18 @@ class Jobs:
                    for j, (names, column) in found.lacking(part, cells).items()]
         wanted: list[Task] = [("judge", (run.record, detection, *column, self.device)) for column in columns]
         if wanted:
-            weights = [len(column) + (30.0 if set(names) & set(learning) else 1.0) for names, _, column in columns]
+            works = ["learning" if set(names) & set(learning) else "quick" for names, _, _ in columns]
+            weights = [len(column) + (30.0 if work == "learning" else 1.0)
+                       for work, (_, _, column) in zip(works, columns, strict=True)]
             self._submit(judging(run, detection, cells), "grid", wanted, [f"detectors on {j}" for _, j, _ in columns],
-                         weights)
+                         weights, works=works, asked=asked)
 
-    def walk(self, run: Run, front_layer: str, end_layer: str) -> None:
-        """Queue a cell's walk through TLM's epochs (job `walking`). Raises StitchLabError as `judge` does."""
+    def walk(self, run: Run, front_layer: str, end_layer: str, asked: bool = True) -> None:
+        """Queue a cell's walk through TLM's epochs (job `walking`), as `judge` does. Raises StitchLabError as that."""
         definitions.check(run.request, "tlm")
         wanted = ("walk", (run.record, front_layer, end_layer, self.device))
-        self._submit(walking(run, front_layer, end_layer), "grid", [wanted], ["following the epochs"])
+        self._submit(walking(run, front_layer, end_layer), "grid", [wanted], ["following the epochs"],
+                     asked=asked)
 
     def train(self, wanted: dict[str, Any]) -> None:
         """Queue the training of a network (`tasks.train`), job `making` of its name."""
@@ -169,37 +183,53 @@ class Jobs:
         """Stop a job within seconds; finished cells stay. No matter if there is no such job."""
         if record := self.store.intact("jobs", job):
             self.store.put("cancel", record["attempt"], {})
-            for future in self._futures.pop(record["attempt"], []):
-                if future.status == "pending" and not future.done():
-                    future.cancel()
+            self._turns.stop(record["attempt"])
             if record.get("upload"):
                 uploads.remove(self.store, record["upload"])
 
     def status(self, job: str) -> Status | None:
         """Say how a job stands; None where it was never queued."""
         record = self.store.intact("jobs", job)
-        return None if record is None else standing.status(
-            self.store, record, self._futures.get(record["attempt"], []))
+        if record is None:
+            return None
+        mine = self._turns.find(record["attempt"])
+        found = standing.status(self.store, record, mine.sent if mine else [], mine is not None and mine.waits)
+        if found.state != "queued":
+            return found
+        return standing.behind(self.store, found, *self._turns.before(record["attempt"]))
+
+    def look(self, job: str) -> Status | None:
+        """Say how a job stands to somebody who sees it: what is on a screen goes first, and goes on unasked."""
+        if record := self.store.intact("jobs", job):
+            self._turns.look(record["attempt"])
+            if not record.get("asked", True):
+                looks.look(self.store, record["attempt"])
+        return self.status(job)
 
     def forget(self, job: str) -> None:
         """Let go of a job that has ended, with all that was told of it."""
         if record := self.store.intact("jobs", job):
-            self._futures.pop(record["attempt"], None)
+            self._turns.stop(record["attempt"])
         self.store.delete("jobs", job)
         standing.tidy(self.store, job)
 
     def close(self) -> None:
         """End the local cluster, or leave somebody's."""
+        self._turns.close()
         self._connection.close()
         self._questions.close()
 
     def _submit(
         self, job: str, kind: Kind, wanted: Sequence[Task], labels: list[str], weights: list[float] | None = None, *,
-        upload: str = "", planned: Task | None = None,
+        works: list[str] | None = None, upload: str = "", planned: Task | None = None, asked: bool = True,
     ) -> None:
-        """Queues tasks on a worker of a kind, and another task, which finds out their weights, on the pages' worker."""
+        """Queues tasks on a worker of a kind, and another task, which finds out their weights, on the pages' worker.
+
+        What is at work already stays, but for having been asked for now.
+        """
         with self._lock:
             if (status := self.status(job)) is not None and status.active:
+                self._ask(job, asked)
                 return
             connected = self._connection.client()
             if self._connection.remote:  # which may not answer: whoever asks hears of it at once
@@ -207,35 +237,30 @@ class Jobs:
             self._connection.repair()
             attempt = f"{job}-{uuid.uuid4().hex[:8]}"
             if before := self.store.intact("jobs", job):
-                self._futures.pop(before["attempt"], None)
+                self._turns.stop(before["attempt"])
             self.store.put("jobs", job, {
                 "attempt": attempt, "weights": weights or [1.0] * len(wanted), "labels": labels,
-                "created": time.time(), "upload": upload,
+                "works": works or ["it"] * len(wanted), "created": time.time(), "upload": upload, "asked": asked,
             })
             standing.tidy(self.store, job, keep=attempt)
-            connected.add_done_callback(partial(self._send, attempt, kind, wanted, planned))
+            self._turns.add(Attempt(attempt, kind, wanted, asked))
+            if planned is not None:
+                connected.add_done_callback(partial(self._plan, attempt, planned))
 
-    def _send(
-        self, attempt: str, kind: Kind, wanted: Sequence[Task], planned: Task | None, connected: Future[Any]
-    ) -> None:
-        """Hands an attempt's tasks to the workers, now that they are connected; its job fails where they are not."""
-        if self.store.has("cancel", attempt):
+    def _ask(self, job: str, asked: bool) -> None:
+        record = self.store.intact("jobs", job)
+        if asked and record is not None and not record.get("asked", True):
+            self.store.put("jobs", job, record | {"asked": True})
+            self._turns.ask(record["attempt"])
+
+    def _plan(self, attempt: str, planned: Task, connected: Future[Any]) -> None:
+        """Has the pages' worker find out what each task is of the whole; nothing waits for that."""
+        if connected.exception() is not None:
             return
-        try:
-            client, place, root = connected.result(), self._connection.place, str(self.store.root)
-        except StitchLabError as error:
-            standing.fail(self.store, attempt, str(error))
-            return
-        first = 0 if kind == "grid" else PAGES_FIRST
-        self._futures[attempt] = [
-            client.submit(call, f"{TASKS}:{name}", root, *arguments, attempt, k, key=f"{attempt}.{k}",
-                          priority=first - k, pure=False, **place(kind))
-            for k, (name, arguments) in enumerate(wanted)
-        ]
-        if planned is not None:
-            name, arguments = planned
-            let_run(client.submit(call, f"{TASKS}:{name}", root, *arguments, attempt, pure=False,
-                                  priority=PAGES_FIRST, **place("pages")))
+        name, arguments = planned
+        let_run(connected.result().submit(
+            call, f"{TASKS}:{name}", str(self.store.root), *arguments, attempt, pure=False, priority=PAGES_FIRST,
+            **self._connection.place("pages")))
 
 
 def _plain(argument: Any) -> Any:

@@ -68,5 +68,6 @@ def environment(kind: str) -> dict[str, str]:
     """
     threads, keep = str(THREADS[kind]), str(2**30)
     wanted = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads,
-              "MALLOC_TRIM_THRESHOLD_": keep, "MALLOC_MMAP_THRESHOLD_": keep, "STITCHLAB_TRAINING_THREADS": str(CORES)}
+              "MALLOC_TRIM_THRESHOLD_": keep, "MALLOC_MMAP_THRESHOLD_": keep, "STITCHLAB_TRAINING_THREADS": str(CORES),
+              "STITCHLAB_GRID_THREADS": str(THREADS["grid"])}
     return {name: os.environ.get(name) or value for name, value in wanted.items()}

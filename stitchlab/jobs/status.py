@@ -14,15 +14,18 @@ from typing import Any
 
 from stitchlab.store import Store
 
+SOME_WAY = 0.05  # of a task, after which its rate says something; starting up does not count
 QUIET = 60.0  # seconds without a word after which a job of another process counts as interrupted
 
 
 @dataclass(frozen=True)
 class Status:
-    """How a job stands: queued, running, done, cancelled, failed, or interrupted (nobody works on it any more).
+    """How a job stands: queued, running, done, cancelled, failed, left or interrupted.
 
-    ``what`` is being worked on, ``done`` is in 0..1, ``seconds_left`` is None while unknown, ``message`` is the one
-    line of a failure, ``result`` what a job that is done has to say, where it has.
+    It was left where nobody had asked for it and nobody looked any more; interrupted where nobody works on it, whyever.
+    ``what`` is being worked on, ``done`` is in 0..1, ``seconds_left`` is None while unknown: until it is done, or for
+    one that is queued, until its turn; it waits ``behind`` this. ``message`` is the one line of a failure, ``result``
+    what a job that is done has to say, where it has.
     """
 
     state: str
@@ -31,6 +34,7 @@ class Status:
     seconds_left: float | None = None
     message: str = ""
     result: dict[str, Any] | None = None
+    behind: str = ""
 
     @property
     def active(self) -> bool:
@@ -38,13 +42,14 @@ class Status:
         return self.state in ("queued", "running")
 
 
-def status(store: Store, record: dict[str, Any], futures: Sequence[Any]) -> Status:
+def status(store: Store, record: dict[str, Any], futures: Sequence[Any], waits: bool = False) -> Status:
     """Say how the job of this record stands.
 
     Args:
         store: where workers tell.
         record: what `Jobs` keeps of a job (room ``jobs``).
         futures: Dask's, of its tasks, where this process asked for them.
+        waits: whether this process has tasks of it that no worker was given yet.
     """
     attempt = record["attempt"]
     units = [store.intact("progress", f"{attempt}.{k}") for k in range(len(record["labels"]))]
@@ -53,9 +58,30 @@ def status(store: Store, record: dict[str, Any], futures: Sequence[Any]) -> Stat
     done = sum(w * (u["done"] if u else 0) for w, u in zip(weights, units, strict=True))
     told = [u for u in units if u is not None]
     last = max(told, key=lambda u: float(u["time"])) if told else {"what": record["labels"][0]}
-    state, message = _state(store, record, told, futures)
+    state, message = _state(store, record, told, futures, waits)
     found = Status(state, last["what"], done / sum(weights), message=message, result=last.get("result"))
-    return replace(found, seconds_left=_seconds_left(weights, units, done)) if found.active else found
+    if state != "running":
+        return found
+    works = record.get("works") or ["it"] * len(units)
+    timed = plan["timed"] if plan and "timed" in plan else [False] * len(units)
+    return replace(found, seconds_left=_seconds_left(works, weights, timed, units))
+
+
+def behind(store: Store, queued: Status, running: Sequence[str], others: int) -> Status:
+    """Say what a queued job waits for: the task (``{attempt}.{k}``) that ends first, and so many jobs before it."""
+    if not running:
+        return queued
+    told = {task: store.intact("progress", task) for task in running}
+    left = {task: seconds for task, unit in told.items() if unit and (seconds := _left(unit)) is not None}
+    first = min(left, key=left.__getitem__) if left else running[0]
+    more = "" if not others else " and another job" if others == 1 else f" and {others} other jobs"
+    return replace(queued, behind=_label(store, first) + more, seconds_left=None if others else left.get(first))
+
+
+def _label(store: Store, task: str) -> str:
+    attempt, _, k = task.rpartition(".")
+    record = store.intact("jobs", attempt.rpartition("-")[0])
+    return str(record["labels"][int(k)]) if record and record["attempt"] == attempt else "work that ends"
 
 
 def fail(store: Store, attempt: str, message: str) -> None:
@@ -78,7 +104,7 @@ def tidy(store: Store, job: str, keep: str = "") -> None:
 
 
 def _state(
-    store: Store, record: dict[str, Any], told: Sequence[dict[str, Any]], futures: Sequence[Any]
+    store: Store, record: dict[str, Any], told: Sequence[dict[str, Any]], futures: Sequence[Any], waits: bool
 ) -> tuple[str, str]:
     failed = [u["message"] for u in told if u["state"] == "failed"]
     # A worker that died could not tell; its future knows.
@@ -86,23 +112,40 @@ def _state(
     if len(told) == len(record["labels"]) and all(u["state"] == "done" for u in told):
         return "done", ""  # also where a cancel came too late
     if store.has("cancel", record["attempt"]):
-        return "cancelled", ""
-    ours = any(not future.done() for future in futures)
+        return ("left" if (store.intact("cancel", record["attempt"]) or {}).get("left") else "cancelled"), ""
+    ours = waits or any(not future.done() for future in futures)
     last = max([record["created"], *(u["time"] for u in told)])
     if ours or (not futures and not failed and time.time() - last < QUIET):
         return ("running" if told else "queued"), ""
     return ("failed", failed[0]) if failed else ("interrupted", "")
 
 
-def _seconds_left(weights: Sequence[float], units: Sequence[dict[str, Any] | None], done: float) -> float | None:
-    """At the rate of the unit that spoke last, once it has come some way; starting up does not count.
+def _seconds_left(
+    works: Sequence[str], weights: Sequence[float], timed: Sequence[bool], units: Sequence[dict[str, Any] | None]
+) -> float | None:
+    """At the rates of this job's own tasks, by kind of work, once each kind that is left has come some way.
 
-    Other units that are at work beside it are as fast.
+    Rates of other kinds say nothing: direct matching mostly loads, task loss matching computes. A kind none of whose
+    tasks has come any way yet has the seconds that weights are, where work like it was timed on this machine.
     """
-    moving = [(u, w) for u, w in zip(units, weights, strict=True) if u is not None and u["done"] > 0.05 and w > 0]
-    if not moving:
+    spent: dict[str, list[float]] = {}
+    for work, weight, unit in zip(works, weights, units, strict=True):
+        if unit is not None and unit["done"] > SOME_WAY and weight > 0:
+            one = spent.setdefault(work, [0.0, 0.0])
+            one[0] += unit["time"] - unit["started"]
+            one[1] += unit["done"] * weight
+    total = 0.0
+    for work, weight, known, unit in zip(works, weights, timed, units, strict=True):
+        rest = weight * (1 - (unit["done"] if unit else 0.0))
+        if work not in spent and rest > 0 and not known:
+            return None
+        total += rest * (spent[work][0] / spent[work][1] if work in spent else 1.0)
+    beside = sum(unit is not None and unit["state"] == "running" for unit in units)
+    return float(total / max(1, beside))
+
+
+def _left(unit: dict[str, Any]) -> float | None:
+    """The seconds that a task which is at work will still take, at its own rate."""
+    if unit["done"] <= SOME_WAY:
         return None
-    unit, weight = max(moving, key=lambda pair: float(pair[0]["time"]))
-    rate = (unit["time"] - unit["started"]) / (unit["done"] * weight)
-    beside = sum(u is not None and u["state"] == "running" for u in units)
-    return float(rate * (sum(weights) - done) / max(1, beside))
+    return float(max(0.0, (unit["time"] - unit["started"]) / unit["done"] - (time.time() - unit["started"])))

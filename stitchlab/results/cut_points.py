@@ -14,6 +14,7 @@ from stitchlab.store import Store
 
 ROOM = "layers"
 VERSION = 3  # of how cut points are found and named
+FEWEST = 4  # layers of a choice that skips some
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,36 @@ class Cuts:
         points = [CutPoint(**{**point, "aliases": tuple(point["aliases"]), "shape": tuple(point["shape"])})
                   for point in record["points"]]
         return cls(points, record["flops"], record["nodes"], record["traced"])
+
+
+def selections(cuts: Cuts) -> dict[str, list[str]]:
+    """Name the choices of layers that a deep network's grid is likely to want, each with its layers.
+
+    All blocks; every second to fourth, so that the last is among them; the last of every stage; one stage; all cut
+    points. A stage is what has one name before the first part in which the blocks' names differ from one another.
+    """
+    blocks = cuts.defaults()
+    found = {f"All blocks ({len(blocks)})": blocks}
+    for step, word in ((2, "second"), (3, "third"), (4, "fourth")):
+        if len(some := blocks[::-1][::step][::-1]) >= FEWEST:
+            found[f"Every {word} block ({len(some)})"] = some
+    stages = _stages(blocks)
+    if 1 < len(stages) < len(blocks):
+        found[f"The last block of each stage ({len(stages)})"] = [names[-1] for names in stages.values()]
+        found |= {f"Stage {stage} ({len(names)})": names for stage, names in stages.items() if len(names) > 1}
+    every = [point.name for point in cuts.points]
+    return found if every == blocks else {**found, f"All cut points ({len(every)})": every}
+
+
+def _stages(blocks: Sequence[str]) -> dict[str, list[str]]:
+    """The blocks by stage: ``layer1`` has ``layer1.0`` and ``layer1.1``; blocks without a dot are stages alone."""
+    parts = [name.split(".") for name in blocks]
+    differing = (len(set(level)) > 1 for level in zip(*parts, strict=False))
+    shared = next((depth for depth, differ in enumerate(differing) if differ), 0)
+    found: dict[str, list[str]] = {}
+    for name, part in zip(blocks, parts, strict=True):
+        found.setdefault(".".join(part[:shared + 1]), []).append(name)
+    return found
 
 
 def kept(store: Store, network: str) -> Cuts | None:

@@ -2,13 +2,14 @@
 
 A unit is a few end layers with all front layers, for which the front network runs once a pass, or everything that the
 similarity indices lack. Tails get shorter toward the output, and the front's pass beside them longer: so the last half
-of the end layers is one unit, then half of what is left, and so on (`columns`).
+of the end layers is one unit, then half of what is left, and so on (`columns`). The four corners, from which the grid's
+story is told, are a unit before those.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -37,14 +38,18 @@ class Unit:
 
 
 def missing(run: Run) -> list[Unit]:
-    """List what the store lacks of a run: direct matching and the indices first, since they are there at once."""
+    """List what the store lacks of a run: direct matching and the indices first, which are there soon; then corners."""
     request = run.request
 
     def lacking(name: str, cells: Sequence[Cell]) -> tuple[Cell, ...]:
         return tuple((i, j) for i, j in cells if (name, i, j) not in run.cells)
 
+    corners = set(_corners(request.front_layers, request.end_layers))
     stitched = {m: [Unit(m, (m,), lacking(m, [(i, j) for j in part for i in request.front_layers]))
                     for part in columns(request.end_layers)] for m in request.methods}
+    if "tlm" in stitched:  # direct matching takes no time worth dividing
+        stitched["tlm"] = [Unit("tlm", ("tlm",), lacking("tlm", [c for c in request.cells if c in corners])),
+                           *(replace(u, cells=tuple(c for c in u.cells if c not in corners)) for u in stitched["tlm"])]
     names = tuple(name for name in request.indices if lacking(name, request.cells))
     compared = Unit("indices", names, tuple(c for c in request.cells if any(lacking(name, [c]) for name in names)))
     units = [unit for unit in (*stitched.get("dm", []), compared, *stitched.get("tlm", [])) if unit.cells]
@@ -76,6 +81,13 @@ def columns(end_layers: Sequence[str]) -> list[Sequence[str]]:
         units.append(left[first:])
         left = left[:first]
     return units
+
+
+def _corners(front_layers: Sequence[str], end_layers: Sequence[str]) -> list[Cell]:
+    """The corners of a grid that has more than those, and more than one column beside them."""
+    if len(front_layers) < 3 or len(end_layers) < 4:
+        return []
+    return [(i, j) for j in (end_layers[0], end_layers[-1]) for i in (front_layers[0], front_layers[-1])]
 
 
 def between(layers: Sequence[str]) -> str:

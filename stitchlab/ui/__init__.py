@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 from collections.abc import Callable
 
@@ -13,7 +14,11 @@ from streamlit.errors import StreamlitAPIException
 from stitchlab.errors import StitchLabError
 from stitchlab.jobs import DEMO, Jobs, Status
 from stitchlab.results import networks
+from stitchlab.results.demo import NAMES as DEMO_NETWORKS
+from stitchlab.results.duration import seconds as seconds
 from stitchlab.store import Store
+from stitchlab.ui import address, lost
+from stitchlab.ui.favicon import FAVICON
 
 PAGES = (
     ("app.py", "Home", ":material/home:"),
@@ -21,6 +26,7 @@ PAGES = (
     ("pages/2_Activations.py", "Activations", ":material/scatter_plot:"),
     ("pages/5_Networks.py", "Networks", ":material/hub:"),
 )
+OF_A_RUN = ("Compare", "Activations")  # pages whose address says a run
 SIDEBAR = 200  # pixels: the grids need the room
 FIRST_PAGE = 2.0  # seconds for drawing the first page, before workers start beside it; asking starts them at once
 REFRESH = 1.0  # seconds between looks at work that is under way
@@ -28,18 +34,27 @@ REFRESH = 1.0  # seconds between looks at work that is under way
 
 def frame(title: str) -> tuple[Store, Jobs]:
     """The first call of every page: its title, the store, the queue. Where there are no networks yet, it makes two."""
-    st.set_page_config(page_title=f"{title} · StitchLab", page_icon=":material/grid_on:", layout="wide",
+    st.set_page_config(page_title=f"{title} · StitchLab", page_icon=FAVICON, layout="wide",
                        initial_sidebar_state=SIDEBAR)
+    st.session_state.update(arrived=st.session_state.get("page") != title, page=title)
+    said = address.said()  # a run and its cell are taken along to where they can be looked at
     # A page that is run by itself, as tests do, knows no others.
     with st.sidebar, contextlib.suppress(StreamlitAPIException):
         for page, label, icon in PAGES:
-            st.page_link(page, label=label, icon=icon)
+            st.page_link(page, label=label, icon=icon, query_params=said if label in OF_A_RUN else None)
+    lost.found(title == "Home", {label: page for page, label, _ in PAGES})
     store = Store()
     jobs = _jobs(str(store.root))
     status = jobs.status(DEMO)
-    if not networks.list_networks(store) or (status is not None and status.active):
+    own = any(network.name not in DEMO_NETWORKS for network in networks.list_networks(store))
+    if not own and (not networks.list_networks(store) or (status is not None and status.active)):
         _first_networks(jobs)
     return store, jobs
+
+
+def arrived() -> bool:
+    """Tell whether this is the first look at a page since another one, or the first at all."""
+    return bool(st.session_state["arrived"])
 
 
 def dark() -> bool:
@@ -47,36 +62,64 @@ def dark() -> bool:
     return st.context.theme.type == "dark"
 
 
+def say(error: StitchLabError) -> None:
+    """Say what was wrong in one line. It is shown as text: names in it may come from a link."""
+    st.error(literal(str(error)), icon=":material/error:")
+
+
+def literal(text: str) -> str:
+    """Escape a text for Markdown, so that it reads as it stands: no links, images, icons, formulas or colours."""
+    escaped = re.sub(r"([\\`*_{}\[\]<>#~|$&!]|:(?=\S))", r"\\\1", text)
+    escaped = re.sub(r"^(\d*)([-+=.)])", r"\1\\\2", escaped)  # at the beginning they make lists and headings
+    # Addresses and the names of emoji are found even where they are escaped, so an invisible joiner parts them.
+    return re.sub(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=@)|(?<=:)(?=[\w+-]+\\?:)", "\u2060", escaped)
+
+
 def progress(status: Status) -> None:
-    """A bar with what is being worked on and the time left."""
-    left = "" if status.seconds_left is None else f" · about {seconds(status.seconds_left)} left"
-    waiting = "Waiting for its turn: " if status.state == "queued" else ""
-    text = f"{waiting}{status.what}{left}"
+    """A bar with what is being worked on and the time left, or with what it waits for, and how long."""
+    about = "" if status.seconds_left is None else f"about {seconds(status.seconds_left)}"
+    if status.state == "queued" and status.behind:
+        text = f"Waiting behind {status.behind}" + (about and f": {about}")
+    elif status.state == "queued":
+        text = f"Waiting for its turn: {status.what}"
+    else:
+        text = status.what + (about and f" · {about} left")
     st.progress(min(max(status.done, 0.0), 1.0), text=text[:1].upper() + text[1:])
 
 
-def watch(jobs: Jobs, job: str, news: Callable[[], bool] = lambda: False, key: str = "cancel") -> None:
+def watch(jobs: Jobs, job: str, news: Callable[[], bool] = lambda: False, key: str = "") -> None:
     """Progress while a job is worked on; the page is drawn again once it is not, or when there is something new.
 
-    Looks are cheap and charts are not: only this is drawn at every look.
+    Looks are cheap and charts are not: only the bar is drawn at every look. The button is the page's own: looks of a
+    page that was just left may run beside those of the next one, and must have no widget in common.
+
+    Args:
+        jobs: the queue.
+        job: its name.
+        news: whether there is something that the page does not show yet.
+        key: of the button; default is one for each job, so another is needed only where a page watches a job twice.
     """
-    st.fragment(_look, run_every=REFRESH)(jobs, job, news, key)
-
-
-def beside(label: str, icon: str, *, primary: bool = False, key: str | None = None) -> tuple[DeltaGenerator, bool]:
-    """A place for a sentence with a button at its right: the place, and whether the button was clicked."""
-    text, button = st.columns([5, 1], vertical_alignment="center")
-    return text, button.button(label, icon=icon, type="primary" if primary else "secondary", key=key, width="stretch")
-
-
-def _look(jobs: Jobs, job: str, news: Callable[[], bool], key: str) -> None:
-    status = jobs.status(job)
-    if status is None or not status.active or news():
-        st.rerun()
     bar, button = st.columns([8, 1], vertical_alignment="center")
     with bar:
-        progress(status)
-    button.button("Cancel", icon=":material/stop_circle:", key=key, on_click=jobs.cancel, args=(job,), width="stretch")
+        st.fragment(_look, run_every=REFRESH)(jobs, job, news)
+    button.button("Cancel", icon=":material/stop_circle:", key=key or f"cancel-{job}", on_click=jobs.cancel,
+                  args=(job,), width="stretch")
+
+
+def beside(
+    label: str, icon: str, *, primary: bool = False, key: str | None = None, on_click: Callable[[], None] | None = None
+) -> tuple[DeltaGenerator, bool]:
+    """A place for a sentence with a button at its right: the place, and whether the button was clicked."""
+    text, button = st.columns([5, 1], vertical_alignment="center")
+    return text, button.button(label, icon=icon, type="primary" if primary else "secondary", key=key, on_click=on_click,
+                               width="stretch")
+
+
+def _look(jobs: Jobs, job: str, news: Callable[[], bool]) -> None:
+    status = jobs.look(job)
+    if status is None or not status.active or news():
+        st.rerun()
+    progress(status)
 
 
 def queue(submit: Callable[[], object]) -> None:
@@ -84,7 +127,7 @@ def queue(submit: Callable[[], object]) -> None:
     try:
         submit()
     except StitchLabError as error:
-        st.error(str(error), icon=":material/error:")
+        say(error)
     else:
         st.rerun()
 
@@ -93,13 +136,6 @@ def door(page: str, label: str, query: dict[str, str] | list[tuple[str, str]], t
     """A link to another page; nothing where a page is run by itself, as tests do."""
     with contextlib.suppress(StreamlitAPIException):
         st.page_link(page, label=label, icon=":material/arrow_forward:", query_params=query, help=text)
-
-
-def seconds(count: float) -> str:
-    """A span of time for people: ``8 s``, ``3 min``, ``2.5 h``."""
-    if count < 90:
-        return f"{max(1, round(count))} s"
-    return f"{round(count / 60)} min" if count < 5400 else f"{count / 3600:.1f} h"
 
 
 @st.cache_resource(show_spinner=False)
@@ -122,7 +158,7 @@ def _first_networks(jobs: Jobs) -> None:
         try:
             jobs.train_demo()
         except StitchLabError as error:
-            st.error(str(error), icon=":material/error:")
+            say(error)
             st.stop()
         st.fragment(_watch_demo, run_every=REFRESH)(jobs)
     st.caption("Your own networks come in on the page Networks once these are there, or by `python -m stitchlab train` "

@@ -1,96 +1,67 @@
-"""Which run and which cell: chosen by the URL keys of Compare; links that lead nowhere are led to what is nearest."""
+"""Which run and which cell a page shows: those of its address, and the select boxes that write it."""
 
 from __future__ import annotations
 
-import contextlib
 from difflib import get_close_matches
 
 import streamlit as st
 
 from stitchlab import ui
-from stitchlab.errors import StitchLabError
-from stitchlab.results.keys import result_key
-from stitchlab.results.recipe import words
 from stitchlab.results.run import Run, list_runs
 from stitchlab.store import Store
-from stitchlab.ui import links
+from stitchlab.ui import address, runs
+
+PAGE = "pages/2_Activations.py"
 
 
 def choose_run(store: Store) -> Run | None:
-    """The run of the link, or the newest that has stitched cells; None, with a word, where there is none."""
-    runs = {run.id: run for run in list_runs(store) if _started(run)}
-    name = st.query_params.get("run")
-    linked = None
-    if name:
-        linked = links.read(store, {key: st.query_params.get_all(key) for key in st.query_params})
-        if linked is None or linked.id != name:
-            with contextlib.suppress(StitchLabError):
-                linked = Run.load(name, store)
-    if linked is not None and linked.request.methods:
-        runs = {linked.id: linked, **runs}
-    else:
-        linked = None
-    if not runs:
+    """The run of the address, or the newest that has stitched cells; None, with a choice, where there is none."""
+    known = {run.id: run for run in list_runs(store) if runs.started(run)}
+    run, missing = address.run(store)
+    if missing or (run is not None and not run.request.methods):
+        why = missing or f"{run.id if run else ''} has nothing stitched, only similarity indices"
+        st.warning(f"This link's run is not here: {ui.literal(why)}", icon=":material/link_off:")
+        runs.choice(list(known.values()), PAGE)
+        return None
+    run = run or next(iter(known.values()), None)
+    if run is None:
         st.info("Nothing is stitched yet: Compare does it, and a click on a cell there leads here.",
                 icon=":material/info:")
         st.page_link("pages/1_Compare.py", label="Compare two networks", icon=":material/compare_arrows:")
         return None
-    wanted = linked.id if linked else _nearest(list(runs.values()))
-    if name and not linked:
-        st.warning(f"This link's run {name} is not here, or has nothing stitched; this is the newest one with the same "
-                   "layers, or the newest.", icon=":material/link_off:")
-    chosen = st.selectbox("Run", list(runs), index=list(runs).index(wanted), key="chosen_run",
-                          format_func=lambda key: _name(runs[key]))
-    st.query_params["run"] = chosen
-    return runs[chosen]
+    known = {run.id: run, **known} if run.id not in known else known
+    st.session_state["chosen_run"] = run.id
+    st.selectbox("Run", list(known), key="chosen_run", format_func=lambda key: runs.name(known[key]),
+                 on_change=lambda: address.write(known[st.session_state["chosen_run"]], address.said_cell()))
+    return run
 
 
-def choose_cell(run: Run) -> tuple[str, str]:
-    """The front and end layer of the link; where this run has not got them, the nearest names, and a word about it."""
+def choose_cell(run: Run, *, collapsed: bool = False) -> tuple[str, str]:
+    """Draw the select boxes of a cell, and give the cell of the address.
+
+    Where the address says none, that is the paper's, the last front layer into the first end layer; where this run
+    has not got its layers, the nearest names, and a word about it.
+    """
     rows, columns = run.request.front_layers, run.request.end_layers
-    st.session_state["front_layer"] = _wanted("front_layer", rows, rows[-1])
-    st.session_state["end_layer"] = _wanted("end_layer", columns, columns[0])
-    left, right, door = st.columns([2, 2, 1], vertical_alignment="bottom")
-    i = left.selectbox(f"Front layer of {run.record['front']['name']}", rows, key="front_layer")
-    j = right.selectbox(f"End layer of {run.record['end']['name']}", columns, key="end_layer")
-    st.query_params.update({"front_layer": i, "end_layer": j})
-    st.session_state["linked"] = {"front_layer": i, "end_layer": j}
-    with door:
-        ui.door("pages/1_Compare.py", "Its grid", links.query(run, front_layer=i, end_layer=j),
-                "This cell's grid in Compare")
+    asked = address.said_cell() or (rows[-1], columns[0])
+    i = _nearest("front", asked[0], rows, rows[-1])
+    j = _nearest("end", asked[1], columns, columns[0])
+    for place, of, layers, layer in zip(st.columns(2), ("front", "end"), (rows, columns), (i, j), strict=True):
+        st.session_state[f"{of}_layer"] = layer
+        place.selectbox(f"{of.capitalize()} layer of {run.record[of]['name']}", layers, key=f"{of}_layer",
+                        label_visibility="collapsed" if collapsed else "visible", on_change=_chosen, args=(run,))
     return i, j
 
 
-def _wanted(key: str, layers: tuple[str, ...], default: str) -> str:
-    """What the link says if it has changed, else what was chosen, here or on Compare.
+def _chosen(run: Run) -> None:
+    i, j = (st.session_state[key] for key in address.CELL)
+    address.write(run, (i, j))
 
-    Bound by hand: Streamlit takes keys that two pages bind out of links from one page to the other.
-    """
-    linked = st.query_params.get(key)
-    changed = linked and linked != st.session_state.get("linked", {}).get(key)
-    asked = str(linked if changed else st.session_state.get(key, default))
+
+def _nearest(of: str, asked: str, layers: tuple[str, ...], default: str) -> str:
     if asked in layers:
         return asked
     near = (get_close_matches(asked, layers, 1, 0.0) or [default])[0]
-    st.warning(f"This run has no {key.replace('_', ' ')} {asked}; {near} is shown instead.", icon=":material/link_off:")
+    st.warning(f"This run has no {of} layer {ui.literal(asked)}; {ui.literal(near)} is shown instead.",
+               icon=":material/link_off:")
     return near
-
-
-def _started(run: Run) -> bool:
-    """Whether any cell is stitched: looked up one by one until one is there."""
-    request = run.request
-    return any(run.store.has("cells", result_key(request, method, i, j))
-               for method in reversed(request.methods) for i, j in request.cells)
-
-
-def _nearest(runs: list[Run]) -> str:
-    """The newest run that has the layers of the link, else the newest."""
-    i, j = st.query_params.get("front_layer"), st.query_params.get("end_layer")
-    fits = [run for run in runs if i in (None, *run.request.front_layers) and j in (None, *run.request.end_layers)]
-    return (fits or runs)[0].id
-
-
-def _name(run: Run) -> str:
-    size = f"{len(run.request.front_layers)}×{len(run.request.end_layers)}"
-    tlm = f" · {words(run)}" if "tlm" in run.request.methods else ""
-    return f"{run.title} · {size}{tlm} · {run.id[:8]}"

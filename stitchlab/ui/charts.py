@@ -10,8 +10,14 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from stitchlab import ui
-from stitchlab.figures.heatmap import Grid, heatmap
+from stitchlab.figures.heatmap import Grid, heatmap, measure
+from stitchlab.figures.scatter import accuracy_and_frechet
+from stitchlab.results.detection import Distribution
 from stitchlab.results.run import Run
+from stitchlab.ui import address
+from stitchlab.ui.marking import mark_same_cells
+
+STACKED = 14  # columns from which heatmaps always stand one under the other
 
 
 def chart(
@@ -31,23 +37,59 @@ def chart(
 
 
 def heatmaps(run: Run, grids: Sequence[Grid], key: str, selected: tuple[str, str] | None) -> None:
-    """Grids side by side on wide screens, at most three; where a cell is selected, clicks select others."""
-    wide = 3 if len(grids) == 3 or len(grids) > 4 else 2
-    places = [place for _ in range(0, len(grids), wide) for place in st.columns(wide)]
-    for k, (column, grid) in enumerate(zip(places, grids, strict=False)):
-        more: dict[str, Any] = {}
-        if selected is not None:
-            more = {"on_select": lambda key: _clicked(run, key), "selection_mode": "points"}
+    """Grids side by side, at most three, where the page is wide enough for their numbers; else one under the other,
+    and where even one is too wide, it scrolls. Where a cell is selected, clicks select others."""
+    many = len(grids[0].end_layers) >= STACKED
+    wide = 1 if many else 3 if len(grids) == 3 or len(grids) > 4 else 2
+    pixels = measure(grids)
+    more: dict[str, Any] = {}
+    if selected is not None:
+        more = {"on_select": lambda key: _clicked(run, key), "selection_mode": "points"}
+    together = st.container(gap=None)  # no gap for what is not seen
+    places = together.grid(wide, min_column_width=pixels.least_width)
+    for k, grid in enumerate(grids):
         alt = f"Heatmap of {grid.title}: {len(grid.front_layers)} front by {len(grid.end_layers)} end layers"
-        with column:
-            chart(run.id, heatmap(grid, selected=selected, dark=ui.dark()), f"{key}-{k}", alt, grid.title, **more)
+        with places.cell(), st.grid(1, min_column_width=pixels.least_width, wrap=False):
+            figure = heatmap(grid, selected=selected, dark=ui.dark(), pixels=pixels)
+            chart(run.id, figure, f"{key}-{k}", alt, grid.title, width=pixels.width, **more)
+    if len(grids) > 1:
+        with together:
+            mark_same_cells(key=f"{key}-mark")
+
+
+def cells_scatter(
+    found: Distribution, key: str, selected: tuple[str, str] | None,
+    clicked: Callable[[str, str], None] | None = None,
+) -> None:
+    """All cells, accuracy against the Fréchet ratio. A click calls ``clicked``; without it, where a cell is selected,
+    clicks select others."""
+    run = found.run
+    more: dict[str, Any] = {}
+    if clicked or selected is not None:
+        more = {"on_select": lambda key: _clicked_point(run, key, clicked), "selection_mode": "points"}
+    alt = "Scatter plot of accuracy against the Fréchet ratio of all cells, by method"
+    figure = accuracy_and_frechet(found, selected=selected, dark=ui.dark())
+    chart(run.id, figure, key, alt, "accuracy and frechet ratio", **more)
 
 
 def _clicked(run: Run, key: str) -> None:
-    """A click writes the two select boxes; a click on the selected cell deselects, which changes nothing."""
+    """A click on the selected cell deselects, which changes nothing."""
     for point in st.session_state[key].selection.points[:1]:
-        st.session_state["front_layer"] = run.request.front_layers[round(point["y"])]
-        st.session_state["end_layer"] = run.request.end_layers[round(point["x"])]
+        _select(run, round(point["y"]), round(point["x"]))
+
+
+def _clicked_point(run: Run, key: str, clicked: Callable[[str, str], None] | None) -> None:
+    for point in st.session_state[key].selection.points[:1]:
+        row, column = divmod(point["point_index"], len(run.request.end_layers))
+        if clicked:
+            clicked(run.request.front_layers[row], run.request.end_layers[column])
+        else:
+            _select(run, row, column)
+
+
+def _select(run: Run, row: int, column: int) -> None:
+    """Every click on a cell ends here: it writes the two select boxes."""
+    address.write(run, (run.request.front_layers[row], run.request.end_layers[column]))
 
 
 def _file(of: str, name: str) -> str:

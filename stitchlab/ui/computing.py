@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import streamlit as st
 
@@ -10,22 +11,24 @@ from stitchlab import ui
 from stitchlab.errors import StitchLabError
 from stitchlab.jobs import Jobs, preparing
 from stitchlab.results.definitions import changed, listed
+from stitchlab.results.duration import expected, roughly, seconds
 from stitchlab.results.run import Run
 from stitchlab.store import Store
-from stitchlab.ui import links
+from stitchlab.ui import address, links
 from stitchlab.ui.asking import PATIENCE
 
+LONG, WORTH_IT = 120.0, 0.7  # seconds from which cheaper ways are told; the share of the time from which they are that
 
 def watched(jobs: Jobs, run: Run, draw: Callable[[Run], None]) -> None:
     """Draws a run, under its progress while it is worked on, and again whenever cells have come."""
     status = None if run.draft else jobs.status(run.id)
     if status is not None and status.active:
         ui.watch(jobs, run.id, lambda: len(Run(run.store, run.record).cells) > len(run.cells))
-    st.fragment(draw)(run)
+    draw(run)
 
 
-def compute_bar(jobs: Jobs, run: Run) -> None:
-    """What a run will cost, and the button that starts it; how the last try ended."""
+def compute_bar(jobs: Jobs, run: Run, begun: Callable[[Run], None] = lambda run: None) -> None:
+    """What a run will cost, and the button that starts it, which calls ``begun``; how the last try ended."""
     _compute_prepared(jobs, run.store)
     if run.draft:
         _draft_bar(jobs, run)
@@ -41,12 +44,11 @@ def compute_bar(jobs: Jobs, run: Run) -> None:
         st.info(f"It was {status.state}. What was finished is kept; Compute goes on from there.",
                 icon=":material/info:")
     if not lacking and run.measured:
-        st.caption(f":material/check_circle: All {run.total} results are there.")
         return
     text, clicked = ui.beside("Compute", ":material/play_arrow:", primary=True, key="compute")
     text.markdown(_price(jobs, run, lacking))
     if clicked:
-        ui.queue(lambda: jobs.compute(run))
+        ui.queue(lambda: begun(jobs.compute(run)))
 
 
 def _draft_bar(jobs: Jobs, run: Run) -> None:
@@ -54,7 +56,7 @@ def _draft_bar(jobs: Jobs, run: Run) -> None:
     wanted = run.wanted()
     status = jobs.status(job := preparing(wanted))
     if status is not None and status.active:
-        ui.watch(jobs, job, key="cancel_preparing")
+        ui.watch(jobs, job)
         return
     if status is not None:
         st.error(status.message or f"It was {status.state}.", icon=":material/error:")
@@ -78,7 +80,7 @@ def _compute_prepared(jobs: Jobs, store: Store) -> None:
     except StitchLabError as error:  # it was deleted meanwhile
         st.error(str(error), icon=":material/error:")
         return
-    st.query_params["run"] = made.id  # the page takes its link over
+    address.write(made)
     ui.queue(lambda: jobs.compute(made))
 
 
@@ -101,10 +103,15 @@ def _price(jobs: Jobs, run: Run, lacking: int) -> str:
     estimate = jobs.estimate(run, wait=PATIENCE)
     if estimate.state == "failed":
         return estimate.message
-    if estimate.state == "waiting":
-        time = "looking for how long that takes"
-    elif estimate.value is None:
-        time = "nothing like it was timed on this machine yet"
+    if estimate.state == "waiting" or estimate.value is None:
+        time = "looking for how long that takes."
     else:
-        time = f"about {ui.seconds(estimate.value)}"
-    return f"**{there}**{f'; {lacking} to compute' if run.cells else ''}: {time}."
+        time = f"{expected(estimate.value['seconds'], estimate.value['timed'])}.{_cheaper(estimate.value)}"
+    return f"**{there}**{f'; {lacking} to compute' if run.cells else ''}: {time}"
+
+
+def _cheaper(price: dict[str, Any]) -> str:
+    """Other ways to ask that take clearly less, where it takes long; the pickers above offer them."""
+    span = seconds if price["timed"] else roughly
+    ways = [f"{what}, {span(each)}" for what, each in price["cheaper"] if each < WORTH_IT * price["seconds"]]
+    return f" Cheaper: {'; '.join(ways)}." if ways and price["seconds"] > LONG else ""

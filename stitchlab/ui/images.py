@@ -15,6 +15,7 @@ from stitchlab.results.data_sets import DataRecord
 from stitchlab.store import Store
 from stitchlab.ui.asking import answered
 from stitchlab.ui.charts import chart
+from stitchlab.ui.pictures import pictures
 
 SAMPLES = 3  # images of each class that are shown
 CLASSES = 20  # of so many classes
@@ -72,7 +73,7 @@ def _samples(jobs: Jobs, data: DataRecord) -> None:
     asked = answered(jobs, "sample_images", data.fingerprint or data.name, SAMPLES, CLASSES, what="sample images")
     if asked is not None:
         pixels, labels = asked
-        st.image(list(pixels), caption=labels, width=46, alt=[f"A training image of class {label}" for label in labels])
+        pictures(pixels, labels, [f"A training image of class {label}" for label in labels], width=46)
 
 
 def _get(jobs: Jobs, name: str, text: str) -> None:
@@ -80,7 +81,7 @@ def _get(jobs: Jobs, name: str, text: str) -> None:
     job = fetching(name)
     status = jobs.status(job)
     if status is not None and status.active:
-        ui.watch(jobs, job, key=f"cancel-{name}")
+        ui.watch(jobs, job)
         return
     if status is not None and status.state == "failed":
         st.error(status.message, icon=":material/error:")

@@ -177,7 +177,7 @@ def _measure(store: Store, jobs: Jobs, network: Network) -> None:
     job = measuring(network.id)
     status = jobs.status(job)
     if status is not None and status.active:
-        ui.watch(jobs, job, key="cancel_measure")
+        ui.watch(jobs, job)
         return
     if status is not None and status.message:
         st.error(status.message, icon=":material/error:")

@@ -6,14 +6,16 @@ A run that was only looked at is not in the store, so its id alone would lead no
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from stitchlab.catalog.augmentations import usual
+from stitchlab.catalog.augmentations import AUGMENTATIONS, usual
+from stitchlab.catalog.indices import INDICES
 from stitchlab.catalog.presets import PRESETS, preset, resolved
 from stitchlab.errors import StitchLabError
-from stitchlab.request import AUTO, TaskLoss
+from stitchlab.request import AUTO, INITS, METHODS, TARGETS, TaskLoss
 from stitchlab.results import data_sets, networks
 from stitchlab.results.resolve import resolve
 from stitchlab.results.run import Run
@@ -22,15 +24,27 @@ from stitchlab.store import Store
 #: What the pickers of a recipe show unless something else is picked; a link leaves that out.
 DEFAULTS: dict[str, Any] = {key: getattr(PRESETS["paper"], key) for key in ("epochs", "lr", "augment")}
 
-_LISTS = ("front_layers", "end_layers", "methods", "indices")
-_NUMBERS = {"dm_images": int, "eval_images": int, "seed": int}
-_RECIPE: dict[str, Any] = {"epochs": int, "lr": float, "targets": str, "init": str, "augment": str}
+#: The keys that say a run; a link that the project makes has all of them.
+KEYS = ("run", "front", "end", "front_layers", "end_layers", "methods", "indices", "recipe", "epochs", "lr", "targets",
+        "init", "augment", "train_images", "dm_images", "eval_images", "seed", "data")
+
+_CHOICES: dict[str, Container[str]] = {
+    "methods": METHODS, "indices": INDICES, "recipe": PRESETS, "targets": TARGETS, "init": INITS,
+    "augment": (AUTO, *AUGMENTATIONS),
+}
+#: Those of them that have any number of values; an empty text says that there is none.
+LISTS = ("front_layers", "end_layers", "methods", "indices")
+_COUNTS = ("dm_images", "eval_images", "train_images", "epochs")
+_RECIPE = ("epochs", "lr", "targets", "init", "augment")
+_MAX_SEED = 2**32 - 1
 
 
 def picked(store: Store, run: Run) -> dict[str, Any] | None:
     """Say by key what each picker of Compare shows for a run; None where they cannot say it."""
-    names = {network.id: network.name for network in networks.list_networks(store)}
     request = run.request
+    names = {network.id: network.name for network in networks.list_networks(store)}
+    if run.draft:
+        names[request.front] = run.wanted()["front"]
     known = run.record["data"]
     recipe = _recipe(request.tlm, usual(known["name"], tuple(known["shape"])))
     if recipe is None or not {request.front, request.end} <= names.keys():
@@ -46,6 +60,15 @@ def picked(store: Store, run: Run) -> dict[str, Any] | None:
     }
 
 
+def sayable(store: Store, run: Run) -> bool:
+    """Tell whether the pickers can ask for this very run: its networks and data are here, its definitions today's."""
+    if run.draft:
+        return True
+    pairs = query(run)
+    again = read(store, {key: [value for name, value in pairs if name == key] for key in KEYS if key in dict(pairs)})
+    return again is not None and again.id == run.id
+
+
 def query(run: Run, **more: str) -> list[tuple[str, str]]:
     """Give the keys and values of a link that leads to a run, and to more: a cell."""
     said = picked(run.store, run) or {}
@@ -54,18 +77,56 @@ def query(run: Run, **more: str) -> list[tuple[str, str]]:
     return [("run", run.id), *pairs, *more.items()]
 
 
+def find(store: Store, link: Mapping[str, Sequence[str]]) -> tuple[Run | None, str]:
+    """Find the run that a link leads to: where its id is not what its other keys ask for, the id counts.
+
+    Returns:
+        the run, or None where the link names none; and why not, where it names one that is not here.
+    """
+    asked, name = read(store, link), (link.get("run") or [""])[-1]
+    if not name or (asked is not None and asked.id == name):
+        return asked, ""
+    try:
+        return Run.load(name, store), ""
+    except StitchLabError as error:
+        return None, str(error)
+
+
 def read(store: Store, link: Mapping[str, Sequence[str]]) -> Run | None:
     """Find the run that the keys of a link ask for, each with its values; None where they ask for none."""
-    one = {key: values[-1] for key, values in link.items() if values}
-    if not {"front", "end"} <= one.keys():
+    said = values(link)
+    if not {"front", "end"} <= said.keys():
         return None
-    with contextlib.suppress(StitchLabError, ValueError):
-        said: dict[str, Any] = {key: [v for v in link[key] if v] for key in _LISTS if key in link}
-        said |= {key: kind(one[key]) for key, kind in _NUMBERS.items() if key in one}
-        recipe = DEFAULTS | {key: kind(one[key]) for key, kind in _RECIPE.items() if key in one}
-        recipe["images"] = int(one["train_images"]) if "train_images" in one else None
-        return resolve(store, one["front"], one["end"], data=one.get("data"),
-                       tlm=preset(one.get("recipe", "paper"), **recipe), **said)
+    recipe = DEFAULTS | {key: said[key] for key in _RECIPE if key in said} | {"images": said.get("train_images")}
+    wanted = {key: said[key] for key in (*LISTS, "dm_images", "eval_images", "seed", "data") if key in said}
+    with contextlib.suppress(StitchLabError):
+        return resolve(store, said["front"], said["end"], tlm=preset(said.get("recipe", "paper"), **recipe), **wanted)
+    return None
+
+
+def values(link: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """Give what a link says by key, each as what the pickers hold; what no picker can hold is left out."""
+    said: dict[str, Any] = {}
+    for key in KEYS:
+        texts, choices = link.get(key, ()), _CHOICES.get(key)
+        named = [text for text in texts if text]  # an empty text says none of a list, and the default of all else
+        if not texts or (choices is not None and not all(text in choices for text in named)):
+            continue
+        if key in LISTS:
+            said[key] = named
+        elif named and (value := _value(key, named[-1])) is not None:
+            said[key] = value
+    return said
+
+
+def _value(key: str, text: str) -> str | int | float | None:
+    """What a text says; None for a number that is none, or out of the range of its picker."""
+    if key not in (*_COUNTS, "seed", "lr"):
+        return text
+    with contextlib.suppress(ValueError):
+        number = float(text) if key == "lr" else int(text)
+        low, high = (0, _MAX_SEED) if key == "seed" else (0.0 if key == "lr" else 1, sys.float_info.max)
+        return number if low <= number <= high else None
     return None
 
 

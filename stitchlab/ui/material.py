@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import streamlit as st
-
 from stitchlab.jobs import Jobs
 from stitchlab.results.detection import NATIVE, OUTLIERS, STATISTICS, Distribution
 from stitchlab.results.run import Run
 from stitchlab.store import Array
 from stitchlab.ui.asking import answered
+from stitchlab.ui.pictures import pictures
 
 LABELS = "labels"  # of the evaluation images, beside the native statistics
 
@@ -52,4 +51,5 @@ def image(jobs: Jobs, run: Run, place: int) -> None:
     asked = images(jobs, run, [place])
     if asked is not None and len(asked[0]):
         name = run.record["data"]["classes"][asked[1][0]]
-        st.image(asked[0][0], caption=f"test image {place}: {name}", width=140)
+        said = f"test image {place}: {name}"
+        pictures(asked[0], [said], [said], width=140)

@@ -1,4 +1,4 @@
-"""The numbers of one selected cell: every quantity that a run has, with what it means and why it may be undefined."""
+"""The numbers of the selected cell: one line first, and on demand every quantity with what it means."""
 
 from __future__ import annotations
 
@@ -7,45 +7,65 @@ import streamlit as st
 from stitchlab import ui
 from stitchlab.catalog.indices import INDICES, ROWS
 from stitchlab.catalog.methods import METHOD_LABELS, METRICS
+from stitchlab.figures.words import IMAGES_AND_SETS, disagreements
+from stitchlab.request import METHODS
 from stitchlab.results import recipe
 from stitchlab.results.definitions import remark
+from stitchlab.results.detection import Distribution
 from stitchlab.results.run import Run
 from stitchlab.ui import links
+from stitchlab.ui.cell import choose_cell
 
 
-def selected_cell(run: Run) -> tuple[str, str]:
-    """The selected cell, with its numbers; by default the paper's: the last front layer into the first end layer."""
-    rows, columns = run.request.front_layers, run.request.end_layers
-    for key, layers in (("front_layer", rows), ("end_layer", columns)):
-        if st.session_state.get(key, layers[0]) not in layers:
-            del st.session_state[key]  # a layer of another grid
-    st.subheader("One cell")
-    left, right, door = st.columns([2, 2, 1], vertical_alignment="bottom")
-    i = left.selectbox("Front layer", rows, index=len(rows) - 1, key="front_layer", bind="query-params")
-    j = right.selectbox("End layer", columns, key="end_layer", bind="query-params")
+def selected_cell(run: Run, shown: str) -> tuple[str, str]:
+    """Draw the select boxes of the cell with its numbers of what is shown in one line, and all of them on demand."""
+    boxes, line, door = st.columns([5, 7, 3], vertical_alignment="center")
+    with boxes:
+        i, j = choose_cell(run, collapsed=True)
+    line.markdown(_line(run, shown, i, j))
     if run.request.methods and not run.draft:
         with door:
             ui.door("pages/2_Activations.py", "Its activations", links.query(run, front_layer=i, end_layer=j),
                     "In or out of distribution? What detectors say of this cell.")
+    every = st.expander("All numbers of this cell", icon=":material/table:", key="numbers", on_change="rerun")
+    if every.open:  # else the tables would be made at every look
+        with every:
+            _every_number(run, i, j)
+    return i, j
+
+
+def _line(run: Run, shown: str, i: str, j: str) -> str:
+    """The cell's numbers of what is shown, a method or an index each, beside the end network's own accuracy."""
+    quantities = ([(m, shown) for m in run.request.methods] if shown in METRICS
+                  else [(n, INDICES[n].metric) for n in run.request.indices])
+    parts = [f"{name.upper() if name in METHODS else INDICES[name].label} "
+             f"**{number(run.value(name, metric, i, j))}**" for name, metric in quantities]
+    if shown == "accuracy" and run.own_accuracy is not None:
+        parts.append(f"the end network alone {number(run.own_accuracy)}")
+    return " · ".join(parts)
+
+
+def _every_number(run: Run, i: str, j: str) -> None:
     own = run.own_accuracy
     if own is not None:
-        st.markdown(f"For scale: the end network **{run.record['end']['name']}** alone has accuracy **{own:.4f}** on "
-                    f"the same {run.request.eval_images:,} test images; {_front(run)}.{tlm_recipe(run)}")
+        st.markdown(f"For scale: the end network **{ui.literal(run.record['end']['name'])}** alone has accuracy "
+                    f"**{own:.4f}** on the same {run.request.eval_images:,} test images; {_front(run)}."
+                    f"{tlm_recipe(run)}")
     if run.request.methods:
         st.table([
             {"": metric.label,
-             **{label(run, m): _number(run.value(m, metric.name, i, j)) for m in run.request.methods},
+             **{label(run, m): number(run.value(m, metric.name, i, j)) for m in run.request.methods},
              "What it is": f"{metric.meaning}; {metric.better} = more similar"} for metric in METRICS.values()
         ], border="horizontal")
+        st.caption(" ".join(disagreements(Distribution(run), i, j)) or IMAGES_AND_SETS)
     if run.request.indices:
         st.table([
-            {"": label(run, n), "Value": _number(run.value(n, INDICES[n].metric, i, j)),
+            {"": label(run, n), "Value": number(run.value(n, INDICES[n].metric, i, j)),
              "What it is": _about_index(run, n)}
             for n in run.request.indices
         ], border="horizontal")
     for reason, names in _undefined(run, i, j).items():
-        st.caption(f":material/info: Undefined, {', '.join(names)}: {reason}.")
-    return i, j
+        st.caption(f":material/info: Undefined, {', '.join(names)}: {ui.literal(reason)}.")
 
 
 def label(run: Run, name: str) -> str:
@@ -74,14 +94,14 @@ def _undefined(run: Run, i: str, j: str) -> dict[str, list[str]]:
 
 def _front(run: Run) -> str:
     """What the front network itself makes of the images."""
-    name = run.record["front"]["name"]
+    name = ui.literal(run.record["front"]["name"])
     if not run.front_scored:
         return f"that of the front network {name} is not defined, since it tells other classes"
-    return f"the front network {name}: {_number(run.front_accuracy)}"
+    return f"the front network {name}: {number(run.front_accuracy)}"
 
 
 def tlm_recipe(run: Run) -> str:
-    """No TLM number without its recipe, nor another than the paper's without a word of warning."""
+    """Say the recipe of TLM, without which none of its numbers stands, and warn where it is not the paper's."""
     if "tlm" not in run.request.methods:
         return ""
     other = not recipe.is_the_papers(run)
@@ -89,5 +109,6 @@ def tlm_recipe(run: Run) -> str:
     return f" Task loss matching: {recipe.words(run)}.{warning}"
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
+    """Write a number with four digits behind the point; a dash where it is undefined or not there yet."""
     return "–" if value is None else f"{value:.4f}"

@@ -11,12 +11,15 @@ from stitchlab.catalog.methods import METRICS
 from stitchlab.export.tables import cells_csv, run_json
 from stitchlab.figures import grids
 from stitchlab.results import recipe
+from stitchlab.results.detection import Distribution
 from stitchlab.results.run import Run
-from stitchlab.ui.charts import heatmaps
+from stitchlab.results.similarity import SETS
+from stitchlab.ui import links, views
+from stitchlab.ui.charts import cells_scatter, heatmaps
 from stitchlab.ui.numbers import label, selected_cell, tlm_recipe
 
 SHOWN = {**{metric.name: metric.label for metric in METRICS.values()}, grids.SHOWN_INDICES: "Similarity indices"}
-VIEWS = {"maps": "Side by side", "difference": "Difference", "table": "Table"}
+VIEWS = {"maps": "Side by side", "difference": "Difference", "cells": "All cells", "table": "Table"}
 
 
 def explore(run: Run) -> None:
@@ -24,12 +27,15 @@ def explore(run: Run) -> None:
     shown, view = _switches(run)
     above, below = st.container(), st.container()
     with below:
-        selected = selected_cell(run)
+        selected = selected_cell(run, shown)
     with above:
         if view == "table":
             _table(run)
+        elif view == "cells":
+            _all_cells(run, selected)
         else:
             figures(run, shown, view, key="grid", selected=selected)
+    st.caption(_about(run, shown, view))
     _how(run)
 
 
@@ -47,27 +53,52 @@ def figures(
     heatmaps(run, made, f"{key}-{shown}-{view}", selected)
 
 
+def _all_cells(run: Run, selected: tuple[str, str]) -> None:
+    """Every cell as a point: accuracy against the Fréchet ratio, of those cells that were looked at."""
+    found = Distribution(run)
+    looked_at = sum(found.entry(SETS, *cell) is not None for cell in found.cells)
+    if looked_at < len(found.cells) or not looked_at:
+        i, j = selected
+        text, door = st.columns([4, 2], vertical_alignment="center")
+        text.info(f"{looked_at} of {len(found.cells)} cells have a Fréchet ratio: the page Activations computes it.",
+                  icon=":material/info:")
+        with door:
+            link = [*links.query(run, front_layer=i, end_layer=j), ("look", views.VIEWS["cells"][0])]
+            ui.door("pages/2_Activations.py", "Look at all cells", link, "The same picture on Activations")
+    if looked_at:
+        cells_scatter(found, "grid-cells", selected)
+
+
 def _switches(run: Run) -> tuple[str, str]:
-    bound: Any = {"bind": "query-params", "required": True}
-    shown = st.segmented_control("Show", list(SHOWN), default="accuracy", key="show", format_func=SHOWN.__getitem__,
-                                 wrap=True, **bound)
-    left, right = st.columns([3, 1])
-    view = left.segmented_control("As", list(VIEWS), default="maps", key="view", format_func=VIEWS.__getitem__, **bound)
-    right.segmented_control("Picture", ["png", "svg"], default="png", key="picture", required=True,
-                            format_func=str.upper, help="What the camera above a heatmap saves.")
-    shown, view = shown or "accuracy", view or "maps"
+    """What is shown, as what, and what can be saved of it, in one row."""
+    bound: Any = {"bind": "query-params", "required": True, "label_visibility": "collapsed"}
+    left, middle, right = st.columns([5, 6, 2], vertical_alignment="center")
+    shown = left.selectbox("Show", list(SHOWN), key="show", format_func=SHOWN.__getitem__, **bound)
+    view = middle.segmented_control("As", list(VIEWS), default="maps", key="view", format_func=VIEWS.__getitem__,
+                                    **bound) or "maps"
+    save = right.popover("Save", icon=":material/download:", width="stretch", key="save", on_change="rerun")
+    if save.open:
+        with save:
+            _save(run)
+    return shown, view
+
+
+def _about(run: Run, shown: str, view: str) -> str:
+    """What the colours, the star and grey mean."""
     if view == "table":
-        about = "A line a cell, every quantity a column; a click on a column's head sorts." + tlm_recipe(run)
-    elif shown in METRICS:
+        return "A line a cell, every quantity a column; a click on a column's head sorts." + tlm_recipe(run)
+    if view == "cells":
+        return ("A point for every cell and method, whatever is shown above. Fréchet ratio: how far the stitched "
+                "activations are, as a set, from those that the end network makes itself; 0 is native."
+                + tlm_recipe(run))
+    if shown in METRICS:
         about = f"**{METRICS[shown].label}**: {METRICS[shown].meaning}; {METRICS[shown].better} = more similar."
     else:
         about = ("Each index on its own scale. CKA compares images by images, all positions flattened; PWCCA and "
                  "Procrustes compare channels, averaged over positions. They see different things. Of unrelated layers "
                  "debiased CKA is about 0; CKA is not.")
     star = "★ best of its column. " if view == "maps" or shown == grids.SHOWN_INDICES else ""
-    key = "" if view == "table" else f" {star}Grey: not computed yet, or undefined. Click a cell to select it."
-    st.caption(about + key)
-    return shown, view
+    return f"{about} {star}Grey: not computed yet, or undefined. Click a cell to select it."
 
 
 def _table(run: Run) -> None:
@@ -82,12 +113,20 @@ def _table(run: Run) -> None:
     )
 
 
+def _save(run: Run) -> None:
+    """Files of a run: its cells, how it was computed, and what the camera above a heatmap saves.
+
+    They are made when the menu is open, and at once: a file that is made on a click is gone before it is fetched.
+    """
+    st.download_button("Cells (CSV)", cells_csv(run), f"stitchlab-{run.id}-cells.csv", "text/csv",
+                       icon=":material/table:", width="stretch", on_click="ignore")
+    st.download_button("How it was computed (run.json)", run_json(run), f"stitchlab-{run.id}.json",
+                       "application/json", icon=":material/data_object:", width="stretch", on_click="ignore")
+    st.segmented_control("Pictures, by the camera above a heatmap", ["png", "svg"], default="png", key="picture",
+                         required=True, format_func=str.upper)
+
+
 def _how(run: Run) -> None:
-    left, right = st.columns(2)
-    left.download_button("Cells as CSV", lambda: cells_csv(run), f"stitchlab-{run.id}-cells.csv", "text/csv",
-                         icon=":material/download:", width="stretch")
-    right.download_button("How it was computed (run.json)", lambda: run_json(run), f"stitchlab-{run.id}.json",
-                          "application/json", icon=":material/download:", width="stretch")
     how = st.expander("How it was computed", icon=":material/info:", key="how", on_change="rerun")
     if how.open:  # else it would be gathered on every look
         with how:
@@ -99,7 +138,8 @@ def _provenance(run: Run) -> None:
     spent = ", ".join(f"{name.upper()} {ui.seconds(count)}" for name, count in made["seconds"].items() if count)
     versions = "; ".join(", ".join(f"{name} {number}" for name, number in v.items()) for v in made["versions"])
     lines = {
-        "Run": f"`{run.id}`: {run.title}, asked for {made['created']}", "Task loss matching": recipe.words(run),
+        "Run": f"`{run.id}`: {ui.literal(run.title)}, asked for {made['created']}",
+        "Task loss matching": recipe.words(run),
         "Direct matching": f"least squares on {request.dm.images:,} training images", "Seed": str(request.seed),
         "Evaluation": f"{request.eval_images:,} test images", "Device": ", ".join(made["devices"]),
         "Threads": ", ".join(map(str, made["threads"])),

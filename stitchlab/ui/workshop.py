@@ -65,7 +65,7 @@ def _remarked(store: Store) -> None:
 def _watch(jobs: Jobs, name: str) -> None:
     points = jobs.curve(name)
     # Short epochs would have the page drawn again at every look, while somebody fills in a form.
-    ui.watch(jobs, job_of(name), lambda: len(jobs.curve(name)) > MORE * len(points), key=f"cancel-{name}")
+    ui.watch(jobs, job_of(name), lambda: len(jobs.curve(name)) > MORE * len(points))
     if points:
         chart(name, figures.curve(points, max(10, len(points)), dark=ui.dark()), f"curve-{name}",
               f"Accuracy of {name} by epoch so far", "training")

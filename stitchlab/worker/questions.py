@@ -69,17 +69,24 @@ def upload_architecture(root: str, upload: str, called: str) -> str:
     return architecture_of(read_weights(uploads.place(Store(root), upload), called))
 
 
-def seconds(root: str, record: dict[str, Any], device: str, there: Any = None) -> float | None:
-    """Estimate the seconds that what is missing of a run takes on this machine; None where nothing alike was measured.
+def seconds(root: str, record: dict[str, Any], device: str, there: Any = None) -> dict[str, Any] | None:
+    """Estimate the ``seconds`` that what is missing of a run takes on this machine; None for a draft.
 
     Args:
         root: the store's folder.
         record: of the run.
         device: auto, cpu, cuda or mps.
         there: whatever tells one moment from another, between which the answer may have changed.
+
+    Returns:
+        ``seconds``; whether work alike was ``timed`` here; and ``cheaper`` ways to ask, each with its seconds.
     """
     run = Run(Store(root), record)
-    return None if run.draft else estimate.total(run.store, looked_at(run, device), run.request, plan.missing(run))
+    if run.draft:
+        return None
+    pair = looked_at(run, device)
+    found = estimate.total(run.store, pair, run.request, plan.missing(run))
+    return {"seconds": found.seconds, "timed": found.timed, "cheaper": estimate.cheaper(run, pair)}
 
 
 def sample_images(root: str, data: str, per_class: int, classes: int) -> tuple[Array, list[str]]:

@@ -28,6 +28,7 @@ from stitchlab.results.detection import Cell
 from stitchlab.results.plan import Unit, missing
 from stitchlab.results.run import Run
 from stitchlab.store import Store, uploads
+from stitchlab.store.looks import Watch, leave
 from stitchlab.worker.questions import looked_at
 
 EVERY = 0.3  # seconds between two words
@@ -52,9 +53,10 @@ def plan(root: str, run_id: str, units: Sequence[Unit], device: str, attempt: st
     """Find out what share of the work each unit of an attempt is, for its progress."""
     store = Store(root)
     run = Run.load(run_id, store)
-    weights = estimate.weights(store, looked_at(run, device), run.request, units)
-    if _current(store, attempt):
-        store.put("progress", f"{attempt}.plan", {"weights": weights})
+    each = estimate.shares(store, looked_at(run, device), run.request, units)
+    if _current(store, attempt) is not None:
+        store.put("progress", f"{attempt}.plan", {"weights": [max(one.seconds, 1e-9) for one in each],
+                                                    "timed": [one.timed for one in each]})
 
 
 def prepare(root: str, wanted: dict[str, Any], attempt: str, k: int) -> None:
@@ -175,6 +177,7 @@ def told(store: Store, attempt: str, k: int, label: str, work: Callable[[Report]
     """Do the work, telling the store how it goes and what comes of it, and stop where the store says so."""
     started = time.time()
     last = 0.0
+    looks = Watch(store, attempt)
 
     def tell(what: str, done: float, state: str = "running", message: str = "", **more: Any) -> None:
         store.put("progress", f"{attempt}.{k}", {
@@ -187,8 +190,11 @@ def told(store: Store, attempt: str, k: int, label: str, work: Callable[[Report]
         if store.has("cancel", attempt):
             raise Cancelled("cancelled")
         if time.monotonic() - last > EVERY:
-            if not _current(store, attempt):
+            if (record := _current(store, attempt)) is None:
                 raise Cancelled("the job was let go, or begun anew")
+            if not record.get("asked", True) and looks.left():
+                leave(store, attempt)
+                raise Cancelled("nobody had asked for it, and nobody looks any more")
             last = time.monotonic()
             tell(what, done)
 
@@ -198,7 +204,7 @@ def told(store: Store, attempt: str, k: int, label: str, work: Callable[[Report]
         tell(label, 1.0, "done", result=result)
     except Cancelled:
         with contextlib.suppress(StitchLabError):
-            if _current(store, attempt):  # else nobody wants to know any more, and nobody would remove it
+            if _current(store, attempt) is not None:  # else nobody wants to know any more, and nobody would remove it
                 tell(label, 0.0, "cancelled")
     except Exception as error:
         line = str(error).splitlines()[0] if str(error) else ""
@@ -207,7 +213,7 @@ def told(store: Store, attempt: str, k: int, label: str, work: Callable[[Report]
         raise
 
 
-def _current(store: Store, attempt: str) -> bool:
-    """Whether this is the latest attempt at its job, ``{job}-{8 digits}``, and the job was not let go."""
+def _current(store: Store, attempt: str) -> dict[str, Any] | None:
+    """The record of a job, ``{job}-{8 digits}`` being its latest attempt; None where it was let go or begun anew."""
     record = store.intact("jobs", attempt.rpartition("-")[0])
-    return record is not None and record["attempt"] == attempt
+    return record if record is not None and record["attempt"] == attempt else None

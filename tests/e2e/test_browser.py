@@ -2,166 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
-import shutil
-import signal
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import parse_qs, urlparse
+from urllib.parse import urlparse
 
 import pytest
 import torch
-from playwright.sync_api import Browser, FloatRect, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
+from e2e.driving import CANCEL, TEXTS, click, numbers, query, serving, settle, until
 from stitchlab.models.store import load
-from stitchlab.results import demo
 from stitchlab.results.detection import Distribution
 from stitchlab.results.networks import find, list_networks
 from stitchlab.results.run import Run, list_runs
 from stitchlab.store import Store
-
-ROOT = Path(__file__).resolve().parents[2]
-# What a heatmap shows, as it was given to Plotly: the texts of its cells, empty where there is no number.
-TEXTS = """() => [...document.querySelectorAll('.js-plotly-plot')].map(
-    plot => plot.data.filter(trace => trace.type === 'heatmap' && trace.text).flatMap(trace => trace.text.flat()))"""
-
-
-@contextlib.contextmanager
-def serving(cache: Path) -> Iterator[str]:
-    """The app on this cache, in a process group of its own, so that its workers end with it."""
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
-    server = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={port}"],
-        cwd=ROOT, env={**os.environ, "STITCHLAB_CACHE": str(cache)}, start_new_session=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )
-    try:
-        until(lambda: healthy(f"http://localhost:{port}/_stcore/health"), 60)
-        yield f"http://localhost:{port}"
-    finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        try:
-            server.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(server.pid, signal.SIGKILL)
-            server.wait(20)
-
-
-def healthy(url: str) -> bool:
-    with contextlib.suppress(OSError), urllib.request.urlopen(url) as answer:
-        return bool(answer.status == 200)
-    return False
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium; where there is none the tests are skipped, unless it is required (as in .ci/run)."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        if os.environ.get("STITCHLAB_BROWSER") == "required":
-            pytest.fail("the browser tests must run here, and no chromium is installed")
-        pytest.skip("no chromium is installed")
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        )
-        yield made
-        made.close()
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A fresh window; whatever goes wrong in the page's own scripts fails the test."""
-    errors: list[str] = []
-    context = browser.new_context(viewport={"width": 1440, "height": 1200})
-    made = context.new_page()
-    made.set_default_timeout(60_000)
-    made.on("pageerror", lambda error: errors.append(str(error)))
-    yield made
-    boxes = made.locator('[data-testid="stException"]').count()
-    context.close()
-    assert not errors
-    assert not boxes, "no traceback on the page"
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One cache for this file; the first test begins with it empty."""
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(scope="module")
-def server(cache: Path) -> Iterator[str]:
-    with serving(cache) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def finished(server: str, cache: Path, browser: Browser) -> Run:
-    """The demo's run, which the home page started by itself from an empty cache, when it is complete."""
-    assert not list(cache.iterdir()), "nothing is prepared"
-    page = browser.new_page()
-    page.goto(server)
-    until(lambda: numbers(page) == [36, 36], 600)
-    page.close()
-    run = demo.run(Store(cache))
-    assert run is not None
-    assert run.complete
-    return run
-
-
-def until(holds: Callable[[], object], seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "it did not come about in time"
-        time.sleep(0.3)
-
-
-def numbers(page: Page) -> list[int]:
-    """How many numbers each heatmap on the page shows."""
-    return [sum(bool(text) for text in texts) for texts in page.evaluate(TEXTS)]
-
-
-def settle(page: Page) -> None:
-    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
-
-
-def query(page: Page) -> dict[str, list[str]]:
-    return parse_qs(urlparse(page.evaluate("location.href")).query)
-
-
-def still(element: Locator) -> FloatRect:
-    """Scrolls to an element, and gives its place once that has not moved for half a second: pages grow as they load."""
-    places: list[FloatRect | None] = []
-
-    def stands() -> bool:
-        element.scroll_into_view_if_needed()
-        places.append(element.bounding_box())
-        return len(places) > 2 and places[-1] is not None and places[-1] == places[-2] == places[-3]
-
-    until(stands, 30)
-    place = places[-1]
-    assert place is not None
-    return place
-
-
-def click(page: Page, run: Run, heatmap: int, *, row: int, column: int) -> tuple[str, str]:
-    """Clicks a cell of a 6×6 heatmap, waits until the link names it, and returns its layers."""
-    cells = page.locator(".nsewdrag").nth(heatmap)
-    box = still(cells)
-    page.mouse.click(box["x"] + box["width"] * (column + 0.5) / 6, box["y"] + box["height"] * (row + 0.5) / 6)
-    i, j = run.request.front_layers[row], run.request.end_layers[column]
-    until(lambda: query(page).get("front_layer") == [i] and query(page).get("end_layer") == [j], 30)
-    return i, j
 
 
 def test_from_nothing_to_the_finding(finished: Run) -> None:
@@ -180,7 +36,7 @@ def test_from_nothing_to_the_finding(finished: Run) -> None:
 def test_home_says_what_the_numbers_say(finished: Run, server: str, page: Page) -> None:
     page.goto(server)
     tlm = finished.value("tlm", "accuracy", finished.request.front_layers[-1], finished.request.end_layers[0])
-    expect(page.get_by_text(f"Task loss matching rates it {tlm:.2f}").first).to_be_visible()
+    expect(page.get_by_text(f"task loss matching rates it {tlm:.2f}").first).to_be_visible()
 
 
 def test_a_click_selects_a_cell(finished: Run, server: str, page: Page) -> None:
@@ -215,15 +71,15 @@ def test_cancel_keeps_what_is_done_and_compute_goes_on(
     page.goto(f"{server}/Compare?seed=5&recipe=quick&epochs=6&lr=0.03&front_layers=layer1.0&front_layers=layer3.1")
     settle(page)
     page.locator(".st-key-compute button").click()
-    page.locator(".st-key-cancel button").wait_for()
+    page.locator(CANCEL).wait_for()
     run_id = query(page)["run"][0]
     assert run_id != finished.id
     until(lambda: Run.load(run_id, store).cells, 120)
     other = browser.new_page()  # a second session that asks the same sees the same job
     other.goto(f"{server}/Compare?run={run_id}")
-    other.locator(".st-key-cancel button").wait_for()
+    other.locator(CANCEL).wait_for()
     attempt = store.get("jobs", run_id)
-    page.locator(".st-key-cancel button").click()
+    page.locator(CANCEL).click()
     page.locator(".st-key-compute button").wait_for(timeout=15_000)
     other.close()
     stopped = Run.load(run_id, store)
@@ -266,13 +122,14 @@ def test_from_a_cell_of_compare_to_its_activations(finished: Run, server: str, c
     wanted = {"run": [finished.id], "front_layer": ["layer3.0"], "end_layer": ["layer1.1"]}
     until(lambda: wanted.items() <= query(page).items(), 30)  # pickers write theirs as soon as they are drawn
     accuracy = finished.value("tlm", "accuracy", "layer3.0", "layer1.1")
-    # Unasked, the quick detectors come first, then the learned one, which becomes the one that speaks.
+    # Unasked, the quick detectors come first, then the learned one, which decides once it is chosen and there.
     expect(page.get_by_text(f"Task loss matching: {accuracy:.2f} accurate").first).to_be_visible(timeout=60_000)
-    expect(page.get_by_text("By Learned energy").first).to_be_visible(timeout=180_000)
-    page.locator(".st-key-cancel").wait_for(state="detached")
+    page.get_by_text("Learned energy", exact=True).first.click()
+    expect(page.get_by_text("Decided by: Learned energy").first).to_be_visible(timeout=180_000)
+    page.locator(CANCEL).wait_for(state="detached")
     found = Distribution(Run.load(finished.id, Store(cache)))
     auroc = found.interval("energy", "tlm", "auroc", "layer3.0", "layer1.1")
-    expect(page.get_by_text(f"{accuracy:.2f} accurate, AUROC {auroc.value:.2f}").first).to_be_visible()
+    expect(page.get_by_text(f"AUROC {auroc.value:.2f} by Learned energy").first).to_be_visible()
     page.get_by_role("link", name="Its grid").click()
     until(lambda: urlparse(page.evaluate("location.href")).path == "/Compare", 30)
     expect(page.get_by_role("cell", name=f"{accuracy:.4f}", exact=True).first).to_be_visible()
@@ -283,7 +140,7 @@ def test_a_link_to_a_cell_and_a_click_in_its_grid(finished: Run, server: str, pa
               "&detector=Nearest+neighbours&look=Whole+grid")
     until(lambda: len(numbers(page)) == 2, 60)
     settle(page)
-    page.get_by_text("Look at all").click()
+    page.get_by_text("Judge all cells").click()
     until(lambda: numbers(page) == [36, 36], 180)
     settle(page)
     i, j = click(page, finished, 0, row=4, column=3)
@@ -372,7 +229,7 @@ def test_train_two_epochs_on_digits(finished: Run, server: str, cache: Path, pag
     made = find(store, "two-epochs")
     assert made.accuracy is not None
     assert len(made.origin["curve"]) == 2
-    page.locator(".st-key-cancel-two-epochs").wait_for(state="detached")
+    page.locator(".st-key-cancel-making-two-epochs").wait_for(state="detached")
     page.goto(f"{server}/Networks?network=two-epochs&about=How+it+came+to+be")
     expect(page.get_by_text(f"{100 * made.accuracy:.1f} %").first).to_be_visible()
     page.locator(".js-plotly-plot").first.wait_for()
@@ -391,7 +248,7 @@ def test_cancel_training(finished: Run, server: str, cache: Path, page: Page) ->
     page.locator(".st-key-train button").click()
     page.get_by_text(re.compile(r"poch \d+ of 2000")).wait_for()
     page.locator(".js-plotly-plot").first.wait_for()  # the curve so far
-    page.locator(".st-key-cancel-never button").click()
+    page.locator(".st-key-cancel-making-never button").click()
     page.get_by_text("never was cancelled; nothing of it is kept").wait_for(timeout=15_000)
     page.locator(".st-key-dismiss-never button").click()
     page.locator(".st-key-dismiss-never").wait_for(state="detached")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,8 @@ class Notes:
         self.cells: list[tuple[str, str] | None] = []
         self.judged: list[tuple[Detection, list[str], list[Cell]]] = []
         self.walked: list[tuple[str, str]] = []
+        self.unasked: list[str] = []
+        self.looked: list[str] = []
         self.trained = 0
         self.made: list[dict[str, Any]] = []
         self.uploads: list[str] = []
@@ -70,19 +73,23 @@ class Notes:
         self.prepared.append(wanted)
         self.states[preparing(wanted)] = Status("running", "preparing the request", 0.5)
 
-    def compute(self, run: Run, cell: tuple[str, str] | None = None) -> Run:
+    def compute(self, run: Run, cell: tuple[str, str] | None = None, last: str = "") -> Run:
         run.save()
         self.computed.append(run)
         self.cells.append(cell)
         self.states[run.id] = Status("running", "layer1.0 → layer1.0", 0.25, 8.0)
         return run
 
-    def judge(self, run: Run, detection: Detection, detectors: Sequence[str], cells: Sequence[Cell]) -> None:
+    def judge(
+        self, run: Run, detection: Detection, detectors: Sequence[str], cells: Sequence[Cell], asked: bool = True
+    ) -> None:
         self.judged.append((detection, list(detectors), list(cells)))
+        self.unasked += [] if asked else [judging(run, detection, cells)]
         self.states[judging(run, detection, cells)] = Status("running", "detectors on layer1.0", 0.25, 8.0)
 
-    def walk(self, run: Run, front_layer: str, end_layer: str) -> None:
+    def walk(self, run: Run, front_layer: str, end_layer: str, asked: bool = True) -> None:
         self.walked.append((front_layer, end_layer))
+        self.unasked += [] if asked else [walking(run, front_layer, end_layer)]
         self.states[walking(run, front_layer, end_layer)] = Status("running", "following the epochs", 0.25, 8.0)
 
     def train_demo(self) -> None:
@@ -126,8 +133,12 @@ class Notes:
         assert job, "a job has a name"
         return self.states.get(job)
 
+    def look(self, job: str) -> Status | None:
+        self.looked.append(job)
+        return self.status(job)
+
     def estimate(self, run: Run, wait: float = 0.0) -> Answer:
-        return self.answers.get("seconds", Answer("there", 12.0))
+        return self.answers.get("seconds", Answer("there", {"seconds": 12.0, "timed": True, "cheaper": []}))
 
 
 def widget(at: AppTest, kind: str, key: str) -> Any:
@@ -138,9 +149,25 @@ def has(at: AppTest, kind: str, key: str) -> bool:
     return any(w.key == key for w in at.get(kind))
 
 
+def pickers(at: AppTest) -> AppTest:
+    """The page with its pickers open, as a click opens them."""
+    return at if has(at, "selectbox", "front") else at.button(key="pick").click().run()
+
+
+def all_numbers(at: AppTest) -> AppTest:
+    """The page with all numbers of the selected cell, as a click on their expander shows them."""
+    at.session_state["numbers"] = True
+    return at.run()
+
+
 def charts(at: AppTest) -> list[dict[str, Any]]:
     """The figures, as JSON."""
     return [json.loads(chart.proto.spec) for chart in at.get("plotly_chart")]
+
+
+def heading(figure: dict[str, Any]) -> str:
+    """The title of a figure and the line under it, as they read."""
+    return re.sub("<[^>]*>", "", figure["layout"]["title"]["text"].replace("<br>", " "))
 
 
 def drawn(figure: dict[str, Any]) -> npt.NDArray[np.float64]:
@@ -158,8 +185,8 @@ def layers_of(figure: dict[str, Any]) -> tuple[list[str], list[str]]:
 
 
 def text(at: AppTest, *kinds: str) -> str:
-    """All words of such elements."""
-    return "\n".join(str(element.value) for kind in kinds for element in at.get(kind))
+    """All words of such elements, as they read: not escaped."""
+    return re.sub(r"\\([^\w\s])|\u2060", r"\1", "\n".join(str(e.value) for kind in kinds for e in at.get(kind)))
 
 
 def tables(at: AppTest) -> str:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from looks import PAGES, Notes, Open, charts, drawn, fill, has, sound, text
+from looks import PAGES, Notes, Open, charts, drawn, fill, has, sound, text, widget
 
-from stitchlab.jobs import DEMO, Status
+from stitchlab.jobs import DEMO, Status, judging
+from stitchlab.request import Detection
 from stitchlab.results import demo, networks
+from stitchlab.results.detection import NATIVE, OUTLIERS, Distribution
+from stitchlab.results.keys import result_key
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 
@@ -56,7 +59,7 @@ def test_first_networks_that_could_not_be_trained_wait_for_a_click(
 def test_home_starts_its_grid_once(opened: Open, jobs: Notes, store: Store) -> None:
     at = sound(opened(store, "app.py"))
     assert [run.id for run in jobs.computed] == [demo.run(store).id]
-    assert has(at, "button", "cancel")
+    assert has(at, "button", f"cancel-{demo.run(store).id}")
     assert len(charts(at)) == 2
     sound(at.run())
     sound(opened(store, "app.py"))
@@ -65,7 +68,7 @@ def test_home_starts_its_grid_once(opened: Open, jobs: Notes, store: Store) -> N
 
 def test_home_does_not_start_again_after_a_cancel(opened: Open, jobs: Notes, store: Store) -> None:
     at = opened(store, "app.py")
-    sound(at.button(key="cancel").click().run())
+    sound(at.button(key=f"cancel-{jobs.computed[0].id}").click().run())
     assert jobs.cancelled == [jobs.computed[0].id]
     sound(at.run())
     sound(opened(store, "app.py"))
@@ -86,9 +89,72 @@ def test_home_shows_the_finished_grid_in_words_too(opened: Open, jobs: Notes, as
     assert not has(at, "button", "compute")
 
 
-def test_home_without_the_demos_networks_leads_on(opened: Open, jobs: Notes, store: Store) -> None:
-    networks.delete(store, "digits-a")
+def test_home_lists_own_runs_and_offers_the_demo(opened: Open, jobs: Notes, asked: Run) -> None:
+    """The demo's networks are not there, newest runs come first, and nothing is trained or computed unasked."""
+    store = fill(asked).store
+    networks.rename(store, "digits-a", "mine")
+    newer = Run(store, asked.record | {"created": "2999-01-01T00:00:00+00:00", "request": {
+        **asked.record["request"], "seed": 9}}).save()
     at = sound(opened(store, "app.py"))
-    assert at.info
+    links = [link.proto for link in at.main.get("page_link") if "run=" in link.proto.query_string]
+    assert [f"run={run.id}" in link.query_string for link, run in zip(links, (newer, asked), strict=True)] == [True] * 2
+    assert "not in the store" not in text(at, "info", "markdown")
     assert not jobs.computed
     assert not charts(at)
+    assert jobs.trained == 0
+    sound(widget(at, "button", "demo").click().run())
+    assert jobs.trained == 1
+    assert at.get("progress")
+    assert sound(opened(store, "pages/1_Compare.py")).title[0].value != "StitchLab", "own networks stay at hand"
+    jobs.states[DEMO] = Status("failed", message="the disk is full")
+    assert "the disk is full" in text(sound(opened(store, "app.py")), "error")
+
+
+def distances(run: Run, detector: str = "frechet") -> Run:
+    """Made-up Fréchet ratios of a run: TLM's are far from native, DM's near."""
+    found = Distribution(run)
+    for j in run.request.end_layers:
+        sets = {NATIVE: {"ratio": [0.01, 0, 0.02]}, OUTLIERS: {"ratio": [0.3, 0.2, 0.4]}}
+        run.store.put("ood", found.key(detector, NATIVE, "", j), {"metrics": sets, "tensors": []})
+    for method, i, j in found.cells:
+        ratio = {"tlm": 1.5, "dm": 0.05}[method]
+        run.store.put("ood", found.key(detector, method, i, j), {"metrics": {"ratio": [ratio] * 3}, "tensors": []})
+    return run
+
+
+def test_home_has_the_distances_of_its_grid_computed_once_it_is_complete(
+    opened: Open, jobs: Notes, asked: Run
+) -> None:
+    fill(asked, lacking=1)
+    sound(opened(asked.store, "app.py"))
+    assert not jobs.judged, "not while cells are lacking"
+    run = fill(asked)
+    at = sound(opened(run.store, "app.py"))
+    cells = Distribution(run).cells
+    assert jobs.judged == [(Detection(), ["frechet"], cells)]
+    assert len(charts(at)) == 2
+    sound(widget(at, "button", f"cancel-{judging(run, Detection(), cells)}").click().run())
+    sound(opened(run.store, "app.py"))
+    assert len(jobs.judged) == 1, "after a cancel it is the visitor's choice"
+    jobs.states[judging(run, Detection(), cells)] = Status("left")
+    sound(opened(run.store, "app.py"))
+    assert len(jobs.judged) == 2, "it ended when the page was left, which was no choice"
+
+
+def test_home_leads_to_the_two_cells_that_tell(opened: Open, jobs: Notes, asked: Run) -> None:
+    run = distances(fill(asked))
+    i, j = "layer2.1", "layer2.0"
+    for method in ("tlm", "dm"):
+        key = result_key(run.request, method, i, j)
+        run.store.put("cells", key, {**run.store.get("cells", key), "accuracy": 0.95})
+    nearest = {"metrics": {"ratio": [0.02] * 3}, "tensors": []}
+    run.store.put("ood", Distribution(run).key("frechet", "dm", i, j), nearest)
+    at = sound(opened(run.store, "app.py"))
+    assert not jobs.judged
+    assert len(charts(at)) == 3
+    assert {trace["name"] for trace in charts(at)[2]["data"] if trace["mode"] == "markers"} == {"TLM", "DM"}
+    assert "Both accurate, one foreign" in text(at, "markdown")
+    assert "**1.50** and **0.02**" in text(at, "markdown")
+    first, second = [link.proto for link in at.main.get("page_link") if link.proto.label.startswith("Why?")]
+    assert f"front_layer={i}&end_layer={j}" in first.query_string
+    assert "front_layer=layer3.1&end_layer=layer1.0" in second.query_string

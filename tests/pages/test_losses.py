@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from looks import PAGES, Notes, Open, sound, text, widget
+from looks import PAGES, Notes, Open, pickers, sound, text, widget
 
 from stitchlab.jobs import Status, preparing
 from stitchlab.models import controls as making
@@ -60,7 +60,7 @@ def test_a_kept_run_that_is_deleted_meanwhile_is_told(done: Run, opened: Open) -
     delete_run(done.store, done.id)
     sound(at.run())
     assert "This link's run is not here" in text(at, "warning")
-    assert widget(at, "selectbox", "end").value == "digits-a"
+    assert widget(pickers(at), "selectbox", "end").value == "digits-a"
 
 
 @pytest.mark.parametrize("page", PAGES)

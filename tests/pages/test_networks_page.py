@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from looks import Notes, Open, charts, has, sound, text, widget
+from looks import Notes, Open, charts, has, pickers, sound, text, widget
 from PIL import Image
 from safetensors.torch import save_file
 
@@ -69,7 +69,7 @@ def test_a_network_that_runs_by_hooks_says_so(opened: Open, store: Store, tmp_pa
     assert "runs by hooks: the same numbers, more slowly" in text(at, "info")
     assert "own.py" not in text(at, "caption")
     assert made.architecture == "deciding.py:Net"
-    compare = sound(opened(store, front="own", end="digits-b"))
+    compare = sound(pickers(opened(store, front="own", end="digits-b")))
     assert "runs by hooks" in text(compare, "caption")
 
 

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
-from looks import OWN, Notes, Open, charts, drawn, fill, has, layers_of, sound, tables, text, widget
+from looks import (
+    OWN,
+    Notes,
+    Open,
+    all_numbers,
+    charts,
+    drawn,
+    fill,
+    has,
+    heading,
+    layers_of,
+    pickers,
+    sound,
+    tables,
+    text,
+    widget,
+)
 
 from stitchlab.catalog.indices import INDICES
 from stitchlab.catalog.methods import METRICS
@@ -23,6 +38,15 @@ from stitchlab.ui.results import SHOWN, VIEWS
 def test_a_link_restores_every_picker_and_shows_the_run(opened: Open, jobs: Notes, done: Run) -> None:
     at = sound(opened(done.store, run=done.id))
     assert not at.warning
+    for figure, method in zip(charts(at), ("tlm", "dm"), strict=True):
+        assert (drawn(figure) == done.matrix(method, "accuracy")).all()
+        assert layers_of(figure) == (list(done.request.front_layers), list(done.request.end_layers))
+    assert not has(at, "button", "compute")
+    assert not has(at, "selectbox", "front"), "the pickers are folded where a run is shown"
+    said = text(at, "title", "caption")
+    assert "digits-b → digits-a" in said
+    assert "2×3 layers" in said
+    sound(pickers(at))
     assert {key: widget(at, "selectbox", key).value for key in ("front", "end", "recipe", "targets", "init")} == {
         "front": "digits-b", "end": "digits-a", "recipe": "paper", "targets": "soft", "init": "dm"}
     assert {w.key: w.value for w in at.get("number_input")} == {
@@ -31,32 +55,31 @@ def test_a_link_restores_every_picker_and_shows_the_run(opened: Open, jobs: Note
     assert widget(at, "multiselect", "end_layers").value == list(done.request.end_layers)
     assert widget(at, "button_group", "methods").value == ["tlm", "dm"]
     assert widget(at, "multiselect", "indices").value == ["cka", "opd"]
-    assert at.query_params["run"] == done.id
-    for figure, method in zip(charts(at), ("tlm", "dm"), strict=True):
-        assert (drawn(figure) == done.matrix(method, "accuracy")).all()
-        assert layers_of(figure) == (list(done.request.front_layers), list(done.request.end_layers))
-    assert not has(at, "button", "compute")
+    assert dict(at.query_params.items()) in ({"run": done.id}, {"run": [done.id]}), "what is only opened writes nothing"
     assert not jobs.computed
 
 
 def test_from_a_link_one_can_go_on(opened: Open, jobs: Notes, done: Run) -> None:
-    at = opened(done.store, run=done.id)
+    at = pickers(opened(done.store, run=done.id))
     sound(widget(at, "number_input", "seed").set_value(4).run())
     sound(at.button(key="compute").click().run())
+    assert not has(at, "selectbox", "front"), "what is computed is looked at"
     (other,) = jobs.computed
     assert at.query_params["run"] in (other.id, [other.id])
     assert (other.id, other.request.seed) != (done.id, 3)
     assert other.request.front_layers == done.request.front_layers
-    sound(widget(at, "number_input", "seed").set_value(3).run())
-    assert at.query_params["run"] == done.id
+    sound(widget(pickers(at), "number_input", "seed").set_value(3).run())
+    assert at.query_params["run"] in (done.id, [done.id])
 
 
 @pytest.mark.parametrize("name", ["0123456789abcdef", "nonsense", "../../etc/passwd", "."])
-def test_an_unknown_run_is_told_and_the_page_works(name: str, opened: Open, store: Store) -> None:
-    at = sound(opened(store, run=name))
+def test_an_unknown_run_is_told_and_a_choice_is_shown(name: str, opened: Open, done: Run) -> None:
+    at = sound(opened(done.store, run=name))
     assert len(at.warning) == 1
-    assert len(charts(at)) == 2
-    assert at.query_params["run"] != name
+    assert "This link's run is not here" in text(at, "warning")
+    assert not charts(at), "another run is not shown in its place"
+    assert done.id[:8] in " ".join(link.proto.label for link in at.get("page_link"))
+    assert len(charts(sound(pickers(at)))) == 2
 
 
 NONSENSE = [
@@ -71,7 +94,7 @@ NONSENSE = [
 
 @pytest.mark.parametrize("url", NONSENSE, ids=lambda url: "=".join(map(str, *url.items())))
 def test_nonsense_in_the_url_crashes_nothing(url: dict[str, str], opened: Open, done: Run) -> None:
-    at = sound(opened(done.store, **url))
+    at = sound(pickers(opened(done.store, **url)))
     assert widget(at, "selectbox", "front").value in ("digits-a", "digits-b")
     assert len(charts(at)) == 2 or len(at.error) == 1
 
@@ -86,7 +109,7 @@ def test_nonsense_beside_a_run_changes_nothing(opened: Open, done: Run) -> None:
 @pytest.mark.parametrize("shown", [*METRICS, "indices"])
 def test_the_switch_shows_every_quantity(shown: str, opened: Open, done: Run) -> None:
     at = opened(done.store, run=done.id)
-    sound(widget(at, "button_group", "show").set_value(shown).run())
+    sound(widget(at, "selectbox", "show").set_value(shown).run())
     figures = charts(at)
     if shown == "indices":
         wanted = [done.matrix(name, INDICES[name].metric) for name in ("cka", "opd")]
@@ -120,19 +143,19 @@ def test_the_table_has_every_number(opened: Open, done: Run) -> None:
 
 def test_what_is_looked_at_comes_from_the_link(opened: Open, done: Run) -> None:
     at = sound(opened(done.store, run=done.id, show=SHOWN["distance"], view=VIEWS["difference"]))
-    assert widget(at, "button_group", "show").value == "distance"
+    assert widget(at, "selectbox", "show").value == "distance"
     assert widget(at, "button_group", "view").value == "difference"
     (figure,) = charts(at)
     assert (drawn(figure) == done.matrix("tlm", "distance") - done.matrix("dm", "distance")).all()
 
 
 def test_a_run_without_methods_or_without_indices_says_so(opened: Open, store: Store) -> None:
-    at = opened(store)
+    at = pickers(opened(store))
     widget(at, "multiselect", "indices").set_value([])
-    sound(widget(at, "button_group", "show").set_value("indices").run())
+    sound(widget(at, "selectbox", "show").set_value("indices").run())
     assert at.info
     assert not charts(at)
-    widget(at, "button_group", "show").set_value("accuracy")
+    widget(at, "selectbox", "show").set_value("accuracy")
     sound(widget(at, "button_group", "methods").set_value(["dm"]).run())
     assert len(charts(at)) == 1
     sound(widget(at, "button_group", "view").set_value("difference").run())
@@ -141,9 +164,9 @@ def test_a_run_without_methods_or_without_indices_says_so(opened: Open, store: S
 
 
 def test_the_selected_cell_shows_its_numbers(opened: Open, done: Run) -> None:
-    at = sound(opened(done.store, run=done.id, front_layer="layer1.0", end_layer="layer2.0"))
+    at = sound(all_numbers(opened(done.store, run=done.id, front_layer="layer1.0", end_layer="layer2.0")))
     for cell in (("layer1.0", "layer2.0"), ("layer3.1", "layer3.1")):
-        widget(at, "selectbox", "front_layer").set_value(cell[0])
+        sound(widget(at, "selectbox", "front_layer").set_value(cell[0]).run())
         sound(widget(at, "selectbox", "end_layer").set_value(cell[1]).run())
         told = tables(at)
         for row in done.rows():
@@ -162,9 +185,10 @@ def test_by_default_the_papers_cell_is_selected(opened: Open, done: Run) -> None
 
 
 def test_a_selected_cell_of_another_grid_is_forgotten(opened: Open, done: Run) -> None:
-    at = opened(done.store, run=done.id)
+    at = pickers(opened(done.store, run=done.id, front_layer="layer3.1", end_layer="relu"))
     sound(widget(at, "multiselect", "front_layers").set_value(["layer1.0"]).run())
     assert widget(at, "selectbox", "front_layer").value == "layer1.0"
+    assert not at.warning
     sound(widget(at, "selectbox", "front").set_value("vit").run())
     assert widget(at, "selectbox", "front_layer").value.startswith("blocks.")
 
@@ -176,7 +200,8 @@ def test_an_undefined_number_is_no_zero(opened: Open, asked: Run) -> None:
     kept = run.store.get("cells", key)
     assert kept is not None
     run.store.put("cells", key, kept | {"distance": None})
-    at = sound(opened(run.store, run=run.id, show=SHOWN["distance"], front_layer="layer1.0", end_layer="layer1.0"))
+    at = sound(all_numbers(opened(run.store, run=run.id, show=SHOWN["distance"], front_layer="layer1.0",
+                                  end_layer="layer1.0")))
     (tlm, _) = charts(at)
     assert np.isnan(drawn(tlm)[0, 0])
     assert f"{OWN:.4f}" in text(at, "markdown", "caption")
@@ -189,8 +214,9 @@ def test_a_link_outlives_its_networks(opened: Open, jobs: Notes, done: Run) -> N
     at = sound(opened(done.store, run=done.id))
     for figure, method in zip(charts(at), ("tlm", "dm"), strict=True):
         assert (drawn(figure) == done.matrix(method, "accuracy")).all()
-    sound(at.button[0].click().run())
+    sound(pickers(at))
     assert widget(at, "selectbox", "front").value == "digits-a"
+    assert "run" not in at.query_params or not any(at.query_params["run"]), "the address says another run no longer"
 
 
 def test_a_link_to_a_run_under_an_earlier_definition(opened: Open, jobs: Notes, asked: Run) -> None:
@@ -203,11 +229,11 @@ def test_a_link_to_a_run_under_an_earlier_definition(opened: Open, jobs: Notes, 
     for link in (old.id, old.id[:8]):
         at = sound(opened(asked.store, run=link))
         assert (drawn(charts(at)[0]) == old.matrix("tlm", "accuracy")).all()
-        assert at.query_params["run"] in (old.id, [old.id])
+        assert at.query_params["run"] in (link, [link])
         assert "soap: version 1, today 2" in text(at, "info")
         assert "this is what was kept of it" in text(at, "info")
-        assert "earlier definition" in json.dumps(charts(at)[0]["layout"]["title"])
-        assert "earlier definition" not in json.dumps(charts(at)[1]["layout"]["title"]), "direct matching is as it was"
+        assert "earlier definition" in heading(charts(at)[0])
+        assert "earlier definition" not in heading(charts(at)[1]), "direct matching is as it was"
         assert not has(at, "button", "compute")
     sound(at.button(key="ask_again").click().run())
     assert at.query_params["run"] in (quick.id, [quick.id])
@@ -219,13 +245,13 @@ def test_an_old_index_says_so_beside_its_number(opened: Open, done: Run) -> None
     request = replace(done.request, definitions=done.request.definitions | {"opd": 1})
     done.store.put("runs", request.id, done.record | {"request": asdict(request)})
     old = fill(Run.load(request.id, done.store))
-    at = sound(opened(done.store, run=old.id))
+    at = sound(all_numbers(opened(done.store, run=old.id)))
     words = tables(at)
     assert "Orthogonal Procrustes (earlier definition)" in words
     assert "Linear CKA (earlier definition)" not in words
     assert f"{old.value('opd', 'distance', 'layer3.1', 'relu'):.4f}" in words
-    sound(widget(at, "button_group", "show").set_value("indices").run())
-    assert ["earlier definition" in json.dumps(chart["layout"]["title"]) for chart in charts(at)] == [False, True]
+    sound(widget(at, "selectbox", "show").set_value("indices").run())
+    assert ["earlier definition" in heading(chart) for chart in charts(at)] == [False, True]
 
 
 def test_activations_of_an_old_run_are_not_judged(opened: Open, jobs: Notes, done: Run) -> None:
@@ -253,8 +279,8 @@ def test_heatmaps_do_not_crowd(count: int, opened: Open, done: Run) -> None:
     done.store.put("runs", request.id, done.record | {"request": asdict(request)})
     fill(Run.load(request.id, done.store))
     at = sound(opened(done.store, run=request.id, show=SHOWN["indices"]))
-    assert [chart["layout"]["title"]["text"].split("<br>")[0] for chart in charts(at)] == [
-        INDICES[name].label for name in names]
+    for chart, name in zip(charts(at), names, strict=True):
+        assert heading(chart).startswith(INDICES[name].label + " ")
 
 
 def test_a_link_outlives_its_data(opened: Open, done: Run) -> None:
@@ -269,8 +295,8 @@ def test_a_run_deleted_meanwhile(opened: Open, done: Run) -> None:
     at = opened(done.store, run=done.id)
     delete_run(done.store, done.id)
     sound(at.run())
-    assert len(charts(at)) == 2
-    assert has(at, "button", "compute")
+    assert not charts(at)
+    assert "This link's run is not here" in text(at, "warning")
 
 
 def test_a_damaged_cell_is_shown_as_lacking(opened: Open, done: Run) -> None:
@@ -284,5 +310,28 @@ def test_a_damaged_cell_is_shown_as_lacking(opened: Open, done: Run) -> None:
 
 def test_how_it_was_computed(opened: Open, done: Run) -> None:
     at = sound(opened(done.store, run=done.id))
-    assert len(at.get("download_button")) == 2
+    assert not at.get("download_button"), "files are made when the menu is open"
+    at.session_state["save"] = True
+    assert len(sound(at.run()).get("download_button")) == 2
     assert len([e for e in at.get("expander")]) >= 2
+
+
+def test_all_cells_in_one_picture(opened: Open, judged: Run) -> None:
+    """A point for every cell and method, from what detectors kept; a click selects as one on a heatmap does."""
+    at = sound(opened(judged.store, run=judged.id, view=VIEWS["cells"], front_layer="layer1.0", end_layer="relu"))
+    (figure,) = charts(at)
+    assert [t["name"][:3].strip() for t in figure["data"] if t["mode"] == "markers"] == ["TLM", "DM"]
+    assert "selected" in [t["name"] for t in figure["data"]]
+    assert not at.info
+
+
+def test_cells_that_were_not_looked_at_say_so(opened: Open, jobs: Notes, done: Run) -> None:
+    at = sound(opened(done.store, run=done.id, view=VIEWS["cells"]))
+    assert not charts(at)
+    assert "0 of 12 cells have a Fréchet ratio" in text(at, "info")
+    assert not jobs.judged, "looking at Compare asks for nothing"
+
+
+def test_how_the_two_distances_relate_is_said(opened: Open, judged: Run, done: Run) -> None:
+    at = sound(all_numbers(opened(done.store, run=done.id)))
+    assert "compares image by image" in text(at, "caption")

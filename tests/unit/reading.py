@@ -16,15 +16,18 @@ from stitchlab.catalog.detectors import QUICK
 from stitchlab.catalog.methods import METRICS
 from stitchlab.catalog.presets import preset
 from stitchlab.export.tables import cells_csv, ood_csv, run_json
-from stitchlab.figures import grids, words
+from stitchlab.figures import grids
 from stitchlab.figures.heatmap import heatmap
 from stitchlab.figures.networks import chain
+from stitchlab.figures.story import story
+from stitchlab.figures.words import conclusions
 from stitchlab.results import channel_statistics, controls, cut_points, data_sets, networks, plan, trajectory
 from stitchlab.results.cleaning import sizes
 from stitchlab.results.detection import STATISTICS, Distribution
 from stitchlab.results.networks import Network
 from stitchlab.results.resolve import resolve
 from stitchlab.results.run import Run, list_runs
+from stitchlab.results.similarity import deciding
 from stitchlab.store import Store
 from stitchlab.store.checking import check
 
@@ -66,5 +69,6 @@ def _run(run: Run) -> dict[str, Any]:
                                                                   request.end_layers],
         "statistics": kept, "ranks": [channel_statistics.effective_rank(each["spectrum"]) for each in kept if each],
         "walks": [trajectory.kept(run, i, j) for i, j in request.cells],
-        "figures": [heatmap(grid).to_json() for grid in drawn], "finding": words.finding(run),
+        "figures": [heatmap(grid).to_json() for grid in drawn], "story": story(found),
+        "conclusions": [conclusions(found, deciding(found, "frechet", *cell), *cell) for cell in request.cells],
     }

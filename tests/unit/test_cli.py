@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import pickle
@@ -19,6 +20,7 @@ import torch
 from PIL import Image
 
 from stitchlab import __main__ as cli
+from stitchlab import cli as common
 from stitchlab.catalog.indices import INDICES
 from stitchlab.grid import compute
 from stitchlab.models import zoo
@@ -503,3 +505,71 @@ def test_as_a_command(store: Store) -> None:
     assert made.stdout == ""
     assert made.stderr.startswith("stitchlab layers: no network or architecture is called 'digits-x'")
     assert len(made.stderr.strip().splitlines()) == 1
+
+
+def test_compare_says_before_what_it_takes(capsys: pytest.CaptureFixture[str], store: Store) -> None:
+    for path in (store.root / "timings").glob("*"):
+        path.unlink()
+    err = said(capsys, *SMALL)[2]
+    first = err.splitlines()[0]
+    assert re.fullmatch(r"12 results to compute: roughly \d+ (s|min|h), not yet measured on this machine", first)
+    err = said(capsys, *SMALL, "--dm-images", "50")[2]
+    assert re.fullmatch(r"2 results to compute: about \d+ (s|min|h)", err.splitlines()[0])
+    assert "to compute" not in said(capsys, *SMALL)[2], "all is there"
+
+
+class Screen(io.StringIO):
+    """A terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_is_one_line_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(common.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(common.shutil, "get_terminal_size", lambda: os.terminal_size((60, 24)))
+    monkeypatch.setattr(sys, "stderr", screen := Screen())
+    report = common.bar()
+    for k in range(11):
+        now[0] += 60
+        report("task loss matching into layer1.0 … layer3.1, epoch 12 of 30", k / 10)
+    drawn = screen.getvalue().split("\r")[1:]
+    assert screen.getvalue().count("\n") == 1, "only once it is done"
+    assert {len(line.rstrip("\n")) for line in drawn} == {59}, "no line goes on in the next, all cover the last"
+    now[0] = 0.0
+    monkeypatch.setattr(sys, "stderr", file := io.StringIO())
+    report = common.bar()
+    for k in range(3601):
+        now[0] += 10
+        report("task loss matching", k / 3600)
+    lines = file.getvalue().splitlines()
+    assert 20 < len(lines) < 200, "ten hours are no thousands of lines"
+    assert "left" not in lines[0]
+    assert all("left" in line for line in lines if 5 < int(line[:4].strip(" %")) < 100)
+    assert "\r" not in file.getvalue()
+
+
+LIGHT = """
+import json, sys
+from stitchlab.__main__ import main
+for arguments in json.loads(sys.argv[1]):
+    try:
+        main(arguments)
+    except SystemExit:
+        pass
+heavy = {"torch", "torchvision", "scipy", "sklearn", "plotly", "streamlit", "distributed", "dask", "pandas",
+         "matplotlib", "pyarrow"}
+print(sorted({name.partition(".")[0] for name in sys.modules} & heavy), file=sys.stderr)
+"""
+
+
+def test_help_and_lists_load_nothing_that_takes_long(store: Store) -> None:
+    commands = ["train", "import", "networks", "data", "layers", "compare", "repeat", "ood", "runs", "show", "delete",
+                "store"]
+    asked = [["--help"], *([command, "--help"] for command in commands), ["runs"], ["networks"], ["data"],
+             ["layers", "digits-a"], ["store", "size"]]
+    made = subprocess.run([sys.executable, "-c", LIGHT, json.dumps(asked)], cwd=HOUSE, capture_output=True, text=True,
+                          check=True, env={**os.environ, "PYTHONPATH": str(HOUSE)})
+    assert made.stderr == "[]\n"
+    assert made.stdout.count("usage:") == len(commands) + 1

@@ -48,9 +48,9 @@ def test_damaged_rates_are_rates_that_were_never_measured(done: Store) -> None:
     for path in (done.root / "cells").iterdir():
         path.unlink()
     units = missing(Run(done, run.record))
-    assert estimate.total(done, pair, run.request, units) is not None
+    assert estimate.total(done, pair, run.request, units).timed
     harm_all(done, "timings", ".json")
-    assert estimate.total(done, pair, run.request, units) is None
+    assert not estimate.total(done, pair, run.request, units).timed
 
 
 def test_a_damaged_listing_has_the_folder_decoded_again(tmp_path: Path) -> None:

@@ -16,12 +16,15 @@ from grids import COLUMNS, ROWS, SMALL, made
 from stitchlab.catalog.methods import METRICS
 from stitchlab.catalog.presets import PRESETS
 from stitchlab.figures import grids
+from stitchlab.figures.cell_numbers import NOTHING
+from stitchlab.figures.colours import on_scale
 from stitchlab.figures.heatmap import Grid, best_of_columns, heatmap, shared_range
+from stitchlab.figures.story import story
 from stitchlab.figures.template import template
-from stitchlab.figures.words import finding
 from stitchlab.grid.ask import ask
 from stitchlab.request import TaskLoss
 from stitchlab.results import recipe
+from stitchlab.results.detection import Distribution
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 
@@ -47,9 +50,21 @@ def traces(figure: go.Figure, kind: type) -> list[Any]:
 
 
 def cells(figure: go.Figure) -> go.Heatmap:
-    """The heatmap that carries the numbers; the other one is the grey under it."""
-    found: go.Heatmap = next(trace for trace in traces(figure, go.Heatmap) if trace.text is not None)
+    """The heatmap that carries the colours; the others are the grey under it, a veil and the numbers."""
+    found: go.Heatmap = next(trace for trace in traces(figure, go.Heatmap) if trace.zmin is not None)
     return found
+
+
+def layers(figure: go.Figure) -> dict[str, Any]:
+    """The numbers by their colour; what stands nowhere is empty."""
+    return {trace.textfont.color: [[text.replace(NOTHING, "") for text in row] for row in trace.text]
+            for trace in traces(figure, go.Heatmap) if trace.text is not None}
+
+
+def numbers(figure: go.Figure) -> list[list[str]]:
+    """The numbers in their cells, whatever their colour."""
+    return [["".join(texts) for texts in zip(*rows, strict=True)]
+            for rows in zip(*layers(figure).values(), strict=True)]
 
 
 def named(figure: go.Figure, name: str) -> go.Scatter:
@@ -63,9 +78,9 @@ def places(trace: go.Scatter) -> set[tuple[int, int]]:
 
 
 def test_numbers_stand_in_their_cells_and_nothing_where_there_is_none() -> None:
-    shown = cells(heatmap(some()))
-    assert [list(row) for row in shown.text] == [["0.90", "0.25", ""], ["0.50", "0.75", ""]]
-    np.testing.assert_array_equal(np.asarray(shown.z, dtype=float), VALUES)
+    figure = heatmap(some())
+    assert numbers(figure) == [["0.90", "0.25", ""], ["0.50", "0.75", ""]]
+    np.testing.assert_array_equal(np.asarray(cells(figure).z, dtype=float), VALUES)
 
 
 def test_rows_are_front_layers_from_the_top_and_columns_end_layers_from_the_left() -> None:
@@ -87,7 +102,7 @@ def test_title_and_recipe_are_in_the_figure() -> None:
 @pytest.mark.parametrize("dark", [False, True])
 def test_what_is_not_there_is_grey_and_only_that(dark: bool) -> None:
     figure = heatmap(some(), dark=dark)
-    under = next(trace for trace in traces(figure, go.Heatmap) if trace.text is None)
+    under = traces(figure, go.Heatmap)[0]
     np.testing.assert_array_equal(np.isnan(np.asarray(under.z, dtype=float)), ~np.isnan(VALUES))
     (_, first), (_, last) = under.colorscale
     assert first == last
@@ -100,8 +115,8 @@ def test_the_best_of_each_column_is_marked_by_its_direction(better: str, best: s
     assert places(named(heatmap(some(better=better)), "best")) == best
 
 
-def test_the_first_of_equals_is_the_best_and_empty_columns_have_none() -> None:
-    assert best_of_columns(np.array([[1.0, np.nan], [1.0, np.nan]]), "higher") == [(0, 0)]
+def test_all_equals_are_the_best_and_empty_columns_have_none() -> None:
+    assert best_of_columns(np.array([[1.0, np.nan], [0.5, np.nan], [1.0, np.nan]]), "higher") == [(0, 0), (2, 0)]
 
 
 def test_one_range_for_all_matrices_of_a_quantity() -> None:
@@ -137,7 +152,7 @@ def test_the_selected_cell_gets_a_frame_and_a_cell_that_is_not_there_none() -> N
 
 def test_a_grid_of_one_cell_is_drawn() -> None:
     shown = heatmap(some(values=np.array([[0.5]]), front_layers=("one",), end_layers=("a",)))
-    assert cells(shown).text[0][0] == "0.50"
+    assert numbers(shown) == [["0.50"]]
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -196,8 +211,20 @@ def test_the_difference_is_tlm_minus_dm(run: Run) -> None:
     (grid,) = grids.difference(run, "accuracy")
     np.testing.assert_array_equal(grid.values, run.matrix("tlm", "accuracy") - run.matrix("dm", "accuracy"))
     assert grid.diverging
-    assert grid.low == -grid.high < 0
     assert not grid.better, "no cell of a difference is the best"
+    assert (grid.low, grid.high) == (-1, 1), "one range for all runs, so that they can be compared"
+    assert "from −1.00 to 1.00" in grid.subtitle
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_red_is_where_tlm_calls_layers_more_similar(run: Run, metric: str) -> None:
+    (grid,) = grids.difference(run, metric)
+    assert grid.low == -grid.high < 0
+    higher, lower = on_scale(np.array([0.9 * grid.high, 0.9 * grid.low]), grid.low, grid.high, grid.scale)
+    red, blue = (higher, lower) if METRICS[metric].better == "higher" else (lower, higher)
+    assert red[0] > 2 * red[2]
+    assert blue[2] > 2 * blue[0]
+    assert "red: TLM calls it more similar" in grid.subtitle
 
 
 def test_indices_stand_on_scales_of_their_own(run: Run) -> None:
@@ -212,9 +239,9 @@ def test_indices_stand_on_scales_of_their_own(run: Run) -> None:
 def test_a_run_without_numbers_is_drawn_grey_and_says_nothing(digits_store: Store, store: Store) -> None:
     empty = ask("digits-a", "digits-b", store, **SMALL)
     for grid in (*grids.stitched(empty, "distance"), *grids.difference(empty, "distance"), *grids.indices(empty)):
-        assert not any(text for row in cells(heatmap(grid)).text for text in row)
+        assert not any(text for row in numbers(heatmap(grid)) for text in row)
         assert not places(named(heatmap(grid), "best"))
-    assert finding(empty) == []
+    assert story(Distribution(empty)) == []
 
 
 def test_a_run_of_one_method_has_one_heatmap_and_no_difference(store: Store) -> None:
@@ -222,23 +249,7 @@ def test_a_run_of_one_method_has_one_heatmap_and_no_difference(store: Store) -> 
     assert [grid.title for grid in grids.stitched(only, "accuracy")] == ["Direct matching: accuracy"]
     assert grids.difference(only, "accuracy") == []
     assert grids.indices(only) == []
-    assert finding(only) == []
-
-
-def test_sentences_say_the_grids_own_numbers(run: Run) -> None:
-    first, last, into = ROWS[0], ROWS[-1], COLUMNS[0]
-    text = " ".join(finding(run))
-    for method, front in (("tlm", last), ("dm", last), ("tlm", first)):
-        assert f"{run.value(method, 'accuracy', front, into):.2f}" in text
-    assert f"{run.own_accuracy:.2f}" in text
-
-
-@pytest.mark.parametrize(("far", "near"), [(0.9, 0.5), (0.5, 0.9), (0.5, 0.5)])
-def test_sentences_claim_the_papers_finding_only_where_it_is_there(
-    run: Run, monkeypatch: pytest.MonkeyPatch, far: float, near: float
-) -> None:
-    monkeypatch.setattr(Run, "value", lambda self, method, metric, front, end: far if front == ROWS[-1] else near)
-    assert ("more similar than" in " ".join(finding(run))) == (far > near)
+    assert story(Distribution(only)) == []
 
 
 def test_figures_keep_their_colours_where_streamlit_was_imported() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from stitchlab.figures import activations as figures
 from stitchlab.figures import grids, walk
-from stitchlab.figures.words import agreement, verdicts
+from stitchlab.figures.cell_numbers import NOTHING
 from stitchlab.results.detection import Belief, Distribution
 from stitchlab.results.interval import Interval
 from stitchlab.results.run import Run, list_runs
@@ -46,6 +46,17 @@ def test_scores_that_are_not_finite_are_left_out() -> None:
     figure = figures.scores({"native": native, "tlm": np.full(100, np.nan)}, "x")
     assert sum(figure.data[0].y) == pytest.approx(1)
     assert not any(figure.data[1].y)
+
+
+def test_histograms_are_outlines_that_hold_all_and_come_down_to_nothing() -> None:
+    far = {**statistics(), "norms": np.array([*RANDOM.random(5000), 900.0])}
+    by_set = {"native": statistics(), "tlm": far, "outliers": statistics(3.0)}
+    drawn = figures.norms(by_set), figures.scores({name: found["norms"] for name, found in by_set.items()}, "x")
+    for trace in (trace for figure in drawn for trace in figure.data):
+        assert trace.fill is None, "where two overlap there would be a third colour"
+        assert sum(trace.y) == pytest.approx(1)
+        assert trace.y[0] == trace.y[-1] == 0
+        assert trace.cliponaxis is False, "the lower half of a line on the axis would be cut off"
 
 
 def test_channels_lie_against_native_with_a_line_of_identity() -> None:
@@ -102,6 +113,9 @@ def test_vectors_and_confusion_show_what_they_are_given() -> None:
     figure = figures.confusion(shares, ["a", "b", "c"], "title")
     assert (np.array(figure.data[0].z) == shares).all()
     assert (figure.data[0].zmin, figure.data[0].zmax) == (0, 1)
+    black, white = (trace for trace in figure.data if trace.text is not None)
+    assert [text.strip(NOTHING) for text in black.text[0]] == ["100%", "", ""], "black on yellow"
+    assert [text.strip(NOTHING) for text in white.text[0]] == ["", "0%", "0%"], "white on violet"
 
 
 def test_the_animation_has_a_frame_a_point_of_the_trail() -> None:
@@ -111,6 +125,9 @@ def test_the_animation_has_a_frame_a_point_of_the_trail() -> None:
     figure = walk.animation(epochs, accuracy, told, "Fréchet ratio", RANDOM.normal(size=(50, 2)), points, own=0.95)
     assert [frame.name for frame in figure.frames] == ["0", "1", "4", "30"]
     assert [list(figure.data[k].x) for k in range(3)] == [epochs, epochs, [0, 30]]
+    assert [figure.data[k].name for k in range(3)] == [
+        "accuracy (left axis)", "Fréchet ratio (right axis)", "end network alone (left axis)"]
+    assert [figure.layout[f"yaxis{trace.yaxis[1:]}"].side for trace in figure.data[:3]] == [None, "right", None]
     for k, frame in enumerate(figure.frames):
         dot, other, images = frame.data
         assert (dot.x[0], dot.y[0]) == (epochs[k], accuracy[k])
@@ -135,42 +152,6 @@ def made_up(finished_grid: Store, monkeypatch: pytest.MonkeyPatch) -> tuple[Dist
     monkeypatch.setattr(Distribution, "entry", lambda self, *rest: {"metrics": {}, "reason": "because"})
     monkeypatch.setattr(Distribution, "belief", lambda self, name, layer: Belief(name != "knn"))
     return Distribution(run), says
-
-
-@pytest.mark.parametrize(("number", "word"), [
-    (Interval(0.98, 0.97, 0.99), "AUROC 0.98 (0.97 to 0.99): these activations are out of distribution"),
-    (Interval(0.8, 0.7, 0.85), "largely out of distribution"), (Interval(0.65, 0.6, 0.7), "partly"),
-    (Interval(0.52, 0.47, 0.55), "close to native"), (Interval(0.46, 0.41, 0.52), "close to native"),
-    (Interval(0.3, 0.2, 0.4), "no evidence of being native"), (Interval(0.2), "no evidence of being native"),
-    (Interval(), "AUROC undefined: because"),
-])
-def test_a_verdict_says_what_the_numbers_say(
-    number: Interval, word: str, made_up: tuple[Distribution, dict[str, Interval]]
-) -> None:
-    found, says = made_up
-    says["tlm"] = number
-    i, j = found.run.request.cells[0]
-    sentence = verdicts(found, "mahalanobis", i, j)["tlm"]
-    assert word in sentence
-    assert sentence.startswith(f"{found.run.value('tlm', 'accuracy', i, j):.2f} accurate")
-
-
-@pytest.mark.parametrize(("ratio", "word"), [(1.4, "far from native"), (0.3, "off native"), (0.04, "close to native")])
-def test_the_frechet_ratio_has_words_of_its_own(
-    ratio: float, word: str, made_up: tuple[Distribution, dict[str, Interval]]
-) -> None:
-    found, says = made_up
-    says["dm"] = Interval(ratio, ratio, ratio)
-    assert word in verdicts(found, "frechet", *found.run.request.cells[0])["dm"]
-
-
-def test_only_believed_detectors_are_counted(made_up: tuple[Distribution, dict[str, Interval]]) -> None:
-    found, says = made_up
-    says.update(tlm=Interval(0.95), dm=Interval(0.6))
-    sentence = agreement(found, *found.run.request.cells[0])
-    assert "Of 5 detectors" in sentence  # six score images, knn is not believed
-    assert "5 call TLM's" in sentence
-    assert "0 call DM's" in sentence
 
 
 def test_a_detectors_grids_share_a_range_and_mark_what_is_not_believed(

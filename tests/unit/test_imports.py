@@ -41,10 +41,10 @@ MAY = {"ground floor": {"ground floor"}, "reading": {"ground floor", "reading"},
        "computing": {"ground floor", "computing"}, "top": {"ground floor", "reading", "top"}}
 
 #: What only computes needs, and the reading wing never imports.
-COMPUTES = {"torch", "torchvision", "scipy", "sklearn", "threadpoolctl", "PIL"}
-# Pillow is what torchvision reads images with, threadpoolctl what scikit-learn counts threads with, filelock comes
-# with torch: they are there.
-BARE = {*COMPUTES, "numpy", "safetensors", "filelock", *sys.stdlib_module_names}
+COMPUTES = {"torch", "torchvision", "scipy", "sklearn", "threadpoolctl"}
+# Pillow is what torchvision reads images with, and Streamlit; threadpoolctl what scikit-learn counts threads with;
+# filelock comes with torch: they are there.
+BARE = {*COMPUTES, "PIL", "numpy", "safetensors", "filelock", *sys.stdlib_module_names}
 #: Packages that only some rooms may import.
 ONLY = {"streamlit": {"ui", "app"}, "dask": {"jobs"}, "distributed": {"jobs"},
         "plotly": {"figures", "ui", "export"}, "kaleido": {"figures", "ui", "export"}}

@@ -19,7 +19,7 @@ from stitchlab.catalog.detectors import QUICK
 from stitchlab.export.tables import cells_csv, run_json
 from stitchlab.figures import activations as figures
 from stitchlab.figures import grids
-from stitchlab.figures.words import verdicts
+from stitchlab.figures.words import conclusions
 from stitchlab.models import store as models
 from stitchlab.models.tensors import get_tensors
 from stitchlab.ood import trajectory as walk
@@ -111,9 +111,9 @@ def _detectors_complete(run: Run) -> None:
             assert why == FRONT.format(row.front_layer)
     for i in ROWS:
         for j in COLUMNS:
-            told = verdicts(found, "knn", i, j)
+            told = conclusions(found, "knn", i, j)
             assert set(told) == {"tlm", "dm"}
-            assert all(("undefined" in told[m]) or run.value(m, "accuracy", i, j) is not None for m in told)
+            assert all("undefined" in told[m].sentence or run.value(m, "accuracy", i, j) is not None for m in told)
     walk.walk(run, ROWS[1], COLUMNS[0], torch.device("cpu"))
     assert trajectory.kept(run, ROWS[1], COLUMNS[0]) is not None
     for metric in ("accuracy", "penalty", "distance"):

@@ -1,0 +1,55 @@
+"""Colours of numbers, and what can be read on them: contrast as WCAG 2 defines it (https://www.w3.org/TR/WCAG22/)."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from plotly.colors import get_colorscale
+
+Values = npt.NDArray[np.float64]
+BLACK, WHITE = "#000000", "#ffffff"  # of these two, one has a contrast of 4.58 or more against any colour
+
+
+def rgb(colour: str) -> Values:
+    """Reads ``#rrggbb`` or ``rgb(r,g,b)``: red, green and blue, 0..255.
+
+    >>> rgb("#ff8000").tolist(), rgb("rgb(5,48,97)").tolist()
+    ([255.0, 128.0, 0.0], [5.0, 48.0, 97.0])
+    """
+    if colour.startswith("#"):
+        return np.array([int(colour[k:k + 2], 16) for k in (1, 3, 5)], dtype=np.float64)
+    return np.array([float(part) for part in colour.removeprefix("rgb(").removesuffix(")").split(",")])
+
+
+def on_scale(values: Values, low: float, high: float, scale: str) -> Values:
+    """Gives the colours (…, 3) that a Plotly colour scale has for numbers between its ends; NaN stays NaN."""
+    stops = get_colorscale(scale)
+    places = [place for place, _ in stops]
+    parts = np.array([rgb(colour) for _, colour in stops])
+    share = np.clip((values - low) / ((high - low) or 1.0), 0, 1)
+    return np.stack([np.interp(share, places, parts[:, k]) for k in range(3)], axis=-1)
+
+
+def luminance(colours: Values) -> Values:
+    """Gives the relative luminance (…) of colours (…, 3): 0 is black, 1 is white."""
+    part = colours / 255
+    linear = np.where(part <= 0.04045, part / 12.92, ((part + 0.055) / 1.055) ** 2.4)
+    light: Values = linear @ np.array([0.2126, 0.7152, 0.0722])
+    return light
+
+
+def contrast(one: Values, other: Values) -> Values:
+    """Gives the contrast ratio (…) of colours (…, 3), 1 to 21; 4.5 is the least for text.
+
+    >>> float(contrast(rgb("#000000"), rgb("#ffffff")))
+    21.0
+    """
+    light, dark = luminance(one) + 0.05, luminance(other) + 0.05
+    ratio: Values = np.maximum(light / dark, dark / light)
+    return ratio
+
+
+def white_reads_better(colours: Values) -> npt.NDArray[np.bool_]:
+    """Says where (…) white letters have more contrast than black ones on colours (…, 3)."""
+    better: npt.NDArray[np.bool_] = contrast(colours, rgb(WHITE)) > contrast(colours, rgb(BLACK))
+    return better

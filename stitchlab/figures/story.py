@@ -1,0 +1,69 @@
+"""The two cells that tell what a grid shows, in sentences from its numbers: accurate though foreign; the anomaly."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from stitchlab.results.detection import Distribution
+from stitchlab.results.run import Run
+from stitchlab.results.similarity import SETS, accuracy_of, apart, telling_cell
+
+
+class Chapter(NamedTuple):
+    """A cell to look at, and what it shows."""
+
+    front_layer: str
+    end_layer: str
+    title: str
+    text: str
+
+
+def story(found: Distribution) -> list[Chapter]:
+    """Tell a grid's two cells, as far as their numbers are there: first the one in which accuracy alone cannot tell."""
+    chapters = (_accurate(found, *telling_cell(found)), _anomaly(found.run))
+    return [chapter for chapter in chapters if chapter and found.run.own_accuracy is not None]
+
+
+def _accurate(found: Distribution, i: str, j: str) -> Chapter | None:
+    run = found.run
+    if (accuracies := _accuracies(run, i, j)) is None:
+        return None
+    tlm, dm = accuracies
+    both = all(accuracy_of(run, method, i, j) == "accurate" for method in accuracies._fields)
+    title = "Both accurate" if both else "Last layer into last"
+    last = run.request.front_layers[-1], run.request.end_layers[-1]
+    where = "The last layer into the last" if (i, j) == last else "Far apart"
+    text = f"{where} ({i} → {j}): task loss matching is **{tlm:.2f}** accurate, direct matching **{dm:.2f}**"
+    far, near = (found.interval(SETS, method, "ratio", i, j).value for method in accuracies._fields)
+    if far is None or near is None or not found.belief(SETS, j).holds:
+        return Chapter(i, j, title, f"{text}, the end network alone {run.own_accuracy:.2f}.")
+    text += (f". How far are these activations from those that the end network makes itself? Fréchet ratio "
+             f"**{far:.2f}** and **{near:.2f}**, where 0 is native")
+    if apart(found, i, j) is not None:
+        return Chapter(i, j, "Both accurate, one foreign", f"{text}: accuracy cannot tell them apart.")
+    return Chapter(i, j, title, f"{text}.")
+
+
+def _anomaly(run: Run) -> Chapter | None:
+    """The last front layer with the first end layer, beside the first with the first."""
+    first, last, into = run.request.front_layers[0], run.request.front_layers[-1], run.request.end_layers[0]
+    here, matched = _accuracies(run, last, into), _accuracies(run, first, into)
+    if here is None or matched is None or first == last:
+        return None
+    text = (f"The last layer into the first ({last} → {into}): task loss matching rates it **{here.tlm:.2f}**, direct "
+            f"matching **{here.dm:.2f}**; the first into the first {matched.tlm:.2f} and {matched.dm:.2f}. ")
+    if here.tlm > matched.tlm:
+        return Chapter(last, into, "Distant layers, called similar", text + (
+            "Read as a measure, task loss matching would call these two more similar than corresponding layers."))
+    return Chapter(last, into, "Distant layers", text + "Here task loss matching rates corresponding layers higher.")
+
+
+class _Accuracies(NamedTuple):
+    tlm: float
+    dm: float
+
+
+def _accuracies(run: Run, i: str, j: str) -> _Accuracies | None:
+    """Of both methods; None where either is undefined or not there yet."""
+    tlm, dm = (run.value(method, "accuracy", i, j) for method in _Accuracies._fields)
+    return None if tlm is None or dm is None else _Accuracies(tlm, dm)

@@ -1,0 +1,125 @@
+"""What a stitched cell says of similarity: does its accuracy claim any, and are its activations native ones?
+
+Accuracy alone cannot tell (Balogh & Jelasity 2025): a trained map may be accurate by activations that the end network
+never makes. So two judgements stand beside each other here, and nothing else in the house has thresholds for them.
+
+**Accurate** is relative to the end network: of its own accuracy above chance (1 / number of classes), a stitched
+network keeps a share (`share_kept`). From `ACCURATE` on it is accurate, below `INACCURATE` it is not, between them
+partly.
+
+**Native** is said by one detector (`deciding`): the chosen one where it is believed, else the Fréchet ratio, which is
+fitted on nothing, needs no training and never saturates, else any other that is believed. What is not believed never
+decides.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from stitchlab.catalog.detectors import DETECTORS
+from stitchlab.results.detection import OUTLIERS, Distribution
+from stitchlab.results.interval import Interval
+from stitchlab.results.run import Run
+
+Accuracy = Literal["accurate", "partly", "inaccurate"]
+Place = Literal["out", "off", "native", "typical"]
+
+ACCURATE, INACCURATE = 0.8, 0.5  # share of the end network's accuracy above chance
+FAR, PARTLY = 0.9, 0.6  # AUROC from which a set is out of distribution, and partly out
+FAR_RATIO, NEAR_RATIO = 0.5, 0.1  # Fréchet
+SETS = "frechet"  # the detector that compares sets as a whole
+
+
+def share_kept(run: Run, method: str, front_layer: str, end_layer: str) -> float | None:
+    """How much of the end network's accuracy above chance is left: 1 all, 0 none, below 0 less than guessing.
+
+    None where an accuracy is undefined or not there yet, or the end network is no better than guessing.
+    """
+    accuracy, own = run.value(method, "accuracy", front_layer, end_layer), run.own_accuracy
+    chance = 1 / max(1, len(run.record["data"]["classes"]))
+    if accuracy is None or own is None or own <= chance:
+        return None
+    return (accuracy - chance) / (own - chance)
+
+
+def accuracy_of(run: Run, method: str, front_layer: str, end_layer: str) -> Accuracy | None:
+    """Whether a stitched network is accurate, for its end network; None as `share_kept`."""
+    share = share_kept(run, method, front_layer, end_layer)
+    if share is None:
+        return None
+    return "accurate" if share >= ACCURATE else "partly" if share >= INACCURATE else "inaccurate"
+
+
+def place_by_auroc(number: Interval) -> Place | None:
+    """Where an AUROC against native activations places a set; ``typical``: more typical than native, below 0.5."""
+    if number.value is None:
+        return None
+    if number.value >= PARTLY:
+        return "out" if number.value >= FAR else "off"
+    return "typical" if (number.value if number.high is None else number.high) < 0.5 else "native"
+
+
+def place_by_ratio(ratio: float | None, outliers: float | None = None) -> Place | None:
+    """Where a Fréchet ratio places a set. What is as far as known outliers are is not native, however small that is.
+
+    >>> place_by_ratio(1.23, 0.12), place_by_ratio(0.04, 0.12), place_by_ratio(0.04, 0.03)
+    ('out', 'native', 'off')
+    """
+    if ratio is None:
+        return None
+    if ratio >= FAR_RATIO:
+        return "out"
+    return "native" if ratio <= NEAR_RATIO and (outliers is None or ratio < outliers) else "off"
+
+
+def place(found: Distribution, detector: str, method: str, front_layer: str, end_layer: str) -> Place | None:
+    """Where a detector places what a method makes in a cell; None where its number is undefined or not there yet."""
+    number = found.interval(detector, method, DETECTORS[detector].metrics[0], front_layer, end_layer)
+    if DETECTORS[detector].compares:
+        return place_by_ratio(number.value, found.interval(detector, OUTLIERS, "ratio", "", end_layer).value)
+    return place_by_auroc(number)
+
+
+def deciding(found: Distribution, chosen: str, front_layer: str, end_layer: str, *, scores: bool = False) -> str | None:
+    """Which detector decides whether a cell is native: the chosen one, the Fréchet ratio, any other.
+
+    It has looked at all of the cell that is stitched, and is believed at the end layer. With ``scores``, those only
+    that score single images. None where there is no such detector, or not yet.
+    """
+    cells = [cell for m in found.run.request.methods if (cell := (m, front_layer, end_layer)) in found.run.cells]
+    for name in dict.fromkeys([chosen, SETS, *DETECTORS]):
+        if scores and DETECTORS[name].compares:
+            continue
+        if cells and found.belief(name, end_layer).holds and all(
+            found.entry(name, *cell) is not None for cell in cells
+        ):
+            return name
+    return None
+
+
+def apart(found: Distribution, front_layer: str, end_layer: str) -> float | None:
+    """How many times farther from native TLM is than DM, by the Fréchet ratio, although both are accurate.
+
+    None where not both are accurate, or not TLM's activations out of distribution and DM's native.
+    """
+    cell = front_layer, end_layer
+    if any(accuracy_of(found.run, method, *cell) != "accurate" for method in ("tlm", "dm")) or not (
+        found.belief(SETS, end_layer).holds
+    ):
+        return None
+    if [place(found, SETS, method, *cell) for method in ("tlm", "dm")] != ["out", "native"]:
+        return None
+    far, near = (found.interval(SETS, method, "ratio", *cell).value or 0.0 for method in ("tlm", "dm"))
+    return far / max(near, 1e-9)
+
+
+def telling_cell(found: Distribution) -> tuple[str, str]:
+    """The cell that shows best that accuracy cannot tell: (front layer, end layer).
+
+    It is the one that is farthest `apart`, the deeper one where some are equal. Where none is, and while numbers are
+    lacking, it is the last front layer with the last end layer.
+    """
+    run = found.run
+    known = {cell: quotient for cell in reversed(run.request.cells) if (quotient := apart(found, *cell)) is not None}
+    last = run.request.front_layers[-1], run.request.end_layers[-1]
+    return max(known, key=known.__getitem__) if known else last

@@ -1,0 +1,54 @@
+"""Choosing a run: links to the newest, and a picker for those before them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from stitchlab import ui
+from stitchlab.results import recipe
+from stitchlab.results.keys import result_key
+from stitchlab.results.run import Run
+from stitchlab.ui import address, links
+
+NEWEST = 8  # runs that have a link of their own
+
+
+def choice(runs: Sequence[Run], page: str) -> None:
+    """Draw links that open these runs, newest first, on a page; those behind the first few are in one picker."""
+    for run in runs[:NEWEST]:
+        ui.door(page, ui.literal(name(run)), links.query(run), f"Asked for {run.record['created'][:16]}, id {run.id}")
+    if older := {run.id: run for run in runs[NEWEST:]}:
+        st.selectbox(f"{len(older)} older runs", list(older), index=None, key="older_run", placeholder="Choose a run",
+                     format_func=lambda key: name(older[key]), on_change=_open, args=(older,))
+
+
+def name(run: Run) -> str:
+    """Name a run for people: its networks and data, the size of its grid, its recipe, how much of it is there."""
+    request = run.request
+    size = f"{len(request.front_layers)}×{len(request.end_layers)}"
+    tlm = f" · {recipe.name(run)} recipe" if "tlm" in request.methods else ""
+    return f"{run.title} · {size}{tlm} · {run.id[:8]}"
+
+
+def about(run: Run) -> str:
+    """Say in one line what a run is beside its networks: data, grid, recipe, images, how much of it is there."""
+    request = run.request
+    parts = [f"{len(request.front_layers)}×{len(request.end_layers)} layers"]
+    parts += [recipe.words(run)] if "tlm" in request.methods else []
+    parts += [f"{request.eval_images:,} test images"]
+    parts += [] if run.complete else [f"{len(run.cells)} of {run.total} results"]
+    return " · ".join(parts)
+
+
+def started(run: Run) -> bool:
+    """Tell whether any cell of a run is stitched: looked up one by one until one is there."""
+    request = run.request
+    return any(run.store.has("cells", result_key(request, method, i, j))
+               for method in reversed(request.methods) for i, j in request.cells)
+
+
+def _open(runs: dict[str, Run]) -> None:
+    if (chosen := st.session_state["older_run"]) is not None:
+        address.write(runs[chosen])

@@ -1,0 +1,51 @@
+"""The view of channels: mean and deviation of each against native, norms, spectra, negatives where native has none."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from stitchlab import ui
+from stitchlab.catalog.methods import METHOD_LABELS
+from stitchlab.figures import activations as figures
+from stitchlab.results.channel_statistics import effective_rank, moved, negatives
+from stitchlab.store import Array
+from stitchlab.ui.views.subject import Subject, nothing
+
+NAMED = 5  # moved channels that are named
+
+
+def draw(cell: Subject) -> None:
+    """Draw every channel against native, and name those that a stitch moved most."""
+    by_set = cell.statistics
+    if not by_set:
+        nothing()
+        return
+    order_of = {name: moved(by_set["native"], by_set[name]) for name in cell.run.request.methods if name in by_set}
+    named = list(dict.fromkeys(int(c) for order in order_of.values() for c in order[:NAMED]))
+    cell.chart(figures.channels(by_set, named, dark=ui.dark()), "channels",
+               "Mean and deviation of every channel, stitched over native")
+    for name, order in order_of.items():
+        st.markdown(f"**{METHOD_LABELS[name]}** moved channels {', '.join(str(c) for c in order[:NAMED])} most "
+                    "(change of the mean, in native deviations).")
+    st.table([_summary(by_set, name) for name in by_set], border="horizontal")
+    st.caption("Negative where native has none: over the channels in which no native value is negative; a stitch after "
+               "a ReLU has no ReLU. Effective rank: exp of the entropy of the spectrum (Roy & Vetterli 2007).")
+    left, right = st.columns(2)
+    with left:
+        cell.chart(figures.norms(by_set, dark=ui.dark()), "norms", "Histograms of norms")
+    with right:
+        cell.chart(figures.spectrum(by_set, dark=ui.dark()), "spectrum", "Spectra of covariances")
+
+
+def _summary(by_set: dict[str, dict[str, Array]], name: str) -> dict[str, str]:
+    values = by_set[name]
+    negative, rank = negatives(by_set["native"], values), effective_rank(values["spectrum"].astype(np.float64))
+    return {
+        "": figures.SETS[name],
+        "Negative where native has none": "– (native has some in every channel)" if negative is None
+        else f"{negative:.1%}",
+        "Exact zeros": f"{values['zero'].mean():.1%}",
+        "Median norm": f"{np.median(values['norms']):.3g}",
+        "Effective rank": "–" if rank is None else f"{rank:.1f} of {len(values['spectrum'])}",
+    }
