@@ -26,13 +26,14 @@ from stitchlab.errors import StitchLabError
 from stitchlab.grid.ask import ask, compare
 from stitchlab.jobs import Answer, Jobs, connection, questions
 from stitchlab.jobs.questions import Questions
+from stitchlab.models import zoo
 from stitchlab.models.cut_points import outline
 from stitchlab.ood.evaluate import activations_of
 from stitchlab.request import TaskLoss
 from stitchlab.results import networks
 from stitchlab.results.cut_points import Cuts
 from stitchlab.results.run import Run
-from stitchlab.store import Store
+from stitchlab.store import Store, uploads
 from stitchlab.worker import questions as answers
 
 HOUSE = Path(__file__).resolve().parents[2]
@@ -111,7 +112,7 @@ class Refuse:
             raise ImportError(f"{name} is not wanted here")
 sys.meta_path.insert(0, Refuse())
 import stitchlab.jobs, stitchlab.jobs.calls, stitchlab.jobs.connection
-from stitchlab.store import Store
+from stitchlab.store import Store, uploads
 jobs = stitchlab.jobs.Jobs(Store(sys.argv[1]))
 print(jobs.status("none"), jobs.begun(), jobs.ask("cut_points", "x", wait=30).message)
 """
@@ -338,3 +339,12 @@ def test_an_error_that_needs_torch_to_be_read_comes_as_a_line(monkeypatch: pytes
         run("stitchlab.worker.questions:cut_points", "x")
     assert (type(caught.value), caught.value.__context__, caught.value.__cause__) == (StitchLabError, None, None)
     assert answer("stitchlab.worker.questions:cut_points", "x") == {"message": "OutOfMemoryError: CUDA out of memory."}
+
+
+def test_the_architecture_of_an_upload_is_told_by_its_tensors(store: Store, tmp_path: Path) -> None:
+    torch.save(zoo.build("vit-nano", classes=3, channels=1, size=8).state_dict(), tmp_path / "w.th")
+    (tmp_path / "odd.pt").write_bytes(b"no weights")
+    keys = {name: uploads.keep(store, name, memoryview((tmp_path / name).read_bytes())) for name in ("w.th", "odd.pt")}
+    assert answers.upload_architecture(str(store.root), keys["w.th"], "w.th") == "vit-nano"
+    with pytest.raises(StitchLabError, match=r"^odd\.pt could not be read as a state dict"):
+        answers.upload_architecture(str(store.root), keys["odd.pt"], "odd.pt")
