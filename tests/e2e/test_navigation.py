@@ -73,7 +73,7 @@ def test_click_click_back_back_forward(place: str, finished: Run, server: str, p
         step()
         shows(page, lambda now, wanted=wanted: same(now, wanted))  # type: ignore[misc]
         same_in_a_fresh_tab(page, wanted)
-    assert not page.locator('[data-testid="stAlertContentWarning"]').count()
+    assert not page.get_by_text("is shown instead").count()
 
 
 def test_between_all_pages(finished: Run, server: str, page: Page) -> None:
@@ -81,7 +81,7 @@ def test_between_all_pages(finished: Run, server: str, page: Page) -> None:
     page.goto(server)
     until(lambda: numbers(page)[:2] == [36, 36], 60)
     trail = [shows(page, lambda now: now["path"] == "/")]
-    page.locator('[data-testid="stMain"] a[href*="/Compare?"]').first.click()
+    page.get_by_role("link", name="Open this grid in Compare").click()
     trail.append(shows(page, lambda now: now["path"] == "/Compare" and len(now["numbers"]) == 2))
     i, j = click(page, finished, 0, row=3, column=4)
     trail.append(shows(page, at_cell(i, j)))
@@ -106,7 +106,7 @@ def test_a_change_of_a_picker_is_one_entry(finished: Run, server: str, page: Pag
     entries = page.evaluate("history.length")
     page.locator(".st-key-pick button").click()
     before = shows(page, lambda now: bool(now["front"]))
-    page.locator(".st-key-swap button").click()
+    page.locator(".st-key-swap button").first.click()
     swapped = shows(page, lambda now: now["front"] == before["end"] and now["end"] == before["front"])
     other = query(page)["run"]
     assert other != [finished.id]
