@@ -41,7 +41,7 @@ def _line(run: Run, shown: str, i: str, j: str) -> str:
     parts = [f"{name.upper() if name in METHODS else INDICES[name].label} "
              f"**{number(run.value(name, metric, i, j))}**" for name, metric in quantities]
     if shown == "accuracy" and run.own_accuracy is not None:
-        parts.append(f"the end network alone {number(run.own_accuracy)}")
+        parts.append(f"end network alone {number(run.own_accuracy)}")
     return " · ".join(parts)
 
 

@@ -72,7 +72,7 @@ def _all_cells(run: Run, selected: tuple[str, str]) -> None:
 def _switches(run: Run) -> tuple[str, str]:
     """What is shown, as what, and what can be saved of it, in one row."""
     bound: Any = {"bind": "query-params", "required": True, "label_visibility": "collapsed"}
-    left, middle, right = st.columns([5, 6, 2], vertical_alignment="center")
+    left, middle, right = st.columns([4, 7, 2], vertical_alignment="center")
     shown = left.selectbox("Show", list(SHOWN), key="show", format_func=SHOWN.__getitem__, **bound)
     view = middle.segmented_control("As", list(VIEWS), default="maps", key="view", format_func=VIEWS.__getitem__,
                                     **bound) or "maps"
