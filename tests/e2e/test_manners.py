@@ -62,7 +62,9 @@ def tour(page: Page, url: str, run: Run) -> None:
     cell = {"run": run.id, "front_layer": "layer3.0", "end_layer": "layer1.1"}
     page.goto(url)
     until(lambda: numbers(page) == [36, 36], 60)
+    settled(page)
     page.get_by_role("link", name="Open this grid in Compare").click()
+    until(lambda: urlparse(page.evaluate("location.href")).path == "/Compare", 30)
     downloads(page)
     click(page, run, 1, row=1, column=2)
     settled(page)
