@@ -116,7 +116,7 @@ def _layout(figure: go.Figure, grid: Grid, pixels: Pixels, dark: bool) -> None:
         width=pixels.width, height=pixels.height,
         margin={"l": pixels.left, "r": pixels.right, "t": pixels.top, "b": pixels.bottom},
         title={"text": f"<span style='font-size:{TITLE}px'>{grid.title}</span><br>{said}", "font_size": SUBTITLE,
-               "pad": {"t": 12}},
+               "pad": {"t": TITLE}},
         xaxis={"title": {"text": "<br>".join(below), "font_size": AXIS}, "tickvals": list(range(len(ends))),
                "ticktext": ends, "range": [-0.5, len(ends) - 0.5], "tickangle": pixels.angle,
                "constraintoward": "left", **square},

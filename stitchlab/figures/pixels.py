@@ -71,7 +71,7 @@ def room(
     width = max(LEAST_WIDTH, left + cell * len(columns) + BAR)
     least_width = max(LEAST_WIDTH, left + least * len(columns) + BAR)
     said = max(len(lines(text, least_width, SUBTITLE)) for text in subtitles)
-    top = 32 + 16 * said
+    top = 36 + 16 * said
     return Pixels(cell=cell, least=least, width=width, least_width=least_width, height=top + cell * len(rows) + bottom,
                   left=left, right=width - left - cell * len(columns), top=top, bottom=bottom, label=label, angle=angle)
 

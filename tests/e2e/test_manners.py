@@ -68,6 +68,7 @@ def tour(page: Page, url: str, run: Run) -> None:
     downloads(page)
     click(page, run, 1, row=1, column=2)
     settled(page)
+    page.locator(".st-key-pick button").click()
     page.locator(".st-key-swap button").first.click()
     settled(page)
     for address in ("compare", f"Compare?run={run.id}", "Compare?run=0123456789abcdef", f"Compare?{urlencode(cell)}",
@@ -98,6 +99,7 @@ def switches(page: Page) -> None:
 
 def downloads(page: Page) -> None:
     """Takes each file a few times, as fast as it comes: the page must not forget it meanwhile."""
+    page.locator(".st-key-save button").first.click()
     buttons = page.get_by_test_id("stDownloadButton").get_by_role("button")
     buttons.first.wait_for()
     settled(page)
@@ -105,6 +107,7 @@ def downloads(page: Page) -> None:
         with page.expect_download() as file:
             button.click()
         assert file.value.path().stat().st_size
+    page.keyboard.press("Escape")  # the menu closes
 
 
 def settled(page: Page) -> None:
