@@ -250,7 +250,7 @@ def test_cancel_training(finished: Run, server: str, cache: Path, page: Page) ->
     page.get_by_text(re.compile(r"poch \d+ of 2000")).wait_for()
     page.locator(".js-plotly-plot").first.wait_for()  # the curve so far
     page.locator(".st-key-cancel-making-never button").click()
-    page.get_by_text("never was cancelled; nothing of it is kept").wait_for(timeout=15_000)
+    page.get_by_text("never was cancelled; nothing was kept").wait_for(timeout=15_000)
     page.locator(".st-key-dismiss-never button").click()
     page.locator(".st-key-dismiss-never").wait_for(state="detached")
     assert "never" not in known(Store(cache))
