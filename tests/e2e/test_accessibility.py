@@ -27,6 +27,8 @@ STREAMLITS: dict[tuple[str, str], tuple[str | None, int]] = {
     # same (tried).
     ("scrollable-region-focusable", '[data-testid="stTable"] > div'): (None, 2),
 }
+#: Pages that are looked at on a narrow screen too: one of every layout.
+NARROW = ("Home", "Compare", "pickers", "Feature maps", "Train", "Classes")
 LEVELS = "() => [...document.querySelectorAll('h1, h2, h3, h4, h5, h6')].map(heading => +heading.tagName[1])"
 
 
@@ -34,6 +36,7 @@ def addresses(run: Run) -> dict[str, str]:
     """Every page, each view and part of it, and pages with a word of warning, by what a failure shall call them."""
     cell = {"run": run.id, "front_layer": "layer3.0", "end_layer": "layer1.1"}
     pages = {"Home": ("", {}), "no page": ("compare", {}), "Compare": ("Compare", {"run": run.id}),
+             "pickers": ("Compare", {"front": "digits-a"}),
              "difference": ("Compare", {"run": run.id, "view": "difference"}),
              "table": ("Compare", {"run": run.id, "view": "table"}),
              "indices": ("Compare", {"run": run.id, "show": "Similarity indices"}),
@@ -88,7 +91,7 @@ def test_every_page_can_be_read(finished: Run, server: str, browser: Browser, sc
         page.locator("h1").first.wait_for()
         settle(page)
         page.evaluate("document.querySelectorAll('details:not([open]) > summary').forEach(closed => closed.click())")
-        for width in (1440, 390):
+        for width in (1440, 390) if scheme == "light" and name in NARROW else (1440,):
             whole(page, width)
             ours, theirs = faults(page)
             most |= theirs  # the larger of the two counts

@@ -71,12 +71,16 @@ def tour(page: Page, url: str, run: Run) -> None:
     page.locator(".st-key-pick button").click()
     page.locator(".st-key-swap button").first.click()
     settled(page)
-    for address in ("compare", f"Compare?run={run.id}", "Compare?run=0123456789abcdef", f"Compare?{urlencode(cell)}",
+    for address in ("compare", "Compare?run=0123456789abcdef", f"Compare?{urlencode(cell)}",
                     f"Compare?{urlencode({**cell, 'front': 'digits-b', 'end': 'digits-a', 'epochs': 3, 'seed': 2})}",
                     "Compare?front_layers=layer1.0&front_layers=layer3.1&methods=dm&dm_images=50",
-                    f"Activations?{urlencode(cell)}", "Activations?run=0123456789abcdef&front_layer=layer9",
+                    "Activations?run=0123456789abcdef&front_layer=layer9",
                     f"Activations?{urlencode({**cell, 'look': 'Feature maps', 'image': 7})}",
-                    "Networks?network=nobody", "Networks?network=digits-b&about=Classes", "Networks?part=Train"):
+                    "Networks?network=nobody"):
+        page.goto(f"{url}/{address}")
+        settled(page)
+    for address in (f"Compare?run={run.id}", f"Activations?{urlencode(cell)}",
+                    "Networks?network=digits-b&about=Classes", "Networks?part=Train"):
         page.goto(f"{url}/{address}")
         settled(page)
         switches(page)
