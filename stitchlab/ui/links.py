@@ -17,7 +17,8 @@ from stitchlab.catalog.presets import PRESETS, preset, resolved
 from stitchlab.errors import StitchLabError
 from stitchlab.request import AUTO, INITS, METHODS, TARGETS, TaskLoss
 from stitchlab.results import data_sets, networks
-from stitchlab.results.resolve import resolve
+from stitchlab.results.definitions import changed
+from stitchlab.results.resolve import NotFoundYet, resolve
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 
@@ -65,7 +66,13 @@ def sayable(store: Store, run: Run) -> bool:
     if run.draft:
         return True
     pairs = query(run)
-    again = read(store, {key: [value for name, value in pairs if name == key] for key in KEYS if key in dict(pairs)})
+    link = {key: [value for name, value in pairs if name == key] for key in KEYS if key in dict(pairs)}
+    try:
+        again = _resolved(store, values(link))
+    except NotFoundYet:  # its networks' layers are asked for when the pickers open
+        return not changed(run.request)
+    except StitchLabError:
+        return False
     return again is not None and again.id == run.id
 
 
@@ -94,14 +101,18 @@ def find(store: Store, link: Mapping[str, Sequence[str]]) -> tuple[Run | None, s
 
 def read(store: Store, link: Mapping[str, Sequence[str]]) -> Run | None:
     """Find the run that the keys of a link ask for, each with its values; None where they ask for none."""
-    said = values(link)
+    with contextlib.suppress(StitchLabError):
+        return _resolved(store, values(link))
+    return None
+
+
+def _resolved(store: Store, said: Mapping[str, Any]) -> Run | None:
+    """The run of such values; None where they name no two networks. Raises StitchLabError."""
     if not {"front", "end"} <= said.keys():
         return None
     recipe = DEFAULTS | {key: said[key] for key in _RECIPE if key in said} | {"images": said.get("train_images")}
     wanted = {key: said[key] for key in (*LISTS, "dm_images", "eval_images", "seed", "data") if key in said}
-    with contextlib.suppress(StitchLabError):
-        return resolve(store, said["front"], said["end"], tlm=preset(said.get("recipe", "paper"), **recipe), **wanted)
-    return None
+    return resolve(store, said["front"], said["end"], tlm=preset(said.get("recipe", "paper"), **recipe), **wanted)
 
 
 def values(link: Mapping[str, Sequence[str]]) -> dict[str, Any]:

@@ -365,3 +365,15 @@ def test_names_are_shown_as_text(opened: Open, store: Store) -> None:
     assert at.title[0].value.startswith("\\_\\_a\\_\\_ → digits-b")
     assert ui.literal("1. :smile: [x](http://y) $a$ www.z me@w") == (
         "1\\. \\:⁠smile: \\[x\\](http\\:⁠//y) \\$a\\$ www⁠.z me@⁠w")
+
+
+def test_a_run_whose_layers_are_not_kept_can_be_changed(opened: Open, jobs: Notes, done: Run) -> None:
+    """A store from before cut points were kept by network: they are asked for when the pickers open, not before."""
+    for path in (done.store.root / "layers").glob("*"):
+        path.unlink()
+    at = sound(opened(done.store, run=done.id))
+    assert not at.info
+    assert at.button(key="pick").label == "Change"
+    assert len(charts(at)) == 2
+    sound(pickers(at))
+    assert widget(at, "multiselect", "front_layers").value == list(done.request.front_layers)
