@@ -46,8 +46,8 @@ def frame(title: str) -> tuple[Store, Jobs]:
     store = Store()
     jobs = _jobs(str(store.root))
     status = jobs.status(DEMO)
-    own = any(network.name not in DEMO_NETWORKS for network in networks.list_networks(store))
-    if not own and (not networks.list_networks(store) or (status is not None and status.active)):
+    there = {network.name for network in networks.list_networks(store)}
+    if there <= set(DEMO_NETWORKS) and (not there or (status is not None and status.active)):
         _first_networks(jobs)
     return store, jobs
 

@@ -73,7 +73,7 @@ def cells_scatter(
 
 
 def _clicked(run: Run, key: str) -> None:
-    """A click on the selected cell deselects, which changes nothing."""
+    """Selects the cell that was clicked; a click on the selected one deselects it, which changes nothing."""
     for point in st.session_state[key].selection.points[:1]:
         _select(run, round(point["y"]), round(point["x"]))
 
@@ -88,7 +88,7 @@ def _clicked_point(run: Run, key: str, clicked: Callable[[str, str], None] | Non
 
 
 def _select(run: Run, row: int, column: int) -> None:
-    """Every click on a cell ends here: it writes the two select boxes."""
+    """Makes a cell the address: every click on a cell ends here."""
     address.write(run, (run.request.front_layers[row], run.request.end_layers[column]))
 
 

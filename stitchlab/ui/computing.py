@@ -19,6 +19,7 @@ from stitchlab.ui.asking import PATIENCE
 
 LONG, WORTH_IT = 120.0, 0.7  # seconds from which cheaper ways are told; the share of the time from which they are that
 
+
 def watched(jobs: Jobs, run: Run, draw: Callable[[Run], None]) -> None:
     """Draws a run, under its progress while it is worked on, and again whenever cells have come."""
     status = None if run.draft else jobs.status(run.id)
