@@ -21,7 +21,7 @@ state = st.session_state
 def go(run, *, picking=False):
     """Makes a run the address that this page knows; the page is drawn again with it."""
     address.write(run)
-    state.update(compared=address.said(), picking=picking)
+    state.update(compared=address.said(), picking=picking, picks=links.picked(store, run) or {})
 
 
 def toggle(picks, kept):

@@ -37,7 +37,7 @@ _CHOICES: dict[str, Container[str]] = {
 LISTS = ("front_layers", "end_layers", "methods", "indices")
 _COUNTS = ("dm_images", "eval_images", "train_images", "epochs")
 _RECIPE = ("epochs", "lr", "targets", "init", "augment")
-_MAX_SEED = 2**32 - 1
+_MAX_SEED, _MAX_COUNT = 2**32 - 1, 2**53 - 1  # the latter is the browser's
 
 
 def picked(store: Store, run: Run) -> dict[str, Any] | None:
@@ -136,7 +136,7 @@ def _value(key: str, text: str) -> str | int | float | None:
         return text
     with contextlib.suppress(ValueError):
         number = float(text) if key == "lr" else int(text)
-        low, high = (0, _MAX_SEED) if key == "seed" else (0.0 if key == "lr" else 1, sys.float_info.max)
+        low, high = {"seed": (0, _MAX_SEED), "lr": (0, sys.float_info.max)}.get(key, (1, _MAX_COUNT))
         return number if low <= number <= high else None
     return None
 

@@ -241,11 +241,12 @@ def _take_choice(key: str, choices: dict[str, list[str]]) -> None:
 
 def _swap() -> None:
     state = st.session_state
-    for one, other in (("front", "end"), ("front_layers", "end_layers")):
-        state[one], state[other] = state[other], state[one]
-        state.pop(f"{one}_by", None)
-        state.pop(f"{other}_by", None)
-    _picked("data")
+    held = {key: state.get(key) for key in ("front", "end", "front_layers", "end_layers")}
+    _picked("data", "front_layers", "end_layers")
+    state.update(front=held["end"], end=held["front"])
+    # Layers that are not known yet are their networks' blocks.
+    state.update({key: layers for key, layers in (("front_layers", held["end_layers"]),
+                                                  ("end_layers", held["front_layers"])) if layers is not None})
 
 
 def _take_recipe() -> None:

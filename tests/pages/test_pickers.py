@@ -377,3 +377,21 @@ def test_a_run_whose_layers_are_not_kept_can_be_changed(opened: Open, jobs: Note
     assert len(charts(at)) == 2
     sound(pickers(at))
     assert widget(at, "multiselect", "front_layers").value == list(done.request.front_layers)
+
+
+@pytest.mark.parametrize("key", ["dm_images", "eval_images", "epochs", "train_images", "seed", "lr"])
+@pytest.mark.parametrize("number", ["9" * 20, "9" * 400, "9" * 6000, "-1", "1e999", "nan", "٣x"])
+def test_numbers_that_no_picker_holds_are_left_out(key: str, number: str, opened: Open, store: Store) -> None:
+    at = sound(opened(store, front="digits-a", **{key: number}))
+    default = {"dm_images": 100, "epochs": 30, "seed": 0, "lr": 1e-3}.get(key)
+    held = float(number) if (key, len(number)) == ("lr", 20) else default  # a rate may be as large as that
+    assert widget(at, "number_input", key).value == held
+
+
+def test_swap_while_layers_are_looked_for(opened: Open, jobs: Notes, store: Store) -> None:
+    for path in (store.root / "layers").glob("*"):
+        path.unlink()
+    jobs.answers["cut_points"] = Answer("waiting")
+    at = pickers(opened(store))
+    sound(at.button(key="swap").click().run())
+    assert [widget(at, "selectbox", key).value for key in ("front", "end")] == ["digits-b", "digits-a"]
