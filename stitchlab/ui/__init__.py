@@ -15,9 +15,9 @@ from stitchlab.errors import StitchLabError
 from stitchlab.jobs import DEMO, Jobs, Status
 from stitchlab.results import networks
 from stitchlab.results.demo import NAMES as DEMO_NETWORKS
-from stitchlab.results.duration import seconds as seconds
+from stitchlab.results.duration import seconds
 from stitchlab.store import Store
-from stitchlab.ui import address, lost
+from stitchlab.ui import address, unknown_page
 from stitchlab.ui.favicon import FAVICON
 
 PAGES = (
@@ -42,7 +42,7 @@ def frame(title: str) -> tuple[Store, Jobs]:
     with st.sidebar, contextlib.suppress(StreamlitAPIException):
         for page, label, icon in PAGES:
             st.page_link(page, label=label, icon=icon, query_params=said if label in OF_A_RUN else None)
-    lost.found(title == "Home", {label: page for page, label, _ in PAGES})
+    unknown_page.warn(title == "Home", {label: page for page, label, _ in PAGES})
     store = Store()
     jobs = _jobs(str(store.root))
     status = jobs.status(DEMO)

@@ -39,7 +39,7 @@ def compute_bar(jobs: Jobs, run: Run, begun: Callable[[Run], None] = lambda run:
     if status is not None and status.active:
         return
     if status is not None and status.state == "failed":
-        st.error(f"It stopped: {status.message}. What was finished is kept; Compute goes on from there.",
+        st.error(f"It stopped: {ui.literal(status.message)}. What was finished is kept; Compute goes on from there.",
                  icon=":material/error:")
     if status is not None and status.state in ("cancelled", "interrupted") and lacking:
         st.info(f"It was {status.state}. What was finished is kept; Compute goes on from there.",
@@ -80,7 +80,7 @@ def _compute_prepared(jobs: Jobs, store: Store) -> None:
     try:
         made = Run.load(status.result["run"], store)
     except StitchLabError as error:  # it was deleted meanwhile
-        st.error(str(error), icon=":material/error:")
+        ui.say(error)
         return
     address.write(made)
     ui.queue(lambda: jobs.compute(made))

@@ -96,7 +96,7 @@ def _front(run: Run) -> str:
     """What the front network itself makes of the images."""
     name = ui.literal(run.record["front"]["name"])
     if not run.front_scored:
-        return f"that of the front network {name} is not defined, since it tells other classes"
+        return f"that of the front network {name} is not defined: it was trained on other classes"
     return f"the front network {name}: {number(run.front_accuracy)}"
 
 

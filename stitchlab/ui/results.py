@@ -12,6 +12,7 @@ from stitchlab.export.tables import cells_csv, run_json
 from stitchlab.figures import grids
 from stitchlab.results import recipe
 from stitchlab.results.detection import Distribution
+from stitchlab.results.duration import seconds
 from stitchlab.results.run import Run
 from stitchlab.results.similarity import SETS
 from stitchlab.ui import links, views
@@ -135,7 +136,7 @@ def _how(run: Run) -> None:
 
 def _provenance(run: Run) -> None:
     made, request = run.provenance(), run.request
-    spent = ", ".join(f"{name.upper()} {ui.seconds(count)}" for name, count in made["seconds"].items() if count)
+    spent = ", ".join(f"{name.upper()} {seconds(count)}" for name, count in made["seconds"].items() if count)
     versions = "; ".join(", ".join(f"{name} {number}" for name, number in v.items()) for v in made["versions"])
     lines = {
         "Run": f"`{run.id}`: {ui.literal(run.title)}, asked for {made['created']}",

@@ -65,7 +65,7 @@ def _kept(store: Store, file: UploadedFile | None) -> str | None:
     try:
         state[KEPT] = file.file_id, uploads.keep(store, file.name, file.getbuffer())
     except StitchLabError as error:
-        st.error(str(error), icon=":material/error:")
+        ui.say(error)
         return None
     return str(state[KEPT][1])
 

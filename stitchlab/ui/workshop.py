@@ -197,7 +197,7 @@ def _recipe(arch: str, data: DataRecord) -> tuple[Recipe, list[int], str] | None
                      label_noise=noise, attack=attack)
         return how, _seeds(seeds), name
     except StitchLabError as error:
-        st.error(str(error), icon=":material/error:")
+        ui.say(error)
         return None
 
 

@@ -11,21 +11,21 @@ import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
 
-def found(home: bool, pages: Mapping[str, str]) -> None:
+def warn(on_home: bool, pages: Mapping[str, str]) -> None:
     """Say on Home, until another page is opened, which page was asked for and is not there.
 
     Args:
-        home: whether this is Home.
+        on_home: whether this is Home.
         pages: files of the pages by their names, which are their addresses.
     """
-    if not home:
-        st.session_state.pop("lost", None)
+    if not on_home:
+        st.session_state.pop("unknown_page", None)
         return
     if asked := _path():
-        st.session_state["lost"] = asked  # Streamlit takes it out of the address as soon as Home is drawn
-    if not (lost := st.session_state.get("lost")):
+        st.session_state["unknown_page"] = asked  # Streamlit takes it out of the address as soon as Home is drawn
+    if not (unknown := st.session_state.get("unknown_page")):
         return
-    near = _nearest(lost, list(pages))
+    near = _nearest(unknown, list(pages))
     st.warning("No page has the address that was opened. "
                + ("This is Home." if near is None else f"Did you mean {near}?"), icon=":material/link_off:")
     if near is not None:
