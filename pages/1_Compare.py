@@ -45,8 +45,8 @@ if said != state.get("compared") or ui.arrived():  # somebody's link, or the bac
         state["picking"] = bool(state.get("picking")) and not kept and not ui.arrived()
     show(picks or links.values(said))
 
-title, _ = ui.beside("New comparison" if run is None or kept else "Change", ":material/tune:", key="pick",
-                     on_click=lambda: toggle(picks, kept))
+label = "Close" if state["picking"] else "New comparison" if run is None or kept else "Change"
+title, _ = ui.beside(label, ":material/tune:", key="pick", on_click=lambda: toggle(picks, kept))
 with title:
     st.title("Compare" if run is None else ui.literal(run.title))
     st.caption(runs.about(run) if run else "Two networks, a grid of their layers, and what each measure says of them.")

@@ -84,7 +84,7 @@ def _two_networks(there: dict[str, Network]) -> None:
     ends = [name for name, network in there.items() if network.architecture != controls.NOISE]
     fronts = [*names, *controls.names(list(there.values()))]
     _default("front", names[0], fronts)
-    _default("end", ends[min(1, len(ends) - 1)], ends)
+    _default("end", next((name for name in ends if name != st.session_state["front"]), ends[0]), ends)
     left, middle, right = st.columns([10, 1, 10], vertical_alignment="center")
     front = left.selectbox(
         "Front network", fronts, key="front", on_change=_picked, args=("front_layers",),

@@ -344,7 +344,11 @@ def test_networks_of_a_link_that_asks_for_no_run_open_the_pickers(opened: Open, 
     """The page Networks leads here with a front network alone."""
     at = sound(opened(store, front="digits-b"))
     assert widget(at, "selectbox", "front").value == "digits-b"
+    assert widget(at, "selectbox", "end").value == "digits-a", "with another network, not with itself"
+    assert at.button(key="pick").label == "Close"
     assert "run" not in at.query_params
+    other = sound(opened(store, front="digits-a"))
+    assert widget(other, "selectbox", "end").value != "digits-a"
 
 
 def test_a_run_is_the_first_thing_where_there_are_runs(opened: Open, store: Store) -> None:
