@@ -116,6 +116,6 @@ def downloads(page: Page) -> None:
 
 def settled(page: Page) -> None:
     page.locator("h1").first.wait_for()
-    page.wait_for_timeout(300)
+    page.wait_for_timeout(150)
     settle(page)
     assert not page.locator('[data-testid="stException"]').count()
