@@ -26,7 +26,7 @@ from stitchlab.results.keys import result_key
 from stitchlab.results.networks import ROOM as NETWORKS
 from stitchlab.results.networks import Network
 from stitchlab.results.version import VERSION
-from stitchlab.store import Store, given
+from stitchlab.store import Source, Store, given
 
 ROOM = "runs"
 DERIVED = ("relative_accuracy", "penalty")  # numbers that follow from the accuracies
@@ -112,6 +112,11 @@ class Run:
             "methods": list(request.methods), "indices": list(request.indices), "tlm": asdict(request.tlm),
             "dm_images": request.dm.images, "eval_images": request.eval_images, "seed": request.seed,
         }
+
+    @property
+    def source(self) -> Source | None:
+        """The .stitch file that it was read from; None where it was computed here. Such a run is only read."""
+        return self.store.source
 
     @property
     def title(self) -> str:

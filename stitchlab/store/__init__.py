@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,40 @@ from stitchlab.request import canonical
 Array = npt.NDArray[Any]
 
 
+@dataclass(frozen=True)
+class Source:
+    """Says which .stitch file results came from, who made it, and what it is called.
+
+    Attributes:
+        file: the name of the file, without folders.
+        maker: the version of StitchLab that wrote it.
+        made: when, ISO 8601.
+        title: what its maker calls it; may be empty.
+        story: what its maker says of it; may be empty.
+        command: the command that computed it; may be empty.
+        gallery: whether it comes with StitchLab.
+    """
+
+    file: str
+    maker: str
+    made: str
+    title: str = ""
+    story: str = ""
+    command: str = ""
+    gallery: bool = False
+
+
 class Store:
     """A folder of results.
 
     Args:
         root: where it lies; default is the environment's STITCHLAB_CACHE, else cache/ beside the package.
+
+    Attributes:
+        source: the file that its results were read from; None: they were computed here.
     """
+
+    source: Source | None = None
 
     def __init__(self, root: str | Path | None = None) -> None:
         default = os.environ.get("STITCHLAB_CACHE") or Path(__file__).resolve().parents[2] / "cache"
