@@ -201,7 +201,7 @@ class Jobs:
         return standing.behind(self.store, found, *self._turns.before(record["attempt"]))
 
     def recent(self, most: int = RECENT) -> dict[str, Status]:
-        """Say how those jobs stand of which something was told last, newest first, by name; nobody counts as looking."""
+        """Say how the jobs stand of which something was told last, newest first, by name; it counts as no look."""
         found = {job: self.status(job) for job in standing.recent(self.store, most)}
         return {job: status for job, status in found.items() if status is not None}
 
