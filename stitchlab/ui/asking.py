@@ -26,6 +26,9 @@ def answered(jobs: Jobs, question: str, *arguments: Any, what: str) -> Any | Non
         arguments: plain values.
         what: what is being looked for, as it should read: "the feature maps of image 3".
     """
+    if jobs.lacking:
+        ui.not_installed(jobs.lacking)
+        return None
     answer = jobs.ask(question, *arguments, wait=PATIENCE)
     if answer.state == "there":
         return answer.value

@@ -46,6 +46,9 @@ def compute_bar(jobs: Jobs, run: Run, begun: Callable[[Run], None] = lambda run:
                 icon=":material/info:")
     if not lacking and run.measured:
         return
+    if jobs.lacking:
+        ui.not_installed(jobs.lacking)
+        return
     text, clicked = ui.beside("Compute", ":material/play_arrow:", primary=True, key="compute")
     with text:
         _price(jobs, run, lacking)
@@ -59,6 +62,9 @@ def _draft_bar(jobs: Jobs, run: Run) -> None:
     status = jobs.status(job := preparing(wanted))
     if status is not None and status.active:
         ui.watch(jobs, job)
+        return
+    if jobs.lacking:
+        ui.not_installed(jobs.lacking)
         return
     if status is not None:
         st.error(status.message or f"It was {status.state}.", icon=":material/error:")
