@@ -15,7 +15,7 @@ from stitchlab.errors import StitchLabError
 from stitchlab.jobs import Jobs, NotInstalled, Status
 from stitchlab.results.duration import seconds
 from stitchlab.store import Store
-from stitchlab.ui import address, unknown_page
+from stitchlab.ui import address, embedding, unknown_page
 from stitchlab.ui.favicon import FAVICON
 
 PAGES = (
@@ -36,15 +36,20 @@ def frame(title: str) -> tuple[Store, Jobs]:
     st.set_page_config(page_title=f"{title} · StitchLab", page_icon=FAVICON, layout="wide",
                        initial_sidebar_state=SIDEBAR)
     st.session_state.update(arrived=st.session_state.get("page") != title, page=title)
+    if not embedding.embedded():
+        _other_pages()
+        unknown_page.warn(title == "Home", {label: page for page, label, _ in PAGES})
+    store = Store()
+    jobs = _jobs(str(store.root))
+    return store, jobs
+
+
+def _other_pages() -> None:
     said = address.said()  # a run and its cell are taken along to where they can be looked at
     # A page that is run by itself, as tests do, knows no others.
     with st.sidebar, contextlib.suppress(StreamlitAPIException):
         for page, label, icon in PAGES:
             st.page_link(page, label=label, icon=icon, query_params=said if label in OF_A_RUN else None)
-    unknown_page.warn(title == "Home", {label: page for page, label, _ in PAGES})
-    store = Store()
-    jobs = _jobs(str(store.root))
-    return store, jobs
 
 
 def arrived() -> bool:
@@ -102,6 +107,8 @@ def watch(jobs: Jobs, job: str, news: Callable[[], bool] = lambda: False, key: s
         news: whether there is something that the page does not show yet.
         key: of the button; default is one for each job, so another is needed only where a page watches a job twice.
     """
+    if embedding.embedded():  # it shows what is there when it is opened
+        return
     bar, button = st.columns([8, 1], vertical_alignment="center")
     with bar:
         st.fragment(_look, run_every=REFRESH)(jobs, job, news)
