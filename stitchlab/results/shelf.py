@@ -137,6 +137,20 @@ def differences(own: Run, other: Run) -> list[Difference]:
             if (mine.method, mine.front_layer, mine.end_layer) in both and not _equal(mine.value, theirs.value)]
 
 
+def compared(own: Run, other: Run) -> str:
+    """Say in a few words whether a file has other numbers than one's own run, and name the first that is another."""
+    found = differences(own, other)
+    if not found:
+        return "those of the file are the same"
+    one = found[0]
+    return (f"{len(found)} of the file are others, such as {one.method} {one.metric} of {one.front_layer} → "
+            f"{one.end_layer}: {_said(one.here)} here, {_said(one.there)} there")
+
+
+def _said(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.4g}"
+
+
 def _equal(here: float | None, there: float | None) -> bool:
     if here is None or there is None:
         return here is there
