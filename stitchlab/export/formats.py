@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from stitchlab.errors import UnknownName
 from stitchlab.export.options import Options
 from stitchlab.export.tables import cells_csv, run_json
+from stitchlab.results.bundle import pack
 from stitchlab.results.run import Run
 
 
@@ -28,6 +29,7 @@ class Format:
 FORMATS = {made.suffix: made for made in (
     Format("csv", "Cells (CSV)", "text/csv", lambda run, _: cells_csv(run).encode()),
     Format("json", "How it was computed (run.json)", "application/json", lambda run, _: run_json(run).encode()),
+    Format("stitch", "Everything, to be opened in StitchLab", "application/zip", lambda run, _: pack(run)),
 )}
 
 
