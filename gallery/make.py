@@ -25,10 +25,10 @@ from stitchlab.store import Store
 HERE = Path(__file__).resolve().parent
 PYTHON = [sys.executable, "-m", "stitchlab"]
 
-DIGITS = ("ResNet-14 with six blocks, trained here on scikit-learn's 1,797 real digits of 8×8 pixels: toy data, because "
-          "the finding shows there in under a minute.")
-CIFAR = ("CIFAR-10 in its original pixels: 25,000 of its training images, of which task loss matching trains on {}, and "
-         "all 10,000 test images. CIFAR-100, which shares no class with it, is the known outliers.")
+DIGITS = ("ResNet-14 with six blocks, trained on scikit-learn's 1,797 real digits of 8×8 pixels: toy data, because the "
+          "finding shows there in under a minute.")
+CIFAR = ("CIFAR-10 in its original pixels: 25,000 of its training images, of which task loss matching trains on {}, "
+         "and all 10,000 test images. CIFAR-100, which shares no class with it, is the known outliers.")
 TINY10 = "Tiny-10, eight convolutions, trained by the authors of Csiszárik et al. 2021 (renyi-ai/drfrankenstein, MIT). "
 RESNET = ("ResNets for CIFAR-10 trained by other people: akamaster/pytorch_resnet_cifar10 (BSD) and "
           "aifoundry-org/MHAQ (Apache-2.0). ")
@@ -41,11 +41,12 @@ NETWORKS = {
     **{f"tiny10-seed{seed}": f"import {{data}}/tiny10/tiny10-cifar10-seed{seed}.pt --arch tiny10 "
        f"--data folder:{{data}}/CIFAR-10 --name tiny10-seed{seed} "
        "--mean 0.4914,0.4822,0.4465 --std 0.2023,0.1994,0.2010" for seed in (0, 1)},
-    **{f"resnet{depth}-aka": f"import {{data}}/resnet/aka_resnet{depth}.pt --arch {{data}}/resnet/resnet_a.py:resnet{depth} "
-       f"--data folder:{{data}}/CIFAR-10 --name resnet{depth}-aka --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225"
-       for depth in (20, 56)},
-    "resnet20-mhaq": "import {data}/resnet/mhaq_resnet20.pt --arch {data}/resnet/resnet_a.py:resnet20 "
-                     "--data folder:{data}/CIFAR-10 --name resnet20-mhaq --mean 0.4914,0.4822,0.4465 --std 0.247,0.243,0.261",
+    **{f"resnet{depth}-aka": f"import {{data}}/resnet/aka_resnet{depth}.pt --data folder:{{data}}/CIFAR-10 "
+       f"--arch {{data}}/resnet/resnet_a.py:resnet{depth} --name resnet{depth}-aka "
+       "--mean 0.485,0.456,0.406 --std 0.229,0.224,0.225" for depth in (20, 56)},
+    "resnet20-mhaq": "import {data}/resnet/mhaq_resnet20.pt --data folder:{data}/CIFAR-10 "
+                     "--arch {data}/resnet/resnet_a.py:resnet20 --name resnet20-mhaq "
+                     "--mean 0.4914,0.4822,0.4465 --std 0.247,0.243,0.261",
 }
 #: The detectors' outliers: CIFAR-100's images are known ones, and training ones beside those that are made.
 OUTLIERS = ("--outliers data:folder:{data}/CIFAR-100 "
@@ -81,7 +82,8 @@ ENTRIES = (
            "tiny10-seed0", "tiny10-seed0", "quick", 12_500),
     _cifar("5-resnet20-pair-quick", "Two ResNet-20, trained by different people", RESNET,
            "resnet20-aka", "resnet20-mhaq", "quick", 5_000),
-    _cifar("6-resnet20-resnet56-quick", "ResNet-20 into ResNet-56", RESNET, "resnet20-aka", "resnet56-aka", "quick", 5_000,
+    _cifar("6-resnet20-resnet56-quick", "ResNet-20 into ResNet-56", RESNET,
+           "resnet20-aka", "resnet56-aka", "quick", 5_000,
            "--front-layers layer1.0,layer1.2,layer2.1,layer3.0,layer3.2 "
            "--end-layers layer1.0,layer1.8,layer2.4,layer3.0,layer3.8"),
     Entry("7-digits-demo", "The demo: two ResNet-14 on digits", DIGITS, "digits-a", "digits-b"),
@@ -91,7 +93,7 @@ ENTRIES = (
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Computes the gallery: about two hours on two cores, minutes on a GPU.")
+    parser = argparse.ArgumentParser(description="Computes the gallery: some hours on two cores.")
     parser.add_argument("--data", type=Path, help="the folder with CIFAR-10/, CIFAR-100/, tiny10/ and resnet/")
     parser.add_argument("--only", help="the files whose name begins so")
     asked = parser.parse_args()
