@@ -1,7 +1,8 @@
 """Deleting a run, removing what nothing refers to, and saying what lies where in the store.
 
 Results lie under keys of their content and may serve several runs, so what goes is found by what stays: an entry stays
-where a run, a network or data still refers to it. Records of networks and data were asked for, and always stay.
+where a run, a network or data still refers to it. Records of networks and data were asked for, and always stay; so
+do files that were opened (`stitchlab.results.shelf`).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any, NamedTuple
 
 from stitchlab.catalog.detectors import LEARNING
 from stitchlab.request import Detection, accuracy_key, cell_key, content_id, map_key, native_key
-from stitchlab.results import cut_points, data_sets, networks, resume, summary, trajectory
+from stitchlab.results import cut_points, data_sets, networks, resume, samples, shelf, summary, trajectory
 from stitchlab.results.data_sets import DataRecord
 from stitchlab.results.detection import learned
 from stitchlab.results.keys import index_key
@@ -53,8 +54,8 @@ class References:
     """Knows what runs refer to: their results, what detectors say and learned of them, and their jobs."""
 
     def __init__(self, runs: Iterable[Run]) -> None:
-        rooms = (RUNS, summary.ROOM, "cells", "maps", trajectory.ROOM, "ood", "accuracies", "detectors", resume.ROOM,
-                 *JOBS)
+        rooms = (RUNS, summary.ROOM, "cells", "maps", trajectory.ROOM, "ood", samples.ROOM, "accuracies", "detectors",
+                 resume.ROOM, *JOBS)
         self._keys: dict[str, set[str]] = {room: set() for room in rooms}
         self._learned: set[str] = set()
         for run in runs:
@@ -87,6 +88,7 @@ class References:
         keys["maps"] |= {map_key(request, m, i, j) for m in fitted for i, j in request.cells}
         keys[trajectory.ROOM] |= {map_key(request, "tlm", i, j) for i, j in request.cells if "tlm" in fitted}
         keys["ood"] |= stitched | {native_key(request, j) for j in request.end_layers}
+        keys[samples.ROOM] |= {samples.key(request, i, j) for i, j in request.cells}
         keys["accuracies"] |= {accuracy_key(request, network) for network in (request.front, request.end)}
         for name in LEARNING:
             of = [learned(request, j, name, Detection().training_outliers) for j in request.end_layers]
@@ -173,7 +175,8 @@ def _stays(store: Store, since: float) -> dict[str, _Stays]:
 
     return {
         **{room: of_runs(room) for room in runs.rooms if room not in (RUNS, *JOBS)},
-        **dict.fromkeys((RUNS, data_sets.ROOM), lambda file: not file.key.startswith(".")),  # but for half a file
+        **dict.fromkeys((RUNS, data_sets.ROOM, shelf.ROOM),  # all but half a file
+                        lambda file: not file.key.startswith(".")),
         networks.ROOM: _among(network.id for network in there),
         networks.MEASURED: _among(networks.measured_key(network) for network in there),
         cut_points.ROOM: _among(cut_points.key(network.id) for network in there),
