@@ -25,9 +25,17 @@ class Format:
     drawn: bool = False
 
 
+def _report(run: Run, options: Options) -> bytes:
+    """Give the report; what draws is imported when one is made."""
+    from stitchlab.export.report import report
+
+    return report([run], options.title or "")
+
+
 FORMATS = {made.suffix: made for made in (
     Format("csv", "Cells (CSV)", "text/csv", lambda run, _: cells_csv(run).encode()),
     Format("json", "How it was computed (run.json)", "application/json", lambda run, _: run_json(run).encode()),
+    Format("html", "Report (HTML)", "text/html", _report),
 )}
 
 
