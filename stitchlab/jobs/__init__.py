@@ -34,6 +34,8 @@ from stitchlab.results.detection import STATISTICS, Cell, Distribution
 from stitchlab.results.run import Run
 from stitchlab.store import Store, looks, uploads
 
+RECENT = 60  # jobs that are listed
+
 __all__ = ["DEMO", "QUIET", "Answer", "Jobs", "Status", "fetching", "judging", "making", "measuring", "preparing",
            "walking"]
 
@@ -197,6 +199,11 @@ class Jobs:
         if found.state != "queued":
             return found
         return standing.behind(self.store, found, *self._turns.before(record["attempt"]))
+
+    def recent(self, most: int = RECENT) -> dict[str, Status]:
+        """Say how the jobs stand of which something was told last, newest first, by name; it counts as no look."""
+        found = {job: self.status(job) for job in standing.recent(self.store, most)}
+        return {job: status for job, status in found.items() if status is not None}
 
     def look(self, job: str) -> Status | None:
         """Say how a job stands to somebody who sees it: what is on a screen goes first, and goes on unasked."""

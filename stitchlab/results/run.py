@@ -85,7 +85,8 @@ class Run:
         if request is self.request:
             return self
         record = self.store.intact(ROOM, request.id)
-        return Run(self.store, record or self.record | {"request": asdict(request), "created": _now()})
+        here = {key: value for key, value in self.record.items() if key != "name"}
+        return Run(self.store, record or here | {"request": asdict(request), "created": _now()})
 
     @property
     def draft(self) -> bool:
@@ -117,6 +118,11 @@ class Run:
     def source(self) -> Source | None:
         """The .stitch file that it was read from; None where it was computed here. Such a run is only read."""
         return self.store.source
+
+    @property
+    def name(self) -> str:
+        """What somebody called it (`stitchlab.results.naming`); empty where nobody did."""
+        return str(self.record.get("name", ""))
 
     @property
     def title(self) -> str:

@@ -24,6 +24,7 @@ PAGES = (
     ("app.py", "Home", ":material/home:"),
     ("pages/1_Compare.py", "Compare", ":material/compare_arrows:"),
     ("pages/2_Activations.py", "Activations", ":material/scatter_plot:"),
+    ("pages/4_Runs.py", "Runs", ":material/table_rows:"),
     ("pages/5_Networks.py", "Networks", ":material/hub:"),
 )
 OF_A_RUN = ("Compare", "Activations")  # pages whose address says a run

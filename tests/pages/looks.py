@@ -133,6 +133,9 @@ class Notes:
         assert job, "a job has a name"
         return self.states.get(job)
 
+    def recent(self, most: int = 60) -> dict[str, Status]:
+        return dict(self.states)
+
     def look(self, job: str) -> Status | None:
         self.looked.append(job)
         return self.status(job)
