@@ -1,4 +1,4 @@
-"""Commands that make, show and delete runs: compare, repeat, ood, runs, show, delete.
+"""Commands that make runs and have them judged: compare, repeat, ood.
 
 What computes is imported where it is needed: the other commands run where there is no PyTorch, and so does `compare`
 where it asks somebody's workers.
@@ -7,7 +7,6 @@ where it asks somebody's workers.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Sequence
@@ -20,19 +19,17 @@ from stitchlab.catalog.detectors import DETECTORS
 from stitchlab.catalog.indices import DEFAULT_INDICES, INDICES
 from stitchlab.catalog.outliers import OUTLIERS
 from stitchlab.catalog.presets import PRESETS, preset
-from stitchlab.cli import Command, bar, names, table
+from stitchlab.cli import Command, bar, names
+from stitchlab.cli.kept import print_tables
 from stitchlab.errors import StitchLabError, UnknownName, check_names
 from stitchlab.export.tables import ood_csv, write
 from stitchlab.request import AUGMENTATION_NAMES, AUTO, METHODS, Detection
-from stitchlab.results import repeating
-from stitchlab.results.cleaning import delete_run
+from stitchlab.results import repeating, shelf
 from stitchlab.results.controls import NOISE, RANDOM
-from stitchlab.results.definitions import remark
 from stitchlab.results.detection import Cell, Distribution, known_detectors
 from stitchlab.results.duration import expected
 from stitchlab.results.plan import missing
-from stitchlab.results.recipe import words
-from stitchlab.results.run import Run, list_runs
+from stitchlab.results.run import Run
 from stitchlab.store import Store
 
 if TYPE_CHECKING:
@@ -55,9 +52,6 @@ def add(command: Command) -> None:
                           help="a Dask scheduler, tcp://…, whose workers see the same cache")
         made.add_argument("--out", type=Path, metavar="DIR", help="write cells.csv and run.json there")
     _ood_arguments(command("ood", _ood, "Are activations in or out of the end network's distribution? Writes CSV."))
-    command("runs", _runs, "List what was asked for, and how much of it is there.")
-    command("show", _show, "Show a run.").add_argument("run", metavar="RUN", help="its id, or how that begins")
-    command("delete", _delete, "Delete a run and what only it uses.").add_argument("run", metavar="RUN")
 
 
 def _compare(options: argparse.Namespace, store: Store) -> None:
@@ -84,7 +78,7 @@ def _asked(options: argparse.Namespace, store: Store, wanted: dict[str, Any]) ->
         options, store, wanted)
     if options.out:
         write(run, options.out)
-    _tables(run)
+    print_tables(run)
     print(run.id)
     return run
 
@@ -161,18 +155,14 @@ def _awaited(jobs: Jobs, job: str) -> Status | None:
 
 
 def _ood(options: argparse.Namespace, store: Store) -> None:
-    from stitchlab.models.device import pick_device
-    from stitchlab.ood.evaluate import judge
-    from stitchlab.ood.reference import resolve_outliers
-
-    device, run = pick_device(options.device), Run.load(options.run, store)
-    detectors = known_detectors(options.detectors)
-    detection = Detection(
-        outliers=resolve_outliers(options.outliers, store),
-        training_outliers=tuple(resolve_outliers(name, store) for name in options.training_outliers),
-    )
+    run, detectors = shelf.find(store, options.run), known_detectors(options.detectors)
     cells = _chosen(run, options.cells)
-    found = judge(run, detectors=detectors, cells=cells, detection=detection, device=device.type, report=bar())
+    if run.source:
+        found = Distribution(run)
+        print(f"{run.id} is what {run.source.file} holds: nothing is computed, and its own settings are shown",
+              file=sys.stderr)
+    else:
+        found = _judge(options, run, detectors, cells)
     text = ood_csv(found, detectors, cells)
     if options.out:
         store.write(options.out, text.encode())
@@ -182,6 +172,24 @@ def _ood(options: argparse.Namespace, store: Store) -> None:
         for name in detectors:
             if not (belief := found.belief(name, end_layer)).holds:
                 print(f"do not believe {name} at {end_layer}: {belief.why}", file=sys.stderr)
+
+
+def _judge(options: argparse.Namespace, run: Run, detectors: list[str], cells: list[Cell]) -> Distribution:
+    """Have detectors look at cells; where all cells were meant, samples of the telling ones are kept too."""
+    from stitchlab.models.device import pick_device
+    from stitchlab.ood.evaluate import judge
+    from stitchlab.ood.reference import resolve_outliers
+    from stitchlab.ood.samples import keep_samples
+
+    device = pick_device(options.device)
+    detection = Detection(
+        outliers=resolve_outliers(options.outliers, run.store),
+        training_outliers=tuple(resolve_outliers(name, run.store) for name in options.training_outliers),
+    )
+    found = judge(run, detectors=detectors, cells=cells, detection=detection, device=device.type, report=bar())
+    if options.cells is None:
+        keep_samples(found, device)
+    return found
 
 
 def _chosen(run: Run, pairs: Sequence[str] | None) -> list[Cell]:
@@ -200,45 +208,6 @@ def _chosen(run: Run, pairs: Sequence[str] | None) -> list[Cell]:
         if pair not in possible:
             raise UnknownName("cell", pair, possible, "A cell is named FRONT:END, both layers of this run")
     return [(method, *possible[pair]) for pair in dict.fromkeys(pairs) for method in request.methods]
-
-
-def _runs(options: argparse.Namespace, store: Store) -> None:
-    computed = set(store.keys("cells"))
-    table(("run", "front", "end", "data", "grid", "methods", "there", "created"), (
-        (run.id, run.record["front"]["name"], run.record["end"]["name"], run.record["data"]["label"],
-         f"{len(run.request.front_layers)}×{len(run.request.end_layers)}",
-         ",".join((*run.request.methods, *run.request.indices)), f"{run.there(computed)} of {run.total}",
-         run.record["created"]) for run in list_runs(store)
-    ))
-
-
-def _show(options: argparse.Namespace, store: Store) -> None:
-    run = Run.load(options.run, store)
-    print(f"{run.title}: {len(run.cells)} of {run.total} cells there")
-    _tables(run)
-    print(json.dumps(run.provenance(), indent=1))
-
-
-def _delete(options: argparse.Namespace, store: Store) -> None:
-    gone = delete_run(store, options.run)
-    print(f"deleted {gone.id} ({gone.title}); results that other runs share are kept")
-
-
-def _tables(run: Run) -> None:
-    """Print the matrices of a run, rows front layers, columns end layers."""
-    if "tlm" in run.request.methods:
-        print(f"tlm: {words(run)}\n")
-    for method, metric in run.quantities():
-        if metric in ("relative_accuracy", "penalty"):
-            continue  # they follow from the accuracies
-        said = remark(run.request, method)
-        print(f"{method} / {metric}{f' ({said})' if said else ''}")
-        values = run.matrix(method, metric)
-        table(("", *run.request.end_layers), (
-            (i, *("" if value != value else f"{value:.4f}" for value in row))
-            for i, row in zip(run.request.front_layers, values, strict=True)
-        ))
-        print()
 
 
 def _ood_arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,6 +11,7 @@ from stitchlab.export.frames import parquet
 from stitchlab.export.latex import tex
 from stitchlab.export.options import Options
 from stitchlab.export.tables import cells_csv, run_json
+from stitchlab.results.bundle import pack
 from stitchlab.results.run import Run
 
 
@@ -26,6 +27,13 @@ class Format:
     media_type: str
     make: Callable[[Run, Options], bytes]
     drawn: bool = False
+
+
+def _report(run: Run, options: Options) -> bytes:
+    """Give the report; what draws is imported when one is made."""
+    from stitchlab.export.report import report
+
+    return report([run], options.title or "")
 
 
 def _figure(suffix: str) -> Callable[[Run, Options], bytes]:
@@ -50,6 +58,8 @@ FORMATS = {made.suffix: made for made in (
     Format("csv", "Cells (CSV)", "text/csv", lambda run, _: cells_csv(run).encode()),
     Format("json", "How it was computed (run.json)", "application/json", lambda run, _: run_json(run).encode()),
     Format("parquet", "Cells (Parquet)", "application/vnd.apache.parquet", lambda run, _: parquet(run)),
+    Format("html", "Report (HTML)", "text/html", _report),
+    Format("stitch", "Everything, to be opened in StitchLab", "application/zip", lambda run, _: pack(run)),
 )}
 
 

@@ -23,6 +23,7 @@ from stitchlab.store import Array, Store
 
 ROOM = "ood"
 STATISTICS = "statistics"  # kept beside the detectors' scores: what a cell's page shows
+SETTINGS = "settings"  # the room in which an opened file says what its run was judged with; the store has none
 NATIVE, OUTLIERS = "native", "outliers"
 
 # When a detector is believed: evaluation images look like other native ones, and known outliers do not.
@@ -54,10 +55,13 @@ class Belief:
 
 
 class Distribution:
-    """What detectors say about a run, with these settings. Make a new one to see what has come since."""
+    """What detectors say about a run, with these settings. Make a new one to see what has come since.
+
+    Without settings: the default ones, or those that the run of an opened file was judged with.
+    """
 
     def __init__(self, run: Run, detection: Detection | None = None) -> None:
-        self.run, self.detection = run, detection or Detection()
+        self.run, self.detection = run, detection or next(iter(opened_settings(run)), Detection())
         self._read: dict[tuple[str, ...], tuple[dict[str, Any], dict[str, Array]] | None] = {}
 
     @property
@@ -184,6 +188,13 @@ def learned(request: Request, end_layer: str, detector: str, training_outliers: 
         "input": request.definitions.get("input", 1), "outliers": list(training_outliers),
         "detector": [detector, DETECTORS[detector].version],
     }
+
+
+def opened_settings(run: Run) -> list[Detection]:
+    """Give the settings with which the run of an opened file was judged, fullest first; none for a run of one's own."""
+    kept = run.store.intact(SETTINGS, run.id) if run.source else None
+    return [Detection(outliers=each["outliers"], training_outliers=tuple(each["training_outliers"]))
+            for each in (kept or {}).get("settings", ())]
 
 
 def known_detectors(names: Sequence[str] | None) -> list[str]:

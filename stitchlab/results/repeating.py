@@ -13,7 +13,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from stitchlab.catalog.data_sets import FOLDER
 from stitchlab.errors import StitchLabError
-from stitchlab.request import PRECISION
+from stitchlab.request import PRECISION, Request
 from stitchlab.results import controls, data_sets, definitions, networks
 from stitchlab.results.run import Run
 from stitchlab.store import Store
@@ -29,7 +29,10 @@ def described(store: Store, path: Path) -> Run:
     except (ValueError, RecursionError) as error:
         raise StitchLabError(f"{path} is no run.json: it is no JSON, or not the whole of it ({error})") from error
     try:
-        return _checked(Run(store, record)) if isinstance(record, dict) else _checked(None)
+        if not isinstance(record, dict):
+            raise StitchLabError("an object with the request of a run was expected")
+        checked((run := Run(store, record)).request)
+        return run
     except StitchLabError as error:
         raise StitchLabError(f"{path} is no run.json that can be repeated: {_line(str(error))}") from error
 
@@ -64,11 +67,8 @@ def changes(old: Run, new: Run) -> str:
     return f"{old.id} is asked for as {new.id}: {'; '.join(why) or 'settings that nothing uses are left out'}"
 
 
-def _checked(run: Run | None) -> Run:
-    """The run, if every setting is of the kind that its field has. Raises StitchLabError."""
-    if run is None:
-        raise StitchLabError("an object with the request of a run was expected")
-    request = run.request
+def checked(request: Request) -> Request:
+    """Return a request that was JSON, if every setting is of the kind that its field has. Raises StitchLabError."""
     for part in (request, request.tlm, request.dm):
         hints = get_type_hints(type(part))
         for name in (field.name for field in fields(part)):
@@ -78,7 +78,7 @@ def _checked(run: Run | None) -> Run:
         raise StitchLabError("its networks and data have no fingerprints")
     if request.precision != PRECISION:
         raise StitchLabError(f"it was computed in {request.precision!r}, and only {PRECISION} is known")
-    return run
+    return request
 
 
 def _fits(value: Any, hint: Any) -> bool:

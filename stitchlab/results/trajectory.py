@@ -19,8 +19,12 @@ VERSION = 1  # of what a walk is
 
 def key(run: Run, front_layer: str, end_layer: str) -> str:
     """Says where the store keeps a cell's walk (room ``ood``)."""
-    versions = [(name, DETECTORS[name].version) for name in QUICK]
-    return verdict_key(cell_key(run.request, "tlm", front_layer, end_layer), "walk", VERSION, versions)
+    return verdict_key(cell_key(run.request, "tlm", front_layer, end_layer), "walk", VERSION, versions())
+
+
+def versions() -> list[tuple[str, int]]:
+    """Lists the detectors that follow a walk, with the versions of their definitions."""
+    return [(name, DETECTORS[name].version) for name in QUICK]
 
 
 def kept(run: Run, front_layer: str, end_layer: str) -> tuple[dict[str, Any], Array] | None:
@@ -40,4 +44,6 @@ def kept(run: Run, front_layer: str, end_layer: str) -> tuple[dict[str, Any], Ar
 def possible(run: Run, front_layer: str, end_layer: str) -> bool:
     """Says whether a trail of maps is kept: older caches have only the last, and STITCHLAB_TRAIL=0 keeps none."""
     of = map_key(run.request, "tlm", front_layer, end_layer)
+    if run.source:  # a file has walks, and no maps to walk along
+        return False
     return run.store.has(ROOM, of) or run.store.path(ROOM, of, ".safetensors").exists()

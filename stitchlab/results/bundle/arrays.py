@@ -1,0 +1,102 @@
+"""Arrays in a .stitch file: safetensors as bytes, read here without copying, and the small samples that are kept.
+
+The format is an 8-byte length, a JSON header that says of each name its type, shape and bytes, and the bytes
+(https://huggingface.co/docs/safetensors). Every header is checked before a byte of data is looked at.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+from safetensors.numpy import save
+
+from stitchlab.results.bundle.checks import fits, need, parsed
+from stitchlab.results.bundle.layout import MOST_CHANNELS, SCORES
+from stitchlab.store import Array
+
+TYPES = {"F16": np.float16, "F32": np.float32, "U8": np.uint8, "I16": np.int16, "I32": np.int32, "I64": np.int64}
+_TENSOR = {"dtype": str, "shape": [int], "data_offsets": [int]}
+
+
+class Arrays:
+    """The named arrays of an entry: what they are is known at once; they are read when they are asked for."""
+
+    def __init__(self, name: str, data: bytes) -> None:
+        self._name, self._data = name, data
+        need(len(data) >= 8, f"{name} is damaged")
+        length = int.from_bytes(data[:8], "little")
+        need(0 < length <= len(data) - 8, f"{name} is damaged")
+        header = parsed(name, data[8:8 + length])
+        fits(name, header, {str: {}})
+        header.pop("__metadata__", None)
+        self._start, end = 8 + length, 0
+        self._places: dict[str, tuple[str, tuple[int, ...], int]] = {}
+        for each, said in sorted(header.items(), key=lambda item: _begin(name, item[1])):
+            first, last = said["data_offsets"]
+            need(said["dtype"] in TYPES and len(said["shape"]) <= 4, f"{name} has an array of another type")
+            need(all(0 <= n <= 10 * MOST_CHANNELS for n in said["shape"]), f"{name} has an array that is too large")
+            size = math.prod(said["shape"]) * np.dtype(TYPES[said["dtype"]]).itemsize
+            need(first == end and last == first + size, f"{name} is damaged")
+            end = last
+            self._places[each] = said["dtype"], tuple(said["shape"]), first
+        need(self._start + end == len(data), f"{name} is damaged")
+
+    @property
+    def names(self) -> list[str]:
+        """List the names of the arrays."""
+        return list(self._places)
+
+    def check(self, name: str, types: str, *shape: int | None) -> None:
+        """Raises Wrong where an array is missing, of none of these types, or of another shape (None: any length)."""
+        need(name in self._places, f"{self._name} lacks {name[:60]}")
+        dtype, there, _ = self._places[name]
+        right = len(there) == len(shape) and all(n is None or n == m for n, m in zip(shape, there, strict=True))
+        need(dtype in types.split() and right, f"{self._name}: {name[:60]} is not what it should be")
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Say the shape of an array. Raises Wrong where there is none."""
+        need(name in self._places, f"{self._name} lacks {name[:60]}")
+        return self._places[name][1]
+
+    def get(self, name: str) -> Array:
+        """Read an array; whole numbers as int64, as the store has them, images as they are."""
+        dtype, shape, first = self._places[name]
+        kind = np.dtype(TYPES[dtype]).newbyteorder("<")
+        made = np.frombuffer(self._data, kind, math.prod(shape), self._start + first).reshape(shape)
+        return made.astype(np.int64) if dtype in ("I16", "I32") else made
+
+
+def _begin(name: str, said: object) -> int:
+    fits(name, said, _TENSOR)
+    assert isinstance(said, dict)
+    need(len(said["data_offsets"]) == 2, f"{name} is damaged")
+    return int(said["data_offsets"][0])
+
+
+def packed(arrays: Mapping[str, Array]) -> bytes:
+    """Write arrays as an entry, the same bytes each time: real numbers as they are, whole ones as small as they fit."""
+    made = {name: np.ascontiguousarray(small(array)) for name, array in arrays.items()}
+    return bytes(save(dict(sorted(made.items()))))
+
+
+def small(array: Array) -> Array:
+    """Give whole numbers in 16 or 32 bits, where they fit; all else as it is."""
+    if array.dtype.kind != "i":
+        return array
+    largest = int(np.abs(array).max()) if array.size else 0
+    return array.astype(np.int16 if largest < 2**15 else np.int32 if largest < 2**31 else np.int64)
+
+
+def sample(values: Array) -> Array:
+    """Keep evenly spaced order statistics (201 at most), the smallest, the median and the largest among them.
+
+    >>> sample(np.arange(1000.0))[[0, 100, 200]].tolist()
+    [0.0, 500.0, 999.0]
+    """
+    ordered = np.sort(values, kind="stable")
+    if len(ordered) <= SCORES:
+        return ordered
+    kept: Array = ordered[np.round(np.linspace(0, len(ordered) - 1, SCORES)).astype(int)]
+    return kept

@@ -1,0 +1,109 @@
+"""Checking what somebody's file says: JSON of bounded depth and length, whose values are what they should be."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from stitchlab.results.bundle.layout import TEXT
+
+DEPTH, VALUES = 12, 1_000_000  # of a JSON text: how deep, and how many values
+LARGEST = 1e300  # number
+_NO_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]|\][(:\[]")  # control characters; Markdown's links
+
+
+class Wrong(Exception):
+    """Something in a file is not what it should be; says what, to be put behind the file's name."""
+
+
+def need(holds: bool, why: str) -> None:
+    """Raises Wrong, unless something holds."""
+    if not holds:
+        raise Wrong(why)
+
+
+def parsed(name: str, data: bytes) -> Any:
+    """Read a JSON entry, every number of it finite, every text bounded and plain. Raises Wrong."""
+    try:
+        value = json.loads(data, parse_constant=_no_number, object_pairs_hook=_once)
+    except (ValueError, RecursionError) as error:
+        raise Wrong(f"{name} is no JSON that can be read") from error
+    left = VALUES
+    level = [value]
+    for _ in range(DEPTH):
+        left -= len(level)
+        need(left >= 0, f"{name} has too many values")
+        level = [inner for each in level for inner in _within(name, each)]
+        if not level:
+            return value
+    raise Wrong(f"{name} is nested too deeply")
+
+
+def _within(name: str, value: Any) -> Any:
+    """The values that a value holds; one that holds none is looked at."""
+    if isinstance(value, dict):
+        return [*value, *value.values()]
+    if isinstance(value, list):
+        return value
+    if isinstance(value, str):
+        need(len(value) <= TEXT and _NO_TEXT.search(value) is None, f"{name} has a text that is no plain text")
+    elif isinstance(value, (int, float)):
+        need(abs(value) < LARGEST, f"{name} has a number that is none")  # nor is NaN
+    return ()
+
+
+def fits(what: str, value: Any, kind: Any) -> None:
+    """Raises Wrong where a value that was JSON is not of a kind.
+
+    Args:
+        what: the value, for the message.
+        value: that was parsed.
+        kind: a type (float takes whole numbers too, and bool is none of them); None; a tuple of alternatives; a list of
+            one kind for lists; a dict of fields (``?name`` may be missing, others may be there); a dict whose one key
+            is ``str`` for objects of any names.
+    """
+    if isinstance(kind, tuple):
+        for each in kind:
+            try:
+                return fits(what, value, each)
+            except Wrong:
+                continue
+        raise Wrong(f"{what} is not what it should be")
+    if isinstance(kind, list):
+        need(isinstance(value, list), f"{what} is no list")
+        for each in value:
+            fits(what, each, kind[0])
+    elif isinstance(kind, dict):
+        _fields(what, value, kind)
+    elif kind is None:
+        need(value is None, f"{what} is not empty")
+    else:
+        right = isinstance(value, (int, float) if kind is float else kind)
+        need(right and (kind is bool or not isinstance(value, bool)), f"{what} is not what it should be")
+    return None
+
+
+def _fields(what: str, value: Any, kind: Mapping[Any, Any]) -> None:
+    need(isinstance(value, dict), f"{what} is no object")
+    if str in kind:
+        for name, each in value.items():
+            fits(f"{what}: {name[:60]}", each, kind[str])
+        return
+    for name, inner in kind.items():
+        if (plain := name.removeprefix("?")) in value:
+            fits(f"{what}: {plain}", value[plain], inner)
+        else:
+            need(name.startswith("?"), f"{what} has no {name}")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise ValueError("a name stands twice")
+    return made
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"it has a {name}")

@@ -1,0 +1,162 @@
+"""Packing a run, with all that was said of it, into the bytes of a .stitch file. Everything is named, nothing keyed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from stitchlab.catalog.detectors import DETECTORS
+from stitchlab.errors import StitchLabError
+from stitchlab.request import accuracy_key, map_key
+from stitchlab.results import samples
+from stitchlab.results.bundle import archive, judged
+from stitchlab.results.bundle.arrays import packed
+from stitchlab.results.bundle.layout import (
+    CELLS,
+    CELLS_CSV,
+    FORMAT,
+    MANIFEST,
+    MAP_ARRAYS,
+    OOD,
+    OOD_ARRAYS,
+    OOD_CSV,
+    RUN,
+    SAMPLE_ARRAYS,
+    SAMPLES,
+    SCHEMA,
+    STORY,
+    TITLE,
+)
+from stitchlab.results.bundle.private import private
+from stitchlab.results.bundle.private import text as private_text
+from stitchlab.results.detection import Distribution
+from stitchlab.results.run import Run
+from stitchlab.results.tables import cells_csv, ood_csv
+from stitchlab.results.version import VERSION
+from stitchlab.store import Array, Source
+
+Versions = list[dict[str, str]]  # of StitchLab and of what it computes with, each set once
+
+
+def pack(run: Run, *, title: str = "", story: str = "", command: str = "", maps: bool = False) -> bytes:
+    """Pack a run into the bytes of a .stitch file.
+
+    Args:
+        run: as far as it is computed; one of an opened file becomes that file again.
+        title, story: what its maker calls it, and says of it.
+        command: the command that computed it.
+        maps: whether the stitches (W, b) are in it too.
+
+    Raises StitchLabError for a draft, texts that are too long, or where it would be larger than a file may be.
+    """
+    if run.draft:
+        raise StitchLabError("this run has no results yet: its control is made when it is computed")
+    said = _said(run, title, story, command)
+    found = judged.settings(run)
+    entries = {RUN: _run(run, said.maker), CELLS_CSV: cells_csv(run).encode(), CELLS: _cells(run)}
+    entries |= _judged(run, found) | _sampled(run) | (_maps(run) if maps else {})
+    manifest = {
+        "format": FORMAT, "schema": SCHEMA, "maker": said.maker, "made": said.made, "title": said.title,
+        "story": said.story, "command": said.command, "run": run.id,
+        "entries": {name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+                    for name, data in entries.items()},
+    }
+    return archive.write({MANIFEST: _json(manifest, indent=1), **entries})
+
+
+def _said(run: Run, title: str, story: str, command: str) -> Source:
+    """What the file says of itself; of an opened one, what it said, unless something else is said now."""
+    was = run.source or Source(file="", maker=VERSION, made=datetime.now(UTC).isoformat(timespec="seconds"))
+    for what, said, most in (("title", title, TITLE), ("story", story, STORY), ("command", command, STORY)):
+        if len(said) > most or not said.replace("\n", " ").isprintable():
+            raise StitchLabError(f"the {what} of a .stitch file is plain text of at most {most:,} characters; "
+                                 f"{len(said):,} came")
+    return Source(file="", maker=was.maker, made=was.made, title=title or was.title, story=story or was.story,
+                  command=private_text(command) or was.command)
+
+
+def _run(run: Run, maker: str) -> bytes:
+    """run.json as `Run.provenance` has it; the request stays as it is, since the run's id is made of it."""
+    made = run.provenance()
+    return _json(private(made) | {"request": made["request"], "stitchlab": maker}, indent=1)
+
+
+def _cells(run: Run) -> bytes:
+    versions: Versions = []
+    cells = [_named({"method": method, "front_layer": i, "end_layer": j}, kept, versions)
+             for (method, i, j), kept in run.cells.items()]
+    own = {side: run.store.intact("accuracies", accuracy_key(run.request, network))
+           for side, network in (("front", run.request.front), ("end", run.request.end))}
+    accuracies = {side: kept and _named({}, kept, versions) for side, kept in own.items()}
+    return _json({"versions": versions, "accuracies": accuracies, "cells": cells})
+
+
+def _judged(run: Run, found: list[Any]) -> dict[str, bytes]:
+    versions: Versions = []
+    arrays: dict[str, Array] = {}
+
+    def listed(entries: Iterable[judged.Entry], prefix: str) -> list[dict[str, Any]]:
+        told = []
+        for k, (said, its) in enumerate(entries):
+            told.append(_named({}, said, versions))
+            arrays.update({f"{prefix}{k}.{what}": array for what, array in its.items()})
+        return told
+
+    entries, walks = listed(judged.entries(run, found), ""), listed(judged.walks(run), "walk")
+    said = {"settings": [asdict(each) for each in found], "data": private(judged.data(run, found)),
+            "versions": versions, "entries": entries, "walks": walks}
+    looked_at = Distribution(run, found[0]) if found else None
+    there = {entry["detector"] for entry in entries}
+    made = {OOD: _json(said)}
+    if looked_at:
+        made[OOD_CSV] = ood_csv(looked_at, [n for n in DETECTORS if n in there], looked_at.cells).encode()
+    return made | ({OOD_ARRAYS: packed(arrays)} if arrays else {})
+
+
+def _sampled(run: Run) -> dict[str, bytes]:
+    """The samples of telling cells that are kept; images and labels, which they share, once."""
+    versions: Versions = []
+    told: list[dict[str, Any]] = []
+    arrays: dict[str, Array] = {}
+    for i, j in samples.cells(Distribution(run, next(iter(judged.settings(run)), None))):
+        if (kept := samples.kept(run, i, j)) is not None:
+            arrays |= {name: kept[name] for name in ("images", "labels")}
+            arrays |= {f"{len(told)}.{name}": kept[name] for name in kept if name not in arrays}
+            told.append(_named({"front_layer": i, "end_layer": j}, samples.provenance(run, i, j), versions))
+    if not told:
+        return {}
+    return {SAMPLES: _json({"versions": versions, "cells": told}), SAMPLE_ARRAYS: packed(arrays)}
+
+
+def _maps(run: Run) -> dict[str, bytes]:
+    """The stitches that are kept, named by the places of their layers in the request."""
+    request = run.request
+    arrays: dict[str, Array] = {}
+    for method in request.methods:
+        for a, i in enumerate(request.front_layers):
+            for b, j in enumerate(request.end_layers):
+                kept = run.store.intact_arrays("maps", map_key(request, method, i, j)) or {}
+                arrays |= {f"{method}.{a}.{b}.{name}": array for name, array in kept.items()}
+    return {MAP_ARRAYS: packed(arrays)} if arrays else {}
+
+
+def _named(names: Mapping[str, Any], kept: Mapping[str, Any], versions: Versions) -> dict[str, Any]:
+    """A result with its names, where it was made left out, and its versions said by their place in a list."""
+    said: dict[str, Any] = {**names, **private({key: value for key, value in kept.items() if key != "versions"})}
+    for name in ("front_layer", "end_layer"):  # names of the request, which stay as they are
+        if name in said:
+            said[name] = names.get(name, kept.get(name))
+    if "versions" in kept:
+        if kept["versions"] not in versions:
+            versions.append(dict(kept["versions"]))
+        said["versions"] = versions.index(kept["versions"])
+    return said
+
+
+def _json(value: Any, indent: int | None = None) -> bytes:
+    separators = None if indent else (",", ":")
+    return json.dumps(value, indent=indent, separators=separators, allow_nan=False).encode()

@@ -1,0 +1,125 @@
+"""Opening a .stitch file: every byte of it is checked, and it becomes a run whose store is that file, in memory."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict
+from typing import Any
+
+from stitchlab.catalog.indices import INDICES
+from stitchlab.errors import StitchLabError
+from stitchlab.request import METHODS, accuracy_key
+from stitchlab.results import data_sets, networks
+from stitchlab.results.bundle import reading_ood
+from stitchlab.results.bundle.archive import Archive
+from stitchlab.results.bundle.checks import Wrong, fits, need, parsed
+from stitchlab.results.bundle.layout import (
+    CELLS,
+    FORMAT,
+    MANIFEST,
+    MOST_CELLS,
+    NEEDED,
+    RUN,
+    SCHEMA,
+    STORY,
+    TITLE,
+)
+from stitchlab.results.bundle.memory import BundleStore, Named, Place
+from stitchlab.results.bundle.opened import HOW, Opened, expanded
+from stitchlab.results.bundle.records import data_record, record_of
+from stitchlab.results.keys import result_key
+from stitchlab.results.run import Run
+from stitchlab.results.version import VERSION
+from stitchlab.store import Source
+
+_MANIFEST = {"format": str, "schema": int, "maker": str, "made": str, "title": str, "story": str, "command": str,
+             "run": str, "entries": {str: {"sha256": str, "bytes": int}}}
+_NUMBER = (float, None)
+_CELLS = {
+    "versions": [{str: str}],
+    "accuracies": {"front": (None, {"accuracy": _NUMBER}), "end": (None, {"accuracy": _NUMBER})},
+    "cells": [{"method": str, "front_layer": str, "end_layer": str, "?reason": str, "?reasons": {str: str}, **HOW}],
+}
+
+
+def unpack(data: bytes, file: str, *, gallery: bool = False) -> Run:
+    """Open a .stitch file: give its run, whose store is the file, in memory, and is only read.
+
+    Args:
+        data: the bytes of the file.
+        file: its name; folders before it are left out.
+        gallery: whether it comes with StitchLab.
+
+    Raises StitchLabError, in one line, for anything but a whole .stitch file of a schema that is known here.
+    """
+    called = "".join(c for c in file.replace("\\", "/").rpartition("/")[2] if c.isprintable())[:200] or "the file"
+    try:
+        return _opened(data, called, gallery)
+    except Wrong as error:
+        raise StitchLabError(f"{called} is no .stitch file that can be opened: {error}") from error
+
+
+def _opened(data: bytes, file: str, gallery: bool) -> Run:
+    archive = Archive(data)
+    said = _manifest(archive)
+    entries = {name: archive.read(name) for name in archive.names if name != MANIFEST}
+    need(entries.keys() == said["entries"].keys(), "its entries are not those that it lists")
+    for name, made in entries.items():
+        right = hashlib.sha256(made).hexdigest() == said["entries"][name]["sha256"]
+        need(right and len(made) == said["entries"][name]["bytes"], f"{name} does not match its checksum")
+    need(set(NEEDED) <= {MANIFEST, *entries}, f"{', '.join(set(NEEDED) - {MANIFEST, *entries})} is missing")
+    told = parsed(RUN, entries[RUN])
+    record, request = record_of(told)
+    need(said["run"] == request.id, "its run is another than it says")
+    source = Source(file=file, gallery=gallery, **{name: said[name] for name in
+                                                   ("maker", "made", "title", "story", "command")})
+    weights = {(networks.ROOM, getattr(request, side)): sha for side, sha in told["weights"].items() if sha}
+    values: dict[Place, dict[str, Any]] = {}
+    arrays: dict[Place, Named] = {}
+    of = Opened(Run(BundleStore(source, values, arrays, weights), record), entries, values, arrays)
+    _put_records(of)
+    _put_cells(of)
+    reading_ood.put(of)
+    return Run(of.run.store, record)  # a new one: nothing was looked up in it before all was there
+
+
+def _manifest(archive: Archive) -> dict[str, Any]:
+    """What the file says of itself; a later schema is refused before anything else is looked at."""
+    said = parsed(MANIFEST, archive.read(MANIFEST))
+    fits(MANIFEST, said, {"format": str, "schema": int})
+    need(said["format"] == FORMAT, "it is another program's")
+    if said["schema"] > SCHEMA:
+        raise Wrong(f"it has schema {said['schema']}, and StitchLab {VERSION} knows {SCHEMA}: a later version made it, "
+                    "and opens it")
+    need(said["schema"] > 0, "it has no schema")
+    fits(MANIFEST, said, _MANIFEST)
+    for name, most in (("maker", 50), ("made", 50), ("title", TITLE), ("story", STORY), ("command", STORY)):
+        need(len(said[name]) <= most, f"its {name} is too long")
+    checked: dict[str, Any] = said
+    return checked
+
+
+def _put_records(of: Opened) -> None:
+    run = of.run
+    for side, network in (("front", run.request.front), ("end", run.request.end)):
+        of.values[networks.ROOM, network] = run.record[side]
+    of.values[data_sets.ROOM, run.request.data] = asdict(data_record(run.record["data"]))
+
+
+def _put_cells(of: Opened) -> None:
+    request, told = of.run.request, of.parsed(CELLS, _CELLS)
+    need(len(told["cells"]) <= MOST_CELLS, "it has too many cells")
+    for each in told["cells"]:
+        method, i, j = (each[name] for name in ("method", "front_layer", "end_layer"))
+        need(method in (*request.methods, *request.indices) and of.asked(i, j), "it has a cell that was not asked for")
+        place = ("cells", result_key(request, method, i, j))
+        need(place not in of.values, "it has a cell twice")
+        for metric in ("accuracy", "distance") if method in METHODS else (INDICES[method].metric,):
+            fits(f"{CELLS}: {metric}", each.get(metric, ""), _NUMBER)
+            why = each.get("reasons", {}).get(metric) or each.get("reason")
+            need(each[metric] is not None or isinstance(why, str), f"{CELLS} lacks a reason")
+        of.values[place] = expanded(each, told["versions"], ("method", "front_layer", "end_layer"))
+    for side, network in (("front", request.front), ("end", request.end)):
+        if (own := told["accuracies"][side]) is not None:
+            fits(CELLS, own, HOW)
+            of.values["accuracies", accuracy_key(request, network)] = expanded(own, told["versions"], ())

@@ -1,0 +1,182 @@
+"""Runs that were not computed here: .stitch files that were opened, and the gallery that comes with StitchLab.
+
+An opened file lies in the room ``opened`` of the store as it came, under the SHA-256 of its bytes, with its name
+beside it. Nothing else in the store knows of it: what is computed never looks here, and where the same run was asked
+for here too, that one is found first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import math
+import os
+import threading
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from stitchlab.errors import StitchLabError, UnknownName
+from stitchlab.results.bundle import unpack
+from stitchlab.results.bundle.layout import MB, MOST_BYTES, SUFFIX
+from stitchlab.results.run import ROOM as RUNS
+from stitchlab.results.run import Run
+from stitchlab.store import Store
+
+ROOM = "opened"
+KEPT = 64  # opened files that stay in memory
+ROUNDING = 1e-4  # relative difference that another machine may make
+
+_Stamp = tuple[str, int, int]  # path, time of change, size
+_read: dict[_Stamp, Run | None] = {}
+_lock = threading.Lock()
+
+
+class Difference(NamedTuple):
+    """A number of the same run that is another one here and in a file; None where it is undefined."""
+
+    front_layer: str
+    end_layer: str
+    method: str
+    metric: str
+    here: float | None
+    there: float | None
+
+
+def gallery() -> list[Run]:
+    """Give the runs that come with StitchLab: gallery/*.stitch beside the package, or where STITCHLAB_GALLERY says."""
+    folder = Path(os.environ.get("STITCHLAB_GALLERY") or Path(__file__).resolve().parents[2] / "gallery")
+    runs = (_run(path, path.name, gallery=True) for path in sorted(folder.glob(f"*{SUFFIX}")))
+    return [run for run in runs if run is not None]
+
+
+def opened(store: Store) -> list[Run]:
+    """Give the runs of files that were opened, the newest first; damaged ones are left out."""
+    found = []
+    for key in store.keys(ROOM):
+        told = store.intact(ROOM, key)
+        if told is not None and (run := _run(_path(store, key), told["file"])) is not None:
+            found.append((float(told["opened"]), run))
+    return [run for _, run in sorted(found, key=lambda each: each[0], reverse=True)]
+
+
+def open_file(store: Store, data: bytes, name: str) -> Run:
+    """Check somebody's .stitch file and keep it; where it is kept already, nothing changes.
+
+    Raises StitchLabError where it is none that can be opened; nothing of it is kept then.
+    """
+    run = unpack(data, name)
+    assert run.source is not None
+    key = hashlib.sha256(data).hexdigest()
+    if not _path(store, key).exists() or store.intact(ROOM, key) is None:
+        store.write(_path(store, key), data)
+        store.put(ROOM, key, {"file": run.source.file, "run": run.id, "opened": time.time()})
+    return run
+
+
+def read_file(path: Path) -> bytes:
+    """Read a file that is to be opened. Raises StitchLabError where that cannot be, or it is larger than one may be."""
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise StitchLabError(f"{path.name} has {path.stat().st_size / MB:.0f} MB; a .stitch file has at most "
+                                 f"{MOST_BYTES // MB}")
+        return path.read_bytes()
+    except OSError as error:
+        raise StitchLabError(f"{path} could not be read ({error.strerror}); a .stitch file was expected") from error
+
+
+def close(store: Store, run: Run) -> None:
+    """Let go of the files of a run that were opened. Raises StitchLabError for a run of the gallery or of one's own."""
+    if run.source is None or run.source.gallery:
+        raise StitchLabError(f"{run.id} was not opened from a file"
+                             + (": it comes with StitchLab" if run.source else ": delete it instead"))
+    for key in store.keys(ROOM):
+        if (store.intact(ROOM, key) or {}).get("run") == run.id:
+            store.delete(ROOM, key)
+            _path(store, key).unlink(missing_ok=True)
+
+
+def find(store: Store, name: str) -> Run:
+    """Find a run by its id or how that begins (6 digits or more): one's own first, then opened ones, then the gallery.
+
+    Raises UnknownName; Damaged where the record of one's own is.
+    """
+    with contextlib.suppress(UnknownName):
+        return Run.load(name, store)
+    others = {run.id: run for run in reversed([*opened(store), *gallery()])}
+    found = [key for key in others if key == name] or [k for k in others if len(name) >= 6 and k.startswith(name)]
+    if len(found) == 1:
+        return others[found[0]]
+    raise UnknownName("run", name, {*store.keys(RUNS), *others}, "`runs` lists them all; `compare` makes one")
+
+
+def others(store: Store) -> list[Run]:
+    """Give opened runs, then the gallery's, each once; those that are here as one's own too are left out."""
+    seen, found = set(store.keys(RUNS)), []
+    for run in (*opened(store), *gallery()):
+        if run.id not in seen:
+            found.append(run)
+            seen.add(run.id)
+    return found
+
+
+def same(store: Store, run: Run) -> list[Run]:
+    """Give the opened runs and those of the gallery that are the same run as one's own."""
+    return [other for other in (*opened(store), *gallery()) if other.id == run.id]
+
+
+def differences(own: Run, other: Run) -> list[Difference]:
+    """List the numbers of the same run that are others in a file, by more than another machine makes of them.
+
+    What one of them has not computed is none.
+    """
+    both = own.cells.keys() & other.cells.keys()
+    rows = zip(own.rows(), other.rows(), strict=True)
+    return [Difference(*mine[:4], mine.value, theirs.value) for mine, theirs in rows
+            if (mine.method, mine.front_layer, mine.end_layer) in both and not _equal(mine.value, theirs.value)]
+
+
+def compared(own: Run, other: Run) -> str:
+    """Say in a few words whether a file has other numbers than one's own run, and name the first that is another."""
+    found = differences(own, other)
+    if not found:
+        return "those of the file are the same"
+    one = found[0]
+    return (f"{len(found)} of the file are others, such as {one.method} {one.metric} of {one.front_layer} → "
+            f"{one.end_layer}: {_said(one.here)} here, {_said(one.there)} there")
+
+
+def _said(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.4g}"
+
+
+def _equal(here: float | None, there: float | None) -> bool:
+    if here is None or there is None:
+        return here is there
+    return math.isclose(here, there, rel_tol=ROUNDING, abs_tol=1e-6)
+
+
+def _path(store: Store, key: str) -> Path:
+    return store.path(ROOM, key, SUFFIX)
+
+
+def _run(path: Path, name: str, *, gallery: bool = False) -> Run | None:
+    """The run of a file, read once as long as it does not change; None, and a line in the log, where it is damaged."""
+    try:
+        told = path.stat()
+        stamp = (str(path), told.st_mtime_ns, told.st_size)
+        with _lock:
+            if stamp in _read:
+                return _read[stamp]
+        made: Run | None = unpack(read_file(path), name, gallery=gallery)
+    except (StitchLabError, OSError) as error:
+        logging.getLogger(__name__).warning("%s is left out: %s", path, error)
+        if isinstance(error, OSError):
+            return None
+        made = None
+    with _lock:
+        while len(_read) >= KEPT:
+            _read.pop(next(iter(_read)))
+        _read[stamp] = made
+    return made
