@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import get_args
 
 from stitchlab.cli import Command, names
@@ -12,9 +13,11 @@ from stitchlab.export.captions import caption
 from stitchlab.export.files import write
 from stitchlab.export.formats import FORMATS, known
 from stitchlab.export.options import SIZES, Colours, Options
+from stitchlab.results import shelf
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 
+GALLERY = "gallery"
 VALUES = {"auto": None, "on": True, "off": False}
 OF_SEVERAL = ("mean:accuracy", "spread:accuracy")  # what is shown of several runs, unless it is named
 
@@ -24,8 +27,9 @@ def add(command: Command) -> None:
     export = command("export", _export, "Write a run as a file; the suffix says which: "
                      f"{', '.join('.' + suffix for suffix in FORMATS)}.")
     say = export.add_argument
-    say("run", metavar="RUN", help="its id, or how that begins")
-    say("path", metavar="PATH", help="of the file")
+    say("run", metavar="RUN", help=f"its id, or how that begins; {GALLERY}: all runs that come with StitchLab, into a "
+        "folder of HTML files for any static host")
+    say("path", metavar="PATH", help="of the file, or of that folder")
     say("--show", type=names, metavar="A,B", help="of a figure or .tex, each a panel or two: a metric for TLM and DM "
         "(accuracy), tlm/accuracy, difference/accuracy, an index (cka), indices, frechet/ratio, scores/DETECTOR and "
         "trajectory (with --cell); reverse:accuracy for the opposite direction; mean:accuracy and spread:accuracy over "
@@ -45,8 +49,13 @@ def add(command: Command) -> None:
 
 
 def _export(options: argparse.Namespace, store: Store) -> None:
-    run = Run.load(options.run, store)
-    others = tuple(Run.load(name, store) for name in options.mean_of)
+    if options.run == GALLERY:
+        from stitchlab.export import gallery_site
+
+        print(gallery_site.write(shelf.gallery(), Path(options.path))[0])
+        return
+    run = shelf.find(store, options.run)
+    others = tuple(shelf.find(store, name) for name in options.mean_of)
     wanted = Options(
         show=tuple(options.show or (OF_SEVERAL if others else Options.show)), size=options.size, dpi=options.dpi,
         values=VALUES[options.values], font_size=options.font_size, dark=options.dark, colours=options.colours,

@@ -10,13 +10,13 @@ from stitchlab.catalog.detectors import DETECTORS
 from stitchlab.catalog.indices import INDICES, ROWS
 from stitchlab.catalog.methods import METRICS
 from stitchlab.catalog.ood_metrics import OOD_METRICS
-from stitchlab.catalog.outliers import OUTLIERS
+from stitchlab.catalog.outliers import DATA, OUTLIERS
 from stitchlab.export.options import Options
-from stitchlab.export.shown import DIFFERENCE, MEAN, REVERSE, SCORES, SPREAD, TRAJECTORY, Panel, panels
+from stitchlab.export.shown import DIFFERENCE, MEAN, REVERSE, SCORES, SPREAD, TRAJECTORY, Panel, distribution, panels
 from stitchlab.figures.curves import Curves
 from stitchlab.figures.heatmap import Grid
 from stitchlab.figures.layer_names import shorten
-from stitchlab.request import Detection
+from stitchlab.results import data_sets
 from stitchlab.results.definitions import changed, listed, remark
 from stitchlab.results.recipe import words
 from stitchlab.results.run import Run
@@ -48,9 +48,9 @@ def caption(run: Run, options: Options) -> str:
     shown = panels(run, options)
     named = "; ".join(f"{letter(options, k)}{_titled(panel)}" for k, panel in enumerate(shown))
     runs = _runs(run, options, shown)
-    parts = [f"{run.title}: {named}.", *_meanings(shown), _directions(run, shown), _images(run), *_methods(run, shown),
-             _alone(run), *_marks(shown), _several(options, shown, runs), *(_unfinished(one) for one in runs),
-             *(_origin(one) for one in runs)]
+    parts = [f"{run.title}: {named}.", *_meanings(shown, options), _directions(run, shown), _images(run),
+             *_methods(run, shown), _alone(run), *_marks(shown), _several(options, shown, runs),
+             *map(_unfinished, runs), *map(_origin, runs)]
     return " ".join(filter(None, parts))
 
 
@@ -65,20 +65,20 @@ def _titled(panel: Panel) -> str:
     return f"{drawn.title}, {drawn.subtitle}" if isinstance(drawn, Curves) else drawn.title
 
 
-def _meanings(shown: Sequence[Panel]) -> list[str]:
+def _meanings(shown: Sequence[Panel], options: Options) -> list[str]:
     """Say of each number what it is, once."""
-    said = [meaning for panel in shown for meaning in _meaning(panel.item.rpartition(":")[2], panel)]
+    said = [meaning for panel in shown for meaning in _meaning(panel.item.rpartition(":")[2], panel, options)]
     return list(dict.fromkeys(said))
 
 
-def _meaning(item: str, panel: Panel) -> list[str]:
+def _meaning(item: str, panel: Panel, options: Options) -> list[str]:
     last = item.rpartition("/")[2]
     if item == TRAJECTORY:
         return ["Epoch 0 is the map before training."]
     if item.startswith(f"{SCORES}/"):
         detector = DETECTORS[last]
         return [f"{detector.label} ({detector.reference}): {detector.meaning}; the axis is stretched (asinh); known "
-                f"outliers: {_outliers()}."]
+                f"outliers: {_outliers(panel, options)}."]
     if item.startswith(f"{DIFFERENCE}/"):
         return [_of_metric(last), "TLM − DM: red where task loss matching calls the layers more similar, blue where "
                 "direct matching does."]
@@ -91,7 +91,7 @@ def _meaning(item: str, panel: Panel) -> list[str]:
         label = DETECTORS[panel.quantity.partition("/")[0]].label
         metric = OOD_METRICS[last]
         of = "" if label == metric.label else f" by {label.lower()}"
-        return [f"{metric.label}{of}: {metric.meaning}; known outliers: {_outliers()}."]
+        return [f"{metric.label}{of}: {metric.meaning}; known outliers: {_outliers(panel, options)}."]
     return [_of_metric(last)]
 
 
@@ -100,8 +100,13 @@ def _of_metric(name: str) -> str:
     return f"{metric.label}: {metric.meaning}; {metric.better} is more similar."
 
 
-def _outliers() -> str:
-    return OUTLIERS[Detection().outliers].label.lower()
+def _outliers(panel: Panel, options: Options) -> str:
+    """Name the known outliers of a panel: a made kind, or another data set."""
+    kind = distribution(panel.run, options.detection).detection.outliers
+    if kind in OUTLIERS:
+        return OUTLIERS[kind].label.lower()
+    data = data_sets.of_fingerprint(panel.run.store, kind.removeprefix(DATA))
+    return f"data {kind.removeprefix(DATA)[:16]}" if data is None else data.label
 
 
 def _directions(run: Run, shown: Sequence[Panel]) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
 from stitchlab.errors import StitchLabError, check_names
+from stitchlab.request import Detection
 from stitchlab.results.run import Run
 
 SIZES = {"one-column": 3.25, "two-column": 6.75, "slide": 13.33}  # inches wide
@@ -40,6 +41,7 @@ class Options:
         letters: whether panels are lettered (a), (b), (c).
         caption: whether the caption stands under the figure.
         others: runs that ``mean:accuracy`` and ``spread:accuracy`` are over, besides the one that is exported.
+        detection: settings of the detectors; None: those with which the run was judged most.
         cell: the (front layer, end layer) that is framed, or that a figure of one cell is of.
     """
 
@@ -54,6 +56,7 @@ class Options:
     letters: bool = False
     caption: bool = False
     others: tuple[Run, ...] = ()
+    detection: Detection | None = None
     cell: tuple[str, str] | None = None
 
     def __post_init__(self) -> None:

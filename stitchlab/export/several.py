@@ -9,7 +9,10 @@ import numpy as np
 
 from stitchlab.errors import StitchLabError
 from stitchlab.figures.heatmap import Grid
+from stitchlab.results import shelf
 from stitchlab.results.run import Run, list_runs
+from stitchlab.results.together import Together, together
+from stitchlab.store import Store
 
 
 def opposite(run: Run) -> Run:
@@ -18,7 +21,8 @@ def opposite(run: Run) -> Run:
     It may have other layers and indices. Raises StitchLabError where there is none.
     """
     request = run.request
-    for other in list_runs(run.store):
+    own = Store() if run.source else run.store
+    for other in (*list_runs(own), *shelf.others(own)):
         asked = other.request
         if (asked.front, asked.end) == (request.end, request.front) and all(
             getattr(asked, name) == getattr(request, name) for name in
@@ -29,42 +33,33 @@ def opposite(run: Run) -> Run:
                          f"{run.record['end']['name']} {run.record['front']['name']}` makes one")
 
 
-def mean(grids: Sequence[Grid]) -> Grid:
-    """Average heatmaps of several runs on their common layers; what one of them lacks is lacking."""
-    values = _common(grids)
-    return replace(_first(grids), values=values.mean(0), title=f"{grids[0].title}, mean of {len(grids)} runs",
-                   low=min(grid.low for grid in grids), high=max(grid.high for grid in grids))
+def mean(runs: Sequence[Run], grids: Sequence[Grid]) -> Grid:
+    """Average the same heatmap of several runs on their common layers; what one of them lacks is lacking.
+
+    Raises StitchLabError for fewer than two runs, and for runs without common layers.
+    """
+    both = together(runs)
+    return replace(_first(both, grids), values=_values(both, grids).mean(0), low=min(grid.low for grid in grids),
+                   high=max(grid.high for grid in grids), title=f"{grids[0].title}, mean of {len(runs)} runs")
 
 
-def spread(grids: Sequence[Grid]) -> Grid:
-    """Give the standard deviation (n − 1) over heatmaps of several runs on their common layers."""
-    values = _common(grids).std(0, ddof=1)
-    high = float(np.nanmax(values)) if not np.isnan(values).all() else 1.0
-    return replace(_first(grids), values=values, title=f"{grids[0].title}, standard deviation over {len(grids)} runs",
-                   low=0.0, high=high or 1.0, better="", diverging=False, red_low=False, log=False)
+def spread(runs: Sequence[Run], grids: Sequence[Grid]) -> Grid:
+    """Give the standard deviation (n − 1) of the same heatmap over several runs. Raises as `mean`."""
+    both = together(runs)
+    values = _values(both, grids).std(0, ddof=1)
+    high = 0.0 if np.isnan(values).all() else float(np.nanmax(values))
+    return replace(_first(both, grids), values=values, low=0.0, high=high or 1.0, better="", diverging=False,
+                   red_low=False, log=False, title=f"{grids[0].title}, standard deviation over {len(runs)} runs")
 
 
-def _first(grids: Sequence[Grid]) -> Grid:
-    """The first heatmap with all networks' names and the common layers."""
-    return replace(grids[0], front=_names(grid.front for grid in grids), end=_names(grid.end for grid in grids),
-                   front_layers=_layers([grid.front_layers for grid in grids]), doubtful=(),
-                   end_layers=_layers([grid.end_layers for grid in grids]))
+def _first(both: Together, grids: Sequence[Grid]) -> Grid:
+    """The first heatmap with the common layers, and with the names of all networks."""
+    front, end = (", ".join(dict.fromkeys(getattr(grid, side) for grid in grids)) for side in ("front", "end"))
+    return replace(grids[0], front=front, end=end, front_layers=both.front_layers, end_layers=both.end_layers,
+                   doubtful=())
 
 
-def _names(names: object) -> str:
-    return ", ".join(dict.fromkeys(names))  # type: ignore[call-overload]
-
-
-def _layers(each: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
-    return tuple(layer for layer in each[0] if all(layer in layers for layers in each))
-
-
-def _common(grids: Sequence[Grid]) -> np.ndarray:
-    """Values (runs, front layers, end layers) on the common layers. Raises StitchLabError."""
-    if len(grids) < 2:
-        raise StitchLabError("mean and spread: two runs or more were expected; one came")
-    rows, columns = (_layers([getattr(grid, side) for grid in grids]) for side in ("front_layers", "end_layers"))
-    if not rows or not columns:
-        raise StitchLabError("mean and spread: these runs have no cell in common, by the names of their layers")
-    return np.stack([grid.values[np.ix_([grid.front_layers.index(i) for i in rows],
-                                        [grid.end_layers.index(j) for j in columns])] for grid in grids])
+def _values(both: Together, grids: Sequence[Grid]) -> np.ndarray:
+    """Values (runs, front layers, end layers) on the common layers."""
+    return np.stack([grid.values[np.ix_([grid.front_layers.index(i) for i in both.front_layers],
+                                        [grid.end_layers.index(j) for j in both.end_layers])] for grid in grids])

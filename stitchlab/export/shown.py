@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import zip_longest
 
 from stitchlab.catalog.detectors import DETECTORS
 from stitchlab.catalog.methods import METHOD_LABELS, METRICS
@@ -15,13 +14,15 @@ from stitchlab.export.options import Options
 from stitchlab.figures import curves, grids
 from stitchlab.figures.curves import Curves
 from stitchlab.figures.heatmap import Grid
+from stitchlab.request import Detection
 from stitchlab.results import trajectory
 from stitchlab.results.detection import NATIVE, Distribution
+from stitchlab.results.judged_with import judged_with
 from stitchlab.results.run import Run
 
 DIFFERENCE, SCORES, TRAJECTORY = "difference", "scores", "trajectory"
 REVERSE, MEAN, SPREAD = "reverse", "mean", "spread"  # before a name and a colon
-SETS_OF_RUNS: dict[str, Callable[[Sequence[Grid]], Grid]] = {MEAN: several.mean, SPREAD: several.spread}
+SETS_OF_RUNS: dict[str, Callable[[Sequence[Run], Sequence[Grid]], Grid]] = {MEAN: several.mean, SPREAD: several.spread}
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def panels(run: Run, options: Options) -> list[Panel]:
     return _on_same_ranges(made)
 
 
-def names(run: Run) -> Iterator[str]:
+def names(run: Run, detection: Detection | None = None) -> Iterator[str]:
     """Name all that a figure of this run may show.
 
     ``reverse:`` before a name shows the same of the run of the opposite direction, ``mean:`` and ``spread:`` show that
@@ -60,7 +61,7 @@ def names(run: Run) -> Iterator[str]:
             yield f"{DIFFERENCE}/{metric}"
     if run.request.indices:
         yield from (grids.SHOWN_INDICES, *run.request.indices)
-    judged = _judged(run)
+    judged = _judged(run, detection)
     for detector in judged:
         for metric in DETECTORS[detector].metrics:
             yield from (f"{detector}/{metric}", *(f"{method}/{detector}/{metric}" for method in methods))
@@ -80,17 +81,22 @@ def walks(run: Run) -> list[tuple[str, str]]:
     return [cell for cell in run.request.cells if trajectory.kept(run, *cell) is not None]
 
 
-def _in_short(run: Run) -> str:
+def _in_short(run: Run, detection: Detection | None) -> str:
     """Say what a run has, in one line: of metrics that each method and each detector has, the metrics alone."""
     named = [*(METRICS if run.request.methods else ()), *run.request.indices]
-    if judged := _judged(run):
+    if judged := _judged(run, detection):
         named += [f"{name}/{metric}" for name in judged for metric in DETECTORS[name].metrics[:1]]
     return ", ".join(named) if named else "nothing"
 
 
-def _judged(run: Run) -> list[str]:
+def distribution(run: Run, detection: Detection | None = None) -> Distribution:
+    """Give what detectors say of a run, with these settings or those with which it was judged most."""
+    return Distribution(run, detection or judged_with(run))
+
+
+def _judged(run: Run, detection: Detection | None) -> list[str]:
     """Detectors that have said something of a cell of this run."""
-    found = Distribution(run)
+    found = distribution(run, detection)
     return [name for name in DETECTORS if any(found.entry(name, *cell) is not None for cell in found.cells)]
 
 
@@ -100,10 +106,11 @@ def _of(run: Run, options: Options, item: str) -> list[Panel]:
     if colon and before not in (REVERSE, MEAN, SPREAD):
         raise UnknownName("set of runs", before, (REVERSE, MEAN, SPREAD))
     if before in SETS_OF_RUNS:
-        several_runs = [_known(one, options, name) for one in (run, *options.others)]
+        runs = (run, *options.others)
+        of_each = [_known(one, options, name) for one in runs]
         return [replace(alike[0], item=item, quantity=alike[0].quantity if before == MEAN else item,
-                        draws=SETS_OF_RUNS[before]([_grid(panel, item) for panel in alike]))
-                for alike in zip_longest(*several_runs) if None not in alike]
+                        draws=SETS_OF_RUNS[before](runs, [_grid(panel, item) for panel in alike]))
+                for alike in zip(*of_each, strict=False)]
     if before == REVERSE:
         other = several.opposite(run)
         turned = replace(options, cell=options.cell and options.cell[::-1])
@@ -119,16 +126,17 @@ def _grid(panel: Panel, item: str) -> Grid:
 
 
 def _known(run: Run, options: Options, name: str) -> list[Panel]:
-    if name not in names(run):
-        raise UnknownName("figure of this run", name, names(run), f"It has {_in_short(run)}")
+    if name not in names(run, options.detection):
+        raise UnknownName("figure of this run", name, names(run, options.detection),
+                          f"It has {_in_short(run, options.detection)}")
     if name == TRAJECTORY:
         return _walk(run, options)
     if name.startswith(f"{SCORES}/"):
         return [_scores(run, options, name.removeprefix(f"{SCORES}/"))]
-    return _grids(run, name)
+    return _grids(run, options, name)
 
 
-def _grids(run: Run, item: str) -> list[Panel]:
+def _grids(run: Run, options: Options, item: str) -> list[Panel]:
     """Give the heatmaps of one name that is known."""
     def panel(grid: Grid, quantity: str, method: str = "") -> Panel:
         return Panel(grid, item, run, quantity, method)
@@ -143,16 +151,17 @@ def _grids(run: Run, item: str) -> list[Panel]:
         return [panel(grid, item) for grid in grids.difference(run, rest)]
     quantity = rest if first in METHOD_LABELS else item
     detector, _, metric = quantity.partition("/")
-    made = _judged_grids(run, detector, metric) if metric else grids.stitched(run, quantity)
+    made = _judged_grids(run, options, detector, metric) if metric else grids.stitched(run, quantity)
     return [panel(grid, quantity, method) for method, grid in zip(run.request.methods, made, strict=True)
             if first not in METHOD_LABELS or method == first]
 
 
-def _judged_grids(run: Run, detector: str, metric: str) -> list[Grid]:
+def _judged_grids(run: Run, options: Options, detector: str, metric: str) -> list[Grid]:
     """What a detector says, with its name in the titles: a figure is read without what stands beside it on a page."""
     known, label = DETECTORS[detector], OOD_METRICS[metric].label
     of = "" if known.label == label else f" ({known.label[0].lower()}{known.label[1:]})"
-    return [replace(grid, title=grid.title + of) for grid in grids.judged(Distribution(run), detector, metric)]
+    found = distribution(run, options.detection)
+    return [replace(grid, title=grid.title + of) for grid in grids.judged(found, detector, metric)]
 
 
 def _cell(run: Run, options: Options, item: str) -> tuple[str, str]:
@@ -164,7 +173,7 @@ def _cell(run: Run, options: Options, item: str) -> tuple[str, str]:
 
 def _scores(run: Run, options: Options, detector: str) -> Panel:
     i, j = _cell(run, options, f"{SCORES}/{detector}")
-    found = Distribution(run)
+    found = distribution(run, options.detection)
     native = found.arrays(detector, NATIVE, "", j)
     by_set = {name: kept["scores"] for name in run.request.methods
               if "scores" in (kept := found.arrays(detector, name, i, j))}
