@@ -52,8 +52,7 @@ def tex(run: Run, options: Options) -> str:
     if len(tabulars) < len(grids):
         raise StitchLabError("a table: heatmaps were expected; curves of one cell came. Export them as .svg, .pdf or "
                              ".png")
-    said = re.sub(r"★: most", "Bold: most", caption(run, options))
-    said = re.sub(r"Grey: ", "--: ", re.sub(r"†, pale: ", "†: ", said))
+    said = caption(run, options, table=True)
     label = re.sub(r"[^a-z0-9:-]+", "-", f"tab:{'-'.join(options.show)}-{run.id[:8]}".lower())
     return "\n".join([
         "% needs \\usepackage{booktabs}, and \\usepackage{graphicx} where it is wide", "\\begin{table}", "\\centering",
