@@ -50,7 +50,8 @@ with embedding.alone():
     title, _ = ui.beside(label, ":material/tune:", key="pick", on_click=lambda: toggle(picks, kept))
     with title:
         st.title("Compare" if run is None else ui.literal(run.title))
-        st.caption(runs.about(run) if run else "Two networks, a grid of their layers, and what each measure says of them.")
+        st.caption(runs.about(run) if run else
+                   "Two networks, a grid of their layers, and what each measure says of them.")
     if missing:
         st.warning(f"This link's run is not here: {ui.literal(missing)}", icon=":material/link_off:")
     if known:

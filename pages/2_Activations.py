@@ -10,8 +10,9 @@ from stitchlab.ui.copying import copy_link
 
 store, jobs = ui.frame("Activations")
 with embedding.alone():
-    st.title("Activations", help="One cell of a grid: the front network's activations, mapped into the end network. Are "
-             "they anything that the end network could have made itself? Native is what it makes of the same test images.")
+    st.title("Activations", help="One cell of a grid: the front network's activations, mapped into the end network. "
+             "Are they anything that the end network could have made itself? Native is what it makes of the same test "
+             "images.")
     left, middle, right, last = st.columns([5, 6, 2, 2], vertical_alignment="bottom")
     with left:
         run = choose_run(store)
