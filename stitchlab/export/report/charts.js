@@ -138,7 +138,7 @@ function dot(run, at, mark, ringed, tell) {
 
 // A run's first heatmaps, small: for its card.
 function thumbnail(run) {
-  const grids = (run.shows[0]?.maps ?? []).slice(0, 2), cell = 8, gap = 12;
+  const grids = run.shows[0].maps.slice(0, 2), cell = 8, gap = 12;
   const wide = run.endLayers.length * cell + gap, high = run.frontLayers.length * cell;
   const squares = grids.flatMap((grid, k) => matrixOf(run, grid.of).flatMap((row, r) => row.map((value, c) =>
     shape('rect', {x: k * wide + c * cell, y: r * cell, width: cell - 0.5, height: cell - 0.5,

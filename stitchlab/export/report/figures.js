@@ -7,7 +7,7 @@ const NOTHING = 'These two runs have nothing of that kind on common layers: laye
 
 function viewsOf(run, show) {
   return Object.keys(VIEWS).filter(view => view === 'maps' || view === 'table'
-    || (view === 'difference' && show?.difference?.length)
+    || (view === 'difference' && show.difference?.length)
     || (view === 'cells' && run.judged.frechet && run.methods.length));
 }
 
