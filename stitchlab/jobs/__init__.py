@@ -21,7 +21,7 @@ from typing import Any
 from stitchlab.catalog.detectors import LEARNING, QUICK
 from stitchlab.jobs import status as standing
 from stitchlab.jobs.calls import run as call
-from stitchlab.jobs.connection import TASKS, Connection, let_run
+from stitchlab.jobs.connection import TASKS, Connection, NotInstalled, let_run
 from stitchlab.jobs.local_workers import Kind
 from stitchlab.jobs.names import DEMO, MAKING, fetching, judging, making, measuring, preparing, walking
 from stitchlab.jobs.questions import Answer, Questions
@@ -36,8 +36,8 @@ from stitchlab.store import Store, looks, uploads
 
 RECENT = 60  # jobs that are listed
 
-__all__ = ["DEMO", "QUIET", "Answer", "Jobs", "Status", "fetching", "judging", "making", "measuring", "preparing",
-           "walking"]
+__all__ = ["DEMO", "QUIET", "Answer", "Jobs", "NotInstalled", "Status", "fetching", "judging", "making", "measuring",
+           "preparing", "walking"]
 
 
 class Jobs:
@@ -56,9 +56,15 @@ class Jobs:
         self._lock = threading.Lock()
         self._turns = Turns(store, self._connection)
 
+    @property
+    def lacking(self) -> str:
+        """What to install before anything can be computed from here, in one line; empty where all of it is there."""
+        return self._connection.lacking
+
     def start(self) -> None:
         """Connect to the workers, or start them, in the background, so that they are there when they are needed."""
-        self._connection.client()
+        if not self.lacking:
+            self._connection.client()
 
     def ask(self, name: str, *arguments: Any, wait: float = 0.0) -> Answer:
         """Ask a question (a function of `stitchlab.worker.questions`), or look what became of it.
@@ -69,6 +75,10 @@ class Jobs:
                 record.
             wait: seconds to wait for the answer, at most.
         """
+        for run in (argument for argument in arguments if isinstance(argument, Run)):
+            run.check_own()
+        if self.lacking:
+            return Answer("failed", message=self.lacking)
         return self._questions.ask(name, *map(_plain, arguments), wait=wait)
 
     def ask_again(self, name: str, *arguments: Any, wait: float = 0.0) -> Answer:
@@ -101,6 +111,7 @@ class Jobs:
 
         Raises StitchLabError where the cluster does not answer or does not see the store.
         """
+        run.check_own()
         if plan.missing(run):
             run = run.under_todays_definitions()
         missing = plan.missing(run)
@@ -126,6 +137,7 @@ class Jobs:
 
         Raises StitchLabError where a definition of its stitches has changed since the run was asked for.
         """
+        run.check_own()
         definitions.check(run.request, *run.request.methods)
         found = Distribution(run, detection)
         learning = [name for name in detectors if name in LEARNING]
@@ -141,6 +153,7 @@ class Jobs:
 
     def walk(self, run: Run, front_layer: str, end_layer: str, asked: bool = True) -> None:
         """Queue a cell's walk through TLM's epochs (job `walking`), as `judge` does. Raises StitchLabError as that."""
+        run.check_own()
         definitions.check(run.request, "tlm")
         wanted = ("walk", (run.record, front_layer, end_layer, self.device))
         self._submit(walking(run, front_layer, end_layer), "grid", [wanted], ["following the epochs"],
@@ -234,6 +247,8 @@ class Jobs:
 
         What is at work already stays, but for having been asked for now.
         """
+        if self.lacking:
+            raise NotInstalled(self.lacking)
         with self._lock:
             if (status := self.status(job)) is not None and status.active:
                 self._ask(job, asked)

@@ -14,7 +14,7 @@ from stitchlab.figures.heatmap import Grid, heatmap, measure
 from stitchlab.figures.scatter import accuracy_and_frechet
 from stitchlab.results.detection import Distribution
 from stitchlab.results.run import Run
-from stitchlab.ui import address
+from stitchlab.ui import address, embedding
 from stitchlab.ui.marking import mark_same_cells
 
 STACKED = 14  # columns from which heatmaps always stand one under the other
@@ -33,7 +33,8 @@ def chart(
     }
     if on_select is not None:
         more["on_select"] = lambda: on_select(key)
-    st.plotly_chart(figure, key=key, theme=None, config=config, alt=alt, **more)
+    with embedding.seen():
+        st.plotly_chart(figure, key=key, theme=None, config=config, alt=alt, **more)
 
 
 def heatmaps(run: Run, grids: Sequence[Grid], key: str, selected: tuple[str, str] | None) -> None:
@@ -49,6 +50,13 @@ def side_by_side(
 ) -> None:
     """Grids side by side, at most three, where the page is wide enough for their numbers; else one under the other,
     and where even one is too wide, it scrolls."""
+    with embedding.seen():
+        _side_by_side(of, grids, key, selected, **more)
+
+
+def _side_by_side(
+    of: str, grids: Sequence[Grid], key: str, selected: tuple[str, str] | None, **more: Any
+) -> None:
     many = len(grids[0].end_layers) >= STACKED
     wide = 1 if many else 3 if len(grids) == 3 or len(grids) > 4 else 2
     pixels = measure(grids)

@@ -15,6 +15,7 @@ from stitchlab.results.cleaning import delete_run, freed
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 from stitchlab.ui import links, run_table
+from stitchlab.ui.copying import copy_link
 
 MOST = 4  # names of runs that a question says
 
@@ -44,8 +45,10 @@ def one(store: Store, run: Run) -> None:
 
 def several(store: Store, runs: Sequence[Run]) -> None:
     """Several chosen runs: they can be deleted, or closed, together."""
-    text, place = st.columns([5, 1], vertical_alignment="center")
+    text, link, place = st.columns([5, 1, 1], vertical_alignment="center")
     text.header(f"{len(runs)} runs together")
+    with link:
+        copy_link([(run_table.CHOSEN, run.id) for run in runs])
     with place:
         _remove(store, runs)
 

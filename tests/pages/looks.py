@@ -53,6 +53,8 @@ class Notes:
         self.fetched: list[str] = []
         self.states: dict[str, Status] = {}
 
+    lacking = ""
+
     def start(self) -> None:
         self.started = True
 
