@@ -95,7 +95,7 @@ function strip(epochs, series, name, kind, width, reference = null) {
   const named = epochs.filter((at, k) => at === 0 || at === last || (k % 2 && at > last * 0.08));
   const across = {low: epochs[0], high: last, ticks: named.map(at => [at, at])};
   const {svg, x, y, left, right} = chart(`${name}, by epoch`, width, 130, across,
-    {low: 0, high, ticks: rounds(0, high, 2).map(at => [at, plain(at)])}, 'epoch');
+    {low: 0, high, ticks: rounds(0, high, 3).map(at => [at, plain(at)])}, 'epoch');
   if (reference !== null) svg.append(shape('path', {class: 'line reference', d: `M${left} ${y(reference)}H${right}`}));
   const points = epochs.flatMap((at, k) => series[k] === null ? [] : [[x(at), y(series[k])]]);
   const way = points.map(at => at.join(' ')).join('L');
