@@ -8,7 +8,7 @@ import streamlit as st
 
 from stitchlab import ui
 from stitchlab.results.run import list_runs
-from stitchlab.ui import address, links, opened, runs
+from stitchlab.ui import address, embedding, links, opened, runs
 from stitchlab.ui.computing import compute_bar, kept_bar, watched
 from stitchlab.ui.request import changed, pick, show
 from stitchlab.ui.results import explore
@@ -32,42 +32,44 @@ def toggle(picks, kept):
     show(picks)
 
 
-said = address.said()
-run, missing = address.run(store)
-picks = (links.picked(store, run) if run else None) or {}
-kept = run is not None and not links.sayable(store, run)
-known = [] if run else list_runs(store)
-if said != state.get("compared") or ui.arrived():  # somebody's link, or the back button
-    state["compared"] = said
-    if run is None:
-        state["picking"] = not missing and bool(said or not known)
-    else:
-        state["picking"] = bool(state.get("picking")) and not kept and not ui.arrived()
-    show(picks or links.values(said))
+with embedding.alone():
+    said = address.said()
+    run, missing = address.run(store)
+    picks = (links.picked(store, run) if run else None) or {}
+    kept = run is not None and not links.sayable(store, run)
+    known = [] if run else list_runs(store)
+    if said != state.get("compared") or ui.arrived():  # somebody's link, or the back button
+        state["compared"] = said
+        if run is None:
+            state["picking"] = not missing and bool(said or not known)
+        else:
+            state["picking"] = bool(state.get("picking")) and not kept and not ui.arrived()
+        show(picks or links.values(said))
 
-label = "Close" if state["picking"] else "New comparison" if run is None or kept else "Change"
-title, _ = ui.beside(label, ":material/tune:", key="pick", on_click=lambda: toggle(picks, kept))
-with title:
-    st.title("Compare" if run is None else ui.literal(run.title))
-    st.caption(runs.about(run) if run else "Two networks, a grid of their layers, and what each measure says of them.")
-if missing:
-    st.warning(f"This link's run is not here: {ui.literal(missing)}", icon=":material/link_off:")
-if known:
-    runs.choice(known, PAGE)
-if state["picking"]:
-    with st.container(border=True):
-        run = pick(store, jobs)
-    if changed() and run is not None:
-        go(run, picking=True)
-        st.rerun()
-if run is None:
-    st.stop()
-if kept:
-    if kept_bar(run):
-        go(run.under_todays_definitions())
-        st.rerun()
-    explore(run)
-else:
-    opened.differing(store, run)
-    compute_bar(jobs, run, begun=go)
-    watched(jobs, run, explore)
+    label = "Close" if state["picking"] else "New comparison" if run is None or kept else "Change"
+    title, _ = ui.beside(label, ":material/tune:", key="pick", on_click=lambda: toggle(picks, kept))
+    with title:
+        st.title("Compare" if run is None else ui.literal(run.title))
+        st.caption(runs.about(run) if run else
+                   "Two networks, a grid of their layers, and what each measure says of them.")
+    if missing:
+        st.warning(f"This link's run is not here: {ui.literal(missing)}", icon=":material/link_off:")
+    if known:
+        runs.choice(known, PAGE)
+    if state["picking"]:
+        with st.container(border=True):
+            run = pick(store, jobs)
+        if changed() and run is not None:
+            go(run, picking=True)
+            st.rerun()
+    if run is None:
+        st.stop()
+    if kept:
+        if kept_bar(run):
+            go(run.under_todays_definitions())
+            st.rerun()
+        explore(run)
+    else:
+        opened.differing(store, run)
+        compute_bar(jobs, run, begun=go)
+        watched(jobs, run, explore)

@@ -33,6 +33,14 @@ def no_network() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The gallery is empty, whatever comes with the project; tests that look at one lay out their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STITCHLAB_GALLERY", str(tmp_path_factory.mktemp("gallery")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def digits_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """A store with `digits-a`, `digits-b` (resnet14, an epoch) and `vit` (vit-nano, fresh). Only read it."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from stitchlab.errors import UnknownName
+from stitchlab.export import file_names
 from stitchlab.export.options import Options
 from stitchlab.export.tables import cells_csv, run_json
 from stitchlab.results.bundle import pack
@@ -26,15 +27,46 @@ class Format:
     drawn: bool = False
 
 
+def _report(run: Run, options: Options) -> bytes:
+    """Give the report; what draws is imported when one is made."""
+    from stitchlab.export.report import report
+
+    return report([run], options.title or "")
+
+
+def _figure(suffix: str) -> Callable[[Run, Options], bytes]:
+    """Give what draws a figure with this suffix; Matplotlib is imported when one is drawn."""
+    def make(run: Run, options: Options) -> bytes:
+        from stitchlab.export.vector.page import drawn
+
+        return drawn(run, suffix, options)
+
+    return make
+
+
 FORMATS = {made.suffix: made for made in (
+    Format("svg", "Figure (SVG)", "image/svg+xml", _figure("svg"), drawn=True),
+    Format("pdf", "Figure (PDF)", "application/pdf", _figure("pdf"), drawn=True),
+    Format("png", "Picture (PNG)", "image/png", _figure("png"), drawn=True),
     Format("csv", "Cells (CSV)", "text/csv", lambda run, _: cells_csv(run).encode()),
     Format("json", "How it was computed (run.json)", "application/json", lambda run, _: run_json(run).encode()),
+    Format("html", "Report (HTML)", "text/html", _report),
     Format("stitch", "Everything, to be opened in StitchLab", "application/zip", lambda run, _: pack(run)),
 )}
 
 
 def make(run: Run, suffix: str, options: Options | None = None) -> bytes:
     """Make the file of a run that has this suffix (without its dot). Raises UnknownName; StitchLabError."""
+    return known(suffix).make(run, options or Options())
+
+
+def known(suffix: str) -> Format:
+    """Give the kind of file that has this suffix (without its dot). Raises UnknownName."""
     if suffix not in FORMATS:
         raise UnknownName("kind of file", suffix, FORMATS)
-    return FORMATS[suffix].make(run, options or Options())
+    return FORMATS[suffix]
+
+
+def file_name(run: Run, suffix: str, options: Options | None = None) -> str:
+    """Name the file of a run that has this suffix (without its dot). Raises UnknownName."""
+    return file_names.file_name(run, suffix, options, drawn=known(suffix).drawn)

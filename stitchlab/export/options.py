@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
+
+from stitchlab.errors import StitchLabError, check_names
 
 SIZES = {"one-column": 3.25, "two-column": 6.75, "slide": 13.33}  # inches wide
+SLIDE_HEIGHT = 7.5  # inches; the others are as high as what stands in them
+FONT_SIZES = {"one-column": 7.0, "two-column": 7.0, "slide": 15.0}  # points, unless another is asked for
+
+LEAST_DPI, MOST_DPI = 30, 1200
+LEAST_FONT, MOST_FONT = 4, 40
 
 Size = Literal["one-column", "two-column", "slide"]
 Colours = Literal["viridis", "cividis"]
@@ -16,14 +23,14 @@ class Options:
     """How an exported figure looks.
 
     Attributes:
-        show: what stands in it, each a panel, in this order. A metric (``accuracy``) stands for TLM and DM beside each
-            other; ``tlm/accuracy`` and ``dm/distance`` for one method; ``difference/accuracy`` for TLM − DM; an index
-            (``cka``) for itself; ``frechet/ratio`` for what a detector says of both methods, ``tlm/frechet/ratio`` of
-            one.
+        show: what stands in it, each a panel or two, in this order. A metric (``accuracy``) stands for TLM and DM
+            beside each other; ``tlm/accuracy`` and ``dm/distance`` for one method; ``difference/accuracy`` for
+            TLM − DM; an index (``cka``) for itself, ``indices`` for all; ``frechet/ratio`` for what a detector says of
+            both methods, ``tlm/frechet/ratio`` of one. `stitchlab.export.shown.names` lists what a run has.
         size: a key of `SIZES`.
         dpi: of a bitmap, dots an inch.
         values: whether numbers stand in the cells; None: where they are legible.
-        font_size: points.
+        font_size: points; None: 7 on paper, 15 on a slide.
         dark: light letters on a dark ground.
         colours: of quantities that have no middle.
         title: above the figure; None: what the run is; empty: none.
@@ -36,10 +43,25 @@ class Options:
     size: Size = "two-column"
     dpi: int = 300
     values: bool | None = None
-    font_size: float = 7.0
+    font_size: float | None = None
     dark: bool = False
     colours: Colours = "viridis"
     title: str | None = None
     letters: bool = False
     caption: bool = False
     cell: tuple[str, str] | None = None
+
+    def __post_init__(self) -> None:
+        check_names("size", [self.size], SIZES)
+        check_names("colours", [self.colours], get_args(Colours))
+        if not self.show:
+            raise StitchLabError("what a figure shows: one metric or index or more was expected; none was named")
+        if not LEAST_DPI <= self.dpi <= MOST_DPI:
+            raise StitchLabError(f"dpi: a number from {LEAST_DPI} to {MOST_DPI} was expected; {self.dpi} came")
+        if not LEAST_FONT <= self.points <= MOST_FONT:
+            raise StitchLabError(f"font size: {LEAST_FONT} to {MOST_FONT} points were expected; {self.font_size} came")
+
+    @property
+    def points(self) -> float:
+        """The size of letters in points."""
+        return FONT_SIZES[self.size] if self.font_size is None else self.font_size

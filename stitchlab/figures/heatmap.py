@@ -149,7 +149,7 @@ def _missing(grid: Grid, dark: bool) -> go.Heatmap:
 
 
 def _cells(grid: Grid, pixels: Pixels) -> go.Heatmap:
-    z, low, high = _coloured(grid)
+    z, low, high = coloured(grid)
     bar: dict[str, Any] = {  # no longer than the grid is where cells have the least that they can have
         "thickness": 10, "outlinewidth": 0, "xpad": 4, "ypad": 0, "tickfont_size": 11,
         "lenmode": "pixels", "len": max(80, pixels.least * len(grid.front_layers)), "y": 1, "yanchor": "top"}
@@ -162,7 +162,7 @@ def _cells(grid: Grid, pixels: Pixels) -> go.Heatmap:
     )
 
 
-def _coloured(grid: Grid) -> tuple[Values, float, float]:
+def coloured(grid: Grid) -> tuple[Values, float, float]:
     """What is coloured, and the ends of its range."""
     if not grid.log:
         return grid.values, grid.low, grid.high
@@ -183,7 +183,7 @@ def _numbers(grid: Grid, dark: bool) -> list[go.Heatmap]:
     """Black and white numbers, whichever reads better on its cell; none where cells are too many."""
     if max(grid.values.shape) > NUMBERED:
         return []
-    behind = on_scale(*_coloured(grid), grid.scale)
+    behind = on_scale(*coloured(grid), grid.scale)
     doubtful = [name in grid.doubtful for name in grid.end_layers]
     behind[:, doubtful] = (1 - VEIL) * behind[:, doubtful] + VEIL * rgb(MUTED[dark])
     return cell_numbers([[number(v, grid.narrow) for v in row] for row in grid.values], behind)

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+
+from stitchlab.catalog.indices import INDICES
 from stitchlab.results.detection import Distribution
 from stitchlab.results.run import Run
 from stitchlab.results.similarity import SETS, accuracy_of, apart, telling_cell
+
+FAR_APART = 0.1  # accuracy
 
 
 class Chapter(NamedTuple):
@@ -22,6 +27,30 @@ def story(found: Distribution) -> list[Chapter]:
     """Tell a grid's two cells, as far as their numbers are there: first the one in which accuracy alone cannot tell."""
     chapters = (_accurate(found, *telling_cell(found)), _anomaly(found.run))
     return [chapter for chapter in chapters if chapter and found.run.own_accuracy is not None]
+
+
+def sentence(run: Run) -> str:
+    """Say a run's most telling numbers in one sentence, for a card; empty where there is nothing yet."""
+    first, last, into = run.request.front_layers[0], run.request.front_layers[-1], run.request.end_layers[0]
+    here, matched = _accuracies(run, last, into), _accuracies(run, first, into)
+    if here is None or matched is None:
+        return _of_an_index(run)
+    if first != last and here.tlm > matched.tlm:
+        return (f"Task loss matching rates the last layer into the first **{here.tlm:.2f}**, higher than the first "
+                f"into the first ({matched.tlm:.2f}); direct matching {here.dm:.2f} and {matched.dm:.2f}.")
+    if here.tlm > here.dm + FAR_APART:
+        return (f"The last layer into the first: task loss matching says **{here.tlm:.2f}**, direct matching "
+                f"**{here.dm:.2f}**.")
+    return f"Both methods agree about the last layer into the first: **{here.tlm:.2f}** and **{here.dm:.2f}**."
+
+
+def _of_an_index(run: Run) -> str:
+    """The range of the first index that a run has; of methods, how many cells one of them has."""
+    for name, metric in run.quantities():
+        values = run.matrix(name, metric)
+        if name in INDICES and not np.isnan(values).all():
+            return f"{INDICES[name].label} between {np.nanmin(values):.2f} and {np.nanmax(values):.2f}."
+    return ""
 
 
 def _accurate(found: Distribution, i: str, j: str) -> Chapter | None:

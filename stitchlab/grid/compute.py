@@ -17,7 +17,7 @@ from stitchlab.indices.statistics import indices
 from stitchlab.models import malloc as memory
 from stitchlab.models.provenance import provenance
 from stitchlab.request import Report, Request, accuracy_key, no_report, portion
-from stitchlab.results import definitions
+from stitchlab.results import definitions, summary
 from stitchlab.results.keys import result_key
 from stitchlab.results.plan import Unit, missing
 from stitchlab.results.run import Run
@@ -53,6 +53,7 @@ def compute(store: Store, run: Run, device: torch.device, report: Report = no_re
             report("waiting for another process that computes the same cells", len(run.cells) / run.total)
             time.sleep(0.5)
         run = Run(store, run.record)
+    summary.keep(run)
     report("done", 1.0)
     return run
 

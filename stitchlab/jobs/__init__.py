@@ -21,7 +21,7 @@ from typing import Any
 from stitchlab.catalog.detectors import LEARNING, QUICK
 from stitchlab.jobs import status as standing
 from stitchlab.jobs.calls import run as call
-from stitchlab.jobs.connection import TASKS, Connection, let_run
+from stitchlab.jobs.connection import TASKS, Connection, NotInstalled, let_run
 from stitchlab.jobs.local_workers import Kind
 from stitchlab.jobs.names import DEMO, MAKING, fetching, judging, making, measuring, preparing, walking
 from stitchlab.jobs.questions import Answer, Questions
@@ -34,8 +34,10 @@ from stitchlab.results.detection import STATISTICS, Cell, Distribution
 from stitchlab.results.run import Run
 from stitchlab.store import Store, looks, uploads
 
-__all__ = ["DEMO", "QUIET", "Answer", "Jobs", "Status", "fetching", "judging", "making", "measuring", "preparing",
-           "walking"]
+RECENT = 60  # jobs that are listed
+
+__all__ = ["DEMO", "QUIET", "Answer", "Jobs", "NotInstalled", "Status", "fetching", "judging", "making", "measuring",
+           "preparing", "walking"]
 
 
 class Jobs:
@@ -54,9 +56,15 @@ class Jobs:
         self._lock = threading.Lock()
         self._turns = Turns(store, self._connection)
 
+    @property
+    def lacking(self) -> str:
+        """What to install before anything can be computed from here, in one line; empty where all of it is there."""
+        return self._connection.lacking
+
     def start(self) -> None:
         """Connect to the workers, or start them, in the background, so that they are there when they are needed."""
-        self._connection.client()
+        if not self.lacking:
+            self._connection.client()
 
     def ask(self, name: str, *arguments: Any, wait: float = 0.0) -> Answer:
         """Ask a question (a function of `stitchlab.worker.questions`), or look what became of it.
@@ -69,6 +77,8 @@ class Jobs:
         """
         for run in (argument for argument in arguments if isinstance(argument, Run)):
             run.check_own()
+        if self.lacking:
+            return Answer("failed", message=self.lacking)
         return self._questions.ask(name, *map(_plain, arguments), wait=wait)
 
     def ask_again(self, name: str, *arguments: Any, wait: float = 0.0) -> Answer:
@@ -203,6 +213,11 @@ class Jobs:
             return found
         return standing.behind(self.store, found, *self._turns.before(record["attempt"]))
 
+    def recent(self, most: int = RECENT) -> dict[str, Status]:
+        """Say how the jobs stand of which something was told last, newest first, by name; it counts as no look."""
+        found = {job: self.status(job) for job in standing.recent(self.store, most)}
+        return {job: status for job, status in found.items() if status is not None}
+
     def look(self, job: str) -> Status | None:
         """Say how a job stands to somebody who sees it: what is on a screen goes first, and goes on unasked."""
         if record := self.store.intact("jobs", job):
@@ -232,6 +247,8 @@ class Jobs:
 
         What is at work already stays, but for having been asked for now.
         """
+        if self.lacking:
+            raise NotInstalled(self.lacking)
         with self._lock:
             if (status := self.status(job)) is not None and status.active:
                 self._ask(job, asked)

@@ -6,8 +6,10 @@ Dask is imported on use, since who only looks at results needs none.
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import threading
 from concurrent.futures import Future
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +24,12 @@ if TYPE_CHECKING:
 KINDS: tuple[Kind, ...] = ("grid", "pages")
 TASKS, QUESTIONS = "stitchlab.worker.tasks", "stitchlab.worker.questions"  # the modules whose functions workers call
 _NEEDED: dict[Kind, list[str]] = {"grid": [TASKS], "pages": [QUESTIONS, TASKS]}
+HERE, ELSEWHERE = ("torch", "distributed"), ("distributed",)  # what computing needs, on workers of this machine or not
 ANSWER = 10.0  # seconds that somebody's scheduler has to answer
+
+
+class NotInstalled(StitchLabError):
+    """Computing needs packages that are not installed here: only the reading wing is."""
 
 
 class Connection:
@@ -38,6 +45,14 @@ class Connection:
     def grid_workers(self) -> int:
         """How many workers share a grid's units; somebody's cluster counts as one."""
         return 1 if self.remote else GRID_WORKERS
+
+    @cached_property
+    def lacking(self) -> str:
+        """What to install before there can be workers, in one line; empty where all of it is there."""
+        absent = [name for name in (ELSEWHERE if self.remote else HERE) if not _installed(name)]
+        return "" if not absent else (
+            f"Computing needs {' and '.join(absent)}, not installed here: `pip install -r requirements.txt` brings it. "
+            "What is computed already, the gallery and .stitch files can be looked at without.")
 
     @property
     def remote(self) -> bool:
@@ -94,6 +109,13 @@ class Connection:
             made.set_exception(StitchLabError(f"no worker could be started ({calls.one_line(error)}); try again"))
         else:
             made.set_result(client)
+
+
+def _installed(package: str) -> bool:
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ImportError:
+        return False
 
 
 def _gone(client: Future[Client]) -> bool:

@@ -6,9 +6,11 @@ An attempt at a job, ``{job}-{8 digits}``, has an entry ``{attempt}.{k}`` for ea
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -82,6 +84,26 @@ def _label(store: Store, task: str) -> str:
     attempt, _, k = task.rpartition(".")
     record = store.intact("jobs", attempt.rpartition("-")[0])
     return str(record["labels"][int(k)]) if record and record["attempt"] == attempt else "work that ends"
+
+
+def recent(store: Store, most: int) -> list[str]:
+    """Name the jobs of which something was told last, newest first."""
+    last: dict[str, float] = {}
+    for room in ("jobs", "progress"):
+        for name, when in _written(store, room):
+            job = name if room == "jobs" else re.sub(r"-[0-9a-f]{8}(\.[^-]*)?$", "", name)
+            last[job] = max(last.get(job, 0.0), when)
+    there = set(store.keys("jobs"))
+    return sorted(there & last.keys(), key=last.__getitem__, reverse=True)[:most]
+
+
+def _written(store: Store, room: str) -> Iterator[tuple[str, float]]:
+    """The entries of a room, and when each was written; those that go meanwhile are left out."""
+    with contextlib.suppress(OSError), os.scandir(store.root / room) as entries:
+        for entry in entries:
+            if entry.name.endswith(".json"):
+                with contextlib.suppress(OSError):
+                    yield entry.name.removesuffix(".json"), entry.stat().st_mtime
 
 
 def fail(store: Store, attempt: str, message: str) -> None:

@@ -17,7 +17,7 @@ from stitchlab.ood.inputs import as_map
 from stitchlab.ood.keep import keep
 from stitchlab.ood.reference import BATCH, Side, Verdict, numerics, side_of
 from stitchlab.request import Detection, Report, no_report, portion
-from stitchlab.results import definitions
+from stitchlab.results import definitions, summary
 from stitchlab.results.detection import NATIVE, STATISTICS, Cell, Distribution, known_detectors
 from stitchlab.results.run import Run
 from stitchlab.stitch.affine import Stitch
@@ -52,6 +52,7 @@ def judge(
     for k, (j, (lacking, column)) in enumerate(columns.items()):
         judge_column(run, found.detection, lacking, j, column, where,
                      portion(report, k / len(columns), 1 / len(columns)))
+    summary.keep(run)
     report("done", 1.0)
     return Distribution(run, detection)
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from stitchlab.catalog.detectors import LEARNING
 from stitchlab.request import Detection, accuracy_key, cell_key, content_id, map_key, native_key
-from stitchlab.results import cut_points, data_sets, networks, resume, samples, shelf, trajectory
+from stitchlab.results import cut_points, data_sets, networks, resume, samples, shelf, summary, trajectory
 from stitchlab.results.data_sets import DataRecord
 from stitchlab.results.detection import learned
 from stitchlab.results.keys import index_key
@@ -54,7 +54,7 @@ class References:
     """Knows what runs refer to: their results, what detectors say and learned of them, and their jobs."""
 
     def __init__(self, runs: Iterable[Run]) -> None:
-        rooms = (RUNS, "cells", "maps", trajectory.ROOM, "ood", samples.ROOM, "accuracies", "detectors",
+        rooms = (RUNS, summary.ROOM, "cells", "maps", trajectory.ROOM, "ood", samples.ROOM, "accuracies", "detectors",
                  resume.ROOM, *JOBS)
         self._keys: dict[str, set[str]] = {room: set() for room in rooms}
         self._learned: set[str] = set()
@@ -83,6 +83,7 @@ class References:
         fitted = {*request.methods, *(["dm"] if "tlm" in request.methods and request.tlm.init == "dm" else [])}
         stitched = {cell_key(request, m, i, j) for m in request.methods for i, j in request.cells}
         keys[RUNS].add(run.id)
+        keys[summary.ROOM].add(run.id)
         keys["cells"] |= stitched | {index_key(request, n, i, j) for n in request.indices for i, j in request.cells}
         keys["maps"] |= {map_key(request, m, i, j) for m in fitted for i, j in request.cells}
         keys[trajectory.ROOM] |= {map_key(request, "tlm", i, j) for i, j in request.cells if "tlm" in fitted}
@@ -101,16 +102,36 @@ def delete_run(store: Store, name: str) -> Run:
     Work on it that has not ended is told to stop.
     """
     gone = Run.load(name, store)
-    mine, others = References([gone]), References(run for run in list_runs(store) if run.id != gone.id)
+    mine = References([gone])
     working = _attempts(store, lambda job: mine.has(store, "jobs", job))
     for attempt in working:
         store.put("cancel", attempt, {})
-    for room in mine.rooms:
-        files = [file for file in _files(store, room) if mine.has(store, room, file.key)
-                 and not (others.has(store, room, file.key) or (room == "cancel" and file.key in working))]
-        for file in files:  # by now: some rooms say in one file what another of its name is
+    for file in _theirs_alone(store, [gone], mine):
+        if file.path.parent.name != "cancel" or file.key not in working:
             file.path.unlink(missing_ok=True)
     return gone
+
+
+def freed(store: Store, runs: Sequence[Run]) -> Amount:
+    """Say what `delete_run` of each of these would remove, of all rooms together; nothing is removed."""
+    files = list(_theirs_alone(store, runs, References(runs)))
+    return Amount("", len(files), sum(file.bytes for file in files))
+
+
+def _theirs_alone(store: Store, runs: Sequence[Run], theirs: References) -> Iterator[_File]:
+    """The files that these runs refer to and no other does, room by room, as they are when they are looked at."""
+    ids = {run.id for run in runs}
+    others = References(other for other in list_runs(store)
+                        if other.id not in ids and any(_may_share(run, other) for run in runs))
+    for room in theirs.rooms:
+        yield from [file for file in _files(store, room) if theirs.has(store, room, file.key)
+                    and not others.has(store, room, file.key)]  # some rooms say in one file what another is
+
+
+def _may_share(one: Run, other: Run) -> bool:
+    """Tell whether two runs may refer to one file: every key of a result says a network, the data and the seed."""
+    a, b = one.request, other.request
+    return (a.data, a.seed) == (b.data, b.seed) and not {a.front, a.end}.isdisjoint((b.front, b.end))
 
 
 def clean(store: Store, young: float = YOUNG) -> list[Amount]:

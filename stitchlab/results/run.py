@@ -85,7 +85,8 @@ class Run:
         if request is self.request:
             return self
         record = self.store.intact(ROOM, request.id)
-        return Run(self.store, record or self.record | {"request": asdict(request), "created": _now()})
+        here = {key: value for key, value in self.record.items() if key != "name"}
+        return Run(self.store, record or here | {"request": asdict(request), "created": _now()})
 
     @property
     def draft(self) -> bool:
@@ -123,6 +124,11 @@ class Run:
         if self.source is not None:
             raise StitchLabError(f"run {self.id} was opened from {self.source.file}, to be read: nothing of it is "
                                  "computed. Compare the same networks here to compute it yourself")
+
+    @property
+    def name(self) -> str:
+        """What somebody called it (`stitchlab.results.naming`); empty where nobody did."""
+        return str(self.record.get("name", ""))
 
     @property
     def title(self) -> str:

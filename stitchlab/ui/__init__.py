@@ -12,18 +12,17 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.errors import StreamlitAPIException
 
 from stitchlab.errors import StitchLabError
-from stitchlab.jobs import DEMO, Jobs, Status
-from stitchlab.results import networks
-from stitchlab.results.demo import NAMES as DEMO_NETWORKS
+from stitchlab.jobs import Jobs, NotInstalled, Status
 from stitchlab.results.duration import seconds
 from stitchlab.store import Store
-from stitchlab.ui import address, unknown_page
+from stitchlab.ui import address, embedding, unknown_page
 from stitchlab.ui.favicon import FAVICON
 
 PAGES = (
     ("app.py", "Home", ":material/home:"),
     ("pages/1_Compare.py", "Compare", ":material/compare_arrows:"),
     ("pages/2_Activations.py", "Activations", ":material/scatter_plot:"),
+    ("pages/4_Runs.py", "Runs", ":material/table_rows:"),
     ("pages/5_Networks.py", "Networks", ":material/hub:"),
 )
 OF_A_RUN = ("Compare", "Activations")  # pages whose address says a run
@@ -33,23 +32,24 @@ REFRESH = 1.0  # seconds between looks at work that is under way
 
 
 def frame(title: str) -> tuple[Store, Jobs]:
-    """The first call of every page: its title, the store, the queue. Where there are no networks yet, it makes two."""
+    """The first call of every page: its title, the store, the queue."""
     st.set_page_config(page_title=f"{title} · StitchLab", page_icon=FAVICON, layout="wide",
                        initial_sidebar_state=SIDEBAR)
     st.session_state.update(arrived=st.session_state.get("page") != title, page=title)
+    if not embedding.embedded():
+        _other_pages()
+        unknown_page.warn(title == "Home", {label: page for page, label, _ in PAGES})
+    store = Store()
+    jobs = _jobs(str(store.root))
+    return store, jobs
+
+
+def _other_pages() -> None:
     said = address.said()  # a run and its cell are taken along to where they can be looked at
     # A page that is run by itself, as tests do, knows no others.
     with st.sidebar, contextlib.suppress(StreamlitAPIException):
         for page, label, icon in PAGES:
             st.page_link(page, label=label, icon=icon, query_params=said if label in OF_A_RUN else None)
-    unknown_page.warn(title == "Home", {label: page for page, label, _ in PAGES})
-    store = Store()
-    jobs = _jobs(str(store.root))
-    status = jobs.status(DEMO)
-    there = {network.name for network in networks.list_networks(store)}
-    if there <= set(DEMO_NETWORKS) and (not there or (status is not None and status.active)):
-        _first_networks(jobs)
-    return store, jobs
 
 
 def arrived() -> bool:
@@ -64,7 +64,15 @@ def dark() -> bool:
 
 def say(error: StitchLabError) -> None:
     """Say what was wrong in one line. It is shown as text: names in it may come from a link."""
+    if isinstance(error, NotInstalled):
+        not_installed(str(error))
+        return
     st.error(literal(str(error)), icon=":material/error:")
+
+
+def not_installed(lacking: str) -> None:
+    """Say what to install before anything can be computed (`Jobs.lacking`)."""
+    st.info(lacking, icon=":material/download_for_offline:")
 
 
 def literal(text: str) -> str:
@@ -99,6 +107,8 @@ def watch(jobs: Jobs, job: str, news: Callable[[], bool] = lambda: False, key: s
         news: whether there is something that the page does not show yet.
         key: of the button; default is one for each job, so another is needed only where a page watches a job twice.
     """
+    if embedding.embedded():  # it shows what is there when it is opened
+        return
     bar, button = st.columns([8, 1], vertical_alignment="center")
     with bar:
         st.fragment(_look, run_every=REFRESH)(jobs, job, news)
@@ -145,29 +155,3 @@ def _jobs(root: str) -> Jobs:
     start.daemon = True
     start.start()
     return jobs
-
-
-def _first_networks(jobs: Jobs) -> None:
-    st.title("StitchLab")
-    st.write("There are no networks here yet, so two small ones are trained on scikit-learn's digits: some seconds.")
-    status = jobs.status(DEMO)
-    stopped = status is not None and status.state in ("failed", "cancelled")
-    if stopped and status is not None:
-        st.error(status.message or "Training was cancelled.", icon=":material/error:")
-    if not stopped or st.button("Train them", icon=":material/play_arrow:"):
-        try:
-            jobs.train_demo()
-        except StitchLabError as error:
-            say(error)
-            st.stop()
-        st.fragment(_watch_demo, run_every=REFRESH)(jobs)
-    st.caption("Your own networks come in on the page Networks once these are there, or by `python -m stitchlab train` "
-               "and `python -m stitchlab import`.")
-    st.stop()
-
-
-def _watch_demo(jobs: Jobs) -> None:
-    status = jobs.status(DEMO)
-    if status is None or not status.active:
-        st.rerun()
-    progress(status)

@@ -12,6 +12,7 @@ from stitchlab.results import cut_points
 from stitchlab.results.cut_points import Cuts
 from stitchlab.results.networks import Network
 from stitchlab.store import Store
+from stitchlab.ui import embedding
 
 PATIENCE = 0.5  # seconds that a page stands still for an answer: most are there in a tenth of that
 LOOK = 0.3  # seconds between looks for an answer that takes longer
@@ -26,6 +27,9 @@ def answered(jobs: Jobs, question: str, *arguments: Any, what: str) -> Any | Non
         arguments: plain values.
         what: what is being looked for, as it should read: "the feature maps of image 3".
     """
+    if jobs.lacking:
+        ui.not_installed(jobs.lacking)
+        return None
     answer = jobs.ask(question, *arguments, wait=PATIENCE)
     if answer.state == "there":
         return answer.value
@@ -36,7 +40,8 @@ def answered(jobs: Jobs, question: str, *arguments: Any, what: str) -> Any | Non
             jobs.ask_again(question, *arguments)
             st.rerun()
     else:
-        st.fragment(_look, run_every=LOOK)(jobs, question, arguments, what)
+        with embedding.seen():
+            st.fragment(_look, run_every=LOOK)(jobs, question, arguments, what)
     return None
 
 

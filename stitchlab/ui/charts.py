@@ -14,7 +14,7 @@ from stitchlab.figures.heatmap import Grid, heatmap, measure
 from stitchlab.figures.scatter import accuracy_and_frechet
 from stitchlab.results.detection import Distribution
 from stitchlab.results.run import Run
-from stitchlab.ui import address
+from stitchlab.ui import address, embedding
 from stitchlab.ui.marking import mark_same_cells
 
 STACKED = 14  # columns from which heatmaps always stand one under the other
@@ -33,25 +33,40 @@ def chart(
     }
     if on_select is not None:
         more["on_select"] = lambda: on_select(key)
-    st.plotly_chart(figure, key=key, theme=None, config=config, alt=alt, **more)
+    with embedding.seen():
+        st.plotly_chart(figure, key=key, theme=None, config=config, alt=alt, **more)
 
 
 def heatmaps(run: Run, grids: Sequence[Grid], key: str, selected: tuple[str, str] | None) -> None:
-    """Grids side by side, at most three, where the page is wide enough for their numbers; else one under the other,
-    and where even one is too wide, it scrolls. Where a cell is selected, clicks select others."""
-    many = len(grids[0].end_layers) >= STACKED
-    wide = 1 if many else 3 if len(grids) == 3 or len(grids) > 4 else 2
-    pixels = measure(grids)
+    """Grids of a run, `side_by_side`. Where a cell is selected, clicks select others."""
     more: dict[str, Any] = {}
     if selected is not None:
         more = {"on_select": lambda key: _clicked(run, key), "selection_mode": "points"}
+    side_by_side(run.id, grids, key, selected, **more)
+
+
+def side_by_side(
+    of: str, grids: Sequence[Grid], key: str, selected: tuple[str, str] | None = None, **more: Any
+) -> None:
+    """Grids side by side, at most three, where the page is wide enough for their numbers; else one under the other,
+    and where even one is too wide, it scrolls."""
+    with embedding.seen():
+        _side_by_side(of, grids, key, selected, **more)
+
+
+def _side_by_side(
+    of: str, grids: Sequence[Grid], key: str, selected: tuple[str, str] | None, **more: Any
+) -> None:
+    many = len(grids[0].end_layers) >= STACKED
+    wide = 1 if many else 3 if len(grids) == 3 or len(grids) > 4 else 2
+    pixels = measure(grids)
     together = st.container(gap=None)  # no gap for what is not seen
     places = together.grid(wide, min_column_width=pixels.least_width)
     for k, grid in enumerate(grids):
         alt = f"Heatmap of {grid.title}: {len(grid.front_layers)} front by {len(grid.end_layers)} end layers"
         with places.cell(), st.grid(1, min_column_width=pixels.least_width, wrap=False):
             figure = heatmap(grid, selected=selected, dark=ui.dark(), pixels=pixels)
-            chart(run.id, figure, f"{key}-{k}", alt, grid.title, width=pixels.width, **more)
+            chart(of, figure, f"{key}-{k}", alt, grid.title, width=pixels.width, **more)
     if len(grids) > 1:
         with together:
             mark_same_cells(key=f"{key}-mark")

@@ -14,7 +14,7 @@ from stitchlab.results.definitions import changed, listed
 from stitchlab.results.duration import expected, roughly, seconds
 from stitchlab.results.run import Run
 from stitchlab.store import Store
-from stitchlab.ui import address, links, opened
+from stitchlab.ui import address, embedding, links, opened
 from stitchlab.ui.asking import PATIENCE
 
 LONG, WORTH_IT = 120.0, 0.7  # seconds from which cheaper ways are told; the share of the time from which they are that
@@ -30,6 +30,8 @@ def watched(jobs: Jobs, run: Run, draw: Callable[[Run], None]) -> None:
 
 def compute_bar(jobs: Jobs, run: Run, begun: Callable[[Run], None] = lambda run: None) -> None:
     """What a run will cost, and the button that starts it, which calls ``begun``; how the last try ended."""
+    if embedding.embedded():
+        return
     _compute_prepared(jobs, run.store)
     if run.draft:
         _draft_bar(jobs, run)
@@ -46,6 +48,9 @@ def compute_bar(jobs: Jobs, run: Run, begun: Callable[[Run], None] = lambda run:
                 icon=":material/info:")
     if not lacking and run.measured:
         return
+    if jobs.lacking:
+        ui.not_installed(jobs.lacking)
+        return
     text, clicked = ui.beside("Compute", ":material/play_arrow:", primary=True, key="compute")
     with text:
         _price(jobs, run, lacking)
@@ -59,6 +64,9 @@ def _draft_bar(jobs: Jobs, run: Run) -> None:
     status = jobs.status(job := preparing(wanted))
     if status is not None and status.active:
         ui.watch(jobs, job)
+        return
+    if jobs.lacking:
+        ui.not_installed(jobs.lacking)
         return
     if status is not None:
         st.error(status.message or f"It was {status.state}.", icon=":material/error:")

@@ -1,45 +1,185 @@
-"""What Home shows beside the heatmaps: all cells in one picture, the two that tell; own runs where no demo is."""
+"""What Home shows: a gallery run that tells, the others on cards, the demo computed before one's eyes, the way on."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import streamlit as st
 
 from stitchlab import ui
-from stitchlab.figures.story import story
+from stitchlab.errors import StitchLabError
+from stitchlab.figures import grids
+from stitchlab.figures.story import Chapter, sentence, story
+from stitchlab.figures.thumbnail import thumbnail
 from stitchlab.jobs import DEMO, Jobs, judging
+from stitchlab.results import demo, shelf
 from stitchlab.results.definitions import changed
 from stitchlab.results.detection import Distribution
+from stitchlab.results.resolve import NotFoundYet
 from stitchlab.results.run import Run, list_runs
 from stitchlab.results.similarity import SETS
 from stitchlab.store import Store
 from stitchlab.ui import links, runs
-from stitchlab.ui.charts import cells_scatter
+from stitchlab.ui.asking import answered
+from stitchlab.ui.charts import cells_scatter, side_by_side
+from stitchlab.ui.computing import compute_bar, watched
+from stitchlab.ui.pictures import data_url
+from stitchlab.ui.results import figures
+from stitchlab.ui.run_table import called
 
-ACTIVATIONS = "pages/2_Activations.py"
+ACTIVATIONS, COMPARE = "pages/2_Activations.py", "pages/1_Compare.py"
+TOLD = "tiny10"  # the architecture of the gallery's run that Home opens with: the paper's, on real images
+CARDS = 3  # beside each other
+NEWEST = 3  # of one's own runs
 
 
-def told(jobs: Jobs, run: Run) -> None:
-    """Tell the two cells of a grid, with links to them, and draw all of its cells once their distances are there."""
+def gallery() -> tuple[Run | None, list[Run]]:
+    """Give the gallery's run that tells the story on real images, and the others."""
+    there = shelf.gallery()
+    if not there:
+        return None, []
+    first = next((run for run in there if run.record["front"]["architecture"] == TOLD and run.request.methods),
+                 there[0])
+    return first, [run for run in there if run is not first]
+
+
+def telling(run: Run) -> None:
+    """The run's two maps, with the cell that tells framed in both, and that cell in words."""
+    _follow(run)
     found = Distribution(run)
-    _bring(jobs, found)
+    chapters = story(found)
+    st.header(ui.literal(called(run)))
+    framed = (chapters[0].front_layer, chapters[0].end_layer) if chapters else None
+    side_by_side(run.id, grids.stitched(run, "accuracy"), "telling", framed,
+                 on_select=lambda key: _opened(run, key), selection_mode="points")
+    where = f" Framed: {framed[0]} → {framed[1]}, told below." if framed else ""
+    st.caption("Rows: layers of the front network. Columns: layers of the end network. Numbers: test accuracy of the "
+               f"stitched network, ★ best of its column.{where} A click on a cell shows its activations.")
+    _words(found, chapters)
+    _way_on(run)
+
+
+def cards(others: Sequence[Run]) -> None:
+    """The gallery's other runs, each with a small picture of its accuracies, its name and a sentence."""
+    if not others:
+        return
+    st.header("More that comes with StitchLab")
+    for k in range(0, len(others), CARDS):
+        for column, run in zip(st.columns(CARDS), others[k:k + CARDS], strict=False):
+            with column, st.container(border=True, height="stretch"):
+                if (pixels := thumbnail(run)) is not None:
+                    st.image(data_url(pixels), alt=f"Accuracies of {called(run)}: task loss matching left, direct "
+                             "matching right")
+                st.markdown(f"**{ui.literal(called(run))}**  \n{sentence(run)}")
+                ui.door(COMPARE, "Open", links.query(run), called(run))
+
+
+def demo_here(jobs: Jobs, store: Store, *, alone: bool) -> None:
+    """The demo: a button that has it computed, and its grid as it fills; what tells where nothing else does."""
+    if not alone:
+        st.header("See it computed")
+    try:
+        run = demo.run(store)
+    except NotFoundYet as error:  # a store from before cut points were kept by network
+        answered(jobs, "cut_points", error.network, what="the demo's layers")
+        return
+    except StitchLabError as error:  # a record is lost or damaged
+        ui.say(error)
+        return
+    status = jobs.status(DEMO if run is None else run.id)
+    if run is not None and status is None and not run.cells and st.session_state.pop("demo_asked", False):
+        ui.queue(lambda: jobs.compute(run, last="indices"))
+    elif run is None or (status is None and not run.cells):
+        _offer(jobs, run, alone)
+    else:
+        _filling(jobs, run, alone)
+
+
+def yours(store: Store) -> None:
+    """The newest of one's own runs, and the way to one's own networks."""
+    st.header("Yours")
+    if known := list_runs(store):
+        runs.choice(known[:NEWEST], COMPARE)
+        ui.door("pages/4_Runs.py", "All runs", {}, "What was asked for, several together, files, the queue")
+    ui.door("pages/5_Networks.py", "Use your own networks", {"part": "Import"}, "Import weights, or train some")
+
+
+def _offer(jobs: Jobs, run: Run | None, alone: bool) -> None:
+    """The button, how it goes while the networks are trained, and how that ended."""
+    status = jobs.status(DEMO) if run is None else None
+    if status is not None and status.active:
+        ui.watch(jobs, DEMO)
+        return
+    if status is not None and status.state != "done":
+        st.error(ui.literal(status.message) or "It was cancelled.", icon=":material/error:")
+    if jobs.lacking:
+        ui.not_installed(jobs.lacking)
+        return
+    text, clicked = ui.beside("Compute the demo", ":material/play_arrow:", primary=alone, key="demo")
+    text.write("Two small networks are trained on scikit-learn's digits and stitched, layer by layer, on your machine: "
+               "about a minute. Nothing is computed before you ask.")
+    if clicked:
+        st.session_state["demo_asked"] = True
+        ui.queue(jobs.train_demo if run is None else lambda: jobs.compute(run, last="indices"))
+
+
+def _filling(jobs: Jobs, run: Run, alone: bool) -> None:
+    """The demo's grid while it is computed and after; where the gallery has told, it is kept short."""
+    if not run.complete:
+        compute_bar(jobs, run)
+    elif not alone:
+        st.write("The demo is computed: two small networks on scikit-learn's digits.")
+        _way_on(run)
+        return
+    watched(jobs, run, _draw)
+    if alone:
+        found = Distribution(run)
+        _bring(jobs, found)
+        _words(found, story(found))
+    _way_on(run)
+
+
+def _draw(run: Run) -> None:
+    figures(run, "accuracy", key="demo")
+    st.caption(
+        "Rows: layers of the front network. Columns: layers of the end network. Numbers: test accuracy of the stitched "
+        "network, ★ best of its column. Toy data: scikit-learn's 1,797 digits, 8×8 pixels."
+    )
+
+
+def _words(found: Distribution, chapters: Sequence[Chapter]) -> None:
+    """The cells that tell, with links to them, beside all cells where their distances are there."""
     drawn = any(found.entry(SETS, *cell) for cell in found.cells)
     picture, words = st.columns([5, 4], vertical_alignment="center") if drawn else (None, st.container())
     if picture is not None:
         with picture:
             _all_cells(found)
     with words:
-        for chapter in story(found):
+        for chapter in chapters:
             st.markdown(f"**{chapter.title}.** {chapter.text}")
             ui.door(ACTIVATIONS, f"Why? {chapter.front_layer} → {chapter.end_layer}",
-                    _query(run, chapter.front_layer, chapter.end_layer),
-                    "This cell's activations")
+                    _query(found.run, chapter.front_layer, chapter.end_layer), "This cell's activations")
 
 
 def _all_cells(found: Distribution) -> None:
-    """A click on a cell leads to its activations; only a script may turn to another page, so the click leaves word."""
+    _follow(found.run)
     cells_scatter(found, "demo-cells", None, lambda i, j: st.session_state.update(opened=(i, j)))
+
+
+def _follow(run: Run) -> None:
+    """Turn to the activations of a cell that was clicked: only a script may, so the click leaves word."""
     if opened := st.session_state.pop("opened", None):
-        st.switch_page(ACTIVATIONS, query_params=_query(found.run, *opened))
+        st.switch_page(ACTIVATIONS, query_params=_query(run, *opened))
+
+
+def _opened(run: Run, key: str) -> None:
+    for point in st.session_state[key].selection.points[:1]:
+        i, j = run.request.front_layers[round(point["y"])], run.request.end_layers[round(point["x"])]
+        st.session_state["opened"] = i, j
+
+
+def _way_on(run: Run) -> None:
+    ui.door(COMPARE, "Open this grid in Compare", links.query(run), "Other layers, indices, settings, your networks")
 
 
 def _query(run: Run, i: str, j: str) -> list[tuple[str, str]]:
@@ -49,7 +189,8 @@ def _query(run: Run, i: str, j: str) -> list[tuple[str, str]]:
 def _bring(jobs: Jobs, found: Distribution) -> None:
     """Have the Fréchet ratios of a finished grid computed: seconds. After a cancel they wait for Activations."""
     run, cells = found.run, found.cells
-    if run.source or not run.complete or changed(run.request, *run.request.methods) or not found.lacking([SETS], cells):
+    if run.source or jobs.lacking or not run.complete or changed(run.request, *run.request.methods) or (
+            not found.lacking([SETS], cells)):
         return
     job = judging(run, found.detection, cells)
     status = jobs.status(job)
@@ -57,24 +198,3 @@ def _bring(jobs: Jobs, found: Distribution) -> None:
         ui.watch(jobs, job)
     elif status is None or status.state not in ("failed", "cancelled"):  # it ends when the page is left, and goes on
         ui.queue(lambda: jobs.judge(run, found.detection, [SETS], cells, asked=False))
-
-
-def without_demo(store: Store, jobs: Jobs) -> None:
-    """List the store's runs, newest first, and offer the demo, whose networks are not there."""
-    known = list_runs(store)
-    st.header("Your runs" if known else "Your networks")
-    if known:
-        runs.choice(known[:runs.NEWEST], "pages/1_Compare.py")  # all of them are on Compare
-    else:
-        st.write("Nothing is compared yet.")
-        ui.door("pages/1_Compare.py", "Compare two networks", {}, "Two networks, a grid of their layers")
-    status = jobs.status(DEMO)
-    if status is not None and status.active:
-        ui.watch(jobs, DEMO)
-        return
-    if status is not None and status.message:
-        st.error(ui.literal(status.message), icon=":material/error:")
-    text, clicked = ui.beside("Demo", ":material/play_arrow:", key="demo")
-    text.write("The demo trains two small networks on scikit-learn's digits and stitches them: about a minute.")
-    if clicked:
-        ui.queue(jobs.train_demo)

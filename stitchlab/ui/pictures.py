@@ -23,7 +23,7 @@ def pictures(pixels: Iterable[Array], captions: Sequence[str], alts: Sequence[st
 
 
 def data_url(pixels: Array) -> str:
-    """Write an image, uint8 (H, W, 3), or grey (H, W), as a PNG that is its own address.
+    """Write an image, uint8 (H, W, 3), grey (H, W) or with a clear ground (H, W, 4), as a PNG that is its own address.
 
     >>> data_url(np.zeros((2, 2), np.uint8))[:32]
     'data:image/png;base64,iVBORw0KGg'

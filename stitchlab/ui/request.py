@@ -41,7 +41,8 @@ def pick(store: Store, jobs: Jobs) -> Run | None:
     """
     there = {network.name: network for network in networks.list_networks(store)}
     if all(network.architecture == controls.NOISE for network in there.values()):
-        st.info("Only controls are here, into which nothing can be stitched: train a network, or import one.",
+        st.info("Only controls are here, into which nothing can be stitched: train a network, or import one." if there
+                else "No networks are here yet: train two, or import your own; Home has a demo that trains small ones.",
                 icon=":material/info:")
         ui.door("pages/5_Networks.py", "Train or import networks", {"part": "Train"}, "The page Networks")
         return None

@@ -15,8 +15,9 @@ from stitchlab.results.detection import Distribution
 from stitchlab.results.duration import seconds
 from stitchlab.results.run import Run
 from stitchlab.results.similarity import SETS
-from stitchlab.ui import links, opened, views
+from stitchlab.ui import address, links, opened, views
 from stitchlab.ui.charts import cells_scatter, heatmaps
+from stitchlab.ui.copying import copy_link
 from stitchlab.ui.numbers import label, selected_cell, tlm_recipe
 
 SHOWN = {**{metric.name: metric.label for metric in METRICS.values()}, grids.SHOWN_INDICES: "Similarity indices"}
@@ -75,10 +76,12 @@ def _all_cells(run: Run, selected: tuple[str, str]) -> None:
 def _switches(run: Run) -> tuple[str, str]:
     """What is shown, as what, and what can be saved of it, in one row."""
     bound: Any = {"bind": "query-params", "required": True, "label_visibility": "collapsed"}
-    left, middle, right = st.columns([4, 7, 2], vertical_alignment="center")
+    left, middle, link, right = st.columns([4, 6, 2, 2], vertical_alignment="center")
     shown = left.selectbox("Show", list(SHOWN), key="show", format_func=SHOWN.__getitem__, **bound)
     view = middle.segmented_control("As", list(VIEWS), default="maps", key="view", format_func=VIEWS.__getitem__,
                                     **bound) or "maps"
+    with link:
+        copy_link([*links.query(run), *zip(address.CELL, address.said_cell() or (), strict=False)])
     save = right.popover("Save", icon=":material/download:", width="stretch", key="save", on_change="rerun")
     if save.open:
         with save:

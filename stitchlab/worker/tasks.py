@@ -23,7 +23,7 @@ from stitchlab.models.train import Point
 from stitchlab.ood import trajectory as walks
 from stitchlab.ood.evaluate import judge_column
 from stitchlab.request import Detection, Report, TaskLoss
-from stitchlab.results import data_sets, networks
+from stitchlab.results import data_sets, networks, summary
 from stitchlab.results.detection import Cell
 from stitchlab.results.plan import Unit, missing
 from stitchlab.results.run import Run
@@ -45,6 +45,7 @@ def compute(root: str, run_id: str, unit: Unit, device: str, attempt: str, k: in
                 report("waiting for another process that computes the same cells", 0.0)
                 time.sleep(EVERY)
             run = Run.load(run_id, store)
+        summary.keep(run)
 
     told(store, attempt, k, unit.label, work)
 
@@ -80,8 +81,13 @@ def judge(
 ) -> None:
     """Have detectors look at one column."""
     store = Store(root)
-    told(store, attempt, k, f"detectors on {end_layer}", lambda report: judge_column(
-        Run(store, record), detection, names, end_layer, cells, pick_device(device), report))
+
+    def work(report: Report) -> None:
+        run = Run(store, record)
+        judge_column(run, detection, names, end_layer, cells, pick_device(device), report)
+        summary.keep(run)
+
+    told(store, attempt, k, f"detectors on {end_layer}", work)
 
 
 def walk(

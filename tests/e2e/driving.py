@@ -27,7 +27,6 @@ TEXTS = """() => [...document.querySelectorAll('.js-plotly-plot')].map(plot => {
 })"""
 
 
-
 @contextlib.contextmanager
 def serving(cache: Path, log: Path = Path(os.devnull)) -> Iterator[str]:
     """The app on this cache, in a process group of its own, so that its workers end with it."""
@@ -72,6 +71,16 @@ def numbers(page: Page) -> list[int]:
 
 def settle(page: Page) -> None:
     page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
+
+
+def enter(box: Locator, text: str) -> None:
+    """Type into a text box, and have the page take it: once it is there alone, since a page that is being drawn anew
+    still shows what it drew last."""
+    settle(box.page)
+    until(lambda: box.count() == 1, 30)
+    box.fill(text)
+    box.press("Enter")
+    settle(box.page)
 
 
 def query(page: Page) -> dict[str, list[str]]:

@@ -12,7 +12,7 @@ import pytest
 import torch
 from playwright.sync_api import Browser, Page, expect
 
-from e2e.driving import CANCEL, TEXTS, click, numbers, query, serving, settle, until
+from e2e.driving import CANCEL, TEXTS, click, enter, numbers, query, serving, settle, until
 from stitchlab.models.store import load
 from stitchlab.results.detection import Distribution
 from stitchlab.results.networks import find, list_networks
@@ -266,12 +266,9 @@ def test_upload_and_delete(finished: Run, server: str, cache: Path, page: Page, 
     files = (("nonsense.pt", "broken", "could not be read as a state dict"), ("theirs.th", "theirs", ""))
     for file, name, problem in files:
         page.locator('input[type="file"]').set_input_files(tmp_path / file)
-        page.get_by_text(file).wait_for()
-        page.get_by_label("Name", exact=True).fill(name)
-        page.get_by_label("Name", exact=True).press("Enter")
-        page.get_by_role("textbox", name="Mean of its input").fill("0.31")  # else it would be digits-a itself
-        page.get_by_role("textbox", name="Mean of its input").press("Enter")
-        settle(page)
+        page.get_by_placeholder(Path(file).stem, exact=True).wait_for()  # the page has the file, and drew its form
+        enter(page.get_by_role("textbox", name="Name", exact=True), name)
+        enter(page.get_by_role("textbox", name="Mean of its input"), "0.31")  # else it would be digits-a itself
         page.locator(".st-key-import button").click()
         if problem:
             page.get_by_text(f"could not be made: {file} {problem}").wait_for()

@@ -53,6 +53,8 @@ class Notes:
         self.fetched: list[str] = []
         self.states: dict[str, Status] = {}
 
+    lacking = ""
+
     def start(self) -> None:
         self.started = True
 
@@ -132,6 +134,9 @@ class Notes:
     def status(self, job: str) -> Status | None:
         assert job, "a job has a name"
         return self.states.get(job)
+
+    def recent(self, most: int = 60) -> dict[str, Status]:
+        return dict(self.states)
 
     def look(self, job: str) -> Status | None:
         self.looked.append(job)

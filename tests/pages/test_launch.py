@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -17,13 +18,14 @@ from stitchlab.store import Store
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_on_an_empty_store_two_networks_are_trained_first(page: str, opened: Open, jobs: Notes, tmp_path: Path) -> None:
+def test_on_an_empty_store_nothing_is_trained_unasked(page: str, opened: Open, jobs: Notes, tmp_path: Path) -> None:
     at = sound(opened(Store(tmp_path / "empty"), page))
     assert at.title
-    assert len(at.get("progress")) == 1
+    assert not at.error
     sound(at.run())
-    assert jobs.trained == 1
+    assert not jobs.trained
     assert not jobs.computed
+    assert not list((tmp_path / "empty").rglob("*")), "looking makes nothing"
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -43,8 +45,27 @@ def test_with_a_finished_run(page: str, opened: Open, jobs: Notes, asked: Run) -
     assert not jobs.trained
 
 
+def test_the_demo_is_trained_and_computed_by_one_click(
+    opened: Open, jobs: Notes, store: Store, tmp_path: Path
+) -> None:
+    at = opened(Store(tmp_path / "empty"), "app.py")
+    at = sound(widget(at, "button", "demo").click().run())
+    assert jobs.trained == 1
+    assert len(at.get("progress")) == 1
+    assert not has(at, "button", "demo")
+    shutil.copytree(store.root, tmp_path / "empty", dirs_exist_ok=True)  # the networks are trained
+    jobs.states[DEMO] = Status("done")
+    at = sound(at.run())
+    assert [run.id for run in jobs.computed] == [demo.run(store).id]
+    assert has(at, "button", f"cancel-{demo.run(store).id}")
+    assert len(charts(at)) == 2, "it fills before one's eyes"
+    sound(at.run())
+    sound(opened(Store(tmp_path / "empty"), "app.py"))
+    assert len(jobs.computed) == 1
+
+
 @pytest.mark.parametrize("state", ["failed", "cancelled"])
-def test_first_networks_that_could_not_be_trained_wait_for_a_click(
+def test_a_demo_that_could_not_be_trained_waits_for_a_click(
     state: str, opened: Open, jobs: Notes, tmp_path: Path
 ) -> None:
     jobs.states[DEMO] = Status(state, message="the disk is full" if state == "failed" else "")
@@ -52,22 +73,21 @@ def test_first_networks_that_could_not_be_trained_wait_for_a_click(
     assert jobs.trained == 0
     assert len(at.error) == 1
     assert "the disk is full" in text(at, "error") or state == "cancelled"
-    sound(at.button[0].click().run())
+    sound(widget(at, "button", "demo").click().run())
     assert jobs.trained == 1
 
 
-def test_home_starts_its_grid_once(opened: Open, jobs: Notes, store: Store) -> None:
+def test_the_demos_networks_alone_are_no_wish_for_its_grid(opened: Open, jobs: Notes, store: Store) -> None:
     at = sound(opened(store, "app.py"))
+    assert not jobs.computed
+    assert not charts(at)
+    sound(widget(at, "button", "demo").click().run())
     assert [run.id for run in jobs.computed] == [demo.run(store).id]
-    assert has(at, "button", f"cancel-{demo.run(store).id}")
-    assert len(charts(at)) == 2
-    sound(at.run())
-    sound(opened(store, "app.py"))
-    assert len(jobs.computed) == 1
+    assert jobs.trained == 0
 
 
 def test_home_does_not_start_again_after_a_cancel(opened: Open, jobs: Notes, store: Store) -> None:
-    at = opened(store, "app.py")
+    at = widget(opened(store, "app.py"), "button", "demo").click().run()
     sound(at.button(key=f"cancel-{jobs.computed[0].id}").click().run())
     assert jobs.cancelled == [jobs.computed[0].id]
     sound(at.run())

@@ -20,7 +20,8 @@ ORDER: list[tuple[str, list[str]]] = [
     ("ground floor", ["store"]),
     ("ground floor", ["catalog"]),
     ("ground floor", ["results"]),
-    ("reading", ["figures", "export", "jobs"]),
+    ("reading", ["figures"]),
+    ("reading", ["export", "jobs"]),
     ("reading", ["ui"]),
     ("reading", ["app"]),
     ("computing", ["data", "cutting"]),
@@ -47,7 +48,7 @@ COMPUTES = {"torch", "torchvision", "scipy", "sklearn", "threadpoolctl"}
 BARE = {*COMPUTES, "PIL", "numpy", "safetensors", "filelock", *sys.stdlib_module_names}
 #: Packages that only some rooms may import.
 ONLY = {"streamlit": {"ui", "app"}, "dask": {"jobs"}, "distributed": {"jobs"},
-        "plotly": {"figures", "ui", "export"}, "kaleido": {"figures", "ui", "export"}}
+        "plotly": {"figures", "ui", "export"}, "matplotlib": {"export"}, "kaleido": {"figures", "ui", "export"}}
 MOST_PACKAGES, LONGEST_FILE, LONGEST_FUNCTION = 17, 300, 45
 
 FILES = sorted([*HOUSE.glob("stitchlab/**/*.py"), *HOUSE.glob("pages/*.py"), *HOUSE.glob("app.py")])

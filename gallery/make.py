@@ -1,0 +1,139 @@
+"""Computes the gallery anew: every run that comes with StitchLab, by the commands that its file names.
+
+    make gallery DATA=FOLDER
+
+FOLDER holds CIFAR-10/ and CIFAR-100/ as folders of images (train/CLASS/*, test/CLASS/*), tiny10/ and resnet/ as
+gallery/README.md says where they are from. What is computed already is not computed again, so it can be stopped and
+started; an entry whose networks or data are not there is left out, in one line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from stitchlab.errors import StitchLabError, UnknownName
+from stitchlab.results import networks
+from stitchlab.results.bundle import pack
+from stitchlab.results.run import Run
+from stitchlab.store import Store
+
+HERE = Path(__file__).resolve().parent
+PYTHON = [sys.executable, "-m", "stitchlab"]
+
+DIGITS = ("ResNet-14 with six blocks, trained on scikit-learn's 1,797 real digits of 8×8 pixels: toy data, because the "
+          "finding shows there in under a minute.")
+CIFAR = ("CIFAR-10 in its original pixels: 25,000 of its training images, of which task loss matching trains on {}, "
+         "and all 10,000 test images. CIFAR-100, which shares no class with it, is the known outliers.")
+TINY10 = "Tiny-10, eight convolutions, trained by the authors of Csiszárik et al. 2021 (renyi-ai/drfrankenstein, MIT). "
+RESNET = ("ResNets for CIFAR-10 trained by other people: akamaster/pytorch_resnet_cifar10 (BSD) and "
+          "aifoundry-org/MHAQ (Apache-2.0). ")
+
+#: How each network comes to be; {data} is the folder that was named.
+NETWORKS = {
+    "digits-a": "train resnet14 --data digits --name digits-a --seed 0",
+    "digits-b": "train resnet14 --data digits --name digits-b --seed 1",
+    "digits-vit": "train vit-nano --data digits --name digits-vit --seed 0",
+    **{f"tiny10-seed{seed}": f"import {{data}}/tiny10/tiny10-cifar10-seed{seed}.pt --arch tiny10 "
+       f"--data folder:{{data}}/CIFAR-10 --name tiny10-seed{seed} "
+       "--mean 0.4914,0.4822,0.4465 --std 0.2023,0.1994,0.2010" for seed in (0, 1)},
+    **{f"resnet{depth}-aka": f"import {{data}}/resnet/aka_resnet{depth}.pt --data folder:{{data}}/CIFAR-10 "
+       f"--arch {{data}}/resnet/resnet_a.py:resnet{depth} --name resnet{depth}-aka "
+       "--mean 0.485,0.456,0.406 --std 0.229,0.224,0.225" for depth in (20, 56)},
+    "resnet20-mhaq": "import {data}/resnet/mhaq_resnet20.pt --data folder:{data}/CIFAR-10 "
+                     "--arch {data}/resnet/resnet_a.py:resnet20 --name resnet20-mhaq "
+                     "--mean 0.4914,0.4822,0.4465 --std 0.247,0.243,0.261",
+}
+#: The detectors' outliers: CIFAR-100's images are known ones, and training ones beside those that are made.
+OUTLIERS = ("--outliers data:folder:{data}/CIFAR-100 "
+            "--training-outliers patches,blur,constant,data:folder:{data}/CIFAR-100")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A run of the gallery: its file's name, what it is called, what is said of it, and what computes it."""
+
+    file: str
+    title: str
+    story: str
+    front: str
+    end: str
+    compare: str = ""
+    outliers: str = ""
+
+
+def _cifar(file: str, title: str, story: str, front: str, end: str, preset: str, images: int, more: str = "") -> Entry:
+    asked = f"--data folder:{{data}}/CIFAR-10 --tlm-preset {preset} --train-images {images} {more}".strip()
+    return Entry(file, title, story + CIFAR.format(f"{images:,}"), front, end, asked, OUTLIERS)
+
+
+ENTRIES = (
+    _cifar("1-tiny10-across-paper", "Two Tiny-10 of different seeds, the paper's recipe", TINY10,
+           "tiny10-seed0", "tiny10-seed1", "paper", 12_500),
+    _cifar("2-tiny10-across-quick", "Two Tiny-10 of different seeds, the quick recipe", TINY10,
+           "tiny10-seed0", "tiny10-seed1", "quick", 12_500),
+    _cifar("3-tiny10-within-paper", "A Tiny-10 with itself, the paper's recipe", TINY10,
+           "tiny10-seed0", "tiny10-seed0", "paper", 12_500),
+    _cifar("4-tiny10-within-quick", "A Tiny-10 with itself, the quick recipe", TINY10,
+           "tiny10-seed0", "tiny10-seed0", "quick", 12_500),
+    _cifar("5-resnet20-pair-quick", "Two ResNet-20, trained by different people", RESNET,
+           "resnet20-aka", "resnet20-mhaq", "quick", 5_000),
+    _cifar("6-resnet20-resnet56-quick", "ResNet-20 into ResNet-56", RESNET,
+           "resnet20-aka", "resnet56-aka", "quick", 5_000,
+           "--front-layers layer1.0,layer1.2,layer2.1,layer3.0,layer3.2 "
+           "--end-layers layer1.0,layer1.8,layer2.4,layer3.0,layer3.8"),
+    Entry("7-digits-demo", "The demo: two ResNet-14 on digits", DIGITS, "digits-a", "digits-b"),
+    Entry("8-digits-resnet-vit", "A convolutional network into a vision transformer, on digits", DIGITS,
+          "digits-a", "digits-vit"),
+)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Computes the gallery: some hours on two cores.")
+    parser.add_argument("--data", type=Path, help="the folder with CIFAR-10/, CIFAR-100/, tiny10/ and resnet/")
+    parser.add_argument("--only", help="the files whose name begins so")
+    asked = parser.parse_args()
+    done = [_make(entry, asked.data) for entry in ENTRIES if entry.file.startswith(asked.only or "")]
+    return 0 if all(done) else 1
+
+
+def _make(entry: Entry, data: Path | None) -> bool:
+    """Compute an entry and write its file; False where something that it needs is not there."""
+    store = Store()
+    needed = " ".join((entry.compare, entry.outliers, NETWORKS[entry.front], NETWORKS[entry.end]))
+    if "{data}" in needed and (data is None or not (data / "CIFAR-10" / "train").is_dir()):
+        print(f"{entry.file} is left out: it needs --data FOLDER with CIFAR-10/ in it, see gallery/README.md")
+        return False
+    where = {"data": "" if data is None else str(data.resolve())}
+    for name in dict.fromkeys((entry.front, entry.end)):
+        if name not in {network.name for network in networks.list_networks(store)}:
+            _call(NETWORKS[name].format(**where))
+    if entry.outliers:
+        _call("data folder:{data}/CIFAR-100".format(**where))
+    run = _call(f"compare {entry.front} {entry.end} {entry.compare}".format(**where)).splitlines()[-1]
+    _call(f"ood {run} {entry.outliers}".format(**where))
+    commands = [NETWORKS[entry.front], NETWORKS[entry.end], f"compare {entry.front} {entry.end} {entry.compare}",
+                f"ood {run} {entry.outliers}"]
+    said = " && ".join(f"python -m stitchlab {command.strip()}" for command in dict.fromkeys(commands))
+    packed = pack(Run.load(run, store), title=entry.title, story=entry.story,
+                  command=said.replace("{data}/", ""))
+    store.write(HERE / f"{entry.file}.stitch", packed)
+    print(f"{entry.file}.stitch: {len(packed) / 1e6:.2f} MB, run {run}")
+    return True
+
+
+def _call(command: str) -> str:
+    """Run a command of StitchLab's and return what it printed."""
+    print(f"python -m stitchlab {command}", flush=True)
+    return subprocess.run([*PYTHON, *shlex.split(command)], check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except (StitchLabError, UnknownName, subprocess.CalledProcessError) as error:
+        sys.exit(str(error))

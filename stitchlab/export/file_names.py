@@ -1,0 +1,42 @@
+"""Names of exported files: they say what is in them, and any file system takes them, whatever networks are called."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from stitchlab.catalog.methods import METRICS as BOTH
+from stitchlab.export.options import Options
+from stitchlab.results.run import Run
+
+LONGEST = 120  # letters, the suffix among them
+NAME, SHOWN = 30, 36  # letters of a network's name or a data set's, and of what is shown
+RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(?=$|[._-])", re.IGNORECASE)  # devices, on Windows
+
+
+def file_name(run: Run, suffix: str, options: Options | None = None, *, drawn: bool = True) -> str:
+    """Name the file that a run becomes: both networks, the data, what is shown, how large, the run's id.
+
+    ``drawn`` says whether it is a figure; a file of numbers has no size.
+    """
+    options = options or Options()
+    record = run.record
+    networks = f"{plain(record['front']['name'], NAME)}--{plain(record['end']['name'], NAME)}"
+    what = [plain("-".join(shown(options)), SHOWN), options.size, *(["dark"] if options.dark else [])] if drawn else []
+    return "_".join([networks, plain(record["data"]["label"], 16), *what, (run.id or "draft")[:8]]) + f".{suffix}"
+
+
+def shown(options: Options) -> list[str]:
+    """What a figure shows, as a file's name says it: a number of both methods says so."""
+    return ["tlm-dm-" + item if "/" not in item and item in BOTH else item for item in options.show]
+
+
+def plain(text: str, most: int) -> str:
+    """Write a text with letters that every file system takes, at most so many.
+
+    >>> plain("own/ré-seau: 網 2", 30), plain("..", 30), plain("CON", 30), plain("x" * 300, 8)
+    ('own-re-seau-2', 'unnamed', 'CON-', 'xxxxxxxx')
+    """
+    letters = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    safe = re.sub(r"-{2,}", "-", re.sub(r"[^A-Za-z0-9.+]+", "-", letters))[:most].strip("-.")
+    return RESERVED.sub(r"\1-", safe) or "unnamed"

@@ -1,0 +1,182 @@
+"""Heatmaps drawn on a sheet, each cell a square shape of its own, and how many of them stand beside each other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from stitchlab.export.vector.letters import CAPITAL, LINE, width
+from stitchlab.export.vector.rows import DIAGONAL, LOWEST, Row, bar_ticks
+from stitchlab.export.vector.sheet import Sheet, Values
+from stitchlab.export.vector.style import FILLED, LEAST_NUMBER, WIDEST, Style
+from stitchlab.figures.colours import BLACK, WHITE, on_scale, rgb, white_reads_better
+from stitchlab.figures.heatmap import VEIL, Grid, best_of_columns, coloured, number
+from stitchlab.figures.template import ACCENT, MUTED
+
+LEAST_CELL, MOST_CELL, LARGE = 0.9, 4.3, 9.0  # in font sizes: panels go into another row below the first, and grow to
+#                                               the second; grids of few rows until they are as high as the third
+GAP = 0.025  # around a cell's shape, of its side
+TINY = 0.5
+GAP_OF_ROWS = 1.6  # in font sizes
+STEPS = 14  # of halving, to find the largest cell that fits
+BAR = 64  # shapes of a colour bar
+STAR = np.array([(math.cos(angle) * far, math.sin(angle) * far) for k in range(10)
+                 for angle, far in [(math.pi * (k / 5 - 0.5), 0.42 if k % 2 else 1.0)]])
+
+
+def arranged(
+    grids: Sequence[Grid], letters: Sequence[str], style: Style, data: str, room: float, height: float | None = None
+) -> list[Row]:
+    """Set heatmaps in as few rows as leave their cells large enough, with the largest cells that fit.
+
+    Args:
+        letters: (a), (b), … of each, or empty.
+        data: what the data set is called.
+        room: points across.
+        height: points down, where there is a limit.
+    """
+    least = LEAST_NUMBER * width(WIDEST, 1) / FILLED if style.values else LEAST_CELL * style.size
+    most = max(max(MOST_CELL, LARGE / len(grid.front_layers)) for grid in grids) * style.size
+    found: list[tuple[float, list[Row]]] = []
+    for each in sorted({math.ceil(len(grids) / count) for count in range(1, len(grids) + 1)}, reverse=True):
+        parts = [slice(k, k + each) for k in range(0, len(grids), each)]
+
+        def rows(cell: float, parts: list[slice] = parts) -> list[Row]:
+            return [Row(grids[part], letters[part], style, data, cell) for part in parts]
+
+        found.append(_largest(rows, most, room, height))
+        if not height and found[-1][0] >= least:
+            return found[-1][1]
+    return max(found, key=lambda arrangement: arrangement[0])[1]
+
+
+def _largest(
+    rows: Callable[[float], list[Row]], most: float, room: float, height: float | None
+) -> tuple[float, list[Row]]:
+    """Find the largest cell whose rows fit, and those."""
+    def fit(made: list[Row]) -> bool:
+        return max(row.width for row in made) <= room and (
+            height is None or sum(row.height for row in made) + GAP_OF_ROWS * made[0].style.size * (len(made) - 1)
+            <= height)
+
+    low, high, best = 0.0, most, rows(most)
+    if fit(best):
+        return most, best
+    best = rows(TINY)
+    for _ in range(STEPS):
+        made = rows(cell := (low + high) / 2)
+        if fit(made):
+            low, best = cell, made
+        else:
+            high = cell
+    return low, best
+
+
+def draw(sheet: Sheet, row: Row, x: float, y: float, number_size: float | None, name: str) -> None:
+    """Draw a row, its upper left corner at a point; shapes of panel k are in groups that are called ``NAME-k-…``."""
+    for k, (grid, left) in enumerate(zip(row.grids, row.lefts_of_grids(x), strict=True)):
+        top = y + row.top
+        for line, words in enumerate(row.titles[k]):
+            sheet.text(left, y + (line * LINE + CAPITAL + 0.1) * row.style.size, words, row.style.size, bold=True)
+        _cells(sheet, row, grid, left, top, f"{name}-{k}")
+        _numbers(sheet, row, grid, left, top, number_size)
+        _marks(sheet, row, grid, left, top, number_size, f"{name}-{k}")
+        _names(sheet, row, k, left, top)
+        if row.bars[k]:
+            _bar(sheet, row, grid, left + row.cell * (len(grid.end_layers)) + 0.6 * row.style.size, top, f"{name}-{k}")
+        if k in row.blocks:
+            _titles(sheet, row, k, left, top)
+
+
+def _boxes(row: Row, left: float, top: float, places: Values) -> Values:
+    """Rectangles of cells (N, 2), by row and column."""
+    corners = np.stack([left + places[:, 1] * row.cell, top + places[:, 0] * row.cell], 1)
+    gap = GAP * row.cell
+    return np.concatenate([corners + gap, corners + row.cell - gap], 1)
+
+
+def _behind(row: Row, grid: Grid) -> Values:
+    """The colours (front layers, end layers, 3) of the cells, 0..255."""
+    style = row.style
+    behind = on_scale(*coloured(grid), style.scale(grid))
+    behind[np.isnan(grid.values)] = rgb(MUTED[style.dark])
+    doubtful = [name in grid.doubtful for name in grid.end_layers]
+    behind[:, doubtful] = (1 - VEIL) * behind[:, doubtful] + VEIL * rgb(MUTED[style.dark])
+    return behind
+
+
+def _cells(sheet: Sheet, row: Row, grid: Grid, left: float, top: float, name: str) -> None:
+    places = np.argwhere(np.ones(grid.values.shape, dtype=bool)).astype(float)
+    sheet.rectangles(_boxes(row, left, top, places), _behind(row, grid).reshape(-1, 3) / 255, f"{name}-cells")
+
+
+def _numbers(sheet: Sheet, row: Row, grid: Grid, left: float, top: float, size: float | None) -> None:
+    if size is None:
+        return
+    white = white_reads_better(_behind(row, grid))
+    for (i, j), value in np.ndenumerate(grid.values):
+        sheet.text(left + (j + 0.5) * row.cell, top + (i + 0.5) * row.cell + CAPITAL / 2 * size,
+                   number(value, grid.narrow), size, across="center", colour=WHITE if white[i, j] else BLACK)
+
+
+def _marks(sheet: Sheet, row: Row, grid: Grid, left: float, top: float, size: float | None, name: str) -> None:
+    """Stars in the upper right corner, above numbers, or in the middle where there are none; and a frame."""
+    cell = row.cell
+    best = best_of_columns(grid.values, grid.better) if grid.better else []
+    across, down, far = (0.85, 0.15, 0.125) if size else (0.5, 0.5, 0.26)
+    sheet.polygons([STAR * far * cell + (left + (j + across) * cell, top + (i + down) * cell) for i, j in best], WHITE,
+                   f"{name}-best", edge="#333333", line=min(0.6, 0.04 * cell))
+    chosen = row.style.selected
+    if chosen and chosen[0] in grid.front_layers and chosen[1] in grid.end_layers:
+        i, j = grid.front_layers.index(chosen[0]), grid.end_layers.index(chosen[1])
+        box = _boxes(row, left, top, np.array([[i, j]], dtype=float))[0]
+        sheet.frame(box.tolist(), ACCENT[grid.diverging], max(0.9, min(2.0, 0.09 * cell)), f"{name}-selected")
+
+
+def _names(sheet: Sheet, row: Row, k: int, left: float, top: float) -> None:
+    """Write the names of layers: of columns below each panel, of rows at the first of a block."""
+    cell, size, (fronts, ends), grid = row.cell, row.label, row.names[k], row.grids[k]
+    if k in row.blocks:
+        for i, label in list(enumerate(fronts.labels))[::row.every]:
+            sheet.text(left - 0.4 * size, top + (i + 0.5) * cell + CAPITAL / 2 * size, label, size, across="right")
+    bottom = top + cell * len(grid.front_layers) + 0.25 * row.style.size
+    for j, label in list(enumerate(ends.labels))[::row.every]:
+        middle = left + (j + 0.5) * cell
+        if row.angles[k] == 0:
+            sheet.text(middle, bottom + CAPITAL * size, label, size, across="center")
+        elif row.angles[k] == 45:
+            down = DIAGONAL * CAPITAL * size
+            sheet.text(middle + down / 2, bottom + down, label, size, across="right", angle=45)
+        else:
+            sheet.text(middle + CAPITAL / 2 * size, bottom, label, size, across="right", angle=90)
+
+
+def _titles(sheet: Sheet, row: Row, k: int, left: float, top: float) -> None:
+    """Write the titles of a block's axes."""
+    size, beside = row.style.size, row.beside[k]
+    grid = row.grids[k]
+    begin = left - row.lefts[k] + (1.4 * size if k else 0.0)
+    tall = row.cell * len(grid.front_layers)
+    middle = top + max(tall, min(tall + row.depth, LOWEST * size)) / 2
+    for line, words in enumerate(beside):
+        sheet.text(begin + (line * LINE + CAPITAL + 0.1) * size, middle, words, size, across="center", angle=90)
+    _, wide = row.span(k)
+    middle = left + (wide - row.bars[row.blocks[k][-1]]) / 2
+    longest = max(width(words, size) for words in row.below[k])
+    middle = min(max(middle, left - row.lefts[k] + longest / 2), left + wide - longest / 2)
+    for line, words in enumerate(row.below[k]):
+        sheet.text(middle, top + row.tall + row.depth + (line * LINE + CAPITAL) * size, words, size, across="center")
+
+
+def _bar(sheet: Sheet, row: Row, grid: Grid, left: float, top: float, name: str) -> None:
+    """Draw the colour bar: shapes that each reach up to its end, so that no seams show."""
+    style = row.style
+    tall, wide = max(row.cell * len(grid.front_layers), 4 * style.size), 0.8 * style.size
+    colours = on_scale((np.arange(BAR) + 0.5) / BAR, 0.0, 1.0, style.scale(grid)) / 255
+    sheet.rectangles(np.array([(left, top, left + wide, top + tall * (1 - k / BAR)) for k in range(BAR)]), colours,
+                     f"{name}-bar")
+    for place, words in bar_ticks(grid):
+        y = min(max(top + tall * (1 - place) + CAPITAL / 2 * style.small, top + CAPITAL * style.small), top + tall)
+        sheet.text(left + wide + 0.35 * style.size, y, words, style.small)

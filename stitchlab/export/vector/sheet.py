@@ -1,0 +1,111 @@
+"""A sheet of paper that figures are drawn on: points from its upper left corner, shapes and texts, then a file.
+
+All of Matplotlib is behind this: a `Figure` of its own, never pyplot. What can only be said by its global settings is
+said under a lock, so that several threads may draw.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import matplotlib
+import numpy as np
+import numpy.typing as npt
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.collections import PolyCollection
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+
+from stitchlab.export.vector.letters import font, printable
+from stitchlab.figures.template import INK
+from stitchlab.results.version import VERSION
+
+INCH = 72.0
+GROUND = {False: "#ffffff", True: "#0e1117"}  # by dark; Streamlit's own
+Values = npt.NDArray[np.float64]
+
+# Text stays text, whole fonts that editors know are embedded, and the same figure is the same file.
+_SETTINGS: Any = {"svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": "stitchlab", "text.usetex": False,
+             "path.simplify": False, "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial"]}
+_LOCK = threading.RLock()
+
+
+class Sheet:
+    """A page of this many points, and what is drawn on it."""
+
+    def __init__(self, width: float, height: float, dark: bool) -> None:
+        self.width, self.height, self.dark = width, height, dark
+        self._figure = Figure(figsize=(width / INCH, height / INCH), dpi=INCH, facecolor=GROUND[dark])
+        self._axes = self._figure.add_axes((0, 0, 1, 1))
+        self._axes.set_axis_off()
+        self._axes.set_xlim(0, width)
+        self._axes.set_ylim(height, 0)
+
+    def text(
+        self, x: float, y: float, words: str, size: float, *, across: Literal["left", "center", "right"] = "left",
+        down: Literal["baseline", "center", "top"] = "baseline", bold: bool = False, colour: str | None = None,
+        angle: float = 0,
+    ) -> None:
+        """Write one line, its ``across`` and ``down`` at a point, turned around that."""
+        if words:
+            self._axes.text(
+                x, y, printable(words), fontproperties=font(size, bold), ha=across, color=colour or INK[self.dark],
+                va="center_baseline" if down == "center" else down, rotation=angle, rotation_mode="anchor",
+                parse_math=False)
+
+    def polygons(self, corners: Sequence[Values], colours: Any, name: str, *, edge: str = "none", line: float = 0,
+                 opacity: float | None = None) -> None:
+        """Fill polygons (corners, 2), one shape each, in a group of this name."""
+        if len(corners):
+            made = PolyCollection(corners, facecolors=colours, edgecolors=edge, linewidths=line, alpha=opacity,
+                                  clip_on=False)
+            made.set_gid(name)
+            self._axes.add_collection(made, autolim=False)
+
+    def rectangles(self, boxes: Values, colours: Any, name: str, opacity: float | None = None) -> None:
+        """Fill rectangles (N, 4): left, top, right, bottom."""
+        self.polygons([np.array([(x, y), (right, y), (right, bottom), (x, bottom)]) for x, y, right, bottom in boxes],
+                      colours, name, opacity=opacity)
+
+    def frame(self, box: Sequence[float], colour: str, line: float, name: str) -> None:
+        """Draw the outline of a rectangle: left, top, right, bottom."""
+        x, y, right, bottom = box
+        self._axes.add_patch(Rectangle((x, y), right - x, bottom - y, fill=False, edgecolor=colour, linewidth=line,
+                                       joinstyle="miter", gid=name, clip_on=False))
+
+    def line(self, points: Values, colour: str, line: float, *, dashes: Sequence[float] = (), name: str = "") -> None:
+        """Draw a line through points (N, 2); what is not finite is left out."""
+        style: Any = (0, tuple(dashes)) if len(dashes) else "solid"
+        self._axes.add_line(Line2D(points[:, 0], points[:, 1], color=colour, linewidth=line, linestyle=style,
+                                   solid_joinstyle="miter", solid_capstyle="butt", gid=name or None,
+                                   clip_on=False))
+
+    def file(self, suffix: str, *, dpi: int, title: str, description: str) -> bytes:
+        """Make the file: ``svg``, ``pdf`` or ``png``, with its title and description in it."""
+        out, creator = io.BytesIO(), f"StitchLab {VERSION}"
+        title, description = (" ".join(text.split()) for text in (title, description))
+        with _LOCK, matplotlib.rc_context(_SETTINGS):
+            if suffix == "svg":
+                self._canvas(FigureCanvasSVG).print_svg(out, metadata={
+                    "Title": title, "Description": description, "Creator": creator, "Date": None})
+            elif suffix == "pdf":
+                self._canvas(FigureCanvasPdf).print_pdf(out, metadata={
+                    "Title": title, "Subject": description, "Creator": creator, "Producer": creator,
+                    "CreationDate": None})
+            else:
+                self._figure.set_dpi(dpi)
+                pixels = [round(length / INCH * dpi) + 1e-4 for length in (self.width, self.height)]
+                self._figure.set_size_inches(pixels[0] / dpi, pixels[1] / dpi)
+                self._canvas(FigureCanvasAgg).print_png(out, metadata={
+                    "Title": title, "Description": description, "Software": creator}, pil_kwargs=None)
+        return out.getvalue()
+
+    def _canvas(self, kind: Any) -> Any:
+        """What writes the figure; Matplotlib says no types there."""
+        return kind(self._figure)

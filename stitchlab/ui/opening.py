@@ -1,0 +1,31 @@
+"""Opening a .stitch file that somebody sent: it is checked, kept in a room of its own, and chosen in the table."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from stitchlab import ui
+from stitchlab.errors import StitchLabError
+from stitchlab.results import shelf
+from stitchlab.store import Store
+from stitchlab.ui import run_table
+
+LIMIT_MB = 50  # megabytes; a file with maps of a large grid has some
+
+
+def draw(store: Store) -> None:
+    """The menu with the upload."""
+    menu = st.popover("Open a file", icon=":material/file_open:", width="stretch")
+    with menu:
+        file = st.file_uploader("A .stitch file: somebody's run", ["stitch"], key="stitch_file",
+                                max_upload_size=LIMIT_MB, help="Opening one needs no networks, and executes nothing.")
+        if file is None or file.file_id == st.session_state.get("stitch_opened"):
+            return
+        try:
+            opened = shelf.open_file(store, file.getvalue(), file.name)
+        except StitchLabError as error:
+            ui.say(error)
+            return
+        st.session_state["stitch_opened"] = file.file_id
+        run_table.choose([opened])
+        st.rerun()
