@@ -9,13 +9,13 @@ import streamlit as st
 
 from stitchlab import ui
 from stitchlab.errors import StitchLabError, UnknownName
-from stitchlab.export.formats import FORMATS, make
 from stitchlab.results import naming, recipe, shelf
 from stitchlab.results.cleaning import delete_run, freed
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 from stitchlab.ui import links, run_table
 from stitchlab.ui.copying import copy_link
+from stitchlab.ui.figure_panel import figure_panel
 
 MOST = 4  # names of runs that a question says
 
@@ -31,16 +31,14 @@ def one(store: Store, run: Run) -> None:
     with places[1]:
         if run.request.methods:
             ui.door("pages/2_Activations.py", "Its activations", links.query(run), "One cell after the other")
-    take = places[2].popover("Take along", icon=":material/download:", width="stretch", key="take",
-                             on_change="rerun")
-    if take.open:  # a file is made when the menu is open, and at once
-        with take:
-            _files(run)
+    with places[2]:
+        copy_link([(run_table.CHOSEN, run.id)])
     if run.source is None:
         with places[3].popover("Rename", icon=":material/edit:", width="stretch"):
             _rename(store, run)
     with places[4]:
         _remove(store, [run])
+    figure_panel(run, ["accuracy" if run.request.methods else "indices"])
 
 
 def several(store: Store, runs: Sequence[Run]) -> None:
@@ -72,17 +70,6 @@ def _same_elsewhere(store: Store, run: Run) -> None:
             says = f"{count} numbers differ from" if count else "all numbers that both have equal"
             st.info(f"{ui.literal(other.source.file)} has this run too. Shown are your own numbers; {says} its.",
                     icon=":material/difference:")
-
-
-def _files(run: Run) -> None:
-    suffix = st.selectbox("Format", list(FORMATS), key="take_format", format_func=lambda key: FORMATS[key].label)
-    try:
-        data = make(run, suffix)
-    except StitchLabError as error:
-        ui.say(error)
-        return
-    st.download_button(f"Download {suffix}", data, f"stitchlab-{run.id}{suffix}", FORMATS[suffix].media_type,
-                       icon=":material/download:", width="stretch", on_click="ignore", key="take_it")
 
 
 def _rename(store: Store, run: Run) -> None:
