@@ -8,7 +8,7 @@ import streamlit as st
 
 from stitchlab import ui
 from stitchlab.results.run import list_runs
-from stitchlab.ui import address, embedding, links, runs
+from stitchlab.ui import address, embedding, links, opened, runs
 from stitchlab.ui.computing import compute_bar, kept_bar, watched
 from stitchlab.ui.request import changed, pick, show
 from stitchlab.ui.results import explore
@@ -68,5 +68,6 @@ with embedding.alone():
             st.rerun()
         explore(run)
     elif run is not None:
+        opened.differing(store, run)
         compute_bar(jobs, run, begun=go)
         watched(jobs, run, explore)

@@ -27,6 +27,13 @@ class Format:
     drawn: bool = False
 
 
+def _report(run: Run, options: Options) -> bytes:
+    """Give the report; what draws is imported when one is made."""
+    from stitchlab.export.report import report
+
+    return report([run], options.title or "")
+
+
 def _figure(suffix: str) -> Callable[[Run, Options], bytes]:
     """Give what draws a figure with this suffix; Matplotlib is imported when one is drawn."""
     def make(run: Run, options: Options) -> bytes:
@@ -43,6 +50,7 @@ FORMATS = {made.suffix: made for made in (
     Format("png", "Picture (PNG)", "image/png", _figure("png"), drawn=True),
     Format("csv", "Cells (CSV)", "text/csv", lambda run, _: cells_csv(run).encode()),
     Format("json", "How it was computed (run.json)", "application/json", lambda run, _: run_json(run).encode()),
+    Format("html", "Report (HTML)", "text/html", _report),
     Format("stitch", "Everything, to be opened in StitchLab", "application/zip", lambda run, _: pack(run)),
 )}
 

@@ -39,6 +39,7 @@ def compute(store: Store, run: Run, device: torch.device, report: Report = no_re
         the run with its numbers: another one, under today's definitions, where one has changed and this one lacks
         something.
     """
+    run.check_own()
     if missing(run) and (today := run.under_todays_definitions()) is not run:
         run = today.save()
     pair = load_pair(store, run.request, device)

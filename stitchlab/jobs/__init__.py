@@ -75,6 +75,8 @@ class Jobs:
                 record.
             wait: seconds to wait for the answer, at most.
         """
+        for run in (argument for argument in arguments if isinstance(argument, Run)):
+            run.check_own()
         if self.lacking:
             return Answer("failed", message=self.lacking)
         return self._questions.ask(name, *map(_plain, arguments), wait=wait)
@@ -109,6 +111,7 @@ class Jobs:
 
         Raises StitchLabError where the cluster does not answer or does not see the store.
         """
+        run.check_own()
         if plan.missing(run):
             run = run.under_todays_definitions()
         missing = plan.missing(run)
@@ -134,6 +137,7 @@ class Jobs:
 
         Raises StitchLabError where a definition of its stitches has changed since the run was asked for.
         """
+        run.check_own()
         definitions.check(run.request, *run.request.methods)
         found = Distribution(run, detection)
         learning = [name for name in detectors if name in LEARNING]
@@ -149,6 +153,7 @@ class Jobs:
 
     def walk(self, run: Run, front_layer: str, end_layer: str, asked: bool = True) -> None:
         """Queue a cell's walk through TLM's epochs (job `walking`), as `judge` does. Raises StitchLabError as that."""
+        run.check_own()
         definitions.check(run.request, "tlm")
         wanted = ("walk", (run.record, front_layer, end_layer, self.device))
         self._submit(walking(run, front_layer, end_layer), "grid", [wanted], ["following the epochs"],

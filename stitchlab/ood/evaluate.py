@@ -40,6 +40,7 @@ def judge(
 
     Raises StitchLabError: unknown names, cells that are not computed, outliers that do not fit.
     """
+    run.check_own()
     names, where = known_detectors(detectors), pick_device(device)
     found = Distribution(run, detection)
     wanted = found.cells if cells is None else list(dict.fromkeys(cells))

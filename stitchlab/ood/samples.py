@@ -33,6 +33,7 @@ def keep_samples(found: Distribution, device: torch.device, report: Report = no_
     A cell of which a map was lost is left out. Raises StitchLabError where a definition has changed since.
     """
     run = found.run
+    run.check_own()
     lacking = [cell for cell in samples.cells(found) if samples.kept(run, *cell) is None]
     if not lacking:
         return

@@ -38,6 +38,7 @@ def walk(run: Run, front_layer: str, end_layer: str, device: torch.device, repor
 
     Raises StitchLabError where the maps along its epochs are not there, or a definition has changed since.
     """
+    run.check_own()
     definitions.check(run.request, "tlm")
     maps = trail.read(run.store, map_key(run.request, "tlm", front_layer, end_layer))
     if maps is None:

@@ -119,6 +119,12 @@ class Run:
         """The .stitch file that it was read from; None where it was computed here. Such a run is only read."""
         return self.store.source
 
+    def check_own(self) -> None:
+        """Raises StitchLabError where it was opened from a file: nothing of such a run is computed."""
+        if self.source is not None:
+            raise StitchLabError(f"run {self.id} was opened from {self.source.file}, to be read: nothing of it is "
+                                 "computed. Compare the same networks here to compute it yourself")
+
     @property
     def name(self) -> str:
         """What somebody called it (`stitchlab.results.naming`); empty where nobody did."""

@@ -53,6 +53,20 @@ def kept(run: Run, front_layer: str, end_layer: str) -> dict[str, Array] | None:
     return run.store.intact_arrays(ROOM, where)
 
 
+def there(run: Run) -> list[str]:
+    """Name the cells of a run whose samples are there, for people."""
+    known = set(run.store.keys(ROOM))
+    return [f"{i} → {j}" for i, j in run.request.cells if known and key(run.request, i, j) in known]
+
+
+def images(run: Run) -> tuple[Array, Array] | None:
+    """Read the sampled test images and their labels, which all cells share; None where there are none."""
+    known = set(run.store.keys(ROOM))
+    cell = next((cell for cell in run.request.cells if known and key(run.request, *cell) in known), None)
+    found = None if cell is None else kept(run, *cell)
+    return None if found is None else (found["images"], found["labels"])
+
+
 def provenance(run: Run, front_layer: str, end_layer: str) -> dict[str, Any]:
     """Say how a sample that is there was computed."""
     return run.store.intact(ROOM, key(run.request, front_layer, end_layer)) or {}

@@ -15,7 +15,7 @@ from stitchlab.results.definitions import changed, listed
 from stitchlab.results.detection import STATISTICS, Cell, Distribution
 from stitchlab.results.run import Run
 from stitchlab.results.similarity import deciding
-from stitchlab.ui import detectors, evidence, views
+from stitchlab.ui import detectors, evidence, opened, views
 from stitchlab.ui.figure_panel import figure_panel
 from stitchlab.ui.views.subject import Subject
 
@@ -27,6 +27,9 @@ def ready(jobs: Jobs, run: Run, i: str, j: str) -> bool:
     absent = [m for m in run.request.methods if (m, i, j) not in run.cells]
     if not absent:
         return True
+    if run.source:
+        opened.lacks(run, f"{' and '.join(METHOD_LABELS[m] for m in absent)} of {ui.literal(f'{i} → {j}')}")
+        return len(absent) < len(run.request.methods)
     status = jobs.status(run.id)
     if status is not None and status.active:
         ui.watch(jobs, run.id, lambda: len(Run(run.store, run.record).cells) > len(run.cells))
@@ -70,6 +73,10 @@ def judged(jobs: Jobs, run: Run, i: str, j: str) -> None:
 def _bring(jobs: Jobs, found: Distribution, cells: list[Cell]) -> None:
     """Queues what is lacking, once: quick detectors always, those that learn where it takes seconds, or when asked."""
     run = found.run
+    if run.source:
+        if any(_lacking(found, cells)):
+            opened.lacks(run, "what every detector says of this cell")
+        return
     if others := changed(run.request, *run.request.methods):
         st.info(f"Definitions have changed since this run was asked for ({listed(others)}), so this is what was kept "
                 "of it. Its grid asks for the same under today's.", icon=":material/info:")

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 import streamlit as st
 
 from stitchlab import ui
+from stitchlab.results import shelf
 from stitchlab.results.run import Run, list_runs
 from stitchlab.store import Store
 from stitchlab.ui import address, runs
@@ -16,7 +17,7 @@ PAGE = "pages/2_Activations.py"
 
 def choose_run(store: Store) -> Run | None:
     """The run of the address, or the newest that has stitched cells; None, with a choice, where there is none."""
-    known = {run.id: run for run in list_runs(store) if runs.started(run)}
+    known = {run.id: run for run in [*list_runs(store), *shelf.others(store)] if runs.started(run)}
     run, missing = address.run(store)
     if missing or (run is not None and not run.request.methods):
         why = missing or f"{run.id if run else ''} has nothing stitched, only similarity indices"

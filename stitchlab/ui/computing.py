@@ -14,7 +14,7 @@ from stitchlab.results.definitions import changed, listed
 from stitchlab.results.duration import expected, roughly, seconds
 from stitchlab.results.run import Run
 from stitchlab.store import Store
-from stitchlab.ui import address, embedding, links
+from stitchlab.ui import address, embedding, links, opened
 from stitchlab.ui.asking import PATIENCE
 
 LONG, WORTH_IT = 120.0, 0.7  # seconds from which cheaper ways are told; the share of the time from which they are that
@@ -96,6 +96,9 @@ def _compute_prepared(jobs: Jobs, store: Store) -> None:
 
 def kept_bar(run: Run) -> bool:
     """Say why the pickers do not show a run; whether the button was clicked that has them ask for the same today."""
+    if run.source:
+        opened.banner(run)
+        return False
     others = changed(run.request)
     if not others or links.picked(run.store, run) is None:
         st.info(f"{run.title}: its networks are no longer in the store, or the pickers do not offer its settings, so "

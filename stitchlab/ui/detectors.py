@@ -12,7 +12,7 @@ from stitchlab.catalog.outliers import OUTLIERS as KINDS
 from stitchlab.figures.words import counted
 from stitchlab.request import Detection
 from stitchlab.results import data_sets
-from stitchlab.results.detection import NATIVE, OUTLIERS, Distribution
+from stitchlab.results.detection import NATIVE, OUTLIERS, Distribution, opened_settings
 from stitchlab.results.interval import Interval
 from stitchlab.results.run import Run
 from stitchlab.results.similarity import SETS
@@ -23,6 +23,8 @@ BOUND: Any = {"bind": "query-params"}
 
 def settings(run: Run) -> Detection:
     """Which known outliers the detectors have to recognise: made from the images, or data of the same shape."""
+    if run.source:
+        return _opened(run)
     names = {name: kind.label for name, kind in KINDS.items()}
     shape = run.record["data"]["shape"]
     names |= {DATA + r.fingerprint: r.label for r in data_sets.known(run.store)
@@ -35,6 +37,14 @@ def settings(run: Run) -> Detection:
     if kind in KINDS:
         st.caption(f"{KINDS[kind].label}: {KINDS[kind].meaning}.")
     return Detection(outliers=kind)
+
+
+def _opened(run: Run) -> Detection:
+    """Which of the settings that the run of an opened file was judged with."""
+    known = opened_settings(run) or [Detection()]
+    names = {each: f"{outlier_label(Distribution(run, each))}; the learned detector was fine-tuned on "
+             + ", ".join(_label(run, kind) for kind in each.training_outliers) for each in known}
+    return st.selectbox("Known outliers", known, key=f"outliers-{run.id}", format_func=names.__getitem__) or known[0]
 
 
 def choose() -> str:
@@ -90,10 +100,13 @@ def _line(found: Distribution, name: str, i: str, j: str) -> dict[str, str]:
 
 def outlier_label(found: Distribution) -> str:
     """Of the known outliers, for people."""
-    kind = found.detection.outliers
+    return _label(found.run, found.detection.outliers)
+
+
+def _label(run: Run, kind: str) -> str:
     if kind in KINDS:
         return KINDS[kind].label.lower()
-    data = data_sets.of_fingerprint(found.run.store, kind.removeprefix(DATA))
+    data = data_sets.of_fingerprint(run.store, kind.removeprefix(DATA))
     return kind if data is None else data.label
 
 

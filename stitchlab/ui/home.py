@@ -190,7 +190,7 @@ def _query(run: Run, i: str, j: str) -> list[tuple[str, str]]:
 def _bring(jobs: Jobs, found: Distribution) -> None:
     """Have the Fréchet ratios of a finished grid computed: seconds. After a cancel they wait for Activations."""
     run, cells = found.run, found.cells
-    if jobs.lacking or not run.complete or changed(run.request, *run.request.methods) or (
+    if run.source or jobs.lacking or not run.complete or changed(run.request, *run.request.methods) or (
             not found.lacking([SETS], cells)):
         return
     job = judging(run, found.detection, cells)

@@ -16,7 +16,7 @@ from stitchlab.catalog.indices import INDICES
 from stitchlab.catalog.presets import PRESETS, preset, resolved
 from stitchlab.errors import StitchLabError
 from stitchlab.request import AUTO, INITS, METHODS, TARGETS, TaskLoss
-from stitchlab.results import data_sets, networks
+from stitchlab.results import data_sets, networks, shelf
 from stitchlab.results.definitions import changed
 from stitchlab.results.resolve import NotFoundYet, resolve
 from stitchlab.results.run import Run
@@ -63,8 +63,8 @@ def picked(store: Store, run: Run) -> dict[str, Any] | None:
 
 def sayable(store: Store, run: Run) -> bool:
     """Tell whether the pickers can ask for this very run: its networks and data are here, its definitions today's."""
-    if run.draft:
-        return True
+    if run.draft or run.source:
+        return run.draft
     pairs = query(run)
     link = {key: [value for name, value in pairs if name == key] for key in KEYS if key in dict(pairs)}
     try:
@@ -77,8 +77,11 @@ def sayable(store: Store, run: Run) -> bool:
 
 
 def query(run: Run, **more: str) -> list[tuple[str, str]]:
-    """Give the keys and values of a link that leads to a run, and to more: a cell."""
-    said = picked(run.store, run) or {}
+    """Give the keys and values of a link that leads to a run, and to more: a cell.
+
+    That of a file is named by its id alone: its networks are somebody else's, whatever they are called.
+    """
+    said = {} if run.source else picked(run.store, run) or {}
     pairs = [(key, str(value)) for key, values in said.items() if values is not None
              for value in ((values or [""]) if isinstance(values, list) else [values])]  # none at all is said too
     return [("run", run.id), *pairs, *more.items()]
@@ -94,7 +97,7 @@ def find(store: Store, link: Mapping[str, Sequence[str]]) -> tuple[Run | None, s
     if not name or (asked is not None and asked.id == name):
         return asked, ""
     try:
-        return Run.load(name, store), ""
+        return shelf.find(store, name), ""
     except StitchLabError as error:
         return None, str(error)
 

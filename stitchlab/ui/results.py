@@ -14,7 +14,7 @@ from stitchlab.results.detection import Distribution
 from stitchlab.results.duration import seconds
 from stitchlab.results.run import Run
 from stitchlab.results.similarity import SETS
-from stitchlab.ui import address, links, views
+from stitchlab.ui import address, links, opened, views
 from stitchlab.ui.charts import cells_scatter, heatmaps
 from stitchlab.ui.copying import copy_link
 from stitchlab.ui.figure_panel import figure_panel
@@ -65,7 +65,9 @@ def _all_cells(run: Run, selected: tuple[str, str]) -> None:
     """Every cell as a point: accuracy against the Fréchet ratio, of those cells that were looked at."""
     found = Distribution(run)
     looked_at = sum(found.entry(SETS, *cell) is not None for cell in found.cells)
-    if looked_at < len(found.cells) or not looked_at:
+    if run.source and not looked_at:
+        opened.lacks(run, "Fréchet ratios")
+    elif not run.source and (looked_at < len(found.cells) or not looked_at):
         i, j = selected
         text, door = st.columns([4, 2], vertical_alignment="center")
         text.info(f"{looked_at} of {len(found.cells)} cells have a Fréchet ratio: the page Activations computes it.",

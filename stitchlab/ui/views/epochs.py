@@ -13,6 +13,7 @@ from stitchlab.figures.walk import animation
 from stitchlab.jobs import walking
 from stitchlab.results import trajectory as walk
 from stitchlab.store import Array
+from stitchlab.ui import opened
 from stitchlab.ui.views.subject import Subject, nothing
 
 
@@ -54,6 +55,9 @@ def _animate(cell: Subject, value: dict[str, Any], plane: Array) -> None:
 
 def _bring(cell: Subject) -> None:
     jobs, run, i, j = cell.jobs, cell.run, cell.i, cell.j
+    if run.source:
+        opened.lacks(run, f"the epochs of {ui.literal(f'{i} → {j}')}")
+        return
     job = walking(run, i, j)
     status = jobs.status(job)
     if status is not None and status.active:

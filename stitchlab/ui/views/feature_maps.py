@@ -36,9 +36,10 @@ def _maps(cell: Subject, maps: dict[str, Array], image: int) -> None:
     by_set, count = cell.statistics, len(maps["native"])
     stitched = next((by_set[m] for m in cell.run.request.methods if m in by_set), None)
     order = np.arange(count) if stitched is None else moved(by_set["native"], stitched)
-    first = [int(c) for c in order[:CHANNELS]]
+    there = material.channels(cell.run, cell.i, cell.j, count)
+    first = [int(c) for c in order if c in there][:CHANNELS]
     place = st.container()
-    chosen = st.multiselect("Channels", list(range(count)), default=first, max_selections=8,
+    chosen = st.multiselect("Channels", there, default=first, max_selections=8,
                             key=f"channels-{cell.run.id}-{cell.i}-{cell.j}", wrap=True,
                             help="At first the ones that the stitch moved most.")
     if chosen:

@@ -42,7 +42,10 @@ def draw(cell: Subject) -> None:
             shares = confusion(labels, told, len(classes))
             cell.chart(figures.confusion(shares, classes, title, dark=ui.dark()), f"confusion {name}",
                        "Predictions by label")
-    if "tlm" in by_set and (by_set["tlm"]["predictions"] >= 0).all():
+    if run.source:
+        st.caption(f"Of the first {len(labels):,} test images, which the file holds; which of them are right and out "
+                   "of distribution would need every image's score.")
+    elif "tlm" in by_set and (by_set["tlm"]["predictions"] >= 0).all():
         _right_and_out(cell, by_set["tlm"]["predictions"] == labels)
 
 

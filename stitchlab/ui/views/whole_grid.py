@@ -11,6 +11,7 @@ from stitchlab.figures.grids import judged
 from stitchlab.jobs import judging
 from stitchlab.results.detection import STATISTICS, Distribution
 from stitchlab.results.similarity import SETS
+from stitchlab.ui import opened
 from stitchlab.ui.charts import cells_scatter, heatmaps
 from stitchlab.ui.views.subject import BOUND, Subject
 
@@ -43,6 +44,10 @@ def scatter(cell: Subject) -> None:
 def _judge_all(cell: Subject, detector: str) -> None:
     """The button that has a detector judge all cells, where it has not."""
     jobs, found = cell.jobs, cell.found
+    if found.run.source:
+        if found.lacking([detector], found.cells):
+            opened.lacks(found.run, f"what {DETECTORS[detector].label} says of every cell")
+        return
     cells, job = found.cells, judging(found.run, found.detection, found.cells)
     lacking = found.lacking([detector, STATISTICS], cells)
     status = jobs.status(job)

@@ -1,0 +1,94 @@
+"""The gallery as a folder for any static host: an index with a card a run, and the report of each."""
+
+from __future__ import annotations
+
+import html as markup
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from stitchlab.errors import StitchLabError
+from stitchlab.export.report import labels, page, report, sentence
+from stitchlab.figures import grids
+from stitchlab.figures.colours import on_scale
+from stitchlab.figures.heatmap import Grid
+from stitchlab.figures.template import MUTED
+from stitchlab.results.detection import Distribution
+from stitchlab.results.judged_with import judged_with
+from stitchlab.results.run import Run
+from stitchlab.store import Store
+
+CELL, GAP = 8, 12  # pixels of a thumbnail: a cell's side, between two heatmaps
+TITLE = "Which measures of similarity lie?"
+ABOUT = (
+    "Two neural networks, stitched layer by layer: the front network runs up to a layer, one affine map is put in "
+    "place, and the end network goes on from one of its own. Task loss matching trains that map on the task; direct "
+    "matching fits it to what the end network itself has there. Each card opens a run with all its numbers."
+)
+
+
+def write(runs: Sequence[Run], directory: Path) -> list[Path]:
+    """Write index.html and a report a run into a folder, which is made; each file is whole or not there.
+
+    Returns the files, the index first. Raises StitchLabError where no run came, or the folder cannot be written.
+    """
+    if not runs:
+        raise StitchLabError("a gallery is of one run or more; none came")
+    told = labels(runs)
+    names = [file_name(run, label) for run, label in zip(runs, told, strict=True)]
+    cards = "\n".join(_card(*of) for of in zip(runs, told, names, strict=True))
+    pages = {"index.html": _index(cards), **{name: report([run], label) for run, label, name in
+                                             zip(runs, told, names, strict=True)}}
+    for name, data in pages.items():
+        Store().write(directory / name, data)
+    return [directory / name for name in pages]
+
+
+def file_name(run: Run, label: str) -> str:
+    """Name a run's report by what it is of: plain letters, and its id's beginning.
+
+    >>> re.sub(r"[^a-z0-9]+", "-", "digits-a → digits-b on Digits".lower())
+    'digits-a-digits-b-on-digits'
+    """
+    plain = re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-")[:60].strip("-")
+    return f"{plain or 'run'}-{run.id[:8]}.html"
+
+
+def thumbnail(drawn: Sequence[Grid]) -> str:
+    """Draw heatmaps side by side, small, as SVG."""
+    parts, x = [], 0
+    for grid in drawn:
+        colours = on_scale(grid.values, grid.low, grid.high, grid.scale)
+        for (row, column), value in np.ndenumerate(grid.values):
+            colour = MUTED[False] if np.isnan(value) else "#{:02x}{:02x}{:02x}".format(
+                *(round(float(part)) for part in colours[row, column]))
+            parts.append(f'<rect x="{x + CELL * column}" y="{CELL * row}" width="7.5" height="7.5" fill="{colour}"/>')
+        x += CELL * len(grid.end_layers) + GAP
+    height = CELL * max((len(grid.front_layers) for grid in drawn), default=1)
+    return (f'<svg class="thumb" viewBox="0 0 {max(1, x - GAP)} {height}" aria-hidden="true" '
+            f'preserveAspectRatio="xMinYMid">{"".join(parts)}</svg>')
+
+
+def _card(run: Run, label: str, name: str) -> str:
+    drawn = (grids.stitched(run, "accuracy") or grids.indices(run))[:2]
+    said = sentence(run, Distribution(run, judged_with(run)))
+    return (f'<li><a class="card" href="{markup.escape(name)}">{thumbnail(drawn)}<strong>{markup.escape(label)}'
+            f"</strong><span>{markup.escape(said)}</span></a></li>")
+
+
+def _index(cards: str) -> bytes:
+    """The index: it needs no script."""
+    policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n<link rel="icon" href="data:,">\n'
+        f"<title>{TITLE}</title>\n<style>\n{page.part('report.css')}</style>\n</head>\n<body>\n"
+        f'<header class="top"><p class="made">StitchLab gallery</p></header>\n<main>\n<h1>{TITLE}</h1>\n'
+        f'<p class="lead">{ABOUT}</p>\n<ul class="cards">\n{cards}\n</ul>\n'
+        '<p class="note">Balogh &amp; Jelasity, <em>How not to Stitch Representations to Measure Similarity: Task Loss '
+        'Matching versus Direct Matching</em>, AAAI 2025, <a href="https://arxiv.org/abs/2412.11299">arXiv '
+        "2412.11299</a>.</p>\n</main>\n</body>\n</html>\n"
+    ).encode("utf-8", "replace")

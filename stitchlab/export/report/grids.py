@@ -1,0 +1,100 @@
+"""A run's heatmaps for the report: the same grids as on the page Compare, and every number behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from plotly.colors import get_colorscale
+
+from stitchlab.catalog.detectors import DETECTORS
+from stitchlab.catalog.indices import INDICES
+from stitchlab.catalog.methods import METRICS
+from stitchlab.catalog.ood_metrics import OOD_METRICS
+from stitchlab.figures import grids
+from stitchlab.figures.colours import rgb
+from stitchlab.figures.heatmap import Grid, ticks
+from stitchlab.figures.template import DIVERGING, REVERSED, SEQUENTIAL
+from stitchlab.results.detection import Distribution
+from stitchlab.results.run import Run
+
+ABOUT_INDICES = (
+    "Each index on its own scale. CKA compares images by images, all positions flattened; PWCCA and Procrustes compare "
+    "channels, averaged over positions. They see different things. Of unrelated layers debiased CKA is about 0; CKA is "
+    "not.")
+
+
+def scales() -> dict[str, list[list[float]]]:
+    """Colour scales by name: stops of place, red, green, blue."""
+    return {name: [[place, *rgb(colour)] for place, colour in get_colorscale(name)]
+            for name in (SEQUENTIAL, DIVERGING, REVERSED)}
+
+
+def values(found: Distribution) -> dict[str, list[list[float | None]]]:
+    """Every number as matrices: ``method/metric`` as in cells.csv, ``method/detector/metric``; None is undefined."""
+    run = found.run
+    made = {f"{name}/{metric}": matrix(run.matrix(name, metric)) for name, metric in run.quantities()}
+    for detector, metric in judging(found):
+        for method in run.request.methods:
+            made[f"{method}/{detector}/{metric}"] = matrix(found.matrix(detector, method, metric))
+    return made
+
+
+def matrix(numbers: npt.NDArray[np.float64]) -> list[list[float | None]]:
+    """A matrix as JSON knows it."""
+    return [[None if np.isnan(value) else float(value) for value in row] for row in numbers]
+
+
+def judging(found: Distribution) -> list[tuple[str, str]]:
+    """The (detector, metric) of which any cell has a number, the Fréchet ratio first: it never saturates."""
+    order = sorted(DETECTORS.values(), key=lambda detector: not detector.compares)
+    return [(detector.name, metric) for detector in order
+            if any(found.entry(detector.name, *cell) is not None for cell in found.cells)
+            for metric in detector.metrics]
+
+
+def shows(found: Distribution) -> list[dict[str, Any]]:
+    """What can be chosen to be shown, each with its heatmaps side by side and that of its difference, if it has one."""
+    run, made = found.run, []
+    for metric in METRICS.values() if run.request.methods else ():
+        keys = [f"{method}/{metric.name}" for method in run.request.methods]
+        made.append({
+            "key": metric.name, "label": metric.label, "group": "Stitched networks",
+            "about": f"{metric.meaning}; {metric.better} = more similar.", "better": metric.better,
+            "span": None if metric.high is None else metric.high - metric.low,
+            "maps": _described(grids.stitched(run, metric.name), keys),
+            "difference": _described(apart := grids.difference(run, metric.name), [keys] * len(apart)),
+        })
+    if run.request.indices:
+        keys = [f"{name}/{INDICES[name].metric}" for name in run.request.indices]
+        made.append({"key": grids.SHOWN_INDICES, "label": "Similarity indices", "group": "Without stitching",
+                     "about": ABOUT_INDICES, "maps": _described(grids.indices(run), keys)})
+    for detector, told in judging(found):
+        known = OOD_METRICS[told]
+        keys = [f"{method}/{detector}/{told}" for method in run.request.methods]
+        label = known.label if DETECTORS[detector].compares else f"{DETECTORS[detector].label}: {known.label}"
+        made.append({"key": f"{detector}/{told}", "label": label, "group": "In or out of distribution",
+                     "about": known.meaning + ".", "span": None if known.high is None else 1.0,
+                     "maps": _described(grids.judged(found, detector, told), keys)})
+    return made
+
+
+def _described(drawn: list[Grid], keys: Sequence[str | list[str]]) -> list[dict[str, Any]]:
+    """Heatmaps but for their numbers, which ``of`` names; two names mean the first minus the second."""
+    return [{
+        "of": key, "title": grid.title, "subtitle": grid.subtitle, "low": grid.low, "high": grid.high,
+        "better": grid.better, "scale": grid.scale, "log": grid.log, "narrow": grid.narrow, "diverging": grid.diverging,
+        "doubtful": [grid.end_layers.index(layer) for layer in grid.doubtful],
+        **({"ticks": ticks(grid.low, grid.high)} if grid.log else {}),
+    } for grid, key in zip(drawn, keys, strict=True)]
+
+
+def undefined(run: Run) -> dict[str, list[list[Any]]]:
+    """Why numbers that were computed are undefined: by the reason, what (``method/metric``), its row and column."""
+    found: dict[str, list[list[Any]]] = {}
+    for row in run.undefined():
+        where = (run.request.front_layers.index(row["front_layer"]), run.request.end_layers.index(row["end_layer"]))
+        found.setdefault(row["reason"], []).append([f"{row['method']}/{row['metric']}", *where])
+    return found
