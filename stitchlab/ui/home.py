@@ -39,8 +39,8 @@ def gallery() -> tuple[Run | None, list[Run]]:
     there = shelf.gallery()
     if not there:
         return None, []
-    first = next((run for run in there if run.record["front"]["architecture"] == TOLD and run.request.methods),
-                 there[0])
+    best = [run for run in there if run.complete and run.request.methods] or there
+    first = next((run for run in best if run.record["front"]["architecture"] == TOLD), best[0])
     return first, [run for run in there if run is not first]
 
 
