@@ -10,19 +10,19 @@ from stitchlab.ui.copying import copy_link
 
 store, jobs = ui.frame("Activations")
 with embedding.alone():
-    st.title("Activations", help="One cell of a grid: the front network's activations, mapped into the end network. Are "
-             "they anything that the end network could have made itself? Native is what it makes of the same test images.")
+    st.title("Activations", help="One cell of a grid: the front network's activations, mapped into the end network. "
+             "Are they anything that the end network could have made itself? Native is what it makes of the same test "
+             "images.")
     left, middle, right, last = st.columns([5, 6, 2, 2], vertical_alignment="bottom")
     with left:
         run = choose_run(store)
-    if run is None:
-        st.stop()
-    with middle:
-        i, j = choose_cell(run)
-    with right:
-        ui.door("pages/1_Compare.py", "Its grid", links.query(run, front_layer=i, end_layer=j),
-                "This cell's grid in Compare")
-    with last:
-        copy_link(links.query(run, front_layer=i, end_layer=j))
-    if ready(jobs, run, i, j):
-        judged(jobs, run, i, j)
+    if run is not None:
+        with middle:
+            i, j = choose_cell(run)
+        with right:
+            ui.door("pages/1_Compare.py", "Its grid", links.query(run, front_layer=i, end_layer=j),
+                    "This cell's grid in Compare")
+        with last:
+            copy_link(links.query(run, front_layer=i, end_layer=j))
+        if ready(jobs, run, i, j):
+            judged(jobs, run, i, j)
