@@ -7,10 +7,14 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+import torch
 
 from stitchlab.catalog.indices import INDICES
+from stitchlab.ood.keep import keep
 from stitchlab.request import METHODS, Request, TaskLoss, accuracy_key
+from stitchlab.results import trajectory
 from stitchlab.results.definitions import todays
+from stitchlab.results.detection import NATIVE, Distribution
 from stitchlab.results.keys import result_key
 from stitchlab.results.run import Run
 from stitchlab.store import Store
@@ -44,3 +48,35 @@ def run(
 def layers(count: int, name: str = "layer{}") -> list[str]:
     """So many names of layers."""
     return [name.format(k) for k in range(count)]
+
+
+def judge(made: Run, detector: str = "knn", doubtful: Sequence[str] = ()) -> None:
+    """Put into the store what a detector says of every cell, and Fréchet ratios; it is not believed at some layers."""
+    found, random = Distribution(made), np.random.default_rng(0)
+    how: dict[str, Any] = {"device": "cpu"}
+    for j in made.request.end_layers:
+        known = {"native": {"auroc": [0.5, 0.45, 0.55]},
+                 "outliers": {"auroc": [0.6 if j in doubtful else 0.95, None, None]}}
+        keep(made.store, found.key(detector, NATIVE, "", j), {"metrics": known},
+             {"scores": _normal(random, 0.0), "outliers.scores": _normal(random, -3.0)}, how)
+        keep(made.store, found.key("frechet", NATIVE, "", j),
+             {"metrics": {"native": {"ratio": [0.01]}, "outliers": {"ratio": [2.0]}}}, {}, how)
+        for i in made.request.front_layers:
+            for method in made.request.methods:
+                keep(made.store, found.key(detector, method, i, j),
+                     {"metrics": {"auroc": [float(random.uniform(0.5, 1)), None, None]}},
+                     {"scores": _normal(random, -1.0)}, how)
+                keep(made.store, found.key("frechet", method, i, j),
+                     {"metrics": {"ratio": [float(random.uniform(0.05, 3))]}}, {}, how)
+
+
+def walk(made: Run, front_layer: str, end_layer: str) -> None:
+    """Put TLM's walk in a cell into the store; after one epoch its accuracy was undefined."""
+    told = {"knn": {"auroc": [0.9, 0.95, 1.0], "shift": [1.0, 2.0, 3.0]}, "frechet": {"ratio": [0.5, 1.0, 1.5]}}
+    keep(made.store, trajectory.key(made, front_layer, end_layer),
+         {"epochs": [0, 1, 4], "accuracy": [0.1, None, 0.9], "detectors": told, "images": 500},
+         {"plane": torch.zeros(3, 5, 2)}, {"device": "cpu"})
+
+
+def _normal(random: np.random.Generator, middle: float) -> torch.Tensor:
+    return torch.from_numpy(random.normal(middle, 1.0, 200))

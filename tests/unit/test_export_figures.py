@@ -15,13 +15,14 @@ from PIL import Image
 from pypdf import PdfReader
 
 from stitchlab.errors import StitchLabError, UnknownName
+from stitchlab.export.captions import caption
 from stitchlab.export.formats import make
 from stitchlab.export.options import SIZES, Options
 from stitchlab.export.shown import names, panels
 from stitchlab.export.vector.letters import width
 from stitchlab.export.vector.page import figure
 from stitchlab.results.run import Run
-from stitchlab.store import Store
+from stitchlab.store import Source, Store
 
 SVG = "{http://www.w3.org/2000/svg}"
 LONG = {"transformer": invented.layers(12, "encoder.layers.encoder_layer_{}"),
@@ -146,7 +147,7 @@ def numbers(root: ET.Element) -> list[str]:
 
 
 @pytest.mark.parametrize(("count", "size", "there"), [
-    (8, "one-column", True), (12, "one-column", False), (12, "two-column", True), (24, "two-column", False),
+    (8, "one-column", True), (12, "one-column", False), (12, "two-column", True),
 ])
 def test_numbers_stand_where_they_are_legible(count: int, size: str, there: bool, empty: Store) -> None:
     made = invented.run(empty, invented.layers(count, "relu{}"), invented.layers(count, "relu{}"), methods=())
@@ -271,3 +272,46 @@ def test_mean_and_spread_are_over_common_layers(run: Run) -> None:
     assert "mean of 2 runs" in " ".join(said)
     with pytest.raises(StitchLabError, match="two runs or more were expected; 1 came"):
         make(run, "svg", Options.of(show="mean:accuracy"))
+
+
+def test_what_detectors_say_is_shown_and_doubt_is_marked(run: Run) -> None:
+    invented.judge(run, "knn", doubtful=["conv1"])
+    assert {"knn/auroc", "tlm/knn/auroc", "frechet/ratio", "scores/knn"} <= set(names(run))
+    options = Options.of(show=("knn/auroc", "frechet/ratio"), letters=True)
+    root = ET.fromstring(make(run, "svg", options))
+    said = texts(root)
+    assert groups(root, "-cells") == [12] * 4
+    assert said.count("conv1 †") == 2
+    for part in ("AUROC (nearest neighbours)", "Fréchet ratio", "†, pale: the detector does not deserve belief"):
+        assert part in " ".join(said)
+    assert "known outliers: noise" in caption(run, options)
+
+
+def test_scores_and_walks_are_curves_of_a_cell(run: Run) -> None:
+    invented.judge(run)
+    invented.walk(run, "relu1", "conv2")
+    options = Options.of(show=("scores/knn", "trajectory"), cell=("relu1", "conv2"))
+    root = ET.fromstring(make(run, "svg", options))
+    said = " ".join(texts(root))
+    for part in ("Nearest neighbours: scores of test images,", "relu1 → conv2", "Accuracy by epoch",
+                 "Fréchet ratio by epoch", "AUROC by epoch", "Native", "Task loss matching", "Known outliers",
+                 "end network alone"):
+        assert part in said
+    assert groups(root, "-dots-0") == [2, 3, 3], "an epoch that is undefined has no dot"
+    assert not list(root.iter(f"{SVG}image"))
+    assert "the axis is stretched" in caption(run, options)
+    for show, message in (("scores/knn", "is of one cell"), ("trajectory", "is of one cell")):
+        with pytest.raises(StitchLabError, match=message):
+            make(run, "svg", Options.of(show=show))
+    with pytest.raises(StitchLabError, match=r"is not computed; .* or choose one of relu1:conv2"):
+        make(run, "svg", Options.of(show="trajectory", cell=("relu0", "conv0")))
+    with pytest.raises(StitchLabError, match="a table: heatmaps were expected"):
+        make(run, "tex", options)
+
+
+def test_an_opened_run_names_its_file(run: Run) -> None:
+    run.store.source = Source("theirs.stitch", "0.0.9", "2026-02-03T04:05:06+00:00")
+    said = f"StitchLab 0.0.9, run {run.id}, read from theirs.stitch (somebody's file, made 2026-02-03)."
+    assert said in caption(run, Options())
+    run.store.source = Source("digits.stitch", "0.0.9", "2026-02-03T04:05:06+00:00", gallery=True)
+    assert "read from digits.stitch (StitchLab's gallery, made 2026-02-03)." in caption(run, Options())
