@@ -50,8 +50,8 @@ with embedding.alone():
     title, _ = ui.beside(label, ":material/tune:", key="pick", on_click=lambda: toggle(picks, kept))
     with title:
         st.title("Compare" if run is None else ui.literal(run.title))
-        st.caption(runs.about(run) if run else
-                   "Two networks, a grid of their layers, and what each measure says of them.")
+        st.caption(runs.about(run) if run else "Two networks, a grid of their layers, and what each measure says of "
+                   "them.")
     if missing:
         st.warning(f"This link's run is not here: {ui.literal(missing)}", icon=":material/link_off:")
     if known:
@@ -62,14 +62,12 @@ with embedding.alone():
         if changed() and run is not None:
             go(run, picking=True)
             st.rerun()
-    if run is None:
-        st.stop()
-    if kept:
+    if run is not None and kept:
         if kept_bar(run):
             go(run.under_todays_definitions())
             st.rerun()
         explore(run)
-    else:
+    elif run is not None:
         opened.differing(store, run)
         compute_bar(jobs, run, begun=go)
         watched(jobs, run, explore)

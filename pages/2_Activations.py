@@ -16,14 +16,13 @@ with embedding.alone():
     left, middle, right, last = st.columns([5, 6, 2, 2], vertical_alignment="bottom")
     with left:
         run = choose_run(store)
-    if run is None:
-        st.stop()
-    with middle:
-        i, j = choose_cell(run)
-    with right:
-        ui.door("pages/1_Compare.py", "Its grid", links.query(run, front_layer=i, end_layer=j),
-                "This cell's grid in Compare")
-    with last:
-        copy_link(links.query(run, front_layer=i, end_layer=j))
-    if ready(jobs, run, i, j):
-        judged(jobs, run, i, j)
+    if run is not None:
+        with middle:
+            i, j = choose_cell(run)
+        with right:
+            ui.door("pages/1_Compare.py", "Its grid", links.query(run, front_layer=i, end_layer=j),
+                    "This cell's grid in Compare")
+        with last:
+            copy_link(links.query(run, front_layer=i, end_layer=j))
+        if ready(jobs, run, i, j):
+            judged(jobs, run, i, j)

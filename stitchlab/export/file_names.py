@@ -10,7 +10,7 @@ from stitchlab.export.options import Options
 from stitchlab.results.run import Run
 
 LONGEST = 120  # letters, the suffix among them
-NAME, SHOWN = 30, 36  # letters of a network's name or a data set's, and of what is shown
+NAME, DATA = 24, 16  # letters of a network's name, and of a data set's; what is shown gets what is left
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(?=$|[._-])", re.IGNORECASE)  # devices, on Windows
 
 
@@ -22,8 +22,11 @@ def file_name(run: Run, suffix: str, options: Options | None = None, *, drawn: b
     options = options or Options()
     record = run.record
     networks = f"{plain(record['front']['name'], NAME)}--{plain(record['end']['name'], NAME)}"
-    what = [plain("-".join(shown(options)), SHOWN), options.size, *(["dark"] if options.dark else [])] if drawn else []
-    return "_".join([networks, plain(record["data"]["label"], 16), *what, (run.id or "draft")[:8]]) + f".{suffix}"
+    first = f"{networks}_{plain(record['data']['label'], DATA)}_"
+    looks = "_".join([options.size, *(["dark"] if options.dark else []), ""]) if drawn else ""
+    last = f"{looks}{(run.id or 'draft')[:8]}.{suffix}"
+    what = f"{plain('-'.join(shown(options)), LONGEST - len(first) - len(last) - 1)}_" if drawn else ""
+    return first + what + last
 
 
 def shown(options: Options) -> list[str]:

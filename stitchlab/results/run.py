@@ -47,12 +47,19 @@ class Row(NamedTuple):
 
 
 class Run:
-    """A request with what the store has for it now. Make a new one to see what has come since."""
+    """A request with what the store has for it now. Make a new one to see what has come since.
+
+    The public API gives it ``to_frame``, ``plot``, ``caption`` and ``export`` (`stitchlab/__init__.py`).
+    """
 
     def __init__(self, store: Store, record: dict[str, Any]) -> None:
         self.store, self.record = store, record
         self.request = Request.from_json(record.get("request"))
         self.id = self.request.id if self.request.front else ""
+
+    def __repr__(self) -> str:
+        """Say what it is: ``<Run 3b5178d218de1b9a: digits-a → digits-b on Digits, 216 of 216 results>``."""
+        return f"<Run {self.id or '(draft)'}: {self.title}, {len(self.cells):,} of {self.total:,} results>"
 
     @classmethod
     def load(cls, name: str, store: Store | None = None) -> Run:

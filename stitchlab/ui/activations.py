@@ -16,6 +16,7 @@ from stitchlab.results.detection import STATISTICS, Cell, Distribution
 from stitchlab.results.run import Run
 from stitchlab.results.similarity import deciding
 from stitchlab.ui import detectors, evidence, opened, views
+from stitchlab.ui.figure_panel import figure_panel
 from stitchlab.ui.views.subject import Subject
 
 SMALL = 5000  # training images below which the learned detector trains unasked: it takes seconds
@@ -64,7 +65,9 @@ def judged(jobs: Jobs, run: Run, i: str, j: str) -> None:
     with above:
         evidence.conclude(found, decides, i, j)
         evidence.numbers(found, decides, i, j)
-        views.draw(Subject(jobs, found, chosen, i, j))
+        subject = Subject(jobs, found, chosen, i, j)
+        views.draw(subject)
+        figure_panel(run, views.panels(subject), (i, j))
 
 
 def _bring(jobs: Jobs, found: Distribution, cells: list[Cell]) -> None:

@@ -17,8 +17,8 @@ _HTML = """<button type="button"><span aria-hidden="true"></span><span class="la
 
 _CSS = """
 :host { display: block; }
-button { font: inherit; color: inherit; width: 100%; min-height: 2.5rem; padding: .25rem .75rem; cursor: pointer;
-  background: var(--st-secondary-background-color, transparent); background: transparent;
+button { font: inherit; font-size: .875rem; color: inherit; width: 100%; min-height: 2.5rem;
+  padding: .25rem .75rem; cursor: pointer; background: transparent;
   border: 1px solid var(--st-border-color, currentColor); border-radius: var(--st-button-radius, .5rem); }
 button:hover { border-color: var(--st-primary-color); color: var(--st-primary-color); }
 button:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 1px; }

@@ -1,7 +1,7 @@
 """``?embed=true``: a page shows its figures alone, as its address says them, to be put into another page.
 
 Streamlit takes its own frame away there. Of ours, everything is drawn as ever, so that every switch reads its address,
-but into a menu that is closed and then removed; figures, and what is waited for, go to a place of their own.
+but on one pixel, which then goes; figures, and what is waited for, have a place of their own.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def alone() -> Iterator[None]:
     place, hidden = _Place(st.container()), st.empty()
     token = _place.set(place)
     try:
-        with hidden.popover("…"):
+        with hidden.container(width=1, height=1, border=False):
             yield
     finally:
         _place.reset(token)

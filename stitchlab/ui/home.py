@@ -15,6 +15,7 @@ from stitchlab.jobs import DEMO, Jobs, judging
 from stitchlab.results import demo, shelf
 from stitchlab.results.definitions import changed
 from stitchlab.results.detection import Distribution
+from stitchlab.results.judged_with import judged_with
 from stitchlab.results.resolve import NotFoundYet
 from stitchlab.results.run import Run, list_runs
 from stitchlab.results.similarity import SETS
@@ -38,15 +39,15 @@ def gallery() -> tuple[Run | None, list[Run]]:
     there = shelf.gallery()
     if not there:
         return None, []
-    first = next((run for run in there if run.record["front"]["architecture"] == TOLD and run.request.methods),
-                 there[0])
+    best = [run for run in there if run.complete and run.request.methods] or there
+    first = next((run for run in best if run.record["front"]["architecture"] == TOLD), best[0])
     return first, [run for run in there if run is not first]
 
 
 def telling(run: Run) -> None:
     """The run's two maps, with the cell that tells framed in both, and that cell in words."""
     _follow(run)
-    found = Distribution(run)
+    found = Distribution(run, judged_with(run))
     chapters = story(found)
     st.header(ui.literal(called(run)))
     framed = (chapters[0].front_layer, chapters[0].end_layer) if chapters else None

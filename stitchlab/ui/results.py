@@ -8,7 +8,6 @@ import streamlit as st
 
 from stitchlab import ui
 from stitchlab.catalog.methods import METRICS
-from stitchlab.export.tables import cells_csv, run_json
 from stitchlab.figures import grids
 from stitchlab.results import recipe
 from stitchlab.results.detection import Distribution
@@ -18,6 +17,7 @@ from stitchlab.results.similarity import SETS
 from stitchlab.ui import address, links, opened, views
 from stitchlab.ui.charts import cells_scatter, heatmaps
 from stitchlab.ui.copying import copy_link
+from stitchlab.ui.figure_panel import figure_panel
 from stitchlab.ui.numbers import label, selected_cell, tlm_recipe
 
 SHOWN = {**{metric.name: metric.label for metric in METRICS.values()}, grids.SHOWN_INDICES: "Similarity indices"}
@@ -38,7 +38,13 @@ def explore(run: Run) -> None:
         else:
             figures(run, shown, view, key="grid", selected=selected)
     st.caption(_about(run, shown, view))
+    figure_panel(run, _panels(shown, view), selected)
     _how(run)
+
+
+def _panels(shown: str, view: str) -> list[str]:
+    """What is on the screen, as exported figures name it."""
+    return [f"difference/{shown}" if view == "difference" and shown in METRICS else shown]
 
 
 def figures(
@@ -74,18 +80,14 @@ def _all_cells(run: Run, selected: tuple[str, str]) -> None:
 
 
 def _switches(run: Run) -> tuple[str, str]:
-    """What is shown, as what, and what can be saved of it, in one row."""
+    """What is shown, as what, and the link to it, in one row."""
     bound: Any = {"bind": "query-params", "required": True, "label_visibility": "collapsed"}
-    left, middle, link, right = st.columns([4, 6, 2, 2], vertical_alignment="center")
+    left, middle, right = st.columns([4, 7, 2], vertical_alignment="center")
     shown = left.selectbox("Show", list(SHOWN), key="show", format_func=SHOWN.__getitem__, **bound)
     view = middle.segmented_control("As", list(VIEWS), default="maps", key="view", format_func=VIEWS.__getitem__,
                                     **bound) or "maps"
-    with link:
+    with right:
         copy_link([*links.query(run), *zip(address.CELL, address.said_cell() or (), strict=False)])
-    save = right.popover("Save", icon=":material/download:", width="stretch", key="save", on_change="rerun")
-    if save.open:
-        with save:
-            _save(run)
     return shown, view
 
 
@@ -117,19 +119,6 @@ def _table(run: Run) -> None:
         column_config={name: st.column_config.NumberColumn(format="%.4f") for name in names.values()},
         hide_index=True, width="stretch",
     )
-
-
-def _save(run: Run) -> None:
-    """Files of a run: its cells, how it was computed, and what the camera above a heatmap saves.
-
-    They are made when the menu is open, and at once: a file that is made on a click is gone before it is fetched.
-    """
-    st.download_button("Cells (CSV)", cells_csv(run), f"stitchlab-{run.id}-cells.csv", "text/csv",
-                       icon=":material/table:", width="stretch", on_click="ignore")
-    st.download_button("How it was computed (run.json)", run_json(run), f"stitchlab-{run.id}.json",
-                       "application/json", icon=":material/data_object:", width="stretch", on_click="ignore")
-    st.segmented_control("Pictures, by the camera above a heatmap", ["png", "svg"], default="png", key="picture",
-                         required=True, format_func=str.upper)
 
 
 def _how(run: Run) -> None:

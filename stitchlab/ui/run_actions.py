@@ -9,13 +9,13 @@ import streamlit as st
 
 from stitchlab import ui
 from stitchlab.errors import StitchLabError, UnknownName
-from stitchlab.export.formats import FORMATS, make
 from stitchlab.results import naming, recipe, shelf
 from stitchlab.results.cleaning import delete_run, freed
 from stitchlab.results.run import Run
 from stitchlab.store import Store
-from stitchlab.ui import links, run_table
+from stitchlab.ui import links, opened, run_table
 from stitchlab.ui.copying import copy_link
+from stitchlab.ui.figure_panel import figure_panel
 
 MOST = 4  # names of runs that a question says
 
@@ -24,23 +24,21 @@ def one(store: Store, run: Run) -> None:
     """A chosen run: what it is, and what can be done with it."""
     st.header(ui.literal(run_table.called(run)))
     st.caption(ui.literal(_about(run)))
-    _same_elsewhere(store, run)
+    opened.differing(store, run)
     places = st.columns(5, vertical_alignment="center")
     with places[0]:
         ui.door("pages/1_Compare.py", "Open in Compare", links.query(run), "Its grid")
     with places[1]:
         if run.request.methods:
             ui.door("pages/2_Activations.py", "Its activations", links.query(run), "One cell after the other")
-    take = places[2].popover("Take along", icon=":material/download:", width="stretch", key="take",
-                             on_change="rerun")
-    if take.open:  # a file is made when the menu is open, and at once
-        with take:
-            _files(run)
+    with places[2]:
+        copy_link([(run_table.CHOSEN, run.id)])
     if run.source is None:
         with places[3].popover("Rename", icon=":material/edit:", width="stretch"):
             _rename(store, run)
     with places[4]:
         _remove(store, [run])
+    figure_panel(run, ["accuracy" if run.request.methods else "indices"])
 
 
 def several(store: Store, runs: Sequence[Run]) -> None:
@@ -64,27 +62,6 @@ def _about(run: Run) -> str:
     return " · ".join(parts)
 
 
-def _same_elsewhere(store: Store, run: Run) -> None:
-    """Where one's own run also came as a file, whether the numbers are the same."""
-    for other in (*shelf.opened(store), *shelf.gallery()) if run.source is None else ():
-        if other.id == run.id and other.source is not None:
-            count = len(shelf.differences(run, other))
-            says = f"{count} numbers differ from" if count else "all numbers that both have equal"
-            st.info(f"{ui.literal(other.source.file)} has this run too. Shown are your own numbers; {says} its.",
-                    icon=":material/difference:")
-
-
-def _files(run: Run) -> None:
-    suffix = st.selectbox("Format", list(FORMATS), key="take_format", format_func=lambda key: FORMATS[key].label)
-    try:
-        data = make(run, suffix)
-    except StitchLabError as error:
-        ui.say(error)
-        return
-    st.download_button(f"Download {suffix}", data, f"stitchlab-{run.id}{suffix}", FORMATS[suffix].media_type,
-                       icon=":material/download:", width="stretch", on_click="ignore", key="take_it")
-
-
 def _rename(store: Store, run: Run) -> None:
     st.text_input("A name of its own", run.name, key=f"name-{run.id}", max_chars=naming.LONGEST,
                   placeholder=run.title, help="Its id and its links stay. None: it is called by its networks.")
@@ -103,14 +80,14 @@ def _renamed(store: Store, run: Run) -> None:
 def _remove(store: Store, runs: Sequence[Run]) -> None:
     """The button that deletes one's own runs, or closes opened ones; the gallery's stay."""
     own = [run for run in runs if run.source is None]
-    opened = [run for run in runs if run_table.kind(run) == "opened"]
+    closable = [run for run in runs if run_table.kind(run) == "opened"]
     which = "" if len(runs) == 1 else f" {len(own)} runs"
     st.session_state.pop("answered", None)
     if own and st.button(f"Delete{which}", icon=":material/delete:", key="delete", width="stretch"):
         _asked(store, own)
-    if opened and not own:
+    if closable and not own:
         st.button("Close", icon=":material/close:", key="close", width="stretch", on_click=_close,
-                  args=(store, opened), help="It is no longer listed here; its file is yours to open again.")
+                  args=(store, closable), help="It is no longer listed here; its file is yours to open again.")
 
 
 @st.dialog("Delete?", icon=":material/delete:")

@@ -16,6 +16,7 @@ from stitchlab.results.duration import seconds
 from stitchlab.results.run import ROOM, Run, list_runs
 from stitchlab.results.summary import Summaries, Summary
 from stitchlab.store import Store
+from stitchlab.ui import embedding
 
 KINDS = {"all": "All", "own": "Computed here", "opened": "Opened files", "gallery": "Gallery"}
 FROM = {"own": "here", "opened": "file", "gallery": "gallery"}
@@ -57,7 +58,7 @@ def draw(store: Store, runs: Sequence[Run]) -> list[Run]:
         _table(rows, shown)
     if not rows:
         st.info("No run has all of these words: fewer of them, or another kind, show more.", icon=":material/info:")
-    if any(count is None for count in counted.values()):
+    if any(count is None for count in counted.values()) and not embedding.embedded():
         st.session_state["counting"] = 0
         st.fragment(_count_on, run_every=ui.REFRESH)()
     by_id = {run.id: run for run in shown}

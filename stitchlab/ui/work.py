@@ -12,6 +12,7 @@ from stitchlab.errors import StitchLabError
 from stitchlab.jobs import DEMO, Jobs
 from stitchlab.results.run import Run
 from stitchlab.store import Store
+from stitchlab.ui import embedding
 
 SHOWN = 8  # jobs that have a bar of their own
 ENDED = {"done": "done", "failed": "failed", "cancelled": "cancelled",
@@ -22,6 +23,8 @@ _BEGINNINGS = {"making-": "Network", "measuring-": "Measuring a network", "fetch
 
 def under_way(store: Store, jobs: Jobs) -> None:
     """A bar for each job that is at work or waits, with the button that ends it; nothing where there is none."""
+    if embedding.embedded():
+        return
     active = {job: status for job, status in jobs.recent().items() if status.active}
     if not active:
         return

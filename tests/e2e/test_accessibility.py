@@ -27,8 +27,8 @@ STREAMLITS: dict[tuple[str, str], tuple[str | None, int]] = {
     # same (tried).
     ("scrollable-region-focusable", '[data-testid="stTable"] > div'): (None, 2),
 }
-#: Pages that are looked at in the dark, and on a narrow screen, too: one of every layout, and each of the four pages.
-LAYOUTS = ("Home", "Compare", "pickers", "no such run", "Feature maps", "Scores", "Train", "Import", "Classes")
+#: Pages that are looked at in the dark, and on a narrow screen, too: one of every layout, and each of the five pages.
+LAYOUTS = ("Home", "Compare", "pickers", "no such run", "Feature maps", "Scores", "a run", "Train", "Import", "Classes")
 LEVELS = "() => [...document.querySelectorAll('h1, h2, h3, h4, h5, h6')].map(heading => +heading.tagName[1])"
 
 
@@ -43,6 +43,7 @@ def addresses(run: Run) -> dict[str, str]:
              "no such run": ("Compare", {"run": "0123456789abcdef"}),
              "no such cell": ("Activations", {**cell, "front_layer": "nowhere"}),
              "no such network": ("Networks", {"network": "nobody"})}
+    pages |= {"Runs": ("Runs", {}), "a run": ("Runs", {"runs": run.id})}
     pages |= {look: ("Activations", {**cell, "look": look}) for look in VIEWS}
     pages |= {part: ("Networks", {"part": part}) for part in PARTS}
     pages |= {about: ("Networks", {"about": about}) for about in ABOUT}

@@ -17,7 +17,7 @@ SAID = re.compile(r"Uvicorn server started|You can now view your Streamlit app|U
 def test_no_page_asks_another_host(finished: Run, server: str, page: Page) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    for path in ("", "Compare", "Activations", "Networks"):
+    for path in ("", "Compare", "Activations", "Runs", "Networks"):
         page.goto(f"{server}/{path}")
         page.locator("h1").wait_for()
         settle(page)
@@ -80,7 +80,8 @@ def tour(page: Page, url: str, run: Run) -> None:
         page.goto(f"{url}/{address}")
         settled(page)
     for address in (f"Compare?run={run.id}", f"Activations?{urlencode(cell)}",
-                    "Networks?network=digits-b&about=Classes", "Networks?part=Train"):
+                    f"Runs?runs={run.id}", "Networks?network=digits-b&about=Classes", "Networks?part=Train",
+                    f"Compare?run={run.id}&embed=true", f"Runs?runs={run.id}&runs=0123456789abcdef"):
         page.goto(f"{url}/{address}")
         settled(page)
         switches(page)
@@ -102,20 +103,20 @@ def switches(page: Page) -> None:
 
 
 def downloads(page: Page) -> None:
-    """Takes each file a few times, as fast as it comes: the page must not forget it meanwhile."""
-    page.locator(".st-key-save button").first.click()
+    """Takes a file a few times, as fast as it comes: the page must not forget it meanwhile."""
+    page.locator(".st-key-figure summary").click()
     buttons = page.get_by_test_id("stDownloadButton").get_by_role("button")
     buttons.first.wait_for()
     settled(page)
-    for button in buttons.all() * 3:
+    for _ in range(3):
         with page.expect_download() as file:
-            button.click()
+            buttons.first.click()
         assert file.value.path().stat().st_size
-    page.keyboard.press("Escape")  # the menu closes
+        assert file.value.suggested_filename.endswith(".svg")
 
 
 def settled(page: Page) -> None:
-    page.locator("h1").first.wait_for()
+    page.locator("h1, .js-plotly-plot").first.wait_for()  # an embedded page has no heading
     page.wait_for_timeout(150)
     settle(page)
     assert not page.locator('[data-testid="stException"]').count()

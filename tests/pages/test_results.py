@@ -310,9 +310,9 @@ def test_a_damaged_cell_is_shown_as_lacking(opened: Open, done: Run) -> None:
 
 def test_how_it_was_computed(opened: Open, done: Run) -> None:
     at = sound(opened(done.store, run=done.id))
-    assert not at.get("download_button"), "files are made when the menu is open"
-    at.session_state["save"] = True
-    assert len(sound(at.run()).get("download_button")) == 2
+    assert not at.get("download_button"), "files are made when the panel is open"
+    at.session_state["figure"] = True
+    assert len(sound(at.run()).get("download_button")) == 1
     assert len([e for e in at.get("expander")]) >= 2
 
 

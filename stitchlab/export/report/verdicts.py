@@ -21,19 +21,21 @@ DIGITS = 5  # of what is read off a picture, and of the ends of intervals
 
 
 def judged(found: Distribution) -> dict[str, dict[str, Any]]:
-    """By detector: belief and both believing rows at each end layer, ends of intervals, histograms, reasons."""
+    """By detector: belief and both believing rows at each end layer, ends of intervals, histograms, reasons.
+
+    Intervals are those of its first metric, which decides: those of all would be a fifth of the file.
+    """
     request, detectors = found.run.request, list(dict.fromkeys(name for name, _ in judging(found)))
     made = {}
     for name in detectors:
-        metrics = DETECTORS[name].metrics
+        metric = DETECTORS[name].metrics[0]
         beliefs = [found.belief(name, j) for j in request.end_layers]
         made[name] = {
             "belief": [[belief.holds, belief.why] for belief in beliefs],
-            **{who: {metric: [_interval(found.interval(name, who, metric, "", j)) for j in request.end_layers]
-                     for metric in metrics} for who in (NATIVE, OUTLIERS)},
-            "ends": {f"{method}/{metric}": [[_ends(found.interval(name, method, metric, i, j))
-                                             for j in request.end_layers] for i in request.front_layers]
-                     for method in request.methods for metric in metrics},
+            **{who: [_interval(found.interval(name, who, metric, "", j)) for j in request.end_layers]
+               for who in (NATIVE, OUTLIERS)},
+            "ends": {method: [[_ends(found.interval(name, method, metric, i, j)) for j in request.end_layers]
+                              for i in request.front_layers] for method in request.methods},
             "reasons": [[k, *_place(found, i, j), reason] for k in request.methods for i, j in request.cells
                         if (reason := found.reason(name, k, i, j))],
             "scores": [] if DETECTORS[name].compares else [_scores(found, name, j) for j in request.end_layers],

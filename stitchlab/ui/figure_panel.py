@@ -1,0 +1,155 @@
+"""The Figure panel: what is on the screen as a file, for a paper, a slide, a mail. What it previews is the file.
+
+Files are made while the panel is open, and at once: a file that is made on a click is gone before it is fetched. How a
+figure looks is bound to the address, so that a link has it too.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from stitchlab import ui
+from stitchlab.catalog.detectors import DETECTORS
+from stitchlab.catalog.indices import INDICES
+from stitchlab.catalog.methods import METRICS
+from stitchlab.catalog.ood_metrics import OOD_METRICS
+from stitchlab.errors import StitchLabError
+from stitchlab.export.captions import caption
+from stitchlab.export.formats import FORMATS, file_name, make
+from stitchlab.export.options import FONT_SIZES, LEAST_DPI, LEAST_FONT, MOST_DPI, MOST_FONT, SIZES, Options
+from stitchlab.export.shown import names
+from stitchlab.results.run import Run
+from stitchlab.ui import embedding
+
+SIZE_LABELS = {"one-column": "One column", "two-column": "Two columns", "slide": "Slide"}
+VALUES = {"auto": "Where legible", "on": "On", "off": "Off"}
+SCREEN_DPI = 150  # of the preview of a PDF, which a browser shows as it likes
+PREVIEWS = {"svg": "svg", "pdf": "png", "png": "png"}  # what a preview of a figure is made as
+WORDS = {"difference": "TLM − DM", "indices": "All indices", "mean": "Mean", "spread": "Standard deviation",
+         "reverse": "Opposite direction", "scores": "Scores", "trajectory": "Along TLM's epochs", "tlm": "TLM",
+         "dm": "DM"}
+BOUND: Any = {"bind": "query-params"}
+
+
+def figure_panel(
+    run: Run, show: Sequence[str], cell: tuple[str, str] | None = None, others: Sequence[Run] = ()
+) -> None:
+    """Draw the panel, closed until it is asked for.
+
+    Args:
+        run: what files are made of.
+        show: what stands on the page, as `Options` names it; the visitor may choose other panels.
+        cell: the one that is selected.
+        others: runs that means and spreads are over, besides the first.
+    """
+    if run.draft or embedding.embedded():
+        return
+    panel = st.expander("Figure: take it along", icon=":material/download:", key="figure", on_change="rerun")
+    if panel.open:
+        with panel:
+            _opened(run, show, cell, others)
+
+
+def _opened(run: Run, show: Sequence[str], cell: tuple[str, str] | None, others: Sequence[Run]) -> None:
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        suffix = str(st.selectbox("Kind of file", list(FORMATS), key="kind", format_func=lambda key: (
+            f"{FORMATS[key].label}" if f"({key.upper()})" in FORMATS[key].label else f"{FORMATS[key].label} .{key}")))
+        try:
+            options = _options(run, suffix, show, cell, others)
+        except StitchLabError as error:
+            ui.say(error)
+            return
+    with right:
+        _made(run, suffix, options)
+    with left:
+        st.segmented_control("Pictures, by the camera above a heatmap", ["png", "svg"], default="png", key="picture",
+                             required=True, format_func=str.upper)
+
+
+def _made(run: Run, suffix: str, options: Options) -> None:
+    """The preview, the file, and the caption to copy."""
+    kind = FORMATS[suffix]
+    try:
+        data = make(run, suffix, options)
+        said = caption(run, options)
+        preview = _preview(run, suffix, options, data)
+    except StitchLabError as error:
+        ui.say(error)
+        return
+    if preview:
+        st.image(preview, alt=f"Preview: {said}", width="stretch")
+    st.download_button(f"Download .{suffix}", data, file_name(run, suffix, options), kind.media_type, type="primary",
+                       icon=":material/download:", on_click="ignore", key="take")
+    st.caption(f"`{file_name(run, suffix, options)}`, {len(data) / 1000:,.0f} kB")
+    if kind.drawn:
+        st.code(said, language=None, wrap_lines=True)
+
+
+def _preview(run: Run, suffix: str, options: Options, data: bytes) -> str:
+    """The file as a picture that is its own address: itself, or a PDF's twin; empty where it is none."""
+    if suffix not in PREVIEWS:
+        return ""
+    if PREVIEWS[suffix] != suffix:
+        data = make(run, PREVIEWS[suffix], replace(options, dpi=SCREEN_DPI))
+    media = FORMATS[PREVIEWS[suffix]].media_type
+    return f"data:{media};base64,{base64.b64encode(data).decode()}"
+
+
+def _options(
+    run: Run, suffix: str, show: Sequence[str], cell: tuple[str, str] | None, others: Sequence[Run]
+) -> Options:
+    """What the visitor chose of how a figure looks. Raises StitchLabError."""
+    if not FORMATS[suffix].drawn:
+        return Options()
+    known = [*names(run), *(f"{of}:{metric}" for metric in METRICS if others and run.request.methods
+                            for of in ("mean", "spread"))]
+    chosen = st.multiselect("What stands in it", known, default=[name for name in show if name in known],
+                            key=f"panels-{run.id}-{'-'.join(show)}", format_func=_word, wrap=True,
+                            placeholder="Metrics, indices, what detectors say")
+    if not chosen:
+        raise StitchLabError("what stands in the figure: choose one panel or more")
+    size = st.segmented_control("Size", list(SIZES), default="two-column", key="size", required=True,
+                                format_func=SIZE_LABELS.__getitem__, **BOUND) or "two-column"
+    colours = st.segmented_control("Colours", ["viridis", "cividis"], default="viridis", key="colours", required=True,
+                                   **BOUND) or "viridis"
+    values = st.segmented_control("Numbers in cells", list(VALUES), default="auto", key="values", required=True,
+                                  format_func=VALUES.__getitem__, **BOUND) or "auto"
+    switches = st.columns(3)
+    dark, letters, below = (place.toggle(label, key=key, **BOUND) for place, label, key in zip(
+        switches, ("Dark", "(a), (b), …", "Caption"), ("dark", "letters", "caption"), strict=True))
+    made: dict[str, Any] = {"show": tuple(chosen), "size": size, "colours": colours, "dark": dark, "letters": letters,
+                            "caption": below, "values": {"auto": None, "on": True, "off": False}[values], "cell": cell}
+    made |= {"others": tuple(others)} if others else {}
+    return Options(**made, **_fine(run, size, suffix))
+
+
+def _fine(run: Run, size: str, suffix: str) -> dict[str, Any]:
+    """Title, size of letters, and of a bitmap its resolution."""
+    titled = st.selectbox("Title", ["What the run is", "None", "Own"], key="titled")
+    title = {"What the run is": None, "None": ""}.get(titled, "")
+    if titled == "Own":
+        title = st.text_input("Own title", key="own_title", max_chars=200, label_visibility="collapsed",
+                              placeholder=run.title)
+    one, two = st.columns(2)
+    font = one.number_input("Letters, points", float(LEAST_FONT), float(MOST_FONT), None, 0.5, key="points",
+                            placeholder=f"{FONT_SIZES[size]:g}", **BOUND)
+    dpi = two.number_input("Dots an inch", LEAST_DPI, MOST_DPI, 300, 50, key="dpi", **BOUND) if suffix == "png" else 300
+    return {"title": title, "font_size": font, "dpi": int(dpi)}
+
+
+def _word(name: str) -> str:
+    """Name a panel for people: ``TLM: accuracy``, ``TLM − DM: accuracy``, ``Fréchet ratio``."""
+    before, _, rest = name.rpartition(":")
+    if before:
+        return f"{WORDS[before]}: {_word(rest)}"
+    parts = name.split("/")
+    words = [METRICS[part].label if part in METRICS else INDICES[part].label if part in INDICES
+             else DETECTORS[part].label if part in DETECTORS else OOD_METRICS[part].label if part in OOD_METRICS
+             else WORDS.get(part, part) for part in parts]
+    return ": ".join(words)
