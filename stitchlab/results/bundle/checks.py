@@ -24,6 +24,15 @@ def need(holds: bool, why: str) -> None:
         raise Wrong(why)
 
 
+def plain(text: str) -> bool:
+    """Tell whether a text has no control characters and no links as Markdown has them: pages show it.
+
+    >>> plain("a story, [1] in two lines\\n(or more)"), plain("![x](http://example.org/x.png)")
+    (True, False)
+    """
+    return _NO_TEXT.search(text) is None
+
+
 def parsed(name: str, data: bytes) -> Any:
     """Read a JSON entry, every number of it finite, every text bounded and plain. Raises Wrong."""
     try:
@@ -35,7 +44,7 @@ def parsed(name: str, data: bytes) -> Any:
         left -= len(level)
         need(left >= 0, f"{name} has too many values")
         for text in {each for each in level if isinstance(each, str)}:  # names of fields stand there many times
-            need(len(text) <= TEXT and _NO_TEXT.search(text) is None, f"{name} has a text that is no plain text")
+            need(len(text) <= TEXT and plain(text), f"{name} has a text that is no plain text")
         right = all(abs(each) < LARGEST for each in level if isinstance(each, (int, float)))  # NaN is not
         need(right, f"{name} has a number that is none")
         inner = [each for each in level if isinstance(each, (dict, list))]
