@@ -40,16 +40,16 @@ def letter(options: Options, k: int) -> str:
     return f"({digits}) " if options.letters else ""
 
 
-def caption(run: Run, options: Options) -> str:
-    """Say what a figure of a run shows, so that nobody needs anything else to understand it.
+def caption(run: Run, options: Options, *, table: bool = False) -> str:
+    """Say what a figure of a run shows, or a table of the same, so that nobody needs anything else to understand it.
 
     Raises UnknownName for what this run has not.
     """
     shown = panels(run, options)
     named = "; ".join(f"{letter(options, k)}{_titled(panel)}" for k, panel in enumerate(shown))
     runs = _runs(run, options, shown)
-    parts = [f"{run.title}: {named}.", *_meanings(shown, options), _directions(run, shown), _images(run),
-             *_methods(run, shown), _alone(run), *_marks(shown), _several(options, shown, runs),
+    parts = [f"{run.title}: {named}.", *_meanings(shown, options, table), _directions(run, shown), _images(run),
+             *_methods(run, shown), _alone(run), *_marks(shown, table), _several(options, shown, runs),
              *map(_unfinished, runs), *map(_origin, runs)]
     return " ".join(filter(None, parts))
 
@@ -65,9 +65,16 @@ def _titled(panel: Panel) -> str:
     return f"{drawn.title}, {drawn.subtitle}" if isinstance(drawn, Curves) else drawn.title
 
 
-def _meanings(shown: Sequence[Panel], options: Options) -> list[str]:
+def _meanings(shown: Sequence[Panel], options: Options, table: bool) -> list[str]:
     """Say of each number what it is, once."""
     said = [meaning for panel in shown for meaning in _meaning(panel.item.rpartition(":")[2], panel, options)]
+    for panel in shown:
+        last = panel.item.rpartition("/")[2]
+        if f"{DIFFERENCE}/" in panel.item and not panel.item.startswith(SPREAD):
+            signs = ("positive", "negative") if METRICS[last].better == "higher" else ("negative", "positive")
+            more, less = signs if table else ("red", "blue")
+            said.append(f"TLM − DM: {more} where task loss matching calls the layers more similar, {less} where direct "
+                        "matching does.")
     return list(dict.fromkeys(said))
 
 
@@ -80,8 +87,7 @@ def _meaning(item: str, panel: Panel, options: Options) -> list[str]:
         return [f"{detector.label} ({detector.reference}): {detector.meaning}; the axis is stretched (asinh); known "
                 f"outliers: {_outliers(panel, options)}."]
     if item.startswith(f"{DIFFERENCE}/"):
-        return [_of_metric(last), "TLM − DM: red where task loss matching calls the layers more similar, blue where "
-                "direct matching does."]
+        return [_of_metric(last)]
     if panel.quantity in INDICES:
         index = INDICES[panel.quantity]
         better = "higher" if index.metric == "similarity" else "lower"
@@ -147,16 +153,16 @@ def _alone(run: Run) -> str:
     return "" if own is None else f"The end network alone: accuracy {own:.3f}."
 
 
-def _marks(shown: Sequence[Panel]) -> list[str]:
-    """Say what stars, daggers and grey mean, where there are any."""
+def _marks(shown: Sequence[Panel], table: bool = False) -> list[str]:
+    """Say what stars, daggers and grey mean, or what stands for them in a table, where there are any."""
     grids = [panel.draws for panel in shown if isinstance(panel.draws, Grid)]
     said = []
     if any(grid.better and not np.isnan(grid.values).all() for grid in grids):
-        said.append("★: most similar of its column.")
+        said.append(f"{'Bold' if table else '★'}: most similar of its column.")
     if any(grid.doubtful for grid in grids):
-        said.append("†, pale: the detector does not deserve belief at that end layer.")
+        said.append(f"†{'' if table else ', pale'}: the detector does not deserve belief at that end layer.")
     if any(np.isnan(grid.values).any() for grid in grids):
-        said.append("Grey: not computed yet, or undefined.")
+        said.append(f"{'–' if table else 'Grey'}: not computed yet, or undefined.")
     elided = list(dict.fromkeys(short for grid in grids for layers in (grid.front_layers, grid.end_layers)
                                 if (short := shorten(layers).elided)))
     said += [f"In names of layers, … is “{'” or “'.join(elided)}”."] if elided else []

@@ -10,6 +10,7 @@ from stitchlab.errors import StitchLabError
 from stitchlab.export.captions import caption, letter
 from stitchlab.export.options import Options
 from stitchlab.export.shown import panels
+from stitchlab.export.shown import shown as names
 from stitchlab.figures.heatmap import Grid, best_of_columns, number
 from stitchlab.results.run import Run
 
@@ -52,9 +53,8 @@ def tex(run: Run, options: Options) -> str:
     if len(tabulars) < len(grids):
         raise StitchLabError("a table: heatmaps were expected; curves of one cell came. Export them as .svg, .pdf or "
                              ".png")
-    said = re.sub(r"★: most", "Bold: most", caption(run, options))
-    said = re.sub(r"Grey: ", "--: ", re.sub(r"†, pale: ", "†: ", said))
-    label = re.sub(r"[^a-z0-9:-]+", "-", f"tab:{'-'.join(options.show)}-{run.id[:8]}".lower())
+    said = caption(run, options, table=True)
+    label = re.sub(r"[^a-z0-9:-]+", "-", f"tab:{'-'.join(names(run, options))}-{run.id[:8]}".lower())
     return "\n".join([
         "% needs \\usepackage{booktabs}, and \\usepackage{graphicx} where it is wide", "\\begin{table}", "\\centering",
         "\\small", "\n\\par\\medskip\n".join(tabulars), f"\\caption{{{escaped(said)}}}", f"\\label{{{label}}}",

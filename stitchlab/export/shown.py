@@ -42,10 +42,17 @@ class Panel:
 def panels(run: Run, options: Options) -> list[Panel]:
     """Give all panels of a figure, in order. Raises UnknownName for what the run has not, naming what it has."""
     check_cell(run, options)
-    made = [panel for item in options.show for panel in _of(run, options, item)]
+    made = [panel for item in shown(run, options) for panel in _of(run, options, item)]
     if not made:
         raise StitchLabError(f"run {run.id} has nothing of {', '.join(options.show)} to draw")
     return _on_same_ranges(made)
+
+
+def shown(run: Run, options: Options) -> tuple[str, ...]:
+    """Give the names of what is shown: those of the options, or all indices where nothing is stitched nor named."""
+    if options.show == Options.show and not run.request.methods and run.request.indices:
+        return (grids.SHOWN_INDICES,)
+    return options.show
 
 
 def names(run: Run, detection: Detection | None = None) -> Iterator[str]:

@@ -23,12 +23,16 @@ OTHERS = ("#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#0072b2", "#d55e00", "#99
 
 @dataclass(frozen=True)
 class Curve:
-    """A line: its name, its points (N, 2), its colour (empty: the ink of the page), whether it is dashed."""
+    """A line: its name, its points (N, 2), its colour (empty: the ink of the page), whether it is dashed.
+
+    ``marked`` says whether points are dots too, so that one is seen whose neighbours are lacking.
+    """
 
     name: str
     points: Values
     colour: str = ""
     dashed: bool = False
+    marked: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,11 +75,11 @@ def walk(value: Mapping[str, Any], own: float | None, cell: str) -> list[Curves]
     epochs = value["epochs"]
     alone = [] if own is None else [Curve("end network alone", np.array([(epochs[0], own), (epochs[-1], own)]), "",
                                           True)]
-    tlm = Curve(SETS["tlm"], _line(epochs, value["accuracy"]), COLOURS["tlm"])
+    tlm = Curve(SETS["tlm"], _line(epochs, value["accuracy"]), COLOURS["tlm"], marked=True)
     told = value["detectors"]
-    ratio = Curve(SETS["tlm"], _line(epochs, told["frechet"]["ratio"]), COLOURS["tlm"])
+    ratio = Curve(SETS["tlm"], _line(epochs, told["frechet"]["ratio"]), COLOURS["tlm"], marked=True)
     aurocs = [(name, told[name]["auroc"]) for name in DETECTORS if "auroc" in told.get(name, {})]
-    lines = [Curve(DETECTORS[name].label, _line(epochs, series), colour)
+    lines = [Curve(DETECTORS[name].label, _line(epochs, series), colour, marked=True)
              for (name, series), colour in zip(aurocs, OTHERS, strict=False)]
     drawn = [("Accuracy by epoch", "accuracy", [tlm, *alone], 1.0),
              ("Fréchet ratio by epoch", OOD_METRICS["ratio"].label, [ratio], _highest([ratio])),

@@ -22,10 +22,9 @@ from stitchlab.errors import StitchLabError, UnknownName, check_names
 from stitchlab.request import METHODS, Request, accuracy_key
 from stitchlab.results import definitions
 from stitchlab.results.data_sets import DataRecord
+from stitchlab.results.described import described
 from stitchlab.results.keys import result_key
-from stitchlab.results.networks import ROOM as NETWORKS
 from stitchlab.results.networks import Network
-from stitchlab.results.version import VERSION
 from stitchlab.store import Source, Store, given
 
 ROOM = "runs"
@@ -260,31 +259,9 @@ class Run:
         return [{**row._asdict(), "reason": reason} for row in self.rows()
                 if (reason := self.reason(row.method, row.metric, row.front_layer, row.end_layer))]
 
-    def _said_of_front(self) -> float | str | None:
-        if not self.front_scored:
-            return "not defined: it tells other classes"
-        undefined = self.front_accuracy is None and self._kept_accuracy(self.request.front) is not None
-        return "not defined: its logits are not finite" if undefined else self.front_accuracy
-
     def provenance(self) -> dict[str, Any]:
         """run.json: the request and all that is needed to get the same numbers again."""
-        made = list(self.cells.values())
-        return {
-            "id": self.id, "stitchlab": VERSION, **self.record, "request": asdict(self.request),
-            "weights": {side: self.store.checksum(NETWORKS, network) for side, network in
-                        (("front", self.request.front), ("end", self.request.end)) if network},
-            "own_accuracy": self.own_accuracy, "front_accuracy": self._said_of_front(),
-            "complete": self.complete, "undefined": self.undefined(),
-            "earlier_definitions": {name: {"version": was, "today": now}
-                                    for name, (was, now) in definitions.changed(self.request).items()},
-            "devices": sorted({cell["device"] for cell in made}),
-            "threads": sorted({cell["threads"] for cell in made if "threads" in cell}),
-            "versions": [dict(pairs) for pairs in sorted({tuple(sorted(c["versions"].items())) for c in made})],
-            "seconds": {
-                method: round(sum(cell["seconds"] for (name, _, _), cell in self.cells.items() if name == method), 3)
-                for method in (*self.request.methods, *self.request.indices)
-            },
-        }
+        return described(self)
 
 
 def _now() -> str:

@@ -196,7 +196,7 @@ def test_two_runs_are_compared_on_common_layers(opened: Open, runs: list[Run]) -
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_can_be_read_by_all(opened: Open, scheme: str) -> None:
-    for width in (1440, 390):
+    for width in (1440, 390) if scheme == "light" else (390,):  # colours go by no width
         page = opened("all", color_scheme=scheme, viewport={"width": width, "height": 900})
         assert page.evaluate("document.documentElement.scrollWidth") == width
         page.evaluate("document.querySelectorAll('details').forEach(part => { part.open = true; })")

@@ -177,6 +177,13 @@ def test_a_file_name_says_what_it_is(run: Run) -> None:
         file_name(run, "doc")
 
 
+def test_a_run_without_stitches_shows_its_indices(empty: Store) -> None:
+    made = invented.run(empty, ["a"], ["b"], methods=())
+    assert file_name(made, "pdf") == f"net-a--net-b_Digits_indices_two-column_{made.id[:8]}.pdf"
+    assert "Linear CKA" in make(made, "svg").decode()
+    assert "Linear CKA" in caption(made, Options())
+
+
 def refused(run: Run, path: Path | str, message: str, **options: Any) -> None:
     assert stitchlab.Run is Run
     with pytest.raises(StitchLabError, match=message) as raised:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from stitchlab.export.vector.letters import CAPITAL, LINE, lines, width
+from stitchlab.export.vector.letters import CAPITAL, LINE, cut, lines, width
 from stitchlab.export.vector.sheet import Sheet
 from stitchlab.figures.curves import Curve, Curves
 from stitchlab.figures.template import INK, MUTED
@@ -15,6 +15,7 @@ from stitchlab.figures.template import INK, MUTED
 NARROWEST = 20.0  # of a panel, in font sizes
 MOST, SHAPE = 3, 0.62  # panels beside each other; height of axes over their width
 DASHES, DASHED = (3.0, 1.6), 1.0  # points
+DOT = 1.4 * np.array([(np.cos(angle), np.sin(angle)) for angle in np.arange(12) * np.pi / 6])  # points
 SAMPLE = 2.2  # of a legend's line, in font sizes
 
 
@@ -48,7 +49,7 @@ def arranged(panels: Sequence[Curves], letters: Sequence[str], size: float, room
     tall = 1e9
     made = [CurveRow(panels[part], letters[part], size, room, tall) for part in parts]
     if height is not None and (over := sum(row.height for row in made) - height) > 0:
-        tall = max(4 * size, max(row.tall for row in made) - over / len(made))
+        tall = max(7 * size, max(row.tall for row in made) - over / len(made))
         made = [CurveRow(panels[part], letters[part], size, room, tall) for part in parts]
     return made
 
@@ -74,7 +75,8 @@ def _axes(sheet: Sheet, row: CurveRow, panel: Curves, left: float, top: float) -
     ink, size, small = INK[sheet.dark], row.size, row.small
     bottom = top + row.tall
     sheet.line(np.array([(left, top), (left, bottom), (left + row.inside, bottom)]), ink, 0.6)
-    sheet.text(left - row.left + CAPITAL * size, top + row.tall / 2, panel.down, size, across="center", angle=90)
+    sheet.text(left - row.left + CAPITAL * size, top + row.tall / 2, cut(panel.down, row.tall, size), size,
+               across="center", angle=90)
     ended = -math.inf
     for place, words in panel.x_ticks:
         x = left + _share(place, panel.x_range) * row.inside
@@ -97,6 +99,8 @@ def _lines(sheet: Sheet, row: CurveRow, panel: Curves, left: float, top: float, 
         y = top + row.tall * (1 - _shares(curve.points[:, 1], panel.y_range))
         sheet.line(np.stack([x, y], 1), _colour(sheet, curve), 1.1, dashes=DASHES if curve.dashed else (),
                    name=f"{name}-curve-{k}")
+        seen = [np.array((across, down)) + DOT for across, down in zip(x, y, strict=True) if np.isfinite(down)]
+        sheet.polygons(seen if curve.marked else [], _colour(sheet, curve), f"{name}-dots-{k}")
 
 
 def _key(sheet: Sheet, row: CurveRow, entries: Sequence[Curve], x: float, y: float) -> None:

@@ -195,5 +195,5 @@ def _bar(sheet: Sheet, row: Row, grid: Grid, left: float, top: float, name: str)
     sheet.rectangles(np.array([(left, top, left + wide, top + tall * (1 - k / BAR)) for k in range(BAR)]), colours,
                      f"{name}-bar")
     for place, words in bar_ticks(grid, max(1, min(5, int(tall / (1.7 * style.small))))):
-        y = min(max(top + tall * (1 - place) + CAPITAL / 2 * style.small, top + CAPITAL * style.small), top + tall)
+        y = top + tall * (1 - place) + CAPITAL / 2 * style.small
         sheet.text(left + wide + 0.35 * style.size, y, words, style.small)

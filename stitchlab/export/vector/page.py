@@ -19,6 +19,7 @@ from stitchlab.figures.template import SEQUENTIAL
 from stitchlab.results.run import Run
 
 MARGIN, GAP = 0.6, heatmaps.GAP_OF_ROWS  # around all, and between rows, in font sizes
+SHARES: dict[type, float] = {Grid: 1.8, Curves: 1.0}
 TITLE = 1.15  # in font sizes
 MOST_TITLE = 4  # lines
 FADED = {False: "#5a6070", True: "#a9adb8"}  # notes, by dark: 6:1 on their ground
@@ -59,11 +60,13 @@ def drawn(run: Run, suffix: str, options: Options) -> bytes:
 def _rows(
     shown: Sequence[Panel], style: Style, options: Options, room: float, height: float | None
 ) -> list[Row | curves.CurveRow]:
-    """Set panels in rows: heatmaps and curves each with their like. Heights are shared out by numbers of panels."""
+    """Set panels in rows: heatmaps and curves each with their like; a limited height is shared out by `SHARES`."""
     rows: list[Row | curves.CurveRow] = []
-    for _, same in groupby(enumerate(shown), key=lambda numbered: type(numbered[1].draws)):
-        part = list(same)
-        limit = height and (height + GAP * style.size) * len(part) / len(shown) - GAP * style.size
+    parts = [list(same) for _, same in groupby(enumerate(shown), key=lambda numbered: type(numbered[1].draws))]
+    every = sum(SHARES[type(part[0][1].draws)] for part in parts)
+    for part in parts:
+        share = SHARES[type(part[0][1].draws)] / every
+        limit = height and (height + GAP * style.size) * share - GAP * style.size
         letters = [letter(options, k) for k, _ in part]
         grids = [panel.draws for _, panel in part if isinstance(panel.draws, Grid)]
         lined = [panel.draws for _, panel in part if isinstance(panel.draws, Curves)]
