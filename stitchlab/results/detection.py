@@ -62,6 +62,7 @@ class Distribution:
 
     def __init__(self, run: Run, detection: Detection | None = None) -> None:
         self.run, self.detection = run, detection or next(iter(opened_settings(run)), Detection())
+        self._subjects: dict[tuple[str, ...], str] = {}
         self._read: dict[tuple[str, ...], tuple[dict[str, Any], dict[str, Array]] | None] = {}
 
     @property
@@ -74,13 +75,14 @@ class Distribution:
         """Where the store keeps what a detector (or `STATISTICS`) says; `NATIVE` and `OUTLIERS` share an entry."""
         learns = name != STATISTICS and DETECTORS[name].learns
         settings: list[Any] = [self.detection.training_outliers if learns else None]
-        if method in (NATIVE, OUTLIERS):
-            settings.append(self.detection.outliers)
-            subject = native_key(self.run.request, end_layer)
-        else:
-            subject = cell_key(self.run.request, method, front_layer, end_layer)
+        believing = method in (NATIVE, OUTLIERS)
+        of = (NATIVE if believing else method, front_layer, end_layer)
+        if of not in self._subjects:  # one for all detectors
+            self._subjects[of] = native_key(self.run.request, end_layer) if believing else cell_key(
+                self.run.request, *of)
+        settings += [self.detection.outliers] if believing else []
         version = STATISTICS_VERSION if name == STATISTICS else DETECTORS[name].version
-        return verdict_key(subject, name, version, settings)
+        return verdict_key(self._subjects[of], name, version, settings)
 
     def entry(self, name: str, method: str, front_layer: str, end_layer: str) -> dict[str, Any] | None:
         """What is kept: ``metrics`` by set (or of the cell), and a ``reason`` where something is undefined.

@@ -19,6 +19,7 @@ from stitchlab.models.cut_points import outline
 from stitchlab.models.device import pick_device
 from stitchlab.models.tensors import put_tensors
 from stitchlab.ood.evaluate import judge
+from stitchlab.ood.samples import keep_samples
 from stitchlab.ood.trajectory import walk
 from stitchlab.request import Detection, TaskLoss
 from stitchlab.results import cut_points, networks, trajectory
@@ -46,8 +47,8 @@ def lay_by(store: Store, hours: float = 2.0) -> None:
 
 
 def looked_at(run: Run) -> Run:
-    """Detectors looked at a cell of it, and its epochs were followed."""
-    judge(run, detectors=DETECTORS, cells=[CELL], device="cpu")
+    """Detectors looked at a cell of it, its epochs were followed, and samples of telling cells kept."""
+    keep_samples(judge(run, detectors=DETECTORS, cells=[CELL], device="cpu"), pick_device("cpu"))
     walk(run, *CELL[1:], pick_device("cpu"))
     return run
 
@@ -134,7 +135,7 @@ def orphans(store: Store, run: Run) -> None:
         ("timings", "host-cpu-dm-abababababab"), ("progress", "making-x.y-0123abcd.0.curve"), ("cancel", "x-0123abcd"),
     ):
         store.put(room, key, {"attempt": "none-0123abcd", "labels": [], "sha256": "gone"})
-    for room in ("maps", "epochs", "ood", "detectors", "networks", "confusions"):
+    for room in ("maps", "epochs", "ood", "samples", "detectors", "networks", "confusions"):
         put_tensors(store, room, f"{strange}-0123456789abcdef" if room == "ood" else strange, {"a": torch.zeros(2)})
     put_tensors(store, "detectors", "cd" * 32, {"a": torch.zeros(2)})  # from before it was said what it is of
     for place in ("images/" + "ef" * 32 + ".npy", "images/decoding-1.npy", f"claims/{strange}", "cells/.ab.json.01",

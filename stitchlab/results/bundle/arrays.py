@@ -95,7 +95,7 @@ def sample(values: Array) -> Array:
     >>> sample(np.arange(1000.0))[[0, 100, 200]].tolist()
     [0.0, 500.0, 999.0]
     """
-    ordered = np.sort(values, kind="stable")
+    ordered = np.sort(values + np.zeros((), values.dtype))  # which makes −0 and 0 one number
     if len(ordered) <= SCORES:
         return ordered
     kept: Array = ordered[np.round(np.linspace(0, len(ordered) - 1, SCORES)).astype(int)]

@@ -61,12 +61,12 @@ def names(name: str, detection: Detection, method: str, front_layer: str, end_la
     return said | ({"training_outliers": list(detection.training_outliers)} if learns else {})
 
 
-def entries(run: Run, judged: list[Detection]) -> Iterator[Entry]:
-    """Give everything that was said under these settings, each once, with samples of what it was said of."""
+def entries(judged: list[Distribution]) -> Iterator[Entry]:
+    """Give everything that was said of a run under several settings, each once, with samples of what that is of."""
     seen: set[str] = set()
     room = CHANNEL_BYTES
-    for detection in judged:
-        found = Distribution(run, detection)
+    for found in judged:
+        run = found.run
         telling = samples.cells(found)
         first = [(m, *cell) for cell in telling for m in run.request.methods]
         natives = [(NATIVE, "", j) for j in run.request.end_layers]
@@ -79,7 +79,7 @@ def entries(run: Run, judged: list[Detection]) -> Iterator[Entry]:
                 size = sum(a.nbytes for what, a in arrays.items() if what.rpartition(".")[2] in CHANNELS)
                 if size <= room:
                     room -= size
-                    yield names(name, detection, *of) | kept, arrays
+                    yield names(name, found.detection, *of) | kept, arrays
 
 
 def walks(run: Run) -> Iterator[Entry]:
@@ -90,9 +90,10 @@ def walks(run: Run) -> Iterator[Entry]:
                    "detectors_versions": trajectory.versions()} | kept[0], {"plane": kept[1]}
 
 
-def data(run: Run, judged: list[Detection]) -> list[dict[str, Any]]:
+def data(run: Run, judged: list[Distribution]) -> list[dict[str, Any]]:
     """Give the records of other data sets that served as outliers, without pixels."""
-    kinds = {kind for each in judged for kind in (each.outliers, *each.training_outliers) if kind.startswith(DATA)}
+    kinds = {kind for each in judged
+             for kind in (each.detection.outliers, *each.detection.training_outliers) if kind.startswith(DATA)}
     known = {f.name for f in fields(DataRecord)}
     records = (data_sets.of_fingerprint(run.store, kind.removeprefix(DATA)) for kind in sorted(kinds))
     return [{name: value for name, value in asdict(record).items() if name in DATA_FIELDS and name in known}

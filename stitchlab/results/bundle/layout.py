@@ -23,7 +23,7 @@ NEEDED = (MANIFEST, RUN, CELLS_CSV, CELLS, OOD)
 # What is kept of arrays that would be large.
 SCORES = 201  # order statistics of a set of scores or norms, evenly spaced
 PREDICTED, PLACED = 1000, 500  # first evaluation images whose predictions, and places in the plane, are kept
-CHANNEL_BYTES = int(2.5 * MB)  # of all statistics of channels together, those of telling cells first
+CHANNEL_BYTES = MB  # of all statistics of channels together, those of telling cells first
 
 # What a request may ask for at most.
 MOST_LAYERS, MOST_CELLS, MOST_CLASSES, MOST_IMAGES = 500, 10_000, 100_000, 10**9

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from stitchlab.request import Detection
 from stitchlab.results.bundle.arrays import Arrays
 from stitchlab.results.bundle.checks import fits, need, parsed
 from stitchlab.results.bundle.memory import Named, Place
+from stitchlab.results.detection import Distribution
 from stitchlab.results.run import Run
 
 #: How a result was computed (`stitchlab.models.provenance`), its versions by their place in the entry's list.
@@ -23,6 +25,7 @@ class Opened:
     entries: dict[str, bytes]
     values: dict[Place, dict[str, Any]]
     arrays: dict[Place, Named]
+    _found: dict[Detection, Distribution] = field(default_factory=dict)
 
     def parsed(self, name: str, kind: Any) -> dict[str, Any]:
         """Read a JSON entry of this kind. Raises Wrong."""
@@ -33,6 +36,10 @@ class Opened:
     def its_arrays(self, name: str) -> Arrays | None:
         """Give the arrays of an entry; None where the file has none. Raises Wrong."""
         return Arrays(name, self.entries[name]) if name in self.entries else None
+
+    def found(self, detection: Detection) -> Distribution:
+        """Give the one that knows the keys of what detectors said under these settings."""
+        return self._found.setdefault(detection, Distribution(self.run, detection))
 
     def asked(self, front_layer: str, end_layer: str) -> bool:
         """Tell whether the request has this cell."""

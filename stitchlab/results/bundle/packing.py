@@ -59,9 +59,9 @@ def pack(run: Run, *, title: str = "", story: str = "", command: str = "", maps:
     if run.draft:
         raise StitchLabError("this run has no results yet: its control is made when it is computed")
     said = _said(run, title, story, command)
-    found = judged.settings(run)
+    found = [Distribution(run, each) for each in judged.settings(run)]
     entries = {RUN: _run(run, said.maker), CELLS_CSV: cells_csv(run).encode(), CELLS: _cells(run)}
-    entries |= _judged(run, found) | _sampled(run) | (_maps(run) if maps else {})
+    entries |= _judged(run, found) | _sampled(next(iter(found), Distribution(run))) | (_maps(run) if maps else {})
     manifest = {
         "format": FORMAT, "schema": SCHEMA, "maker": said.maker, "made": said.made, "title": said.title,
         "story": said.story, "command": said.command, "run": run.id,
@@ -100,7 +100,7 @@ def _cells(run: Run) -> bytes:
     return _json({"versions": versions, "accuracies": accuracies, "cells": cells})
 
 
-def _judged(run: Run, found: list[Any]) -> dict[str, bytes]:
+def _judged(run: Run, found: list[Distribution]) -> dict[str, bytes]:
     versions: Versions = []
     arrays: dict[str, Array] = {}
 
@@ -111,23 +111,23 @@ def _judged(run: Run, found: list[Any]) -> dict[str, bytes]:
             arrays.update({f"{prefix}{k}.{what}": array for what, array in its.items()})
         return told
 
-    entries, walks = listed(judged.entries(run, found), ""), listed(judged.walks(run), "walk")
-    said = {"settings": [asdict(each) for each in found], "data": private(judged.data(run, found)),
+    entries, walks = listed(judged.entries(found), ""), listed(judged.walks(run), "walk")
+    said = {"settings": [asdict(each.detection) for each in found], "data": private(judged.data(run, found)),
             "versions": versions, "entries": entries, "walks": walks}
-    looked_at = Distribution(run, found[0]) if found else None
     there = {entry["detector"] for entry in entries}
     made = {OOD: _json(said)}
-    if looked_at:
-        made[OOD_CSV] = ood_csv(looked_at, [n for n in DETECTORS if n in there], looked_at.cells).encode()
+    if found:
+        made[OOD_CSV] = ood_csv(found[0], [n for n in DETECTORS if n in there], found[0].cells).encode()
     return made | ({OOD_ARRAYS: packed(arrays)} if arrays else {})
 
 
-def _sampled(run: Run) -> dict[str, bytes]:
+def _sampled(found: Distribution) -> dict[str, bytes]:
     """The samples of telling cells that are kept; images and labels, which they share, once."""
     versions: Versions = []
     told: list[dict[str, Any]] = []
     arrays: dict[str, Array] = {}
-    for i, j in samples.cells(Distribution(run, next(iter(judged.settings(run)), None))):
+    run = found.run
+    for i, j in samples.cells(found):
         if (kept := samples.kept(run, i, j)) is not None:
             arrays |= {name: kept[name] for name in ("images", "labels")}
             arrays |= {f"{len(told)}.{name}": kept[name] for name in kept if name not in arrays}

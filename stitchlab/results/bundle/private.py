@@ -42,4 +42,7 @@ def text(value: str) -> str:
     >>> text("compare a b --data folder:/home/ada/CIFAR-10, see https://example.org/a/b and TLM/DM")
     'compare a b --data folder:CIFAR-10, see https://example.org/a/b and TLM/DM'
     """
-    return _FOLDERS.sub("", value.replace(str(Path.home()), "~") if len(str(Path.home())) > 1 else value)
+    if "/" not in value and "\\" not in value:
+        return value
+    home = str(Path.home())
+    return _FOLDERS.sub("", value.replace(home, "~") if len(home) > 1 else value)

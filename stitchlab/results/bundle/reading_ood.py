@@ -28,7 +28,7 @@ from stitchlab.results.bundle.layout import (
 )
 from stitchlab.results.bundle.opened import HOW, Opened, expanded
 from stitchlab.results.bundle.records import data_record
-from stitchlab.results.detection import NATIVE, OUTLIERS, ROOM, SETTINGS, STATISTICS, Distribution
+from stitchlab.results.detection import NATIVE, OUTLIERS, ROOM, SETTINGS, STATISTICS
 
 _NUMBER = (float, None)
 _METRICS = {str: [_NUMBER]}
@@ -92,7 +92,7 @@ def _put_entry(
         need(all(len(number) == 3 for number in metrics.values()), f"{OOD} has a number without its interval")
     detection = Detection(outliers=said.get("outliers", Detection.outliers),
                           training_outliers=tuple(said.get("training_outliers") or Detection.training_outliers))
-    place = (ROOM, Distribution(of.run, detection).key(name, method, i, j))
+    place = (ROOM, of.found(detection).key(name, method, i, j))
     need(place not in of.values, f"{OOD} has an entry twice")
     of.values[place] = expanded(said, versions, _NAMES)
     if said["tensors"]:
