@@ -2,13 +2,19 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: app test check clean
+.PHONY: app test slow check gallery clean
 
 app: .venv/app
 	$(BIN)/streamlit run app.py
 
 test: check
 	$(BIN)/python -m pytest
+
+slow: .venv/dev
+	$(BIN)/python -m pytest -m slow
+
+gallery: .venv/app
+	$(BIN)/python gallery/make.py $(if $(DATA),--data $(DATA))
 
 check: .venv/dev
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 Names are loaded when they are used (PEP 562): what only reads never imports PyTorch.
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,10 @@ _PLACES = {
     "__version__": "results.version:VERSION",
 }
 
+#: What runs can besides, whoever made them, once a name of the public API was used: `run.plot("accuracy")`.
+_OF_RUNS = {"caption": "export.pictures:caption", "export": "export.files:export", "plot": "export.pictures:plot",
+            "to_frame": "export.frames:to_frame"}
+
 __all__ = [
     "Cancelled",
     "CutPoint",
@@ -77,10 +82,36 @@ if not TYPE_CHECKING:
         """Load a name of the public API when it is first used."""
         if name not in _PLACES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        module, _, called = _PLACES[name].partition(":")
-        value = getattr(import_module(f"{__name__}.{module}"), called)
+        value = _load(_PLACES[name])
         globals()[name] = value
+        _lend()
         return value
+
+
+def _load(place: str) -> Any:
+    module, _, called = place.partition(":")
+    return getattr(import_module(f"{__name__}.{module}"), called)
+
+
+class _Lent:
+    """A method that becomes the function it is defined as when it is first used."""
+
+    def __init__(self, name: str, place: str) -> None:
+        self.name, self.place = name, place
+
+    def __get__(self, run: Any, kind: type) -> Any:
+        """Load the function, which takes this one's place."""
+        function = _load(self.place)
+        setattr(kind, self.name, function)
+        return getattr(kind if run is None else run, self.name)
+
+
+def _lend() -> None:
+    """Give runs the methods of `_OF_RUNS`, once there are runs: their own room imports nothing from above it."""
+    kind = getattr(sys.modules.get(f"{__name__}.results.run"), "Run", None)
+    for name, place in _OF_RUNS.items():
+        if kind is not None and name not in vars(kind):
+            setattr(kind, name, _Lent(name, place))
 
 
 def __dir__() -> list[str]:

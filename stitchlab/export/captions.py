@@ -6,55 +6,193 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from stitchlab.catalog.detectors import DETECTORS
+from stitchlab.catalog.indices import INDICES, ROWS
+from stitchlab.catalog.methods import METRICS
+from stitchlab.catalog.ood_metrics import OOD_METRICS
+from stitchlab.catalog.outliers import DATA, OUTLIERS
 from stitchlab.export.options import Options
-from stitchlab.export.shown import Panel, panels
+from stitchlab.export.shown import DIFFERENCE, MEAN, REVERSE, SCORES, SPREAD, TRAJECTORY, Panel, distribution, panels
+from stitchlab.figures.curves import Curves
+from stitchlab.figures.heatmap import Grid
+from stitchlab.figures.layer_names import shorten
+from stitchlab.results import data_sets
+from stitchlab.results.definitions import changed, listed, remark
 from stitchlab.results.recipe import words
 from stitchlab.results.run import Run
 from stitchlab.results.version import VERSION
 
 
-def caption(run: Run, options: Options) -> str:
-    """Say what a figure of a run shows, so that nobody needs anything else to understand it.
+def heading(run: Run, options: Options) -> str:
+    """Give the title above a figure; empty where none was wanted."""
+    return run.title if options.title is None else options.title.strip()
+
+
+def letter(options: Options, k: int) -> str:
+    """Give what stands before the title of panel k: ``(a) ``, or nothing where panels are not lettered.
+
+    >>> letter(Options(letters=True), 27), letter(Options(), 0)
+    ('(ab) ', '')
+    """
+    digits = ""
+    while k >= 0:
+        digits, k = chr(ord("a") + k % 26) + digits, k // 26 - 1
+    return f"({digits}) " if options.letters else ""
+
+
+def caption(run: Run, options: Options, *, table: bool = False) -> str:
+    """Say what a figure of a run shows, or a table of the same, so that nobody needs anything else to understand it.
 
     Raises UnknownName for what this run has not.
     """
     shown = panels(run, options)
-    said = ["; ".join(_lettered(options, k) + panel.title for k, panel in enumerate(shown)) + f": {run.title}.",
-            *_how(run), _marks(shown), f"StitchLab {VERSION}, run {run.id}."]
-    return " ".join(filter(None, said))
+    named = "; ".join(f"{letter(options, k)}{_titled(panel)}" for k, panel in enumerate(shown))
+    runs = _runs(run, options, shown)
+    parts = [f"{run.title}: {named}.", *_meanings(shown, options, table), _directions(run, shown), _images(run),
+             *_methods(run, shown), _alone(run), *_marks(shown, table), _several(options, shown, runs),
+             *map(_unfinished, runs), *map(_origin, runs)]
+    return " ".join(filter(None, parts))
 
 
-def notes(run: Run, options: Options, shown: Sequence[Panel]) -> str:
+def notes(shown: Sequence[Panel]) -> str:
     """Say what has to stand beside the numbers of a figure without a caption: recipes, and what marks mean."""
-    parts = []
-    if "tlm" in run.request.methods:
-        parts.append(f"TLM: {words(run)}.")
-    if "dm" in run.request.methods:
-        parts.append(f"DM: least squares on {run.request.dm.images} training images.")
-    return " ".join([*parts, _marks(shown)]).strip()
+    return " ".join([*_methods(shown[0].run, shown), *_marks(shown)])
 
 
-def _lettered(options: Options, k: int) -> str:
-    return f"({chr(ord('a') + k)}) " if options.letters else ""
+def _titled(panel: Panel) -> str:
+    """What a panel shows, within a sentence."""
+    drawn = panel.draws
+    return f"{drawn.title}, {drawn.subtitle}" if isinstance(drawn, Curves) else drawn.title
 
 
-def _how(run: Run) -> list[str]:
-    request = run.request
-    said = [f"Rows are front layers, columns end layers; {request.eval_images:,} evaluation images, seed "
-            f"{request.seed}."]
-    if "tlm" in request.methods:
-        said.append(f"TLM: {words(run)}.")
-    if "dm" in request.methods:
-        said.append(f"DM: least squares on {request.dm.images} training images.")
+def _meanings(shown: Sequence[Panel], options: Options, table: bool) -> list[str]:
+    """Say of each number what it is, once."""
+    said = [meaning for panel in shown for meaning in _meaning(panel.item.rpartition(":")[2], panel, options)]
+    for panel in shown:
+        last = panel.item.rpartition("/")[2]
+        if f"{DIFFERENCE}/" in panel.item and not panel.item.startswith(SPREAD):
+            signs = ("positive", "negative") if METRICS[last].better == "higher" else ("negative", "positive")
+            more, less = signs if table else ("red", "blue")
+            said.append(f"TLM − DM: {more} where task loss matching calls the layers more similar, {less} where direct "
+                        "matching does.")
+    return list(dict.fromkeys(said))
+
+
+def _meaning(item: str, panel: Panel, options: Options) -> list[str]:
+    last = item.rpartition("/")[2]
+    if item == TRAJECTORY:
+        return ["Epoch 0 is the map before training."]
+    if item.startswith(f"{SCORES}/"):
+        detector = DETECTORS[last]
+        return [f"{detector.label} ({detector.reference}): {detector.meaning}; the axis is stretched (asinh); known "
+                f"outliers: {_outliers(panel, options)}."]
+    if item.startswith(f"{DIFFERENCE}/"):
+        return [_of_metric(last)]
+    if panel.quantity in INDICES:
+        index = INDICES[panel.quantity]
+        better = "higher" if index.metric == "similarity" else "lower"
+        rows = "" if remark(panel.run.request, index.name) else f"; rows: {ROWS[index.needs]}"
+        return [f"{index.label} ({index.reference}): {index.metric}, {better} is more similar{rows}."]
+    if last in OOD_METRICS and panel.quantity not in METRICS:
+        label = DETECTORS[panel.quantity.partition("/")[0]].label
+        metric = OOD_METRICS[last]
+        of = "" if label == metric.label else f" by {label.lower()}"
+        return [f"{metric.label}{of}: {metric.meaning}; known outliers: {_outliers(panel, options)}."]
+    return [_of_metric(last)]
+
+
+def _of_metric(name: str) -> str:
+    metric = METRICS[name]
+    return f"{metric.label}: {metric.meaning}; {metric.better} is more similar."
+
+
+def _outliers(panel: Panel, options: Options) -> str:
+    """Name the known outliers of a panel: a made kind, or another data set."""
+    kind = distribution(panel.run, options.detection).detection.outliers
+    if kind in OUTLIERS:
+        return OUTLIERS[kind].label.lower()
+    data = data_sets.of_fingerprint(panel.run.store, kind.removeprefix(DATA))
+    return f"data {kind.removeprefix(DATA)[:16]}" if data is None else data.label
+
+
+def _directions(run: Run, shown: Sequence[Panel]) -> str:
+    """Say which network is where, of heatmaps."""
+    if not any(isinstance(panel.draws, Grid) for panel in shown):
+        return ""
+    front, end = (f"{run.record[side]['name']} ({run.record[side]['architecture']})" for side in ("front", "end"))
+    text = (f"Rows: front layers of {front}; columns: end layers of {end}, both in network order (front → end: the "
+            "stitched network runs the front network up to its layer, then the stitch, then the end network).")
+    turned = any(panel.item.startswith(f"{REVERSE}:") for panel in shown)
+    return text + (" In panels of the opposite direction the networks have changed places." if turned else "")
+
+
+def _images(run: Run) -> str:
+    request, data = run.request, run.record["data"]
+    test = data["test"]
+    of = "all" if request.eval_images == test else f"the first {request.eval_images:,} of"
+    return f"Evaluated on {of} {test:,} test images of {data['label']}; seed {request.seed}."
+
+
+def _methods(run: Run, shown: Sequence[Panel]) -> list[str]:
+    """Say how the methods that are shown were fitted; of indices alone there is nothing to say."""
+    request, train = run.request, run.record["data"]["train"]
+    stitched = [panel for panel in shown if panel.quantity not in INDICES]
+    both = any(not panel.method for panel in stitched)
+    said = []
+    if "tlm" in request.methods and stitched and (both or any(panel.method == "tlm" for panel in stitched)):
+        images = "" if request.tlm.images else f", all {train:,} training images"
+        of = f" of {train:,}" if request.tlm.images else ""
+        said.append(f"TLM (task loss matching): {words(run)}{of}{images}.")
+    if "dm" in request.methods and stitched and (both or any(panel.method == "dm" for panel in stitched)):
+        said.append(f"DM (direct matching): least squares on {request.dm.images:,} un-augmented training images.")
     return said
 
 
-def _marks(shown: Sequence[Panel]) -> str:
+def _alone(run: Run) -> str:
+    own = run.own_accuracy
+    return "" if own is None else f"The end network alone: accuracy {own:.3f}."
+
+
+def _marks(shown: Sequence[Panel], table: bool = False) -> list[str]:
+    """Say what stars, daggers and grey mean, or what stands for them in a table, where there are any."""
+    grids = [panel.draws for panel in shown if isinstance(panel.draws, Grid)]
     said = []
-    if any(panel.better and not np.isnan(panel.values).all() for panel in shown):
-        said.append("★ best of its column.")
-    if any(panel.doubtful for panel in shown):
-        said.append("† the detector does not deserve belief there.")
-    if any(np.isnan(panel.values).any() for panel in shown):
-        said.append("Grey: not computed yet, or undefined.")
-    return " ".join(said)
+    if any(grid.better and not np.isnan(grid.values).all() for grid in grids):
+        said.append(f"{'Bold' if table else '★'}: most similar of its column.")
+    if any(grid.doubtful for grid in grids):
+        said.append(f"†{'' if table else ', pale'}: the detector does not deserve belief at that end layer.")
+    if any(np.isnan(grid.values).any() for grid in grids):
+        said.append(f"{'–' if table else 'Grey'}: not computed yet, or undefined.")
+    elided = list(dict.fromkeys(short for grid in grids for layers in (grid.front_layers, grid.end_layers)
+                                if (short := shorten(layers).elided)))
+    said += [f"In names of layers, … is “{'” or “'.join(elided)}”."] if elided else []
+    return said
+
+
+def _runs(run: Run, options: Options, shown: Sequence[Panel]) -> list[Run]:
+    """All runs whose numbers are in a figure."""
+    others = options.others if any(panel.item.startswith((f"{MEAN}:", f"{SPREAD}:")) for panel in shown) else ()
+    return list({one.id: one for one in (run, *(panel.run for panel in shown), *others)}.values())
+
+
+def _several(options: Options, shown: Sequence[Panel], runs: Sequence[Run]) -> str:
+    if not any(panel.item.startswith((f"{MEAN}:", f"{SPREAD}:")) for panel in shown):
+        return ""
+    return (f"Means and standard deviations (n − 1) are over {1 + len(options.others)} runs ("
+            f"{', '.join(one.title for one in (runs[0], *options.others))}), on the layers that they have in common; a "
+            "cell that one of them lacks is grey.")
+
+
+def _unfinished(run: Run) -> str:
+    earlier = changed(run.request)
+    said = [f"Unfinished: {len(run.cells):,} of {run.total:,} results are there."] if not run.complete else []
+    return " ".join([*said, *([f"Earlier definitions: {listed(earlier)}."] if earlier else [])])
+
+
+def _origin(run: Run) -> str:
+    """Say which run it is, and where its numbers come from."""
+    source = run.source
+    if source is None:
+        return f"StitchLab {VERSION}, run {run.id or '(draft)'}."
+    where = "StitchLab's gallery" if source.gallery else "somebody's file"
+    return f"StitchLab {source.maker}, run {run.id}, read from {source.file} ({where}, made {source.made[:10]})."

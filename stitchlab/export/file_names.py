@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from stitchlab.catalog.methods import METRICS as BOTH
+from stitchlab.catalog.methods import METRICS
 from stitchlab.export.options import Options
+from stitchlab.export.shown import shown
 from stitchlab.results.run import Run
 
 LONGEST = 120  # letters, the suffix among them
-NAME, SHOWN = 30, 36  # letters of a network's name or a data set's, and of what is shown
+NAME, DATA = 24, 16  # letters of a network's name, and of a data set's; what is shown gets what is left
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(?=$|[._-])", re.IGNORECASE)  # devices, on Windows
 
 
@@ -22,13 +23,16 @@ def file_name(run: Run, suffix: str, options: Options | None = None, *, drawn: b
     options = options or Options()
     record = run.record
     networks = f"{plain(record['front']['name'], NAME)}--{plain(record['end']['name'], NAME)}"
-    what = [plain("-".join(shown(options)), SHOWN), options.size, *(["dark"] if options.dark else [])] if drawn else []
-    return "_".join([networks, plain(record["data"]["label"], 16), *what, (run.id or "draft")[:8]]) + f".{suffix}"
+    first = f"{networks}_{plain(record['data']['label'], DATA)}_"
+    looks = "_".join([options.size, *(["dark"] if options.dark else []), ""]) if drawn else ""
+    last = f"{looks}{(run.id or 'draft')[:8]}.{suffix}"
+    what = f"{plain('-'.join(_shown(run, options)), LONGEST - len(first) - len(last) - 1)}_" if drawn else ""
+    return first + what + last
 
 
-def shown(options: Options) -> list[str]:
-    """What a figure shows, as a file's name says it: a number of both methods says so."""
-    return ["tlm-dm-" + item if "/" not in item and item in BOTH else item for item in options.show]
+def _shown(run: Run, options: Options) -> list[str]:
+    """What a figure shows, as a file's name says it: a number of each method names them."""
+    return ["-".join([*run.request.methods, item]) if item in METRICS else item for item in shown(run, options)]
 
 
 def plain(text: str, most: int) -> str:

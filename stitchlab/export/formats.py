@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from stitchlab.errors import UnknownName
 from stitchlab.export import file_names
+from stitchlab.export.frames import parquet
+from stitchlab.export.latex import tex
 from stitchlab.export.options import Options
 from stitchlab.export.tables import cells_csv, run_json
 from stitchlab.results.bundle import pack
@@ -17,7 +19,7 @@ from stitchlab.results.run import Run
 class Format:
     """A kind of file: its suffix without the dot, what people call it, its media type, and how it is made of a run.
 
-    ``drawn`` says whether it is a picture, so that options of figures have a say.
+    ``drawn`` says whether it is a figure, or a table of the same panels, so that options have a say.
     """
 
     suffix: str
@@ -44,12 +46,18 @@ def _figure(suffix: str) -> Callable[[Run, Options], bytes]:
     return make
 
 
+def _tex(run: Run, options: Options) -> bytes:
+    return tex(run, options).encode()
+
+
 FORMATS = {made.suffix: made for made in (
     Format("svg", "Figure (SVG)", "image/svg+xml", _figure("svg"), drawn=True),
     Format("pdf", "Figure (PDF)", "application/pdf", _figure("pdf"), drawn=True),
     Format("png", "Picture (PNG)", "image/png", _figure("png"), drawn=True),
+    Format("tex", "Table (LaTeX)", "application/x-tex", _tex, drawn=True),
     Format("csv", "Cells (CSV)", "text/csv", lambda run, _: cells_csv(run).encode()),
     Format("json", "How it was computed (run.json)", "application/json", lambda run, _: run_json(run).encode()),
+    Format("parquet", "Cells (Parquet)", "application/vnd.apache.parquet", lambda run, _: parquet(run)),
     Format("html", "Report (HTML)", "text/html", _report),
     Format("stitch", "Everything, to be opened in StitchLab", "application/zip", lambda run, _: pack(run)),
 )}

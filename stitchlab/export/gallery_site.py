@@ -35,7 +35,8 @@ def write(runs: Sequence[Run], directory: Path) -> list[Path]:
     Returns the files, the index first. Raises StitchLabError where no run came, or the folder cannot be written.
     """
     if not runs:
-        raise StitchLabError("a gallery is of one run or more; none came")
+        raise StitchLabError("a gallery is of one run or more; none came: it needs .stitch files in gallery/, or in "
+                             "the folder that STITCHLAB_GALLERY names")
     told = labels(runs)
     names = [file_name(run, label) for run, label in zip(runs, told, strict=True)]
     cards = "\n".join(_card(*of) for of in zip(runs, told, names, strict=True))

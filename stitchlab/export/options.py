@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, get_args
+from dataclasses import dataclass, fields
+from typing import Any, Literal, get_args
 
 from stitchlab.errors import StitchLabError, check_names
+from stitchlab.request import Detection
+from stitchlab.results.run import Run
 
 SIZES = {"one-column": 3.25, "two-column": 6.75, "slide": 13.33}  # inches wide
 SLIDE_HEIGHT = 7.5  # inches; the others are as high as what stands in them
@@ -26,7 +28,9 @@ class Options:
         show: what stands in it, each a panel or two, in this order. A metric (``accuracy``) stands for TLM and DM
             beside each other; ``tlm/accuracy`` and ``dm/distance`` for one method; ``difference/accuracy`` for
             TLM − DM; an index (``cka``) for itself, ``indices`` for all; ``frechet/ratio`` for what a detector says of
-            both methods, ``tlm/frechet/ratio`` of one. `stitchlab.export.shown.names` lists what a run has.
+            both methods, ``tlm/frechet/ratio`` of one; ``scores/knn`` and ``trajectory`` for curves of ``cell``.
+            ``reverse:accuracy`` is of the run of the opposite direction, ``mean:accuracy`` and ``spread:accuracy`` (the
+            standard deviation) are over ``others`` too. `stitchlab.export.shown.names` lists what a run has.
         size: a key of `SIZES`.
         dpi: of a bitmap, dots an inch.
         values: whether numbers stand in the cells; None: where they are legible.
@@ -36,6 +40,8 @@ class Options:
         title: above the figure; None: what the run is; empty: none.
         letters: whether panels are lettered (a), (b), (c).
         caption: whether the caption stands under the figure.
+        others: runs that ``mean:accuracy`` and ``spread:accuracy`` are over, besides the one that is exported.
+        detection: settings of the detectors; None: those with which the run was judged most.
         cell: the (front layer, end layer) that is framed, or that a figure of one cell is of.
     """
 
@@ -49,6 +55,8 @@ class Options:
     title: str | None = None
     letters: bool = False
     caption: bool = False
+    others: tuple[Run, ...] = ()
+    detection: Detection | None = None
     cell: tuple[str, str] | None = None
 
     def __post_init__(self) -> None:
@@ -60,6 +68,14 @@ class Options:
             raise StitchLabError(f"dpi: a number from {LEAST_DPI} to {MOST_DPI} was expected; {self.dpi} came")
         if not LEAST_FONT <= self.points <= MOST_FONT:
             raise StitchLabError(f"font size: {LEAST_FONT} to {MOST_FONT} points were expected; {self.font_size} came")
+
+    @classmethod
+    def of(cls, **given: Any) -> Options:
+        """Make options by their names; one name may stand for a list of one. Raises UnknownName; StitchLabError."""
+        check_names("option", given, [field.name for field in fields(cls)])
+        lists = {name: (value,) if isinstance(value, str | Run) else tuple(value)
+                 for name in ("show", "others", "cell") if (value := given.get(name)) is not None}
+        return cls(**given | lists)
 
     @property
     def points(self) -> float:

@@ -36,19 +36,28 @@ def scores(by_set: Mapping[str, Array], label: str, *, dark: bool = False) -> go
     The axis counts native interquartile ranges from the native median. It is stretched (asinh), since stitched scores
     may be a thousand ranges away where native ones fill two.
     """
-    native = by_set["native"]
-    low, middle, high = np.quantile(native, [0.25, 0.5, 0.75]) if np.isfinite(native).all() else (0.0, 0.0, 1.0)
-    placed = {name: np.arcsinh((values[np.isfinite(values)] - middle) / max(high - low, 1e-12))
-              for name, values in by_set.items()}
     figure = go.Figure()
-    edges = _outlines(figure, placed, dark)
-    shown = [d for d in DECADES if edges[0] <= np.arcsinh(d) <= edges[-1]]
+    places, texts = stretched_ticks(_outlines(figure, stretched(by_set), dark))
     figure.update_layout(template=template(dark), height=340, legend=legend(), margin_b=BELOW + 20,
                          title=f"{label}: scores of test images")
-    figure.update_xaxes(tickvals=np.arcsinh(shown), ticktext=[f"{d:,}".replace("-", "−") for d in shown],
+    figure.update_xaxes(tickvals=places, ticktext=texts,
                         title_text="native interquartile ranges from the native median<br>(right is more native)")
     figure.update_yaxes(title_text="share of images", tickformat=".0%")
     return figure
+
+
+def stretched(by_set: Mapping[str, Array]) -> dict[str, Array]:
+    """Places scores (N,) of each set on an axis of native interquartile ranges from the native median, by asinh."""
+    native = by_set["native"]
+    low, middle, high = np.quantile(native, [0.25, 0.5, 0.75]) if np.isfinite(native).all() else (0.0, 0.0, 1.0)
+    return {name: np.arcsinh((values[np.isfinite(values)] - middle) / max(high - low, 1e-12))
+            for name, values in by_set.items()}
+
+
+def stretched_ticks(edges: Array) -> tuple[Array, list[str]]:
+    """Gives places and texts of ticks on that axis, which reaches from the first edge to the last."""
+    shown = [d for d in DECADES if edges[0] <= np.arcsinh(d) <= edges[-1]]
+    return np.arcsinh(shown), [f"{d:,}".replace("-", "−") for d in shown]
 
 
 def channels(by_set: Mapping[str, Mapping[str, Array]], named: Sequence[int], *, dark: bool = False) -> go.Figure:
@@ -186,22 +195,30 @@ def vectors(values: Mapping[str, Array], *, dark: bool = False) -> go.Figure:
 
 
 def _outlines(figure: go.Figure, by_set: Mapping[str, Array], dark: bool) -> Array:
-    """Adds histograms of all that is finite, on the same bins, 0 among them; gives the bins' edges.
+    """Adds outlines of `histograms`, and gives the bins' edges.
 
-    Outlines only: filled ones would make colours where they overlap that no legend has. An empty bin at either end
-    brings each of them down to nothing.
+    Outlines only: filled ones would make colours where they overlap that no legend has.
     """
-    low, high = _ends(np.concatenate([[0.0], *by_set.values()]))
-    width = max(high - low, 1e-6) * (1 + 1e-6) / BINS  # so that rounding drops no largest value
-    edges = low + width * np.arange(-1, BINS + 2)
-    for name, values in by_set.items():
-        share = np.histogram(values[np.isfinite(values)], edges)[0] / max(1, len(values))
+    edges, shares = histograms(by_set)
+    for name, share in shares.items():
         figure.add_scatter(
             x=(edges[1:] + edges[:-1]) / 2, y=share, mode="lines", line_shape="hvh", name=SETS[name],
             line=_line(name, dark), cliponaxis=False,
             hovertemplate="%{y:.1%}<extra>" + SETS[name] + "</extra>",
         )
     return edges
+
+
+def histograms(by_set: Mapping[str, Array]) -> tuple[Array, dict[str, Array]]:
+    """Gives the edges of bins and each set's share in them, of all that is finite; 0 lies in one of them.
+
+    An empty bin at either end brings each outline down to nothing.
+    """
+    low, high = _ends(np.concatenate([[0.0], *by_set.values()]))
+    width = max(high - low, 1e-6) * (1 + 1e-6) / BINS  # so that rounding drops no largest value
+    edges = low + width * np.arange(-1, BINS + 2)
+    return edges, {name: np.histogram(values[np.isfinite(values)], edges)[0] / max(1, len(values))
+                   for name, values in by_set.items()}
 
 
 def _ends(values: Array) -> tuple[float, float]:

@@ -115,8 +115,9 @@ def counted(found: Distribution, front_layer: str, end_layer: str) -> str:
     for method in found.run.request.methods:
         aurocs = (found.interval(name, method, "auroc", front_layer, end_layer).value for name in believed)
         counts.append(f"{sum(value is not None and value >= FAR for value in aurocs)} call {method.upper()}'s")
-    return (f"Of {len(believed)} detectors that score images and are believed at {end_layer}, {', '.join(counts)} "
-            f"activations out of distribution (AUROC {FAR} or more).")
+    many = len(believed) != 1
+    return (f"{len(believed)} detector{'s' * many} that score{'s' * (not many)} images {'are' if many else 'is'} "
+            f"believed at {end_layer}: {', '.join(counts)} activations out of distribution (AUROC {FAR} or more).")
 
 
 def disagreements(found: Distribution, front_layer: str, end_layer: str) -> list[str]:

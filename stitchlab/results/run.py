@@ -22,10 +22,9 @@ from stitchlab.errors import StitchLabError, UnknownName, check_names
 from stitchlab.request import METHODS, Request, accuracy_key
 from stitchlab.results import definitions
 from stitchlab.results.data_sets import DataRecord
+from stitchlab.results.described import described
 from stitchlab.results.keys import result_key
-from stitchlab.results.networks import ROOM as NETWORKS
 from stitchlab.results.networks import Network
-from stitchlab.results.version import VERSION
 from stitchlab.store import Source, Store, given
 
 ROOM = "runs"
@@ -47,12 +46,19 @@ class Row(NamedTuple):
 
 
 class Run:
-    """A request with what the store has for it now. Make a new one to see what has come since."""
+    """A request with what the store has for it now. Make a new one to see what has come since.
+
+    The public API gives it ``to_frame``, ``plot``, ``caption`` and ``export`` (`stitchlab/__init__.py`).
+    """
 
     def __init__(self, store: Store, record: dict[str, Any]) -> None:
         self.store, self.record = store, record
         self.request = Request.from_json(record.get("request"))
         self.id = self.request.id if self.request.front else ""
+
+    def __repr__(self) -> str:
+        """Say what it is: ``<Run 3b5178d218de1b9a: digits-a → digits-b on Digits, 216 of 216 results>``."""
+        return f"<Run {self.id or '(draft)'}: {self.title}, {len(self.cells):,} of {self.total:,} results>"
 
     @classmethod
     def load(cls, name: str, store: Store | None = None) -> Run:
@@ -253,31 +259,9 @@ class Run:
         return [{**row._asdict(), "reason": reason} for row in self.rows()
                 if (reason := self.reason(row.method, row.metric, row.front_layer, row.end_layer))]
 
-    def _said_of_front(self) -> float | str | None:
-        if not self.front_scored:
-            return "not defined: it tells other classes"
-        undefined = self.front_accuracy is None and self._kept_accuracy(self.request.front) is not None
-        return "not defined: its logits are not finite" if undefined else self.front_accuracy
-
     def provenance(self) -> dict[str, Any]:
         """run.json: the request and all that is needed to get the same numbers again."""
-        made = list(self.cells.values())
-        return {
-            "id": self.id, "stitchlab": VERSION, **self.record, "request": asdict(self.request),
-            "weights": {side: self.store.checksum(NETWORKS, network) for side, network in
-                        (("front", self.request.front), ("end", self.request.end)) if network},
-            "own_accuracy": self.own_accuracy, "front_accuracy": self._said_of_front(),
-            "complete": self.complete, "undefined": self.undefined(),
-            "earlier_definitions": {name: {"version": was, "today": now}
-                                    for name, (was, now) in definitions.changed(self.request).items()},
-            "devices": sorted({cell["device"] for cell in made}),
-            "threads": sorted({cell["threads"] for cell in made if "threads" in cell}),
-            "versions": [dict(pairs) for pairs in sorted({tuple(sorted(c["versions"].items())) for c in made})],
-            "seconds": {
-                method: round(sum(cell["seconds"] for (name, _, _), cell in self.cells.items() if name == method), 3)
-                for method in (*self.request.methods, *self.request.indices)
-            },
-        }
+        return described(self)
 
 
 def _now() -> str:

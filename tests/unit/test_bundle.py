@@ -257,8 +257,8 @@ def test_an_unfinished_run_is_packed_as_far_as_it_is(store: Store) -> None:
 
 
 def test_what_is_too_long_to_say_is_refused(full: Run) -> None:
-    for said in ({"title": "x" * 201}, {"story": "x" * 4001}, {"title": "\x07"}):
-        with pytest.raises(StitchLabError, match="plain text of at most"):
+    for said in ({"title": "x" * 201}, {"story": "x" * 4001}, {"title": "\x07"}, {"story": "![x](http://example.org)"}):
+        with pytest.raises(StitchLabError, match="plain text, without links, of at most"):
             pack(full, **said)  # type: ignore[arg-type]
 
 

@@ -61,9 +61,13 @@ def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 REST = [name.removeprefix(TORCHVISION) for name in vision.names() if name.removeprefix(TORCHVISION) not in FAMILIES]
+#: Those of 100 million parameters and more: a smaller one of the same blocks is always tested, these by `make slow`.
+GIANTS = {"convnext_large", "efficientnet_v2_l", "regnet_x_32gf", "regnet_y_128gf", "regnet_y_32gf", "vgg13",
+          "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn", "vit_h_14", "vit_l_16", "vit_l_32", "wide_resnet101_2"}
 
 
-@pytest.mark.parametrize("name", [*FAMILIES, *(pytest.param(name, marks=pytest.mark.slow) for name in REST)])
+@pytest.mark.parametrize("name", [*FAMILIES, *(
+    pytest.param(name, marks=pytest.mark.slow if name in GIANTS else ()) for name in REST)])
 @pytest.mark.usefixtures("quickly")
 @torch.no_grad()
 def test_tails_equal_the_whole_network(name: str) -> None:

@@ -120,7 +120,8 @@ def test_the_help_of_every_command_is_there_without_pytorch(capsys: pytest.Captu
                                                             monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "100")
     there = commands()
-    assert {"train", "import", "networks", "data", "layers", "compare", "ood", "runs", "show", "delete"} <= set(there)
+    assert {"train", "import", "networks", "data", "layers", "compare", "ood", "runs", "show", "delete",
+            "export"} <= set(there)
     code = ("from stitchlab.__main__ import main\nimport sys\nfor name in sys.argv[1:]:\n    try:\n"
             "        main([name, '--help'])\n    except SystemExit as end:\n        assert end.code == 0, name\n")
     done = python(code, *there, COLUMNS="100")

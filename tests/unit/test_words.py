@@ -166,7 +166,7 @@ def test_only_believed_detectors_are_counted(says: Says) -> None:
     says.number.update({(name, "tlm"): Interval(0.95) for name in DETECTORS})
     says.number.update({(name, "dm"): Interval(0.6) for name in DETECTORS})
     sentence = counted(says.found, *says.cell)
-    assert "Of 5 detectors" in sentence  # six score images, knn is not believed
+    assert "5 detectors that score images are believed" in sentence  # six score images, knn is not believed
     assert "5 call TLM's" in sentence
     assert "0 call DM's" in sentence
     says.doubted = set(DETECTORS)

@@ -77,10 +77,10 @@ function judgements(run, r, c, names) {
     const said = run.judged[name], {label, metrics: [metric]} = DATA.detectors[name], doubt = isDoubtful(run, name, c);
     const ours = run.methods.map(method => {
       const value = run.values[`${method}/${name}/${metric}`][r][c];
-      return exact(value, two(value), said.ends[`${method}/${metric}`][r][c]);
+      return exact(value, two(value), said.ends[method][r][c]);
     });
     const believing = ['native', 'outliers'].map(who => {
-      const [value, low, high] = said[who][metric][c];
+      const [value, low, high] = said[who][c];
       return exact(value, two(value), low === null ? null : [low, high]);
     });
     return [{text: doubt ? `${label} †` : label, dim: doubt}, ...ours, ...believing];

@@ -95,7 +95,7 @@ function strip(epochs, series, name, kind, width, reference = null) {
   const named = epochs.filter((at, k) => at === 0 || at === last || (k % 2 && at > last * 0.08));
   const across = {low: epochs[0], high: last, ticks: named.map(at => [at, at])};
   const {svg, x, y, left, right} = chart(`${name}, by epoch`, width, 130, across,
-    {low: 0, high, ticks: rounds(0, high, 2).map(at => [at, plain(at)])}, 'epoch');
+    {low: 0, high, ticks: rounds(0, high, 3).map(at => [at, plain(at)])}, 'epoch');
   if (reference !== null) svg.append(shape('path', {class: 'line reference', d: `M${left} ${y(reference)}H${right}`}));
   const points = epochs.flatMap((at, k) => series[k] === null ? [] : [[x(at), y(series[k])]]);
   const way = points.map(at => at.join(' ')).join('L');
@@ -138,7 +138,7 @@ function dot(run, at, mark, ringed, tell) {
 
 // A run's first heatmaps, small: for its card.
 function thumbnail(run) {
-  const grids = (run.shows[0]?.maps ?? []).slice(0, 2), cell = 8, gap = 12;
+  const grids = run.shows[0].maps.slice(0, 2), cell = 8, gap = 12;
   const wide = run.endLayers.length * cell + gap, high = run.frontLayers.length * cell;
   const squares = grids.flatMap((grid, k) => matrixOf(run, grid.of).flatMap((row, r) => row.map((value, c) =>
     shape('rect', {x: k * wide + c * cell, y: r * cell, width: cell - 0.5, height: cell - 0.5,

@@ -3,11 +3,12 @@
 const VIEWS = {maps: 'Side by side', difference: 'Difference', cells: 'All cells', table: 'Table'};
 const GAP = 28, TWO = 560; // pixels between two heatmaps; those from which two stand side by side
 const WIDEST = 720; // a heatmap that stands alone
+const SMALL = 22; // a cell's side below which heatmaps stand one above the other
 const NOTHING = 'These two runs have nothing of that kind on common layers: layers are the same where names are.';
 
 function viewsOf(run, show) {
   return Object.keys(VIEWS).filter(view => view === 'maps' || view === 'table'
-    || (view === 'difference' && show?.difference?.length)
+    || (view === 'difference' && show.difference?.length)
     || (view === 'cells' && run.judged.frechet && run.methods.length));
 }
 
@@ -20,16 +21,16 @@ function drawShown(box, {run, as, cell, against}, show, onCell, onPoint) {
   } else if (as === 'table') replace(box, tableOf(run, show));
   else if (as === 'cells') replace(box, scatter(run, Math.min(width, 860), cell, onPoint));
   else replace(box, heatmaps(run, as === 'difference' ? show.difference : show.maps, width, cell, onCell));
-  box.style.gridTemplateColumns = `repeat(${box.children.length > 1 && width >= TWO ? 2 : 1}, minmax(0, 1fr))`;
 }
 
 function heatmaps(run, grids, width, [r, c], tell) {
-  const two = grids.length > 1 && width >= TWO, each = two ? Math.floor((width - GAP) / 2) : Math.min(width, WIDEST);
+  const half = Math.floor((width - GAP) / 2), axes = grids[0].axes ?? axesOf(run);
+  const two = grids.length > 1 && width >= TWO && room(axes, grids[0], half).cell >= SMALL;
+  const each = two ? half : Math.min(width, WIDEST);
   return grids.map(grid => {
-    const axes = grid.axes ?? axesOf(run);
     const at = [axes.rows.indexOf(run.frontLayers[r]), axes.columns.indexOf(run.endLayers[c])];
     const svg = heatmap(run, grid, axes, each, at.includes(-1) ? null : at, tell);
-    return element('figure', {class: 'map'}, element('h3', {}, grid.title), element('p', {class: 'sub'}, grid.subtitle),
+    return element('figure', {class: two ? 'map half' : 'map'}, element('h3', {}, grid.title), element('p', {class: 'sub'}, grid.subtitle),
       element('div', {class: 'across'}, svg));
   });
 }

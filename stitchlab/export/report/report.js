@@ -11,7 +11,7 @@ function read() {
   const cells = run.frontLayers.flatMap((i, r) => run.endLayers.map((j, c) => [`${i}:${j}`, [r, c]]));
   state.run = run;
   state.show = asked.get('show');
-  state.show = showOf(run)?.key ?? '';
+  state.show = showOf(run).key;
   state.as = viewsOf(run, showOf(run)).includes(asked.get('as')) ? asked.get('as') : 'maps';
   state.against = asked.get('against') === run.id ? null : runOf(asked.get('against'));
   state.detector = asked.get('detector') ?? '';
@@ -74,7 +74,7 @@ function drawCards() {
     {class: 'card', 'aria-current': run === state.run ? 'true' : null},
     [thumbnail(run), element('strong', {}, run.label), element('span', {}, run.sentence)],
     () => change({run, cell: ownCell(run), against: null, as: 'maps',
-      show: (run.shows.find(show => show.key === state.show) ?? run.shows[0])?.key ?? ''}))))));
+      show: showOf(run).key}))))));
 }
 
 function drawStory(run) {
@@ -97,7 +97,6 @@ function select(id, label, options, chosen, work) {
 
 function drawSwitches(run) {
   const show = showOf(run);
-  if (!show) return replace(byId('switches'), note('Nothing was asked for in this run that could be shown.'));
   const groups = [...new Set(run.shows.map(one => one.group))].map(group =>
     [group, run.shows.filter(one => one.group === group).map(one => [one.key, one.label])]);
   replace(byId('switches'),
@@ -116,8 +115,8 @@ function drawSwitches(run) {
 // The figures, the chosen cell and its evidence: drawn as wide as there is room.
 function drawStage() {
   const {run, cell, detector} = state, show = showOf(run);
-  if (show) drawShown(byId('figures'), state, show, onCell, onPoint);
-  byId('legend').textContent = show ? legendOf(state, show) : '';
+  drawShown(byId('figures'), state, show, onCell, onPoint);
+  byId('legend').textContent = legendOf(state, show);
   drawChosen(run, cell, detector, name => change({detector: name}));
   for (const box of document.querySelectorAll('.scroll, .across')) { // the keyboard reaches what scrolls sideways
     if (box.scrollWidth > box.clientWidth + 1) box.setAttribute('tabindex', 0); else box.removeAttribute('tabindex');

@@ -8,6 +8,7 @@ import numpy as np
 
 from stitchlab.catalog.detectors import DETECTORS
 from stitchlab.export.report.grids import judging
+from stitchlab.figures.activations import stretched
 from stitchlab.figures.words import conclusions, counted, disagreements
 from stitchlab.results import trajectory
 from stitchlab.results.detection import NATIVE, OUTLIERS, Distribution
@@ -21,19 +22,21 @@ DIGITS = 5  # of what is read off a picture, and of the ends of intervals
 
 
 def judged(found: Distribution) -> dict[str, dict[str, Any]]:
-    """By detector: belief and both believing rows at each end layer, ends of intervals, histograms, reasons."""
+    """By detector: belief and both believing rows at each end layer, ends of intervals, histograms, reasons.
+
+    Intervals are those of its first metric, which decides: those of all would be a fifth of the file.
+    """
     request, detectors = found.run.request, list(dict.fromkeys(name for name, _ in judging(found)))
     made = {}
     for name in detectors:
-        metrics = DETECTORS[name].metrics
+        metric = DETECTORS[name].metrics[0]
         beliefs = [found.belief(name, j) for j in request.end_layers]
         made[name] = {
             "belief": [[belief.holds, belief.why] for belief in beliefs],
-            **{who: {metric: [_interval(found.interval(name, who, metric, "", j)) for j in request.end_layers]
-                     for metric in metrics} for who in (NATIVE, OUTLIERS)},
-            "ends": {f"{method}/{metric}": [[_ends(found.interval(name, method, metric, i, j))
-                                             for j in request.end_layers] for i in request.front_layers]
-                     for method in request.methods for metric in metrics},
+            **{who: [_interval(found.interval(name, who, metric, "", j)) for j in request.end_layers]
+               for who in (NATIVE, OUTLIERS)},
+            "ends": {method: [[_ends(found.interval(name, method, metric, i, j)) for j in request.end_layers]
+                              for i in request.front_layers] for method in request.methods},
             "reasons": [[k, *_place(found, i, j), reason] for k in request.methods for i, j in request.cells
                         if (reason := found.reason(name, k, i, j))],
             "scores": [] if DETECTORS[name].compares else [_scores(found, name, j) for j in request.end_layers],
@@ -62,26 +65,24 @@ def _interval(number: Interval) -> list[float | None]:
 def _scores(found: Distribution, detector: str, j: str) -> dict[str, Any] | None:
     """A detector's scores at an end layer as counts in bins that all cells of the column share; None without any.
 
-    The axis is that of `stitchlab.figures.activations.scores`: asinh of native interquartile ranges from the native
-    median. A histogram is how many images, its first bin that is not empty, and the counts from there on.
+    The axis is that of `stitchlab.figures.activations.scores`. A histogram is how many images, its first bin that is
+    not empty, and the counts from there on; methods have one a front layer, by its row.
     """
     sides = found.arrays(detector, NATIVE, "", j)
     if "scores" not in sides:
         return None
-    sets: dict[tuple[str, int], Array] = {(NATIVE, 0): sides["scores"], (OUTLIERS, 0): sides["outliers.scores"]}
+    sets: dict[str, Array] = {NATIVE: sides["scores"], OUTLIERS: sides["outliers.scores"]}
     for method in found.run.request.methods:
         for row, i in enumerate(found.run.request.front_layers):
             if "scores" in (kept := found.arrays(detector, method, i, j)):
-                sets[method, row] = kept["scores"]
-    native = sides["scores"]
-    low, middle, high = np.quantile(native, [0.25, 0.5, 0.75]) if np.isfinite(native).all() else (0.0, 0.0, 1.0)
-    placed = {key: np.arcsinh((values[np.isfinite(values)].astype(float) - middle) / max(high - low, 1e-12))
-              for key, values in sets.items()}
+                sets[f"{method} {row}"] = kept["scores"]
+    placed = stretched(sets)
     every = np.concatenate([[0.0], *placed.values()])
     edges = np.linspace(every.min(), max(every.max(), every.min() + 1e-6), BINS + 1)
     made: dict[str, Any] = {"from": rounded(edges[0]), "to": rounded(edges[-1])}
-    for (name, row), values in placed.items():
-        made.setdefault(name, {})[str(row)] = _counts(values, edges, len(sets[name, row]))
+    for key, values in placed.items():
+        name, _, of = key.partition(" ")
+        made.setdefault(name, {})[of or "0"] = _counts(values, edges, len(sets[key]))
     return made
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -27,12 +28,14 @@ STAR = np.array([(math.cos(angle) * far, math.sin(angle) * far) for k in range(1
 
 
 def arranged(
-    grids: Sequence[Grid], letters: Sequence[str], style: Style, data: str, room: float, height: float | None = None
+    grids: Sequence[Grid], letters: Sequence[str], together: Sequence[int], style: Style, data: str, room: float,
+    height: float | None = None,
 ) -> list[Row]:
     """Set heatmaps in as few rows as leave their cells large enough, with the largest cells that fit.
 
     Args:
         letters: (a), (b), … of each, or empty.
+        together: numbers of panels that stand beside each other where they can, one after the other: of all panels.
         data: what the data set is called.
         room: points across.
         height: points down, where there is a limit.
@@ -40,16 +43,31 @@ def arranged(
     least = LEAST_NUMBER * width(WIDEST, 1) / FILLED if style.values else LEAST_CELL * style.size
     most = max(max(MOST_CELL, LARGE / len(grid.front_layers)) for grid in grids) * style.size
     found: list[tuple[float, list[Row]]] = []
-    for each in sorted({math.ceil(len(grids) / count) for count in range(1, len(grids) + 1)}, reverse=True):
-        parts = [slice(k, k + each) for k in range(0, len(grids), each)]
-
-        def rows(cell: float, parts: list[slice] = parts) -> list[Row]:
-            return [Row(grids[part], letters[part], style, data, cell) for part in parts]
+    for parts in dict.fromkeys(_parts(together, each) for each in range(len(grids), 0, -1)):
+        def rows(cell: float, parts: Sequence[tuple[int, int]] = parts) -> list[Row]:
+            return [Row(grids[k:end], letters[k:end], style, data, cell) for k, end in parts]
 
         found.append(_largest(rows, most, room, height))
         if not height and found[-1][0] >= least:
             return found[-1][1]
     return max(found, key=lambda arrangement: arrangement[0])[1]
+
+
+def _parts(together: Sequence[int], each: int) -> tuple[tuple[int, int], ...]:
+    """Share panels out to rows of so many at most; what belongs together is split only where it has to be.
+
+    Gives the ends of each row, the second not in it.
+
+    >>> _parts([2, 2, 1], 3), _parts([2, 1], 1)
+    (((0, 2), (2, 5)), ((0, 1), (1, 2), (2, 3)))
+    """
+    ends, begin = [0], 0
+    for count in together:
+        for k in range(1, count + 1):
+            if begin + k - ends[-1] > each:
+                ends.append(begin if begin > ends[-1] and count <= each else begin + k - 1)
+        begin += count
+    return tuple(pairwise([*ends, begin]))
 
 
 def _largest(
@@ -125,8 +143,8 @@ def _marks(sheet: Sheet, row: Row, grid: Grid, left: float, top: float, size: fl
     """Stars in the upper right corner, above numbers, or in the middle where there are none; and a frame."""
     cell = row.cell
     best = best_of_columns(grid.values, grid.better) if grid.better else []
-    across, down, far = (0.85, 0.15, 0.125) if size else (0.5, 0.5, 0.26)
-    sheet.polygons([STAR * far * cell + (left + (j + across) * cell, top + (i + down) * cell) for i, j in best], WHITE,
+    across, down, far = (0.85, 0.15, min(0.125 * cell, 0.4 * row.style.size)) if size else (0.5, 0.5, 0.26 * cell)
+    sheet.polygons([STAR * far + (left + (j + across) * cell, top + (i + down) * cell) for i, j in best], WHITE,
                    f"{name}-best", edge="#333333", line=min(0.6, 0.04 * cell))
     chosen = row.style.selected
     if chosen and chosen[0] in grid.front_layers and chosen[1] in grid.end_layers:
@@ -158,16 +176,15 @@ def _titles(sheet: Sheet, row: Row, k: int, left: float, top: float) -> None:
     size, beside = row.style.size, row.beside[k]
     grid = row.grids[k]
     begin = left - row.lefts[k] + (1.4 * size if k else 0.0)
-    tall = row.cell * len(grid.front_layers)
-    middle = top + max(tall, min(tall + row.depth, LOWEST * size)) / 2
+    middle = top + max(row.cell * len(grid.front_layers), LOWEST * size) / 2
     for line, words in enumerate(beside):
         sheet.text(begin + (line * LINE + CAPITAL + 0.1) * size, middle, words, size, across="center", angle=90)
-    _, wide = row.span(k)
-    middle = left + (wide - row.bars[row.blocks[k][-1]]) / 2
+    middle = left + (row.span(k) - row.bars[row.blocks[k][-1]]) / 2
     longest = max(width(words, size) for words in row.below[k])
-    middle = min(max(middle, left - row.lefts[k] + longest / 2), left + wide - longest / 2)
+    free = begin + (len(beside) * LINE + 0.5) * size + longest / 2
+    middle = max(min(middle, left + row.span(k) - longest / 2), free)
     for line, words in enumerate(row.below[k]):
-        sheet.text(middle, top + row.tall + row.depth + (line * LINE + CAPITAL) * size, words, size, across="center")
+        sheet.text(middle, top + row.tall + row.under + (line * LINE + CAPITAL) * size, words, size, across="center")
 
 
 def _bar(sheet: Sheet, row: Row, grid: Grid, left: float, top: float, name: str) -> None:
@@ -177,6 +194,6 @@ def _bar(sheet: Sheet, row: Row, grid: Grid, left: float, top: float, name: str)
     colours = on_scale((np.arange(BAR) + 0.5) / BAR, 0.0, 1.0, style.scale(grid)) / 255
     sheet.rectangles(np.array([(left, top, left + wide, top + tall * (1 - k / BAR)) for k in range(BAR)]), colours,
                      f"{name}-bar")
-    for place, words in bar_ticks(grid):
-        y = min(max(top + tall * (1 - place) + CAPITAL / 2 * style.small, top + CAPITAL * style.small), top + tall)
+    for place, words in bar_ticks(grid, max(1, min(5, int(tall / (1.7 * style.small))))):
+        y = top + tall * (1 - place) + CAPITAL / 2 * style.small
         sheet.text(left + wide + 0.35 * style.size, y, words, style.small)

@@ -5,7 +5,7 @@ The font is DejaVu Sans, which comes with Matplotlib, so that a figure is the sa
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import matplotlib
@@ -53,6 +53,7 @@ def printable(text: str) -> str:
     return "".join(letter if _printed(letter) else ABSENT for letter in " ".join(text.split()))
 
 
+@lru_cache(maxsize=4096)
 def width(text: str, size: float, bold: bool = False) -> float:
     """Measure how wide a text is.
 

@@ -2,55 +2,91 @@
 
 from __future__ import annotations
 
-from stitchlab.export.captions import caption, notes
+from collections.abc import Sequence
+from itertools import groupby
+
+from stitchlab.export.captions import caption, heading, letter, notes
 from stitchlab.export.options import SIZES, SLIDE_HEIGHT, Options
-from stitchlab.export.shown import panels
-from stitchlab.export.vector.heatmaps import GAP_OF_ROWS, arranged, draw
+from stitchlab.export.shown import Panel, panels
+from stitchlab.export.vector import curves, heatmaps
 from stitchlab.export.vector.letters import CAPITAL, LINE, lines
+from stitchlab.export.vector.rows import Row
 from stitchlab.export.vector.sheet import INCH, Sheet
 from stitchlab.export.vector.style import Style
+from stitchlab.figures.curves import Curves
+from stitchlab.figures.heatmap import Grid
 from stitchlab.figures.template import SEQUENTIAL
 from stitchlab.results.run import Run
 
-MARGIN = 0.6  # in font sizes
+MARGIN, GAP = 0.6, heatmaps.GAP_OF_ROWS  # around all, and between rows, in font sizes
+SHARES: dict[type, float] = {Grid: 1.8, Curves: 1.0}
+TITLE = 1.15  # in font sizes
 MOST_TITLE = 4  # lines
 FADED = {False: "#5a6070", True: "#a9adb8"}  # notes, by dark: 6:1 on their ground
 
 
 def figure(run: Run, options: Options) -> Sheet:
     """Draw a figure of a run. Raises UnknownName for what the run has not."""
-    shown = panels(run, options)
-    size = options.points
+    shown, size = panels(run, options), options.points
     style = Style(size=size, dark=options.dark, values=options.values, selected=options.cell,
                   sequential=SEQUENTIAL if options.colours == "viridis" else "Cividis")
     wide, margin = SIZES[options.size] * INCH, MARGIN * size
     high = SLIDE_HEIGHT * INCH if options.size == "slide" else None
-    title = run.title if options.title is None else options.title
-    above = lines(title, wide - 2 * margin, 1.15 * size, most=MOST_TITLE, bold=True) if title.strip() else []
-    said = caption(run, options) if options.caption else notes(run, options, shown)
-    said_size = size if options.caption else style.small
-    below = lines(said, wide - 2 * margin, said_size) if said else []
-    head = margin + len(above) * LINE * 1.15 * size + (0.7 * size if above else 0)
-    foot = (0.6 * size if below else 0) + len(below) * LINE * said_size + margin
-    letters = [f"({chr(ord('a') + k)}) " if options.letters else "" for k in range(len(shown))]
-    rows = arranged(shown, letters, style, run.record["data"]["label"], wide - 2 * margin, high and high - head - foot)
-    number = style.number(shown, rows[0].cell)
-    content = sum(row.height for row in rows) + GAP_OF_ROWS * size * (len(rows) - 1)
+    title, room = heading(run, options), wide - 2 * margin
+    above = lines(title, room, TITLE * size, most=MOST_TITLE, bold=True) if title else []
+    said = caption(run, options) if options.caption else notes(shown)
+    below_size = size if options.caption else style.small
+    below = lines(said, room, below_size) if said else []
+    head = margin + (len(above) * LINE * TITLE + 0.7 * bool(above)) * size
+    foot = 0.6 * size * bool(below) + len(below) * LINE * below_size + margin
+    rows = _rows(shown, style, options, room, high and high - head - foot)
+    content = sum(row.height for row in rows) + GAP * size * (len(rows) - 1)
     sheet = Sheet(wide, high or head + content + foot, options.dark)
     for k, words in enumerate(above):
-        sheet.text(margin, margin + (k * LINE + CAPITAL) * 1.15 * size, words, 1.15 * size, bold=True)
-    left = (wide - max(row.width for row in rows)) / 2
-    y = head + ((high - head - foot - content) / 2 if high else 0)
-    for k, row in enumerate(rows):
-        draw(sheet, row, left, y, number, f"row-{k}")
-        y += row.height + GAP_OF_ROWS * size
+        sheet.text(margin, margin + (k * LINE + CAPITAL) * TITLE * size, words, TITLE * size, bold=True)
+    _draw(sheet, rows, style, head + ((high - head - foot - content) / 2 if high else 0))
     for k, words in enumerate(below):
-        sheet.text(margin, sheet.height - foot + 0.6 * size + (k * LINE + CAPITAL) * said_size, words, said_size,
+        sheet.text(margin, sheet.height - foot + 0.6 * size + (k * LINE + CAPITAL) * below_size, words, below_size,
                    colour=None if options.caption else FADED[options.dark])
     return sheet
 
 
 def drawn(run: Run, suffix: str, options: Options) -> bytes:
     """Make a figure of a run as a file: ``svg``, ``pdf`` or ``png``. Raises UnknownName."""
-    return figure(run, options).file(suffix, dpi=options.dpi, title=options.title or run.title,
+    return figure(run, options).file(suffix, dpi=options.dpi, title=heading(run, options) or run.title,
                                      description=caption(run, options))
+
+
+def _rows(
+    shown: Sequence[Panel], style: Style, options: Options, room: float, height: float | None
+) -> list[Row | curves.CurveRow]:
+    """Set panels in rows: heatmaps and curves each with their like; a limited height is shared out by `SHARES`."""
+    rows: list[Row | curves.CurveRow] = []
+    parts = [list(same) for _, same in groupby(enumerate(shown), key=lambda numbered: type(numbered[1].draws))]
+    every = sum(SHARES[type(part[0][1].draws)] for part in parts)
+    for part in parts:
+        share = SHARES[type(part[0][1].draws)] / every
+        limit = height and (height + GAP * style.size) * share - GAP * style.size
+        letters = [letter(options, k) for k, _ in part]
+        grids = [panel.draws for _, panel in part if isinstance(panel.draws, Grid)]
+        lined = [panel.draws for _, panel in part if isinstance(panel.draws, Curves)]
+        if grids:
+            data = shown[0].run.record["data"]["label"]
+            together = [len(list(alike)) for _, alike in groupby(panel.item for _, panel in part)]
+            rows += heatmaps.arranged(grids, letters, together, style, data, room, limit)
+        else:
+            rows += curves.arranged(lined, letters, style.size, room, limit)
+    return rows
+
+
+def _draw(sheet: Sheet, rows: Sequence[Row | curves.CurveRow], style: Style, y: float) -> None:
+    """Draw rows below each other, from y on; all numbers in cells have one size."""
+    heat = [row for row in rows if isinstance(row, Row)]
+    number = style.number([grid for row in heat for grid in row.grids], min(row.cell for row in heat)) if heat else None
+    left = (sheet.width - max(row.width for row in rows)) / 2
+    for k, row in enumerate(rows):
+        if isinstance(row, Row):
+            heatmaps.draw(sheet, row, left, y, number, f"row-{k}")
+        else:
+            curves.draw(sheet, row, left, y, f"row-{k}")
+        y += row.height + GAP * style.size

@@ -13,10 +13,11 @@ from typing import Any
 
 from stitchlab.export.vector.letters import LINE, lines, width
 from stitchlab.export.vector.style import Style
+from stitchlab.figures.curves import round_ticks
 from stitchlab.figures.heatmap import Grid, ticks
 from stitchlab.figures.layer_names import ShortNames, shorten
 
-NARROWEST, LOWEST = 9.5, 7.0  # of a panel, and of where its axis title stands, in font sizes
+NARROWEST, LOWEST = 9.5, 8.5  # of a panel, and of where its axis title stands, in font sizes
 MOST_LINES = 3  # of an axis title
 TURNED = 1.3  # cells from this side on, in label sizes, have the names of columns at 45°; narrower ones upright
 DIAGONAL = 0.71
@@ -36,19 +37,20 @@ class Row:
         self.names = [(shorten(grid.front_layers), _marked(grid)) for grid in grids]
         self.angles = [self._angle(ends) for _, ends in self.names]
         self.tall = cell * max(len(grid.front_layers) for grid in grids)
-        self.depth = max(self._depth(k) for k in range(len(grids)))
-        self.beside = {k: lines(_axis("Front", grids[k].front, data, self.names[k][0]), self._room_beside(k),
-                                style.size, most=MOST_LINES) for k in self.blocks}
+        self.under = max(self._under(k) for k in range(len(grids)))
+        self.beside = {k: lines(f"Front layer of {grids[k].front}, {data}", self._room_beside(k), style.size,
+                                most=MOST_LINES) for k in self.blocks}
         self.lefts = [self._left(k) for k in range(len(grids))]
         self.extents = [max(cell * len(grid.end_layers) + bar, NARROWEST * style.size)
                         for grid, bar in zip(grids, self.bars, strict=True)]
         self.width = sum(self.lefts) + sum(self.extents)
         self.titles = [lines(letter + grid.title, extent - 0.6 * style.size, style.size, bold=True, most=5)
                        for letter, grid, extent in zip(letters, grids, self.extents, strict=True)]
-        self.below = {k: lines(_axis("End", grids[k].end, data, shorten(grids[k].end_layers)), self.span(k)[1],
-                               style.size, most=MOST_LINES) for k in self.blocks}
+        self.below = {k: lines(f"End layer of {grids[k].end}, {data}", self.span(k), style.size, most=MOST_LINES)
+                      for k in self.blocks}
         self.top = (max(map(len, self.titles)) * LINE + 0.35) * style.size
-        self.height = self.top + self.tall + self.depth + max(map(len, self.below.values())) * LINE * style.size
+        below = max(map(len, self.below.values())) * LINE * style.size
+        self.height = self.top + max(self.tall + self.under + below, (LOWEST + 0.5) * style.size)
 
     def lefts_of_grids(self, x: float) -> list[float]:
         """Where each panel's cells begin, if the row begins at x."""
@@ -58,10 +60,10 @@ class Row:
             x += left + extent
         return places
 
-    def span(self, first: int) -> tuple[float, float]:
-        """Where the cells of a block begin, from the left of its first panel's, and how wide it is, its bars too."""
+    def span(self, first: int) -> float:
+        """How wide a block is from its first cells on, its colour bars too."""
         block = self.blocks[first]
-        return 0.0, sum(self.extents[k] for k in block) + sum(self.lefts[k] for k in block[1:])
+        return sum(self.extents[k] for k in block) + sum(self.lefts[k] for k in block[1:])
 
     def _bar_width(self, grid: Grid) -> float:
         return 1.9 * self.style.size + max(width(text, self.style.small) for _, text in bar_ticks(grid))
@@ -72,12 +74,11 @@ class Row:
             return 0
         return 45 if self.cell >= TURNED * self.label else 90
 
-    def _depth(self, k: int) -> float:
-        """How much room the names of columns take below the cells, and what is left free below them."""
+    def _under(self, k: int) -> float:
+        """How much room the names of columns take below the cells, and what is left free there."""
         widest = max(width(name, self.label) for name in self.names[k][1].labels)
         names = {0: self.label, 45: (widest + self.label) * DIAGONAL, 90: widest}[self.angles[k]]
-        lowest = LOWEST * self.style.size - self.cell * len(self.grids[k].front_layers)
-        return max(names + 0.8 * self.style.size, lowest)
+        return names + 0.8 * self.style.size
 
     def _room_beside(self, k: int) -> float:
         return max(self.cell * len(self.grids[k].front_layers), LOWEST * self.style.size)
@@ -92,23 +93,15 @@ class Row:
         return (1.4 * size if k else 0.0) + (len(self.beside[k]) * LINE + 0.3) * size + max(names + 0.5 * size, over)
 
 
-def bar_ticks(grid: Grid) -> list[tuple[float, str]]:
-    """Where a colour bar has numbers, 0 at its low end and 1 at its high one, and these."""
+def bar_ticks(grid: Grid, most: int = 5) -> list[tuple[float, str]]:
+    """Where a colour bar has numbers, about so many, 0 at its low end and 1 at its high one, and these numbers."""
+    low, high = (math.log10(end) if grid.log else end for end in (grid.low, grid.high))
     if grid.log:
-        low, high = math.log10(grid.low), math.log10(grid.high)
-        named = ticks(grid.low, grid.high)
-        return [((math.log10(tick) - low) / ((high - low) or 1.0), f"{tick:g}") for tick in named]
-    return _linear_ticks(grid.low, grid.high)
-
-
-def _linear_ticks(low: float, high: float) -> list[tuple[float, str]]:
-    """Round numbers from low to high, five or fewer."""
-    range_ = (high - low) or 1.0
-    power = 10.0 ** math.floor(math.log10(range_ / 5))
-    step = next(step * power for step in (1, 2, 5, 10) if range_ / (step * power) <= 5.001)
-    digits = max(0, -math.floor(math.log10(step) + 1e-9))
-    numbers = [k * step for k in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
-    return [((number - low) / range_, f"{number:z.{digits}f}".replace("-", "−")) for number in numbers]
+        named = [(math.log10(tick), f"{tick:g}") for tick in ticks(grid.low, grid.high)]
+        named = named[::max(1, math.ceil(len(named) / (most + 1)))]
+    else:
+        named = list(round_ticks(low, high, most))
+    return [((place - low) / ((high - low) or 1.0), text) for place, text in named]
 
 
 def _layers(grid: Grid) -> tuple[Any, ...]:
@@ -125,7 +118,3 @@ def _marked(grid: Grid) -> ShortNames:
     return names._replace(labels=tuple(
         label + (" †" if layer in grid.doubtful else "")
         for layer, label in zip(grid.end_layers, names.labels, strict=True)))
-
-
-def _axis(side: str, network: str, data: str, names: ShortNames) -> str:
-    return f"{side} layer of {network}, {data}" + (f" (… is {names.elided})" if names.elided else "")

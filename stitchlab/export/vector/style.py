@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from stitchlab.export.vector.letters import width
 from stitchlab.figures.heatmap import Grid, number
 
-LEAST_NUMBER = 5.0  # numbers in cells are left out where they would be smaller
+LEAST_NUMBER = 5.3  # numbers in cells are left out where they would be smaller
 FILLED = 0.88  # of a cell's width, at most, by its number
 HIGHEST = 0.5  # of a cell's side, the letters of its number: a star stands above it
 WIDEST = "−.88"  # what cells have to have room for, so that panels beside each other all have numbers, or none

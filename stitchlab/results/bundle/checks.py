@@ -24,34 +24,35 @@ def need(holds: bool, why: str) -> None:
         raise Wrong(why)
 
 
+def plain(text: str) -> bool:
+    """Tell whether a text has no control characters and no links as Markdown has them: pages show it.
+
+    >>> plain("a story, [1] in two lines\\n(or more)"), plain("![x](http://example.org/x.png)")
+    (True, False)
+    """
+    return _NO_TEXT.search(text) is None
+
+
 def parsed(name: str, data: bytes) -> Any:
     """Read a JSON entry, every number of it finite, every text bounded and plain. Raises Wrong."""
     try:
-        value = json.loads(data, parse_constant=_no_number, object_pairs_hook=_once)
+        made = json.loads(data, parse_constant=_no_number, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise Wrong(f"{name} is no JSON that can be read") from error
-    left = VALUES
-    level = [value]
+    left, level = VALUES, [made]
     for _ in range(DEPTH):
         left -= len(level)
         need(left >= 0, f"{name} has too many values")
-        level = [inner for each in level for inner in _within(name, each)]
+        for text in {each for each in level if isinstance(each, str)}:  # names of fields stand there many times
+            need(len(text) <= TEXT and plain(text), f"{name} has a text that is no plain text")
+        right = all(abs(each) < LARGEST for each in level if isinstance(each, (int, float)))  # NaN is not
+        need(right, f"{name} has a number that is none")
+        inner = [each for each in level if isinstance(each, (dict, list))]
+        level = [value for each in inner for value in each]
+        level += [value for each in inner if isinstance(each, dict) for value in each.values()]
         if not level:
-            return value
+            return made
     raise Wrong(f"{name} is nested too deeply")
-
-
-def _within(name: str, value: Any) -> Any:
-    """The values that a value holds; one that holds none is looked at."""
-    if isinstance(value, dict):
-        return [*value, *value.values()]
-    if isinstance(value, list):
-        return value
-    if isinstance(value, str):
-        need(len(value) <= TEXT and _NO_TEXT.search(value) is None, f"{name} has a text that is no plain text")
-    elif isinstance(value, (int, float)):
-        need(abs(value) < LARGEST, f"{name} has a number that is none")  # nor is NaN
-    return ()
 
 
 def fits(what: str, value: Any, kind: Any) -> None:

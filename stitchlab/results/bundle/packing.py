@@ -15,6 +15,7 @@ from stitchlab.request import accuracy_key, map_key
 from stitchlab.results import samples
 from stitchlab.results.bundle import archive, judged
 from stitchlab.results.bundle.arrays import packed
+from stitchlab.results.bundle.checks import plain
 from stitchlab.results.bundle.layout import (
     CELLS,
     CELLS_CSV,
@@ -33,6 +34,7 @@ from stitchlab.results.bundle.layout import (
 )
 from stitchlab.results.bundle.private import private
 from stitchlab.results.bundle.private import text as private_text
+from stitchlab.results.bundle.reading import unpack
 from stitchlab.results.detection import Distribution
 from stitchlab.results.run import Run
 from stitchlab.results.tables import cells_csv, ood_csv
@@ -51,7 +53,8 @@ def pack(run: Run, *, title: str = "", story: str = "", command: str = "", maps:
         command: the command that computed it.
         maps: whether the stitches (W, b) are in it too.
 
-    Raises StitchLabError for a draft, texts that are too long, or where it would be larger than a file may be.
+    Raises StitchLabError for a draft, texts that are no plain ones, or where it would be larger than a file may be, or
+    could not be opened again.
     """
     if run.draft:
         raise StitchLabError("this run has no results yet: its control is made when it is computed")
@@ -65,16 +68,18 @@ def pack(run: Run, *, title: str = "", story: str = "", command: str = "", maps:
         "entries": {name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
                     for name, data in entries.items()},
     }
-    return archive.write({MANIFEST: _json(manifest, indent=1), **entries})
+    made = archive.write({MANIFEST: _json(manifest, indent=1), **entries})
+    unpack(made, "this run as a .stitch file")  # what nobody could open is not handed on
+    return made
 
 
 def _said(run: Run, title: str, story: str, command: str) -> Source:
     """What the file says of itself; of an opened one, what it said, unless something else is said now."""
     was = run.source or Source(file="", maker=VERSION, made=datetime.now(UTC).isoformat(timespec="seconds"))
     for what, said, most in (("title", title, TITLE), ("story", story, STORY), ("command", command, STORY)):
-        if len(said) > most or not said.replace("\n", " ").isprintable():
-            raise StitchLabError(f"the {what} of a .stitch file is plain text of at most {most:,} characters; "
-                                 f"{len(said):,} came")
+        if len(said) > most or not plain(said):
+            raise StitchLabError(f"the {what} of a .stitch file is plain text, without links, of at most {most:,} "
+                                 f"characters; {len(said):,} came")
     return Source(file="", maker=was.maker, made=was.made, title=title or was.title, story=story or was.story,
                   command=private_text(command) or was.command)
 

@@ -38,7 +38,8 @@ _NUMBER = (float, None)
 _CELLS = {
     "versions": [{str: str}],
     "accuracies": {"front": (None, {"accuracy": _NUMBER}), "end": (None, {"accuracy": _NUMBER})},
-    "cells": [{"method": str, "front_layer": str, "end_layer": str, "?reason": str, "?reasons": {str: str}, **HOW}],
+    "cells": [{"method": str, "front_layer": str, "end_layer": str, "?reason": str, "?reasons": {str: str}, **HOW,
+               "seconds": float, "device": str, "versions": int}],
 }
 
 

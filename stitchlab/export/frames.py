@@ -1,0 +1,53 @@
+"""A run's cells as a table of columns: a pandas data frame, a Parquet file. Both packages are imported on use."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import json
+from typing import TYPE_CHECKING, Any
+
+from stitchlab.errors import StitchLabError
+from stitchlab.results.run import Row, Run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def columns(run: Run) -> dict[str, list[Any]]:
+    """Give all lines of cells.csv, column by column; what is undefined or not there yet is None."""
+    rows = list(run.rows())
+    return {name: [row[k] for row in rows] for k, name in enumerate(Row._fields)}
+
+
+def to_frame(run: Run) -> pd.DataFrame:
+    """Give a run's cells as a tidy data frame: front_layer, end_layer, method, metric, value, a line a number.
+
+    What is undefined or not there yet is NaN. ``attrs`` say which run it is. Raises StitchLabError without pandas.
+    """
+    pandas = _package("pandas")
+    table = columns(run)
+    frame: pd.DataFrame = pandas.DataFrame(table | {"value": pandas.array(table["value"], dtype="float64")})
+    frame.attrs = {"run": run.id, "title": run.title, "complete": run.complete}
+    return frame
+
+
+def parquet(run: Run) -> bytes:
+    """Give the same as a Parquet file; its schema's metadata has run.json under ``stitchlab``.
+
+    Raises StitchLabError without pyarrow.
+    """
+    arrow, files = _package("pyarrow"), _package("pyarrow.parquet")
+    types = {name: arrow.float64() if name == "value" else arrow.string() for name in Row._fields}
+    schema = arrow.schema(list(types.items()), metadata={"stitchlab": json.dumps(run.provenance())})
+    out = io.BytesIO()
+    files.write_table(arrow.Table.from_pydict(columns(run), schema=schema), out)
+    return out.getvalue()
+
+
+def _package(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise StitchLabError(f"this needs the package {name.partition('.')[0]}, which is not installed here; pip "
+                             f"install {name.partition('.')[0]}, or export .csv") from error

@@ -1,0 +1,43 @@
+"""A run's figure as something that notebooks show by itself: the same one that is exported."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stitchlab.export.captions import caption as words
+from stitchlab.export.formats import make
+from stitchlab.export.options import Options
+from stitchlab.results.run import Run
+
+
+class Picture:
+    """A figure of a run: a notebook shows it, ``svg`` is its text, ``caption`` says what it shows."""
+
+    def __init__(self, run: Run, options: Options) -> None:
+        self.run, self.options = run, options
+        self.svg, self.caption = make(run, "svg", options).decode(), words(run, options)
+
+    def _repr_svg_(self) -> str:
+        return self.svg
+
+    def __repr__(self) -> str:
+        """Say what it shows, where only text can be shown."""
+        return f"Picture of {self.caption}"
+
+
+def plot(run: Run, *show: str, **options: Any) -> Picture:
+    """Draw a run for a notebook: ``run.plot("accuracy")``, ``run.plot("accuracy", "cka", letters=True)``.
+
+    Args:
+        run: what is drawn.
+        show: metrics and indices, as `stitchlab.export.options.Options.show` names them; none: the accuracy.
+        options: of `stitchlab.export.options.Options`.
+
+    Raises UnknownName for what the run has not, naming what it has.
+    """
+    return Picture(run, Options.of(**options, **({"show": show} if show else {})))
+
+
+def caption(run: Run, *show: str, **options: Any) -> str:
+    """Say what a figure of a run shows, as `plot` draws it, so that nobody needs anything else to understand it."""
+    return words(run, Options.of(**options, **({"show": show} if show else {})))
