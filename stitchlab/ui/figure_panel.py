@@ -84,7 +84,7 @@ def _made(run: Run, suffix: str, options: Options) -> None:
         return
     if preview:
         st.image(preview, alt=f"Preview: {said}", width="stretch")
-    st.download_button(f"Download .{suffix}", data, file_name(run, suffix, options), kind.media_type, type="primary",
+    st.download_button(f"Download .{suffix}", data, file_name(run, suffix, options), kind.media_type,
                        icon=":material/download:", on_click="ignore", key="take")
     st.caption(f"`{file_name(run, suffix, options)}`, {len(data) / 1000:,.0f} kB")
     if kind.drawn:
