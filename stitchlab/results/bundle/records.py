@@ -27,7 +27,7 @@ _NETWORK = {
     "data_fingerprint": str, "?accuracy": (None, float), "?parameters": int, "?seed": (None, int), "origin": {},
     "?created": str, "?code": (None, {"file": str, "sha256": str}),
 }
-_RUN = {"id": str, "request": {}, "front": _NETWORK, "end": _NETWORK, "data": DATA, "created": str,
+_RUN = {"id": str, "request": {}, "front": _NETWORK, "end": _NETWORK, "data": DATA, "created": str, "?name": str,
         "weights": {"?front": (None, str), "?end": (None, str)}}
 _LAYER = re.compile(r"[\w.:/ -]{1,200}")  # module paths, and nodes of functions
 
