@@ -12,7 +12,7 @@ from stitchlab.catalog.methods import METRICS
 from stitchlab.catalog.ood_metrics import OOD_METRICS
 from stitchlab.catalog.outliers import DATA, OUTLIERS
 from stitchlab.export.options import Options
-from stitchlab.export.shown import DIFFERENCE, MEAN, REVERSE, SCORES, SPREAD, TRAJECTORY, Panel, distribution, panels
+from stitchlab.export.shown import CHANGE, DIFFERENCE, REVERSE, SCORES, SPREAD, TRAJECTORY, Panel, distribution, panels
 from stitchlab.figures.curves import Curves
 from stitchlab.figures.heatmap import Grid
 from stitchlab.figures.layer_names import shorten
@@ -171,13 +171,17 @@ def _marks(shown: Sequence[Panel], table: bool = False) -> list[str]:
 
 def _runs(run: Run, options: Options, shown: Sequence[Panel]) -> list[Run]:
     """All runs whose numbers are in a figure."""
-    others = options.others if any(panel.item.startswith((f"{MEAN}:", f"{SPREAD}:")) for panel in shown) else ()
+    others = options.others if any(panel.of_runs for panel in shown) else ()
     return list({one.id: one for one in (run, *(panel.run for panel in shown), *others)}.values())
 
 
 def _several(options: Options, shown: Sequence[Panel], runs: Sequence[Run]) -> str:
-    if not any(panel.item.startswith((f"{MEAN}:", f"{SPREAD}:")) for panel in shown):
+    if not any(panel.of_runs for panel in shown):
         return ""
+    if all(panel.item.startswith(f"{CHANGE}:") for panel in shown if panel.of_runs):
+        return ("Red where the second run calls the layers more similar, blue where the first does, on the layers that "
+                f"both have: {runs[0].title}, run {runs[0].id}, and {options.others[0].title}, run "
+                f"{options.others[0].id}.")
     return (f"Means and standard deviations (n − 1) are over {1 + len(options.others)} runs ("
             f"{', '.join(one.title for one in (runs[0], *options.others))}), on the layers that they have in common; a "
             "cell that one of them lacks is grey.")

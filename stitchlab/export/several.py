@@ -52,6 +52,18 @@ def spread(runs: Sequence[Run], grids: Sequence[Grid]) -> Grid:
                    red_low=False, log=False, title=f"{grids[0].title}, standard deviation over {len(runs)} runs")
 
 
+def change(runs: Sequence[Run], grids: Sequence[Grid]) -> Grid:
+    """Give the second run's heatmap minus the first one's, colours centred on 0. Raises as `mean`, and for a third."""
+    if len(runs) > 2:
+        raise StitchLabError(f"the difference of two runs: {len(runs)} came")
+    both = together(runs)
+    first, second = _values(both, grids)
+    most = 0.0 if np.isnan(second - first).all() else float(np.nanmax(np.abs(second - first)))
+    return replace(_first(both, grids), values=second - first, low=-most or -1.0, high=most or 1.0, better="",
+                   diverging=True, red_low=grids[0].better == "lower", log=False,
+                   title=f"{grids[0].title}, run {runs[1].id[:8]} minus {runs[0].id[:8]}")
+
+
 def _first(both: Together, grids: Sequence[Grid]) -> Grid:
     """The first heatmap with the common layers, and with the names of all networks."""
     front, end = (", ".join(dict.fromkeys(getattr(grid, side) for grid in grids)) for side in ("front", "end"))

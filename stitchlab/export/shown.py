@@ -21,8 +21,9 @@ from stitchlab.results.judged_with import judged_with
 from stitchlab.results.run import Run
 
 DIFFERENCE, SCORES, TRAJECTORY = "difference", "scores", "trajectory"
-REVERSE, MEAN, SPREAD = "reverse", "mean", "spread"  # before a name and a colon
-SETS_OF_RUNS: dict[str, Callable[[Sequence[Run], Sequence[Grid]], Grid]] = {MEAN: several.mean, SPREAD: several.spread}
+REVERSE, MEAN, SPREAD, CHANGE = "reverse", "mean", "spread", "change"  # before a name and a colon
+SETS_OF_RUNS: dict[str, Callable[[Sequence[Run], Sequence[Grid]], Grid]] = {
+    MEAN: several.mean, SPREAD: several.spread, CHANGE: several.change}
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,11 @@ class Panel:
     run: Run
     quantity: str = ""
     method: str = ""
+
+    @property
+    def of_runs(self) -> bool:
+        """Whether its numbers are of several runs together."""
+        return self.item.partition(":")[0] in SETS_OF_RUNS
 
 
 def panels(run: Run, options: Options) -> list[Panel]:
@@ -59,7 +65,7 @@ def names(run: Run, detection: Detection | None = None) -> Iterator[str]:
     """Name all that a figure of this run may show.
 
     ``reverse:`` before a name shows the same of the run of the opposite direction, ``mean:`` and ``spread:`` show that
-    over several runs.
+    over several runs, ``change:`` what a second run has more of it.
     """
     methods = run.request.methods
     for metric in METRICS if methods else ():
@@ -110,8 +116,8 @@ def _judged(run: Run, detection: Detection | None) -> list[str]:
 def _of(run: Run, options: Options, item: str) -> list[Panel]:
     """Give the panels of one name. Raises UnknownName; StitchLabError."""
     before, colon, name = item.rpartition(":")
-    if colon and before not in (REVERSE, MEAN, SPREAD):
-        raise UnknownName("set of runs", before, (REVERSE, MEAN, SPREAD))
+    if colon and before not in (REVERSE, *SETS_OF_RUNS):
+        raise UnknownName("set of runs", before, (REVERSE, *SETS_OF_RUNS))
     if before in SETS_OF_RUNS:
         runs = (run, *options.others)
         of_each = [_known(one, options, name) for one in runs]

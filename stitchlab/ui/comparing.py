@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from stitchlab import ui
+from stitchlab.catalog.indices import INDICES
 from stitchlab.errors import StitchLabError
 from stitchlab.figures import together as figures
 from stitchlab.results import recipe
@@ -14,6 +15,7 @@ from stitchlab.results.run import Run
 from stitchlab.results.together import Together, mirrored, together
 from stitchlab.ui import run_table
 from stitchlab.ui.charts import chart, side_by_side
+from stitchlab.ui.figure_panel import figure_panel
 
 WAYS = {"difference": "Difference", "spread": "Mean and spread"}
 
@@ -37,6 +39,14 @@ def draw(chosen: Sequence[Run]) -> None:
         "As", list(WAYS), default="difference", key="as", format_func=WAYS.__getitem__, required=True,
         label_visibility="collapsed", bind="query-params") or "difference"
     _legend(both)
+    _figures(both, asked, way)
+    name = asked[0] if asked[0] in INDICES else "/".join(asked)
+    sets = ["change"] if way == "difference" else ["mean", "spread"]
+    if not turned:
+        figure_panel(runs[0], [f"{of}:{name}" for of in sets], others=runs[1:])
+
+
+def _figures(both: Together, asked: tuple[str, str], way: str) -> None:
     if way == "difference":
         _two(both, *asked)
     else:

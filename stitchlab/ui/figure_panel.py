@@ -31,6 +31,7 @@ VALUES = {"auto": "Where legible", "on": "On", "off": "Off"}
 SCREEN_DPI = 150  # of the preview of a PDF, which a browser shows as it likes
 PREVIEWS = {"svg": "svg", "pdf": "png", "png": "png"}  # what a preview of a figure is made as
 WORDS = {"difference": "TLM − DM", "indices": "All indices", "mean": "Mean", "spread": "Standard deviation",
+         "change": "Difference of two runs",
          "reverse": "Opposite direction", "scores": "Scores", "trajectory": "Along TLM's epochs", "tlm": "TLM",
          "dm": "DM"}
 BOUND: Any = {"bind": "query-params"}
@@ -107,8 +108,7 @@ def _options(
     """What the visitor chose of how a figure looks. Raises StitchLabError."""
     if not FORMATS[suffix].drawn:
         return Options()
-    known = [*names(run), *(f"{of}:{metric}" for metric in METRICS if others and run.request.methods
-                            for of in ("mean", "spread"))]
+    known = list(dict.fromkeys([*(show if others else ()), *names(run)]))
     chosen = st.multiselect("What stands in it", known, default=[name for name in show if name in known],
                             key=f"panels-{run.id}-{'-'.join(show)}", format_func=_word, wrap=True,
                             placeholder="Metrics, indices, what detectors say")

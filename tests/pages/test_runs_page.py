@@ -195,3 +195,20 @@ def test_summaries_count_again_only_where_cells_have_come(store: Store, asked: R
     assert whole is not None
     assert (whole.done, whole.seconds) == (216, 216.0)
     assert run_table.called(half) == half.title
+
+
+@pytest.mark.parametrize(("link", "shown"), [({"as": "Difference"}, "run {b} minus {a}"),
+                                             ({"as": "Mean and spread"}, "mean of 2 runs")])
+def test_what_several_runs_are_together_is_a_file_too(
+    link: dict[str, str], shown: str, opened: Open, three: list[Run]
+) -> None:
+    a, b = three[:2]
+    at = opened(a.store, PAGE, runs=[a.id, b.id], **link)
+    at.session_state["figure"] = True
+    at = sound(at.run())
+    assert not at.error
+    assert shown.format(a=a.id[:8], b=b.id[:8]) in at.code[0].value
+    assert a.id in at.code[0].value
+    assert b.id in at.code[0].value
+    (button,) = at.get("download_button")
+    assert button.proto.label == "Download .svg"
