@@ -50,7 +50,7 @@ def figure_panel(
     """
     if run.draft or embedding.embedded():
         return
-    panel = st.expander("Figure: take it along", icon=":material/download:", key="figure", on_change="rerun")
+    panel = st.expander("Save or share this figure", icon=":material/download:", key="figure", on_change="rerun")
     if panel.open:
         with panel:
             _opened(run, show, cell, others)
@@ -59,7 +59,7 @@ def figure_panel(
 def _opened(run: Run, show: Sequence[str], cell: tuple[str, str] | None, others: Sequence[Run]) -> None:
     left, right = st.columns([2, 3], gap="large")
     with left:
-        suffix = str(st.selectbox("Kind of file", list(FORMATS), key="kind", format_func=lambda key: (
+        suffix = str(st.selectbox("File", list(FORMATS), key="kind", format_func=lambda key: (
             f"{FORMATS[key].label}" if f"({key.upper()})" in FORMATS[key].label else f"{FORMATS[key].label} .{key}")))
         try:
             options = _options(run, suffix, show, cell, others)
@@ -69,7 +69,7 @@ def _opened(run: Run, show: Sequence[str], cell: tuple[str, str] | None, others:
     with right:
         _made(run, suffix, options)
     with left:
-        st.segmented_control("Pictures, by the camera above a heatmap", ["png", "svg"], default="png", key="picture",
+        st.segmented_control("What the camera above a heatmap saves", ["png", "svg"], default="png", key="picture",
                              required=True, format_func=str.upper)
 
 
@@ -109,11 +109,11 @@ def _options(
     if not FORMATS[suffix].drawn:
         return Options()
     known = list(dict.fromkeys([*(show if others else ()), *names(run)]))
-    chosen = st.multiselect("What stands in it", known, default=[name for name in show if name in known],
+    chosen = st.multiselect("Panels", known, default=[name for name in show if name in known],
                             key=f"panels-{run.id}-{'-'.join(show)}", format_func=_word, wrap=True,
                             placeholder="Metrics, indices, what detectors say")
     if not chosen:
-        raise StitchLabError("what stands in the figure: choose one panel or more")
+        raise StitchLabError("a figure shows one panel at least: choose one")
     size = st.segmented_control("Size", list(SIZES), default="two-column", key="size", required=True,
                                 format_func=SIZE_LABELS.__getitem__, **BOUND) or "two-column"
     colours = st.segmented_control("Colours", ["viridis", "cividis"], default="viridis", key="colours", required=True,
@@ -130,16 +130,16 @@ def _options(
 
 
 def _fine(run: Run, size: str, suffix: str) -> dict[str, Any]:
-    """Title, size of letters, and of a bitmap its resolution."""
-    titled = st.selectbox("Title", ["What the run is", "None", "Own"], key="titled")
-    title = {"What the run is": None, "None": ""}.get(titled, "")
-    if titled == "Own":
-        title = st.text_input("Own title", key="own_title", max_chars=200, label_visibility="collapsed",
+    """Title, font size, and the resolution of a bitmap."""
+    titled = st.selectbox("Title", ["Networks and data", "None", "Your own"], key="titled")
+    title = {"Networks and data": None, "None": ""}.get(titled, "")
+    if titled == "Your own":
+        title = st.text_input("Your own title", key="own_title", max_chars=200, label_visibility="collapsed",
                               placeholder=run.title)
     one, two = st.columns(2)
-    font = one.number_input("Letters, points", float(LEAST_FONT), float(MOST_FONT), None, 0.5, key="points",
+    font = one.number_input("Font size (points)", float(LEAST_FONT), float(MOST_FONT), None, 0.5, key="points",
                             placeholder=f"{FONT_SIZES[size]:g}", **BOUND)
-    dpi = two.number_input("Dots an inch", LEAST_DPI, MOST_DPI, 300, 50, key="dpi", **BOUND) if suffix == "png" else 300
+    dpi = two.number_input("Dots per inch", LEAST_DPI, MOST_DPI, 300, 50, key="dpi", **BOUND) if suffix == "png" else 300
     return {"title": title, "font_size": font, "dpi": int(dpi)}
 
 
