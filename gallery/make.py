@@ -16,6 +16,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from stitchlab.catalog.detectors import QUICK
 from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.results import networks
 from stitchlab.results.bundle import pack
@@ -48,7 +49,8 @@ NETWORKS = {
                      "--arch {data}/resnet/resnet_a.py:resnet20 --name resnet20-mhaq "
                      "--mean 0.4914,0.4822,0.4465 --std 0.247,0.243,0.261",
 }
-#: The detectors' outliers: CIFAR-100's images are known ones, and training ones beside those that are made.
+#: What detectors are held against, beside the noise that they are by default: CIFAR-100's images, as known outliers and
+#: among those that the learned detector is fine-tuned on.
 OUTLIERS = ("--outliers data:folder:{data}/CIFAR-100 "
             "--training-outliers patches,blur,constant,data:folder:{data}/CIFAR-100")
 
@@ -96,34 +98,44 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Computes the gallery: some hours on two cores.")
     parser.add_argument("--data", type=Path, help="the folder with CIFAR-10/, CIFAR-100/, tiny10/ and resnet/")
     parser.add_argument("--only", help="the files whose name begins so")
+    parser.add_argument("--quick-detectors", action="store_true", help="leave out the learned one: it takes most time")
     asked = parser.parse_args()
-    done = [_make(entry, asked.data) for entry in ENTRIES if entry.file.startswith(asked.only or "")]
+    detectors = f"--detectors {','.join(QUICK)}" if asked.quick_detectors else ""
+    done = [_make(entry, asked.data, detectors) for entry in ENTRIES if entry.file.startswith(asked.only or "")]
     return 0 if all(done) else 1
 
 
-def _make(entry: Entry, data: Path | None) -> bool:
+def commands(entry: Entry, run: str, detectors: str = "") -> list[str]:
+    """List the commands that compute an entry, whose run has this id; {data} stands for the folder of its data."""
+    made = [NETWORKS[name] for name in dict.fromkeys((entry.front, entry.end))]
+    made += ["data folder:{data}/CIFAR-100"] if entry.outliers else []
+    made += [f"compare {entry.front} {entry.end} {entry.compare}"]
+    made += [f"ood {run} {detectors} {outliers}" for outliers in dict.fromkeys(("", entry.outliers))]
+    return [" ".join(command.split()) for command in made]
+
+
+def _make(entry: Entry, data: Path | None, detectors: str) -> bool:
     """Compute an entry and write its file; False where something that it needs is not there."""
-    store = Store()
-    needed = " ".join((entry.compare, entry.outliers, NETWORKS[entry.front], NETWORKS[entry.end]))
+    needed = " ".join(commands(entry, ""))
     if "{data}" in needed and (data is None or not (data / "CIFAR-10" / "train").is_dir()):
         print(f"{entry.file} is left out: it needs --data FOLDER with CIFAR-10/ in it, see gallery/README.md")
         return False
-    where = {"data": "" if data is None else str(data.resolve())}
-    for name in dict.fromkeys((entry.front, entry.end)):
-        if name not in {network.name for network in networks.list_networks(store)}:
-            _call(NETWORKS[name].format(**where))
-    if entry.outliers:
-        _call("data folder:{data}/CIFAR-100".format(**where))
-    run = _call(f"compare {entry.front} {entry.end} {entry.compare}".format(**where)).splitlines()[-1]
-    _call(f"ood {run} {entry.outliers}".format(**where))
-    commands = [NETWORKS[entry.front], NETWORKS[entry.end], f"compare {entry.front} {entry.end} {entry.compare}",
-                f"ood {run} {entry.outliers}"]
-    said = " && ".join(f"python -m stitchlab {command.strip()}" for command in dict.fromkeys(commands))
-    packed = pack(Run.load(run, store), title=entry.title, story=entry.story,
-                  command=said.replace("{data}/", ""))
-    store.write(HERE / f"{entry.file}.stitch", packed)
-    print(f"{entry.file}.stitch: {len(packed) / 1e6:.2f} MB, run {run}")
+    store, where, run = Store(), {"data": "" if data is None else str(data.resolve())}, ""
+    there = {network.name for network in networks.list_networks(store)}
+    for command in commands(entry, "{run}", detectors):
+        if not any(command == NETWORKS[name] for name in there & NETWORKS.keys()):
+            told = _call(command.format(**where, run=run))
+            run = told.splitlines()[-1] if command.startswith("compare") else run
+    write(entry, Run.load(run, store), commands(entry, run, detectors))
     return True
+
+
+def write(entry: Entry, run: Run, made_by: list[str]) -> None:
+    """Write an entry's file, with the commands in it that computed the run."""
+    said = " && ".join(f"python -m stitchlab {command}" for command in made_by).replace("{data}/", "")
+    packed = pack(run, title=entry.title, story=entry.story, command=said)
+    run.store.write(HERE / f"{entry.file}.stitch", packed)
+    print(f"{entry.file}.stitch: {len(packed) / 1e6:.2f} MB, run {run.id}")
 
 
 def _call(command: str) -> str:
