@@ -14,7 +14,7 @@ slow: .venv/dev
 	$(BIN)/python -m pytest -m slow
 
 gallery: .venv/app
-	$(BIN)/python gallery/make.py $(if $(DATA),--data $(DATA))
+	$(BIN)/python -m gallery.make $(if $(DATA),--data $(DATA))
 
 check: .venv/dev
 	$(BIN)/ruff check .
