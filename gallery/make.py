@@ -124,7 +124,7 @@ def _make(entry: Entry, data: Path | None, detectors: str) -> bool:
     there = {network.name for network in networks.list_networks(store)}
     for command in commands(entry, "{run}", detectors):
         if not any(command == NETWORKS[name] for name in there & NETWORKS.keys()):
-            told = _call(command.format(**where, run=run))
+            told = call(command.format(**where, run=run))
             run = told.splitlines()[-1] if command.startswith("compare") else run
     write(entry, Run.load(run, store), commands(entry, run, detectors))
     return True
@@ -138,7 +138,7 @@ def write(entry: Entry, run: Run, made_by: list[str]) -> None:
     print(f"{entry.file}.stitch: {len(packed) / 1e6:.2f} MB, run {run.id}")
 
 
-def _call(command: str) -> str:
+def call(command: str) -> str:
     """Run a command of StitchLab's and return what it printed."""
     print(f"python -m stitchlab {command}", flush=True)
     return subprocess.run([*PYTHON, *shlex.split(command)], check=True, stdout=subprocess.PIPE, text=True).stdout
