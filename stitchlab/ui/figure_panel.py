@@ -139,8 +139,10 @@ def _fine(run: Run, size: str, suffix: str) -> dict[str, Any]:
     one, two = st.columns(2)
     font = one.number_input("Font size (points)", float(LEAST_FONT), float(MOST_FONT), None, 0.5, key="points",
                             placeholder=f"{FONT_SIZES[size]:g}", **BOUND)
-    dpi = two.number_input("Dots per inch", LEAST_DPI, MOST_DPI, 300, 50, key="dpi", **BOUND) if suffix == "png" else 300
-    return {"title": title, "font_size": font, "dpi": int(dpi)}
+    made = {"title": title, "font_size": font}
+    if suffix == "png":
+        made["dpi"] = int(two.number_input("Dots per inch", LEAST_DPI, MOST_DPI, 300, 50, key="dpi", **BOUND))
+    return made
 
 
 def _word(name: str) -> str:
