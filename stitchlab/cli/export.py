@@ -9,7 +9,6 @@ from typing import get_args
 
 from stitchlab.cli import Command, names
 from stitchlab.errors import UnknownName
-from stitchlab.export.captions import caption
 from stitchlab.export.files import write
 from stitchlab.export.formats import FORMATS, known
 from stitchlab.export.options import SIZES, Colours, Options
@@ -44,7 +43,7 @@ def add(command: Command) -> None:
     say("--letters", action="store_true", help="(a), (b), (c) before the titles of panels")
     say("--caption", action="store_true", help="the caption under the figure; it is printed in any case")
     say("--cell", metavar="FRONT:END", help="the cell that is framed, or that a figure of one cell is of")
-    say("--mean-of", type=names, metavar="RUN,RUN", default=[], 
+    say("--mean-of", type=names, metavar="RUN,RUN", default=[],
         help="other runs, of other seeds for example, that mean and spread are over too")
 
 
@@ -54,6 +53,8 @@ def _export(options: argparse.Namespace, store: Store) -> None:
 
         print(gallery_site.write(shelf.gallery(), Path(options.path))[0])
         return
+    from stitchlab.export.captions import caption
+
     run = shelf.find(store, options.run)
     others = tuple(shelf.find(store, name) for name in options.mean_of)
     wanted = Options(

@@ -1,4 +1,7 @@
-"""The files that a run can become: one entry a suffix. Adding one touches nothing else."""
+"""The files that a run can become: one entry a suffix. Adding one touches nothing else.
+
+Whatever draws is imported when something is drawn: the command line lists the suffixes at every start.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from stitchlab.errors import UnknownName
-from stitchlab.export import file_names
 from stitchlab.export.frames import parquet
-from stitchlab.export.latex import tex
 from stitchlab.export.options import Options
 from stitchlab.export.tables import cells_csv, run_json
 from stitchlab.results.bundle import pack
@@ -30,14 +31,14 @@ class Format:
 
 
 def _report(run: Run, options: Options) -> bytes:
-    """Give the report; what draws is imported when one is made."""
+    """Give the report."""
     from stitchlab.export.report import report
 
     return report([run], options.title or "")
 
 
 def _figure(suffix: str) -> Callable[[Run, Options], bytes]:
-    """Give what draws a figure with this suffix; Matplotlib is imported when one is drawn."""
+    """Give what draws a figure with this suffix."""
     def make(run: Run, options: Options) -> bytes:
         from stitchlab.export.vector.page import drawn
 
@@ -47,6 +48,8 @@ def _figure(suffix: str) -> Callable[[Run, Options], bytes]:
 
 
 def _tex(run: Run, options: Options) -> bytes:
+    from stitchlab.export.latex import tex
+
     return tex(run, options).encode()
 
 
@@ -77,4 +80,6 @@ def known(suffix: str) -> Format:
 
 def file_name(run: Run, suffix: str, options: Options | None = None) -> str:
     """Name the file of a run that has this suffix (without its dot). Raises UnknownName."""
+    from stitchlab.export import file_names
+
     return file_names.file_name(run, suffix, options, drawn=known(suffix).drawn)

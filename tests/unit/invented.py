@@ -16,6 +16,7 @@ from stitchlab.results import trajectory
 from stitchlab.results.definitions import todays
 from stitchlab.results.detection import NATIVE, Distribution
 from stitchlab.results.keys import result_key
+from stitchlab.results.networks import Network
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 
@@ -37,8 +38,10 @@ def run(
             kept = {"accuracy": number, "distance": 2 * number} if name in METHODS else {INDICES[name].metric: number}
             store.put("cells", result_key(request, name, i, j), {**kept, **MADE})
     store.put("accuracies", accuracy_key(request, end), {"accuracy": 0.9})
-    networks = {side: {"name": name, "id": name, "architecture": "resnet14", "classes": ["0", "1"]}
-                for side, name in (("front", front), ("end", end))}
+    networks = {side: Network(
+        id=name, name=name, architecture="resnet14", options={}, classes=("0", "1"), channels=1, size=8, mean=(0.5,),
+        std=(0.5,), data="digits", data_fingerprint="0" * 64, origin={"how": "trained"}).record()
+        for side, name in (("front", front), ("end", end))}
     return Run(store, {
         "request": asdict(request), **networks, "created": "2026-01-01T00:00:00+00:00",
         "data": {"name": "digits", "label": data, "fingerprint": "0" * 64, "shape": [1, 8, 8], "classes": ["0", "1"],

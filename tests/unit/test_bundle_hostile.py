@@ -350,7 +350,7 @@ def test_changed_arrays_and_swapped_entries_with_right_checksums(known: Known, r
 def test_a_file_of_endlessly_many_entries_or_values_is_refused(parts: Entries) -> None:
     many = 32 * MB
     end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 65535, 65535, many, 2, 0)
-    refused(b"PK" + bytes(many) + end, "more entries")
+    refused(b"PK\3\4" + bytes(many) + end, "more entries")
     cells = json.loads(parts["cells.json"])
     cells["cells"] = cells["cells"] * 12_000
     refused(sealed({**parts, "cells.json": json.dumps(cells).encode()[:16 * MB]}), "twice|no JSON|too many")

@@ -146,7 +146,7 @@ CHANGES: list[tuple[str, Any, set[str]]] = [
 def test_what_a_verdict_depends_on(name: str, field: str, value: Any, changed: set[str], run: Run) -> None:
     request = replace(run.request, **{field: value})
     assert request != run.request
-    other: Any = SimpleNamespace(request=request, store=run.store, cells=run.cells)
+    other: Any = SimpleNamespace(request=request, store=run.store, source=None, cells=run.cells)
     asked = {who: (name, who, "" if who in (NATIVE, OUTLIERS) else CELL[0], CELL[1]) for who in SETS}
     found = {who for who in SETS if Distribution(run).key(*asked[who]) != Distribution(other).key(*asked[who])}
     assert found == changed

@@ -117,8 +117,7 @@ jobs = stitchlab.jobs.Jobs(Store(sys.argv[1]))
 print(jobs.status("none"), jobs.begun(), jobs.ask("cut_points", "x", wait=30).message)
 """
     made = subprocess.run([sys.executable, "-c", code, "/nowhere"], cwd=HOUSE, capture_output=True, text=True)
-    why = "ImportError: distributed is not wanted here"
-    assert made.stdout == f"None {{}} no worker could be started ({why}); try again\n"
+    assert made.stdout.startswith("None {} Computing needs torch and distributed, not installed here: "), made.stderr
 
 
 def test_a_question_is_answered_on_the_pages_worker_and_a_grid_computed_on_the_other(
@@ -130,7 +129,7 @@ def test_a_question_is_answered_on_the_pages_worker_and_a_grid_computed_on_the_o
     until(lambda: "task loss" in (jobs.status(long.id) or Answer("failed")).what)
     client = jobs._connection.client().result()
     names = {address: worker["name"] for address, worker in client.scheduler_info()["workers"].items()}
-    at = {names[address] for address, keys in client.processing().items() if keys}
+    at = {names[address] for address, keys in client.processing().items() if any(long.id in str(key) for key in keys)}
     assert at <= {"grid", "grid-2"}
     assert at
     monkeypatch.undo()

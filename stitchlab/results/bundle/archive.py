@@ -18,6 +18,7 @@ from stitchlab.results.bundle.layout import ENTRIES, MB, MOST_BYTES, MOST_INFLAT
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first moment that a zip knows
 _KIND, _LINK = 0o170000, 0o120000  # of a file's mode; that of a symbolic link
+_FIRST = b"PK\3\4"  # what an entry begins with, and so a zip that nothing stands before
 _END, _LAST = b"PK\5\6", 22  # what the last record of a zip begins with; its bytes, where no comment follows
 _DIRECTORY = 4096  # bytes that the directory has at most
 #: What `zipfile` raises for a file that is no zip, or a damaged one.
@@ -48,7 +49,7 @@ class Archive:
 
     def __init__(self, data: bytes) -> None:
         need(len(data) <= MOST_BYTES, f"it has {len(data) / MB:.0f} MB, and {MOST_BYTES // MB} MB are the most")
-        need(data[:2] == b"PK" and data[-_LAST:][:4] == _END, "it is no zip, or not the whole of one")
+        need(data[:4] == _FIRST and data[-_LAST:][:4] == _END, "it is no zip, or not the whole of one")
         directory = int.from_bytes(data[12 - _LAST:16 - _LAST], "little")
         need(directory <= _DIRECTORY, "it has more entries than a .stitch file")  # each would be read
         try:
