@@ -3,7 +3,7 @@
 import streamlit as st
 
 from stitchlab import ui
-from stitchlab.ui import embedding, links
+from stitchlab.ui import embedding, links, opened
 from stitchlab.ui.activations import judged, ready
 from stitchlab.ui.cell import choose_cell, choose_run
 from stitchlab.ui.copying import copy_link
@@ -24,5 +24,6 @@ with embedding.alone():
                     "This cell's grid in Compare")
         with last:
             copy_link(links.query(run, front_layer=i, end_layer=j))
+        opened.mark(run)
         if ready(jobs, run, i, j):
             judged(jobs, run, i, j)

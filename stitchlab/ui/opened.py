@@ -10,6 +10,14 @@ from stitchlab.results.run import Run
 from stitchlab.store import Store
 
 
+def mark(run: Run) -> None:
+    """Say in one line, where a run is only one of several things on the screen, that it was read from a file."""
+    if (source := run.source) is not None:
+        whose = "From the gallery" if source.gallery else "Opened"
+        st.caption(f":material/inventory_2: {whose}: {ui.literal(source.file)}, made by StitchLab "
+                   f"{ui.literal(source.maker)} on {ui.literal(source.made[:10])}.")
+
+
 def banner(run: Run) -> None:
     """Say which file a run was read from, who made it, and what they say of it."""
     if (source := run.source) is None:
