@@ -24,7 +24,8 @@ from stitchlab.models.zoo import vision
 from stitchlab.results.networks import Network
 from stitchlab.store import Store
 
-#: The smallest of each family, with an input as small as it takes. All others are built of the same blocks.
+#: The smallest of each family, with an input as small as it takes. All others are built of the same blocks: `make slow`
+#: runs them too.
 FAMILIES = {
     "alexnet": 64, "convnext_tiny": 32, "densenet121": 32, "efficientnet_b0": 32, "efficientnet_v2_s": 32,
     "googlenet": 32, "inception_v3": 75, "maxvit_t": 224, "mnasnet0_5": 32, "mobilenet_v2": 32,
@@ -61,13 +62,9 @@ def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 REST = [name.removeprefix(TORCHVISION) for name in vision.names() if name.removeprefix(TORCHVISION) not in FAMILIES]
-#: Those of 100 million parameters and more: a smaller one of the same blocks is always tested, these by `make slow`.
-GIANTS = {"convnext_large", "efficientnet_v2_l", "regnet_x_32gf", "regnet_y_128gf", "regnet_y_32gf", "vgg13",
-          "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn", "vit_h_14", "vit_l_16", "vit_l_32", "wide_resnet101_2"}
 
 
-@pytest.mark.parametrize("name", [*FAMILIES, *(
-    pytest.param(name, marks=pytest.mark.slow if name in GIANTS else ()) for name in REST)])
+@pytest.mark.parametrize("name", [*FAMILIES, *(pytest.param(name, marks=pytest.mark.slow) for name in REST)])
 @pytest.mark.usefixtures("quickly")
 @torch.no_grad()
 def test_tails_equal_the_whole_network(name: str) -> None:
