@@ -41,6 +41,11 @@ class Index:
     version: int = 1
     default: bool = False
 
+    @property
+    def better(self) -> Literal["higher", "lower"]:
+        """Say which of its values are those of more similar layers."""
+        return "higher" if self.metric == "similarity" else "lower"
+
     def all_images(self, version: int) -> bool:
         """Whether it looks at all evaluation images, by this version of its definition, and not at the first 1,000."""
         return self.needs == "averages" and version >= _FIRST_OF_AVERAGES.get(self.name, 1)

@@ -90,9 +90,8 @@ def _meaning(item: str, panel: Panel, options: Options) -> list[str]:
         return [_of_metric(last)]
     if panel.quantity in INDICES:
         index = INDICES[panel.quantity]
-        better = "higher" if index.metric == "similarity" else "lower"
         rows = "" if remark(panel.run.request, index.name) else f"; rows: {ROWS[index.needs]}"
-        return [f"{index.label} ({index.reference}): {index.metric}, {better} is more similar{rows}."]
+        return [f"{index.label} ({index.reference}): {index.metric}, {index.better} is more similar{rows}."]
     if last in OOD_METRICS and panel.quantity not in METRICS:
         label = DETECTORS[panel.quantity.partition("/")[0]].label
         metric = OOD_METRICS[last]

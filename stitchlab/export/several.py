@@ -73,5 +73,4 @@ def _first(both: Together, grids: Sequence[Grid]) -> Grid:
 
 def _values(both: Together, grids: Sequence[Grid]) -> np.ndarray:
     """Values (runs, front layers, end layers) on the common layers."""
-    return np.stack([grid.values[np.ix_([grid.front_layers.index(i) for i in both.front_layers],
-                                        [grid.end_layers.index(j) for j in both.end_layers])] for grid in grids])
+    return np.stack([both.shared(grid.values, grid.front_layers, grid.end_layers) for grid in grids])

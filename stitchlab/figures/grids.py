@@ -55,12 +55,11 @@ def indices(run: Run) -> list[Grid]:
     grids = []
     for name in run.request.indices:
         index = INDICES[name]
-        better = "higher" if index.metric == "similarity" else "lower"
-        subtitle = f"{index.metric}: {better} = more similar"
+        subtitle = f"{index.metric}: {index.better} = more similar"
         if index.needs == "paper":
             subtitle += " · cells of equal shape are on another scale"
         grids.append(_grid(run, run.matrix(name, index.metric), index.label, _remarked(run, name, subtitle), index.low,
-                           index.high, better, diverging=index.low < 0))
+                           index.high, index.better, diverging=index.low < 0))
     return grids
 
 

@@ -98,7 +98,7 @@ def _range(method: str, metric: str) -> tuple[float, float | None, str]:
         known = METRICS[metric]
         return known.low, known.high, known.better
     index = INDICES[method]
-    return index.low, index.high, "higher" if index.metric == "similarity" else "lower"
+    return index.low, index.high, index.better
 
 
 def _turned(runs: Together) -> str:

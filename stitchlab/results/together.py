@@ -56,6 +56,10 @@ class Together:
         rows, columns = request.front_layers, request.end_layers
         if turned:
             values, rows, columns = values.T, columns, rows
+        return self.shared(values, rows, columns)
+
+    def shared(self, values: Values, rows: Sequence[str], columns: Sequence[str]) -> Values:
+        """Cut a matrix, whose rows and columns are these layers, down to the layers that all runs have."""
         return values[np.ix_([rows.index(i) for i in self.front_layers], [columns.index(j) for j in self.end_layers])]
 
 

@@ -76,9 +76,8 @@ def label(run: Run, name: str) -> str:
 
 def _about_index(run: Run, name: str) -> str:
     index = INDICES[name]
-    better = "higher" if index.metric == "similarity" else "lower"
     rows = "" if remark(run.request, name) else f". Of {ROWS[index.needs]}"  # an earlier definition's were others
-    return (f"{index.metric}, {index.low:g} to {index.high:g}; {better} = more similar{rows} "
+    return (f"{index.metric}, {index.low:g} to {index.high:g}; {index.better} = more similar{rows} "
             f"({index.reference})").replace("-1", "−1")
 
 
