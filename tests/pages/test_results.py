@@ -353,7 +353,8 @@ def test_indices_are_raw_or_calibrated(opened: Open, done: Run) -> None:
     for figure, name in zip(charts(at), ("cka", "opd"), strict=True):
         assert (drawn(figure) == run.matrix(name, "calibrated")).all()
     said = tables(sound(all_numbers(at)))
-    assert "95 % of chance" in said
-    assert "Calibrated" in said
+    i, j = run.request.front_layers[-1], run.request.end_layers[0]  # the cell that is looked at first
+    for metric in ("similarity", "null95", "calibrated", "p"):
+        assert f"{run.value('cka', metric, i, j):.4f}" in said
     sound(pickers(at))
     assert widget(at, "number_input", "null").value == 75
