@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from stitchlab.catalog.indices import INDICES
-from stitchlab.catalog.methods import METRICS
+from stitchlab.catalog.methods import FUNCTIONAL, METRICS
 from stitchlab.errors import StitchLabError, UnknownName, check_names
-from stitchlab.request import METHODS, Request, accuracy_key
+from stitchlab.request import METHODS, Request, accuracy_key, functional_key
 from stitchlab.results import definitions
 from stitchlab.results.data_sets import DataRecord
 from stitchlab.results.described import described
@@ -32,7 +32,7 @@ DERIVED = ("relative_accuracy", "penalty")  # numbers that follow from the accur
 
 #: What was said of a map that diverged while it still had an accuracy: that of argmax of NaN, which is none.
 DIVERGED = "stitched or native activations are not finite: training may have diverged"
-NO_ACCURACY = {"accuracy": None}
+BEFORE = "computed before these were"  # said of the functional metrics of a cell that is older than they are
 
 
 class Row(NamedTuple):
@@ -173,8 +173,20 @@ class Run:
     def cells(self) -> dict[tuple[str, str, str], dict[str, Any]]:
         """What the store keeps of each (method or index, front layer, end layer) that is there."""
         kept = {cell: self.store.intact("cells", key) for cell, key in self._keys().items()}
-        return {cell: value | (NO_ACCURACY if value.get("reason") == DIVERGED else {})
+        return {cell: value | ({"accuracy": None} if value.get("reason") == DIVERGED else {})
                 for cell, value in kept.items() if value is not None}
+
+    @cached_property
+    def functional(self) -> dict[tuple[str, str, str], dict[str, Any]]:
+        """What the store keeps of the functional metrics of stitched cells that are there."""
+        kept = {cell: self.store.intact("cells", functional_key(self.request, *cell))
+                for cell in self.cells if cell[0] in METHODS}
+        return {cell: value for cell, value in kept.items() if value is not None}
+
+    @property
+    def older(self) -> list[tuple[str, str, str]]:
+        """Stitched cells that lack their functional metrics: they were computed before those were."""
+        return [cell for cell in self.cells if cell[0] in METHODS and cell not in self.functional]
 
     def _keys(self) -> dict[tuple[str, str, str], str]:
         names = (*self.request.methods, *self.request.indices)
@@ -206,7 +218,7 @@ class Run:
         return self._value(method, metric, front_layer, end_layer)
 
     def _value(self, method: str, metric: str, front_layer: str, end_layer: str) -> float | None:
-        kept = self.cells.get((method, front_layer, end_layer))
+        kept = self._kept(method, metric, front_layer, end_layer)
         if kept is None:
             return None
         if metric in DERIVED:
@@ -217,11 +229,16 @@ class Run:
         number: float | None = kept[metric]
         return number
 
+    def _kept(self, method: str, metric: str, front_layer: str, end_layer: str) -> dict[str, Any] | None:
+        return (self.functional if metric in FUNCTIONAL else self.cells).get((method, front_layer, end_layer))
+
     def reason(self, method: str, metric: str, front_layer: str, end_layer: str) -> str:
-        """Why a number that was computed is undefined; empty where it is defined or not there yet."""
-        kept = self.cells.get((method, front_layer, end_layer))
-        if kept is None or self.value(method, metric, front_layer, end_layer) is not None:
+        """Why a number of a cell that was computed is empty; nothing where it is not, or the cell is not there yet."""
+        there, kept = (method, front_layer, end_layer) in self.cells, self._kept(method, metric, front_layer, end_layer)
+        if not there or self.value(method, metric, front_layer, end_layer) is not None:
             return ""
+        if kept is None:
+            return BEFORE
         of = "accuracy" if metric in DERIVED else metric
         if kept[of] is None:
             return str(kept.get("reasons", {}).get(of) or kept["reason"])
