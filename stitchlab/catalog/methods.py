@@ -45,9 +45,9 @@ METRICS = {
         CellMetric("agreement", "Agreement", 0, 1, "higher",
                    "share of evaluation images on which the stitched network and the end network predict the same "
                    "class", "functional"),
-        CellMetric("jsd", "Jensen–Shannon divergence", 0, 1, "lower",
-                   "mean divergence, in bits, of the stitched network's predicted distribution and the end network's",
-                   "functional"),
+        CellMetric("jsd", "Prediction divergence", 0, 1, "lower",
+                   "mean Jensen–Shannon divergence, in bits, of the stitched network's predicted distribution and the "
+                   "end network's", "functional"),
         CellMetric("error_consistency", "Error consistency", -1, 1, "higher",
                    "Cohen's κ of the stitched network and the end network being right or wrong on the same images "
                    "(Geirhos et al. 2020); 0 is what their accuracies alone make likely", "functional"),

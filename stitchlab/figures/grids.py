@@ -20,7 +20,7 @@ SHOWN_INDICES = "indices"  # what is shown instead of a metric
 
 
 def stitched(run: Run, metric: str) -> list[Grid]:
-    """TLM and DM, those that the run has, on one colour range."""
+    """TLM and DM, those that the run has, on one colour range; where that is -1..1, colours are centred on 0."""
     matrices = {method: run.matrix(method, metric) for method in run.request.methods}
     if not matrices:
         return []
@@ -28,7 +28,7 @@ def stitched(run: Run, metric: str) -> list[Grid]:
     low, high = shared_range(list(matrices.values()), known.low, known.high)
     return [
         _grid(run, values, f"{METHOD_LABELS[method]}: {known.label.lower()}", _recipe(run, method), low, high,
-              known.better)
+              known.better, diverging=known.low < 0)
         for method, values in matrices.items()
     ]
 

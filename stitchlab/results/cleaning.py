@@ -84,8 +84,8 @@ class References:
         stitched = {cell_key(request, m, i, j) for m in request.methods for i, j in request.cells}
         keys[RUNS].add(run.id)
         keys[summary.ROOM].add(run.id)
-        keys["cells"] |= stitched | {functional_key(request, m, i, j) for m in request.methods for i, j in request.cells}
-        keys["cells"] |= {index_key(request, n, i, j) for n in request.indices for i, j in request.cells}
+        keys["cells"] |= {functional_key(request, m, i, j) for m in request.methods for i, j in request.cells}
+        keys["cells"] |= stitched | {index_key(request, n, i, j) for n in request.indices for i, j in request.cells}
         keys["maps"] |= {map_key(request, m, i, j) for m in fitted for i, j in request.cells}
         keys[trajectory.ROOM] |= {map_key(request, "tlm", i, j) for i, j in request.cells if "tlm" in fitted}
         keys["ood"] |= stitched | {native_key(request, j) for j in request.end_layers}

@@ -67,6 +67,14 @@ def missing(run: Run) -> list[Unit]:
     return units if run.measured else [Unit("accuracy"), *units]
 
 
+def to_compute(run: Run) -> str:
+    """Say for people what the store lacks of a run: results, and metrics that came after its cells were computed."""
+    lacking, older = run.total - len(run.cells), len(run.older)
+    parts = [f"{lacking} results to compute"] if lacking else []
+    parts += [f"functional metrics of {older} cells to add, training nothing"] if older else []
+    return "; ".join(parts) or "the networks' own accuracies to compute"
+
+
 def shared(unit: Unit, workers: int) -> list[Unit]:
     """Split task loss matching, which takes nearly all the time, between workers by front layers; all else stays whole.
 

@@ -75,7 +75,8 @@ class Summaries:
 
     def count(self, run: Run) -> Summary:
         """Count what a run has now."""
-        return Summary(len(run.cells), sum(cell["seconds"] for cell in (*run.cells.values(), *run.functional.values())), self._bytes(run))
+        seconds = sum(entry["seconds"] for of in (run.cells, run.functional) for entry in of.values())
+        return Summary(len(run.cells), seconds, self._bytes(run))
 
     def _known(self, run: Run, changed: float) -> tuple[Summary | None, bool]:
         """What is known of a run, and whether it still holds: all its cells are there, or none has come since."""

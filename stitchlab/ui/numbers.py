@@ -12,7 +12,7 @@ from stitchlab.request import METHODS
 from stitchlab.results import recipe
 from stitchlab.results.definitions import remark
 from stitchlab.results.detection import Distribution
-from stitchlab.results.run import Run
+from stitchlab.results.run import BEFORE, Run
 from stitchlab.ui import links
 from stitchlab.ui.cell import choose_cell
 
@@ -65,7 +65,8 @@ def _every_number(run: Run, i: str, j: str) -> None:
             for n in run.request.indices
         ], border="horizontal")
     for reason, names in _undefined(run, i, j).items():
-        st.caption(f":material/info: Undefined, {', '.join(names)}: {ui.literal(reason)}.")
+        said = "Not there" if reason == BEFORE else "Undefined"
+        st.caption(f":material/info: {said}, {', '.join(names)}: {ui.literal(reason)}.")
 
 
 def label(run: Run, name: str) -> str:
