@@ -109,7 +109,7 @@ def _indices(
 
 
 def _anew(store: Store, request: Request, unit: Unit, cells: Sequence[Cell]) -> bool:
-    """Tell whether a unit does just what it is estimated for: nothing is begun, or functional metrics' maps are there."""
+    """Tell whether a unit does just what it is estimated for: nothing is begun, or metrics' maps are there."""
     if unit.work == "functional":
         (method,) = unit.names
         return all(store.path("maps", map_key(request, method, *cell), ".safetensors").exists() for cell in cells)

@@ -67,7 +67,7 @@ def test_all_that_reads_says_the_same_without_pytorch(judged: Store) -> None:
     assert run["complete"]
     assert run["again"] == run["id"]
     assert run["missing"] == []
-    assert run["cells.csv"].count("\n") == 1 + 4 * 12
+    assert run["cells.csv"].count("\n") == 1 + 4 * 18
     assert run["draft"][:2] == ["", True]
     assert run["draft"][3]["front_layers"] == [f"layer{s}.{b}" for s in (1, 2, 3) for b in (0, 1)]
     assert "knn,auroc,0." in run["ood.csv"]
