@@ -6,7 +6,6 @@ import hashlib
 import json
 import threading
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -248,10 +247,9 @@ def test_the_command_compare_adds_them(done: Store, capsys: pytest.CaptureFixtur
     before = forget(run, ("dm",))
     assert main(["show", before.id]) == 0
     assert f"dm / jsd ({BEFORE})" in capsys.readouterr().out
-    asked = asdict(run.request)
     assert main(["compare", "digits-a", "digits-b", "--methods", "dm", "--indices", "",
-                 "--front-layers", ",".join(ROWS), "--end-layers", ",".join(COLUMNS), "--tlm-epochs", str(asked["tlm"]["epochs"]), "--dm-images", "40",
-                 "--eval-images", "150", "--device", "cpu", "--out", str(tmp_path / "out")]) == 0
+                 "--front-layers", ",".join(ROWS), "--end-layers", ",".join(COLUMNS), "--dm-images", "40",
+                 "--tlm-epochs", str(run.request.tlm.epochs), "--eval-images", "150", "--device", "cpu", "--out", str(tmp_path / "out")]) == 0
     told = capsys.readouterr()
     assert told.out.splitlines()[-1] == run.id
     assert told.err.splitlines()[0].startswith("functional metrics of 4 cells to add, training nothing: ")
