@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from stitchlab.catalog.methods import FUNCTIONAL, METRICS
+
 if TYPE_CHECKING:
     from stitchlab.results.run import Run
 
@@ -71,7 +73,9 @@ def to_compute(run: Run) -> str:
     """Say for people what the store lacks of a run: results, and metrics that came after its cells were computed."""
     lacking, older = run.total - len(run.cells), len(run.older)
     parts = [f"{lacking} results to compute"] if lacking else []
-    parts += [f"functional metrics of {older} cells to add, training nothing"] if older else []
+    names = [METRICS[name].label.lower() for name in FUNCTIONAL]
+    added = f"{', '.join(names[:-1])} and {names[-1]} of {older} cells to add, training nothing"
+    parts += [added] if older else []
     return "; ".join(parts) or "the networks' own accuracies to compute"
 
 

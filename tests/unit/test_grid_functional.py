@@ -93,7 +93,8 @@ def test_a_run_from_before_them_shows_them_empty_with_the_reason(done: Store) ->
     assert [e["reason"] for e in before.undefined()] == [BEFORE] * 24
     assert f"{ROWS[0]},{COLUMNS[0]},dm,jsd,\n" in cells_csv(before)
     assert len(before.older) == 8
-    assert "functional metrics of 8 cells" in plan.to_compute(before)
+    assert plan.to_compute(before) == (
+        "agreement, prediction divergence and error consistency of 8 cells to add, training nothing")
 
 
 def test_asking_again_adds_them_and_fits_nothing(done: Store, spy: Spy) -> None:
@@ -249,10 +250,11 @@ def test_the_command_compare_adds_them(done: Store, capsys: pytest.CaptureFixtur
     assert f"dm / jsd ({BEFORE})" in capsys.readouterr().out
     assert main(["compare", "digits-a", "digits-b", "--methods", "dm", "--indices", "",
                  "--front-layers", ",".join(ROWS), "--end-layers", ",".join(COLUMNS), "--dm-images", "40",
-                 "--tlm-epochs", str(run.request.tlm.epochs), "--eval-images", "150", "--device", "cpu", "--out", str(tmp_path / "out")]) == 0
+                 "--tlm-epochs", str(run.request.tlm.epochs), "--eval-images", "150", "--device", "cpu",
+                 "--out", str(tmp_path / "out")]) == 0
     told = capsys.readouterr()
     assert told.out.splitlines()[-1] == run.id
-    assert told.err.splitlines()[0].startswith("functional metrics of 4 cells to add, training nothing: ")
+    assert told.err.splitlines()[0].startswith("agreement, prediction divergence and error consistency of 4 cells to")
     assert (tmp_path / "out" / "cells.csv").read_text() == cells_csv(Run(done, run.record))
     assert ",jsd,\n" not in cells_csv(Run(done, run.record))
     assert cell_key(run.request, "dm", ROWS[0], COLUMNS[0]) in done.keys("cells")
