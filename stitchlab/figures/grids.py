@@ -36,13 +36,13 @@ def stitched(run: Run, metric: str) -> list[Grid]:
 def difference(run: Run, metric: str) -> list[Grid]:
     """TLM − DM, red where TLM calls the layers more similar; nothing where the run has only one of them.
 
-    Colours are centred on 0, and of a quantity that has two ends they are the same in every run.
+    Colours are centred on 0, and of a quantity that has an upper end they go to that in every run.
     """
     if set(run.request.methods) != set(METHOD_LABELS):
         return []
     known = METRICS[metric]
     values = run.matrix("tlm", metric) - run.matrix("dm", metric)
-    _, high = shared_range([np.abs(values)], 0.0, None if known.high is None else known.high - known.low)
+    _, high = shared_range([np.abs(values)], 0.0, known.high)
     title = f"TLM − DM: {known.label.lower()}"
     subtitle = (f"red: TLM calls it more similar, blue: DM does · colours from {number(-high or -1.0)} to "
                 f"{number(high or 1.0)} · {_recipe(run, 'tlm')}")

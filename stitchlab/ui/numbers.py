@@ -111,4 +111,4 @@ def tlm_recipe(run: Run) -> str:
 
 def number(value: float | None) -> str:
     """Write a number with four digits behind the point; a dash where it is undefined or not there yet."""
-    return "–" if value is None else f"{value:.4f}"
+    return "–" if value is None else f"{value:.4f}".replace("-", "−")

@@ -19,6 +19,8 @@ from sklearn.metrics import cohen_kappa_score
 from stitchlab.__main__ import main
 from stitchlab.catalog.methods import FUNCTIONAL
 from stitchlab.data import registry as datasets
+from stitchlab.export.captions import caption
+from stitchlab.export.options import Options
 from stitchlab.grid import estimate
 from stitchlab.grid.ask import ask
 from stitchlab.grid.compute import compute
@@ -27,7 +29,7 @@ from stitchlab.models import store as models
 from stitchlab.models.tensors import get_tensors
 from stitchlab.ood.evaluate import judge
 from stitchlab.request import cell_key, functional_key, map_key
-from stitchlab.results import plan, summary
+from stitchlab.results import plan, shelf, summary
 from stitchlab.results.bundle import archive, pack, unpack
 from stitchlab.results.bundle.private import private
 from stitchlab.results.cleaning import clean, delete_run
@@ -93,6 +95,10 @@ def test_a_run_from_before_them_shows_them_empty_with_the_reason(done: Store) ->
     assert [e["reason"] for e in before.undefined()] == [BEFORE] * 24
     assert f"{ROWS[0]},{COLUMNS[0]},dm,jsd,\n" in cells_csv(before)
     assert len(before.older) == 8
+    said = caption(before, Options(show=("dm/jsd",)))
+    assert f"Prediction divergence: 8 stitched cells of run {before.id} were {BEFORE}." in said
+    assert "mean Jensen–Shannon divergence, in bits" in said
+    assert BEFORE not in caption(before, Options(show=("accuracy",))) + caption(now, Options(show=("dm/jsd",)))
     assert plan.to_compute(before) == (
         "agreement, prediction divergence and error consistency of 8 cells to add, training nothing")
 
@@ -226,6 +232,7 @@ def test_a_file_from_before_them_opens_and_says_so(done: Store) -> None:
     old = unpack(repacked(entries | {"cells.json": json.dumps(cells).encode()}), "old.stitch")
     assert old.id == now.id
     assert set(numbers(old).values()) == {None}
+    assert shelf.differences(now, old) == shelf.differences(old, now) == [], "what is not there is no other number"
     assert old.reason("tlm", "agreement", ROWS[0], COLUMNS[0]) == BEFORE
     assert old.value("tlm", "accuracy", ROWS[0], COLUMNS[0]) == now.value("tlm", "accuracy", ROWS[0], COLUMNS[0])
     assert list(unpack(pack(old), "again.stitch").rows()) == list(old.rows())

@@ -73,7 +73,7 @@ def test_all_that_reads_says_the_same_without_pytorch(judged: Store) -> None:
     assert "knn,auroc,0." in run["ood.csv"]
     assert [walk is not None for walk in run["walks"]] == [(i, j) == CELL for j in COLUMNS for i in ROWS]
     assert len(run["ranks"]) == 4 * 2
-    assert len(run["figures"]) == 4 * 3 + 4 + 2, "four metrics of TLM, DM and their difference; indices; a detector"
+    assert len(run["figures"]) == 7 * 3 + 4 + 2, "seven metrics of TLM, DM and their difference; indices; a detector"
     assert not any(said["files"].values())
     assert [network["confusion"] is not None for network in said["networks"]] == [True, True, False]
 
