@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks.material import Source
 from stitchlab.grid import demo
 from stitchlab.grid.ask import compare
-from stitchlab.request import accuracy_key
+from stitchlab.request import accuracy_key, functional_key
 from stitchlab.results.demo import NAMES
 from stitchlab.results.keys import result_key
 from stitchlab.results.run import Run
@@ -48,4 +48,6 @@ def many_runs(run: Run, folder: Path, count: int) -> Store:
             store.put("accuracies", accuracy_key(request, network), {"accuracy": run.own_accuracy})
         for cell, kept in run.cells.items():
             store.put("cells", result_key(request, *cell), kept)
+        for cell, kept in run.functional.items():
+            store.put("cells", functional_key(request, *cell), kept)
     return store

@@ -23,8 +23,11 @@ Made = TypeVar("Made", bound="DataclassInstance")
 # The version of each computation's definition. Raise one when the same request would give other numbers:
 # results kept under the old definition are then simply not found.
 # (An index has its version in its catalog entry. `input` is how images become the input of a network, `soap` the
-# steps of that optimiser: since version 2 they are computed in float64, map by map.)
-DEFINITIONS = {"dm": 1, "tlm": 1, "evaluation": 1, "input": 2, "soap": 2}
+# steps of that optimiser: since version 2 they are computed in float64, map by map. `functional` are the metrics of a
+# stitched network's predictions beside the end network's.)
+DEFINITIONS = {"dm": 1, "tlm": 1, "evaluation": 1, "functional": 1, "input": 2, "soap": 2}
+#: Definitions that came later than requests did: a request names them from their second version on, and not before.
+SINCE_2 = ("functional", "input", "soap")
 
 METHODS = ("tlm", "dm")
 NULL = "null:"  # before an index's name: its permutation null, which is a result of its own
@@ -175,7 +178,7 @@ class Request:
     seed: int = 0
     precision: str = PRECISION
     null: int = field(default=0, metadata={"later": True})
-    definitions: dict[str, int] = field(default_factory=lambda: dict(DEFINITIONS))
+    definitions: dict[str, int] = field(default_factory=lambda: named(DEFINITIONS))
 
     def __post_init__(self) -> None:
         if self.tlm.augment == AUTO:
@@ -237,6 +240,14 @@ def cell_key(request: Request, method: str, front_layer: str, end_layer: str) ->
     })
 
 
+def functional_key(request: Request, method: str, front_layer: str, end_layer: str) -> str:
+    """The key of the functional metrics of a cell's map on the first M test images."""
+    return content_id({
+        "what": "functional", "map": map_key(request, method, front_layer, end_layer),
+        "images": request.eval_images, "version": request.definitions.get("functional", 1),
+    })
+
+
 def accuracy_key(request: Request, network: str) -> str:
     """The key of a whole network's own accuracy on the same evaluation images."""
     return content_id({
@@ -266,6 +277,15 @@ def cell_of(request: Request, front_layer: str, end_layer: str) -> dict[str, Any
         "front": request.front, "end": request.end, "front_layer": front_layer, "end_layer": end_layer,
         "data": request.data, "seed": request.seed, "precision": request.precision,
     }
+
+
+def named(versions: dict[str, int]) -> dict[str, int]:
+    """Those of these versions of definitions that a request names: the others are what they were from the start.
+
+    >>> named({"dm": 1, "functional": 1, "soap": 2})
+    {'dm': 1, 'soap': 2}
+    """
+    return {name: version for name, version in versions.items() if version != 1 or name not in SINCE_2}
 
 
 def _since_2(request: Request, name: str) -> dict[str, int]:

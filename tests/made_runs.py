@@ -11,7 +11,7 @@ import torch
 from stitchlab.catalog.detectors import DETECTORS, QUICK
 from stitchlab.grid.ask import ask
 from stitchlab.ood.keep import keep
-from stitchlab.request import accuracy_key
+from stitchlab.request import METHODS, accuracy_key, functional_key
 from stitchlab.results import trajectory
 from stitchlab.results.detection import NATIVE, OUTLIERS, Distribution
 from stitchlab.results.keys import result_key
@@ -40,7 +40,7 @@ def made_up(
         undefined: whether the last cell that is computed has no distance to native, and its reason.
         numbers: which ones are drawn.
     """
-    random = np.random.default_rng(numbers)
+    random, answers = np.random.default_rng(numbers), np.random.default_rng([numbers, 1])
     run = ask("digits-a", "digits-b", store, **{"front_layers": layers, "end_layers": layers} | change)
     request = run.request
     for network in (request.front, request.end):
@@ -55,6 +55,10 @@ def made_up(
                 store.put("cells", result_key(request, name, i, j), HOW | {
                     "accuracy": number, "distance": distance, "similarity": number,
                     "reason": "" if distance is not None else NO_DISTANCE})
+                if name in METHODS:
+                    store.put("cells", functional_key(request, name, i, j), HOW | {
+                        "agreement": float(answers.random()), "jsd": float(answers.random()),
+                        "error_consistency": float(answers.uniform(-1, 1)), "reasons": {}, "seconds": 0.0})
     run = Run(store, run.record)
     if judged and request.methods:
         _judge(run, random)

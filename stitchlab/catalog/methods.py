@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+Group = Literal["stitched", "functional"]
+
 METHOD_LABELS = {"tlm": "Task loss matching", "dm": "Direct matching"}
 
 
@@ -15,6 +17,8 @@ class CellMetric:
     Attributes:
         low, high: the range of its values; ``high`` is None where there is no upper end.
         better: where more similar layers lie.
+        group: ``stitched``: how good the stitched network is, and how far its activations are; ``functional``: whether
+            it answers as the end network does.
     """
 
     name: str
@@ -23,6 +27,7 @@ class CellMetric:
     high: float | None
     better: Literal["higher", "lower"]
     meaning: str
+    group: Group = "stitched"
 
 
 METRICS = {
@@ -37,5 +42,17 @@ METRICS = {
         CellMetric("distance", "Distance to native", 0, None, "lower",
                    "‖T(a) − b‖² / ‖b‖² over all evaluation images: how far stitched activations are from native ones, "
                    "image by image"),
+        CellMetric("agreement", "Agreement", 0, 1, "higher",
+                   "share of evaluation images on which the stitched network and the end network predict the same "
+                   "class", "functional"),
+        CellMetric("jsd", "Prediction divergence", 0, 1, "lower",
+                   "mean Jensen–Shannon divergence, in bits, of the stitched network's predicted distribution and the "
+                   "end network's", "functional"),
+        CellMetric("error_consistency", "Error consistency", -1, 1, "higher",
+                   "Cohen's κ of the stitched network and the end network being right or wrong on the same images "
+                   "(Geirhos et al. 2020); 0 is what their accuracies alone make likely", "functional"),
     )
 }
+
+#: Those that are computed, kept and named by a definition of their own (`stitchlab.stitch.functional`).
+FUNCTIONAL = tuple(metric.name for metric in METRICS.values() if metric.group == "functional")

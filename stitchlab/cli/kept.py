@@ -7,12 +7,16 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
+
+from stitchlab.catalog.methods import FUNCTIONAL
 from stitchlab.cli import Command, table
 from stitchlab.results import shelf
 from stitchlab.results.cleaning import delete_run
 from stitchlab.results.definitions import remark
 from stitchlab.results.recipe import words
 from stitchlab.results.run import Run, list_runs
+from stitchlab.results.why_empty import BEFORE
 from stitchlab.store import Store
 
 
@@ -79,9 +83,11 @@ def print_tables(run: Run) -> None:
     for method, metric in run.quantities():
         if metric in ("relative_accuracy", "penalty"):
             continue  # they follow from the accuracies
-        said = remark(run.request, method)
+        values, said = run.matrix(method, metric), remark(run.request, method)
+        said = BEFORE if metric in FUNCTIONAL and run.older and np.isnan(values).all() else said
         print(f"{method} / {metric}{f' ({said})' if said else ''}")
-        values = run.matrix(method, metric)
+        if said == BEFORE:
+            continue
         table(("", *run.request.end_layers), (
             (i, *("" if value != value else f"{value:.4f}" for value in row))
             for i, row in zip(run.request.front_layers, values, strict=True)

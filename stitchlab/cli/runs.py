@@ -29,7 +29,7 @@ from stitchlab.results.chance import A_COLUMN, PERMUTATIONS
 from stitchlab.results.controls import NOISE, RANDOM
 from stitchlab.results.detection import Cell, Distribution, known_detectors
 from stitchlab.results.duration import expected
-from stitchlab.results.plan import missing
+from stitchlab.results.plan import missing, to_compute
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 
@@ -131,7 +131,7 @@ def _queued(options: argparse.Namespace, store: Store, wanted: dict[str, Any]) -
 
 def _say(run: Run, seconds: float, timed: bool) -> None:
     """Say before work begins what it should take."""
-    print(f"{run.total - len(run.cells)} results to compute: {expected(seconds, timed)}", file=sys.stderr)
+    print(f"{to_compute(run)}: {expected(seconds, timed)}", file=sys.stderr)
 
 
 def _done(jobs: Jobs, job: str) -> dict[str, Any]:

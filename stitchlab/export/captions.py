@@ -8,7 +8,7 @@ import numpy as np
 
 from stitchlab.catalog.detectors import DETECTORS
 from stitchlab.catalog.indices import INDICES, ROWS
-from stitchlab.catalog.methods import METRICS
+from stitchlab.catalog.methods import FUNCTIONAL, METRICS
 from stitchlab.catalog.ood_metrics import OOD_METRICS
 from stitchlab.catalog.outliers import DATA, OUTLIERS
 from stitchlab.export.options import Options
@@ -21,6 +21,7 @@ from stitchlab.results.definitions import changed, listed, remark
 from stitchlab.results.recipe import words
 from stitchlab.results.run import Run
 from stitchlab.results.version import VERSION
+from stitchlab.results.why_empty import BEFORE
 
 
 def heading(run: Run, options: Options) -> str:
@@ -50,7 +51,7 @@ def caption(run: Run, options: Options, *, table: bool = False) -> str:
     runs = _runs(run, options, shown)
     parts = [f"{run.title}: {named}.", *_meanings(shown, options, table), _directions(run, shown), _images(run),
              *_methods(run, shown), _alone(run), *_marks(shown, table), _several(options, shown, runs),
-             *map(_unfinished, runs), *map(_origin, runs)]
+             *map(_unfinished, runs), *_older(shown), *map(_origin, runs)]
     return " ".join(filter(None, parts))
 
 
@@ -197,6 +198,14 @@ def _unfinished(run: Run) -> str:
     earlier = changed(run.request)
     said = [f"Unfinished: {len(run.cells):,} of {run.total:,} results are there."] if not run.complete else []
     return " ".join([*said, *([f"Earlier definitions: {listed(earlier)}."] if earlier else [])])
+
+
+def _older(shown: Sequence[Panel]) -> list[str]:
+    """Say of which metrics that are shown some cells have none, since they were computed before those were."""
+    labels = [METRICS[last].label for panel in shown if (last := panel.item.rpartition("/")[2]) in FUNCTIONAL]
+    older = {panel.run.id: len(panel.run.older) for panel in shown} if labels else {}
+    said = ", ".join(dict.fromkeys(labels))
+    return [f"{said}: {count:,} stitched cells of run {name} were {BEFORE}." for name, count in older.items() if count]
 
 
 def _origin(run: Run) -> str:

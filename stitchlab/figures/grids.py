@@ -29,7 +29,7 @@ ABOUT_CALIBRATED = (
 
 
 def stitched(run: Run, metric: str) -> list[Grid]:
-    """TLM and DM, those that the run has, on one colour range."""
+    """TLM and DM, those that the run has, on one colour range; where that is -1..1, colours are centred on 0."""
     matrices = {method: run.matrix(method, metric) for method in run.request.methods}
     if not matrices:
         return []
@@ -37,7 +37,7 @@ def stitched(run: Run, metric: str) -> list[Grid]:
     low, high = shared_range(list(matrices.values()), known.low, known.high)
     return [
         _grid(run, values, f"{METHOD_LABELS[method]}: {known.label.lower()}", _recipe(run, method), low, high,
-              known.better)
+              known.better, diverging=known.low < 0)
         for method, values in matrices.items()
     ]
 
@@ -45,13 +45,13 @@ def stitched(run: Run, metric: str) -> list[Grid]:
 def difference(run: Run, metric: str) -> list[Grid]:
     """TLM − DM, red where TLM calls the layers more similar; nothing where the run has only one of them.
 
-    Colours are centred on 0, and of a quantity that has two ends they are the same in every run.
+    Colours are centred on 0, and of a quantity that has an upper end they go to that in every run.
     """
     if set(run.request.methods) != set(METHOD_LABELS):
         return []
     known = METRICS[metric]
     values = run.matrix("tlm", metric) - run.matrix("dm", metric)
-    _, high = shared_range([np.abs(values)], 0.0, None if known.high is None else known.high - known.low)
+    _, high = shared_range([np.abs(values)], 0.0, known.high)
     title = f"TLM − DM: {known.label.lower()}"
     subtitle = (f"red: TLM calls it more similar, blue: DM does · colours from {number(-high or -1.0)} to "
                 f"{number(high or 1.0)} · {_recipe(run, 'tlm')}")

@@ -16,9 +16,19 @@ from stitchlab.grid import estimate as cost
 from stitchlab.indices.statistics import Wanted, indices
 from stitchlab.models import malloc as memory
 from stitchlab.models.provenance import provenance
-from stitchlab.request import NULL, Report, Request, accuracy_key, no_report, portion
+from stitchlab.request import (
+    NULL,
+    Report,
+    Request,
+    accuracy_key,
+    cell_key,
+    functional_key,
+    map_key,
+    no_report,
+    portion,
+)
 from stitchlab.results import definitions, summary
-from stitchlab.results.keys import result_key
+from stitchlab.results.keys import key_of
 from stitchlab.results.plan import Unit, missing
 from stitchlab.results.run import Run
 from stitchlab.stitch.evaluate import evaluate, own_accuracy
@@ -29,7 +39,6 @@ from stitchlab.store import Store
 from stitchlab.store.claims import claimed
 
 Item = tuple[str, Cell]  # a method's or an index's name, and a cell
-
 
 
 def compute(store: Store, run: Run, device: torch.device, report: Report = no_report) -> Run:
@@ -69,7 +78,7 @@ def compute_unit(
         asked for.
     """
     definitions.check(request)
-    keys = {(name, cell): result_key(request, name, *cell) for name in unit.names for cell in unit.cells}
+    keys = {(name, cell): key_of(request, unit.work, name, *cell) for name in unit.names for cell in unit.cells}
     if unit.work == "accuracy":
         return _own_accuracy(store, request, device)
     with claimed(store, keys.values()) as free:
@@ -80,18 +89,20 @@ def compute_unit(
         names, cells = (list(dict.fromkeys(part)) for part in zip(*mine, strict=True))
         pair = load_pair(store, request, device)
         images = evaluation(pair.data, request)
-        anew = unit.work == "indices" or none_begun(store, request, unit.work, cells)
+        anew = _anew(store, request, unit, cells)
         started = time.monotonic()
         with fp32(), memory.kept():
             if unit.work == "indices":
-                found = _indices(pair, request, names, cells, images, report)
+                found = {keys[item]: entry for item, entry in
+                         _indices(pair, request, names, cells, images, report).items() if item in mine}
             else:
-                found = _stitched(store, pair, request, unit.work, cells, images, report)
+                found = _stitched(store, pair, request, unit, cells, images, report)
         seconds = time.monotonic() - started
         # What goes on from maps, or from a training, that were there says so: its seconds are of the rest.
-        remarks = provenance(device, seconds / len(mine)) | ({} if anew else {"continued": True})
-        for item in mine:
-            store.put("cells", keys[item], found[item] | remarks)
+        continued = not anew and unit.work != "functional"
+        remarks = provenance(device, seconds / len(mine)) | ({"continued": True} if continued else {})
+        for key, entry in found.items():
+            store.put("cells", key, remarks | entry)
         if anew:
             cost.learn(store, pair, request, unit.work, cells, seconds)
         return len(mine)
@@ -115,14 +126,33 @@ def _kept(what: str, value: float | list[float] | str) -> dict[str, Any]:
     return {what: None, "reason": value} if isinstance(value, str) else {what: value, "reason": ""}
 
 
+def _anew(store: Store, request: Request, unit: Unit, cells: Sequence[Cell]) -> bool:
+    """Tell whether a unit does just what it is estimated for: nothing is begun, or metrics' maps are there."""
+    if unit.work == "functional":
+        (method,) = unit.names
+        return all(store.path("maps", map_key(request, method, *cell), ".safetensors").exists() for cell in cells)
+    return unit.work == "indices" or none_begun(store, request, unit.work, cells)
+
+
 def _stitched(
-    store: Store, pair: Pair, request: Request, method: str, cells: Sequence[Cell], images: Tensor, report: Report
-) -> dict[Item, dict[str, Any]]:
-    # Training takes nearly all the time of TLM, and looking at the test images that of DM.
-    fitting = 0.1 if method == "dm" else 0.95
+    store: Store, pair: Pair, request: Request, unit: Unit, cells: Sequence[Cell], images: Tensor, report: Report
+) -> dict[str, dict[str, Any]]:
+    """Evaluates stitches, fitting those that are not there: what is kept of them, by keys, in the order of keeping."""
+    (method,) = unit.names
+    # Training takes nearly all the time of TLM, looking at the test images that of DM, and all where maps are there.
+    fitting = {"tlm": 0.95, "dm": 0.1}.get(unit.work, 0.0)
     stitches = maps(store, pair, request, method, cells, portion(report, 0.0, fitting))
     results = evaluate(pair, stitches, images, portion(report, fitting, 1 - fitting))
-    return {(method, cell): asdict(result) for cell, result in results.items()}
+    kept = {}
+    for cell, result in results.items():
+        numbers = asdict(result)
+        functional = numbers.pop("functional")
+        if unit.work == "functional":
+            kept[functional_key(request, method, *cell)] = functional
+        else:  # functional metrics first: no cell is there without them. Their seconds are among the cell's
+            kept[functional_key(request, method, *cell)] = functional | {"seconds": 0.0}
+            kept[cell_key(request, method, *cell)] = numbers
+    return kept
 
 
 def _own_accuracy(store: Store, request: Request, device: torch.device) -> int:

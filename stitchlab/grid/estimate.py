@@ -23,7 +23,7 @@ from stitchlab.store import Store
 
 #: How many times longer an operation takes than in `stitchlab.grid.machine`'s measure: reading and preparing images,
 #: least squares and Gram matrices are none of the arithmetic that is counted.
-SLOWER = {"tlm": 1.0, "dm": 1.0, "indices": 1.5, "accuracy": 2.0}
+SLOWER = {"tlm": 1.0, "dm": 1.0, "functional": 1.0, "indices": 1.5, "accuracy": 2.0}
 FEWER = 5000  # training images of a cheaper way
 
 
@@ -52,7 +52,9 @@ def flops(pair: Pair, request: Request, work: str, cells: Sequence[Cell]) -> flo
         return float(images * (sum(to_front) + sum(to_end)) + 2 * first**2 * features)
     tails = sum(pair.end_cuts.flops - pair.end_cuts.find(j).flops for _, j in cells)
     stitches = sum(_stitch(pair, cell) for cell in cells)
-    evaluation = request.eval_images * (max(to_front) + max(to_end) + tails + stitches)
+    evaluation = request.eval_images * (max(to_front) + pair.end_cuts.flops + tails + stitches)
+    if work == "functional":  # maps are there
+        return float(evaluation)
     if work == "dm":
         return float(evaluation + request.dm.images * (max(to_front) + max(to_end) + stitches))
     seen = request.tlm.epochs * (request.tlm.images or len(pair.data.train))

@@ -87,7 +87,7 @@ class Jobs:
 
     def estimate(self, run: Run, wait: float = 0.0) -> Answer:
         """Ask how many seconds what is missing of a run should take (`stitchlab.worker.questions.seconds`)."""
-        there = len(run.cells), run.own_accuracy, len(self.store.keys("timings"))
+        there = len(run.cells), len(run.functional), run.own_accuracy, len(self.store.keys("timings"))
         answer = self.ask("seconds", run, self.device, there, wait=wait)
         if not answer.value:
             return answer

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 Values = npt.NDArray[np.float64]
 
-IN_TABLES = ("null95", "p")  # what tables have of it
+IN_TABLES = ("null95", "p")  # what tables have of an index where a null was asked for
+NUMBERS = (*IN_TABLES, "calibrated")
 SHARE = 0.95  # of a null, that its bound is not passed by
 ALPHA = 1 - SHARE
 PERMUTATIONS = 200  # where nobody says how many

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from stitchlab.catalog.detectors import LEARNING
-from stitchlab.request import Detection, accuracy_key, cell_key, content_id, map_key, native_key
+from stitchlab.request import Detection, accuracy_key, cell_key, content_id, functional_key, map_key, native_key
 from stitchlab.results import cut_points, data_sets, networks, resume, samples, shelf, summary, trajectory
 from stitchlab.results.data_sets import DataRecord
 from stitchlab.results.detection import learned
@@ -84,6 +84,7 @@ class References:
         stitched = {cell_key(request, m, i, j) for m in request.methods for i, j in request.cells}
         keys[RUNS].add(run.id)
         keys[summary.ROOM].add(run.id)
+        keys["cells"] |= {functional_key(request, m, i, j) for m in request.methods for i, j in request.cells}
         keys["cells"] |= {result_key(request, n, i, j) for n in request.results for i, j in request.cells}
         keys["maps"] |= {map_key(request, m, i, j) for m in fitted for i, j in request.cells}
         keys[trajectory.ROOM] |= {map_key(request, "tlm", i, j) for i, j in request.cells if "tlm" in fitted}

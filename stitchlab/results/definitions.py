@@ -11,26 +11,26 @@ from dataclasses import replace
 
 from stitchlab.catalog.indices import INDICES
 from stitchlab.errors import StitchLabError
-from stitchlab.request import DEFINITIONS, METHODS, Request, TaskLoss
+from stitchlab.request import DEFINITIONS, METHODS, Request, TaskLoss, named
 
 
 def rests_on(name: str, tlm: TaskLoss) -> set[str]:
     """Names of the definitions that a method's numbers rest on, by this recipe, or an index's.
 
     >>> sorted(rests_on("cka", TaskLoss())), sorted(rests_on("tlm", TaskLoss(init="dm")))
-    (['cka', 'input'], ['dm', 'evaluation', 'input', 'tlm'])
+    (['cka', 'input'], ['dm', 'evaluation', 'functional', 'input', 'tlm'])
     """
     if name not in METHODS:
         return {name, "input"}
     tlms = {"dm"} if tlm.init == "dm" else set()
     tlms |= {"soap"} if tlm.optimiser == "soap" else set()
-    return {name, "input", "evaluation"} | (tlms if name == "tlm" else set())
+    return {name, "input", "evaluation", "functional"} | (tlms if name == "tlm" else set())
 
 
 def todays(methods: Iterable[str], indices: Iterable[str], tlm: TaskLoss) -> dict[str, int]:
-    """Versions of the definitions that a request uses, and of no others: a new index changes no old id."""
+    """Versions of the definitions that a request uses and names, and of no others: a new index changes no old id."""
     used = {"evaluation", "input"}.union(*(rests_on(name, tlm) for name in (*methods, *indices)))
-    return {name: DEFINITIONS[name] if name in DEFINITIONS else INDICES[name].version for name in used}
+    return named({name: DEFINITIONS[name] if name in DEFINITIONS else INDICES[name].version for name in used})
 
 
 def changed(request: Request, *names: str) -> dict[str, tuple[int, int]]:

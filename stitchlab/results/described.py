@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def described(run: Run) -> dict[str, Any]:
     """Describe a run: its request, both networks, how its results were computed, and why some are undefined."""
-    request, made = run.request, list(run.cells.values())
+    request, made = run.request, [*run.cells.values(), *run.functional.values()]
     return {
         "id": run.id, "stitchlab": VERSION, **run.record, "request": asdict(request),
         "weights": {side: run.store.checksum(NETWORKS, network) for side, network in
@@ -29,7 +29,8 @@ def described(run: Run) -> dict[str, Any]:
         "threads": sorted({cell["threads"] for cell in made if "threads" in cell}),
         "versions": [dict(pairs) for pairs in sorted({tuple(sorted(cell["versions"].items())) for cell in made})],
         "seconds": {
-            method: round(sum(cell["seconds"] for (name, _, _), cell in run.cells.items() if name == method), 3)
+            method: round(sum(cell["seconds"] for of in (run.cells, run.functional) for (name, _, _), cell in of.items()
+                              if name == method), 3)
             for method in request.results
         },
     }

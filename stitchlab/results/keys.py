@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from stitchlab.catalog.indices import INDICES
-from stitchlab.request import INDEX_IMAGES, METHODS, NULL, NULL_VERSION, Request, cell_key, cell_of, content_id
+from stitchlab.request import (
+    INDEX_IMAGES,
+    METHODS,
+    NULL,
+    NULL_VERSION,
+    Request,
+    cell_key,
+    cell_of,
+    content_id,
+    functional_key,
+)
 
 
 def index_key(request: Request, index: str, front_layer: str, end_layer: str) -> str:
@@ -27,3 +37,8 @@ def result_key(request: Request, name: str, front_layer: str, end_layer: str) ->
         return null_key(request, name.removeprefix(NULL), front_layer, end_layer)
     key = cell_key if name in METHODS else index_key
     return key(request, name, front_layer, end_layer)
+
+
+def key_of(request: Request, work: str, name: str, front_layer: str, end_layer: str) -> str:
+    """The key of what a kind of work (`stitchlab.results.plan.Unit`) gives for one method or index on one cell."""
+    return (functional_key if work == "functional" else result_key)(request, name, front_layer, end_layer)

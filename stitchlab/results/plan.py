@@ -3,7 +3,8 @@
 A unit is a few end layers with all front layers, for which the front network runs once a pass, or everything that the
 similarity indices lack. Tails get shorter toward the output, and the front's pass beside them longer: so the last half
 of the end layers is one unit, then half of what is left, and so on (`columns`). The four corners, from which the grid's
-story is told, are a unit before those.
+story is told, are a unit before those. Cells that were computed before functional metrics were lack those alone: that
+is work of its own, on maps that are there.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from stitchlab.catalog.methods import FUNCTIONAL, METRICS
 from stitchlab.request import METHODS
 
 if TYPE_CHECKING:
@@ -22,9 +24,10 @@ Cell = tuple[str, str]  # front layer, end layer
 
 @dataclass(frozen=True)
 class Unit:
-    """What is computed together: ``work`` is dm, tlm, indices, or accuracy (the networks' own, for scale).
+    """What is computed together: ``work`` is dm, tlm, functional, indices, or accuracy (the networks' own, for scale).
 
-    ``names`` are that method, or those indices and nulls of indices (`Request.results`).
+    ``names`` are that method, or those indices and nulls of indices (`Request.results`); of functional metrics, the
+    method whose stitches they are of.
     """
 
     work: str
@@ -36,11 +39,17 @@ class Unit:
         """Say for people what is computed."""
         named = {"indices": "similarity indices", "accuracy": "the networks' own accuracies"}
         ends = list(dict.fromkeys(j for _, j in self.cells))
-        return named.get(self.work) or f"{self.work.upper()} into {between(ends)}"
+        metrics = "functional metrics of " if self.work == "functional" else ""
+        return named.get(self.work) or f"{metrics}{self.names[0].upper()} into {between(ends)}"
+
+    def shares(self, other: Unit) -> bool:
+        """Tell whether another unit would compute something that this one does."""
+        return self == other or (self.work == other.work and not set(self.names).isdisjoint(other.names)
+                                 and not set(self.cells).isdisjoint(other.cells))
 
 
 def missing(run: Run) -> list[Unit]:
-    """List what the store lacks of a run: direct matching and the indices first, which are there soon; then corners."""
+    """List what the store lacks of a run: what is there soon first, task loss matching last, from the corners."""
     request = run.request
 
     def lacking(name: str, cells: Sequence[Cell]) -> tuple[Cell, ...]:
@@ -54,8 +63,22 @@ def missing(run: Run) -> list[Unit]:
                            *(replace(u, cells=tuple(c for c in u.cells if c not in corners)) for u in stitched["tlm"])]
     names = tuple(name for name in request.results if name not in METHODS and lacking(name, request.cells))
     compared = Unit("indices", names, tuple(c for c in request.cells if any(lacking(name, [c]) for name in names)))
-    units = [unit for unit in (*stitched.get("dm", []), compared, *stitched.get("tlm", [])) if unit.cells]
+    older = set(run.older)
+    functional = [Unit("functional", (m,), tuple((i, j) for j in part for i in request.front_layers
+                                                 if (m, i, j) in older))
+                  for m in request.methods for part in columns(request.end_layers)]
+    units = [unit for unit in (*stitched.get("dm", []), *functional, compared, *stitched.get("tlm", [])) if unit.cells]
     return units if run.measured else [Unit("accuracy"), *units]
+
+
+def to_compute(run: Run) -> str:
+    """Say for people what the store lacks of a run: results, and metrics that came after its cells were computed."""
+    lacking, older = run.total - len(run.cells), len(run.older)
+    parts = [f"{lacking} results to compute"] if lacking else []
+    names = [METRICS[name].label.lower() for name in FUNCTIONAL]
+    added = f"{', '.join(names[:-1])} and {names[-1]} of {older} cells to add, training nothing"
+    parts += [added] if older else []
+    return "; ".join(parts) or "the networks' own accuracies to compute"
 
 
 def shared(unit: Unit, workers: int) -> list[Unit]:

@@ -17,23 +17,22 @@ import numpy as np
 import numpy.typing as npt
 
 from stitchlab.catalog.indices import INDICES
-from stitchlab.catalog.methods import METRICS
+from stitchlab.catalog.methods import FUNCTIONAL, METRICS
 from stitchlab.errors import StitchLabError, UnknownName, check_names
-from stitchlab.request import METHODS, Request, accuracy_key
+from stitchlab.request import METHODS, Request, accuracy_key, functional_key
 from stitchlab.results import chance, definitions
 from stitchlab.results.data_sets import DataRecord
 from stitchlab.results.described import described
 from stitchlab.results.keys import result_key
 from stitchlab.results.networks import Network
+from stitchlab.results.why_empty import why_empty
 from stitchlab.store import Source, Store, given
 
 ROOM = "runs"
 DERIVED = ("relative_accuracy", "penalty")  # numbers that follow from the accuracies
-CHANCE = (*chance.IN_TABLES, "calibrated")  # numbers of an index where a null was asked for
 
 #: What was said of a map that diverged while it still had an accuracy: that of argmax of NaN, which is none.
 DIVERGED = "stitched or native activations are not finite: training may have diverged"
-NO_ACCURACY = {"accuracy": None}
 
 
 class Row(NamedTuple):
@@ -175,8 +174,20 @@ class Run:
     def cells(self) -> dict[tuple[str, str, str], dict[str, Any]]:
         """What the store keeps of each (method or index, front layer, end layer) that is there."""
         kept = {cell: self.store.intact("cells", key) for cell, key in self._keys().items()}
-        return {cell: value | (NO_ACCURACY if value.get("reason") == DIVERGED else {})
+        return {cell: value | ({"accuracy": None} if value.get("reason") == DIVERGED else {})
                 for cell, value in kept.items() if value is not None}
+
+    @cached_property
+    def functional(self) -> dict[tuple[str, str, str], dict[str, Any]]:
+        """What the store keeps of the functional metrics of stitched cells that are there."""
+        kept = {cell: self.store.intact("cells", functional_key(self.request, *cell))
+                for cell in self.cells if cell[0] in METHODS}
+        return {cell: value for cell, value in kept.items() if value is not None}
+
+    @property
+    def older(self) -> list[tuple[str, str, str]]:
+        """Stitched cells that lack their functional metrics: they were computed before those were."""
+        return [cell for cell in self.cells if cell[0] in METHODS and cell not in self.functional]
 
     def _keys(self) -> dict[tuple[str, str, str], str]:
         request = self.request
@@ -202,16 +213,17 @@ class Run:
         Raises UnknownName for a method or index, metric or layer that there is not.
         """
         check_names("method or similarity index", [method], (*METHODS, *INDICES))
-        check_names(f"metric of {method}", [metric], (*self.metrics(method), *(CHANCE if method in INDICES else ())))
+        index = method in INDICES
+        check_names(f"metric of {method}", [metric], (*self.metrics(method), *(chance.NUMBERS if index else ())))
         check_names("front layer of this run", [front_layer], self.request.front_layers)
         check_names("end layer of this run", [end_layer], self.request.end_layers)
         return self._value(method, metric, front_layer, end_layer)
 
     def _value(self, method: str, metric: str, front_layer: str, end_layer: str) -> float | None:
-        kept = self.cells.get((method, front_layer, end_layer))
+        kept = self.entry(method, metric, front_layer, end_layer)
         if kept is None:
             return None
-        if metric in CHANCE:
+        if metric in chance.NUMBERS:
             return chance.number(self, method, metric, front_layer, end_layer)
         if metric in DERIVED:
             own, accuracy = self.own_accuracy, kept["accuracy"]
@@ -221,21 +233,13 @@ class Run:
         number: float | None = kept[metric]
         return number
 
+    def entry(self, method: str, metric: str, front_layer: str, end_layer: str) -> dict[str, Any] | None:
+        """What the store keeps of the computation that a number comes from; None where it is not there."""
+        return (self.functional if metric in FUNCTIONAL else self.cells).get((method, front_layer, end_layer))
+
     def reason(self, method: str, metric: str, front_layer: str, end_layer: str) -> str:
-        """Why a number that was computed is undefined; empty where it is defined or not there yet."""
-        kept = self.cells.get((method, front_layer, end_layer))
-        if kept is None or self.value(method, metric, front_layer, end_layer) is not None:
-            return ""
-        if metric in CHANCE and kept[INDICES[method].metric] is not None:
-            return chance.why_none(self, method, front_layer, end_layer)
-        of = "accuracy" if metric in DERIVED else INDICES[method].metric if metric in CHANCE else metric
-        if kept[of] is None:
-            return str(kept.get("reasons", {}).get(of) or kept["reason"])
-        if self.own_accuracy == 0:
-            return "the end network's own accuracy is 0"
-        known = self._kept_accuracy(self.request.end) is not None
-        return "the end network's own logits are not finite" if known else (
-            "the end network's own accuracy is not computed yet")
+        """Why a number of a cell that was computed is empty; nothing where it is not, or the cell is not there yet."""
+        return why_empty(self, method, metric, front_layer, end_layer)
 
     def matrix(self, method: str, metric: str) -> npt.NDArray[np.float64]:
         """(front layers, end layers) of one number; NaN where it is undefined or not there yet.
@@ -243,7 +247,8 @@ class Run:
         Raises UnknownName for what this run has not: `quantities` lists what it has.
         """
         check_names("method or similarity index of this run", [method], [name for name, _ in self.quantities()])
-        check_names(f"metric of {method}", [metric], (*self.metrics(method), *(CHANCE if method in INDICES else ())))
+        index = method in INDICES
+        check_names(f"metric of {method}", [metric], (*self.metrics(method), *(chance.NUMBERS if index else ())))
         return np.array([
             [np.nan if (v := self._value(method, metric, i, j)) is None else v for j in self.request.end_layers]
             for i in self.request.front_layers
@@ -255,7 +260,7 @@ class Run:
                 for metric in self.metrics(name)]
 
     def metrics(self, name: str) -> tuple[str, ...]:
-        """Name the numbers that tables have of a method or an index; `value` knows those of `CHANCE`, too."""
+        """Name the numbers that tables have of a method or an index; `value` knows those of `chance.NUMBERS`, too."""
         if name in METHODS:
             return tuple(METRICS)
         return (INDICES[name].metric, *(chance.IN_TABLES if self.request.null else ()))

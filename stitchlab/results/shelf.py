@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from stitchlab.catalog.methods import FUNCTIONAL
 from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.results.bundle import unpack
 from stitchlab.results.bundle.layout import MB, MOST_BYTES, SUFFIX
@@ -131,10 +132,11 @@ def differences(own: Run, other: Run) -> list[Difference]:
 
     What one of them has not computed is none.
     """
-    both = own.cells.keys() & other.cells.keys()
+    both, functional = own.cells.keys() & other.cells.keys(), own.functional.keys() & other.functional.keys()
     rows = zip(own.rows(), other.rows(), strict=True)
     return [Difference(*mine[:4], mine.value, theirs.value) for mine, theirs in rows
-            if (mine.method, mine.front_layer, mine.end_layer) in both and not _equal(mine.value, theirs.value)]
+            if (mine.method, mine.front_layer, mine.end_layer) in (functional if mine.metric in FUNCTIONAL else both)
+            and not _equal(mine.value, theirs.value)]
 
 
 def compared(own: Run, other: Run) -> str:

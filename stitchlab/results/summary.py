@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 
 from stitchlab.errors import StitchLabError
-from stitchlab.request import accuracy_key, map_key
+from stitchlab.request import accuracy_key, functional_key, map_key
 from stitchlab.results import trajectory
 from stitchlab.results.detection import ROOM as OOD
 from stitchlab.results.keys import result_key
@@ -75,7 +75,8 @@ class Summaries:
 
     def count(self, run: Run) -> Summary:
         """Count what a run has now."""
-        return Summary(len(run.cells), sum(cell["seconds"] for cell in run.cells.values()), self._bytes(run))
+        seconds = sum(entry["seconds"] for of in (run.cells, run.functional) for entry in of.values())
+        return Summary(len(run.cells), seconds, self._bytes(run))
 
     def _known(self, run: Run, changed: float) -> tuple[Summary | None, bool]:
         """What is known of a run, and whether it still holds: all its cells are there, or none has come since."""
@@ -104,6 +105,7 @@ class Summaries:
         files += [("accuracies", accuracy_key(request, network)) for network in {request.front, request.end}]
         maps = {(method, i, j): map_key(request, method, i, j) for method in request.methods for i, j in request.cells}
         files += [("maps", key) for key in maps.values()]
+        files += [("cells", functional_key(request, *cell)) for cell in maps]
         stitched = keys[:len(request.methods) * len(request.cells)]
         named = sum(self._named_after.get(key, 0) for key in (*stitched, *maps.values()))
         return named + sum(_size(f"{self._store.root}/{room}/{key}{suffix}")

@@ -1,9 +1,9 @@
-"""What stitches are worth on test images: accuracy of the stitched network, and distance to what is native."""
+"""What stitches are worth on test images: accuracy of the stitched network, distance to what is native, its answers."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -14,6 +14,7 @@ from stitchlab.data.splits import BATCH
 from stitchlab.models.store import LoadedNetwork
 from stitchlab.request import Report, no_report
 from stitchlab.stitch.affine import Stitch
+from stitchlab.stitch.functional import Answers, Functional, Own
 from stitchlab.stitch.numerics import exact
 from stitchlab.stitch.pair import Cell, Pair
 from stitchlab.stitch.tails import Stitched, Tails, fitting
@@ -22,10 +23,14 @@ from stitchlab.stitch.undefined import OWN, cause, finite
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Accuracy 0..1, and ‖T(a) − b‖_F² / ‖b‖_F² over all images; None where undefined, and the reason by its name."""
+    """Accuracy 0..1, and ‖T(a) − b‖_F² / ‖b‖_F² over all images; None where undefined, and the reason by its name.
+
+    ``functional`` has its own reasons: it is kept under a key of its own.
+    """
 
     accuracy: float | None
     distance: float | None
+    functional: Functional
     reasons: dict[str, str] = field(default_factory=dict)
 
 
@@ -35,13 +40,18 @@ def evaluate(
 ) -> dict[Cell, Evaluation]:
     """Evaluates stitches in one pass: front network once, native activations once, then tails only.
 
+    The end network's own predictions come from its native activations at the last layer, by the same tail as stitched
+    ones: a stitch that changes nothing has agreement 1 and divergence 0.
+
     Args:
         images: indices into the test split.
     """
     tails = Tails(pair, stitches)
     front, end = pair.run_front(tails.front_layers), pair.run_end(tails.end_layers)
+    last = _last(pair, tails.end_layers)
     # Squares are summed exactly and not as ratios of batches, so that the result does not depend on the batch size.
-    sums = _Sums(dict.fromkeys(tails.end_layers, 0.0), dict.fromkeys(stitches, 0.0), dict.fromkeys(stitches, 0), {})
+    sums = _Sums(dict.fromkeys(tails.end_layers, 0.0), dict.fromkeys(stitches, 0.0), dict.fromkeys(stitches, 0), {},
+                 Answers.none(stitches))
 
     def add(chosen: Tensor, size: int) -> None:
         for batch, labels in pair.batches(pair.data.test, chosen, size):
@@ -50,12 +60,19 @@ def evaluate(
             def why(cell: Cell, ours: Mapping[str, Tensor] = ours, native: Mapping[str, Tensor] = native) -> str:
                 return cause(cell, ours[cell[0]], stitches[cell], native[cell[1]], tails.after(cell[1]))
 
-            sums.add(native, labels, tails.through(ours), why)
+            own = Own(tails.after(last)(native[last]), labels)
+            sums.add(native, labels, own, tails.through(ours), why)
 
     for k, chosen in enumerate(images.split(BATCH)):
         report("evaluating stitches", k * BATCH / len(images))
         fitting(partial(add, chosen), BATCH, tails, partial(sums.set, sums.copy()))
     return {cell: sums.evaluation(cell, len(images)) for cell in stitches}
+
+
+def _last(pair: Pair, end_layers: Sequence[str]) -> str:
+    """The deepest of some end layers."""
+    order = [point.name for point in pair.end_cuts.points]
+    return max(end_layers, key=lambda layer: order.index(pair.end_cuts.find(layer).name))
 
 
 @dataclass
@@ -66,10 +83,13 @@ class _Sums:
     missed: dict[Cell, float]
     right: dict[Cell, int]
     reasons: dict[tuple[Cell, str], str]
+    answers: Answers
 
     def add(
-        self, native: Mapping[str, Tensor], labels: Tensor, through: Iterable[Stitched], why: Callable[[Cell], str]
+        self, native: Mapping[str, Tensor], labels: Tensor, own: Own, through: Iterable[Stitched],
+        why: Callable[[Cell], str],
     ) -> None:
+        self.answers.see(own)
         sizes = {j: _square(activation) for j, activation in native.items()}
         for j, size in sizes.items():
             self.size[j] += size
@@ -77,7 +97,8 @@ class _Sums:
             parts = zip(made.cells, made.activations.split(len(labels)), made.logits.split(len(labels)), strict=True)
             for cell, activation, logits in parts:
                 self.missed[cell] += (missed := _square(activation - native[cell[1]]))
-                self.right[cell] += int((logits.argmax(1) == labels).sum())
+                self.right[cell] += int((right := logits.argmax(1) == labels).sum())
+                self.answers.add(cell, logits, right, own)
                 unknown = [] if finite(logits) else ["accuracy"]  # argmax would name a class all the same
                 unknown += ["distance"] if math.isfinite(sizes[cell[1]]) and not math.isfinite(missed) else []
                 for name in unknown:
@@ -85,11 +106,12 @@ class _Sums:
                         self.reasons[cell, name] = why(cell)
 
     def copy(self) -> _Sums:
-        return _Sums(dict(self.size), dict(self.missed), dict(self.right), dict(self.reasons))
+        return _Sums(dict(self.size), dict(self.missed), dict(self.right), dict(self.reasons), self.answers.copy())
 
     def set(self, other: _Sums) -> None:
-        self.size, self.missed, self.right, self.reasons = (
-            dict(other.size), dict(other.missed), dict(other.right), dict(other.reasons))
+        of = other.copy()  # which a second try finds as it was
+        self.size, self.missed, self.right, self.reasons, self.answers = (
+            of.size, of.missed, of.right, of.reasons, of.answers)
 
     def evaluation(self, cell: Cell, images: int) -> Evaluation:
         """What these sums over so many images say of a cell."""
@@ -101,8 +123,9 @@ class _Sums:
             reasons["distance"] = "the end network's own activations are 0 on every evaluation image"
         elif not math.isfinite(missed / size):
             reasons.setdefault("distance", "it is too large for a number")
+        functional = self.answers.functional(cell, images, self.right[cell], reasons.get("accuracy", ""))
         return Evaluation(None if "accuracy" in reasons else self.right[cell] / images,
-                          None if "distance" in reasons else missed / size, reasons)
+                          None if "distance" in reasons else missed / size, functional, reasons)
 
 
 def _square(x: Tensor) -> float:

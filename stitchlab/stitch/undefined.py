@@ -10,6 +10,7 @@ from torch import Tensor
 from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.pair import Cell
 
+OWN_LOGITS = "the end network's own logits are not finite"
 OWN = "the end network's own activations at {} are not finite"
 
 

@@ -12,6 +12,7 @@ from stitchlab.errors import StitchLabError
 from stitchlab.jobs import Jobs, preparing
 from stitchlab.results.definitions import changed, listed
 from stitchlab.results.duration import expected, roughly, seconds
+from stitchlab.results.plan import to_compute
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 from stitchlab.ui import address, embedding, links, opened
@@ -24,8 +25,13 @@ def watched(jobs: Jobs, run: Run, draw: Callable[[Run], None]) -> None:
     """Draws a run, under its progress while it is worked on, and again whenever cells have come."""
     status = None if run.draft else jobs.status(run.id)
     if status is not None and status.active:
-        ui.watch(jobs, run.id, lambda: len(Run(run.store, run.record).cells) > len(run.cells))
+        ui.watch(jobs, run.id, lambda: _count(Run(run.store, run.record)) > _count(run))
     draw(run)
+
+
+def _count(run: Run) -> int:
+    """How much of a run is there."""
+    return len(run.cells) + len(run.functional)
 
 
 def compute_bar(jobs: Jobs, run: Run, begun: Callable[[Run], None] = lambda run: None) -> None:
@@ -46,14 +52,14 @@ def compute_bar(jobs: Jobs, run: Run, begun: Callable[[Run], None] = lambda run:
     if status is not None and status.state in ("cancelled", "interrupted") and lacking:
         st.info(f"It was {status.state}. What was finished is kept; Compute goes on from there.",
                 icon=":material/info:")
-    if not lacking and run.measured:
+    if not lacking and run.measured and not run.older:
         return
     if jobs.lacking:
         ui.not_installed(jobs.lacking)
         return
-    text, clicked = ui.beside("Compute", ":material/play_arrow:", primary=True, key="compute")
+    text, clicked = ui.beside("Compute", ":material/play_arrow:", primary=bool(lacking), key="compute")
     with text:
-        _price(jobs, run, lacking)
+        _price(jobs, run)
     if clicked:
         ui.queue(lambda: begun(jobs.compute(run)))
 
@@ -111,9 +117,9 @@ def kept_bar(run: Run) -> bool:
     return clicked
 
 
-def _price(jobs: Jobs, run: Run, lacking: int) -> None:
-    there = f"{len(run.cells)} of {run.total} results are there" if run.cells else f"{run.total} results to compute"
-    there = f"**{there}**{f'; {lacking} to compute' if run.cells else ''}"
+def _price(jobs: Jobs, run: Run) -> None:
+    lacking = to_compute(run)
+    there = f"**{len(run.cells)} of {run.total} results are there**; {lacking}" if run.cells else f"**{lacking}**"
     estimate = jobs.estimate(run, wait=PATIENCE)
     if estimate.state == "waiting":
         st.fragment(_look, run_every=ui.REFRESH)(jobs, run, there)

@@ -14,6 +14,7 @@ from stitchlab.results.chance import IN_TABLES
 from stitchlab.results.definitions import remark
 from stitchlab.results.detection import Distribution
 from stitchlab.results.run import Run
+from stitchlab.results.why_empty import BEFORE
 from stitchlab.ui import indices, links
 from stitchlab.ui.cell import choose_cell
 
@@ -71,7 +72,8 @@ def _every_number(run: Run, i: str, j: str) -> None:
             for n in run.request.indices
         ], border="horizontal")
     for reason, names in _undefined(run, i, j).items():
-        st.caption(f":material/info: Undefined, {', '.join(names)}: {ui.literal(reason)}.")
+        said = "Not there" if reason == BEFORE else "Undefined"
+        st.caption(f":material/info: {said}, {', '.join(names)}: {ui.literal(reason)}.")
 
 
 def label(run: Run, name: str) -> str:
@@ -124,4 +126,4 @@ def tlm_recipe(run: Run) -> str:
 
 def number(value: float | None) -> str:
     """Write a number with four digits behind the point; a dash where it is undefined or not there yet."""
-    return "–" if value is None else f"{value:.4f}"
+    return "–" if value is None else f"{value:.4f}".replace("-", "−")

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from stitchlab import ui
-from stitchlab.catalog.methods import METRICS
+from stitchlab.catalog.methods import FUNCTIONAL, METRICS
 from stitchlab.figures import grids
 from stitchlab.results import recipe
 from stitchlab.results.chance import IN_TABLES
@@ -15,6 +15,7 @@ from stitchlab.results.detection import Distribution
 from stitchlab.results.duration import seconds
 from stitchlab.results.run import Run
 from stitchlab.results.similarity import SETS
+from stitchlab.results.why_empty import BEFORE
 from stitchlab.ui import address, indices, links, opened, views
 from stitchlab.ui.charts import cells_scatter, heatmaps
 from stitchlab.ui.copying import copy_link
@@ -109,7 +110,8 @@ def _about(run: Run, shown: str, view: str) -> str:
     else:
         about = indices.about(run)
     star = "★ best of its column. " if view == "maps" or shown == grids.SHOWN_INDICES else ""
-    return f"{about} {star}Grey: not computed yet, or undefined. Click a cell to select it."
+    older = f", or {BEFORE}, as {len(run.older)} cells are" if shown in FUNCTIONAL and run.older else ""
+    return f"{about} {star}Grey: not computed yet, or undefined{older}. Click a cell to select it."
 
 
 def _table(run: Run) -> None:

@@ -40,7 +40,7 @@ def compute(root: str, run_id: str, unit: Unit, device: str, attempt: str, k: in
 
     def work(report: Report) -> None:
         run = Run.load(run_id, store)
-        while unit.work in {u.work for u in missing(run) if u == unit or set(u.cells) & set(unit.cells)}:
+        while any(unit.shares(other) for other in missing(run)):
             if not compute_unit(store, run.request, unit, pick_device(device), report):
                 report("waiting for another process that computes the same cells", 0.0)
                 time.sleep(EVERY)

@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from stitchlab.jobs import DEMO, Answer, Status, fetching, judging, making, measuring, preparing, walking
 from stitchlab.jobs.calls import answer
-from stitchlab.request import Detection, accuracy_key
+from stitchlab.request import METHODS, Detection, accuracy_key, functional_key
 from stitchlab.results.detection import Cell
 from stitchlab.results.keys import result_key
 from stitchlab.results.run import Run
@@ -218,4 +218,7 @@ def fill(run: Run, lacking: int = 0) -> Run:
                 numbers = {"accuracy": number, "distance": None, "reason": "the native activations are all 0",
                            "similarity": number} | ({} if name.startswith("cka") else {"distance": number / 2})
                 run.store.put("cells", result_key(request, name, i, j), numbers | remarks)
+                if name in METHODS:
+                    run.store.put("cells", functional_key(request, name, i, j), remarks | {
+                        "agreement": number, "jsd": 1 - number, "error_consistency": 2 * number - 1, "reasons": {}})
     return Run(run.store, run.record)

@@ -28,9 +28,11 @@ from stitchlab.catalog.indices import INDICES
 from stitchlab.catalog.methods import METRICS
 from stitchlab.catalog.presets import preset
 from stitchlab.grid.ask import ask, compare
+from stitchlab.request import functional_key
 from stitchlab.results import networks
 from stitchlab.results.cleaning import delete_run
 from stitchlab.results.run import Run
+from stitchlab.results.why_empty import BEFORE
 from stitchlab.store import Store
 from stitchlab.ui.results import SHOWN, VIEWS
 
@@ -207,6 +209,22 @@ def test_an_undefined_number_is_no_zero(opened: Open, asked: Run) -> None:
     assert f"{OWN:.4f}" in text(at, "markdown", "caption")
     rows = [row for table in at.table for row in table.value.to_numpy().tolist()]
     assert any("–" in map(str, row) for row in rows)
+
+
+def test_a_run_from_before_functional_metrics_says_so_and_offers_them(opened: Open, jobs: Notes, done: Run) -> None:
+    for method, i, j in done.functional:
+        done.store.delete("cells", functional_key(done.request, method, i, j))
+    at = sound(all_numbers(opened(done.store, run=done.id, show=SHOWN["error_consistency"])))
+    assert all(np.isnan(drawn(figure)).all() for figure in charts(at))
+    said = text(at, "caption")
+    assert f"or {BEFORE}, as 12 cells are" in said
+    assert f"Not there, TLM agreement, TLM prediction divergence, TLM error consistency, DM agreement, DM prediction " \
+           f"divergence, DM error consistency: {BEFORE}." in said
+    assert "agreement, prediction divergence and error consistency of 12 cells to add, training nothing" in text(
+        at, "markdown")
+    sound(at.button(key="compute").click().run())
+    assert [run.id for run in jobs.computed] == [done.id]
+    assert BEFORE not in text(sound(opened(done.store, run=done.id)), "caption"), "accuracies are as they were"
 
 
 def test_a_link_outlives_its_networks(opened: Open, jobs: Notes, done: Run) -> None:

@@ -11,7 +11,7 @@ import torch
 
 from stitchlab.catalog.indices import INDICES
 from stitchlab.ood.keep import keep
-from stitchlab.request import METHODS, NULL, Request, TaskLoss, accuracy_key
+from stitchlab.request import METHODS, NULL, Request, TaskLoss, accuracy_key, functional_key
 from stitchlab.results import trajectory
 from stitchlab.results.definitions import todays
 from stitchlab.results.detection import NATIVE, Distribution
@@ -47,6 +47,9 @@ def run(
                 middle = chance(name, i, j)
                 null = (middle + (middle > 0) * np.linspace(-0.5, 0.5, request.null)).tolist()
                 store.put("cells", result_key(request, NULL + name, i, j), {"null": null, "reason": "", **MADE})
+            if name in METHODS:
+                store.put("cells", functional_key(request, name, i, j), {
+                    "agreement": number, "jsd": 1 - number, "error_consistency": 1.9 * number - 0.95, **MADE})
     store.put("accuracies", accuracy_key(request, end), {"accuracy": 0.9})
     networks = {side: Network(
         id=name, name=name, architecture="resnet14", options={}, classes=("0", "1"), channels=1, size=8, mean=(0.5,),

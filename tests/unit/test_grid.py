@@ -38,7 +38,7 @@ def test_all_rows_are_there(done: Store, spy: Spy) -> None:
     quantities |= {(name, index.metric) for name, index in INDICES.items() if index.default}
     rows = list(run.rows())
     assert {row[:4] for row in rows} == {(i, j, m, q) for i, j in grid_of() for m, q in quantities}
-    assert len(rows) == 4 * 12
+    assert len(rows) == 4 * 18
     assert all(isinstance(row.value, float) and np.isfinite(row.value) for row in rows)
     assert [row.front_layer for row in rows] == sorted((row.front_layer for row in rows), key=ROWS.index)
     own = run.own_accuracy

@@ -16,6 +16,7 @@ from torch import nn
 from toys import Convolutions, network, noise, pair, seeded
 
 from stitchlab.catalog.detectors import QUICK
+from stitchlab.catalog.methods import FUNCTIONAL
 from stitchlab.export.tables import cells_csv, run_json
 from stitchlab.figures import activations as figures
 from stitchlab.figures import grids
@@ -35,7 +36,7 @@ from stitchlab.stitch.soap import Soap
 from stitchlab.store import Store
 
 RECIPES = {"adam": TaskLoss(epochs=1), "soap": TaskLoss(epochs=1, lr=1e-2, optimiser="soap")}
-METRICS = ["accuracy", "relative_accuracy", "penalty", "distance"]
+METRICS = ["accuracy", "relative_accuracy", "penalty", *FUNCTIONAL, "distance"]
 ONLY: dict[str, Any] = {**SMALL, "indices": [], "eval_images": 80}
 FRONT = "the front network's activations at {} are not finite"
 OWN = "the end network's own activations at {} are not finite"
@@ -66,11 +67,11 @@ def reasons(side: str, i: str, j: str, method: str) -> dict[str, str]:
         return dict.fromkeys(METRICS, FRONT.format(i)) if i == "layer3.1" else {}
     native, logits = {"end layer3.0.bn2.bias": (j == "flatten", j == "layer2.0"), "end fc.bias": (False, True),
                       "end conv1.weight": (True, False)}[side]
-    found = {"relative_accuracy": LOGITS, "penalty": LOGITS}
+    found = {"relative_accuracy": LOGITS, "penalty": LOGITS, **dict.fromkeys(FUNCTIONAL, LOGITS)}
     if native:
         found |= dict.fromkeys(METRICS if method == "dm" else ["distance"], OWN.format(j))
     if logits:
-        found |= dict.fromkeys(METRICS if method == "tlm" else METRICS[:3], TAIL.format(j))
+        found |= dict.fromkeys(METRICS if method == "tlm" else METRICS[:-1], TAIL.format(j))
     return found
 
 
@@ -127,7 +128,7 @@ def test_a_map_that_diverged_has_no_accuracy_and_can_still_be_read(store: Store)
     kept = get_tensors(store, "maps", map_key(run.request, "tlm", *cell))
     assert kept is not None
     assert not kept["weight"].isfinite().all()
-    for metric in ("accuracy", "relative_accuracy", "penalty", "distance"):
+    for metric in METRICS:
         assert run.value("tlm", metric, *cell) is None
         assert "training diverged" in run.reason("tlm", metric, *cell)
         assert run.value("dm", metric, *cell) is not None

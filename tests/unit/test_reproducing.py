@@ -22,6 +22,7 @@ from stitchlab.request import TaskLoss, derived_seed
 from stitchlab.results.run import Run
 from stitchlab.stitch.affine import rows
 from stitchlab.stitch.direct import direct_matching
+from stitchlab.stitch.evaluate import evaluate
 from stitchlab.stitch.task import epoch_order, initial, task_loss_matching
 
 PAGE = (HOUSE / "docs" / "reproducing.md").read_text()
@@ -31,7 +32,7 @@ LAYERS = ("act0", "act1")
 def program() -> SimpleNamespace:
     """The functions of the page: all its blocks of Python, one after the other."""
     blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    assert len(blocks) == 6
+    assert len(blocks) == 7
     names: dict[str, Any] = {}
     exec("\n".join(blocks), names)
     return SimpleNamespace(**names)
@@ -145,6 +146,18 @@ def test_direct_matching_is_the_programs() -> None:
     weight, bias = THEIRS.direct_matching(rows(x).numpy(), rows(y).numpy())
     assert np.allclose(weight, ours.weight.detach().numpy(), atol=1e-5)
     assert np.allclose(bias, ours.bias.detach().numpy(), atol=1e-5)
+
+
+def test_predictions_are_compared_as_it_says() -> None:
+    stitch, order = initial(PAIR, LAYERS, 5, None), torch.arange(20)
+    ours = evaluate(PAIR, {LAYERS: stitch}, order)[LAYERS].functional
+    images, labels = DATA.test.take(order)
+    front, end = PAIR.front.module, PAIR.end.module
+    with torch.no_grad():
+        stitched = onward(end, stitch(until(front, prepared(images.numpy()), LAYERS[0])), LAYERS[1])
+        theirs = THEIRS.functional(stitched, end(prepared(images.numpy())), labels.numpy())
+    assert ours.reasons == {}
+    assert theirs == pytest.approx((ours.agreement, ours.jsd, ours.error_consistency), rel=1e-5)
 
 
 def test_every_field_that_it_names_is_in_run_json(run: Run) -> None:

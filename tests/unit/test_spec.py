@@ -25,8 +25,10 @@ from stitchlab.request import (
     cell_key,
     content_id,
     derived_seed,
+    functional_key,
     map_key,
 )
+from stitchlab.results.definitions import todays
 from stitchlab.results.keys import index_key, null_key
 
 VERSIONS = {**DEFINITIONS, "cka": 1, "pwcca": 1, "opd": 1}
@@ -83,11 +85,14 @@ Key = Callable[[Request], str]
 KEYS: dict[str, Key] = {
     "dm map": lambda r: map_key(r, "dm", "x", "u"), "tlm map": lambda r: map_key(r, "tlm", "x", "u"),
     "dm cell": lambda r: cell_key(r, "dm", "x", "u"), "tlm cell": lambda r: cell_key(r, "tlm", "x", "u"),
+    "dm functional": lambda r: functional_key(r, "dm", "x", "u"),
+    "tlm functional": lambda r: functional_key(r, "tlm", "x", "u"),
     "cka": lambda r: index_key(r, "cka", "x", "u"), "pwcca": lambda r: index_key(r, "pwcca", "x", "u"),
     "opd": lambda r: index_key(r, "opd", "x", "u"), "null": lambda r: null_key(r, "cka", "x", "u"),
     "accuracy": lambda r: accuracy_key(r, r.end),
 }
-DM, TLM, INDICES = {"dm map", "dm cell"}, {"tlm map", "tlm cell"}, {"cka", "pwcca", "opd", "null"}
+DM, TLM = {"dm map", "dm cell", "dm functional"}, {"tlm map", "tlm cell", "tlm functional"}
+INDICES = {"cka", "pwcca", "opd", "null"}
 EVERY = set(KEYS)
 
 
@@ -107,7 +112,7 @@ CHANGES: list[tuple[str, dict[str, Any], set[str]]] = [
     ("seed", {"seed": 1}, EVERY),
     ("precision", {"precision": "bf16"}, EVERY),
     ("null", {"null": 200}, {"null"}),
-    ("eval_images", {"eval_images": 501}, {"dm cell", "tlm cell", "accuracy"} | INDICES),
+    ("eval_images", {"eval_images": 501}, EVERY - {"dm map", "tlm map"}),
     ("dm.images", {"dm": DirectMatching(images=101)}, DM),
     ("tlm.epochs", recipe(epochs=31), TLM),
     ("tlm.lr", recipe(lr=2e-3), TLM),
@@ -122,6 +127,7 @@ CHANGES: list[tuple[str, dict[str, Any], set[str]]] = [
     ("definitions.dm", definition("dm"), DM),
     ("definitions.tlm", definition("tlm"), TLM),
     ("definitions.evaluation", definition("evaluation"), {"dm cell", "tlm cell", "accuracy"}),
+    ("definitions.functional", definition("functional"), {"dm functional", "tlm functional"}),
     ("definitions.input", definition("input"), EVERY),
     ("definitions.soap", definition("soap"), set()),  # of another optimiser than this request's
     ("definitions.cka", definition("cka"), {"cka", "null"}),
@@ -181,6 +187,17 @@ def test_soap_hangs_on_its_definition_and_keeps_its_first_ids() -> None:
     assert len(keys) == 3
     told = replace(quick, definitions={**VERSIONS, "soap": 1})
     assert map_key(first, "tlm", "x", "u") == map_key(told, "tlm", "x", "u")
+
+
+def test_functional_metrics_changed_no_id_and_no_key_of_a_cell() -> None:
+    """A request names their definition from its second version on; these keys were made by the code from before."""
+    assert "functional" not in todays(METHODS, ("cka",), TaskLoss())
+    assert "functional" not in Request(front="a", end="b", data="c", front_layers=("x",), end_layers=("u",),
+                                       eval_images=5).definitions
+    old = replace(REQUEST, definitions={name: v for name, v in VERSIONS.items() if name != "functional"})
+    assert old.id == "23c27dc7935fee3b"
+    assert cell_key(old, "dm", "x", "u") == "384e92ce4b52225e0a76062717645cf7242311f6f481e31187570934220cf252"
+    assert functional_key(old, "dm", "x", "u") == functional_key(REQUEST, "dm", "x", "u")
 
 
 def test_beyond_a_thousand_images_an_index_stays() -> None:

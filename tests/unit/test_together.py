@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from stitchlab.catalog.methods import METRICS
 from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.grid.ask import ask
 from stitchlab.results.keys import result_key
@@ -38,7 +39,7 @@ def test_the_difference_of_two_runs_is_on_their_common_layers(store: Store) -> N
     wanted = [[other.value("dm", "accuracy", i, "layer3.1") - one.value("dm", "accuracy", i, "layer3.1")]
               for i in ROWS[1:]]
     assert found.tolist() == wanted
-    assert both.quantities == [("dm", metric) for metric in ("accuracy", "relative_accuracy", "penalty", "distance")]
+    assert both.quantities == [("dm", metric) for metric in METRICS]
 
 
 def test_the_other_way_round_cells_are_mirrored(store: Store) -> None:

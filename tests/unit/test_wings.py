@@ -67,13 +67,13 @@ def test_all_that_reads_says_the_same_without_pytorch(judged: Store) -> None:
     assert run["complete"]
     assert run["again"] == run["id"]
     assert run["missing"] == []
-    assert run["cells.csv"].count("\n") == 1 + 4 * 12
+    assert run["cells.csv"].count("\n") == 1 + 4 * 18
     assert run["draft"][:2] == ["", True]
     assert run["draft"][3]["front_layers"] == [f"layer{s}.{b}" for s in (1, 2, 3) for b in (0, 1)]
     assert "knn,auroc,0." in run["ood.csv"]
     assert [walk is not None for walk in run["walks"]] == [(i, j) == CELL for j in COLUMNS for i in ROWS]
     assert len(run["ranks"]) == 4 * 2
-    assert len(run["figures"]) == 4 * 3 + 4 + 2, "four metrics of TLM, DM and their difference; indices; a detector"
+    assert len(run["figures"]) == 7 * 3 + 4 + 2, "seven metrics of TLM, DM and their difference; indices; a detector"
     assert not any(said["files"].values())
     assert [network["confusion"] is not None for network in said["networks"]] == [True, True, False]
 

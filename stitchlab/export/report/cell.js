@@ -138,6 +138,6 @@ function reasonsOf(run, r, c) {
       if (row === r && column === c) said.push(`${DATA.detectors[name].label} of ${method.toUpperCase()}: ${reason}`);
     }
   }
-  return said.length ? [element('h4', {}, 'Undefined'),
+  return said.length ? [element('h4', {}, 'No number'),
     element('ul', {class: 'note reasons'}, said.map(text => element('li', {}, text)))] : null;
 }

@@ -63,7 +63,7 @@ function legendOf({run, as, against}, show) {
 function why(run, grid, [r, c]) {
   const reason = Object.entries(run.undefined).find(([, places]) => places.some(
     ([what, row, column]) => what === grid.of && row === r && column === c));
-  return reason ? `undefined: ${reason[0]}` : 'not computed, or undefined';
+  return reason ? `no number: ${reason[0]}` : 'not computed, or undefined';
 }
 
 // The numbers of two runs cell by cell, on the layers that both have.

@@ -92,12 +92,12 @@ def _run(run: Run, maker: str) -> bytes:
 
 def _cells(run: Run) -> bytes:
     versions: Versions = []
-    cells = [_named({"method": method, "front_layer": i, "end_layer": j}, kept, versions)
-             for (method, i, j), kept in run.cells.items()]
+    cells, functional = ([_named({"method": method, "front_layer": i, "end_layer": j}, kept, versions)
+                          for (method, i, j), kept in of.items()] for of in (run.cells, run.functional))
     own = {side: run.store.intact("accuracies", accuracy_key(run.request, network))
            for side, network in (("front", run.request.front), ("end", run.request.end))}
     accuracies = {side: kept and _named({}, kept, versions) for side, kept in own.items()}
-    return _json({"versions": versions, "accuracies": accuracies, "cells": cells})
+    return _json({"versions": versions, "accuracies": accuracies, "cells": cells, "functional": functional})
 
 
 def _judged(run: Run, found: list[Distribution]) -> dict[str, bytes]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from stitchlab.catalog.indices import INDICES
+from stitchlab.catalog.methods import FUNCTIONAL
 from stitchlab.errors import StitchLabError
-from stitchlab.request import METHODS, NULL, accuracy_key
+from stitchlab.request import METHODS, NULL, Request, accuracy_key, functional_key
 from stitchlab.results import data_sets, networks
 from stitchlab.results.bundle import reading_ood
 from stitchlab.results.bundle.archive import Archive
@@ -36,11 +38,13 @@ _MANIFEST = {"format": str, "schema": int, "maker": str, "made": str, "title": s
              "run": str, "entries": {str: {"sha256": str, "bytes": int}}}
 _NUMBER = (float, None)
 _NULL = ([float], None)
+_NAMES = ("method", "front_layer", "end_layer")
+_CELL = {"method": str, "front_layer": str, "end_layer": str, "?reason": str, "?reasons": {str: str}, **HOW,
+         "seconds": float, "device": str, "versions": int}
 _CELLS = {
     "versions": [{str: str}],
     "accuracies": {"front": (None, {"accuracy": _NUMBER}), "end": (None, {"accuracy": _NUMBER})},
-    "cells": [{"method": str, "front_layer": str, "end_layer": str, "?reason": str, "?reasons": {str: str}, **HOW,
-               "seconds": float, "device": str, "versions": int}],
+    "cells": [_CELL], "?functional": [_CELL],  # no file has these from before there were functional metrics
 }
 
 
@@ -115,20 +119,32 @@ def _metric(name: str) -> str:
 
 def _put_cells(of: Opened) -> None:
     request, told = of.run.request, of.parsed(CELLS, _CELLS)
-    need(len(told["cells"]) <= MOST_CELLS, "it has too many cells")
+    need(max(len(told["cells"]), len(told.get("functional", ()))) <= MOST_CELLS, "it has too many cells")
     for each in told["cells"]:
-        method, i, j = (each[name] for name in ("method", "front_layer", "end_layer"))
-        need(method in request.results and of.asked(i, j), "it has a cell that was not asked for")
-        place = ("cells", result_key(request, method, i, j))
-        need(place not in of.values, "it has a cell twice")
-        for metric in ("accuracy", "distance") if method in METHODS else (_metric(method),):
-            fits(f"{CELLS}: {metric}", each.get(metric, ""), _NULL if metric == "null" else _NUMBER)
-            need(metric != "null" or each[metric] is None or len(each[metric]) == request.null,
-                 f"{CELLS} has a null of another number of permutations")
-            why = each.get("reasons", {}).get(metric) or each.get("reason")
-            need(each[metric] is not None or isinstance(why, str), f"{CELLS} lacks a reason")
-        of.values[place] = expanded(each, told["versions"], ("method", "front_layer", "end_layer"))
+        method = each["method"]
+        need(method in request.results, "it has a cell that was not asked for")
+        metrics = ("accuracy", "distance") if method in METHODS else (_metric(method),)
+        _put_cell(of, each, told, result_key, metrics)
+    for each in told.get("functional", ()):
+        need(each["method"] in request.methods, "it has functional metrics of a cell that was not asked for")
+        _put_cell(of, each, told, functional_key, FUNCTIONAL)
     for side, network in (("front", request.front), ("end", request.end)):
         if (own := told["accuracies"][side]) is not None:
             fits(CELLS, own, HOW)
             of.values["accuracies", accuracy_key(request, network)] = expanded(own, told["versions"], ())
+
+
+def _put_cell(of: Opened, each: dict[str, Any], told: dict[str, Any], key: Callable[[Request, str, str, str], str],
+              metrics: Sequence[str]) -> None:
+    """Puts a cell's numbers into the run's store, if each is one, or empty with its reason."""
+    method, i, j = (each[name] for name in _NAMES)
+    need(of.asked(i, j), "it has a cell that was not asked for")
+    place = ("cells", key(of.run.request, method, i, j))
+    need(place not in of.values, "it has a cell twice")
+    for metric in metrics:
+        fits(f"{CELLS}: {metric}", each.get(metric, ""), _NULL if metric == "null" else _NUMBER)
+        permutations = len(each[metric] or ()) if metric == "null" else 0
+        need(permutations in (0, of.run.request.null), f"{CELLS} has a null of another number of permutations")
+        why = each.get("reasons", {}).get(metric) or each.get("reason")
+        need(each[metric] is not None or isinstance(why, str), f"{CELLS} lacks a reason")
+    of.values[place] = expanded(each, told["versions"], _NAMES)

@@ -8,7 +8,7 @@ from typing import Any
 
 from stitchlab.catalog.indices import INDICES
 from stitchlab.errors import StitchLabError
-from stitchlab.request import METHODS, Request, checked_seed
+from stitchlab.request import METHODS, SINCE_2, Request, checked_seed
 from stitchlab.results import definitions, repeating
 from stitchlab.results.bundle.checks import Wrong, fits, need
 from stitchlab.results.bundle.layout import MOST_CELLS, MOST_CLASSES, MOST_IMAGES, MOST_LAYERS
@@ -69,7 +69,7 @@ def _check(request: Request) -> None:
     need(bool(request.methods or request.indices), "it asks for nothing")
     need(0 < request.eval_images <= MOST_IMAGES and request.dm.images > 0, "it has no images")
     needed = definitions.todays(request.methods, request.indices, request.tlm)
-    lacking = set(needed) - {"input", "soap"} - set(request.definitions)  # which came later, at version 2
+    lacking = set(needed) - set(SINCE_2) - set(request.definitions)
     need(not lacking and all(0 < v < 1000 for v in request.definitions.values()), "its definitions are not all there")
 
 

@@ -1,0 +1,131 @@
+"""Whether a stitched network answers as the end network does: agreement, Jensen–Shannon divergence, error consistency.
+
+Accuracy says how often a stitched network is right, and not whether it is right where the end network is. Of both
+predictions on the same images: the share of equal classes; the mean Jensen–Shannon divergence of the distributions,
+½ KL(p‖m) + ½ KL(q‖m) with m = (p + q) / 2, in bits (Lin 1991); and Cohen's κ of being right or wrong, which is how much
+more often both are than their accuracies make likely (Geirhos, Meding & Wichmann 2020).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from stitchlab.catalog.methods import FUNCTIONAL
+from stitchlab.stitch.numerics import exact
+from stitchlab.stitch.pair import Cell
+from stitchlab.stitch.undefined import OWN_LOGITS, finite
+
+CONSTANT = "{} network is {} on every evaluation image"
+
+
+@dataclass(frozen=True)
+class Functional:
+    """Agreement 0..1, divergence 0..1 bits and κ −1..1; None where undefined, and the reason by its name."""
+
+    agreement: float | None
+    jsd: float | None
+    error_consistency: float | None
+    reasons: dict[str, str] = field(default_factory=dict)
+
+
+class Own:
+    """The end network's own predictions of a batch of images, to compare stitched networks' with.
+
+    Args:
+        logits: its own (n, classes).
+        labels: of the images (n,).
+    """
+
+    def __init__(self, logits: Tensor, labels: Tensor) -> None:
+        self.finite = finite(logits)
+        self.logits, self.classes = exact(logits), logits.argmax(1)
+        self.right = self.classes == labels
+
+
+@dataclass
+class Answers:
+    """Over images: how often the end network is right alone; by cell equal answers, bits, right answers of both."""
+
+    own_right: int
+    own_finite: bool
+    same: dict[Cell, int]
+    bits: dict[Cell, float]
+    both: dict[Cell, int]
+
+    @classmethod
+    def none(cls, cells: Iterable[Cell]) -> Answers:
+        """Nothing was seen yet."""
+        made = dict.fromkeys(cells, 0)
+        return cls(0, True, made, dict.fromkeys(made, 0.0), dict(made))
+
+    def copy(self) -> Answers:
+        """These sums, which stay as they are when more is added to the others."""
+        return Answers(self.own_right, self.own_finite, dict(self.same), dict(self.bits), dict(self.both))
+
+    def see(self, own: Own) -> None:
+        """Add a batch of the end network's own predictions, once for all cells."""
+        self.own_right += int(own.right.sum())
+        self.own_finite = self.own_finite and own.finite
+
+    def add(self, cell: Cell, logits: Tensor, right: Tensor, own: Own) -> None:
+        """Add a stitched network's predictions of a batch: logits (n, classes), and which of them are right (n,)."""
+        self.same[cell] += int((logits.argmax(1) == own.classes).sum())
+        self.both[cell] += int((right & own.right).sum())
+        self.bits[cell] += float(divergence(exact(logits), own.logits).sum())
+
+    def functional(self, cell: Cell, images: int, right: int, reason: str) -> Functional:
+        """What these sums over so many images say of a cell.
+
+        Args:
+            cell: that is meant.
+            images: how many there were.
+            right: on how many the stitched network is right.
+            reason: why its logits are not finite; empty where they are.
+        """
+        if reason or not self.own_finite:
+            return Functional(None, None, None, dict.fromkeys(FUNCTIONAL, reason or OWN_LOGITS))
+        kappa = consistency(self.both[cell], right, self.own_right, images)
+        reasons = {"error_consistency": kappa} if isinstance(kappa, str) else {}
+        return Functional(self.same[cell] / images, self.bits[cell] / images,
+                          None if isinstance(kappa, str) else kappa, reasons)
+
+
+def divergence(one: Tensor, other: Tensor) -> Tensor:
+    """Jensen–Shannon divergence in bits (n,) of the distributions that logits (n, classes) in float64 stand for.
+
+    Each class adds −½ (p ln(m/p) + q ln(m/q)). With d = ln q − ln p, ln(m/p) is ln((1 + e^d) / 2), written so that no
+    power overflows, equal distributions give 0 exactly, and nothing cancels where they are nearly equal.
+
+    >>> divergence(torch.tensor([[0.0, 0.0], [9e9, 0.0]]).double(), torch.tensor([[0.0, 0.0], [0.0, 9e9]]).double())
+    tensor([0., 1.], dtype=torch.float64)
+    """
+    p, q = one.log_softmax(1), other.log_softmax(1)
+    d = q - p
+    shared = -torch.log1p(torch.expm1(-d.abs()) / 2)
+    nats = p.exp() * (shared - d.relu()) + q.exp() * (shared - (-d).relu())
+    return nats.sum(1) / (2 * math.log(2))
+
+
+def consistency(both: int, right: int, own_right: int, images: int) -> float | str:
+    """Cohen's κ of two networks being right or wrong, or why it is undefined.
+
+    Args:
+        both: on how many images both are right.
+        right, own_right: on how many the stitched network is, and the end network alone.
+        images: how many there are.
+
+    >>> consistency(2, 2, 2, 4), consistency(1, 2, 2, 4), consistency(0, 2, 2, 4), consistency(2, 4, 2, 4)
+    (1.0, 0.0, -1.0, 'the stitched network is right on every evaluation image')
+    """
+    for who, count in (("the stitched", right), ("the end", own_right)):
+        if count in (0, images):
+            return CONSTANT.format(who, "right" if count else "wrong")
+    neither = images - right - own_right + both
+    # (observed − expected) / (1 − expected) in whole numbers, divided once
+    apart = right * (images - own_right) + own_right * (images - right)
+    return 2 * (both * neither - (right - both) * (own_right - both)) / apart
