@@ -7,6 +7,9 @@ from typing import Literal
 
 Group = Literal["stitched", "functional"]
 
+#: What each group is called, in the order in which pages show them; indices are the third, ``representational``.
+GROUPS: dict[Group, str] = {"stitched": "Stitched networks", "functional": "Their predictions"}
+
 METHOD_LABELS = {"tlm": "Task loss matching", "dm": "Direct matching"}
 
 

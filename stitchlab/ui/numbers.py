@@ -6,7 +6,7 @@ import streamlit as st
 
 from stitchlab import ui
 from stitchlab.catalog.indices import INDICES, ROWS, Index
-from stitchlab.catalog.methods import METHOD_LABELS, METRICS
+from stitchlab.catalog.methods import GROUPS, METHOD_LABELS, METRICS
 from stitchlab.figures.words import IMAGES_AND_SETS, disagreements
 from stitchlab.request import METHODS
 from stitchlab.results import recipe
@@ -58,13 +58,17 @@ def _every_number(run: Run, i: str, j: str) -> None:
                     f"**{own:.4f}** on the same {run.request.eval_images:,} test images; {_front(run)}."
                     f"{tlm_recipe(run)}")
     if run.request.methods:
-        st.table([
-            {"": metric.label,
-             **{label(run, m): number(run.value(m, metric.name, i, j)) for m in run.request.methods},
-             "What it is": f"{metric.meaning}; {metric.better} = more similar"} for metric in METRICS.values()
-        ], border="horizontal")
+        for group, title in GROUPS.items():
+            st.markdown(f"**{title}**")
+            st.table([
+                {"": metric.label,
+                 **{label(run, m): number(run.value(m, metric.name, i, j)) for m in run.request.methods},
+                 "What it is": f"{metric.meaning}; {metric.better} = more similar"}
+                for metric in METRICS.values() if metric.group == group
+            ], border="horizontal")
         st.caption(" ".join(disagreements(Distribution(run), i, j)) or IMAGES_AND_SETS)
     if run.request.indices:
+        st.markdown("**Representations, without a stitch**")
         st.table([
             {"": label(run, n), "Value": number(run.value(n, INDICES[n].metric, i, j)),
              **{what: number(value) for what, value in indices.numbers(run, n, i, j).items()},

@@ -22,7 +22,9 @@ from stitchlab.ui.copying import copy_link
 from stitchlab.ui.figure_panel import figure_panel
 from stitchlab.ui.numbers import label, selected_cell, tlm_recipe
 
-SHOWN = {**{metric.name: metric.label for metric in METRICS.values()}, grids.SHOWN_INDICES: indices.LABEL}
+#: What can be shown, by its label: how good stitched networks are, then what they predict, then what needs no stitch.
+SHOWN = {**{metric.name: f"Functional: {metric.label.lower()}" if metric.name in FUNCTIONAL else metric.label
+            for metric in METRICS.values()}, grids.SHOWN_INDICES: indices.LABEL}
 VIEWS = {"maps": "Side by side", "difference": "Difference", "cells": "All cells", "table": "Table"}
 
 

@@ -11,7 +11,7 @@ from plotly.colors import get_colorscale
 
 from stitchlab.catalog.detectors import DETECTORS
 from stitchlab.catalog.indices import INDICES
-from stitchlab.catalog.methods import METRICS
+from stitchlab.catalog.methods import GROUPS, METRICS
 from stitchlab.catalog.ood_metrics import OOD_METRICS
 from stitchlab.figures import grids
 from stitchlab.figures.colours import rgb
@@ -57,7 +57,7 @@ def shows(found: Distribution) -> list[dict[str, Any]]:
     for metric in METRICS.values() if run.request.methods else ():
         keys = [f"{method}/{metric.name}" for method in run.request.methods]
         made.append({
-            "key": metric.name, "label": metric.label, "group": "Stitched networks",
+            "key": metric.name, "label": metric.label, "group": GROUPS[metric.group],
             "about": f"{metric.meaning}; {metric.better} = more similar.", "better": metric.better,
             "span": None if metric.high is None else metric.high - metric.low,
             "maps": _described(grids.stitched(run, metric.name), keys),
