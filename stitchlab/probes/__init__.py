@@ -1,1 +1,1 @@
-"""Linear probes: how well a linear classifier tells the classes from each layer of one network (Alain & Bengio 2016)."""
+"""Linear probes: how well a linear classifier tells the classes from each layer of a network (Alain & Bengio 2016)."""

@@ -144,14 +144,15 @@ def _evaluated(
     forms = {layer: pair.target(layer) for layer in probes}
     right: dict[str, float] = dict.fromkeys(probes, 0.0)
     alone = 0.0 if own and pair.end.classes == pair.data.classes else None
+    last = next(reversed(probes), "")
+    rest = pair.tail(last) if last else None
     for activations, images, labels in batches(pair, list(probes), pair.data.test, order, report):
         for layer, x in activations.items():
             features = pooled(x, forms[layer])
             ok = bool(np.isfinite(features).all())  # else NaN, whatever the other batches say
             right[layer] += float((probes[layer].predict(features) == labels).sum()) if ok else np.nan
         if alone is not None:
-            last = next(reversed(activations), "")
-            logits = pair.tail(last)(activations[last]) if last else pair.logits(images)
+            logits = rest(activations[last]) if rest else pair.logits(images)
             alone += float((logits.argmax(1).cpu().numpy() == labels).sum()) if finite(logits) else np.nan
     scored = {layer: _share(count, len(order), "the activations of some evaluation images are not finite")
               for layer, count in right.items()}

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from stitchlab.request import METHODS
+
 if TYPE_CHECKING:
     from stitchlab.results.run import Run
 
@@ -67,6 +69,12 @@ def shared(unit: Unit, workers: int) -> list[Unit]:
     fronts = list(dict.fromkeys(i for i, _ in unit.cells))
     parts = [set(fronts[k::workers]) for k in range(min(workers, len(fronts)))]
     return [Unit(unit.work, unit.names, tuple(c for c in unit.cells if c[0] in part)) for part in parts]
+
+
+def of_cell(units: Sequence[Unit], cell: Cell) -> list[Unit]:
+    """Keep of these units the stitches of a cell, and the end network's own accuracy."""
+    stitched = [replace(unit, cells=(cell,)) for unit in units if unit.work in METHODS and cell in unit.cells]
+    return [unit for unit in units if unit.work == "accuracy"] + stitched
 
 
 def columns(end_layers: Sequence[str]) -> list[Sequence[str]]:

@@ -1,4 +1,4 @@
-"""Linear probes of a network, as much as the store has of them: an accuracy for each layer, and what to hold it against.
+"""Linear probes of a network, as much as the store has of them: an accuracy a layer, and what to hold it against.
 
 `stitchlab.probes` says what a probe is and computes it. Each layer's is kept under a key of its own, which begins with
 the network's id: adding a layer computes that layer only, and deleting the network removes them.
@@ -68,7 +68,7 @@ class Probes:
 
     def __repr__(self) -> str:
         """Say what they are: ``<Probes of digits-a on Digits: 6 of 6 layers>``."""
-        return (f"<Probes of {self.network.name} on {self.data.label}: {len(self.kept)} of {len(self.layers)} layers>")
+        return f"<Probes of {self.network.name} on {self.data.label}: {len(self.kept)} of {len(self.layers)} layers>"
 
     @cached_property
     def kept(self) -> dict[str, dict[str, Any]]:
@@ -102,7 +102,7 @@ class Probes:
         return None if self.baselines is None else self.baselines["chance"]
 
     def rows(self) -> list[ProbeRow]:
-        """List all layers in network order; ``reason`` says why a number is empty, or that training did not converge."""
+        """List all layers in network order; ``reason``: why a number is empty, or that training did not converge."""
         none: dict[str, Any] = {"accuracy": None, "train_accuracy": None, "reason": ""}
         return [ProbeRow(self.network.name, layer, *((self.kept.get(layer) or none)[field] for field in none))
                 for layer in self.layers]
