@@ -66,7 +66,7 @@ def caption(shown: Sequence[Probes]) -> str:
                          for p in shown)
     return (f"Accuracy of linear probes by layer: {networks}. Each is a logistic regression (L2, C = 1, L-BFGS) on the "
             f"layer's averages over positions, or its class token, standardised; trained on {'; '.join(sorted(each))}. "
-            "Dashed: the network's own accuracy on the same images, and chance, the share of the largest class. "
+            "Broken lines: the networks' own accuracy on the same images, and chance, the share of the largest class. "
             f"StitchLab {VERSION}.")
 
 

@@ -20,9 +20,9 @@ from stitchlab.ui import embedding
 from stitchlab.ui.asking import cuts_of
 from stitchlab.ui.charts import chart
 
-ABOUT = ("A **linear probe** is a logistic regression that is trained to tell the classes from one layer alone: from its "
-         "averages over positions, or its class token (Alain & Bengio 2016). It says how easily they can be told there, "
-         "not whether the network uses that.")
+ABOUT = ("A **linear probe** is a logistic regression that is trained to tell the classes from one layer alone: from "
+         "its averages over positions, or its class token (Alain & Bengio 2016). It says how easily they can be told "
+         "there, not whether the network uses that.")
 BLOCKS, EVERY = "Blocks", "All cut points"
 OWN = ""  # the data that each network came with
 BOUND: Any = {"bind": "query-params"}
@@ -101,19 +101,25 @@ def _compute(jobs: Jobs, lacking: list[Probes]) -> None:
     count = sum(len(probes.lacking) for probes in idle)
     names = ", ".join(probes.network.name for probes in idle)
     text, button = st.columns([4, 1.4], vertical_alignment="center")
-    text.info(ui.literal(f"{count:,} layers of {names} are not probed yet."), icon=":material/info:")
+    said = f"Not probed yet: {count:,} layer{'' if count == 1 else 's'} of {names}."
+    text.info(ui.literal(said), icon=":material/info:")
     if button.button("Compute linear probes", icon=":material/play_arrow:", type="primary", key="probe",
                      width="stretch"):
-        ui.queue(lambda: [jobs.probe(p.wanted(), f"linear probes of {p.network.name}") for p in idle])
+        ui.queue(lambda: _submit(jobs, idle))
+
+
+def _submit(jobs: Jobs, lacking: list[Probes]) -> None:
+    for probes in lacking:
+        jobs.probe(probes.wanted(), f"linear probes of {probes.network.name}")
 
 
 def _numbers(shown: list[Probes]) -> None:
     """A caption of what stands there, and all numbers as a table."""
     st.caption(files.caption(shown).partition(": ")[2])
-    percent = st.column_config.NumberColumn(format="percent")
+    percent = st.column_config.NumberColumn(format="%.2f %%")
     st.dataframe(
-        [{"Network": row.network, "Layer": row.layer, "Accuracy": row.accuracy,
-          "On its training images": row.train_accuracy, "Remark": row.reason}
+        [{"Network": row.network, "Layer": row.layer, "Accuracy": row.accuracy and 100 * row.accuracy,
+          "On its training images": row.train_accuracy and 100 * row.train_accuracy, "Remark": row.reason}
          for probes in shown for row in probes.rows()],
         column_config={"Accuracy": percent, "On its training images": percent}, hide_index=True, width="stretch",
         alt="Accuracy of the probe of every layer")
