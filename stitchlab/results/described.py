@@ -30,7 +30,7 @@ def described(run: Run) -> dict[str, Any]:
         "versions": [dict(pairs) for pairs in sorted({tuple(sorted(cell["versions"].items())) for cell in made})],
         "seconds": {
             method: round(sum(cell["seconds"] for (name, _, _), cell in run.cells.items() if name == method), 3)
-            for method in (*request.methods, *request.indices)
+            for method in request.results
         },
     }
 

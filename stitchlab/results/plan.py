@@ -24,7 +24,7 @@ Cell = tuple[str, str]  # front layer, end layer
 class Unit:
     """What is computed together: ``work`` is dm, tlm, indices, or accuracy (the networks' own, for scale).
 
-    ``names`` are that method or those indices.
+    ``names`` are that method, or those indices and nulls of indices (`Request.results`).
     """
 
     work: str
@@ -52,7 +52,7 @@ def missing(run: Run) -> list[Unit]:
     if "tlm" in stitched:  # direct matching takes no time worth dividing
         stitched["tlm"] = [Unit("tlm", ("tlm",), lacking("tlm", [c for c in request.cells if c in corners])),
                            *(replace(u, cells=tuple(c for c in u.cells if c not in corners)) for u in stitched["tlm"])]
-    names = tuple(name for name in request.indices if lacking(name, request.cells))
+    names = tuple(name for name in request.results if name not in METHODS and lacking(name, request.cells))
     compared = Unit("indices", names, tuple(c for c in request.cells if any(lacking(name, [c]) for name in names)))
     units = [unit for unit in (*stitched.get("dm", []), compared, *stitched.get("tlm", [])) if unit.cells]
     return units if run.measured else [Unit("accuracy"), *units]

@@ -27,7 +27,7 @@ from stitchlab.request import (
     derived_seed,
     map_key,
 )
-from stitchlab.results.keys import index_key
+from stitchlab.results.keys import index_key, null_key
 
 VERSIONS = {**DEFINITIONS, "cka": 1, "pwcca": 1, "opd": 1}
 REQUEST = Request(
@@ -84,9 +84,10 @@ KEYS: dict[str, Key] = {
     "dm map": lambda r: map_key(r, "dm", "x", "u"), "tlm map": lambda r: map_key(r, "tlm", "x", "u"),
     "dm cell": lambda r: cell_key(r, "dm", "x", "u"), "tlm cell": lambda r: cell_key(r, "tlm", "x", "u"),
     "cka": lambda r: index_key(r, "cka", "x", "u"), "pwcca": lambda r: index_key(r, "pwcca", "x", "u"),
-    "opd": lambda r: index_key(r, "opd", "x", "u"), "accuracy": lambda r: accuracy_key(r, r.end),
+    "opd": lambda r: index_key(r, "opd", "x", "u"), "null": lambda r: null_key(r, "cka", "x", "u"),
+    "accuracy": lambda r: accuracy_key(r, r.end),
 }
-DM, TLM, INDICES = {"dm map", "dm cell"}, {"tlm map", "tlm cell"}, {"cka", "pwcca", "opd"}
+DM, TLM, INDICES = {"dm map", "dm cell"}, {"tlm map", "tlm cell"}, {"cka", "pwcca", "opd", "null"}
 EVERY = set(KEYS)
 
 
@@ -105,6 +106,7 @@ CHANGES: list[tuple[str, dict[str, Any], set[str]]] = [
     ("data", {"data": "d" * 64}, EVERY),
     ("seed", {"seed": 1}, EVERY),
     ("precision", {"precision": "bf16"}, EVERY),
+    ("null", {"null": 200}, {"null"}),
     ("eval_images", {"eval_images": 501}, {"dm cell", "tlm cell", "accuracy"} | INDICES),
     ("dm.images", {"dm": DirectMatching(images=101)}, DM),
     ("tlm.epochs", recipe(epochs=31), TLM),
@@ -122,7 +124,7 @@ CHANGES: list[tuple[str, dict[str, Any], set[str]]] = [
     ("definitions.evaluation", definition("evaluation"), {"dm cell", "tlm cell", "accuracy"}),
     ("definitions.input", definition("input"), EVERY),
     ("definitions.soap", definition("soap"), set()),  # of another optimiser than this request's
-    ("definitions.cka", definition("cka"), {"cka"}),
+    ("definitions.cka", definition("cka"), {"cka", "null"}),
     ("definitions.pwcca", definition("pwcca"), {"pwcca"}),
     ("definitions.opd", definition("opd"), {"opd"}),
     # What is asked for decides which cells there are, never what one cell is.
@@ -149,6 +151,7 @@ def test_the_list_of_fields_is_complete() -> None:
 
 def test_what_was_asked_for_before_a_field_was_there_keeps_its_id() -> None:
     later = ("optimiser", "augment")
+    assert "null" not in canonical(REQUEST)
     assert not any(field in canonical(REQUEST) for field in later)
     assert "images" not in canonical(REQUEST.tlm)
     assert "optimiser" in canonical(replace(REQUEST, tlm=replace(REQUEST.tlm, optimiser="soap")))
@@ -195,7 +198,7 @@ def test_averages_over_positions_are_of_all_images_since_their_second_version() 
     versions = {**VERSIONS, **{name: index.version for name, index in CATALOG.items()}}
     few, many = (replace(REQUEST, eval_images=m, definitions=versions) for m in (1000, 5000))
     assert {name for name in CATALOG if index_key(few, name, "x", "u") != index_key(many, name, "x", "u")} == {
-        "pwcca", "opd"}
+        name for name, index in CATALOG.items() if index.needs == "averages"}
 
 
 @pytest.mark.parametrize(("change", "message"), [

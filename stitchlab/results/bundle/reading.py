@@ -8,7 +8,7 @@ from typing import Any
 
 from stitchlab.catalog.indices import INDICES
 from stitchlab.errors import StitchLabError
-from stitchlab.request import METHODS, accuracy_key
+from stitchlab.request import METHODS, NULL, accuracy_key
 from stitchlab.results import data_sets, networks
 from stitchlab.results.bundle import reading_ood
 from stitchlab.results.bundle.archive import Archive
@@ -35,6 +35,7 @@ from stitchlab.store import Source
 _MANIFEST = {"format": str, "schema": int, "maker": str, "made": str, "title": str, "story": str, "command": str,
              "run": str, "entries": {str: {"sha256": str, "bytes": int}}}
 _NUMBER = (float, None)
+_NULL = ([float], None)
 _CELLS = {
     "versions": [{str: str}],
     "accuracies": {"front": (None, {"accuracy": _NUMBER}), "end": (None, {"accuracy": _NUMBER})},
@@ -107,16 +108,23 @@ def _put_records(of: Opened) -> None:
     of.values[data_sets.ROOM, run.request.data] = asdict(data_record(run.record["data"]))
 
 
+def _metric(name: str) -> str:
+    """The number of an index, or the numbers of its null, as cells name it."""
+    return "null" if name.startswith(NULL) else INDICES[name].metric
+
+
 def _put_cells(of: Opened) -> None:
     request, told = of.run.request, of.parsed(CELLS, _CELLS)
     need(len(told["cells"]) <= MOST_CELLS, "it has too many cells")
     for each in told["cells"]:
         method, i, j = (each[name] for name in ("method", "front_layer", "end_layer"))
-        need(method in (*request.methods, *request.indices) and of.asked(i, j), "it has a cell that was not asked for")
+        need(method in request.results and of.asked(i, j), "it has a cell that was not asked for")
         place = ("cells", result_key(request, method, i, j))
         need(place not in of.values, "it has a cell twice")
-        for metric in ("accuracy", "distance") if method in METHODS else (INDICES[method].metric,):
-            fits(f"{CELLS}: {metric}", each.get(metric, ""), _NUMBER)
+        for metric in ("accuracy", "distance") if method in METHODS else (_metric(method),):
+            fits(f"{CELLS}: {metric}", each.get(metric, ""), _NULL if metric == "null" else _NUMBER)
+            need(metric != "null" or each[metric] is None or len(each[metric]) == request.null,
+                 f"{CELLS} has a null of another number of permutations")
             why = each.get("reasons", {}).get(metric) or each.get("reason")
             need(each[metric] is not None or isinstance(why, str), f"{CELLS} lacks a reason")
         of.values[place] = expanded(each, told["versions"], ("method", "front_layer", "end_layer"))
