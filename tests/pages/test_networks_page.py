@@ -161,6 +161,17 @@ def test_probes_of_two_networks_in_one_figure_and_as_a_file(opened: Open, store:
     assert jobs.probed == []
 
 
+def test_links_to_probes_that_are_not_here_and_where_nothing_computes(
+    opened: Open, store: Store, jobs: Notes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Notes, "lacking", "To compute, install torch")
+    at = probed_page(opened, store, beside="nobody", probed="nothing")
+    assert widget(at, "multiselect", "beside").value == []
+    assert widget(at, "segmented_control", "probed").value == "Blocks"
+    assert "To compute, install torch" in text(at, "info")
+    assert not has(at, "button", "probe")
+
+
 def test_rename(opened: Open, store: Store) -> None:
     at = page(opened, store, network="digits-b")
     network = networks.find(store, "digits-b")
