@@ -115,7 +115,7 @@ def _submit(jobs: Jobs, lacking: list[Probes]) -> None:
 
 def _numbers(shown: list[Probes]) -> None:
     """A caption of what stands there, and all numbers as a table."""
-    st.caption(files.caption(shown).partition(": ")[2])
+    st.caption(ui.literal(files.caption(shown).partition(": ")[2]))
     percent = st.column_config.NumberColumn(format="%.2f %%")
     st.dataframe(
         [{"Network": row.network, "Layer": row.layer, "Accuracy": row.accuracy and 100 * row.accuracy,
