@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from stitchlab.models.importing import import_weights
     from stitchlab.models.store import load as load_network
     from stitchlab.ood.evaluate import judge
+    from stitchlab.probes.compute import probe
     from stitchlab.request import Detection, DirectMatching, Request, TaskLoss
     from stitchlab.results.cut_points import CutPoint
     from stitchlab.results.detection import Distribution
     from stitchlab.results.networks import Network, list_networks
+    from stitchlab.results.probes import Probes
     from stitchlab.results.run import Run, list_runs
     from stitchlab.results.version import VERSION as __version__  # noqa: F401 - by its usual name, and not for `import *`
     from stitchlab.store import Store
@@ -38,7 +40,8 @@ _PLACES = {
     "import_weights": "models.importing:import_weights", "judge": "ood.evaluate:judge",
     "list_networks": "results.networks:list_networks", "list_runs": "results.run:list_runs",
     "load_data": "data.registry:load", "load_network": "models.store:load", "measure": "indices.statistics:measure",
-    "preset": "catalog.presets:preset", "train": "models.create:train", "untrained": "models.create:untrained",
+    "preset": "catalog.presets:preset", "probe": "probes.compute:probe", "Probes": "results.probes:Probes",
+    "train": "models.create:train", "untrained": "models.create:untrained",
     "__version__": "results.version:VERSION",
 }
 
@@ -56,6 +59,7 @@ __all__ = [
     "Distribution",
     "Layered",
     "Network",
+    "Probes",
     "Request",
     "Run",
     "StitchLabError",
@@ -72,6 +76,7 @@ __all__ = [
     "load_network",
     "measure",
     "preset",
+    "probe",
     "train",
     "untrained",
 ]

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from stitchlab.cli import Parser, export, kept, networks, runs
+from stitchlab.cli import Parser, export, kept, networks, probe, runs
 from stitchlab.cli import store as store_commands
 from stitchlab.errors import StitchLabError
 from stitchlab.store import Store
@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
 
     networks.add(command)
     runs.add(command)
+    probe.add(command)
     export.add(command)
     kept.add(command)
     store_commands.add(command)

@@ -6,6 +6,7 @@ import contextlib
 import os
 import stat
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,18 @@ def write(run: Run, path: str | os.PathLike[str], options: Options | None = None
             raise StitchLabError(f"{place} is a folder; the name of a file was expected, such as "
                                  f"{file_name(run, 'pdf', options)}")
     suffix = known(place.suffix.removeprefix(".").lower()).suffix
+    return write_whole(place, lambda: make(run, suffix, options))
+
+
+def write_whole(place: Path, make: Callable[[], bytes]) -> Path:
+    """Make a file and write it at a place, whole or not at all, and give the place; it is made only where it may be.
+
+    Raises StitchLabError where the place is a folder, a link or a device, where its folder is not there, and where it
+    cannot be written.
+    """
     try:
         _check(place)
-        data = make(run, suffix, options)
+        data = make()
         beside = place.with_name(f".stitchlab-{uuid.uuid4().hex}")
         try:
             beside.write_bytes(data)

@@ -23,11 +23,11 @@ from stitchlab.jobs import status as standing
 from stitchlab.jobs.calls import run as call
 from stitchlab.jobs.connection import TASKS, Connection, NotInstalled, let_run
 from stitchlab.jobs.local_workers import Kind
-from stitchlab.jobs.names import DEMO, MAKING, fetching, judging, making, measuring, preparing, walking
+from stitchlab.jobs.names import DEMO, MAKING, fetching, judging, making, measuring, preparing, probing, walking
 from stitchlab.jobs.questions import Answer, Questions
 from stitchlab.jobs.status import QUIET, Status
 from stitchlab.jobs.turns import PAGES_FIRST, Attempt, Task, Turns
-from stitchlab.request import METHODS, Detection
+from stitchlab.request import Detection
 from stitchlab.results import definitions, plan
 from stitchlab.results.demo import NAMES
 from stitchlab.results.detection import STATISTICS, Cell, Distribution
@@ -37,7 +37,7 @@ from stitchlab.store import Store, looks, uploads
 RECENT = 60  # jobs that are listed
 
 __all__ = ["DEMO", "QUIET", "Answer", "Jobs", "NotInstalled", "Status", "fetching", "judging", "making", "measuring",
-           "preparing", "walking"]
+           "preparing", "probing", "walking"]
 
 
 class Jobs:
@@ -115,7 +115,7 @@ class Jobs:
         if plan.missing(run):
             run = run.under_todays_definitions()
         missing = plan.missing(run)
-        if units := missing if cell is None else _of_cell(missing, cell):
+        if units := missing if cell is None else plan.of_cell(missing, cell):
             run.save()
             units = [part for unit in units for part in plan.shared(unit, self._connection.grid_workers)]
             units.sort(key=lambda unit: unit.work == last)
@@ -172,6 +172,10 @@ class Jobs:
     def measure(self, network: str) -> None:
         """Queue what a network, by its id, says of its data's test images (job `measuring`)."""
         self._submit(measuring(network), "grid", [("measure", (network, self.device))], ["measuring"])
+
+    def probe(self, wanted: dict[str, Any], label: str) -> None:
+        """Queue linear probes of a network (`tasks.probe`), job `probing`; ``label`` says so for people."""
+        self._submit(probing(wanted), "grid", [("probe", (wanted, self.device))], [label])
 
     def fetch(self, data: str) -> None:
         """Queue a data set (job `fetching`)."""
@@ -291,9 +295,3 @@ def _plain(argument: Any) -> Any:
     if isinstance(record, dict) and "request" in record:
         return {key: value for key, value in record.items() if key != "created"}
     return record
-
-
-def _of_cell(units: Sequence[plan.Unit], cell: tuple[str, str]) -> list[plan.Unit]:
-    """Those stitches of a cell, and the end network's own accuracy, that are among these units."""
-    stitched = [replace(unit, cells=(cell,)) for unit in units if unit.work in METHODS and cell in unit.cells]
-    return [unit for unit in units if unit.work == "accuracy"] + stitched

@@ -33,6 +33,11 @@ def preparing(wanted: Mapping[str, Any]) -> str:
     return f"preparing-{content_id(dict(wanted))[:16]}"
 
 
+def probing(wanted: Mapping[str, Any]) -> str:
+    """Name the job that computes linear probes of a network (`stitchlab.results.probes.Probes.wanted`)."""
+    return f"probing-{content_id(dict(wanted))[:16]}"
+
+
 def judging(run: Run, detection: Detection, cells: Sequence[Cell]) -> str:
     """Name the job that has detectors look at these cells."""
     return f"{run.id}-ood-{content_id([detection, cells])[:16]}"

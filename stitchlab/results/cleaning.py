@@ -168,7 +168,8 @@ def _stays(store: Store, since: float) -> dict[str, _Stays]:
                 reads(record)  # raises where it cannot be read
     runs, there = References(list_runs(store)), networks.list_networks(store)
     pixels = {record.folder["sha256"] for record in data_sets.known(store) if record.folder}
-    ends = {network.id[:12] for network in there}
+    ids = {network.id for network in there}
+    ends = {network[:12] for network in ids}
     attempts = _attempts(store, lambda job: True) if _moving(store, since) else {}
 
     def of_runs(room: str) -> _Stays:
@@ -178,7 +179,8 @@ def _stays(store: Store, since: float) -> dict[str, _Stays]:
         **{room: of_runs(room) for room in runs.rooms if room not in (RUNS, *JOBS)},
         **dict.fromkeys((RUNS, data_sets.ROOM, shelf.ROOM),  # all but half a file
                         lambda file: not file.key.startswith(".")),
-        networks.ROOM: _among(network.id for network in there),
+        networks.ROOM: _among(ids),
+        networks.PROBED: lambda file: file.key.partition("-")[0] in ids,
         networks.MEASURED: _among(networks.measured_key(network) for network in there),
         cut_points.ROOM: _among(cut_points.key(network.id) for network in there),
         "timings": lambda file: file.key[-12:] in ends,

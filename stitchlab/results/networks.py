@@ -20,6 +20,7 @@ from stitchlab.store import Array, Store, given
 
 ROOM = "networks"
 MEASURED = "confusions"  # the room of what was counted on test images (`measured_key`)
+PROBED = "probes"  # the room of linear probes (`stitchlab.results.probes`), whose keys begin with the network's id
 HINT = "Train one with `python -m stitchlab train`, or bring one with `python -m stitchlab import`"
 
 
@@ -146,10 +147,14 @@ def remark(store: Store, network: Network) -> Network:
 
 
 def delete(store: Store, name_or_id: str) -> Network:
-    """Remove a network's record and weights; returns what it was. Results computed with it stay. Raises as `find`."""
+    """Remove a network's record and weights, and what was measured of it alone; returns what it was.
+
+    Runs that were computed with it stay. Raises as `find`.
+    """
     gone = find(store, name_or_id)
     store.delete(ROOM, gone.id)
     store.delete(MEASURED, measured_key(gone))
+    store.delete_all(PROBED, f"{gone.id}-")
     delete_cut_points(store, gone.id)
     return gone
 

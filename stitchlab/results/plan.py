@@ -94,6 +94,12 @@ def shared(unit: Unit, workers: int) -> list[Unit]:
     return [Unit(unit.work, unit.names, tuple(c for c in unit.cells if c[0] in part)) for part in parts]
 
 
+def of_cell(units: Sequence[Unit], cell: Cell) -> list[Unit]:
+    """Keep of these units the stitches of a cell, and the end network's own accuracy."""
+    stitched = [replace(unit, cells=(cell,)) for unit in units if unit.work in METHODS and cell in unit.cells]
+    return [unit for unit in units if unit.work == "accuracy"] + stitched
+
+
 def columns(end_layers: Sequence[str]) -> list[Sequence[str]]:
     """Split the end layers into the units that they are computed in, those that are done soonest first.
 

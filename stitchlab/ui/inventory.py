@@ -17,6 +17,7 @@ from stitchlab.results import data_sets, networks
 from stitchlab.results.networks import Network
 from stitchlab.results.run import list_runs
 from stitchlab.store import Store
+from stitchlab.ui import probes
 from stitchlab.ui.asking import cuts_of
 from stitchlab.ui.charts import chart
 
@@ -208,5 +209,5 @@ def _plain(value: Any) -> str:
 
 
 LOOKS: dict[str, Callable[[Store, Jobs, Network], None]] = {
-    "Layers": _layers, "Classes": _classes, "How it came to be": _training,
+    "Layers": _layers, "Classes": _classes, "Linear probes": probes.draw, "How it came to be": _training,
 }

@@ -18,7 +18,7 @@ SHOWN = 8  # jobs that have a bar of their own
 ENDED = {"done": "done", "failed": "failed", "cancelled": "cancelled",
          "left": "ended, since nobody looked any more", "interrupted": "interrupted: whoever worked on it is gone"}
 _BEGINNINGS = {"making-": "Network", "measuring-": "Measuring a network", "fetching-": "Data set",
-               "preparing-": "Preparing a comparison"}
+               "preparing-": "Preparing a comparison", "probing-": "Linear probes"}
 
 
 def under_way(store: Store, jobs: Jobs) -> None:

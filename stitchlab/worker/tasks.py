@@ -22,8 +22,9 @@ from stitchlab.models.device import pick_device
 from stitchlab.models.train import Point
 from stitchlab.ood import trajectory as walks
 from stitchlab.ood.evaluate import judge_column
+from stitchlab.probes.compute import compute as compute_probes
 from stitchlab.request import Detection, Report, TaskLoss
-from stitchlab.results import data_sets, networks, summary
+from stitchlab.results import data_sets, networks, probes, summary
 from stitchlab.results.detection import Cell
 from stitchlab.results.plan import Unit, missing
 from stitchlab.results.run import Run
@@ -143,6 +144,16 @@ def measure(root: str, network: str, device: str, attempt: str, k: int) -> None:
         create.measure(store, found.id, data, pick_device(device), report)
 
     told(store, attempt, k, "measuring", work)
+
+
+def probe(root: str, wanted: dict[str, Any], device: str, attempt: str, k: int) -> None:
+    """Compute what linear probes of a network lack: ``wanted`` are arguments of `stitchlab.results.probes.find`."""
+    store = Store(root)
+
+    def work(report: Report) -> None:
+        compute_probes(probes.find(store, **wanted), pick_device(device), report)
+
+    told(store, attempt, k, "linear probes", work)
 
 
 def fetch(root: str, data: str, attempt: str, k: int) -> None:

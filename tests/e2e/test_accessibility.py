@@ -15,7 +15,7 @@ from stitchlab.results.run import Run
 
 VIEWS = ("Scores", "Channels", "Map of images", "Feature maps", "Predictions", "TLM's epochs", "Whole grid")
 PARTS = ("Train", "Import", "Data sets")
-ABOUT = ("Layers", "Classes", "How it came to be")
+ABOUT = ("Layers", "Classes", "Linear probes", "How it came to be")
 
 #: What cannot be set from outside, by axe's rule and where it is: the scheme (or both), the most places on one page.
 STREAMLITS: dict[tuple[str, str], tuple[str | None, int]] = {

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from streamlit.testing.v1 import AppTest
 
-from stitchlab.jobs import DEMO, Answer, Status, fetching, judging, making, measuring, preparing, walking
+from stitchlab.jobs import DEMO, Answer, Status, fetching, judging, making, measuring, preparing, probing, walking
 from stitchlab.jobs.calls import answer
 from stitchlab.request import METHODS, Detection, accuracy_key, functional_key
 from stitchlab.results.detection import Cell
@@ -51,6 +51,7 @@ class Notes:
         self.uploads: list[str] = []
         self.measured: list[str] = []
         self.fetched: list[str] = []
+        self.probed: list[dict[str, Any]] = []
         self.states: dict[str, Status] = {}
 
     lacking = ""
@@ -111,6 +112,10 @@ class Notes:
     def measure(self, network: str) -> None:
         self.measured.append(network)
         self.states[measuring(network)] = Status("running", "measuring", 0.5)
+
+    def probe(self, wanted: dict[str, Any], label: str) -> None:
+        self.probed.append(wanted)
+        self.states[probing(wanted)] = Status("running", label, 0.5)
 
     def fetch(self, data: str) -> None:
         self.fetched.append(data)

@@ -17,12 +17,13 @@ from safetensors.torch import save_file
 
 from stitchlab.catalog.training_recipes import Attack
 from stitchlab.data import registry as datasets
-from stitchlab.jobs import Status, fetching
+from stitchlab.jobs import Status, fetching, probing
 from stitchlab.jobs import making as job_of
 from stitchlab.models import create as making
 from stitchlab.models import store as model_store
 from stitchlab.models import zoo
-from stitchlab.results import networks
+from stitchlab.probes.compute import probe
+from stitchlab.results import networks, probes
 from stitchlab.store import Store, uploads
 
 PAGE = "pages/5_Networks.py"
@@ -112,6 +113,63 @@ def test_how_it_came_to_be(opened: Open, store: Store) -> None:
     assert "**label noise:** 0.1" in said
     assert "**attack:** epsilon 0.015" in said
     assert "trained adversarially on noisy labels" in text(at, "caption")
+
+
+def probed_page(opened: Open, store: Store, **more: Any) -> Any:
+    return page(opened, store, network="digits-a", about="Linear probes", **more)
+
+
+def test_looking_at_probes_computes_nothing_and_the_button_asks_for_them(opened: Open, store: Store, jobs: Notes
+                                                                          ) -> None:
+    before = sorted(store.root.rglob("*"))
+    at = probed_page(opened, store)
+    assert "Not probed yet: 6 layers of digits-a." in text(at, "info")
+    assert (charts(at), jobs.probed) == ([], [])
+    assert sorted(store.root.rglob("*")) == before
+    sound(widget(at, "button", "probe").click().run())
+    assert jobs.probed == [probes.find(store, "digits-a").wanted()]
+    assert not has(at, "button", "probe"), "its progress is shown instead"
+    assert has(at, "button", f"cancel-{probing(jobs.probed[0])}")
+    jobs.states[probing(jobs.probed[0])] = Status("failed", message="the disk is *full*")
+    assert "digits-a: the disk is *full*" in text(sound(at.run()), "error")
+    assert has(at, "button", "probe"), "it can be asked for again"
+
+
+def test_probes_of_two_networks_in_one_figure_and_as_a_file(opened: Open, store: Store, jobs: Notes) -> None:
+    one, other = (probe(name, store, device="cpu") for name in ("digits-a", "digits-b"))
+    at = probed_page(opened, store, beside="digits-b")
+    assert not at.info
+    (figure,) = charts(at)
+    traces = {trace["name"]: trace for trace in figure["data"]}
+    assert list(traces) == ["digits-a", "digits-a itself", "digits-b", "digits-b itself", "chance"]
+    for made in (one, other):
+        assert _numbers(traces[made.network.name]["y"]) == pytest.approx([row.accuracy for row in made.rows()])
+        assert traces[f"{made.network.name} itself"]["y"] == [made.own_accuracy] * 2
+    assert figure["layout"]["xaxis"]["ticktext"] == list(one.layers)
+    numbers = at.dataframe[1].value
+    assert numbers["Accuracy"].tolist() == pytest.approx([100 * (r.accuracy or 0) for r in one.rows() + other.rows()])
+    assert "trained on 1,257 training images and evaluated on 540 test images" in text(at, "caption")
+    at.session_state["probe_files"] = True
+    assert "`digits-a-digits-b-probes.csv`" in text(sound(at.run()), "caption")
+    sound(widget(at, "number_input", "probe_test").set_value(541).run())
+    assert "evaluation images (M): a number from 1 to 540 was expected" in text(at, "error")
+    widget(at, "number_input", "probe_test").set_value(None)
+    sound(widget(at, "segmented_control", "probed").set_value("All cut points").run())
+    assert "Not probed yet" in text(at, "info")
+    sound(widget(at, "selectbox", "network").set_value("digits-b").run())
+    assert widget(at, "multiselect", "beside").value == [], "no network stands beside itself"
+    assert jobs.probed == []
+
+
+def test_links_to_probes_that_are_not_here_and_where_nothing_computes(
+    opened: Open, store: Store, jobs: Notes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Notes, "lacking", "To compute, install torch")
+    at = probed_page(opened, store, beside="nobody", probed="nothing")
+    assert widget(at, "multiselect", "beside").value == []
+    assert widget(at, "segmented_control", "probed").value == "Blocks"
+    assert "To compute, install torch" in text(at, "info")
+    assert not has(at, "button", "probe")
 
 
 def test_rename(opened: Open, store: Store) -> None:

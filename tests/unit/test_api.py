@@ -75,8 +75,8 @@ COMPUTING = [name for name in FUNCTIONS if "device" in parameters(name)]
 
 def test_there_is_something_to_look_at() -> None:
     assert KEPT == ["ask", "compare", "import_weights", "list_networks", "list_runs", "load_data", "load_network",
-                    "train", "untrained"]
-    assert COMPUTING == ["compare", "import_weights", "judge", "load_network", "train", "untrained"]
+                    "probe", "train", "untrained"]
+    assert COMPUTING == ["compare", "import_weights", "judge", "load_network", "probe", "train", "untrained"]
 
 
 @pytest.mark.parametrize("name", KEPT)
@@ -112,16 +112,17 @@ def test_all_of_it_works_without_a_store_and_without_a_device(
     run = stitchlab.compare("digits-a", "digits-b", **layers)
     assert run.complete
     assert stitchlab.Run.load(run.id).id == asked.id == run.id == stitchlab.list_runs()[0].id
+    assert stitchlab.probe("digits-a", layers=["layer3.1"], train_images=50).complete
     assert not stitchlab.judge(run, detectors=["knn"]).lacking(["knn"], [("dm", "layer2.1", "layer3.1")])
 
 
-@pytest.mark.parametrize("name", ["train", "untrained", "load_network", "compare", "import_weights"])
+@pytest.mark.parametrize("name", ["train", "untrained", "load_network", "compare", "probe", "import_weights"])
 def test_an_unknown_device_is_one_line_before_anything_is_made(
     name: str, store: stitchlab.Store, tmp_path: Path
 ) -> None:
     digits = stitchlab.load_data("digits", store)
     places = {"train": ["mlp", digits], "untrained": ["mlp", digits], "load_network": ["digits-a"],
-              "compare": ["noise", "digits-b"], "import_weights": [tmp_path / "w.pt"]}[name]
+              "probe": ["digits-b"], "compare": ["noise", "digits-b"], "import_weights": [tmp_path / "w.pt"]}[name]
     more = {"arch": "mlp", "data": digits, "name": "x"} if name == "import_weights" else {}
     before = sorted(store.root.rglob("*"))
     with pytest.raises(stitchlab.UnknownName, match="no device is called 'gpu'"):

@@ -27,7 +27,7 @@ ORDER: list[tuple[str, list[str]]] = [
     ("computing", ["data", "cutting"]),
     ("computing", ["models"]),
     ("computing", ["stitch"]),
-    ("computing", ["indices", "ood"]),
+    ("computing", ["indices", "ood", "probes"]),
     ("computing", ["grid"]),
     ("computing", ["worker"]),
     ("top", ["cli"]),

@@ -27,11 +27,13 @@ from stitchlab.jobs import (
     making,
     measuring,
     preparing,
+    probing,
     walking,
 )
 from stitchlab.models import store as model_store
+from stitchlab.probes.compute import probe
 from stitchlab.request import Detection, TaskLoss
-from stitchlab.results import demo, networks, trajectory
+from stitchlab.results import demo, networks, probes, trajectory
 from stitchlab.results.detection import STATISTICS, Distribution
 from stitchlab.results.run import Run
 from stitchlab.store import Store, uploads
@@ -153,6 +155,19 @@ def test_measuring_and_fetching(jobs: Jobs) -> None:
     status = ended(jobs, fetching("cifar10"))
     assert status.state == "failed", "no test uses a network: its worker has none"
     assert "could not be fetched" in status.message
+
+
+def test_probes_are_computed_once_and_what_is_wrong_is_said(jobs: Jobs) -> None:
+    found = probes.find(jobs.store, "digits-a", layers=["layer3.1"], train_images=100, eval_images=60)
+    jobs.probe(found.wanted(), "linear probes of digits-a")
+    assert ended(jobs, probing(found.wanted())).state == "done"
+    made = probes.find(jobs.store, **found.wanted())
+    assert made.complete
+    assert made.rows()[0].accuracy == probe("digits-a", Store(jobs.store.root), layers=["layer3.1"], train_images=100,
+                                            eval_images=60, device="cpu").rows()[0].accuracy
+    wrong = found.wanted() | {"layers": ["nowhere"]}
+    jobs.probe(wrong, "linear probes")
+    assert ended(jobs, probing(wrong)).message.startswith("no layer is called 'nowhere'")
 
 
 def test_a_queued_run_has_the_numbers_of_one_in_this_process(jobs: Jobs, store: Store) -> None:

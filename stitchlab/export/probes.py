@@ -1,0 +1,77 @@
+"""The files that linear probes can become, one entry a suffix: a table, all that is known of them, or a figure."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Sequence
+
+from stitchlab.errors import UnknownName
+from stitchlab.export.options import Options
+from stitchlab.results.probes import ProbeRow, Probes
+from stitchlab.results.version import VERSION
+
+MEDIA_TYPES = {"csv": "text/csv", "json": "application/json", "svg": "image/svg+xml", "pdf": "application/pdf",
+               "png": "image/png"}
+LABELS = {"csv": "Table (CSV)", "json": "All that is known of them (JSON)", "svg": "Figure (SVG)",
+          "pdf": "Figure (PDF)", "png": "Picture (PNG)"}
+
+
+def probes_csv(shown: Sequence[Probes]) -> str:
+    """Write a line a layer: network,layer,accuracy,train_accuracy,reason; full float precision, undefined is empty."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(ProbeRow._fields)
+    writer.writerows(("" if value is None else repr(value) if isinstance(value, float) else value for value in row)
+                     for probes in shown for row in probes.rows())
+    return out.getvalue()
+
+
+def probes_json(shown: Sequence[Probes]) -> str:
+    """Write what was asked of each network, every layer's numbers, and how they were computed."""
+    return json.dumps([probes.record() for probes in shown], indent=1)
+
+
+def make(shown: Sequence[Probes], suffix: str, options: Options | None = None) -> bytes:
+    """Make the file of some networks' probes that has this suffix (without its dot).
+
+    Raises UnknownName; StitchLabError where a figure has no room for so many networks.
+    """
+    return maker(suffix)(shown, options or Options())
+
+
+def maker(suffix: str) -> Callable[[Sequence[Probes], Options], bytes]:
+    """Give what makes the file with this suffix (without its dot). Raises UnknownName."""
+    if suffix not in MEDIA_TYPES:
+        raise UnknownName("kind of file of probes", suffix, MEDIA_TYPES)
+    if suffix == "csv":
+        return lambda shown, _: probes_csv(shown).encode()
+    if suffix == "json":
+        return lambda shown, _: probes_json(shown).encode()
+    return lambda shown, options: _figure(shown, suffix, options)
+
+
+def file_name(shown: Sequence[Probes], suffix: str) -> str:
+    """Name the file of some networks' probes that has this suffix (without its dot)."""
+    names = "-".join(dict.fromkeys(probes.network.name for probes in shown))
+    return f"{names[:80]}-probes.{suffix}"
+
+
+def caption(shown: Sequence[Probes]) -> str:
+    """Say what a figure of probes shows, so that it can be read by itself."""
+    each = {f"{p.request.train_images:,} training images and evaluated on {p.request.eval_images:,} test images of "
+            f"{p.data.label} (seed {p.request.seed})" for p in shown}
+    networks = ", ".join(f"{p.network.name} ({p.network.architecture.rpartition('/')[2]}, {p.network.short})"
+                         for p in shown)
+    return (f"Accuracy of linear probes by layer: {networks}. Each is a logistic regression (L2, C = 1, L-BFGS) on the "
+            f"layer's averages over positions, or its class token, standardised; trained on {'; '.join(sorted(each))}. "
+            "Broken lines: the networks' own accuracy on the same images, and chance, the share of the largest class. "
+            f"StitchLab {VERSION}.")
+
+
+def _figure(shown: Sequence[Probes], suffix: str, options: Options) -> bytes:
+    from stitchlab.export.vector.probes import figure
+
+    return figure(shown, options).file(suffix, dpi=options.dpi, title="Accuracy of linear probes by layer",
+                                       description=caption(shown))

@@ -1,0 +1,23 @@
+"""A figure of linear probes as a file: one pair of axes on a page of the size that was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from stitchlab.export.options import SIZES, SLIDE_HEIGHT, Options
+from stitchlab.export.vector import curves
+from stitchlab.export.vector.page import MARGIN
+from stitchlab.export.vector.sheet import INCH, Sheet
+from stitchlab.figures import probes as figures
+from stitchlab.results.probes import Probes
+
+
+def figure(shown: Sequence[Probes], options: Options) -> Sheet:
+    """Draw the curves of some networks. Raises StitchLabError where there are too many for a figure."""
+    wide, margin = SIZES[options.size] * INCH, MARGIN * options.points
+    high = SLIDE_HEIGHT * INCH if options.size == "slide" else None
+    (row,) = curves.arranged([figures.curves(shown)], [""], options.points, wide - 2 * margin,
+                             high and high - 2 * margin)
+    sheet = Sheet(wide, high or row.height + 2 * margin, options.dark)
+    curves.draw(sheet, row, (wide - row.width) / 2, (sheet.height - row.height) / 2, "row-0")
+    return sheet

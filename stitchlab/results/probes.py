@@ -1,0 +1,176 @@
+"""Linear probes of a network, as much as the store has of them: an accuracy a layer, and what to hold it against.
+
+`stitchlab.probes` says what a probe is and computes it. Each layer's is kept under a key of its own, which begins with
+the network's id: adding a layer computes that layer only, and deleting the network removes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from stitchlab.errors import StitchLabError
+from stitchlab.request import DEFINITIONS, PRECISION, checked_seed, content_id
+from stitchlab.results import cut_points, data_sets, networks
+from stitchlab.results.data_sets import DataRecord, checked_count
+from stitchlab.results.networks import PROBED, Network
+from stitchlab.results.resolve import NotFoundYet
+from stitchlab.store import Store
+
+VERSION = 1  # of what a probe is: its features, how they are standardised, the classifier and its settings
+TRAIN_IMAGES = 10_000  # a probe is trained on at most so many, unless another number is asked for
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeRequest:
+    """What the probes of a network depend on, whichever its layers are.
+
+    ``network`` and ``data`` are fingerprints; the numbers of images are resolved. Training images are the first so many
+    of the training split's permutation that ``seed`` stands for, un-augmented; evaluation images those of the test
+    split's.
+    """
+
+    network: str
+    data: str
+    train_images: int
+    eval_images: int
+    seed: int = 0
+    precision: str = PRECISION
+
+
+class ProbeRow(NamedTuple):
+    """A line of the table of probes; a number is None where it is undefined or not computed yet."""
+
+    network: str
+    layer: str
+    accuracy: float | None
+    train_accuracy: float | None
+    reason: str
+
+
+class Probes:
+    """The probes of a network at some layers, with what the store has of them now. Make new ones to see what has come.
+
+    Attributes:
+        store: where they are kept.
+        request: what they depend on.
+        network: the network's record.
+        data: the record of the data.
+        layers: names of cut points, in network order.
+    """
+
+    def __init__(
+        self, store: Store, request: ProbeRequest, network: Network, data: DataRecord, layers: Sequence[str]
+    ) -> None:
+        self.store, self.request, self.network, self.data, self.layers = store, request, network, data, tuple(layers)
+
+    def __repr__(self) -> str:
+        """Say what they are: ``<Probes of digits-a on Digits: 6 of 6 layers>``."""
+        return f"<Probes of {self.network.name} on {self.data.label}: {len(self.kept)} of {len(self.layers)} layers>"
+
+    @cached_property
+    def kept(self) -> dict[str, dict[str, Any]]:
+        """What the store keeps of each layer that is computed."""
+        found = {layer: self.store.intact(PROBED, key(self.request, layer)) for layer in self.layers}
+        return {layer: value for layer, value in found.items() if value is not None}
+
+    @cached_property
+    def baselines(self) -> dict[str, Any] | None:
+        """What the store keeps of the numbers that probes are held against; None before they are computed."""
+        return self.store.intact(PROBED, baselines_key(self.request))
+
+    @property
+    def lacking(self) -> list[str]:
+        """Name the layers that are not computed yet."""
+        return [layer for layer in self.layers if layer not in self.kept]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every layer is computed, and what they are held against."""
+        return not self.lacking and self.baselines is not None
+
+    @property
+    def own_accuracy(self) -> float | None:
+        """The network's own accuracy on the same evaluation images, 0..1; None where undefined or not computed yet."""
+        return None if self.baselines is None else self.baselines["accuracy"]
+
+    @property
+    def chance(self) -> float | None:
+        """The share of the largest class among the evaluation images; None before it is computed."""
+        return None if self.baselines is None else self.baselines["chance"]
+
+    def rows(self) -> list[ProbeRow]:
+        """List all layers in network order; ``reason``: why a number is empty, or that training did not converge."""
+        none: dict[str, Any] = {"accuracy": None, "train_accuracy": None, "reason": ""}
+        return [ProbeRow(self.network.name, layer, *((self.kept.get(layer) or none)[field] for field in none))
+                for layer in self.layers]
+
+    def wanted(self) -> dict[str, Any]:
+        """Say what would be asked for to get these probes, as JSON knows it: arguments of `find`."""
+        asked = asdict(self.request)
+        del asked["precision"]
+        return asked | {"layers": list(self.layers)}
+
+    def record(self) -> dict[str, Any]:
+        """Describe them as JSON: what was asked, of which network and data, every layer and how it was computed."""
+        return {
+            "request": asdict(self.request), "definitions": definitions(), "network": self.network.record(),
+            "data": {"name": self.data.name, "label": self.data.label, "classes": list(self.data.classes)},
+            "baselines": self.baselines,
+            "layers": [{"layer": layer, **self.kept[layer]} for layer in self.layers if layer in self.kept],
+        }
+
+
+def find(
+    store: Store, network: str, *, data: str | None = None, layers: Sequence[str] | None = None,
+    train_images: int | None = None, eval_images: int | None = None, seed: int = 0,
+) -> Probes:
+    """Look up the probes that are wanted; nothing is computed.
+
+    Args:
+        store: where the network is.
+        network: its name or id.
+        data: name or fingerprint of data used with this store; default is what the network came with.
+        layers: names or aliases of cut points; default is `Cuts.defaults`.
+        train_images: N; default is all, but at most `TRAIN_IMAGES`.
+        eval_images: M; default is all.
+        seed: decides which images are drawn.
+
+    Raises UnknownName; StitchLabError for numbers beyond the data; NotFoundYet where the cut points are not known yet.
+    """
+    record = networks.find(store, network)
+    images = data_sets.find(store, data or record.data_fingerprint)
+    cuts = cut_points.kept(store, record.id)
+    if cuts is None:
+        raise NotFoundYet(record.name, record.id)
+    names = cuts.in_order(cuts.defaults() if layers is None else layers)
+    if not names:
+        raise StitchLabError("a probe needs a layer: one name or more was expected, got none; `layers NETWORK` lists "
+                             "them")
+    count = min(images.train, TRAIN_IMAGES) if train_images is None else train_images
+    request = ProbeRequest(
+        network=record.id, data=images.fingerprint, seed=checked_seed(seed),
+        train_images=checked_count(count, images.train, "training images of the probes (N)"),
+        eval_images=checked_count(eval_images, images.test, "evaluation images (M)"))
+    return Probes(store, request, record, images, names)
+
+
+def definitions() -> dict[str, int]:
+    """Give the versions of the definitions that a probe rests on."""
+    return {"probe": VERSION, "input": DEFINITIONS["input"]}
+
+
+def key(request: ProbeRequest, layer: str) -> str:
+    """Give the key of a layer's probe (room ``probes``)."""
+    return _key(request, {"what": "probe", "layer": layer})
+
+
+def baselines_key(request: ProbeRequest) -> str:
+    """Give the key of what probes are held against: the network's own accuracy, and chance."""
+    return _key(request, {"what": "baselines of probes"})
+
+
+def _key(request: ProbeRequest, what: dict[str, Any]) -> str:
+    return f"{request.network}-{content_id({**asdict(request), **definitions(), **what})[:32]}"

@@ -1,0 +1,143 @@
+"""Linear probes on the screen: what is probed, the curves over layers, their numbers, and files of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from stitchlab import ui
+from stitchlab.errors import StitchLabError
+from stitchlab.export import probes as files
+from stitchlab.export.options import Options
+from stitchlab.figures import probes as figures
+from stitchlab.jobs import Jobs, probing
+from stitchlab.results import data_sets, networks
+from stitchlab.results.networks import Network
+from stitchlab.results.probes import TRAIN_IMAGES, Probes, find
+from stitchlab.store import Store
+from stitchlab.ui import embedding
+from stitchlab.ui.asking import cuts_of
+from stitchlab.ui.charts import chart
+
+ABOUT = ("A **linear probe** is a logistic regression that is trained to tell the classes from one layer alone: from "
+         "its averages over positions, or its class token (Alain & Bengio 2016). It says how easily they can be told "
+         "there, not whether the network uses that.")
+BLOCKS, EVERY = "Blocks", "All cut points"
+OWN = ""  # the data that each network came with
+BOUND: Any = {"bind": "query-params"}
+
+
+def draw(store: Store, jobs: Jobs, network: Network) -> None:
+    """Curves of a network and of others beside it, and the button that has what is lacking computed."""
+    st.markdown(ABOUT)
+    asked = _asked(store, jobs, network)
+    _compute(jobs, [probes for probes in asked if not probes.complete])
+    shown = [probes for probes in asked if probes.kept]
+    if not shown:
+        return
+    names = " and ".join(probes.network.name for probes in shown)
+    chart(network.name, figures.figure(shown, dark=ui.dark()), "probes",
+          f"Accuracy of linear probes by layer of {names}, with the networks' own and chance", "linear probes")
+    _numbers(shown)
+    _files(shown)
+
+
+def _asked(store: Store, jobs: Jobs, network: Network) -> list[Probes]:
+    """The probes that the page is about: those of the network, then of others that are beside it."""
+    others = {other.name: other for other in networks.list_networks(store) if other.id != network.id}
+    left, middle, right = st.columns([5, 4, 4])
+    st.session_state["beside"] = [name for name in st.session_state.get("beside", []) if name in others]
+    beside = left.multiselect("Beside it", list(others), key="beside", max_selections=figures.MOST - 1, **BOUND,
+                              placeholder="Other networks", help="Their curves in the same figure.")
+    with middle:
+        data = _data(store)
+    places = right.segmented_control("Layers", [BLOCKS, EVERY], default=BLOCKS, key="probed", required=True, **BOUND)
+    one, two, three = st.columns([4, 4, 5])
+    train = one.number_input("Training images", 1, None, None, key="probe_train", placeholder=f"at most "
+                             f"{TRAIN_IMAGES:,}", help="The first so many of the training split's permutation.")
+    test = two.number_input("Test images", 1, None, None, key="probe_test", placeholder="all")
+    seed = three.number_input("Seed", 0, 2**32 - 1, 0, key="probe_seed", help="Decides which images are drawn.")
+    made = []
+    for one_network in (network, *(others[name] for name in beside)):
+        cuts = cuts_of(store, jobs, one_network)
+        if cuts is None:
+            continue  # the page is drawn again when the answer is there
+        try:
+            made.append(find(store, one_network.id, data=data or None, train_images=train, eval_images=test, seed=seed,
+                             layers=[point.name for point in cuts.points] if places == EVERY else None))
+        except StitchLabError as error:
+            ui.say(error)
+    return made
+
+
+def _data(store: Store) -> str:
+    """The fingerprint of the data to probe on, which the store has seen; `OWN` for what each network came with."""
+    known = {record.fingerprint: record for record in data_sets.known(store)}
+    labels = [record.label for record in known.values()]
+    names = {key: record.label if labels.count(record.label) == 1 else f"{record.label} ({key[:6]})"
+             for key, record in known.items()}
+    return str(st.selectbox("Data set", [OWN, *known], key="probe_data", format_func=lambda key: names.get(
+        key, "Each network's own"), help="Its classes are told, whichever classes the network knows."))
+
+
+def _compute(jobs: Jobs, lacking: list[Probes]) -> None:
+    """Progress of what is under way, why something failed, and a button for what is not asked for yet."""
+    idle = []
+    for probes in lacking:
+        job = probing(probes.wanted())
+        status = jobs.status(job)
+        if status is not None and status.active:
+            ui.watch(jobs, job)
+            continue
+        if status is not None and status.message:
+            st.error(ui.literal(f"{probes.network.name}: {status.message}"), icon=":material/error:")
+        idle.append(probes)
+    if not idle or embedding.embedded():
+        return
+    if jobs.lacking:
+        ui.not_installed(jobs.lacking)
+        return
+    count = sum(len(probes.lacking) for probes in idle)
+    names = ", ".join(probes.network.name for probes in idle)
+    text, button = st.columns([4, 1.4], vertical_alignment="center")
+    said = f"Not probed yet: {count:,} layer{'' if count == 1 else 's'} of {names}."
+    text.info(ui.literal(said), icon=":material/info:")
+    if button.button("Compute linear probes", icon=":material/play_arrow:", type="primary", key="probe",
+                     width="stretch"):
+        ui.queue(lambda: _submit(jobs, idle))
+
+
+def _submit(jobs: Jobs, lacking: list[Probes]) -> None:
+    for probes in lacking:
+        jobs.probe(probes.wanted(), f"linear probes of {probes.network.name}")
+
+
+def _numbers(shown: list[Probes]) -> None:
+    """A caption of what stands there, and all numbers as a table."""
+    st.caption(ui.literal(files.caption(shown).partition(": ")[2]))
+    percent = st.column_config.NumberColumn(format="%.2f %%")
+    st.dataframe(
+        [{"Network": row.network, "Layer": row.layer, "Accuracy": row.accuracy and 100 * row.accuracy,
+          "On its training images": row.train_accuracy and 100 * row.train_accuracy, "Remark": row.reason}
+         for probes in shown for row in probes.rows()],
+        column_config={"Accuracy": percent, "On its training images": percent}, hide_index=True, width="stretch",
+        alt="Accuracy of the probe of every layer")
+
+
+def _files(shown: list[Probes]) -> None:
+    """Files of the curves, made while the panel is open: one that is made on a click is gone before it is fetched."""
+    if embedding.embedded():
+        return
+    panel = st.expander("Save these curves", icon=":material/download:", key="probe_files", on_change="rerun")
+    if not panel.open:
+        return
+    with panel:
+        left, right = st.columns(2, vertical_alignment="bottom")
+        suffix = str(left.selectbox("File", list(files.LABELS), key="probe_file", format_func=files.LABELS.__getitem__))
+        dark = suffix in ("svg", "pdf", "png") and left.toggle("Dark", key="probe_dark")
+        name = files.file_name(shown, suffix)
+        right.download_button(f"Download .{suffix}", files.make(shown, suffix, Options(dark=bool(dark))), name,
+                              files.MEDIA_TYPES[suffix], icon=":material/download:", on_click="ignore",
+                              key="probe_take", width="stretch")
+        st.caption(f"`{name}`")
