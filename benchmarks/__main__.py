@@ -24,7 +24,7 @@ ROWS: dict[str, Callable[..., Iterator[Row]]] = {
     "a": training.against_plain, "b": matching.against_plain, "c": similarity.minibatch, "d": similarity.all_indices,
     "e": whole.main_job, "f": whole.growth, "g": training.of_the_limit, "h": training.quick_against_paper,
     "i": app.server_memory, "j": app.first_heatmaps, "k": app.commands, "l": workers.question_beside_a_grid,
-    "m": workers.beside_a_busy_core,
+    "m": workers.beside_a_busy_core, "n": similarity.of_all,
 }
 
 

@@ -1,4 +1,4 @@
-"""Rows about similarity indices: (c) minibatch CKA against two packages, (d) all indices against NumPy."""
+"""Rows about similarity indices: (c) minibatch CKA against packages, (d) three against NumPy, (n) all, and nulls."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import io
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -16,8 +17,9 @@ from benchmarks import plain
 from benchmarks.material import Source, load
 from benchmarks.measure import Measured, Row, alone, timed
 from benchmarks.minibatch_cka import minibatch_cka
+from stitchlab.catalog.indices import DEFAULT_INDICES, INDICES
 from stitchlab.cutting.fuse_bn import folded
-from stitchlab.indices.statistics import indices
+from stitchlab.indices.statistics import Wanted, indices
 from stitchlab.models import malloc as memory
 from stitchlab.models import zoo
 
@@ -55,6 +57,22 @@ def all_indices(source: Source, *, quick: bool) -> Iterator[Row]:
     yield _indices(source, ("cka", "pwcca", "opd"), "d", "CKA, PWCCA and OPD", quick=quick)
 
 
+def of_all(source: Source, *, quick: bool) -> Iterator[Row]:
+    """(n): all indices against the default four, and a null against the values alone; what each takes by itself."""
+    images, permutations = (200, 25) if quick else (1000, 200)
+    usual = alone(by_engine, source, DEFAULT_INDICES, images, 3)
+    every = alone(by_engine, source, tuple(INDICES), images, 1)
+    null = alone(by_engine, source, DEFAULT_INDICES, images, 1, permutations)
+    each = ", ".join(f"{name} {alone(by_engine, source, (name,), images, 1).median:.2f} / "
+                     f"{alone(by_engine, source, (name,), images, 1, permutations).median:.1f}" for name in INDICES)
+    what = f"{len(source.cells)} cells, {images:,} images"
+    yield Row("n", f"all {len(INDICES)} indices, {what}", "the default four", every.median, usual.median,
+              usual.median / every.median, every.peak_mb, source.device, every.spread,
+              f"seconds of each alone, its passes included, without / with {permutations} permutations: {each}")
+    yield Row("n", f"the default four with {permutations} permutations, {what}", "values alone", null.median,
+              usual.median, usual.median / null.median, null.peak_mb, source.device, null.spread, "")
+
+
 def _apart(one: Tensor, other: Tensor) -> float:
     return float((one - other).abs().max())
 
@@ -66,17 +84,18 @@ def _full_batch(source: Source, *, quick: bool) -> Row:
 def _indices(source: Source, names: tuple[str, ...], row: str, what: str, *, quick: bool) -> Row:
     images = 200 if quick else 1000
     ours, base = alone(by_engine, source, names, images, 3), alone(by_hand, source, images)
-    gap = max(abs(ours.found[name, cell] - value[name]) for cell, value in base.found.items() for name in names)
+    gap = max(abs(ours.found.values[name, cell] - value[name]) for cell, value in base.found.items() for name in names)
     return Row(row, f"{what}, {len(source.cells)} cells, {images:,} images", "plain-memory", ours.median,
                base.seconds[0], base.seconds[0] / ours.median, ours.peak_mb, source.device, ours.spread,
                f"values at most {gap:.1e} apart; the plain side always computes all three")
 
 
-def by_engine(source: Source, names: tuple[str, ...], images: int, repeats: int) -> Measured:
-    """Values by index and cell."""
+def by_engine(source: Source, names: tuple[str, ...], images: int, repeats: int, permutations: int = 0) -> Measured:
+    """Values by index and cell, and their nulls."""
     pair = load(source).first(1, images).pair
     with memory.kept():
-        return timed(lambda: indices(pair, names, source.cells, torch.arange(images)), pair.device, repeats)
+        work = partial(indices, pair, Wanted(names, permutations), source.cells, torch.arange(images))
+        return timed(work, pair.device, repeats, 0 if permutations else 1)
 
 
 def by_hand(source: Source, images: int) -> Measured:

@@ -30,6 +30,9 @@ DEFINITIONS = {"dm": 1, "tlm": 1, "evaluation": 1, "functional": 1, "input": 2, 
 SINCE_2 = ("functional", "input", "soap")
 
 METHODS = ("tlm", "dm")
+NULL = "null:"  # before an index's name: its permutation null, which is a result of its own
+NULL_VERSION = 1  # of how nulls are drawn and computed
+LEAST_PERMUTATIONS = 25  # below which no p-value falls under .05 with anything to spare
 TARGETS = ("labels", "soft")  # of task loss matching: soft ones are the end network's own outputs
 INITS = ("default", "dm")  # where it starts: PyTorch's initialisation, or the map of direct matching
 AUTO = "auto"  # the augmentation that a data set usually has: named when a request is made, never in one
@@ -157,8 +160,9 @@ class Request:
     """A grid: what to stitch, on what, how. Networks and data are named by their fingerprints.
 
     Rows are ``front_layers``, columns ``end_layers``, both in network order. ``eval_images`` is M, already resolved
-    to a number; ``definitions`` are the versions of the definitions it uses. Make one with
-    `stitchlab.results.resolve.resolve`, which checks it against the records of networks and data.
+    to a number; ``null`` is how many permutations of images tell what the indices say by chance, 0 none;
+    ``definitions`` are the versions of the definitions it uses. Make one with `stitchlab.results.resolve.resolve`,
+    which checks it against the records of networks and data.
     """
 
     front: str
@@ -173,6 +177,7 @@ class Request:
     tlm: TaskLoss = TaskLoss()
     seed: int = 0
     precision: str = PRECISION
+    null: int = field(default=0, metadata={"later": True})
     definitions: dict[str, int] = field(default_factory=lambda: named(DEFINITIONS))
 
     def __post_init__(self) -> None:
@@ -184,6 +189,11 @@ class Request:
     def id(self) -> str:
         """The run's id: the request's SHA-256. Sixteen digits of it serve as its name."""
         return content_id(self)[:16]
+
+    @property
+    def results(self) -> tuple[str, ...]:
+        """Names of what is computed of each cell: methods, indices, and nulls of the indices (`NULL`)."""
+        return (*self.methods, *self.indices, *(NULL + name for name in self.indices if self.null))
 
     @property
     def cells(self) -> list[tuple[str, str]]:

@@ -15,8 +15,19 @@ ROWS: dict[Needs, str] = {
     "paper": "the paper's rows: positions where shapes are equal, averages elsewhere, so cells are not on one scale",
 }
 
+#: What may be done to one layer's activations, from what nearly every index ignores to what few do.
+Change = Literal["shift", "scale", "permutation", "channel scales", "rotation", "invertible map"]
+CHANGES: dict[Change, str] = {
+    "shift": "a constant added to each feature", "scale": "one positive factor", "permutation": "channels reordered",
+    "channel scales": "a positive factor for each channel", "rotation": "an orthogonal map",
+    "invertible map": "any invertible linear map",
+}
+UP_TO_CHANNELS: tuple[Change, ...] = ("shift", "scale", "permutation")
+UP_TO_ROTATION: tuple[Change, ...] = (*UP_TO_CHANNELS, "rotation")
+UP_TO_INVERTIBLE: tuple[Change, ...] = tuple(CHANGES)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class Index:
     """One similarity index.
 
@@ -25,6 +36,9 @@ class Index:
         low, high: the range of its values.
         needs: the statistic that its function takes: ``grams``, or second moments of rows, which are ``averages`` over
             positions, ``positions``, or what the ``paper`` has (`ROWS`; see `stitchlab.indices`).
+        meaning: what it is, in a sentence.
+        undefined: where it has no value, beside layers that are constant or not finite.
+        front, end: changes of the front's and of the end's activations that leave its value as it is.
         formula: the index whose function it shares; empty: its own.
         version: of its definition; raise it when its function would give another number.
         default: whether a grid has it unless indices are named.
@@ -37,6 +51,10 @@ class Index:
     high: float
     needs: Needs
     reference: str
+    meaning: str
+    undefined: str = ""
+    front: tuple[Change, ...] = UP_TO_ROTATION
+    end: tuple[Change, ...] = UP_TO_ROTATION
     formula: str = ""
     version: int = 1
     default: bool = False
@@ -46,6 +64,16 @@ class Index:
         """Say which of its values are those of more similar layers."""
         return "higher" if self.metric == "similarity" else "lower"
 
+    @property
+    def best(self) -> float:
+        """Give its value on a layer and its copy."""
+        return 1.0 if self.metric == "similarity" else 0.0
+
+    @property
+    def permutable(self) -> bool:
+        """Whether a null is computed: of positions only sums are kept, which cannot be permuted by images."""
+        return self.needs in ("grams", "averages")
+
     def all_images(self, version: int) -> bool:
         """Whether it looks at all evaluation images, by this version of its definition, and not at the first 1,000."""
         return self.needs == "averages" and version >= _FIRST_OF_AVERAGES.get(self.name, 1)
@@ -54,19 +82,74 @@ class Index:
 _FIRST_OF_AVERAGES = {"pwcca": 2, "opd": 2}  # version 1 had the paper's rows
 _DING, _PWCCA = "Ding et al. 2021", "Morcos et al. 2018; Ding et al. 2021"
 _PAPER = "as Balogh & Jelasity 2025 compute it"
+_FEW = "where there are no more rows than both layers' ranks and one"
+
+
+def _cka(name: str, label: str, low: float, reference: str, meaning: str, undefined: str = "", default: bool = False
+         ) -> Index:
+    return Index(name=name, label=label, metric="similarity", low=low, high=1, needs="grams", reference=reference,
+                 meaning=meaning, undefined=undefined, default=default)
+
+
+def _pwcca(name: str, label: str, needs: Needs, reference: str = _PWCCA, formula: str = "pwcca", version: int = 1,
+           default: bool = False) -> Index:
+    return Index(name=name, label=label, metric="distance", low=0, high=1, needs=needs, reference=reference,
+                 meaning="1 − the mean canonical correlation, weighted by how much of the front each direction carries",
+                 undefined=_FEW, front=UP_TO_CHANNELS, end=UP_TO_INVERTIBLE, formula=formula, version=version,
+                 default=default)
+
+
+def _opd(name: str, label: str, needs: Needs, reference: str = _DING, formula: str = "opd", version: int = 1,
+         default: bool = False) -> Index:
+    return Index(name=name, label=label, metric="distance", low=0, high=2, needs=needs, reference=reference,
+                 meaning="what is left of the squared distance after the best rotation, both layers of norm 1",
+                 formula=formula, version=version, default=default)
+
+
+def _channels(name: str, label: str, reference: str, meaning: str, front: tuple[Change, ...], end: tuple[Change, ...]
+              ) -> Index:
+    return Index(name=name, label=label, metric="similarity", low=0, high=1, needs="averages", reference=reference,
+                 meaning=meaning, undefined=_FEW, front=front, end=end)
+
 
 INDICES = {
     index.name: index
     for index in (
-        Index("cka", "Linear CKA", "similarity", 0, 1, "grams", "Kornblith et al. 2019", default=True),
-        Index("cka-debiased", "Linear CKA (debiased)", "similarity", -1, 1, "grams",
-              "Song et al. 2012; Kornblith et al. 2019", default=True),
-        Index("pwcca", "PWCCA", "distance", 0, 1, "averages", _PWCCA, version=2, default=True),
-        Index("opd", "Orthogonal Procrustes", "distance", 0, 2, "averages", _DING, version=2, default=True),
-        Index("pwcca-positions", "PWCCA (positions)", "distance", 0, 1, "positions", _PWCCA, "pwcca"),
-        Index("opd-positions", "Orthogonal Procrustes (positions)", "distance", 0, 2, "positions", _DING, "opd"),
-        Index("pwcca-paper", "PWCCA (paper's rows)", "distance", 0, 1, "paper", _PAPER, "pwcca"),
-        Index("opd-paper", "Orthogonal Procrustes (paper's rows)", "distance", 0, 2, "paper", _PAPER, "opd"),
+        _cka("cka", "Linear CKA", 0, "Kornblith et al. 2019",
+             "the cosine of both layers' Gram matrices of centred features", default=True),
+        _cka("cka-debiased", "Linear CKA (debiased)", -1, "Song et al. 2012; Kornblith et al. 2019",
+             "linear CKA by the unbiased estimator of HSIC: about 0 for unrelated layers, however few the images",
+             "below 4 images", default=True),
+        _pwcca("pwcca", "PWCCA", "averages", formula="", version=2, default=True),
+        _opd("opd", "Orthogonal Procrustes", "averages", formula="", version=2, default=True),
+        _cka("cka-rbf", "Gaussian CKA", 0, "Kornblith et al. 2019",
+             "CKA with a Gaussian kernel of half the median distance: near images count, not those far from the mean",
+             "where most pairs of images are equal"),
+        Index(name="rsa", label="RSA", metric="similarity", low=-1, high=1, needs="grams",
+              reference="Kriegeskorte et al. 2008",
+              meaning="Spearman's correlation of how dissimilar pairs of images are (1 − Pearson's correlation)",
+              undefined="where an image has constant features, or all pairs are equally dissimilar",
+              front=("scale", "permutation"), end=("scale", "permutation")),
+        _cka("mutual-knn", "Mutual nearest neighbours", 0, "Huh et al. 2024",
+             "the mean share of an image's 10 nearest neighbours that both layers agree on", "below 12 images"),
+        _channels("cca", "Mean CCA", "Hotelling 1936; Kornblith et al. 2019",
+                  "the mean canonical correlation of the rows, over the smaller rank", UP_TO_INVERTIBLE,
+                  UP_TO_INVERTIBLE),
+        _channels("svcca", "SVCCA", "Raghu et al. 2017",
+                  "the mean canonical correlation of the principal directions with 99 % of each layer's variance",
+                  UP_TO_ROTATION, UP_TO_ROTATION),
+        _channels("regression", "Regression: end from front", "Kornblith et al. 2019",
+                  "R² of the end's rows predicted from the front's by least squares", UP_TO_INVERTIBLE, UP_TO_ROTATION),
+        _channels("regression-reverse", "Regression: front from end", "Kornblith et al. 2019",
+                  "R² of the front's rows predicted from the end's by least squares", UP_TO_ROTATION, UP_TO_INVERTIBLE),
+        Index(name="soft-matching", label="Soft matching", metric="distance", low=0, high=2, needs="averages",
+              reference="Khosla & Williams 2024",
+              meaning="the distance of channels of norm 1 after the best matching of channel to channel",
+              front=(*UP_TO_CHANNELS, "channel scales"), end=(*UP_TO_CHANNELS, "channel scales")),
+        _pwcca("pwcca-positions", "PWCCA (positions)", "positions"),
+        _opd("opd-positions", "Orthogonal Procrustes (positions)", "positions"),
+        _pwcca("pwcca-paper", "PWCCA (paper's rows)", "paper", _PAPER),
+        _opd("opd-paper", "Orthogonal Procrustes (paper's rows)", "paper", _PAPER),
     )
 }
 

@@ -14,8 +14,9 @@ from stitchlab.cli import Command, table
 from stitchlab.results import shelf
 from stitchlab.results.cleaning import delete_run
 from stitchlab.results.definitions import remark
+from stitchlab.results.reasons import BEFORE
 from stitchlab.results.recipe import words
-from stitchlab.results.run import BEFORE, Run, list_runs
+from stitchlab.results.run import Run, list_runs
 from stitchlab.store import Store
 
 

@@ -25,6 +25,7 @@ from stitchlab.errors import StitchLabError, UnknownName, check_names
 from stitchlab.export.tables import ood_csv, write
 from stitchlab.request import AUGMENTATION_NAMES, AUTO, METHODS, Detection
 from stitchlab.results import repeating, shelf
+from stitchlab.results.chance import A_COLUMN, PERMUTATIONS
 from stitchlab.results.controls import NOISE, RANDOM
 from stitchlab.results.detection import Cell, Distribution, known_detectors
 from stitchlab.results.duration import expected
@@ -61,7 +62,8 @@ def _compare(options: argparse.Namespace, store: Store) -> None:
     _asked(options, store, {
         "front": options.front, "end": options.end, "data": options.data, "front_layers": options.front_layers,
         "end_layers": options.end_layers, "methods": options.methods, "indices": options.indices,
-        "dm_images": options.dm_images, "eval_images": options.eval_images, "seed": options.seed, "tlm": recipe,
+        "dm_images": options.dm_images, "eval_images": options.eval_images, "null": options.null,
+        "seed": options.seed, "tlm": recipe,
     })
 
 
@@ -244,3 +246,6 @@ def _compare_arguments(parser: argparse.ArgumentParser) -> None:
     add("--tlm-init", help="default, or dm: the map of direct matching")
     add("--dm-images", type=int, default=100, metavar="K", help="training images of direct matching (default: 100)")
     add("--eval-images", type=int, metavar="M", help="test images of the evaluation (default: all)")
+    add("--null", type=int, default=0, metavar="PERMUTATIONS",
+        help="hold every index against so many permutations of the images: rows null95 and p in cells.csv (default: 0, "
+        f"none; {PERMUTATIONS} are usual, {A_COLUMN} for each end layer where those are more)")

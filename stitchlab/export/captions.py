@@ -18,8 +18,9 @@ from stitchlab.figures.heatmap import Grid
 from stitchlab.figures.layer_names import shorten
 from stitchlab.results import data_sets
 from stitchlab.results.definitions import changed, listed, remark
+from stitchlab.results.reasons import BEFORE
 from stitchlab.results.recipe import words
-from stitchlab.results.run import BEFORE, Run
+from stitchlab.results.run import Run
 from stitchlab.results.version import VERSION
 
 
@@ -88,8 +89,12 @@ def _meaning(item: str, panel: Panel, options: Options) -> list[str]:
                 f"outliers: {_outliers(panel, options)}."]
     if item.startswith(f"{DIFFERENCE}/"):
         return [_of_metric(last)]
-    if panel.quantity in INDICES:
-        index = INDICES[panel.quantity]
+    if panel.index and panel.quantity != panel.index:
+        index = INDICES[panel.index]
+        return [f"{index.label} ({index.reference}), calibrated by {panel.run.request.null} permutations of images: 0 "
+                "at the bound that 95 % of them stay within, 1 for a copy."]
+    if panel.index:
+        index = INDICES[panel.index]
         rows = "" if remark(panel.run.request, index.name) else f"; rows: {ROWS[index.needs]}"
         return [f"{index.label} ({index.reference}): {index.metric}, {index.better} is more similar{rows}."]
     if last in OOD_METRICS and panel.quantity not in METRICS:
@@ -135,7 +140,7 @@ def _images(run: Run) -> str:
 def _methods(run: Run, shown: Sequence[Panel]) -> list[str]:
     """Say how the methods that are shown were fitted; of indices alone there is nothing to say."""
     request, train = run.request, run.record["data"]["train"]
-    stitched = [panel for panel in shown if panel.quantity not in INDICES]
+    stitched = [panel for panel in shown if not panel.index]
     both = any(not panel.method for panel in stitched)
     said = []
     if "tlm" in request.methods and stitched and (both or any(panel.method == "tlm" for panel in stitched)):
@@ -158,6 +163,9 @@ def _marks(shown: Sequence[Panel], table: bool = False) -> list[str]:
     said = []
     if any(grid.better and not np.isnan(grid.values).all() for grid in grids):
         said.append(f"{'Bold' if table else '★'}: most similar of its column.")
+    if any(grid.by_chance for grid in grids) and not table:
+        said.append("Hollow ★: the best of that column is no better than the best of permuted images (p ≥ .05, Holm's "
+                    "correction over the columns).")
     if any(grid.doubtful for grid in grids):
         said.append(f"†{'' if table else ', pale'}: the detector does not deserve belief at that end layer.")
     if any(np.isnan(grid.values).any() for grid in grids):

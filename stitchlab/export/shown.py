@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from stitchlab.catalog.detectors import DETECTORS
+from stitchlab.catalog.indices import INDICES
 from stitchlab.catalog.methods import METHOD_LABELS, METRICS
 from stitchlab.catalog.ood_metrics import OOD_METRICS
 from stitchlab.errors import StitchLabError, UnknownName
@@ -38,6 +39,12 @@ class Panel:
     run: Run
     quantity: str = ""
     method: str = ""
+
+    @property
+    def index(self) -> str:
+        """The similarity index whose values it draws, as they are or calibrated; empty where it draws none."""
+        name = self.quantity.removeprefix(f"{grids.CALIBRATED}/")
+        return name if name in INDICES else ""
 
     @property
     def of_runs(self) -> bool:
@@ -74,6 +81,8 @@ def names(run: Run, detection: Detection | None = None) -> Iterator[str]:
             yield f"{DIFFERENCE}/{metric}"
     if run.request.indices:
         yield from (grids.SHOWN_INDICES, *run.request.indices)
+    if with_null := grids.with_null(run):
+        yield from (grids.CALIBRATED, *(f"{grids.CALIBRATED}/{name}" for name in with_null))
     judged = _judged(run, detection)
     for detector in judged:
         for metric in DETECTORS[detector].metrics:
@@ -160,6 +169,10 @@ def _grids(run: Run, options: Options, item: str) -> list[Panel]:
     if item in by_index:
         return [by_index[item]]
     first, _, rest = item.partition("/")
+    if first == grids.CALIBRATED:
+        by_chance = {name: panel(grid, f"{first}/{name}") for name, grid in
+                     zip(grids.with_null(run), grids.calibrated(run), strict=True)}
+        return [by_chance[rest]] if rest else list(by_chance.values())
     if first == DIFFERENCE:
         return [panel(grid, item) for grid in grids.difference(run, rest)]
     quantity = rest if first in METHOD_LABELS else item

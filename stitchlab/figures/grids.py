@@ -11,12 +11,21 @@ from stitchlab.catalog.indices import INDICES
 from stitchlab.catalog.methods import METHOD_LABELS, METRICS
 from stitchlab.catalog.ood_metrics import OOD_METRICS
 from stitchlab.figures.heatmap import Grid, Values, number, shared_range
+from stitchlab.results import chance
 from stitchlab.results.definitions import remark
 from stitchlab.results.detection import Distribution
 from stitchlab.results.recipe import words
 from stitchlab.results.run import Run
 
 SHOWN_INDICES = "indices"  # what is shown instead of a metric
+CALIBRATED = "calibrated"  # the same, by what permuted images say
+ABOUT_INDICES = (
+    "Each index on its own scale. CKA compares images by images, all positions flattened; PWCCA and Procrustes compare "
+    "channels, averaged over positions. They see different things. Of unrelated layers debiased CKA is about 0; CKA is "
+    "not.")
+ABOUT_CALIBRATED = (
+    "Images were permuted {} times to see what each index says by chance: 0 is the bound that 95 % of those stay "
+    "within, 1 a copy. All on one scale, higher = more similar.")
 
 
 def stitched(run: Run, metric: str) -> list[Grid]:
@@ -58,9 +67,40 @@ def indices(run: Run) -> list[Grid]:
         subtitle = f"{index.metric}: {index.better} = more similar"
         if index.needs == "paper":
             subtitle += " · cells of equal shape are on another scale"
-        grids.append(_grid(run, run.matrix(name, index.metric), index.label, _remarked(run, name, subtitle), index.low,
-                           index.high, index.better, diverging=index.low < 0))
+        grid = _grid(run, run.matrix(name, index.metric), index.label, _remarked(run, name, subtitle), index.low,
+                     index.high, index.better, diverging=index.low < 0)
+        grids.append(_with_chance(run, name, grid, "null95", "calibrated", "p"))
     return grids
+
+
+def calibrated(run: Run) -> list[Grid]:
+    """Each index that has a null, 0 at the 95 % bound of permuted images and 1 for a copy: all on one scale."""
+    names = with_null(run)
+    matrices = [run.matrix(name, "calibrated") for name in names]
+    low, high = shared_range(matrices, 0.0, 1.0) if matrices else (0.0, 1.0)
+    most = max(high, -low) if low < 0 else 0.0  # then colours are centred on 0
+    grids = []
+    for name, values in zip(names, matrices, strict=True):
+        index = INDICES[name]
+        subtitle = f"0: bound of {run.request.null} permutations, 1: a copy"
+        grid = _grid(run, values, f"{index.label}, calibrated", _remarked(run, name, subtitle), -most, most or high,
+                     "higher", diverging=most > 0)
+        grids.append(_with_chance(run, name, grid, index.metric, "null95", "p"))
+    return grids
+
+
+def with_null(run: Run) -> list[str]:
+    """Name the indices of a run that permuted images are held against."""
+    return [name for name in run.request.indices if INDICES[name].permutable] if run.request.null else []
+
+
+def _with_chance(run: Run, name: str, grid: Grid, *beside: str) -> Grid:
+    """The heatmap of an index with hollow stars and further numbers, where a null was asked for."""
+    if name not in with_null(run):
+        return grid
+    called = {"null95": "95 % of chance", "p": "p", "calibrated": "calibrated"}
+    return replace(grid, by_chance=chance.by_chance(run, name),
+                   beside=tuple((called.get(metric, metric), run.matrix(name, metric)) for metric in beside))
 
 
 def judged(found: Distribution, detector: str, metric: str) -> list[Grid]:

@@ -21,6 +21,7 @@ from stitchlab.figures.pixels import AXIS, NUMBERED, SUBTITLE, TITLE, WRITTEN_OU
 from stitchlab.figures.template import ACCENT, DIVERGING, INK, MUTED, REVERSED, SEQUENTIAL, template
 
 Values = npt.NDArray[np.float64]
+HOLLOW = 0.62  # how much of a hollow star's size shows the cell
 VEIL = 0.5  # how much of a doubtful column the grey covers
 
 
@@ -35,6 +36,8 @@ class Grid:
         diverging: colours around the middle of the range, red at its high end.
         red_low: red at its low end instead.
         log: colours follow the logarithm; values of 0 and below get the lowest.
+        by_chance: end layers whose star is hollow: permuted images get as far (`stitchlab.results.chance`).
+        beside: further numbers of each cell, for who points at it, by what they are called.
         doubtful: end layers whose columns are marked † and pale: their numbers do not deserve belief.
     """
 
@@ -51,6 +54,8 @@ class Grid:
     diverging: bool = False
     red_low: bool = False
     log: bool = False
+    by_chance: tuple[str, ...] = ()
+    beside: tuple[tuple[str, Values], ...] = ()
     doubtful: tuple[str, ...] = ()
 
     @property
@@ -74,7 +79,7 @@ def heatmap(
     """
     pixels = pixels or measure([grid])
     figure = go.Figure([_missing(grid, dark), _cells(grid, pixels), *_veil(grid, dark), *_numbers(grid, dark),
-                        _clickable(grid, dark), _stars(grid, pixels)])
+                        _clickable(grid, dark), *_stars(grid, pixels)])
     _layout(figure, grid, pixels, dark)
     if selected and selected[0] in grid.front_layers and selected[1] in grid.end_layers:
         y, x = grid.front_layers.index(selected[0]), grid.end_layers.index(selected[1])
@@ -124,6 +129,13 @@ def _layout(figure: go.Figure, grid: Grid, pixels: Pixels, dark: bool) -> None:
                "ticktext": rows.labels, "range": [len(rows.labels) - 0.5, -0.5], "scaleanchor": "x",
                "constraintoward": "top", **square},
     )
+
+
+def stars(grid: Grid) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """Give (row, column) of the best cells of each column: those beyond chance, or not tested, and the hollow ones."""
+    best = best_of_columns(grid.values, grid.better) if grid.better else []
+    hollow = [cell for cell in best if grid.end_layers[cell[1]] in grid.by_chance]
+    return [cell for cell in best if cell not in hollow], hollow
 
 
 def best_of_columns(values: Values, better: str) -> list[tuple[int, int]]:
@@ -202,7 +214,7 @@ def _clickable(grid: Grid, dark: bool) -> go.Scatter:
     texts = [
         f"{grid.front_layers[r]} → {grid.end_layers[c]}<br>"
         + ("not computed yet, or undefined" if np.isnan(v := grid.values[r, c])
-           else f"{grid.title}: {v:z.4f}".replace("-", "−"))
+           else "<br>".join([f"{grid.title}: {v:z.4f}", *_beside(grid, r, c)]).replace("-", "−"))
         for r, c in places
     ]
     invisible: dict[str, Any] = {"marker": {"opacity": 0}}
@@ -213,14 +225,26 @@ def _clickable(grid: Grid, dark: bool) -> go.Scatter:
     )
 
 
-def _stars(grid: Grid, pixels: Pixels) -> go.Scatter:
-    """In the upper right corner of a cell, above its number."""
-    best = best_of_columns(grid.values, grid.better) if grid.better else []
-    return go.Scatter(
-        x=[c + 0.37 for _, c in best], y=[r - 0.36 for r, _ in best], mode="markers", hoverinfo="skip", name="best",
-        marker={"symbol": "star", "size": 8 if pixels.least >= 28 else 6, "color": "white",
-                "line": {"color": "#333333", "width": 1}},
-    )
+def _beside(grid: Grid, row: int, column: int) -> list[str]:
+    return [f"{name}: {values[row, column]:z.4f}" for name, values in grid.beside if not np.isnan(values[row, column])]
+
+
+def _stars(grid: Grid, pixels: Pixels) -> list[go.Scatter]:
+    """In the upper right corner of a cell, above its number; hollow ones show the cell's colour within."""
+    full, hollow = stars(grid)
+    size = 8 if pixels.least >= 28 else 6
+    outline = {"color": "#333333", "width": 1}
+    drawn = [_markers(full + hollow, "best", size=size, color="white", line=outline)]
+    if hollow:
+        behind = on_scale(*coloured(grid), grid.scale)
+        within = [f"rgb({','.join(f'{part:.0f}' for part in behind[cell])})" for cell in hollow]
+        drawn.append(_markers(hollow, "by chance", size=size * HOLLOW, color=within))
+    return drawn
+
+
+def _markers(cells: Sequence[tuple[int, int]], name: str, **marker: Any) -> go.Scatter:
+    return go.Scatter(x=[c + 0.37 for _, c in cells], y=[r - 0.36 for r, _ in cells], mode="markers",
+                      hoverinfo="skip", name=name, marker={"symbol": "star", **marker})
 
 
 def number(value: float, narrow: bool = False) -> str:

@@ -13,10 +13,20 @@ from torch import Tensor
 from stitchlab.catalog.indices import INDICES
 from stitchlab.data.splits import evaluation
 from stitchlab.grid import estimate as cost
-from stitchlab.indices.statistics import indices
+from stitchlab.indices.statistics import Wanted, indices
 from stitchlab.models import malloc as memory
 from stitchlab.models.provenance import provenance
-from stitchlab.request import Report, Request, accuracy_key, cell_key, functional_key, map_key, no_report, portion
+from stitchlab.request import (
+    NULL,
+    Report,
+    Request,
+    accuracy_key,
+    cell_key,
+    functional_key,
+    map_key,
+    no_report,
+    portion,
+)
 from stitchlab.results import definitions, summary
 from stitchlab.results.keys import key_of
 from stitchlab.results.plan import Unit, missing
@@ -83,8 +93,8 @@ def compute_unit(
         started = time.monotonic()
         with fp32(), memory.kept():
             if unit.work == "indices":
-                found = {keys[item]: entry for item, entry in _indices(pair, names, cells, images, report).items()
-                         if item in mine}
+                found = {keys[item]: entry for item, entry in
+                         _indices(pair, request, names, cells, images, report).items() if item in mine}
             else:
                 found = _stitched(store, pair, request, unit, cells, images, report)
         seconds = time.monotonic() - started
@@ -99,13 +109,21 @@ def compute_unit(
 
 
 def _indices(
-    pair: Pair, names: Sequence[str], cells: Sequence[Cell], images: Tensor, report: Report
+    pair: Pair, request: Request, names: Sequence[str], cells: Sequence[Cell], images: Tensor, report: Report
 ) -> dict[Item, dict[str, Any]]:
+    """Values and nulls of indices: both come from one pass, whichever of them is lacking."""
+    nulls = any(name.startswith(NULL) for name in names)
+    wanted = Wanted(list(dict.fromkeys(name.removeprefix(NULL) for name in names)), request.null if nulls else 0,
+                    request.seed)
+    found = indices(pair, wanted, cells, images, report)
     return {
-        (name, cell): {INDICES[name].metric: None, "reason": value} if isinstance(value, str)
-        else {INDICES[name].metric: value, "reason": ""}
-        for (name, cell), value in indices(pair, names, cells, images, report).items()
+        **{(name, cell): _kept(INDICES[name].metric, value) for (name, cell), value in found.values.items()},
+        **{(NULL + name, cell): _kept("null", null) for (name, cell), null in found.nulls.items()},
     }
+
+
+def _kept(what: str, value: float | list[float] | str) -> dict[str, Any]:
+    return {what: None, "reason": value} if isinstance(value, str) else {what: value, "reason": ""}
 
 
 def _anew(store: Store, request: Request, unit: Unit, cells: Sequence[Cell]) -> bool:

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from stitchlab.indices.grams import Gram
 
-def cka(gram_x: Tensor, gram_y: Tensor) -> float | str:
-    """Linear CKA, biased HSIC: ⟨K, L⟩_F / (‖K‖_F ‖L‖_F), which equals ‖YᵀX‖_F² / (‖XᵀX‖_F ‖YᵀY‖_F).
 
-    Of unrelated layers it is not 0: about √(participation ratio of the features / (N − 1)).
+def cka(gram: Gram) -> Tensor | str:
+    """Give K / ‖K‖_F of a layer: linear CKA by the biased HSIC is ⟨K, L⟩_F / (‖K‖_F ‖L‖_F).
+
+    That equals ‖YᵀX‖_F² / (‖XᵀX‖_F ‖YᵀY‖_F). Of unrelated layers it is not 0: about √(participation ratio of the
+    features / (N − 1)).
 
     Args:
-        gram_x: K = X Xᵀ of one layer's centred, flattened features X (N, features): (N, N), float64.
-        gram_y: L, the other layer's.
+        gram: K = X Xᵀ of the layer's centred, flattened features X (N, features).
 
     Returns:
-        similarity in 0..1, higher is more similar; where one layer's features are constant, the reason why there is
-        none.
+        (N, N) of norm 1, whose inner product with another layer's is the similarity in 0..1, higher is more similar;
+        where the features are constant, the reason why there is none.
 
     >>> import torch
-    >>> x = torch.tensor([[-1.0], [0.0], [1.0]], dtype=torch.float64)
-    >>> round(cka(x @ x.T, 4 * x @ x.T), 6)
+    >>> from stitchlab.indices.grams import gram
+    >>> x = torch.tensor([[-1.0], [0.0], [1.0]])
+    >>> a, b = cka(gram(lambda: [x], 1, 3)), cka(gram(lambda: [4 * x], 1, 3))
+    >>> round(float((a * b).sum()), 6)
     1.0
     """
-    size = float(gram_x.norm() * gram_y.norm())
-    return float((gram_x * gram_y).sum()) / size if size else "the features of one layer are constant"
+    size = gram.centred.norm()
+    return gram.centred / size if size else "the features of one layer are constant"

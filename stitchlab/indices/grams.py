@@ -1,8 +1,9 @@
-"""Gram matrices of centred flattened features, gathered in batches, once a layer."""
+"""Gram matrices of flattened features, gathered in batches, once a layer: all that Gram indices are computed from."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from math import prod
 
@@ -17,8 +18,32 @@ GRAM_MEMORY = 2**29  # bytes of features at a time
 CONSTANT = 1e-12  # a variance below this share of the mean square is rounding noise of fp32: it is constant
 
 
-def gram(batches: Callable[[], Iterable[Tensor]], features: int, count: int) -> Tensor:
-    """K = X Xᵀ (N, N), float64, of centred flattened activations; NaN where these are not finite.
+@dataclass(frozen=True, eq=False)
+class Gram:
+    """Inner products of one layer's N images, flattened to F features; float64, NaN where these are not finite.
+
+    Attributes:
+        centred: X Xᵀ (N, N) of features centred over images; 0 where they are constant but for rounding.
+        on_mean: X μ (N,), centred images times the mean image.
+        mean_square: μᵀμ.
+        sums: of each image's own features (N,).
+        features: F.
+    """
+
+    centred: Tensor
+    on_mean: Tensor
+    mean_square: Tensor
+    sums: Tensor
+    features: int
+
+    @property
+    def raw(self) -> Tensor:
+        """Inner products (N, N) of features as they are, not centred."""
+        return self.centred + self.on_mean + self.on_mean[:, None] + self.mean_square
+
+
+def gram(batches: Callable[[], Iterable[Tensor]], features: int, count: int) -> Gram:
+    """Gather the Gram matrix of a layer's flattened activations.
 
     Where all images' features together pass GRAM_MEMORY, the batches are asked for again for the next features.
 
@@ -27,19 +52,25 @@ def gram(batches: Callable[[], Iterable[Tensor]], features: int, count: int) -> 
         features, count: numbers of features of an image, and of images.
     """
     width = max(1, GRAM_MEMORY // (8 * count))
-    total, size = torch.zeros(()), torch.zeros(())
+    total = on_mean = mean_square = sums = size = torch.zeros(())
     for start in range(0, features, width):
         x = torch.cat([exact(batch.flatten(1)[:, start:start + width]) for batch in batches()])
-        centred = x - x.mean(0)
-        total, size = total.to(x.device) + centred @ centred.T, size.to(x.device) + x.square().sum()
-    return torch.zeros_like(total) if total.trace() <= CONSTANT * size else total
+        mean = x.mean(0)
+        centred = x - mean
+        total, on_mean, mean_square, sums, size = (
+            before.to(x.device) + part for before, part in zip(
+                (total, on_mean, mean_square, sums, size),
+                (centred @ centred.T, centred @ mean, mean @ mean, x.sum(1), x.square().sum()), strict=True))
+    if total.trace() <= CONSTANT * size:
+        total = torch.zeros_like(total)
+    return Gram(total, on_mean, mean_square, sums, features)
 
 
 def grams(
     pair: Pair, cells: Sequence[Cell], images: Tensor, report: Report
-) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+) -> tuple[dict[str, Gram], dict[str, Gram]]:
     """Gram matrices of all front and all end layers, as many layers in one pass as GRAM_MEMORY holds."""
-    made: tuple[dict[str, Tensor], dict[str, Tensor]] = ({}, {})
+    made: tuple[dict[str, Gram], dict[str, Gram]] = ({}, {})
     sides = ((dict.fromkeys(i for i, _ in cells), pair.front_cuts, pair.run_front),
              (dict.fromkeys(j for _, j in cells), pair.end_cuts, pair.run_end))
     for side, (layers, cuts, run_of) in enumerate(sides):

@@ -19,10 +19,12 @@ def opd(moments: SecondMoments) -> float | str:
     Returns:
         distance in 0..2, lower is more similar; where one side's rows are constant, the reason why there is none.
 
-    >>> round(opd(SecondMoments(*(4 * torch.eye(2, dtype=torch.float64),) * 3, 9)), 6)
+    >>> from stitchlab.indices.second_moments import Rows
+    >>> square = 4 * torch.eye(2, dtype=torch.float64)
+    >>> round(opd(SecondMoments(Rows(square, 9), Rows(square, 9), square)), 6)
     0.0
     """
-    size = math.sqrt(float(moments.xx.trace()) * float(moments.yy.trace()))
+    size = math.sqrt(float(moments.x.moment.trace()) * float(moments.y.moment.trace()))
     if not size:
         return "the rows of one layer are constant"
     return 2 - 2 * float(torch.linalg.svdvals(moments.xy).sum()) / size

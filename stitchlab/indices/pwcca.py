@@ -7,7 +7,6 @@ from torch import Tensor
 
 from stitchlab.indices.second_moments import SecondMoments
 
-CUTOFF = 1e-6  # of the largest singular value of the centred rows; directions below it are dropped
 EQUAL = 1e-8  # correlations that differ by less are equal
 
 
@@ -26,31 +25,20 @@ def pwcca(moments: SecondMoments) -> float | str:
         distance in 0..1, lower is more similar; where it is undefined, the reason why: one side's rows are constant, or
         there are fewer rows than both sides' directions and one.
 
-    >>> round(pwcca(SecondMoments(*(4 * torch.eye(2, dtype=torch.float64),) * 3, 9)), 6)
+    >>> from stitchlab.indices.second_moments import Rows
+    >>> square = 4 * torch.eye(2, dtype=torch.float64)
+    >>> round(pwcca(SecondMoments(Rows(square, 9), Rows(square, 9), square)), 6)
     0.0
     """
-    sx, vx = _singular(moments.xx)
-    sy, vy = _singular(moments.yy)
-    if not len(sx) or not len(sy):
-        return "the rows of one layer are constant"
-    if moments.rows - 1 < len(sx) + len(sy):
-        return (f"{moments.rows} rows are too few for {len(sx)} directions of the front and {len(sy)} of the end: "
-                "two such sets of any rows correlate perfectly somewhere")
-    # A = U S Vᵀ, so U_xᵀ U_y = S_x⁻¹ V_xᵀ (AᵀB) V_y S_y⁻¹, whose singular values are the canonical correlations.
-    both = (vx.T @ moments.xy @ vy) / sx[:, None] / sy
-    left, found, _ = torch.linalg.svd(both, full_matrices=len(sx) > len(sy))
-    correlations = torch.nn.functional.pad(found, (0, len(sx) - len(found)))
+    if reason := moments.too_few():
+        return reason
+    sx, vx = moments.x.directions
+    left, shared, _ = torch.linalg.svd(moments.cosines, full_matrices=len(sx) > len(moments.y.directions[0]))
+    correlations = torch.nn.functional.pad(shared, (0, len(sx) - len(shared)))
     projections = left.T @ (sx[:, None] * vx.T)  # ⟨h, a_c⟩ = leftᵀ S Vᵀ (rank, C)
     breaks = (correlations[:-1] - correlations[1:] > EQUAL).nonzero()[:, 0] + 1
     weights = torch.cat([_principal(part).abs().sum(1) for part in projections.tensor_split(breaks.cpu())])
     return 1 - float((weights * correlations).sum() / weights.sum())
-
-
-def _singular(moment: Tensor) -> tuple[Tensor, Tensor]:
-    """Singular values (r,) and right singular vectors (C, r) of rows with this second moment."""
-    values, vectors = torch.linalg.eigh(moment)
-    kept = values > CUTOFF**2 * values[-1].clamp(min=0)
-    return values[kept].sqrt(), vectors[:, kept]
 
 
 def _principal(projections: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Second moments of centred rows of two layers, summed in batches: what PWCCA and Procrustes are computed from.
+"""Second moments of centred rows of two layers, summed in batches: all that indices of channels are computed from.
 
 Rows are averages over positions, or positions: then the front is brought to the end's positions as for direct matching
 (`stitchlab.stitch.affine.align`). No matrix has a side as long as there are images.
@@ -7,9 +7,11 @@ Rows are averages over positions, or positions: then the front is brought to the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
 from stitchlab.catalog.indices import Needs
@@ -22,14 +24,52 @@ from stitchlab.stitch.moments import with_ones
 from stitchlab.stitch.numerics import exact
 from stitchlab.stitch.pair import Cell
 
+CUTOFF = 1e-6  # of the largest singular value of the centred rows; directions below it are dropped
 
-class SecondMoments(NamedTuple):
-    """XᵀX (C, C), XᵀY (C, D), YᵀY (D, D) of centred rows, float64, and the number of rows."""
 
-    xx: Tensor
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """One layer's centred rows X (count, C), by their second moment XᵀX (C, C), float64."""
+
+    moment: Tensor
+    count: int
+
+    @cached_property
+    def directions(self) -> tuple[Tensor, Tensor]:
+        """Singular values (r,), ascending, and right singular vectors (C, r) of X, r its rank."""
+        values, vectors = torch.linalg.eigh(self.moment)
+        kept = values > CUTOFF**2 * values[-1].clamp(min=0)
+        return values[kept].sqrt(), vectors[:, kept]
+
+
+@dataclass(frozen=True, eq=False)
+class SecondMoments:
+    """Two layers' centred rows X and Y, the front's and the end's, and XᵀY (C, D), float64."""
+
+    x: Rows
+    y: Rows
     xy: Tensor
-    yy: Tensor
-    rows: int
+
+    @cached_property
+    def cosines(self) -> Tensor:
+        """U_xᵀ U_y (r, s): rows' left singular vectors, whose singular values are the canonical correlations."""
+        (sx, vx), (sy, vy) = self.x.directions, self.y.directions
+        return (vx.T @ self.xy @ vy) / sx[:, None] / sy
+
+    def too_few(self, front: int | None = None, end: int | None = None) -> str:
+        """Say why canonical correlations are undefined; empty where they are defined.
+
+        Args:
+            front, end: how many directions of each layer are compared; default is all.
+        """
+        front = len(self.x.directions[0]) if front is None else front
+        end = len(self.y.directions[0]) if end is None else end
+        if not front or not end:
+            return "the rows of one layer are constant"
+        if self.x.count - 1 < front + end:
+            return (f"{self.x.count} rows are too few for {front} directions of the front and {end} of the end: "
+                    "two such sets of any rows correlate perfectly somewhere")
+        return ""
 
 
 class _Place(NamedTuple):
@@ -45,13 +85,19 @@ class Sums:
     Args:
         rows: what rows are: averages, positions, or the paper's rule (`stitchlab.catalog.indices.ROWS`).
         shapes: of one image's activations, the front's and the end's, by cell.
+        keep: whether averages (N, C) are kept, too: a null permutes them (`stitchlab.indices.null`).
     """
 
-    def __init__(self, rows: Needs, shapes: Mapping[Cell, tuple[tuple[int, ...], tuple[int, ...]]]) -> None:
+    def __init__(
+        self, rows: Needs, shapes: Mapping[Cell, tuple[tuple[int, ...], tuple[int, ...]]], keep: bool = False
+    ) -> None:
         self._undefined: dict[Cell, str] = {}
         self._forms: dict[Cell, tuple[Form, Form]] = {}
         self._places: dict[Cell, _Place | None] = {}
         self._sums: dict[Any, Tensor] = {}
+        self._keep = keep and rows == "averages"
+        self._kept: dict[tuple[str, str], list[Tensor]] = {}
+        self._layers: dict[Any, Rows] = {}
         for cell, (one, other) in shapes.items():
             try:
                 self._forms[cell] = source, target = form(one), form(other)
@@ -71,13 +117,18 @@ class Sums:
             native = {j: _rows(y[j], self._forms[i, j][1], None if place is None else place.patches)
                       for i, j in {j: (i, j) for i, j in cells}.values()}
             for j, b in native.items():
-                self._add(("end", j, place), b.T @ b)
+                self._add_layer("end", j, place, b)
             for i in dict.fromkeys(i for i, _ in cells):
                 columns = [j for front, j in cells if front == i]
                 a = _aligned(x[i], self._forms[i, columns[0]][0], place)
-                self._add(("front", i, place), a.T @ a)
+                self._add_layer("front", i, place, a)
                 for j in columns:
                     self._add((i, j), a.T @ native[j])
+
+    def _add_layer(self, side: str, layer: str, place: _Place | None, rows: Tensor) -> None:
+        self._add((side, layer, place), rows.T @ rows)
+        if self._keep:
+            self._kept.setdefault((side, layer), []).append(rows[:, :-1])
 
     def _add(self, key: Any, value: Tensor) -> None:
         self._sums[key] = self._sums[key] + value if key in self._sums else value
@@ -87,10 +138,22 @@ class Sums:
         if cell in self._undefined:
             return self._undefined[cell]
         place = self._places[cell]
-        xx, yy = self._sums["front", cell[0], place], self._sums["end", cell[1], place]
-        one, other = _varies(xx), _varies(yy)
-        return SecondMoments(_centred(xx, one, one), _centred(self._sums[cell], one, other),
-                             _centred(yy, other, other), round(float(xx[-1, -1])))
+        fronts, ends = self._sums["front", cell[0], place], self._sums["end", cell[1], place]
+        return SecondMoments(self._layer("front", cell[0], place), self._layer("end", cell[1], place),
+                             _centred(self._sums[cell], _varies(fronts), _varies(ends)))
+
+    def _layer(self, side: str, layer: str, place: _Place | None) -> Rows:
+        """One layer's rows: an object for all its cells, so that they are factorised once."""
+        key = side, layer, place
+        if key not in self._layers:
+            raw = self._sums[key]
+            self._layers[key] = Rows(_centred(raw, _varies(raw), _varies(raw)), round(float(raw[-1, -1])))
+        return self._layers[key]
+
+    def kept(self, side: str, layer: str) -> Tensor:
+        """The averages (N, C) of a layer, centred, channels that are constant 0: where they were to be kept."""
+        rows = torch.cat(self._kept[side, layer])
+        return (rows - rows.mean(0)) * _varies(self._sums[side, layer, None])
 
 
 def _place(rows: Needs, source: Form, target: Form) -> _Place | None:

@@ -2,25 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from stitchlab.catalog.indices import INDICES, Needs
 from stitchlab.errors import StitchLabError, UnknownName
-from stitchlab.indices import Value, index_function
-from stitchlab.indices.grams import gram, grams
-from stitchlab.indices.second_moments import Sums
+from stitchlab.indices import Value, index_function, null
+from stitchlab.indices.grams import Gram, gram, grams
+from stitchlab.indices.null import Null
+from stitchlab.indices.second_moments import SecondMoments, Sums
 from stitchlab.request import INDEX_IMAGES, Report, no_report, portion
 from stitchlab.stitch.pair import Cell, Pair
 
-MOMENT_MEMORY = 2**30  # bytes of second moments at a time
+MOMENT_MEMORY = 2**30  # bytes of second moments, and of averages that are kept, at a time
 BATCH = 100
+PERMUTING = 0.5  # of the progress of indices with a null, which is the part that takes long
 
-#: What an index's function is given for a cell, or why there is nothing to give.
-_Statistic = Callable[[Cell], tuple[Any, ...] | str]
+Item = tuple[str, Cell]  # an index's name, and a cell
+
+
+class Wanted(NamedTuple):
+    """What is wanted of indices: their names, and for a null, how many permutations and the seed that draws them."""
+
+    names: Sequence[str]
+    permutations: int = 0
+    seed: int = 0
+
+    def of(self, need: Needs) -> list[str]:
+        """Those that need this statistic."""
+        return [name for name in self.names if INDICES[name].needs == need]
+
+    def shuffles(self, count: int) -> list[Tensor]:
+        """The permutations of so many images."""
+        return list(null.orders(self.seed, count, self.permutations))
+
+
+class Found(NamedTuple):
+    """Values of indices, and nulls where those were wanted; the reason where one is undefined."""
+
+    values: dict[Item, Value]
+    nulls: dict[Item, Null]
 
 
 def measure(name: str, x: Tensor, y: Tensor) -> float | None:
@@ -40,15 +64,33 @@ def measure(name: str, x: Tensor, y: Tensor) -> float | None:
 
 def defined(name: str, x: Tensor, y: Tensor) -> Value:
     """An index as `measure` gives it, or the reason why it is undefined."""
+    return _of_activations(Wanted([name]), x, y).values[name, _XY]
+
+
+def permuted(name: str, x: Tensor, y: Tensor, permutations: int = 200, seed: int = 0) -> Null:
+    """Give an index of x with y's images permuted, as often as wanted: its null, to hold `measure` against.
+
+    Returns:
+        a value for each permutation, or the reason why there are none. Raises as `measure`.
+    """
+    return _of_activations(Wanted([name], permutations, seed), x, y).nulls[name, _XY]
+
+
+_XY: Cell = ("x", "y")
+
+
+def _of_activations(wanted: Wanted, x: Tensor, y: Tensor) -> Found:
+    (name,) = wanted.names
     if name not in INDICES:
         raise UnknownName("similarity index", name, INDICES)
     _same_images(x, y)
     x, y = x.detach(), y.detach()
     if INDICES[name].needs == "grams":
-        return _value(name, (gram(lambda: [x], x[0].numel(), len(x)), gram(lambda: [y], y[0].numel(), len(y))))
-    sums = Sums(INDICES[name].needs, {("x", "y"): (tuple(x.shape[1:]), tuple(y.shape[1:]))})
+        front, end = (gram(lambda v=v: [v], v[0].numel(), len(v)) for v in (x, y))  # type: ignore[misc]
+        return _by_grams(wanted, [_XY], {"x": front}, {"y": end}, no_report)
+    sums = Sums(INDICES[name].needs, {_XY: (tuple(x.shape[1:]), tuple(y.shape[1:]))}, bool(wanted.permutations))
     sums.add({"x": x}, {"y": y})
-    return _value(name, sums.of(("x", "y")))
+    return _by_moments(wanted, [_XY], sums, INDICES[name].needs, no_report)
 
 
 def _same_images(x: Tensor, y: Tensor) -> None:
@@ -64,63 +106,127 @@ def _same_images(x: Tensor, y: Tensor) -> None:
 
 
 def indices(
-    pair: Pair, names: Sequence[str], cells: Sequence[Cell], images: Tensor, report: Report = no_report
-) -> dict[tuple[str, Cell], Value]:
-    """Values of the named indices on cells; the reason where one is undefined.
+    pair: Pair, wanted: Wanted, cells: Sequence[Cell], images: Tensor, report: Report = no_report
+) -> Found:
+    """Compute indices on cells, and their nulls, from one pass of each network.
 
     Args:
         images: the evaluation images (indices into the test split). Averages over positions are of all, all else is
             of the first 1,000.
     """
-    found: dict[tuple[str, Cell], Value] = {}
-    needs = list(dict.fromkeys(INDICES[name].needs for name in names))
+    found = Found({}, {})
+    needs = list(dict.fromkeys(INDICES[name].needs for name in wanted.names))
     for k, need in enumerate(needs):
-        part = portion(report, k / len(needs), 1 / len(needs))
-        for some, statistic in _gathered(pair, need, cells, images, part):
-            found |= {(name, cell): _value(name, statistic(cell))
-                      for cell in some for name in names if INDICES[name].needs == need}
+        for part in _gathered(pair, wanted, need, cells, images, portion(report, k / len(needs), 1 / len(needs))):
+            found.values.update(part.values)
+            found.nulls.update(part.nulls)
     return found
 
 
-def _value(name: str, statistic: tuple[Any, ...] | str) -> Value:
-    if isinstance(statistic, str):
-        return statistic
-    own = (statistic[0], statistic[1]) if INDICES[name].needs == "grams" else (statistic[0], statistic[2])
-    for side, matrix in zip(("front", "end"), own, strict=True):
-        if not bool(torch.isfinite(matrix).all()):
-            return f"the activations of the {side} layer are not finite"
-        if not bool(matrix.any()):
-            return f"the activations of the {side} layer are constant"
-    return index_function(name)(*statistic) if INDICES[name].needs == "grams" else index_function(name)(statistic)
-
-
 def _gathered(
-    pair: Pair, need: Needs, cells: Sequence[Cell], images: Tensor, report: Report
-) -> Iterator[tuple[Sequence[Cell], _Statistic]]:
-    """The statistic of this kind for all cells, some at a time."""
+    pair: Pair, wanted: Wanted, need: Needs, cells: Sequence[Cell], images: Tensor, report: Report
+) -> Iterator[Found]:
+    """What the indices of one statistic say of all cells, some at a time."""
+    share = PERMUTING if wanted.permutations else 1.0
     if need == "grams":
-        front, end = grams(pair, cells, images[:INDEX_IMAGES], report)
-        yield cells, lambda cell: (front[cell[0]], end[cell[1]])
+        front, end = grams(pair, cells, images[:INDEX_IMAGES], portion(report, 0.0, share))
+        yield _by_grams(wanted, cells, front, end, portion(report, share, 1 - share))
         return
     looked = images if need == "averages" else images[:INDEX_IMAGES]
     shapes = {(i, j): (pair.front_cuts.find(i).shape, pair.end_cuts.find(j).shape) for i, j in cells}
-    parts = _parts(shapes)
+    parts = _parts(shapes, len(looked) if wanted.permutations and need == "averages" else 0)
     for k, part in enumerate(parts):
-        sums = _summed(pair, Sums(need, {cell: shapes[cell] for cell in part}), looked,
-                       portion(report, k / len(parts), 1 / len(parts)))
-        yield part, sums.of
+        of_part = portion(report, k / len(parts), 1 / len(parts))
+        sums = _summed(pair, Sums(need, {cell: shapes[cell] for cell in part}, bool(wanted.permutations)), looked,
+                       portion(of_part, 0.0, share))
+        yield _by_moments(wanted, part, sums, need, portion(of_part, share, 1 - share))
 
 
-def _parts(shapes: dict[Cell, tuple[tuple[int, ...], tuple[int, ...]]]) -> list[list[Cell]]:
-    """Cells whose second moments lie in memory together, in order."""
+def _by_grams(
+    wanted: Wanted, cells: Sequence[Cell], front: Mapping[str, Gram], end: Mapping[str, Gram], report: Report
+) -> Found:
+    """What Gram indices say: inner products of matrices that each layer has for itself."""
+    found, names = Found({}, {}), wanted.of("grams")
+    shuffles = wanted.shuffles(len(next(iter(front.values())).centred))
+    for n, name in enumerate(names):
+        of_front, of_end = ({layer: _matrix(name, side, known) for layer, known in grams.items()}
+                            for side, grams in (("front", front), ("end", end)))
+        chance = null.of_matrices(_defined(of_front), _defined(of_end), shuffles, _alive(report, name, n, len(names))
+                                  ) if shuffles else {}
+        for i, j in cells:
+            found.values[name, (i, j)] = value = _product(of_front[i], of_end[j])
+            if shuffles:
+                found.nulls[name, (i, j)] = value if isinstance(value, str) else chance[i, j]
+    return found
+
+
+def _defined(matrices: Mapping[str, Tensor | str]) -> dict[str, Tensor]:
+    return {layer: matrix for layer, matrix in matrices.items() if isinstance(matrix, Tensor)}
+
+
+def _product(one: Tensor | str, other: Tensor | str) -> Value:
+    if isinstance(one, str) or isinstance(other, str):
+        return one if isinstance(one, str) else str(other)
+    return float((one * other).sum())
+
+
+def _alive(report: Report, name: str, n: int, of: int) -> null.Alive:
+    return lambda done: report(f"permuting images for {INDICES[name].label}", (n + done) / of)
+
+
+def _matrix(name: str, side: str, known: Gram) -> Tensor | str:
+    made: Tensor | str = _unusable(side, known.centred) or index_function(name)(known)
+    return made
+
+
+def _by_moments(wanted: Wanted, cells: Sequence[Cell], sums: Sums, need: Needs, report: Report) -> Found:
+    """What indices of channels say, by second moments of the layers' rows."""
+    functions = {name: index_function(name) for name in wanted.of(need)}
+    moments = {cell: _usable(sums.of(cell)) for cell in cells}
+    values: dict[Item, Value] = {
+        (name, cell): known if isinstance(known, str) else function(known)
+        for name, function in functions.items() for cell, known in moments.items()}
+    if not wanted.permutations:
+        return Found(values, {})
+    if need != "averages":
+        return Found(values, {item: value if isinstance(value, str) else null.NOT_PERMUTABLE
+                              for item, value in values.items()})
+    usable = {cell: known for cell, known in moments.items() if isinstance(known, SecondMoments)}
+    front, end = ({layer: sums.kept(side, layer) for layer in dict.fromkeys(cell[k] for cell in usable)}
+                  for k, side in enumerate(("front", "end")))
+    count = next((known.x.count for known in usable.values()), 0)
+    chance = null.of_moments(functions, usable, front, end, wanted.shuffles(count),
+                             lambda done: report("permuting images for indices of channels", done))
+    return Found(values, {item: value if isinstance(value, str) else chance[item] for item, value in values.items()})
+
+
+def _usable(known: SecondMoments | str) -> SecondMoments | str:
+    if isinstance(known, str):
+        return known
+    return _unusable("front", known.x.moment) or _unusable("end", known.y.moment) or known
+
+
+def _unusable(side: str, matrix: Tensor) -> str:
+    """Why a layer has no index at all; empty where it has."""
+    if not bool(torch.isfinite(matrix).all()):
+        return f"the activations of the {side} layer are not finite"
+    return "" if bool(matrix.any()) else f"the activations of the {side} layer are constant"
+
+
+def _parts(shapes: dict[Cell, tuple[tuple[int, ...], tuple[int, ...]]], rows: int) -> list[list[Cell]]:
+    """Cells whose second moments, and so many rows of averages, lie in memory together, in order."""
     parts: list[list[Cell]] = []
     room = 0
-    for cell, (one, other) in shapes.items():
-        size = 8 * max(one) * max(other)  # a layer has no more channels than that
+    kept: set[tuple[str, str]] = set()
+    for cell, shape in shapes.items():
+        one, other = map(max, shape)  # a layer has no more channels than that
+        layers = {("front", cell[0]): one, ("end", cell[1]): other}
+        size = 8 * one * other + 8 * rows * sum(width for layer, width in layers.items() if layer not in kept)
         room -= size
         if room < 0:
             parts.append([])
-            room = MOMENT_MEMORY - size
+            room, kept = MOMENT_MEMORY - 8 * one * other - 8 * rows * (one + other), set()
+        kept |= set(layers)
         parts[-1].append(cell)
     return parts
 

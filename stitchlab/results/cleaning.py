@@ -20,7 +20,7 @@ from stitchlab.request import Detection, accuracy_key, cell_key, content_id, fun
 from stitchlab.results import cut_points, data_sets, networks, resume, samples, shelf, summary, trajectory
 from stitchlab.results.data_sets import DataRecord
 from stitchlab.results.detection import learned
-from stitchlab.results.keys import index_key
+from stitchlab.results.keys import result_key
 from stitchlab.results.networks import Network
 from stitchlab.results.run import ROOM as RUNS
 from stitchlab.results.run import Run, list_runs
@@ -85,7 +85,7 @@ class References:
         keys[RUNS].add(run.id)
         keys[summary.ROOM].add(run.id)
         keys["cells"] |= {functional_key(request, m, i, j) for m in request.methods for i, j in request.cells}
-        keys["cells"] |= stitched | {index_key(request, n, i, j) for n in request.indices for i, j in request.cells}
+        keys["cells"] |= {result_key(request, n, i, j) for n in request.results for i, j in request.cells}
         keys["maps"] |= {map_key(request, m, i, j) for m in fitted for i, j in request.cells}
         keys[trajectory.ROOM] |= {map_key(request, "tlm", i, j) for i, j in request.cells if "tlm" in fitted}
         keys["ood"] |= stitched | {native_key(request, j) for j in request.end_layers}

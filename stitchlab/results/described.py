@@ -31,7 +31,7 @@ def described(run: Run) -> dict[str, Any]:
         "seconds": {
             method: round(sum(cell["seconds"] for of in (run.cells, run.functional) for (name, _, _), cell in of.items()
                               if name == method), 3)
-            for method in (*request.methods, *request.indices)
+            for method in request.results
         },
     }
 

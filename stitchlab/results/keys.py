@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from stitchlab.catalog.indices import INDICES
-from stitchlab.request import INDEX_IMAGES, METHODS, Request, cell_key, cell_of, content_id, functional_key
+from stitchlab.request import (
+    INDEX_IMAGES,
+    METHODS,
+    NULL,
+    NULL_VERSION,
+    Request,
+    cell_key,
+    cell_of,
+    content_id,
+    functional_key,
+)
 
 
 def index_key(request: Request, index: str, front_layer: str, end_layer: str) -> str:
@@ -15,8 +25,16 @@ def index_key(request: Request, index: str, front_layer: str, end_layer: str) ->
     })
 
 
+def null_key(request: Request, index: str, front_layer: str, end_layer: str) -> str:
+    """The key of an index's permutation null on one cell."""
+    return content_id({"what": "null", "of": index_key(request, index, front_layer, end_layer),
+                       "permutations": request.null, "version": NULL_VERSION})
+
+
 def result_key(request: Request, name: str, front_layer: str, end_layer: str) -> str:
-    """The key of one result: of a method (tlm, dm) or of an index, by its name."""
+    """The key of one result, by its name (`Request.results`): of a method, of an index, or of an index's null."""
+    if name.startswith(NULL):
+        return null_key(request, name.removeprefix(NULL), front_layer, end_layer)
     key = cell_key if name in METHODS else index_key
     return key(request, name, front_layer, end_layer)
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from stitchlab.catalog.methods import FUNCTIONAL, METRICS
+from stitchlab.request import METHODS
 
 if TYPE_CHECKING:
     from stitchlab.results.run import Run
@@ -25,7 +26,8 @@ Cell = tuple[str, str]  # front layer, end layer
 class Unit:
     """What is computed together: ``work`` is dm, tlm, functional, indices, or accuracy (the networks' own, for scale).
 
-    ``names`` are that method or those indices; of functional metrics, the method whose stitches they are of.
+    ``names`` are that method, or those indices and nulls of indices (`Request.results`); of functional metrics, the
+    method whose stitches they are of.
     """
 
     work: str
@@ -59,7 +61,7 @@ def missing(run: Run) -> list[Unit]:
     if "tlm" in stitched:  # direct matching takes no time worth dividing
         stitched["tlm"] = [Unit("tlm", ("tlm",), lacking("tlm", [c for c in request.cells if c in corners])),
                            *(replace(u, cells=tuple(c for c in u.cells if c not in corners)) for u in stitched["tlm"])]
-    names = tuple(name for name in request.indices if lacking(name, request.cells))
+    names = tuple(name for name in request.results if name not in METHODS and lacking(name, request.cells))
     compared = Unit("indices", names, tuple(c for c in request.cells if any(lacking(name, [c]) for name in names)))
     older = set(run.older)
     functional = [Unit("functional", (m,), tuple((i, j) for j in part for i in request.front_layers

@@ -6,6 +6,8 @@ its run is a draft, which has no id: whoever computes makes the control first (`
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
@@ -13,7 +15,7 @@ from itertools import product
 from stitchlab.catalog.indices import DEFAULT_INDICES, INDICES
 from stitchlab.catalog.presets import PRESETS, SOAP_MAX_LR, resolved
 from stitchlab.errors import StitchLabError, check_names
-from stitchlab.request import METHODS, DirectMatching, Request, TaskLoss, checked_seed
+from stitchlab.request import LEAST_PERMUTATIONS, METHODS, DirectMatching, Request, TaskLoss, checked_seed
 from stitchlab.results import controls, cut_points, data_sets, networks
 from stitchlab.results.activation_layout import check, form
 from stitchlab.results.cut_points import CutPoint, Cuts
@@ -41,7 +43,7 @@ def resolve(
     store: Store, front: str, end: str, *, data: str | None = None,
     front_layers: Sequence[str] | None = None, end_layers: Sequence[str] | None = None,
     methods: Sequence[str] = METHODS, indices: Sequence[str] = DEFAULT_INDICES, tlm: TaskLoss = PRESETS["paper"],
-    dm_images: int = 100, eval_images: int | None = None, seed: int = 0, front_cuts: Cuts | None = None,
+    dm_images: int = 100, eval_images: int | None = None, null: int = 0, seed: int = 0, front_cuts: Cuts | None = None,
 ) -> Run:
     """Find the run of what is wanted, or a draft of it where its front network is a control that is not made yet.
 
@@ -50,12 +52,11 @@ def resolve(
         data: name or fingerprint of data used with this store; default is what the end network came with.
         front_layers, end_layers: names or aliases of cut points; default is `Cuts.defaults`.
         methods, indices: which of tlm and dm, and which indices of the catalog.
-        dm_images, eval_images: K training images of direct matching, M test images (default: all).
+        dm_images, eval_images: K training images of DM, M test images (default: all); null: permutations of a null.
         seed: decides which images are drawn, and how TLM (by the recipe ``tlm``) begins.
         front_cuts: cut points of a front network that is not in the store (noise, before it is made).
 
-    Returns:
-        the run. It is in the store only if it was asked for before (`Run.save`).
+    Returns: the run, which is in the store only if it was asked for before (`Run.save`).
 
     Raises:
         StitchLabError: something does not exist or does not fit; the message says what to do.
@@ -78,7 +79,8 @@ def resolve(
         # Settings that nothing uses would give the same request two ids.
         dm=DirectMatching(images=dm_images) if uses_dm else DirectMatching(),
         tlm=_recipe(tlm, images) if "tlm" in methods else TaskLoss(),
-        eval_images=checked_count(eval_images, images.test, "evaluation images (M)"),
+        eval_images=(evaluated := checked_count(eval_images, images.test, "evaluation images (M)")),
+        null=_permutations(null if indices else 0, evaluated),
         definitions=todays(methods, indices, tlm),
     )
     return Run.of(store, request, front_network, end_network, images)
@@ -92,6 +94,17 @@ def _recipe(tlm: TaskLoss, images: DataRecord) -> TaskLoss:
     count = checked_count(tlm.images, images.train, "training images for task loss matching")
     every = count == images.train  # all of them and no number are one request
     return replace(resolved(tlm, images.augmentation), images=None if every else count)
+
+
+def _permutations(count: int, images: int) -> int:
+    """The number of permutations, if so many images have as many. Raises StitchLabError."""
+    if count and count < LEAST_PERMUTATIONS:
+        raise StitchLabError(f"permutations of a null: {LEAST_PERMUTATIONS} or more were expected, or 0 for none (200 "
+                             f"are usual); got {count}")
+    least = next(n for n in itertools.count(1) if math.factorial(n) > count) if count else 1
+    if images < least:
+        raise StitchLabError(f"a null of {count} permutations takes {least} evaluation images or more; got {images}")
+    return count
 
 
 def _front(store: Store, name: str, end: Network, seed: int) -> Network:

@@ -20,19 +20,18 @@ from stitchlab.catalog.indices import INDICES
 from stitchlab.catalog.methods import FUNCTIONAL, METRICS
 from stitchlab.errors import StitchLabError, UnknownName, check_names
 from stitchlab.request import METHODS, Request, accuracy_key, functional_key
-from stitchlab.results import definitions
+from stitchlab.results import chance, definitions, reasons
 from stitchlab.results.data_sets import DataRecord
 from stitchlab.results.described import described
 from stitchlab.results.keys import result_key
 from stitchlab.results.networks import Network
+from stitchlab.results.reasons import CHANCE, DERIVED
 from stitchlab.store import Source, Store, given
 
 ROOM = "runs"
-DERIVED = ("relative_accuracy", "penalty")  # numbers that follow from the accuracies
 
 #: What was said of a map that diverged while it still had an accuracy: that of argmax of NaN, which is none.
 DIVERGED = "stitched or native activations are not finite: training may have diverged"
-BEFORE = "computed before these were"  # said of the functional metrics of a cell that is older than they are
 
 
 class Row(NamedTuple):
@@ -117,7 +116,8 @@ class Run:
             "front": self.record["front"]["origin"]["control"] if self.draft else request.front, "end": request.end,
             "data": request.data, "front_layers": list(request.front_layers), "end_layers": list(request.end_layers),
             "methods": list(request.methods), "indices": list(request.indices), "tlm": asdict(request.tlm),
-            "dm_images": request.dm.images, "eval_images": request.eval_images, "seed": request.seed,
+            "dm_images": request.dm.images, "eval_images": request.eval_images, "null": request.null,
+            "seed": request.seed,
         }
 
     @property
@@ -189,8 +189,8 @@ class Run:
         return [cell for cell in self.cells if cell[0] in METHODS and cell not in self.functional]
 
     def _keys(self) -> dict[tuple[str, str, str], str]:
-        names = (*self.request.methods, *self.request.indices)
-        return {(n, i, j): result_key(self.request, n, i, j) for n in names for i, j in self.request.cells}
+        request = self.request
+        return {(n, i, j): result_key(request, n, i, j) for n in request.results for i, j in request.cells}
 
     def there(self, kept: Container[str]) -> int:
         """Count the cells that are computed, given the keys of the store's room ``cells``; their files are not read."""
@@ -198,8 +198,8 @@ class Run:
 
     @property
     def total(self) -> int:
-        """How many cells there are to compute, each method and index counted."""
-        return len(self.request.cells) * (len(self.request.methods) + len(self.request.indices))
+        """How many cells there are to compute, each method, index and null counted."""
+        return len(self.request.cells) * len(self.request.results)
 
     @property
     def complete(self) -> bool:
@@ -212,15 +212,17 @@ class Run:
         Raises UnknownName for a method or index, metric or layer that there is not.
         """
         check_names("method or similarity index", [method], (*METHODS, *INDICES))
-        check_names(f"metric of {method}", [metric], _metrics(method))
+        check_names(f"metric of {method}", [metric], (*self.metrics(method), *(CHANCE if method in INDICES else ())))
         check_names("front layer of this run", [front_layer], self.request.front_layers)
         check_names("end layer of this run", [end_layer], self.request.end_layers)
         return self._value(method, metric, front_layer, end_layer)
 
     def _value(self, method: str, metric: str, front_layer: str, end_layer: str) -> float | None:
-        kept = self._kept(method, metric, front_layer, end_layer)
+        kept = (self.functional if metric in FUNCTIONAL else self.cells).get((method, front_layer, end_layer))
         if kept is None:
             return None
+        if metric in CHANCE:
+            return chance.number(self, method, metric, front_layer, end_layer)
         if metric in DERIVED:
             own, accuracy = self.own_accuracy, kept["accuracy"]
             if own is None or accuracy is None or (metric == "relative_accuracy" and not own):
@@ -229,24 +231,9 @@ class Run:
         number: float | None = kept[metric]
         return number
 
-    def _kept(self, method: str, metric: str, front_layer: str, end_layer: str) -> dict[str, Any] | None:
-        return (self.functional if metric in FUNCTIONAL else self.cells).get((method, front_layer, end_layer))
-
     def reason(self, method: str, metric: str, front_layer: str, end_layer: str) -> str:
         """Why a number of a cell that was computed is empty; nothing where it is not, or the cell is not there yet."""
-        there, kept = (method, front_layer, end_layer) in self.cells, self._kept(method, metric, front_layer, end_layer)
-        if not there or self.value(method, metric, front_layer, end_layer) is not None:
-            return ""
-        if kept is None:
-            return BEFORE
-        of = "accuracy" if metric in DERIVED else metric
-        if kept[of] is None:
-            return str(kept.get("reasons", {}).get(of) or kept["reason"])
-        if self.own_accuracy == 0:
-            return "the end network's own accuracy is 0"
-        known = self._kept_accuracy(self.request.end) is not None
-        return "the end network's own logits are not finite" if known else (
-            "the end network's own accuracy is not computed yet")
+        return reasons.why(self, method, metric, front_layer, end_layer)
 
     def matrix(self, method: str, metric: str) -> npt.NDArray[np.float64]:
         """(front layers, end layers) of one number; NaN where it is undefined or not there yet.
@@ -254,7 +241,7 @@ class Run:
         Raises UnknownName for what this run has not: `quantities` lists what it has.
         """
         check_names("method or similarity index of this run", [method], [name for name, _ in self.quantities()])
-        check_names(f"metric of {method}", [metric], _metrics(method))
+        check_names(f"metric of {method}", [metric], (*self.metrics(method), *(CHANCE if method in INDICES else ())))
         return np.array([
             [np.nan if (v := self._value(method, metric, i, j)) is None else v for j in self.request.end_layers]
             for i in self.request.front_layers
@@ -262,7 +249,14 @@ class Run:
 
     def quantities(self) -> list[tuple[str, str]]:
         """Every (method, metric) that this run has, in the order of tables."""
-        return [(name, metric) for name in (*self.request.methods, *self.request.indices) for metric in _metrics(name)]
+        return [(name, metric) for name in (*self.request.methods, *self.request.indices)
+                for metric in self.metrics(name)]
+
+    def metrics(self, name: str) -> tuple[str, ...]:
+        """Name the numbers that tables have of a method or an index; `value` knows those of `CHANCE`, too."""
+        if name in METHODS:
+            return tuple(METRICS)
+        return (INDICES[name].metric, *(chance.IN_TABLES if self.request.null else ()))
 
     def rows(self) -> Iterator[Row]:
         """All lines of cells.csv, cell by cell."""
@@ -283,11 +277,6 @@ class Run:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _metrics(name: str) -> tuple[str, ...]:
-    """The numbers that a method or an index has."""
-    return tuple(METRICS) if name in METHODS else (INDICES[name].metric,)
 
 
 def list_runs(store: Store | None = None) -> list[Run]:

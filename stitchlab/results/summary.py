@@ -99,7 +99,7 @@ class Summaries:
 
     def _bytes(self, run: Run) -> int:
         request = run.request
-        keys = [result_key(request, name, *cell) for name in (*request.methods, *request.indices)
+        keys = [result_key(request, name, *cell) for name in request.results
                 for cell in request.cells]
         files = [(RUNS, run.id), *(("cells", key) for key in keys)]
         files += [("accuracies", accuracy_key(request, network)) for network in {request.front, request.end}]

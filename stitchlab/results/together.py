@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stitchlab.errors import StitchLabError, check_names
+from stitchlab.results.chance import IN_TABLES
 from stitchlab.results.run import Run
 
 Values = npt.NDArray[np.float64]
@@ -39,7 +40,8 @@ class Together:
     def quantities(self) -> list[tuple[str, str]]:
         """Every (method or index, metric) that all of the runs have, in the order of tables."""
         others = [set(run.quantities()) for run in self.runs[1:]]
-        return [one for one in self.runs[0].quantities() if all(one in other for other in others)]
+        return [one for one in self.runs[0].quantities()
+                if one[1] not in IN_TABLES and all(one in other for other in others)]
 
     def matrices(self, method: str, metric: str) -> Values:
         """(runs, front layers, end layers) of one number; NaN where it is undefined or not there yet.

@@ -27,7 +27,7 @@ DEFAULTS: dict[str, Any] = {key: getattr(PRESETS["paper"], key) for key in ("epo
 
 #: The keys that say a run; a link that the project makes has all of them.
 KEYS = ("run", "front", "end", "front_layers", "end_layers", "methods", "indices", "recipe", "epochs", "lr", "targets",
-        "init", "augment", "train_images", "dm_images", "eval_images", "seed", "data")
+        "init", "augment", "train_images", "dm_images", "eval_images", "null", "seed", "data")
 
 _CHOICES: dict[str, Container[str]] = {
     "methods": METHODS, "indices": INDICES, "recipe": PRESETS, "targets": TARGETS, "init": INITS,
@@ -35,7 +35,7 @@ _CHOICES: dict[str, Container[str]] = {
 }
 #: Those of them that have any number of values; an empty text says that there is none.
 LISTS = ("front_layers", "end_layers", "methods", "indices")
-_COUNTS = ("dm_images", "eval_images", "train_images", "epochs")
+_COUNTS = ("dm_images", "eval_images", "null", "train_images", "epochs")
 _RECIPE = ("epochs", "lr", "targets", "init", "augment")
 _MAX_SEED, _MAX_COUNT = 2**32 - 1, 2**53 - 1  # the latter is the browser's
 
@@ -57,7 +57,7 @@ def picked(store: Store, run: Run) -> dict[str, Any] | None:
         "front_layers": list(request.front_layers), "end_layers": list(request.end_layers),
         "methods": list(request.methods), "indices": list(request.indices),
         **recipe, "dm_images": request.dm.images, "eval_images": None if every else request.eval_images,
-        "seed": request.seed, "data": known["name"],
+        "null": request.null or None, "seed": request.seed, "data": known["name"],
     }
 
 
@@ -114,7 +114,7 @@ def _resolved(store: Store, said: Mapping[str, Any]) -> Run | None:
     if not {"front", "end"} <= said.keys():
         return None
     recipe = DEFAULTS | {key: said[key] for key in _RECIPE if key in said} | {"images": said.get("train_images")}
-    wanted = {key: said[key] for key in (*LISTS, "dm_images", "eval_images", "seed", "data") if key in said}
+    wanted = {key: said[key] for key in (*LISTS, "dm_images", "eval_images", "null", "seed", "data") if key in said}
     return resolve(store, said["front"], said["end"], tlm=preset(said.get("recipe", "paper"), **recipe), **wanted)
 
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 import streamlit as st
 
 from stitchlab import ui
-from stitchlab.catalog.indices import INDICES, ROWS
+from stitchlab.catalog.indices import INDICES, ROWS, Index
 from stitchlab.catalog.methods import METHOD_LABELS, METRICS
 from stitchlab.figures.words import IMAGES_AND_SETS, disagreements
 from stitchlab.request import METHODS
 from stitchlab.results import recipe
+from stitchlab.results.chance import IN_TABLES
 from stitchlab.results.definitions import remark
 from stitchlab.results.detection import Distribution
-from stitchlab.results.run import BEFORE, Run
-from stitchlab.ui import links
+from stitchlab.results.reasons import BEFORE
+from stitchlab.results.run import Run
+from stitchlab.ui import indices, links
 from stitchlab.ui.cell import choose_cell
+
+IN_A_LINE = 4  # indices whose numbers stand in the line beside the cell
 
 
 def selected_cell(run: Run, shown: str) -> tuple[str, str]:
@@ -37,9 +41,11 @@ def selected_cell(run: Run, shown: str) -> tuple[str, str]:
 def _line(run: Run, shown: str, i: str, j: str) -> str:
     """The cell's numbers of what is shown, a method or an index each, beside the end network's own accuracy."""
     quantities = ([(m, shown) for m in run.request.methods] if shown in METRICS
-                  else [(n, INDICES[n].metric) for n in run.request.indices])
+                  else [(n, INDICES[n].metric) for n in run.request.indices[:IN_A_LINE]])
     parts = [f"{name.upper() if name in METHODS else INDICES[name].label} "
              f"**{number(run.value(name, metric, i, j))}**" for name, metric in quantities]
+    if shown not in METRICS and len(run.request.indices) > IN_A_LINE:
+        parts.append(f"{len(run.request.indices) - IN_A_LINE} more below")
     if shown == "accuracy" and run.own_accuracy is not None:
         parts.append(f"end network alone {number(run.own_accuracy)}")
     return " · ".join(parts)
@@ -61,6 +67,7 @@ def _every_number(run: Run, i: str, j: str) -> None:
     if run.request.indices:
         st.table([
             {"": label(run, n), "Value": number(run.value(n, INDICES[n].metric, i, j)),
+             **{what: number(value) for what, value in indices.numbers(run, n, i, j).items()},
              "What it is": _about_index(run, n)}
             for n in run.request.indices
         ], border="horizontal")
@@ -78,8 +85,15 @@ def label(run: Run, name: str) -> str:
 def _about_index(run: Run, name: str) -> str:
     index = INDICES[name]
     rows = "" if remark(run.request, name) else f". Of {ROWS[index.needs]}"  # an earlier definition's were others
-    return (f"{index.metric}, {index.low:g} to {index.high:g}; {index.better} = more similar{rows} "
-            f"({index.reference})").replace("-1", "−1")
+    return (f"{index.meaning}; {index.metric}, {index.low:g} to {index.high:g}; {index.better} = more similar{rows} "
+            f"({index.reference}){_invariances(index)}").replace("-1", "−1")
+
+
+def _invariances(index: Index) -> str:
+    """Say what may be done to either layer without changing an index, the largest change first."""
+    front, end = (", ".join(reversed(changes)) for changes in (index.front, index.end))
+    return f". Unchanged by {front} of either layer" if front == end else (
+        f". Unchanged by {front} of the front layer, by {end} of the end layer")
 
 
 def _undefined(run: Run, i: str, j: str) -> dict[str, list[str]]:
@@ -88,6 +102,7 @@ def _undefined(run: Run, i: str, j: str) -> dict[str, list[str]]:
     for name, metric in run.quantities():
         if reason := run.reason(name, metric, i, j):
             label = f"{name.upper()} {METRICS[metric].label.lower()}" if metric in METRICS else INDICES[name].label
+            label += f" ({metric})" if metric in IN_TABLES else ""
             found.setdefault(reason, []).append(label)
     return found
 

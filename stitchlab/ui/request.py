@@ -14,8 +14,9 @@ from stitchlab.catalog.methods import METHOD_LABELS
 from stitchlab.catalog.presets import PRESETS, preset
 from stitchlab.errors import StitchLabError
 from stitchlab.jobs import Jobs
-from stitchlab.request import AUTO, INITS, METHODS, TARGETS, TaskLoss
+from stitchlab.request import AUTO, INITS, LEAST_PERMUTATIONS, METHODS, TARGETS, TaskLoss
 from stitchlab.results import controls, data_sets, networks
+from stitchlab.results.chance import A_COLUMN, PERMUTATIONS
 from stitchlab.results.cut_points import Cuts, selections
 from stitchlab.results.networks import Network
 from stitchlab.results.resolve import resolve
@@ -157,16 +158,22 @@ def _settings(store: Store, end: Network) -> dict[str, Any]:
         data = _data(store, end)
     images = data_sets.find(store, data or end.data_fingerprint)
     tlm = _tlm(images.augmentation)
-    one, two, three = st.columns(3)
+    one, two, three, four = st.columns(4)
     _default("dm_images", 100)
+    _default("null", None)
     _default("seed", 0)
     k = one.number_input("Training images for DM (K)", 1, None, key="dm_images", on_change=_picked)
     _default("eval_images", None)
     m = two.number_input("Test images for evaluation (M)", 1, None, key="eval_images", placeholder="all",
                          on_change=_picked)
-    seed = three.number_input("Seed", 0, 2**32 - 1, key="seed", on_change=_picked)
+    null = three.number_input("Permutations for chance", LEAST_PERMUTATIONS, None, key="null", placeholder="none",
+                              on_change=_picked,
+                              help="How often images are permuted to see what an index says by chance: the 95 % bound, "
+                              f"calibrated values and p of every cell. {PERMUTATIONS} are usual, and {A_COLUMN} for "
+                              "each end layer where those are more.")
+    seed = four.number_input("Seed", 0, 2**32 - 1, key="seed", on_change=_picked)
     return {"methods": methods or [], "indices": indices or [], "data": data, "tlm": tlm, "dm_images": k,
-            "eval_images": m, "seed": seed}
+            "eval_images": m, "null": null or 0, "seed": seed}
 
 
 def _tlm(usual: str) -> TaskLoss:

@@ -10,17 +10,19 @@ from stitchlab import ui
 from stitchlab.catalog.methods import FUNCTIONAL, METRICS
 from stitchlab.figures import grids
 from stitchlab.results import recipe
+from stitchlab.results.chance import IN_TABLES
 from stitchlab.results.detection import Distribution
 from stitchlab.results.duration import seconds
-from stitchlab.results.run import BEFORE, Run
+from stitchlab.results.reasons import BEFORE
+from stitchlab.results.run import Run
 from stitchlab.results.similarity import SETS
-from stitchlab.ui import address, links, opened, views
+from stitchlab.ui import address, indices, links, opened, views
 from stitchlab.ui.charts import cells_scatter, heatmaps
 from stitchlab.ui.copying import copy_link
 from stitchlab.ui.figure_panel import figure_panel
 from stitchlab.ui.numbers import label, selected_cell, tlm_recipe
 
-SHOWN = {**{metric.name: metric.label for metric in METRICS.values()}, grids.SHOWN_INDICES: "Similarity indices"}
+SHOWN = {**{metric.name: metric.label for metric in METRICS.values()}, grids.SHOWN_INDICES: indices.LABEL}
 VIEWS = {"maps": "Side by side", "difference": "Difference", "cells": "All cells", "table": "Table"}
 
 
@@ -38,12 +40,14 @@ def explore(run: Run) -> None:
         else:
             figures(run, shown, view, key="grid", selected=selected)
     st.caption(_about(run, shown, view))
-    figure_panel(run, _panels(shown, view), selected)
+    figure_panel(run, _panels(run, shown, view), selected)
     _how(run)
 
 
-def _panels(shown: str, view: str) -> list[str]:
+def _panels(run: Run, shown: str, view: str) -> list[str]:
     """What is on the screen, as exported figures name it."""
+    if shown == grids.SHOWN_INDICES:
+        return [indices.shown(run)]
     return [f"difference/{shown}" if view == "difference" and shown in METRICS else shown]
 
 
@@ -51,9 +55,11 @@ def figures(
     run: Run, shown: str, view: str = "maps", *, key: str, selected: tuple[str, str] | None = None
 ) -> None:
     """The heatmaps of what is shown, side by side on wide screens; with a key, their cells answer clicks."""
-    made = grids.indices(run) if shown == grids.SHOWN_INDICES else (
-        grids.difference(run, shown) if view == "difference" else grids.stitched(run, shown)
-    )
+    if shown == grids.SHOWN_INDICES and run.request.indices:
+        indices.draw(run, selected, key)
+        return
+    made = [] if shown == grids.SHOWN_INDICES else (
+        grids.difference(run, shown) if view == "difference" else grids.stitched(run, shown))
     if not made:
         st.info("This run has nothing of that kind: choose something else to show, or add the method and compute.",
                 icon=":material/info:")
@@ -102,9 +108,7 @@ def _about(run: Run, shown: str, view: str) -> str:
     if shown in METRICS:
         about = f"**{METRICS[shown].label}**: {METRICS[shown].meaning}; {METRICS[shown].better} = more similar."
     else:
-        about = ("Each index on its own scale. CKA compares images by images, all positions flattened; PWCCA and "
-                 "Procrustes compare channels, averaged over positions. They see different things. Of unrelated layers "
-                 "debiased CKA is about 0; CKA is not.")
+        about = indices.about(run)
     star = "★ best of its column. " if view == "maps" or shown == grids.SHOWN_INDICES else ""
     older = f", or {BEFORE}, as {len(run.older)} cells are" if shown in FUNCTIONAL and run.older else ""
     return f"{about} {star}Grey: not computed yet, or undefined{older}. Click a cell to select it."
@@ -113,7 +117,8 @@ def _about(run: Run, shown: str, view: str) -> str:
 def _table(run: Run) -> None:
     """A line a cell, a column a quantity: sorted by a click, copied as it stands. cells.csv is the long form."""
     names = {(method, metric): f"{method.upper()} {METRICS[metric].label.lower()}" if method in run.request.methods
-             else label(run, method) for method, metric in run.quantities()}
+             else label(run, method) + (f" {metric}" if metric in IN_TABLES else "")
+             for method, metric in run.quantities()}
     st.dataframe(
         [{"Front layer": i, "End layer": j, **{name: run.value(*q, i, j) for q, name in names.items()}}
          for i in run.request.front_layers for j in run.request.end_layers],

@@ -27,11 +27,12 @@ from looks import (
 from stitchlab.catalog.indices import INDICES
 from stitchlab.catalog.methods import METRICS
 from stitchlab.catalog.presets import preset
-from stitchlab.grid.ask import ask
+from stitchlab.grid.ask import ask, compare
 from stitchlab.request import functional_key
 from stitchlab.results import networks
 from stitchlab.results.cleaning import delete_run
-from stitchlab.results.run import BEFORE, Run
+from stitchlab.results.reasons import BEFORE
+from stitchlab.results.run import Run
 from stitchlab.store import Store
 from stitchlab.ui.results import SHOWN, VIEWS
 
@@ -51,7 +52,7 @@ def test_a_link_restores_every_picker_and_shows_the_run(opened: Open, jobs: Note
     assert {key: widget(at, "selectbox", key).value for key in ("front", "end", "recipe", "targets", "init")} == {
         "front": "digits-b", "end": "digits-a", "recipe": "paper", "targets": "soft", "init": "dm"}
     assert {w.key: w.value for w in at.get("number_input")} == {
-        "epochs": 1, "lr": 2e-3, "train_images": None, "dm_images": 50, "eval_images": 120, "seed": 3}
+        "epochs": 1, "lr": 2e-3, "train_images": None, "dm_images": 50, "eval_images": 120, "null": None, "seed": 3}
     assert widget(at, "multiselect", "front_layers").value == list(done.request.front_layers)
     assert widget(at, "multiselect", "end_layers").value == list(done.request.end_layers)
     assert widget(at, "button_group", "methods").value == ["tlm", "dm"]
@@ -352,3 +353,26 @@ def test_cells_that_were_not_looked_at_say_so(opened: Open, jobs: Notes, done: R
 def test_how_the_two_distances_relate_is_said(opened: Open, judged: Run, done: Run) -> None:
     at = sound(all_numbers(opened(done.store, run=done.id)))
     assert "compares image by image" in text(at, "caption")
+
+
+def test_indices_are_raw_or_calibrated(opened: Open, done: Run) -> None:
+    """Asking for permutations keeps what is there; the heatmaps of both scales are the run's own numbers."""
+    at = sound(opened(done.store, run=done.id, show="Similarity indices", scale="Calibrated"))
+    assert "What the indices say by chance is not computed yet: 200 permutations" in text(at, "info")
+    assert not charts(at)
+    wanted = done.wanted() | {"tlm": done.request.tlm, "null": 75, "store": done.store, "device": "cpu"}
+    run = compare(**wanted)
+    at = sound(opened(done.store, run=run.id, show="Similarity indices"))
+    for figure, (name, metric) in zip(charts(at), (("cka", "similarity"), ("opd", "distance")), strict=True):
+        assert (drawn(figure) == run.matrix(name, metric)).all()
+    assert "Columns whose ★ is beyond the best of 75 permutations" in text(at, "caption")
+    at.session_state["scale"] = "calibrated"
+    sound(at.run())
+    for figure, name in zip(charts(at), ("cka", "opd"), strict=True):
+        assert (drawn(figure) == run.matrix(name, "calibrated")).all()
+    said = tables(sound(all_numbers(at)))
+    i, j = run.request.front_layers[-1], run.request.end_layers[0]  # the cell that is looked at first
+    for metric in ("similarity", "null95", "calibrated", "p"):
+        assert f"{run.value('cka', metric, i, j):.4f}" in said
+    sound(pickers(at))
+    assert widget(at, "number_input", "null").value == 75

@@ -54,9 +54,9 @@ class Spy:
             self.evaluated |= set(stitches)
             return judge(pair, stitches, *rest)
 
-        def indices(pair: Any, names: Sequence[str], cells: Sequence[tuple[str, str]], *rest: Any) -> Any:
-            self.indices |= {(name, *cell) for name in names for cell in cells}
-            return look(pair, names, cells, *rest)
+        def indices(pair: Any, wanted: Any, cells: Sequence[tuple[str, str]], *rest: Any) -> Any:
+            self.indices |= {(name, *cell) for name in wanted.names for cell in cells}
+            return look(pair, wanted, cells, *rest)
 
         def accuracy(*arguments: Any) -> float:
             self.accuracies += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,7 +11,7 @@ import torch
 
 from stitchlab.catalog.indices import INDICES
 from stitchlab.ood.keep import keep
-from stitchlab.request import METHODS, Request, TaskLoss, accuracy_key, functional_key
+from stitchlab.request import METHODS, NULL, Request, TaskLoss, accuracy_key, functional_key
 from stitchlab.results import trajectory
 from stitchlab.results.definitions import todays
 from stitchlab.results.detection import NATIVE, Distribution
@@ -25,9 +25,15 @@ MADE = {"device": "cpu", "versions": {"torch": "2"}, "seconds": 0.1}
 
 def run(
     store: Store, front_layers: Sequence[str], end_layers: Sequence[str], *, front: str = "net-a", end: str = "net-b",
-    data: str = "Digits", indices: Sequence[str] = ("cka",), lacking: int = 0, seed: int = 0, **changes: Any,
+    data: str = "Digits", indices: Sequence[str] = ("cka",), lacking: int = 0, seed: int = 0,
+    chance: Callable[[str, str, str], float] | None = None, **changes: Any,
 ) -> Run:
-    """A run whose cells are in the store, but for the last ``lacking`` of each method and index."""
+    """A run whose cells are in the store, but for the last ``lacking`` of each method and index.
+
+    Args:
+        chance: the middle of an index's null in a cell, whose values lie up to .5 around it, or all at 0; of no use
+            where no null is asked for.
+    """
     request = Request(front=front, end=end, data="0" * 64, front_layers=tuple(front_layers),
                       end_layers=tuple(end_layers), eval_images=500, indices=tuple(indices), seed=seed, **changes,
                       definitions=todays(METHODS, indices, changes.get("tlm", TaskLoss())))
@@ -40,6 +46,10 @@ def run(
             if name in METHODS:
                 store.put("cells", functional_key(request, name, i, j), {
                     "agreement": number, "jsd": 1 - number, "error_consistency": 1.9 * number - 0.95, **MADE})
+            if request.null and name in INDICES and chance is not None:
+                middle = chance(name, i, j)
+                null = (middle + (middle > 0) * np.linspace(-0.5, 0.5, request.null)).tolist()
+                store.put("cells", result_key(request, NULL + name, i, j), {"null": null, "reason": "", **MADE})
     store.put("accuracies", accuracy_key(request, end), {"accuracy": 0.9})
     networks = {side: Network(
         id=name, name=name, architecture="resnet14", options={}, classes=("0", "1"), channels=1, size=8, mean=(0.5,),

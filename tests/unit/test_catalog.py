@@ -40,7 +40,7 @@ def test_the_catalog_imports_the_standard_library_and_what_requests_are(path: Pa
 
 
 def test_every_index_has_its_file_and_every_file_its_index() -> None:
-    shared = {"statistics", "grams", "second_moments"}
+    shared = {"statistics", "grams", "second_moments", "distances", "null"}
     assert files("indices") - shared == {(i.formula or i.name).replace("-", "_") for i in INDICES.values()}
     for name, index in INDICES.items():
         assert index.name == name

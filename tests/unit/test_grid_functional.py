@@ -34,8 +34,9 @@ from stitchlab.results.bundle import archive, pack, unpack
 from stitchlab.results.bundle.private import private
 from stitchlab.results.cleaning import clean, delete_run
 from stitchlab.results.detection import Distribution
+from stitchlab.results.reasons import BEFORE
 from stitchlab.results.resolve import resolve
-from stitchlab.results.run import BEFORE, Run
+from stitchlab.results.run import Run
 from stitchlab.results.tables import cells_csv
 from stitchlab.stitch.pair import load_pair
 from stitchlab.store import Store

@@ -101,7 +101,7 @@ def test_a_draft_of_a_control_has_the_layers_that_are_wanted(store: Store) -> No
 @pytest.mark.parametrize(("change", "message"), [
     ({"front_layers": ["nope"]}, "no layer is called 'nope'"), ({"end_layers": ["flaten"]}, "nearest: flatten"),
     ({"end_layers": []}, "at least one"), ({"methods": ["dmm"]}, "no method is called"),
-    ({"indices": ["cca"]}, "no similarity index"), ({"methods": [], "indices": []}, "nothing to compute"),
+    ({"indices": ["pcca"]}, "no similarity index"), ({"methods": [], "indices": []}, "nothing to compute"),
     ({"dm_images": 1258}, "; 1,258 came"), ({"eval_images": 0}, "; 0 came"), ({"seed": -1}, "seed"),
     ({"data": "digit"}, "no data set is called"),
 ])

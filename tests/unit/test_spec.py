@@ -29,7 +29,7 @@ from stitchlab.request import (
     map_key,
 )
 from stitchlab.results.definitions import todays
-from stitchlab.results.keys import index_key
+from stitchlab.results.keys import index_key, null_key
 
 VERSIONS = {**DEFINITIONS, "cka": 1, "pwcca": 1, "opd": 1}
 REQUEST = Request(
@@ -88,10 +88,11 @@ KEYS: dict[str, Key] = {
     "dm functional": lambda r: functional_key(r, "dm", "x", "u"),
     "tlm functional": lambda r: functional_key(r, "tlm", "x", "u"),
     "cka": lambda r: index_key(r, "cka", "x", "u"), "pwcca": lambda r: index_key(r, "pwcca", "x", "u"),
-    "opd": lambda r: index_key(r, "opd", "x", "u"), "accuracy": lambda r: accuracy_key(r, r.end),
+    "opd": lambda r: index_key(r, "opd", "x", "u"), "null": lambda r: null_key(r, "cka", "x", "u"),
+    "accuracy": lambda r: accuracy_key(r, r.end),
 }
 DM, TLM = {"dm map", "dm cell", "dm functional"}, {"tlm map", "tlm cell", "tlm functional"}
-INDICES = {"cka", "pwcca", "opd"}
+INDICES = {"cka", "pwcca", "opd", "null"}
 EVERY = set(KEYS)
 
 
@@ -110,6 +111,7 @@ CHANGES: list[tuple[str, dict[str, Any], set[str]]] = [
     ("data", {"data": "d" * 64}, EVERY),
     ("seed", {"seed": 1}, EVERY),
     ("precision", {"precision": "bf16"}, EVERY),
+    ("null", {"null": 200}, {"null"}),
     ("eval_images", {"eval_images": 501}, EVERY - {"dm map", "tlm map"}),
     ("dm.images", {"dm": DirectMatching(images=101)}, DM),
     ("tlm.epochs", recipe(epochs=31), TLM),
@@ -128,7 +130,7 @@ CHANGES: list[tuple[str, dict[str, Any], set[str]]] = [
     ("definitions.functional", definition("functional"), {"dm functional", "tlm functional"}),
     ("definitions.input", definition("input"), EVERY),
     ("definitions.soap", definition("soap"), set()),  # of another optimiser than this request's
-    ("definitions.cka", definition("cka"), {"cka"}),
+    ("definitions.cka", definition("cka"), {"cka", "null"}),
     ("definitions.pwcca", definition("pwcca"), {"pwcca"}),
     ("definitions.opd", definition("opd"), {"opd"}),
     # What is asked for decides which cells there are, never what one cell is.
@@ -155,6 +157,7 @@ def test_the_list_of_fields_is_complete() -> None:
 
 def test_what_was_asked_for_before_a_field_was_there_keeps_its_id() -> None:
     later = ("optimiser", "augment")
+    assert "null" not in canonical(REQUEST)
     assert not any(field in canonical(REQUEST) for field in later)
     assert "images" not in canonical(REQUEST.tlm)
     assert "optimiser" in canonical(replace(REQUEST, tlm=replace(REQUEST.tlm, optimiser="soap")))
@@ -212,7 +215,7 @@ def test_averages_over_positions_are_of_all_images_since_their_second_version() 
     versions = {**VERSIONS, **{name: index.version for name, index in CATALOG.items()}}
     few, many = (replace(REQUEST, eval_images=m, definitions=versions) for m in (1000, 5000))
     assert {name for name in CATALOG if index_key(few, name, "x", "u") != index_key(many, name, "x", "u")} == {
-        "pwcca", "opd"}
+        name for name, index in CATALOG.items() if index.needs == "averages"}
 
 
 @pytest.mark.parametrize(("change", "message"), [

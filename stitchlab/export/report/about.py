@@ -65,8 +65,8 @@ def _definitions() -> list[list[Any]]:
              "same images; nothing is trained."],
             *([metric.label, f"{metric.meaning}; {metric.better} = more similar."] for metric in METRICS.values())]],
         ["Similarity indices", [
-            [index.label, f"{index.metric}, {index.low:g} to {index.high:g}. Of {ROWS[index.needs]} "
-             f"({index.reference})."] for index in INDICES.values() if index.default]],
+            [index.label, f"{index.meaning[0].upper()}{index.meaning[1:]}; {index.metric}, {index.low:g} to "
+             f"{index.high:g}. Of {ROWS[index.needs]} ({index.reference})."] for index in INDICES.values()]],
         ["In or out of distribution", [
             *([d.label, f"{d.meaning} ({d.reference})."] for d in DETECTORS.values()),
             *([metric.label, f"{metric.meaning}."] for metric in OOD_METRICS.values()),

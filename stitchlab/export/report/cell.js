@@ -61,12 +61,16 @@ function numbers(run, r, c) {
 
 function indexNumbers(run, r, c) {
   if (!run.indices.length) return null;
+  const chance = run.indices.some(name => `${name}/p` in run.values) ? ['null95', 'calibrated', 'p'] : [];
   const rows = run.indices.map(name => {
     const [label, metric] = DATA.indices[name];
-    return [label, exact(run.values[`${name}/${metric}`][r][c]), metric === 'similarity' ? 'higher' : 'lower'];
+    return [label, exact(run.values[`${name}/${metric}`][r][c]),
+      ...chance.map(what => exact(run.values[`${name}/${what}`]?.[r][c] ?? null)),
+      metric === 'similarity' ? 'higher' : 'lower'];
   });
+  const head = ['', 'value', ...(chance.length ? ['95 % of chance', 'calibrated', 'p'] : []), 'more similar is'];
   return element('div', {}, element('h4', {}, 'Similarity indices'),
-    table('Similarity indices', ['', 'value', 'more similar is'], rows, 'indices'));
+    table('Similarity indices', head, rows, 'indices'));
 }
 
 // Whether a detector is known not to deserve belief at an end layer.

@@ -54,6 +54,7 @@ function legendOf({run, as, against}, show) {
   const [starred, doubt] = [grid => grid.better, grid => grid.doubtful.length].map(
     holds => as === 'maps' && show.maps.some(holds));
   return [`${show.label}: ${show.about}`, starred ? '★ best of its column.' : '',
+    as === 'maps' && show.maps.some(grid => grid.byChance) ? 'Hollow ★: no better than the best of permuted images.' : '',
     doubt ? '† and pale: the detector does not deserve belief at that end layer.' : '',
     as === 'table' ? '' : 'Grey: not computed, or undefined.', run.recipe].filter(Boolean).join(' ');
 }

@@ -20,11 +20,6 @@ from stitchlab.figures.template import DIVERGING, REVERSED, SEQUENTIAL
 from stitchlab.results.detection import Distribution
 from stitchlab.results.run import Run
 
-ABOUT_INDICES = (
-    "Each index on its own scale. CKA compares images by images, all positions flattened; PWCCA and Procrustes compare "
-    "channels, averaged over positions. They see different things. Of unrelated layers debiased CKA is about 0; CKA is "
-    "not.")
-
 
 def scales() -> dict[str, list[list[float]]]:
     """Colour scales by name: stops of place, red, green, blue."""
@@ -35,7 +30,8 @@ def scales() -> dict[str, list[list[float]]]:
 def values(found: Distribution) -> dict[str, list[list[float | None]]]:
     """Every number as matrices: ``method/metric`` as in cells.csv, ``method/detector/metric``; None is undefined."""
     run = found.run
-    made = {f"{name}/{metric}": matrix(run.matrix(name, metric)) for name, metric in run.quantities()}
+    made = {f"{name}/{metric}": matrix(run.matrix(name, metric)) for name, metric in
+            (*run.quantities(), *((name, grids.CALIBRATED) for name in grids.with_null(run)))}
     for detector, metric in judging(found):
         for method in run.request.methods:
             made[f"{method}/{detector}/{metric}"] = matrix(found.matrix(detector, method, metric))
@@ -70,7 +66,11 @@ def shows(found: Distribution) -> list[dict[str, Any]]:
     if run.request.indices:
         keys = [f"{name}/{INDICES[name].metric}" for name in run.request.indices]
         made.append({"key": grids.SHOWN_INDICES, "label": "Similarity indices", "group": "Without stitching",
-                     "about": ABOUT_INDICES, "maps": _described(grids.indices(run), keys)})
+                     "about": grids.ABOUT_INDICES, "maps": _described(grids.indices(run), keys)})
+    if names := grids.with_null(run):
+        made.append({"key": grids.CALIBRATED, "label": "Similarity indices, calibrated", "group": "Without stitching",
+                     "about": grids.ABOUT_CALIBRATED.format(run.request.null),
+                     "maps": _described(grids.calibrated(run), [f"{name}/{grids.CALIBRATED}" for name in names])})
     for detector, told in judging(found):
         known = OOD_METRICS[told]
         keys = [f"{method}/{detector}/{told}" for method in run.request.methods]
@@ -86,6 +86,7 @@ def _described(drawn: list[Grid], keys: Sequence[str | list[str]]) -> list[dict[
     return [{
         "of": key, "title": grid.title, "subtitle": grid.subtitle, "low": grid.low, "high": grid.high,
         "better": grid.better, "scale": grid.scale, "log": grid.log, "narrow": grid.narrow, "diverging": grid.diverging,
+        **({"byChance": [grid.end_layers.index(layer) for layer in grid.by_chance]} if grid.by_chance else {}),
         "doubtful": [grid.end_layers.index(layer) for layer in grid.doubtful],
         **({"ticks": ticks(grid.low, grid.high)} if grid.log else {}),
     } for grid, key in zip(drawn, keys, strict=True)]

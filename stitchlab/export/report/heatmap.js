@@ -78,16 +78,18 @@ function drawAxes(svg, axes, {left, top, cell, columns, turned, across, down, wi
 function drawCell({run, grid, matrix, axes, size, best, tell, dark, font}, r, c) {
   const value = matrix[r][c], x = size.left + c * size.cell, y = size.top + r * size.cell, side = size.cell - 1;
   const doubtful = grid.doubtful.includes(c), starred = best[c].includes(r);
+  const hollow = starred && (grid.byChance ?? []).includes(c);
   const colour = value === null ? MUTED[dark] : onScale(grid.scale, place(grid, value));
   const behind = doubtful ? colour.map((part, k) => (1 - VEIL) * part + VEIL * MUTED[dark][k]) : colour;
   const label = [`${axes.rows[r]} to ${axes.columns[c]}: ${value === null ? 'none' : four(value)}`,
-    ...(starred ? ['best of its column'] : []), ...(doubtful ? ['not to be believed'] : [])].join(', ');
+    ...(starred ? [hollow ? 'best of its column, as permuted images are' : 'best of its column'] : []), ...(doubtful ? ['not to be believed'] : [])].join(', ');
   const number = font && value !== null ? shape('text', {class: 'number', x: x + side / 2, y: y + side / 2,
     style: `font-size:${font}px;fill:${inkOn(behind)}`}, brief(value, grid.narrow)) : null;
   const cell = shape('g', {role: 'gridcell', class: 'one', 'data-row': r, 'data-column': c, tabindex: -1,
     'data-value': value === null ? null : written(value), 'aria-selected': 'false', 'aria-colindex': c + 1,
     'aria-label': label}, shape('rect', {x, y, width: side, height: side, fill: css(behind)}), number,
   starred ? star(x + size.cell * 0.85, y + size.cell * 0.15, size.cell >= 30 ? 5 : 3.6) : null,
+  hollow ? star(x + size.cell * 0.85, y + size.cell * 0.15, (size.cell >= 30 ? 5 : 3.6) * HOLLOW, css(behind)) : null,
   shape('rect', {class: 'ring', x: x + 1, y: y + 1, width: side - 2, height: side - 2, rx: 1.5}));
   for (const [event, what] of [['pointerenter', 'over'], ['pointerleave', 'out'], ['focus', 'over'], ['blur', 'out'],
     ['click', 'choose'], ['choose', 'choose']]) {
@@ -96,12 +98,14 @@ function drawCell({run, grid, matrix, axes, size, best, tell, dark, font}, r, c)
   return cell;
 }
 
-function star(x, y, radius) {
+const HOLLOW = 0.62; // how much of a hollow star's size shows the cell
+
+function star(x, y, radius, fill = null) {
   const points = Array.from({length: 10}, (_, k) => {
     const far = k % 2 ? radius * 0.42 : radius, angle = Math.PI * (k / 5 - 0.5);
     return `${(x + far * Math.cos(angle)).toFixed(2)},${(y + far * Math.sin(angle)).toFixed(2)}`;
   });
-  return shape('polygon', {class: 'star', points: points.join(' ')});
+  return shape('polygon', fill ? {fill, points: points.join(' ')} : {class: 'star', points: points.join(' ')});
 }
 
 let bars = 0; // each bar's colours need a name of their own

@@ -13,7 +13,7 @@ from stitchlab.export.vector.rows import DIAGONAL, LOWEST, Row, bar_ticks
 from stitchlab.export.vector.sheet import Sheet, Values
 from stitchlab.export.vector.style import FILLED, LEAST_NUMBER, WIDEST, Style
 from stitchlab.figures.colours import BLACK, WHITE, on_scale, rgb, white_reads_better
-from stitchlab.figures.heatmap import VEIL, Grid, best_of_columns, coloured, number
+from stitchlab.figures.heatmap import HOLLOW, VEIL, Grid, coloured, number, stars
 from stitchlab.figures.template import ACCENT, MUTED
 
 LEAST_CELL, MOST_CELL, LARGE = 0.9, 4.3, 9.0  # in font sizes: panels go into another row below the first, and grow to
@@ -142,10 +142,15 @@ def _numbers(sheet: Sheet, row: Row, grid: Grid, left: float, top: float, size: 
 def _marks(sheet: Sheet, row: Row, grid: Grid, left: float, top: float, size: float | None, name: str) -> None:
     """Stars in the upper right corner, above numbers, or in the middle where there are none; and a frame."""
     cell = row.cell
-    best = best_of_columns(grid.values, grid.better) if grid.better else []
+    full, hollow = stars(grid)
     across, down, far = (0.85, 0.15, min(0.125 * cell, 0.4 * row.style.size)) if size else (0.5, 0.5, 0.26 * cell)
-    sheet.polygons([STAR * far + (left + (j + across) * cell, top + (i + down) * cell) for i, j in best], WHITE,
-                   f"{name}-best", edge="#333333", line=min(0.6, 0.04 * cell))
+
+
+    def corners(cells: Sequence[tuple[int, int]], size: float) -> list[Values]:
+        return [STAR * size + (left + (j + across) * cell, top + (i + down) * cell) for i, j in cells]
+
+    sheet.polygons(corners([*full, *hollow], far), WHITE, f"{name}-best", edge="#333333", line=min(0.6, 0.04 * cell))
+    sheet.polygons(corners(hollow, HOLLOW * far), [_behind(row, grid)[at] / 255 for at in hollow], f"{name}-by-chance")
     chosen = row.style.selected
     if chosen and chosen[0] in grid.front_layers and chosen[1] in grid.end_layers:
         i, j = grid.front_layers.index(chosen[0]), grid.end_layers.index(chosen[1])

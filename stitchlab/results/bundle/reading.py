@@ -10,7 +10,7 @@ from typing import Any
 from stitchlab.catalog.indices import INDICES
 from stitchlab.catalog.methods import FUNCTIONAL
 from stitchlab.errors import StitchLabError
-from stitchlab.request import METHODS, Request, accuracy_key, functional_key
+from stitchlab.request import METHODS, NULL, Request, accuracy_key, functional_key
 from stitchlab.results import data_sets, networks
 from stitchlab.results.bundle import reading_ood
 from stitchlab.results.bundle.archive import Archive
@@ -37,6 +37,7 @@ from stitchlab.store import Source
 _MANIFEST = {"format": str, "schema": int, "maker": str, "made": str, "title": str, "story": str, "command": str,
              "run": str, "entries": {str: {"sha256": str, "bytes": int}}}
 _NUMBER = (float, None)
+_NULL = ([float], None)
 _NAMES = ("method", "front_layer", "end_layer")
 _CELL = {"method": str, "front_layer": str, "end_layer": str, "?reason": str, "?reasons": {str: str}, **HOW,
          "seconds": float, "device": str, "versions": int}
@@ -111,13 +112,20 @@ def _put_records(of: Opened) -> None:
     of.values[data_sets.ROOM, run.request.data] = asdict(data_record(run.record["data"]))
 
 
+def _metric(name: str) -> str:
+    """The number of an index, or the numbers of its null, as cells name it."""
+    return "null" if name.startswith(NULL) else INDICES[name].metric
+
+
 def _put_cells(of: Opened) -> None:
     request, told = of.run.request, of.parsed(CELLS, _CELLS)
     need(max(len(told["cells"]), len(told.get("functional", ()))) <= MOST_CELLS, "it has too many cells")
     for each in told["cells"]:
         method = each["method"]
-        need(method in (*request.methods, *request.indices), "it has a cell that was not asked for")
-        metrics = ("accuracy", "distance") if method in METHODS else (INDICES[method].metric,)
+        need(method in request.results, "it has a cell that was not asked for")
+        metrics = ("accuracy", "distance") if method in METHODS else (_metric(method),)
+        need(not isinstance(null := each.get("null"), list) or len(null) == request.null,
+             f"{CELLS} has a null of another number of permutations")
         _put_cell(of, each, told, result_key, metrics)
     for each in told.get("functional", ()):
         need(each["method"] in request.methods, "it has functional metrics of a cell that was not asked for")
@@ -136,7 +144,7 @@ def _put_cell(of: Opened, each: dict[str, Any], told: dict[str, Any], key: Calla
     place = ("cells", key(of.run.request, method, i, j))
     need(place not in of.values, "it has a cell twice")
     for metric in metrics:
-        fits(f"{CELLS}: {metric}", each.get(metric, ""), _NUMBER)
+        fits(f"{CELLS}: {metric}", each.get(metric, ""), _NULL if metric == "null" else _NUMBER)
         why = each.get("reasons", {}).get(metric) or each.get("reason")
         need(each[metric] is not None or isinstance(why, str), f"{CELLS} lacks a reason")
     of.values[place] = expanded(each, told["versions"], _NAMES)

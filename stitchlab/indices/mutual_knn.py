@@ -1,0 +1,42 @@
+"""Mutual nearest neighbours (Huh et al. 2024, "The platonic representation hypothesis", appendix A)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from stitchlab.indices.distances import squared_distances
+from stitchlab.indices.grams import Gram
+
+K = 10  # neighbours
+LEAST = K + 2  # images: of fewer, all others are neighbours in every layer
+
+
+def mutual_knn(gram: Gram) -> Tensor | str:
+    """Mark each image's 10 nearest neighbours in a layer: the index is the mean share of them that two layers share.
+
+    Nearest by the Euclidean distance of flattened features (Huh et al. normalise features first, which sees shifts);
+    of equally near images the first in order. Of unrelated layers it is about 10 / (N − 1).
+
+    Args:
+        gram: of the layer's flattened features (N, features), from which distances follow.
+
+    Returns:
+        (N, N), 1/√(10 N) at an image's neighbours and 0 elsewhere, whose inner product with another layer's is the
+        similarity in 0..1, higher is more similar; where it is undefined, the reason why: fewer than 12 images.
+
+    >>> import torch
+    >>> from stitchlab.indices.grams import gram
+    >>> x = torch.arange(12.0)[:, None] ** 2
+    >>> a, b = mutual_knn(gram(lambda: [x], 1, 12)), mutual_knn(gram(lambda: [4 * x], 1, 12))
+    >>> round(float((a * b).sum()), 6), mutual_knn(gram(lambda: [x[:3]], 1, 3))
+    (1.0, 'mutual nearest neighbours need 12 images or more; got 3')
+    """
+    count = len(gram.centred)
+    if count < LEAST:
+        return f"mutual nearest neighbours need {LEAST} images or more; got {count}"
+    squares = squared_distances(gram).fill_diagonal_(math.inf)
+    nearest = squares.argsort(dim=1, stable=True)[:, :K]
+    return torch.zeros_like(squares).scatter_(1, nearest, 1 / math.sqrt(K * count))
