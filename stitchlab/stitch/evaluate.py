@@ -98,8 +98,11 @@ class _Sums:
             for cell, activation, logits in parts:
                 self.missed[cell] += (missed := _square(activation - native[cell[1]]))
                 self.right[cell] += int((right := logits.argmax(1) == labels).sum())
-                self.answers.add(cell, logits, right, own)
-                unknown = [] if finite(logits) else ["accuracy"]  # argmax would name a class all the same
+                unknown = []
+                if finite(logits):
+                    self.answers.add(cell, logits, right, own)
+                else:  # argmax would name a class all the same
+                    unknown.append("accuracy")
                 unknown += ["distance"] if math.isfinite(sizes[cell[1]]) and not math.isfinite(missed) else []
                 for name in unknown:
                     if (cell, name) not in self.reasons:

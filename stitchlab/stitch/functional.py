@@ -4,6 +4,9 @@ Accuracy says how often a stitched network is right, and not whether it is right
 predictions on the same images: the share of equal classes; the mean Jensen–Shannon divergence of the distributions,
 ½ KL(p‖m) + ½ KL(q‖m) with m = (p + q) / 2, in bits (Lin 1991); and Cohen's κ of being right or wrong, which is how much
 more often both are than their accuracies make likely (Geirhos, Meding & Wichmann 2020).
+
+On the CPU that is NumPy's work: arrays are small, and PyTorch's threads wait for each other longer than they compute
+where others compute too (500 images of 10 classes, on two busy cores: 27 ms by PyTorch, .4 ms by NumPy).
 """
 
 from __future__ import annotations
@@ -11,7 +14,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,6 +25,7 @@ from stitchlab.stitch.numerics import exact
 from stitchlab.stitch.pair import Cell
 from stitchlab.stitch.undefined import OWN_LOGITS, finite
 
+Array = Any  # float64, of NumPy, or of PyTorch on a GPU
 CONSTANT = "{} network is {} on every evaluation image"
 
 
@@ -43,7 +49,8 @@ class Own:
 
     def __init__(self, logits: Tensor, labels: Tensor) -> None:
         self.finite = finite(logits)
-        self.logits, self.classes = exact(logits), logits.argmax(1)
+        self.log_shares = log_shares(logits) if self.finite else None
+        self.classes = logits.argmax(1)
         self.right = self.classes == labels
 
 
@@ -73,10 +80,11 @@ class Answers:
         self.own_finite = self.own_finite and own.finite
 
     def add(self, cell: Cell, logits: Tensor, right: Tensor, own: Own) -> None:
-        """Add a stitched network's predictions of a batch: logits (n, classes), and which of them are right (n,)."""
+        """Add a stitched network's predictions of a batch: finite logits (n, classes), and which are right (n,)."""
         self.same[cell] += int((logits.argmax(1) == own.classes).sum())
         self.both[cell] += int((right & own.right).sum())
-        self.bits[cell] += float(divergence(exact(logits), own.logits).sum())
+        if own.finite:
+            self.bits[cell] += float(divergence(log_shares(logits), own.log_shares).sum())
 
     def functional(self, cell: Cell, images: int, right: int, reason: str) -> Functional:
         """What these sums over so many images say of a cell.
@@ -95,20 +103,34 @@ class Answers:
                           None if isinstance(kappa, str) else kappa, reasons)
 
 
-def divergence(one: Tensor, other: Tensor) -> Tensor:
-    """Jensen–Shannon divergence in bits (n,) of the distributions that logits (n, classes) in float64 stand for.
+def log_shares(logits: Tensor) -> Array:
+    """Logarithms of the predicted distributions (n, classes), in float64, of finite logits."""
+    x = exact(logits)
+    return normalised(x.numpy() if x.device.type == "cpu" else x)
+
+
+def normalised(x: Array) -> Array:
+    """Logarithms of the softmax of each row of x (n, classes)."""
+    maths: Any = np if isinstance(x, np.ndarray) else torch
+    x = x - maths.amax(x, axis=1, keepdims=True)
+    return x - maths.log(maths.exp(x).sum(axis=1, keepdims=True))
+
+
+def divergence(p: Array, q: Array) -> Array:
+    """Jensen–Shannon divergence in bits (n,) of distributions, given by their logarithms (n, classes).
 
     Each class adds −½ (p ln(m/p) + q ln(m/q)). With d = ln q − ln p, ln(m/p) is ln((1 + e^d) / 2), written so that no
     power overflows, equal distributions give 0 exactly, and nothing cancels where they are nearly equal.
 
-    >>> divergence(torch.tensor([[0.0, 0.0], [9e9, 0.0]]).double(), torch.tensor([[0.0, 0.0], [0.0, 9e9]]).double())
-    tensor([0., 1.], dtype=torch.float64)
+    >>> one, other = (log_shares(torch.tensor(x)) for x in ([[0.0, 0.0], [9e9, 0.0]], [[0.0, 0.0], [0.0, 9e9]]))
+    >>> divergence(one, other).tolist()
+    [0.0, 1.0]
     """
-    p, q = one.log_softmax(1), other.log_softmax(1)
+    maths: Any = np if isinstance(p, np.ndarray) else torch
     d = q - p
-    shared = -torch.log1p(torch.expm1(-d.abs()) / 2)
-    nats = p.exp() * (shared - d.relu()) + q.exp() * (shared - (-d).relu())
-    return nats.sum(1) / (2 * math.log(2))
+    shared = -maths.log1p(maths.expm1(-abs(d)) / 2)
+    nats = maths.exp(p) * (shared - (abs(d) + d) / 2) + maths.exp(q) * (shared - (abs(d) - d) / 2)
+    return nats.sum(axis=1) / (2 * math.log(2))
 
 
 def consistency(both: int, right: int, own_right: int, images: int) -> float | str:

@@ -18,7 +18,7 @@ from toys import Convolutions, InPlace, Tokens, network, noise, pair, seeded
 from stitchlab.stitch import evaluate as evaluating
 from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.evaluate import evaluate
-from stitchlab.stitch.functional import Answers, Functional, Own, consistency, divergence
+from stitchlab.stitch.functional import Answers, Functional, Own, consistency, divergence, log_shares, normalised
 from stitchlab.stitch.pair import Cell, Pair
 from stitchlab.stitch.undefined import OWN_LOGITS
 
@@ -77,19 +77,23 @@ def test_numbers_are_those_of_the_whole_networks(cell: tuple[str, str, Kind, str
 def test_divergence_is_scipys(scale: float) -> None:
     random = np.random.default_rng(0)
     one, other = (scale * random.normal(size=(200, 7)) for _ in range(2))
-    found = divergence(torch.from_numpy(one), torch.from_numpy(other)).numpy()
+    p, q = (log_shares(torch.from_numpy(logits)) for logits in (one, other))
+    found = divergence(p, q)
     assert found == pytest.approx(jsd(one, other), rel=1e-6, abs=1e-14)
     assert found.min() >= 0
-    assert found == pytest.approx(divergence(torch.from_numpy(other), torch.from_numpy(one)).numpy(), rel=1e-12)
+    assert found == pytest.approx(divergence(q, p), rel=1e-12)
+    on_a_gpu = divergence(*(normalised(torch.from_numpy(logits)) for logits in (one, other)))
+    assert found == pytest.approx(on_a_gpu.numpy(), rel=1e-12)
 
 
 def test_divergence_of_saturated_and_of_nearly_equal_distributions() -> None:
     large = torch.tensor([[3e38, -3e38, 0.0], [3e38, -3e38, 0.0], [0.0, 0.0, 0.0]]).double()
     other = torch.tensor([[-3e38, 3e38, 0.0], [3e38, -3e38, 1.0], [0.0, 0.0, 0.0]]).double()
-    assert divergence(large, other).tolist() == [1.0, 0.0, 0.0]
+    assert divergence(log_shares(large), log_shares(other)).tolist() == [1.0, 0.0, 0.0]
     logits, nudge = torch.zeros(1, 2).double(), torch.tensor([[1e-6, 0.0]]).double()
     # To second order Σ (q − p)² / p / 8 nats; a difference of two entropies would leave none of these digits.
-    assert float(divergence(logits, logits + nudge)) == pytest.approx((1e-6) ** 2 / 32 / math.log(2), rel=1e-5)
+    (found,) = divergence(log_shares(logits), log_shares(logits + nudge))
+    assert found == pytest.approx((1e-6) ** 2 / 32 / math.log(2), rel=1e-5)
 
 
 @pytest.mark.parametrize("seed", range(6))

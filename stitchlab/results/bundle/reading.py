@@ -143,8 +143,8 @@ def _put_cell(of: Opened, each: dict[str, Any], told: dict[str, Any], key: Calla
     need(place not in of.values, "it has a cell twice")
     for metric in metrics:
         fits(f"{CELLS}: {metric}", each.get(metric, ""), _NULL if metric == "null" else _NUMBER)
-        permutations = len(each[metric] or ()) if metric == "null" else 0
-        need(permutations in (0, of.run.request.null), f"{CELLS} has a null of another number of permutations")
+        need(metric != "null" or each[metric] is None or len(each[metric]) == of.run.request.null,
+             f"{CELLS} has a null of another number of permutations")
         why = each.get("reasons", {}).get(metric) or each.get("reason")
         need(each[metric] is not None or isinstance(why, str), f"{CELLS} lacks a reason")
     of.values[place] = expanded(each, told["versions"], _NAMES)
