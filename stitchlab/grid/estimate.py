@@ -24,6 +24,8 @@ from stitchlab.store import Store
 #: How many times longer an operation takes than in `stitchlab.grid.machine`'s measure: reading and preparing images,
 #: least squares and Gram matrices are none of the arithmetic that is counted.
 SLOWER = {"tlm": 1.0, "dm": 1.0, "functional": 1.0, "indices": 1.5, "accuracy": 2.0}
+MOVED = 20  # operations that a number of a matrix takes, as long as moving it does
+DECOMPOSED = 20  # times rows² × columns: the operations of singular values
 FEWER = 5000  # training images of a cheaper way
 
 
@@ -49,7 +51,8 @@ def flops(pair: Pair, request: Request, work: str, cells: Sequence[Cell]) -> flo
         images = request.eval_images if any(INDICES[n].needs == "averages" for n in request.indices) else first
         features = sum(prod(pair.front_cuts.find(i).shape) for i in fronts)
         features += sum(prod(pair.end_cuts.find(j).shape) for j in ends)
-        return float(images * (sum(to_front) + sum(to_end)) + 2 * first**2 * features)
+        passes = images * (sum(to_front) + sum(to_end)) + 2 * first**2 * features
+        return float(passes + _permuting(pair, request, cells))
     tails = sum(pair.end_cuts.flops - pair.end_cuts.find(j).flops for _, j in cells)
     stitches = sum(_stitch(pair, cell) for cell in cells)
     evaluation = request.eval_images * (max(to_front) + pair.end_cuts.flops + tails + stitches)
@@ -60,6 +63,19 @@ def flops(pair: Pair, request: Request, work: str, cells: Sequence[Cell]) -> flo
     seen = request.tlm.epochs * (request.tlm.images or len(pair.data.train))
     whole = pair.end_cuts.flops if request.tlm.targets == "soft" else 0
     return float(evaluation + seen * (max(to_front) + whole + 2 * tails + 3 * stitches))
+
+
+def _permuting(pair: Pair, request: Request, cells: Sequence[Cell]) -> float:
+    """Operations of the nulls: images are moved in Gram matrices, products of averages are decomposed."""
+    of_images, of_channels = ([name for name in request.indices if INDICES[name].needs == need]
+                              for need in ("grams", "averages"))
+    channels = [(pair.source(i).channels, pair.target(j).channels) for i, j in cells]
+    numbers = len(of_images) * min(INDEX_IMAGES, request.eval_images)**2
+    each = numbers * (MOVED * len({j for _, j in cells}) + 2 * len(cells))
+    if of_channels:
+        each += sum(2 * request.eval_images * c * d + len(of_channels) * DECOMPOSED * min(c, d)**2 * max(c, d)
+                    for c, d in channels)
+    return float(request.null * each)
 
 
 def learn(store: Store, pair: Pair, request: Request, work: str, cells: Sequence[Cell], seconds: float) -> None:
