@@ -90,7 +90,7 @@ def _about_index(run: Run, name: str) -> str:
     index = INDICES[name]
     rows = "" if remark(run.request, name) else f". Of {ROWS[index.needs]}"  # an earlier definition's were others
     return (f"{index.meaning}; {index.metric}, {index.low:g} to {index.high:g}; {index.better} = more similar{rows} "
-            f"({index.reference}){_invariances(index)}").replace("-1", "−1")
+            f"({index.reference}){_invariances(index)}{_undefined_where(index)}").replace("-1", "−1")
 
 
 def _invariances(index: Index) -> str:
@@ -98,6 +98,10 @@ def _invariances(index: Index) -> str:
     front, end = (", ".join(reversed(changes)) for changes in (index.front, index.end))
     return f". Unchanged by {front} of either layer" if front == end else (
         f". Unchanged by {front} of the front layer, by {end} of the end layer")
+
+
+def _undefined_where(index: Index) -> str:
+    return f". Undefined {index.undefined}" if index.undefined else ""
 
 
 def _undefined(run: Run, i: str, j: str) -> dict[str, list[str]]:

@@ -153,6 +153,15 @@ def test_constant_activations_have_no_value(name: str, value: float) -> None:
 
 
 @pytest.mark.parametrize("name", INDICES)
+def test_one_image_has_no_index(name: str) -> None:
+    """Centred it is constant; positions of one image are rows all the same."""
+    x, y = randn(1, 6), randn(1, 4, seed=1)
+    assert defined(name, x, y) == "the activations of the front layer are constant"
+    x, y = randn(1, 3, 4, 4), randn(1, 5, 4, 4, seed=1)
+    assert isinstance(defined(name, x, y), float if INDICES[name].needs in ("positions", "paper") else str)
+
+
+@pytest.mark.parametrize("name", INDICES)
 def test_constant_activations_say_which_layer(name: str) -> None:
     x, constant = randn(40, 3, 4, 4), torch.ones(40, 3, 4, 4)
     assert defined(name, constant, x) == "the activations of the front layer are constant"

@@ -66,7 +66,8 @@ def _definitions() -> list[list[Any]]:
             *([metric.label, f"{metric.meaning}; {metric.better} = more similar."] for metric in METRICS.values())]],
         ["Similarity indices", [
             [index.label, f"{index.meaning[0].upper()}{index.meaning[1:]}; {index.metric}, {index.low:g} to "
-             f"{index.high:g}. Of {ROWS[index.needs]} ({index.reference})."] for index in INDICES.values()]],
+             f"{index.high:g}. Of {ROWS[index.needs]} ({index.reference})."
+             + (f" Undefined {index.undefined}." if index.undefined else "")] for index in INDICES.values()]],
         ["In or out of distribution", [
             *([d.label, f"{d.meaning} ({d.reference})."] for d in DETECTORS.values()),
             *([metric.label, f"{metric.meaning}."] for metric in OOD_METRICS.values()),
