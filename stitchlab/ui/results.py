@@ -144,7 +144,9 @@ def _provenance(run: Run) -> None:
         "Run": f"`{run.id}`: {ui.literal(run.title)}, asked for {made['created']}",
         "Task loss matching": recipe.words(run),
         "Direct matching": f"least squares on {request.dm.images:,} training images", "Seed": str(request.seed),
-        "Evaluation": f"{request.eval_images:,} test images", "Device": ", ".join(made["devices"]),
+        "Evaluation": f"{request.eval_images:,} test images",
+        "Chance": f"{request.null} permutations of the images" if request.null else "",
+        "Device": ", ".join(made["devices"]),
         "Threads": ", ".join(map(str, made["threads"])),
         "Versions": versions, "Time": spent,
     }

@@ -38,6 +38,7 @@ def about(run: Run) -> str:
     parts = [f"{len(request.front_layers)}×{len(request.end_layers)} layers"]
     parts += [recipe.words(run)] if "tlm" in request.methods else []
     parts += [f"{request.eval_images:,} test images"]
+    parts += [f"{request.null} permutations"] if request.null else []
     parts += [] if run.complete else [f"{len(run.cells)} of {run.total} results"]
     return " · ".join(parts)
 

@@ -97,6 +97,8 @@ def facts(run: Run) -> list[list[str]]:
     if "dm" in request.methods:
         least_squares = f"least squares on {request.dm.images:,} training images"
         made.append(["Direct matching", _remarked(run, "dm", least_squares)])
+    if request.null:
+        made.append(["Chance", f"what each index says by {request.null} permutations of the images"])
     if not run.complete:
         made.append(["Unfinished", f"{len(run.cells)} of {run.total} results are computed; the others are grey"])
     return made
