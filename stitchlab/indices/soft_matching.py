@@ -12,16 +12,16 @@ from torch import Tensor
 
 from stitchlab.indices.second_moments import SecondMoments
 
-COPIES = 4096  # channels of a square assignment problem up to which it is faster than a linear program
+COPIES = 4  # times the channels: up to so many, an assignment of copies is faster than a linear program
 
 
 def soft_matching(moments: SecondMoments) -> float | str:
     """Give √(min_P Σ P_ab ‖x_a − y_b‖²), x and y the channels' centred rows of norm 1, P a matching of their shares.
 
     P is (C, D) of non-negative entries, each row sums to 1/C and each column to 1/D; with as many channels on both
-    sides the best is a permutation. ‖x_a − y_b‖² is 2 − 2 r_ab, r Pearson's correlation. Constant channels have none,
-    and are left out. Every channel counts alike, however much it varies: another scale or shift of any channel changes
-    nothing, a rotation does.
+    sides the best is a permutation. ‖x_a − y_b‖² is 2 − 2 r_ab, r Pearson's correlation; a channel that is constant
+    stays at 0, at distance 1 from all that vary. Every channel counts alike, however much it varies: another scale or
+    shift of any channel changes nothing, a rotation does.
 
     Args:
         moments: XᵀX (C, C), XᵀY (C, D), YᵀY (D, D) of the front's and the end's centred rows.
@@ -39,9 +39,10 @@ def soft_matching(moments: SecondMoments) -> float | str:
     one, other = (_inverse_sizes(rows.moment) for rows in (moments.x, moments.y))
     if not one.any() or not other.any():
         return "the rows of one layer are constant"
-    correlations = (moments.xy * one[:, None] * other)[one > 0][:, other > 0].cpu().numpy()
-    squared = 2 - 2 * _best_mean(correlations)
-    return math.sqrt(max(squared, 0.0))  # below 0 by rounding alone: a mean of correlations is at most 1
+    correlations = (moments.xy * one[:, None] * other).cpu().numpy()
+    varying = float((one > 0).double().mean() + (other > 0).double().mean())  # the mean of ‖x_a‖² + ‖y_b‖²
+    squared = varying - 2 * _best_mean(correlations)
+    return math.sqrt(max(squared, 0.0))  # below 0 by rounding alone: it is a mean of squares
 
 
 def _inverse_sizes(moment: Tensor) -> Tensor:
@@ -54,7 +55,7 @@ def _best_mean(values: npt.NDArray[np.float64]) -> float:
     """Give the largest Σ P_ab v_ab of all matchings P."""
     rows, columns = values.shape
     copies = math.lcm(rows, columns)
-    if copies <= max(COPIES, rows, columns):
+    if copies <= COPIES * max(rows, columns):
         square = values.repeat(copies // rows, axis=0).repeat(copies // columns, axis=1)
         return float(square[linear_sum_assignment(square, maximize=True)].mean())
     shares = sparse.vstack([sparse.kron(sparse.eye_array(rows), np.ones((1, columns))),

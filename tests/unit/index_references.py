@@ -78,8 +78,9 @@ def soft_matching(x: Array, y: Array) -> float:
     points = []
     for v in (x, y):
         centred = v - v.mean(0)
-        varies = centred[:, np.linalg.norm(centred, axis=0) > 1e-6 * np.linalg.norm(v, axis=0)]
-        points.append((varies / np.linalg.norm(varies, axis=0)).T)
+        sizes = np.linalg.norm(centred, axis=0)
+        varies = sizes > 1e-6 * np.linalg.norm(v, axis=0)
+        points.append(np.where(varies, centred / np.where(varies, sizes, 1), 0).T)
     cost = ((points[0][:, None] - points[1]) ** 2).sum(-1)
     shares = [np.full(len(p), 1 / len(p)) for p in points]
     return float(np.sqrt(max(ot.emd2(*shares, cost), 0)))
