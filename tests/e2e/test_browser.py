@@ -10,7 +10,7 @@ from urllib.parse import urlparse
 
 import pytest
 import torch
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, TimeoutError, expect
 
 from e2e.driving import CANCEL, TEXTS, click, enter, numbers, query, serving, settle, until
 from stitchlab.models.store import load
@@ -167,11 +167,14 @@ def test_a_point_shows_its_image(finished: Run, server: str, page: Page) -> None
     }"""
 
     def shown() -> bool:
-        """Clicked where the point is now: the page may still be moving."""
+        """Clicked where the point is now: the page may still be moving. A second click would let go of the point."""
         k, x, y = page.evaluate(lonely)
         page.mouse.click(x, y)
-        page.wait_for_timeout(2000)
-        return page.get_by_text(f"test image {k}:").first.is_visible()
+        try:
+            page.get_by_text(f"test image {k}:").first.wait_for(timeout=8000)
+        except TimeoutError:
+            return False
+        return True
 
     until(shown, 30)
 

@@ -15,6 +15,7 @@ from axe_playwright_python.sync_playwright import Axe
 from made_runs import BLOCKS, NO_DISTANCE, made_up
 from playwright.sync_api import Browser, Page, Request, expect
 
+from stitchlab.catalog.methods import METRICS
 from stitchlab.export.report import report
 from stitchlab.export.tables import cells_csv
 from stitchlab.results.run import Run
@@ -129,7 +130,7 @@ def test_the_file_of_cells_is_cells_csv(opened: Open, runs: list[Run], tmp_path:
     download.value.save_as(tmp_path / "cells.csv")
     text = (tmp_path / "cells.csv").read_text()
     assert text == cells_csv(runs[0])
-    assert len(list(csv.reader(io.StringIO(text)))) == 1 + 9 * 12
+    assert len(list(csv.reader(io.StringIO(text)))) == 1 + 9 * (2 * len(METRICS) + 4)
 
 
 def test_pointer_and_keyboard_choose_a_cell(opened: Open, runs: list[Run]) -> None:
@@ -142,9 +143,9 @@ def test_pointer_and_keyboard_choose_a_cell(opened: Open, runs: list[Run]) -> No
     expect(page.locator("#cell-title")).to_have_text(f"{BLOCKS[0]} → {BLOCKS[0]}")
     assert asked(page)["cell"] == f"{BLOCKS[0]}:{BLOCKS[0]}"
     numbers = page.locator("#cell td[data-value]").evaluate_all("cells => cells.map(cell => +cell.dataset.value)")
-    assert numbers == [run.value(method, metric, BLOCKS[0], BLOCKS[0]) for metric in
-                       ("accuracy", "relative_accuracy", "penalty", "distance") for method in ("tlm", "dm")] + [
-        run.value(name, metric, BLOCKS[0], BLOCKS[0]) for name, metric in run.quantities()[8:]]
+    stitched = [(method, metric) for metric in METRICS for method in ("tlm", "dm")]
+    assert numbers == [run.value(*one, BLOCKS[0], BLOCKS[0]) for one in
+                       (*stitched, *run.quantities()[len(stitched):])]
     expect(page.locator("#evidence")).to_contain_text("epoch by epoch")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowRight")

@@ -225,5 +225,6 @@ def fill(run: Run, lacking: int = 0) -> Run:
                 run.store.put("cells", result_key(request, name, i, j), numbers | remarks)
                 if name in METHODS:
                     run.store.put("cells", functional_key(request, name, i, j), remarks | {
-                        "agreement": number, "jsd": 1 - number, "error_consistency": 2 * number - 1, "reasons": {}})
+                        "agreement": number, "jsd": 1 - number, "error_consistency": 2 * number - 1, "reasons": {},
+                        "seconds": 0.0})
     return Run(run.store, run.record)

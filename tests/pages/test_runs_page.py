@@ -110,7 +110,8 @@ def test_deleting_asks_says_what_it_frees_and_frees_it(opened: Open, jobs: Notes
     sound(widget(at, "button", "delete_it").click().run())
     gone = there - {path for path in store.root.rglob("*") if path.is_file()}
     assert f"in {len(gone):,} files" in said
-    assert len(gone) == 216 + 2, "its cells, its record and its end network's accuracy: the seeds share none"
+    assert len(gone) == 216 + 72 + 2, ("its cells, what its stitched ones predict, its record and its end network's "
+                                       "accuracy: the seeds share none")
     assert {run.id for run in list_runs(store)} == {run.id for run in three[1:]}
 
 
