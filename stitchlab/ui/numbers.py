@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from stitchlab import ui
-from stitchlab.catalog.indices import INDICES, ROWS, Index
+from stitchlab.catalog.indices import INDICES, ROWS, Change, Index
 from stitchlab.catalog.methods import GROUPS, METHOD_LABELS, METRICS
 from stitchlab.figures.words import IMAGES_AND_SETS, disagreements
 from stitchlab.request import METHODS
@@ -94,10 +96,16 @@ def _about_index(run: Run, name: str) -> str:
 
 
 def _invariances(index: Index) -> str:
-    """Say what may be done to either layer without changing an index, the largest change first."""
-    front, end = (", ".join(reversed(changes)) for changes in (index.front, index.end))
+    """Say what may be done to either layer without changing an index, and nothing that follows from more."""
+    front, end = (_largest(changes) for changes in (index.front, index.end))
     return f". Unchanged by {front} of either layer" if front == end else (
         f". Unchanged by {front} of the front layer, by {end} of the end layer")
+
+
+def _largest(changes: Sequence[Change]) -> str:
+    if "invertible map" in changes:
+        return "any invertible map and shift"
+    return ", ".join(change for change in reversed(changes) if change != "permutation" or "rotation" not in changes)
 
 
 def _undefined_where(index: Index) -> str:
