@@ -171,12 +171,12 @@ def test_a_point_shows_its_image(finished: Run, server: str, page: Page) -> None
         k, x, y = page.evaluate(lonely)
         page.mouse.click(x, y)
         try:
-            page.get_by_text(f"test image {k}:").first.wait_for(timeout=8000)
+            page.get_by_text(f"test image {k}:").first.wait_for(timeout=20_000)
         except TimeoutError:
             return False
         return True
 
-    until(shown, 30)
+    until(shown, 90)
 
 
 def test_the_epochs_play(finished: Run, server: str, page: Page) -> None:
