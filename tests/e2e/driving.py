@@ -105,6 +105,7 @@ def still(element: Locator) -> FloatRect:
 def click(page: Page, run: Run, heatmap: int, *, row: int, column: int) -> tuple[str, str]:
     """Clicks a cell of a 6×6 heatmap, waits until the link names it, and returns its layers."""
     cells = page.locator(".nsewdrag").nth(heatmap)
+    settle(page)  # while its script runs, charts may be drawn anew under the pointer
     box = still(cells)
     page.mouse.click(box["x"] + box["width"] * (column + 0.5) / 6, box["y"] + box["height"] * (row + 0.5) / 6)
     i, j = run.request.front_layers[row], run.request.end_layers[column]
