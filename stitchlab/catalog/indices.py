@@ -82,7 +82,7 @@ class Index:
 _FIRST_OF_AVERAGES = {"pwcca": 2, "opd": 2}  # version 1 had the paper's rows
 _DING, _PWCCA = "Ding et al. 2021", "Morcos et al. 2018; Ding et al. 2021"
 _PAPER = "as Balogh & Jelasity 2025 compute it"
-_FEW = "where there are no more rows than both layers' ranks and one"
+_FEW = "where there are fewer rows than both layers' ranks and one"
 
 
 def _cka(name: str, label: str, low: float, reference: str, meaning: str, undefined: str = "", default: bool = False

@@ -50,7 +50,7 @@ def test_repsim_says_the_same(one: tuple[int, ...], other: tuple[int, ...]) -> N
 def test_shesha_says_the_same(one: tuple[int, ...], other: tuple[int, ...]) -> None:
     x, y = activations(one, other)
     assert measure("cka", x, y) == pytest.approx(sim.cka(images(x), images(y)))
-    # Its debiased CKA keeps the diagonal in one of three terms: unrelated layers get .55 by it.
+    # Its debiased CKA keeps the diagonal in one of three terms: .55 for the last pair, where ours is .07.
     said = sim.rdm_similarity(images(x), images(y), metric="correlation", method="spearman")
     assert measure("rsa", x, y) == pytest.approx(said)
     if one == other:  # it asks for equal shapes, and gives the similarity 1 − half the distance
