@@ -2,13 +2,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: app test slow check gallery clean
+.PHONY: app test slow check gallery screenshots clean
 
 app: .venv/app
-	$(BIN)/streamlit run app.py
+	$(BIN)/python -m stitchlab app
 
+# Tests of pages and units stand for themselves, so two processes share them, each with one thread of PyTorch's: two
+# threads each would wait for one another. Browser tests have both cores, since they say what takes too long.
 test: check
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/unit tests/pages -n 2 --dist loadfile
+	$(BIN)/python -m pytest tests/e2e
 
 slow: .venv/dev
 	$(BIN)/python -m pytest -m slow
@@ -16,8 +19,12 @@ slow: .venv/dev
 gallery: .venv/app
 	$(BIN)/python -m gallery.make $(if $(DATA),--data $(DATA))
 
+screenshots: .venv/dev
+	PYTHONPATH=.:tests $(BIN)/python docs/screenshots.py
+
 check: .venv/dev
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 
 .venv/app: requirements.txt
@@ -26,7 +33,7 @@ check: .venv/dev
 	$(BIN)/python -m pip install --quiet -r requirements.txt
 	touch $@
 
-.venv/dev: .venv/app requirements-dev.txt
+.venv/dev: .venv/app requirements-dev.txt requirements-timm.txt
 	$(BIN)/python -m pip install --quiet -r requirements-dev.txt
 	touch $@
 

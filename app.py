@@ -1,25 +1,30 @@
-"""Home: a grid that tells, in pictures and in words; the gallery; the demo, and the way on."""
+"""Draws Home: a grid that shows the finding, in pictures and in words; the gallery; the demo; links to the rest."""
 
 import streamlit as st
 
 from stitchlab import ui
-from stitchlab.ui import home
+from stitchlab.ui import embedding, home, tour
 
 store, jobs = ui.frame("Home")
-
-st.title("StitchLab")
-st.markdown(
-    "Two networks, cut in layers. *Stitching* runs the first up to a layer, maps its activations with one affine map, "
-    "and continues in the second after a layer. If that works, are the two layers similar? "
-    "**It depends on how the map is found**, and one of the two ways misleads."
-)
-first, others = home.gallery()
-if first is not None:
-    home.telling(first)
-    home.cards(others)
-home.demo_here(jobs, store, alone=first is None)
-home.yours(store)
-st.caption(
-    "Balogh & Jelasity, *How not to stitch representations to measure similarity: task loss matching versus direct "
-    "matching*, AAAI 2025, [arXiv 2412.11299](https://arxiv.org/abs/2412.11299)."
-)
+with embedding.alone():
+    st.title("StitchLab")
+    st.markdown(
+        "Two networks, cut in layers. *Stitching* runs the first up to a layer, maps its activations with one affine "
+        "map, and continues in the second after a layer. If that works, are the two layers similar? "
+        "**It depends on how the map is found**, and one of the two ways misleads."
+    )
+    tour.draw([page for page, _, _ in ui.PAGES])
+    ui.door(
+        "pages/6_Learn.py", "Learn why, in seven steps", {}, "A lesson of ten minutes: you find the cells that mislead"
+    )
+    first, others = home.gallery()
+    if first is not None:
+        home.telling(first)
+        home.cards(others)
+    home.demo_here(jobs, store, alone=first is None)
+    home.trust()
+    home.yours(store)
+    st.caption(
+        "Balogh & Jelasity, *How not to stitch representations to measure similarity: task loss matching versus direct "
+        "matching*, AAAI 2025, [arXiv 2412.11299](https://arxiv.org/abs/2412.11299)."
+    )

@@ -1,1 +1,1 @@
-"""How fast StitchLab is, against independent baselines measured in the same run: ``python -m benchmarks``."""
+"""Measures how fast StitchLab is, against independent baselines in the same run: ``python -m benchmarks``."""

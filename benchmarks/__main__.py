@@ -1,4 +1,4 @@
-"""``python -m benchmarks [--quick] [--rows a,b] [--json FILE]``: one table on stdout, remarks on stderr."""
+"""Prints one table to stdout, remarks to stderr: ``python -m benchmarks [--quick] [--rows a,b] [--json FILE]``."""
 
 from __future__ import annotations
 
@@ -21,22 +21,35 @@ from stitchlab.store import Store
 
 #: By letter, in the order in which they are measured.
 ROWS: dict[str, Callable[..., Iterator[Row]]] = {
-    "a": training.against_plain, "b": matching.against_plain, "c": similarity.minibatch, "d": similarity.all_indices,
-    "e": whole.main_job, "f": whole.growth, "g": training.of_the_limit, "h": training.quick_against_paper,
-    "i": app.server_memory, "j": app.first_heatmaps, "k": app.commands, "l": workers.question_beside_a_grid,
-    "m": workers.beside_a_busy_core, "n": similarity.of_all,
+    "a": training.against_plain,
+    "b": matching.against_plain,
+    "c": similarity.minibatch,
+    "d": similarity.all_indices,
+    "e": whole.main_job,
+    "f": whole.growth,
+    "g": training.of_the_limit,
+    "h": training.quick_against_paper,
+    "i": app.server_memory,
+    "j": app.first_heatmaps,
+    "k": app.commands,
+    "l": workers.question_beside_a_grid,
+    "m": workers.beside_a_busy_core,
+    "n": similarity.of_all,
 }
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measures the rows that are asked for."""
+    """Measure the rows that are asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer cells and steps: under 5 minutes on 2 cores")
     parser.add_argument("--rows", default=",".join(ROWS), metavar="a,b", help=f"of {', '.join(ROWS)} (default: all)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where the rows are written too")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda")
-    parser.add_argument("--data", help="a data set of StitchLab's, such as cifar10 or folder:PATH (default: CIFAR-10's "
-                        "JPEG copy where it lies beside the project, else images that are made)")
+    parser.add_argument(
+        "--data",
+        help="a data set of StitchLab's, such as cifar10 or folder:PATH (default: CIFAR-10's "
+        "JPEG copy where it lies beside the project, else images that are made)",
+    )
     parser.add_argument("--arch", default="tiny10", help="of both networks, whose blocks give maps (default: tiny10)")
     options = parser.parse_args(arguments)
     chosen = [letter.strip() for letter in options.rows.split(",") if letter.strip()]

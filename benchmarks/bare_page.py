@@ -1,4 +1,4 @@
-"""The plain side of rows i and j: a Streamlit page that shows two Plotly figures, with Dask's client where it is asked.
+"""Shows two Plotly figures on a Streamlit page, with Dask's client on request: the plain side of rows i and j.
 
 ``BARE_FIGURES`` names a file with the figures, a JSON list; ``BARE_DASK`` asks for the client.
 """

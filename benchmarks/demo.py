@@ -1,4 +1,4 @@
-"""What rows about the app are measured on: the demo's two networks and their grid, made once and kept."""
+"""Makes what rows about the app are measured on: the demo's two networks and their grid, made once and kept."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from pathlib import Path
 from benchmarks.material import Source
 from stitchlab.grid import demo
 from stitchlab.grid.ask import compare
-from stitchlab.request import accuracy_key, functional_key
 from stitchlab.results.demo import NAMES
-from stitchlab.results.keys import result_key
+from stitchlab.results.keys import accuracy_key, functional_key, result_key
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 
@@ -39,6 +38,11 @@ def many_runs(run: Run, folder: Path, count: int) -> Store:
     """Fill a store with runs that have the numbers of this one under the ids of other seeds.
 
     It is there to be listed, and timed; its numbers mean nothing.
+
+    Args:
+        run: complete.
+        folder: of the new store.
+        count: how many runs it gets.
     """
     store = Store(folder)
     for seed in range(count):

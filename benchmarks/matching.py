@@ -1,4 +1,4 @@
-"""Rows about direct matching: (b) against the plain recipe, distances only and with accuracy."""
+"""Measures direct matching: (b) against the plain recipe, distances only and with accuracy."""
 
 from __future__ import annotations
 
@@ -19,19 +19,39 @@ IMAGES = 100  # K
 
 
 def against_plain(source: Source, *, quick: bool) -> Iterator[Row]:
-    """(b): fit all cells and say their distances, or accuracies too."""
+    """(b): Measure fitting all cells and computing their distances, or accuracies too."""
     test = 500 if quick else 2_000
     for accuracy, what in ((False, "distances only"), (True, "with accuracy")):
         ours = alone(by_engine, source, test, accuracy, 3 if quick else 5)
         base = alone(by_hand, source, test, accuracy)
         gap = max(abs(ours.found[cell] - base.found[cell]) / base.found[cell] for cell in base.found)
         size = f"DM, {len(source.layers)}×{len(source.layers)} cells, {test:,} images, {what}"
-        yield Row("b", size, "plain-memory", ours.median, base.seconds[0], base.seconds[0] / ours.median, ours.peak_mb,
-                  source.device, ours.spread, f"distances at most {gap:.1e} of their value apart")
+        yield Row(
+            "b",
+            size,
+            "plain-memory",
+            ours.median,
+            base.seconds[0],
+            base.seconds[0] / ours.median,
+            ours.peak_mb,
+            source.device,
+            ours.spread,
+            f"distances at most {gap:.1e} of their value apart",
+        )
 
 
 def by_engine(source: Source, test: int, accuracy: bool, repeats: int) -> Measured:
-    """Distances by cell."""
+    """Compute the distances of all cells by the engine.
+
+    Args:
+        source: networks and data.
+        test: how many test images count.
+        accuracy: whether stitched networks are evaluated, too.
+        repeats: after a warm-up.
+
+    Returns:
+        its time; distances by cell in ``found``.
+    """
     pair = load(source).first(IMAGES, test).pair
     chosen, images = draw(pair.data.train, 0, IMAGES, "K"), torch.arange(test)
 
@@ -46,7 +66,11 @@ def by_engine(source: Source, test: int, accuracy: bool, repeats: int) -> Measur
 
 
 def by_hand(source: Source, test: int, accuracy: bool) -> Measured:
-    """The same, cell by cell."""
+    """Compute the same by the plain recipe, cell by cell.
+
+    Args:
+        source, test, accuracy: as for `by_engine`.
+    """
     material = load(source).first(IMAGES, test)
     pixels, labels = material.pixels(material.data.test)
     chosen = material.pixels(material.data.train)[0][draw(material.data.train, 0, IMAGES, "K")]

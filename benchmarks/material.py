@@ -1,4 +1,4 @@
-"""What is measured on: two networks and images, prepared once and kept, loaded again in every measuring process.
+"""Prepares what is measured on: two networks and images, made once, kept, and loaded by every measuring process.
 
 Where they lie beside the project, public Tiny-10 networks and CIFAR-10 as JPEG files; else, or on request, any data set
 of StitchLab's with two networks trained on it for a few epochs; and where there is none, images that are made.
@@ -24,6 +24,7 @@ from stitchlab.data.splits import DataSet, Split
 from stitchlab.models import create as making
 from stitchlab.models import importing
 from stitchlab.models import store as model_store
+from stitchlab.models.cut_points import outline
 from stitchlab.request import TaskLoss
 from stitchlab.results import networks
 from stitchlab.stitch.pair import Cell, Pair
@@ -37,7 +38,7 @@ EPOCHS = 2  # of networks that are trained for this
 
 @dataclass(frozen=True)
 class Source:
-    """Where a measuring process finds networks and data: a store, names, the data's fingerprint."""
+    """Says where a measuring process finds networks and data: a store, names, the data's fingerprint."""
 
     root: str
     front: str
@@ -48,13 +49,13 @@ class Source:
 
     @property
     def cells(self) -> list[Cell]:
-        """Of the grid, column by column."""
+        """List the cells of the grid, column by column."""
         return [(i, j) for j in self.layers for i in self.layers]
 
 
 @dataclass(frozen=True)
 class Material:
-    """Loaded: for the engine (``pair``), and for the plain recipe (``front``, ``end``)."""
+    """Holds what was loaded: for the engine (``pair``), and for the plain recipe (``front``, ``end``)."""
 
     pair: Pair
     front: Side
@@ -62,41 +63,52 @@ class Material:
 
     @property
     def data(self) -> DataSet:
-        """The images."""
+        """Give the images."""
         return self.pair.data
 
     def first(self, train: int, test: int | None = None) -> Material:
-        """With so many training and test images only."""
+        """Give the same with only so many training and test images."""
         data = replace(self.data, train=_first(self.data.train, train), test=_first(self.data.test, test))
         return replace(self, pair=replace(self.pair, data=data))
 
     def recipe(self, name: str) -> TaskLoss:
-        """A preset of task loss matching with these images' usual augmentation."""
+        """Give a preset of task loss matching with these images' usual augmentation."""
         return resolved(PRESETS[name], usual(self.data.name, self.data.shape))
 
     def start(self, cell: Cell) -> tuple[torch.Tensor, torch.Tensor]:
-        """W and b that the engine begins a cell with, as parameters: both sides begin at the same place."""
+        """Make W and b that the engine begins a cell with, as parameters: both sides begin at the same place."""
         stitch = initial(self.pair, cell, 0, None)
-        return tuple(p.detach().clone().requires_grad_() for p in (stitch.weight, stitch.bias))
+        weight, bias = (p.detach().clone().requires_grad_() for p in (stitch.weight, stitch.bias))
+        return weight, bias
 
     def pixels(self, split: Split) -> tuple[torch.Tensor, torch.Tensor]:
-        """All images of a split, uint8, and their labels, on the device."""
+        """Take all images of a split, uint8, and their labels, on the device."""
         images, labels = split.take(torch.arange(len(split)))
         return images.to(self.pair.device), labels.to(self.pair.device)
 
 
 def load(source: Source) -> Material:
-    """In this process."""
+    """Load networks and data in this process."""
     store, device = Store(Path(source.root)), torch.device(source.device)
-    both = [model_store.load(name, store, device=device) for name in (source.front, source.end)]
+    front, end = (model_store.load(name, store, device=device) for name in (source.front, source.end))
     # Copies as they were loaded: the engine brings the weights of its own to another layout.
-    sides = [Side(copy.deepcopy(network.module).to(memory_format=torch.contiguous_format), network.mean, network.std)
-             for network in both]
-    return Material(Pair(*both, datasets.load_by_fingerprint(source.data, store), device), *sides)
+    sides = [
+        Side(copy.deepcopy(network.module).to(memory_format=torch.contiguous_format), network.mean, network.std)
+        for network in (front, end)
+    ]
+    return Material(Pair(front, end, datasets.load_by_fingerprint(source.data, store), device), *sides)
 
 
 def prepare(root: Path, data: str | None, arch: str, device: str, *, quick: bool) -> Source:
-    """Makes what is not there yet; minutes the first time."""
+    """Make what is not there yet; minutes the first time.
+
+    Args:
+        root: the folder of the store.
+        data: name of a data set; None: CIFAR-10 as JPEG files where it is, else images that are made.
+        arch: of both networks; ``tiny10`` without data takes the public ones where they are.
+        device: to measure on.
+        quick: fewer images and every other layer.
+    """
     store = Store(root)
     public = arch == "tiny10" and data is None and SHARED.is_dir()
     images = datasets.load(data or f"folder:{_folder(root, quick=quick)}", store)
@@ -105,25 +117,33 @@ def prepare(root: Path, data: str | None, arch: str, device: str, *, quick: bool
     for seed in (0, 1):
         name = f"{arch}-{'public' if public else images.fingerprint[:8]}-{seed}"
         if name not in known and public:
-            importing.import_weights(SHARED / "tiny10" / f"tiny10-cifar10-seed{seed}.pt", store, arch=arch, data=images,
-                                  name=name, mean=CIFAR_MEAN, std=CIFAR_STD, device=device)
+            importing.import_weights(
+                SHARED / "tiny10" / f"tiny10-cifar10-seed{seed}.pt",
+                store,
+                arch=arch,
+                data=images,
+                name=name,
+                mean=CIFAR_MEAN,
+                std=CIFAR_STD,
+                device=device,
+            )
         elif name not in known:
             making.train(arch, images, store, name=name, seed=seed, epochs=EPOCHS, device=device)
         names.append(name)
-    cuts = making.outline(store, networks.find(store, names[0])).defaults()
+    cuts = outline(store, networks.find(store, names[0])).defaults()
     layers = tuple(cuts[::2] if quick else cuts)
     return Source(str(root), names[0], names[1], images.fingerprint, device, layers)
 
 
 def folder_of(source: Source) -> str | None:
-    """The folder of image files that the data came from, for a loader that decodes them."""
+    """Find the folder of image files that the data came from, for a loader that decodes them."""
     record = Store(Path(source.root)).get("data", source.data)
     name = record["name"] if record else ""
     return name.removeprefix("folder:") if name.startswith("folder:") and "@" not in name else None
 
 
 def _folder(root: Path, *, quick: bool) -> Path:
-    """Images as files: half the training images of CIFAR-10's JPEG copy where it is, a tenth for a quick run."""
+    """Write images as files: half the training images of CIFAR-10's JPEG copy where it is, a tenth for a quick run."""
     archive = SHARED / "cifar10-images.tar.xz"
     train, test = (500, 100) if quick else (2500, 1000)
     place = root / f"images-{train}-{test}"
@@ -144,7 +164,7 @@ def _folder(root: Path, *, quick: bool) -> Path:
 
 
 def _made(place: Path, counts: dict[str, int]) -> None:
-    """Ten classes of gratings in noise, each at an angle of its own."""
+    """Make ten classes of gratings in noise, each at an angle of its own."""
     random = np.random.default_rng(0)
     down, across = np.mgrid[0:32, 0:32] / 32
     for part, count in counts.items():

@@ -1,4 +1,4 @@
-"""Times and memory: each measurement in a process of its own, so that none inherits another's caches or memory."""
+"""Measures times and memory, each in a process of its own, so that none inherits another's caches or memory."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ REPEATS = 5
 
 
 class Skipped(Exception):
-    """A row cannot be measured here; the message says what is lacking."""
+    """Raised where a row cannot be measured here; the message says what is lacking."""
 
 
 @dataclass
 class Row:
-    """A line of the table.
+    """Represents a line of the table.
 
     ``ratio`` is baseline over ours; for g the share of the limit, for f what ``what`` says; from i on, about the app,
     ours over the baseline. ``ours_peak_mb`` is memory beyond what was there before; for i all memory of a process.
@@ -45,7 +45,7 @@ class Row:
 
 @dataclass
 class Measured:
-    """Seconds of repeats after a warm-up, the most memory beyond what was there before (MB), and what was found."""
+    """Holds seconds of repeats after a warm-up, the most memory beyond what was there before (MB), and results."""
 
     seconds: list[float]
     peak_mb: float | None = None
@@ -53,23 +53,32 @@ class Measured:
 
     @property
     def median(self) -> float:
-        """Of the repeats."""
+        """Give the median of the repeats."""
         return statistics.median(self.seconds)
 
     @property
     def spread(self) -> str:
-        """From the fastest to the slowest repeat."""
+        """Say how far repeats are apart, from the fastest to the slowest."""
         return f"{min(self.seconds):.3g}–{max(self.seconds):.3g} s of {len(self.seconds)}"
 
 
 def alone(work: Callable[..., Measured], *arguments: Any) -> Measured:
-    """Runs a measurement in a fresh process."""
+    """Run a measurement in a fresh process."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         return pool.submit(work, *arguments).result()
 
 
 def timed(work: Callable[[], Any], device: torch.device, repeats: int = REPEATS, warm: int = 1) -> Measured:
-    """Repeats a piece of work after ``warm`` tries that do not count; ``found`` is what the last one returned."""
+    """Time a piece of work, again and again.
+
+    Args:
+        work: is called.
+        device: whose memory is measured, and which is waited for.
+        repeats, warm: tries that count, and tries before them that do not.
+
+    Returns:
+        ``found`` is what the last try returned.
+    """
     before = _begin(device)
     for _ in range(warm):
         work()
@@ -84,7 +93,7 @@ def timed(work: Callable[[], Any], device: torch.device, repeats: int = REPEATS,
 
 
 def finish(device: torch.device) -> None:
-    """Waits until a GPU has done what it was asked for."""
+    """Wait until a GPU has done what it was asked for."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
@@ -114,11 +123,17 @@ def _status(name: str) -> float:
 
 
 def machine(device: torch.device) -> dict[str, Any]:
-    """What this ran on."""
+    """Describe what this ran on."""
     versions = {name: metadata.version(name) for name in ("torch", "torchvision", "numpy", "scipy", "scikit-learn")}
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
-    return {"device": name, "cores": os.cpu_count(), "threads": torch.get_num_threads(), "system": platform.platform(),
-            "python": platform.python_version(), **versions}
+    return {
+        "device": name,
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        **versions,
+    }
 
 
 def _processor() -> str:
@@ -130,13 +145,24 @@ def _processor() -> str:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """The rows for people."""
+    """Write the rows as a table for people."""
     lines = [("row", "what", "baseline", "ours", "baseline", "ratio", "peak")]
-    lines += [(r.row, r.what, r.baseline, _said(r.ours_s, ".4g", " s"), _said(r.baseline_s, ".4g", " s"),
-               _said(r.ratio, ".3g"), _said(r.ours_peak_mb, ".0f", " MB")) for r in rows]
+    lines += [
+        (
+            r.row,
+            r.what,
+            r.baseline,
+            _said(r.ours_s, ".4g", " s"),
+            _said(r.baseline_s, ".4g", " s"),
+            _said(r.ratio, ".3g"),
+            _said(r.ours_peak_mb, ".0f", " MB"),
+        )
+        for r in rows
+    ]
     widths = [max(len(line[k]) for line in lines) for k in range(7)]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-                     for line in lines)
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
 
 
 def _said(value: float | None, how: str, unit: str = "") -> str:

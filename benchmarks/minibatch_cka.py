@@ -1,4 +1,4 @@
-"""Linear CKA from minibatches, with the unbiased HSIC (Nguyen, Raghu & Kornblith 2021, arXiv 2010.15327, eq. 3).
+"""Computes linear CKA from minibatches, with the unbiased HSIC (Nguyen, Raghu & Kornblith 2021, 2010.15327, eq. 3).
 
 For data sets whose Gram matrices do not fit into memory: HSIC₁ (Song et al. 2012) of every minibatch, summed. A Gram
 matrix is U-centred (Székely & Rizzo 2014), after which HSIC₁ is an inner product, so that all pairs of layers take one
@@ -21,7 +21,7 @@ Run = Callable[[Tensor], Mapping[str, Tensor]]
 
 @torch.no_grad()
 def minibatch_cka(front: Run, end: Run, batches: Iterable[Tensor]) -> Tensor:
-    """CKA of all pairs of layers.
+    """Compute CKA of all pairs of layers.
 
     Args:
         front, end: images to activations (n, ...) by layer (`Pair.run_front`, `Pair.run_end`).
@@ -45,7 +45,7 @@ def minibatch_cka(front: Run, end: Run, batches: Iterable[Tensor]) -> Tensor:
 
 
 def centred_gram(activation: Tensor) -> Tensor:
-    """The U-centred Gram matrix (n, n), float64, of activations (n, ...), n ≥ 4."""
+    """Compute the U-centred Gram matrix (n, n), float64, of activations (n, ...), n ≥ 4."""
     n = len(activation)
     # Where channels lie last in memory they are read so: the order of features does not matter.
     features = activation.movedim(1, -1).reshape(n, -1)

@@ -1,4 +1,4 @@
-"""Servers of pages, each in a process of its own, and the browser that looks at them."""
+"""Serves pages, each server in a process of its own, and starts the browser that looks at them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ AT_REST = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 
 @dataclass(frozen=True)
 class Server:
-    """A server of pages that answers: where, its process, and when that was started (`time.perf_counter`)."""
+    """Represents a server of pages that answers: where, its process, and when it was started (`time.perf_counter`)."""
 
     url: str
     process: int
@@ -39,13 +39,13 @@ class Server:
 
     @property
     def memory_mb(self) -> float:
-        """How much memory its process holds now, without those that it started."""
+        """Read how much memory its process holds now, without those that it started."""
         status = Path(f"/proc/{self.process}/status").read_text().splitlines()
         return next(int(line.split()[1]) / 1e3 for line in status if line.startswith("VmRSS"))
 
     @property
     def cpu_seconds(self) -> float:
-        """How much computing its process and all that it started have done so far."""
+        """Read how much computing its process and all that it started have done so far."""
         import psutil
 
         done = 0.0
@@ -80,8 +80,11 @@ def serving(script: str, checkout: Path = ROOT, **environment: str) -> Iterator[
     started = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-m", "streamlit", "run", script, "--server.headless=true", f"--server.port={port}"],
-        cwd=checkout, env={**os.environ, **environment}, start_new_session=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        cwd=checkout,
+        env={**os.environ, **environment},
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     try:
         until(lambda: _healthy(f"http://localhost:{port}/_stcore/health"))
@@ -111,13 +114,20 @@ def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"),
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"])
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
         yield browser
         browser.close()
 
 
 def seconds_until_drawn(browser: Browser, url: str, since: float | None = None) -> float:
-    """Load a page in a fresh window, nothing cached: seconds from now or ``since`` until its two heatmaps are drawn."""
+    """Load a page in a fresh window, nothing cached, and time it until its two heatmaps are drawn.
+
+    Args:
+        browser: which opens the window.
+        url: of the page.
+        since: a `time.perf_counter` that seconds count from; default is now.
+    """
     context = browser.new_context(viewport={"width": 1440, "height": 1200})
     page = context.new_page()
     since = time.perf_counter() if since is None else since
@@ -130,7 +140,13 @@ def seconds_until_drawn(browser: Browser, url: str, since: float | None = None) 
 
 
 def look_at(browser: Browser, urls: Sequence[str], plots: Callable[[str], bool]) -> None:
-    """Look at pages one after the other, each until it is at rest, with a plot where it has to show one."""
+    """Look at pages one after the other, each until it is at rest, with a plot where it has to show one.
+
+    Args:
+        browser: which opens the window.
+        urls: of the pages.
+        plots: says whether the page at a URL must show a plot.
+    """
     context = browser.new_context(viewport={"width": 1440, "height": 1200})
     page = context.new_page()
     for url in urls:
@@ -145,7 +161,15 @@ def look_at(browser: Browser, urls: Sequence[str], plots: Callable[[str], bool])
 
 
 def until(holds: Callable[[], object], seconds: float = PATIENCE, every: float = 0.02) -> None:
-    """Wait until it holds, looking every so many seconds. Raises TimeoutError."""
+    """Wait until a condition holds.
+
+    Args:
+        holds: called again and again; says whether it holds.
+        seconds: to wait at most.
+        every: seconds between two looks.
+
+    Raises TimeoutError.
+    """
     end = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > end:

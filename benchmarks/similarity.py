@@ -1,4 +1,4 @@
-"""Rows about similarity indices: (c) minibatch CKA against packages, (d) three against NumPy, (n) all, and nulls."""
+"""Measures similarity indices: (c) minibatch CKA against packages, (d) three against NumPy, (n) all, and nulls."""
 
 from __future__ import annotations
 
@@ -24,12 +24,15 @@ from stitchlab.models import malloc as memory
 from stitchlab.models import zoo
 
 BATCH = 128
-LAYERS = ["relu", *(f"layer{stage}.{block}.{name}" for stage in range(1, 5) for block in range(2)
-                    for name in ("relu1", "relu2")), "avgpool"]  # 18 of ResNet-18
+LAYERS = [
+    "relu",
+    *(f"layer{stage}.{block}.{name}" for stage in range(1, 5) for block in range(2) for name in ("relu1", "relu2")),
+    "avgpool",
+]  # 18 of ResNet-18
 
 
 def minibatch(source: Source, *, quick: bool) -> Iterator[Row]:
-    """(c): 18×18 layers of two untrained CIFAR ResNet-18, by `benchmarks.minibatch_cka`, which the package has not."""
+    """(c): Measure `benchmarks.minibatch_cka`, which the package has not, on 18×18 layers of untrained ResNet-18."""
     images, few = (256, 128) if quick else (10_000, 512)
     device = source.device
     ours = alone(ours_on, device, images, 3 if quick else 1)
@@ -41,36 +44,78 @@ def minibatch(source: Source, *, quick: bool) -> Iterator[Row]:
         try:
             base, theirs = alone(work, device, count), alone(work, device, few).found
         except ModuleNotFoundError:
-            yield Row("c", f"minibatch CKA: {name} is not installed (benchmarks/requirements.txt)", name, ours.median,
-                      None, None, ours.peak_mb, device)
+            yield Row(
+                "c",
+                f"minibatch CKA: {name} is not installed (benchmarks/requirements.txt)",
+                name,
+                ours.median,
+                None,
+                None,
+                ours.peak_mb,
+                device,
+            )
             continue
         mine = ours if count == images else alone(ours_on, device, count, 1)
-        note = (f"ours is benchmarks/minibatch_cka.py; error against float64 on {few} images: ours {error:.1e}, "
-                f"theirs {_apart(theirs, exact):.1e}; both networks alone on {images:,} images: {forward:.3g} s")
-        yield Row("c", f"minibatch CKA, 18×18 layers of ResNet-18, {count:,} images", name, mine.median, base.median,
-                  base.median / mine.median, mine.peak_mb, device, mine.spread, note)
+        note = (
+            f"ours is benchmarks/minibatch_cka.py; error against float64 on {few} images: ours {error:.1e}, "
+            f"theirs {_apart(theirs, exact):.1e}; both networks alone on {images:,} images: {forward:.3g} s"
+        )
+        yield Row(
+            "c",
+            f"minibatch CKA, 18×18 layers of ResNet-18, {count:,} images",
+            name,
+            mine.median,
+            base.median,
+            base.median / mine.median,
+            mine.peak_mb,
+            device,
+            mine.spread,
+            note,
+        )
     yield _full_batch(source, quick=quick)
 
 
 def all_indices(source: Source, *, quick: bool) -> Iterator[Row]:
-    """(d): CKA, PWCCA and Procrustes on every cell."""
+    """(d): Measure CKA, PWCCA and Procrustes on every cell."""
     yield _indices(source, ("cka", "pwcca", "opd"), "d", "CKA, PWCCA and OPD", quick=quick)
 
 
 def of_all(source: Source, *, quick: bool) -> Iterator[Row]:
-    """(n): all indices against the default four, and a null against the values alone; what each takes by itself."""
+    """(n): Measure all indices against the default four, and a null against the values alone; and each by itself."""
     images, permutations = (200, 25) if quick else (1000, 200)
     usual = alone(by_engine, source, DEFAULT_INDICES, images, 3)
     every = alone(by_engine, source, tuple(INDICES), images, 1)
     null = alone(by_engine, source, DEFAULT_INDICES, images, 1, permutations)
-    each = ", ".join(f"{name} {alone(by_engine, source, (name,), images, 1).median:.2f} / "
-                     f"{alone(by_engine, source, (name,), images, 1, permutations).median:.1f}" for name in INDICES)
+    each = ", ".join(
+        f"{name} {alone(by_engine, source, (name,), images, 1).median:.2f} / "
+        f"{alone(by_engine, source, (name,), images, 1, permutations).median:.1f}"
+        for name in INDICES
+    )
     what = f"{len(source.cells)} cells, {images:,} images"
-    yield Row("n", f"all {len(INDICES)} indices, {what}", "the default four", every.median, usual.median,
-              usual.median / every.median, every.peak_mb, source.device, every.spread,
-              f"seconds of each alone, its passes included, without / with {permutations} permutations: {each}")
-    yield Row("n", f"the default four with {permutations} permutations, {what}", "values alone", null.median,
-              usual.median, usual.median / null.median, null.peak_mb, source.device, null.spread, "")
+    yield Row(
+        "n",
+        f"all {len(INDICES)} indices, {what}",
+        "the default four",
+        every.median,
+        usual.median,
+        usual.median / every.median,
+        every.peak_mb,
+        source.device,
+        every.spread,
+        f"seconds of each alone, its passes included, without / with {permutations} permutations: {each}",
+    )
+    yield Row(
+        "n",
+        f"the default four with {permutations} permutations, {what}",
+        "values alone",
+        null.median,
+        usual.median,
+        usual.median / null.median,
+        null.peak_mb,
+        source.device,
+        null.spread,
+        "",
+    )
 
 
 def _apart(one: Tensor, other: Tensor) -> float:
@@ -85,13 +130,28 @@ def _indices(source: Source, names: tuple[str, ...], row: str, what: str, *, qui
     images = 200 if quick else 1000
     ours, base = alone(by_engine, source, names, images, 3), alone(by_hand, source, images)
     gap = max(abs(ours.found.values[name, cell] - value[name]) for cell, value in base.found.items() for name in names)
-    return Row(row, f"{what}, {len(source.cells)} cells, {images:,} images", "plain-memory", ours.median,
-               base.seconds[0], base.seconds[0] / ours.median, ours.peak_mb, source.device, ours.spread,
-               f"values at most {gap:.1e} apart; the plain side always computes all three")
+    return Row(
+        row,
+        f"{what}, {len(source.cells)} cells, {images:,} images",
+        "plain-memory",
+        ours.median,
+        base.seconds[0],
+        base.seconds[0] / ours.median,
+        ours.peak_mb,
+        source.device,
+        ours.spread,
+        f"values at most {gap:.1e} apart; the plain side always computes all three",
+    )
 
 
 def by_engine(source: Source, names: tuple[str, ...], images: int, repeats: int, permutations: int = 0) -> Measured:
-    """Values by index and cell, and their nulls."""
+    """Compute values by index and cell, and their nulls, by the engine.
+
+    Args:
+        source: networks and data.
+        names: of the indices.
+        images, repeats, permutations: how many test images, repeats, and permutations of the null.
+    """
     pair = load(source).first(1, images).pair
     with memory.kept():
         work = partial(indices, pair, Wanted(names, permutations), source.cells, torch.arange(images))
@@ -99,13 +159,21 @@ def by_engine(source: Source, names: tuple[str, ...], images: int, repeats: int,
 
 
 def by_hand(source: Source, images: int) -> Measured:
-    """Values by cell and index, of some cells; the time is scaled to all."""
+    """Compute values by cell and index, of some cells; the time is scaled to all."""
     material = load(source).first(1, images)
     pixels, labels = material.pixels(material.data.test)
     few = source.cells[::7]
-    made = timed(lambda: {cell: plain.similarities(
-        material.front, material.end, *cell, plain.in_memory(pixels, labels, torch.arange(images))) for cell in few},
-        material.pair.device, 1, 0)
+    made = timed(
+        lambda: {
+            cell: plain.similarities(
+                material.front, material.end, *cell, plain.in_memory(pixels, labels, torch.arange(images))
+            )
+            for cell in few
+        },
+        material.pair.device,
+        1,
+        0,
+    )
     made.seconds = [made.seconds[0] * len(source.cells) / len(few)]
     return made
 
@@ -123,11 +191,16 @@ def _images(count: int, device: str) -> Tensor:
 
 
 def _extractor(module: nn.Module) -> Callable[[Tensor], Mapping[str, Tensor]]:
-    return folded(create_feature_extractor(module, LAYERS)).to(memory_format=torch.channels_last)
+    made: nn.Module = folded(create_feature_extractor(module, LAYERS)).to(memory_format=torch.channels_last)
+    return made
 
 
 def ours_on(device: str, count: int, repeats: int) -> Measured:
-    """`benchmarks.minibatch_cka`, on networks prepared as the engine prepares them."""
+    """Time `benchmarks.minibatch_cka` on networks prepared as the engine prepares them.
+
+    Args:
+        device, count, repeats: where, of how many images, and how often.
+    """
     front, end = (_extractor(module) for module in _networks(device))
     images = _images(count, device).contiguous(memory_format=torch.channels_last)
     with memory.kept():
@@ -136,7 +209,7 @@ def ours_on(device: str, count: int, repeats: int) -> Measured:
 
 
 def forward_on(device: str, count: int) -> Measured:
-    """Both networks alone, prepared in the same way."""
+    """Time both networks alone, prepared in the same way."""
     front, end = (_extractor(module) for module in _networks(device))
     images = _images(count, device).contiguous(memory_format=torch.channels_last)
 
@@ -152,7 +225,8 @@ def forward_on(device: str, count: int) -> Measured:
 
 
 def reference_on(device: str, count: int) -> Measured:
-    """In float64 throughout, from the definition (Song et al. 2012), on the CPU."""
+    """Compute it in float64 throughout, from the definition (Song et al. 2012), on the CPU."""
+
     def hsic(k: Tensor, m: Tensor) -> float:
         n, ones = len(k), torch.ones(len(k), dtype=torch.float64)
         middle = (ones @ k @ ones) * (ones @ m @ ones) / ((n - 1) * (n - 2))
@@ -168,28 +242,34 @@ def reference_on(device: str, count: int) -> Measured:
         sums = torch.zeros(3, len(LAYERS), len(LAYERS), dtype=torch.float64)
         for batch in _images(count, "cpu").double().split(BATCH):
             x, y = (grams(run, batch) for run in runs)
-            sums += torch.tensor([[[hsic(k, m) for m in y] for k in x], [[hsic(k, k)] * len(y) for k in x],
-                                  [[hsic(m, m) for m in y]] * len(x)])
+            sums += torch.tensor(
+                [
+                    [[hsic(k, m) for m in y] for k in x],
+                    [[hsic(k, k)] * len(y) for k in x],
+                    [[hsic(m, m) for m in y]] * len(x),
+                ]
+            )
         return sums[0] / (sums[1] * sums[2]).sqrt()
 
     return timed(work, torch.device("cpu"), 1, 0)
 
 
 def pytorch_cka_on(device: str, count: int) -> Measured:
-    """The package `pytorch-cka`."""
+    """Time the package `pytorch-cka`."""
     from cka import compute_cka
 
     front, end = _networks(device)
     loader = DataLoader(TensorDataset(_images(count, device)), BATCH)
 
     def work() -> Tensor:
-        return compute_cka(front, end, loader, layers=LAYERS, device=device, progress=False)[0].double().cpu()
+        found: Tensor = compute_cka(front, end, loader, layers=LAYERS, device=device, progress=False)[0]
+        return found.double().cpu()
 
     return timed(work, torch.device(device), 1, 0 if count > 1000 else 1)
 
 
 def torch_cka_on(device: str, count: int) -> Measured:
-    """The package `torch_cka`."""
+    """Time the package `torch_cka`."""
     from torch_cka import CKA
 
     front, end = _networks(device)
@@ -200,6 +280,7 @@ def torch_cka_on(device: str, count: int) -> Measured:
             warnings.simplefilter("ignore")
             made = CKA(front, end, "a", "b", LAYERS, LAYERS, device)
             made.compare(loader)
-        return made.export()["CKA"].double().cpu()
+        found: Tensor = made.export()["CKA"]
+        return found.double().cpu()
 
     return timed(work, torch.device(device), 1, 0)

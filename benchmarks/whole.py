@@ -1,4 +1,4 @@
-"""Rows about the whole: (e) the main job on digits, cold, and (f) how time and memory grow with images and cells."""
+"""Measures the whole: (e) the main job on digits, cold, and (f) how time and memory grow with images and cells."""
 
 from __future__ import annotations
 
@@ -20,46 +20,90 @@ from stitchlab.data import registry as datasets
 from stitchlab.grid.ask import compare
 from stitchlab.models import create as making
 from stitchlab.models import malloc as memory
+from stitchlab.models.cut_points import outline
 from stitchlab.results import networks
 from stitchlab.stitch.task import task_loss_matching
 from stitchlab.store import Store
 
 
 def main_job(source: Source, *, quick: bool) -> Iterator[Row]:
-    """(e): TLM by the paper's recipe, DM and all indices for two ResNet-14 on digits, nothing kept from before."""
+    """(e): Measure TLM by the paper's recipe, DM and all indices for two ResNet-14 on digits, with an empty store."""
     store = Store(Path(source.root))
     known = {network.name for network in networks.list_networks(store)}
     digits = datasets.load("digits", store)
     for seed in (0, 1):
         if f"digits-{seed}" not in known:
             making.train("resnet14", digits, store, name=f"digits-{seed}", seed=seed, device=source.device)
-    layers = making.outline(store, networks.find(store, "digits-0")).defaults()[::3 if quick else 1]
+    layers = outline(store, networks.find(store, "digits-0")).defaults()[:: 3 if quick else 1]
     here = replace(source, front="digits-0", end="digits-1", data=digits.fingerprint, layers=tuple(layers))
     ours, base = alone(cold, here), alone(cold_by_hand, here)
-    yield Row("e", f"digits, {len(layers)}×{len(layers)} cells, all there is, cold", "plain-memory", ours.seconds[0],
-              base.seconds[0], base.seconds[0] / ours.seconds[0], ours.peak_mb, source.device)
+    yield Row(
+        "e",
+        f"digits, {len(layers)}×{len(layers)} cells, all there is, cold",
+        "plain-memory",
+        ours.seconds[0],
+        base.seconds[0],
+        base.seconds[0] / ours.seconds[0],
+        ours.peak_mb,
+        source.device,
+    )
 
 
 def growth(source: Source, *, quick: bool) -> Iterator[Row]:
-    """(f): exponents of time in images and in cells, and how much more memory eight times the images take."""
+    """(f): Find exponents of time in images and in cells, and how much more memory eight times the images take."""
     images = 256 if quick else 1024
+    yield from _with_images(source, images)
+    yield _with_cells(source, images)
+
+
+def _with_images(source: Source, images: int) -> Iterator[Row]:
     end = source.layers[len(source.layers) // 2]
     cells = [(source.layers[0], end), (source.layers[-1], end)]
     sizes = [images * k for k in (1, 2, 4, 8)]
     made = [alone(train, source, cells, count, 3) for count in sizes]
-    exponent = _exponent(sizes, [m.median for m in made])
-    yield Row("f", f"TLM, time against images ×1, 2, 4, 8 from {images}: exponent", "none", made[-1].median, None,
-              exponent, made[-1].peak_mb, source.device, made[-1].spread, details={"seconds": [m.median for m in made]})
+    seconds = [m.median for m in made]
+    yield Row(
+        "f",
+        f"TLM, time against images ×1, 2, 4, 8 from {images}: exponent",
+        "none",
+        made[-1].median,
+        None,
+        _exponent(sizes, seconds),
+        made[-1].peak_mb,
+        source.device,
+        made[-1].spread,
+        details={"seconds": seconds},
+    )
     peaks = [m.peak_mb for m in made]
     if peaks[0] is not None and peaks[-1] is not None:
-        yield Row("f", "TLM, most memory beyond the images, ×8 images over ×1", "none", made[-1].median, None,
-                  peaks[-1] / peaks[0], peaks[-1], source.device, details={"peak_mb": peaks})
+        yield Row(
+            "f",
+            "TLM, most memory beyond the images, ×8 images over ×1",
+            "none",
+            made[-1].median,
+            None,
+            peaks[-1] / peaks[0],
+            peaks[-1],
+            source.device,
+            details={"peak_mb": peaks},
+        )
+
+
+def _with_cells(source: Source, images: int) -> Row:
     # Into the first layer, whose tails are nearly all of the time; later ones are hidden by the front's pass.
     grids = [[(i, source.layers[0]) for i in source.layers[-count:]] for count in (1, 2, 4)]
     seconds = [alone(train, source, part, images, 3).median for part in grids]
-    exponent = _exponent([len(part) for part in grids], seconds)
-    yield Row("f", "TLM, time against cells ×1, 2, 4 into the first layer: exponent", "none", seconds[-1], None,
-              exponent, None, source.device, details={"seconds": seconds})
+    return Row(
+        "f",
+        "TLM, time against cells ×1, 2, 4 into the first layer: exponent",
+        "none",
+        seconds[-1],
+        None,
+        _exponent([len(part) for part in grids], seconds),
+        None,
+        source.device,
+        details={"seconds": seconds},
+    )
 
 
 def _exponent(sizes: list[int], seconds: list[float]) -> float:
@@ -67,7 +111,12 @@ def _exponent(sizes: list[int], seconds: list[float]) -> float:
 
 
 def train(source: Source, cells: list[tuple[str, str]], images: int, repeats: int) -> Measured:
-    """An epoch of these cells."""
+    """Train an epoch of some cells.
+
+    Args:
+        source, cells: networks and data; (front layer, end layer) each.
+        images, repeats: how many training images, and how often.
+    """
     pair = load(source).first(images).pair
     recipe = replace(PRESETS["plain"], epochs=1)
     with memory.kept():
@@ -75,22 +124,39 @@ def train(source: Source, cells: list[tuple[str, str]], images: int, repeats: in
 
 
 def cold(source: Source) -> Measured:
-    """The engine on a copy of the store that has the networks and nothing else."""
+    """Run the engine on a copy of the store that has the networks and nothing else."""
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder))
         for room in ("networks", "data"):
             shutil.copytree(Path(source.root) / room, Path(folder) / room)
-        made = timed(lambda: compare(source.front, source.end, store=store, device=source.device,
-                                     front_layers=source.layers, end_layers=source.layers).complete,
-                     torch.device(source.device), 1, 0)
+        made = timed(
+            lambda: (
+                compare(
+                    source.front,
+                    source.end,
+                    store=store,
+                    device=source.device,
+                    front_layers=source.layers,
+                    end_layers=source.layers,
+                ).complete
+            ),
+            torch.device(source.device),
+            1,
+            0,
+        )
     assert made.found
     return made
 
 
 def cold_by_hand(source: Source) -> Measured:
-    """The plain recipe for all that a run says, cell by cell."""
+    """Run the plain recipe for all that a run says, cell by cell."""
     material = load(source)
-    return timed(lambda: [_cell_by_hand(material, i, j) for i, j in source.cells], material.pair.device, 1, 0)
+
+    def work() -> None:
+        for i, j in source.cells:
+            _cell_by_hand(material, i, j)
+
+    return timed(work, material.pair.device, 1, 0)
 
 
 def _cell_by_hand(material: Material, i: str, j: str) -> None:

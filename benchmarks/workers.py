@@ -1,4 +1,4 @@
-"""Rows about the app's workers: (l) a question while a grid is computed, (m) a grid beside a busy core.
+"""Measures the app's workers: (l) a question while a grid is computed, (m) a grid beside a busy core.
 
 Both go the way that a page goes: through the queue, to workers that it starts. Ratios are ours over the baseline's.
 """
@@ -32,17 +32,27 @@ SPIN = "import os\nos.sched_setaffinity(0, {max(os.sched_getaffinity(0))})\nwhil
 
 
 def question_beside_a_grid(source: Source, *, quick: bool) -> Iterator[Row]:
-    """(l): seconds until one image's feature maps are there, while a grid is computed and while none is."""
+    """(l): Time one image's feature maps until they are there, while a grid is computed and while none is."""
     needed("distributed")
     run = finished(source)
     images = 10 if quick else 60
     base, ours = (alone(questions, str(run.store.root), run.id, images, grid) for grid in (False, True))
-    yield Row("l", f"feature maps of an image, while a grid is computed: p50 of {images}", "no grid", ours.median,
-              base.median, ours.median / base.median, None, source.device, ours.spread, f"no grid: {base.spread}")
+    yield Row(
+        "l",
+        f"feature maps of an image, while a grid is computed: p50 of {images}",
+        "no grid",
+        ours.median,
+        base.median,
+        ours.median / base.median,
+        None,
+        source.device,
+        ours.spread,
+        f"no grid: {base.spread}",
+    )
 
 
 def beside_a_busy_core(source: Source, *, quick: bool) -> Iterator[Row]:
-    """(m): seconds of the quick grid by the app's workers, and by one process, alone and beside a busy core."""
+    """(m): Time the quick grid by the app's workers, and by one process, alone and beside a busy core."""
     needed("distributed")
     root, every = str(finished(source).store.root), 3 if quick else 1
     found: dict[tuple[Any, bool], list[float]] = {}
@@ -52,16 +62,42 @@ def beside_a_busy_core(source: Source, *, quick: bool) -> Iterator[Row]:
                 found.setdefault((work, busy), []).extend(alone(work, root, every, busy).seconds)
     ours, ours_busy, one, one_busy = map(Measured, found.values())
     what = "digits, quick recipe, by the app's workers"
-    yield Row("m", f"{what}, nothing beside", "one process", ours.median, one.median, ours.median / one.median, None,
-              source.device, ours.spread, f"one process: {one.spread}")
-    yield Row("m", f"{what}, beside a busy core", "one process", ours_busy.median, one_busy.median,
-              ours_busy.median / one_busy.median, None, source.device, ours_busy.spread,
-              f"one process: {one_busy.spread}; a busy core costs {ours_busy.median / ours.median:.2f} times the time, "
-              f"one process {one_busy.median / one.median:.2f} times")
+    yield Row(
+        "m",
+        f"{what}, nothing beside",
+        "one process",
+        ours.median,
+        one.median,
+        ours.median / one.median,
+        None,
+        source.device,
+        ours.spread,
+        f"one process: {one.spread}",
+    )
+    yield Row(
+        "m",
+        f"{what}, beside a busy core",
+        "one process",
+        ours_busy.median,
+        one_busy.median,
+        ours_busy.median / one_busy.median,
+        None,
+        source.device,
+        ours_busy.spread,
+        f"one process: {one_busy.spread}; a busy core costs {ours_busy.median / ours.median:.2f} times the time, "
+        f"one process {one_busy.median / one.median:.2f} times",
+    )
 
 
 def questions(root: str, run_id: str, images: int, grid: bool) -> Measured:
-    """Ask for the feature maps of one image after the other, each new to the worker, beside a grid or not."""
+    """Ask for the feature maps of one image after the other, each new to the worker, and time the answers.
+
+    Args:
+        root: of the store with the run.
+        run_id: of the run.
+        images: how many are asked for, after a warm-up.
+        grid: whether a grid is computed meanwhile.
+    """
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(root, folder, dirs_exist_ok=True)
         store = Store(Path(folder))
@@ -94,7 +130,11 @@ def by_workers(root: str, every: int, busy: bool) -> Measured:
 
 
 def in_one_process(root: str, every: int, busy: bool) -> Measured:
-    """Compute the same grid in this process, with as many threads as PyTorch takes; arguments as for `by_workers`."""
+    """Compute the same grid in this process, with as many threads as PyTorch takes.
+
+    Args:
+        root, every, busy: as for `by_workers`.
+    """
     with tempfile.TemporaryDirectory() as folder:
         store = without_results(Store(Path(root)), Path(folder))
         run, device = _every(store, every).save(), pick_device("auto")
@@ -104,7 +144,7 @@ def in_one_process(root: str, every: int, busy: bool) -> Measured:
 
 
 def _every(store: Store, step: int, seed: int = 0) -> Run:
-    """The demo's grid by the quick recipe, of every layer or of some."""
+    """Resolve the demo's grid by the quick recipe, of every layer or of some."""
     layers = resolve(store, *NAMES).request.front_layers[::step]
     return resolve(store, *NAMES, front_layers=layers, end_layers=layers, tlm=PRESETS["quick"], seed=seed)
 
@@ -121,7 +161,7 @@ def _warm(store: Store) -> Iterator[Jobs]:
 
 
 def _computed(jobs: Jobs, run: Run) -> float:
-    """Have a grid computed; seconds until it is complete."""
+    """Have a grid computed, and time it until it is complete."""
     started = time.perf_counter()
     jobs.compute(run)
     until(lambda: not _active(jobs, run), every=0.1)
@@ -137,7 +177,7 @@ def _active(jobs: Jobs, run: Run) -> bool:
 
 
 def _asked(jobs: Jobs, *arguments: Any) -> float:
-    """Ask for feature maps; seconds until they are there."""
+    """Ask for feature maps, and time it until they are there."""
     started = time.perf_counter()
     answer = jobs.ask("feature_maps", *arguments, wait=60)
     seconds = time.perf_counter() - started

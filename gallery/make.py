@@ -20,44 +20,60 @@ from stitchlab.catalog.detectors import QUICK
 from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.results import networks
 from stitchlab.results.bundle import pack
+from stitchlab.results.demo import SEEDS
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 
 HERE = Path(__file__).resolve().parent
 PYTHON = [sys.executable, "-m", "stitchlab"]
 
-DIGITS = ("ResNet-14 with six blocks, trained on scikit-learn's 1,797 real digits of 8×8 pixels: toy data, because the "
-          "finding shows there in under a minute.")
-CIFAR = ("CIFAR-10 in its original pixels: 25,000 of its training images, of which task loss matching trains on {}, "
-         "and all 10,000 test images. CIFAR-100, which shares no class with it, is the known outliers.")
+DIGITS = (
+    "ResNet-14 with six blocks, trained on scikit-learn's 1,797 real digits of 8×8 pixels: toy data, because the "
+    "finding shows there in under a minute."
+)
+CIFAR = (
+    "CIFAR-10 in its original pixels: 25,000 of its training images, of which task loss matching trains on {}, "
+    "and all 10,000 test images. CIFAR-100, which shares no class with it, is the known outliers."
+)
 TINY10 = "Tiny-10, eight convolutions, trained by the authors of Csiszárik et al. 2021 (renyi-ai/drfrankenstein, MIT). "
-RESNET = ("ResNets for CIFAR-10 trained by other people: akamaster/pytorch_resnet_cifar10 (BSD) and "
-          "aifoundry-org/MHAQ (Apache-2.0). ")
+RESNET = (
+    "ResNets for CIFAR-10 trained by other people: akamaster/pytorch_resnet_cifar10 (BSD) and "
+    "aifoundry-org/MHAQ (Apache-2.0). "
+)
 
 #: How each network comes to be; {data} is the folder that was named.
 NETWORKS = {
-    "digits-a": "train resnet14 --data digits --name digits-a --seed 0",
-    "digits-b": "train resnet14 --data digits --name digits-b --seed 1",
+    **{name: f"train resnet14 --data digits --name {name} --seed {seed}" for seed, name in enumerate(SEEDS)},
     "digits-vit": "train vit-nano --data digits --name digits-vit --seed 0",
-    **{f"tiny10-seed{seed}": f"import {{data}}/tiny10/tiny10-cifar10-seed{seed}.pt --arch tiny10 "
-       f"--data folder:{{data}}/CIFAR-10 --name tiny10-seed{seed} "
-       "--mean 0.4914,0.4822,0.4465 --std 0.2023,0.1994,0.2010" for seed in (0, 1)},
-    **{f"resnet{depth}-aka": f"import {{data}}/resnet/aka_resnet{depth}.pt --data folder:{{data}}/CIFAR-10 "
-       f"--arch {{data}}/resnet/resnet_a.py:resnet{depth} --name resnet{depth}-aka "
-       "--mean 0.485,0.456,0.406 --std 0.229,0.224,0.225" for depth in (20, 56)},
+    **{
+        f"tiny10-seed{seed}": f"import {{data}}/tiny10/tiny10-cifar10-seed{seed}.pt --arch tiny10 "
+        f"--data folder:{{data}}/CIFAR-10 --name tiny10-seed{seed} "
+        "--mean 0.4914,0.4822,0.4465 --std 0.2023,0.1994,0.2010"
+        for seed in (0, 1)
+    },
+    **{
+        f"resnet{depth}-aka": f"import {{data}}/resnet/aka_resnet{depth}.pt --data folder:{{data}}/CIFAR-10 "
+        f"--arch {{data}}/resnet/resnet_a.py:resnet{depth} --name resnet{depth}-aka "
+        "--mean 0.485,0.456,0.406 --std 0.229,0.224,0.225"
+        for depth in (20, 56)
+    },
     "resnet20-mhaq": "import {data}/resnet/mhaq_resnet20.pt --data folder:{data}/CIFAR-10 "
-                     "--arch {data}/resnet/resnet_a.py:resnet20 --name resnet20-mhaq "
-                     "--mean 0.4914,0.4822,0.4465 --std 0.247,0.243,0.261",
+    "--arch {data}/resnet/resnet_a.py:resnet20 --name resnet20-mhaq "
+    "--mean 0.4914,0.4822,0.4465 --std 0.247,0.243,0.261",
 }
 #: What detectors are held against, beside the noise that they are by default: CIFAR-100's images, as known outliers and
 #: among those that the learned detector is fine-tuned on.
-OUTLIERS = ("--outliers data:folder:{data}/CIFAR-100 "
-            "--training-outliers patches,blur,constant,data:folder:{data}/CIFAR-100")
+OUTLIERS = (
+    "--outliers data:folder:{data}/CIFAR-100 --training-outliers patches,blur,constant,data:folder:{data}/CIFAR-100"
+)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A run of the gallery: its file's name, what it is called, what is said of it, and what computes it."""
+    """Describes a run of the gallery: its file's name, its title, its story, and what computes it.
+
+    ``checked`` are networks, its own among them, on which measures are checked: their table comes with it.
+    """
 
     file: str
     title: str
@@ -66,6 +82,7 @@ class Entry:
     end: str
     compare: str = ""
     outliers: str = ""
+    checked: tuple[str, ...] = ()
 
 
 def _cifar(file: str, title: str, story: str, front: str, end: str, preset: str, images: int, more: str = "") -> Entry:
@@ -74,30 +91,78 @@ def _cifar(file: str, title: str, story: str, front: str, end: str, preset: str,
 
 
 ENTRIES = (
-    _cifar("1-tiny10-across-paper", "Two Tiny-10 of different seeds, the paper's recipe", TINY10,
-           "tiny10-seed0", "tiny10-seed1", "paper", 12_500),
-    _cifar("2-tiny10-across-quick", "Two Tiny-10 of different seeds, the quick recipe", TINY10,
-           "tiny10-seed0", "tiny10-seed1", "quick", 12_500),
-    _cifar("3-tiny10-within-paper", "A Tiny-10 with itself, the paper's recipe", TINY10,
-           "tiny10-seed0", "tiny10-seed0", "paper", 12_500),
-    _cifar("4-tiny10-within-quick", "A Tiny-10 with itself, the quick recipe", TINY10,
-           "tiny10-seed0", "tiny10-seed0", "quick", 12_500),
-    _cifar("5-resnet20-pair-quick", "Two ResNet-20, trained by different people", RESNET,
-           "resnet20-aka", "resnet20-mhaq", "quick", 5_000),
-    _cifar("6-resnet20-resnet56-quick", "ResNet-20 into ResNet-56", RESNET,
-           "resnet20-aka", "resnet56-aka", "quick", 5_000,
-           "--front-layers layer1.0,layer1.2,layer2.1,layer3.0,layer3.2 "
-           "--end-layers layer1.0,layer1.8,layer2.4,layer3.0,layer3.8"),
-    Entry("7-digits-demo", "The demo: two ResNet-14 on digits", DIGITS, "digits-a", "digits-b"),
-    Entry("8-digits-resnet-vit", "A convolutional network into a vision transformer, on digits", DIGITS,
-          "digits-a", "digits-vit"),
+    _cifar(
+        "1-tiny10-across-paper",
+        "Two Tiny-10 of different seeds, the paper's recipe",
+        TINY10,
+        "tiny10-seed0",
+        "tiny10-seed1",
+        "paper",
+        12_500,
+    ),
+    _cifar(
+        "2-tiny10-across-quick",
+        "Two Tiny-10 of different seeds, the quick recipe",
+        TINY10,
+        "tiny10-seed0",
+        "tiny10-seed1",
+        "quick",
+        12_500,
+    ),
+    _cifar(
+        "3-tiny10-within-paper",
+        "A Tiny-10 with itself, the paper's recipe",
+        TINY10,
+        "tiny10-seed0",
+        "tiny10-seed0",
+        "paper",
+        12_500,
+    ),
+    _cifar(
+        "4-tiny10-within-quick",
+        "A Tiny-10 with itself, the quick recipe",
+        TINY10,
+        "tiny10-seed0",
+        "tiny10-seed0",
+        "quick",
+        12_500,
+    ),
+    _cifar(
+        "5-resnet20-pair-quick",
+        "Two ResNet-20, trained by different people",
+        RESNET,
+        "resnet20-aka",
+        "resnet20-mhaq",
+        "quick",
+        5_000,
+    ),
+    _cifar(
+        "6-resnet20-resnet56-quick",
+        "ResNet-20 into ResNet-56",
+        RESNET,
+        "resnet20-aka",
+        "resnet56-aka",
+        "quick",
+        5_000,
+        "--front-layers layer1.0,layer1.2,layer2.1,layer3.0,layer3.2 "
+        "--end-layers layer1.0,layer1.8,layer2.4,layer3.0,layer3.8",
+    ),
+    Entry("7-digits-demo", "The demo: two ResNet-14 on digits", DIGITS, "digits-a", "digits-b", checked=SEEDS),
+    Entry(
+        "8-digits-resnet-vit",
+        "A convolutional network into a vision transformer, on digits",
+        DIGITS,
+        "digits-a",
+        "digits-vit",
+    ),
 )
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Computes the gallery: some hours on two cores.")
+    """Run the program and return its exit status: 1 where an entry was left out."""
+    parser = argparse.ArgumentParser(description="Compute the gallery: some hours on two cores.")
     parser.add_argument("--data", type=Path, help="the folder with CIFAR-10/, CIFAR-100/, tiny10/ and resnet/")
-    parser.add_argument("--only", help="the files whose name begins so")
+    parser.add_argument("--only", help="only files whose names begin with this")
     parser.add_argument("--quick-detectors", action="store_true", help="leave out the learned one: it takes most time")
     asked = parser.parse_args()
     detectors = f"--detectors {','.join(QUICK)}" if asked.quick_detectors else ""
@@ -106,11 +171,20 @@ def main() -> int:
 
 
 def commands(entry: Entry, run: str, detectors: str = "") -> list[str]:
-    """List the commands that compute an entry, whose run has this id; {data} stands for the folder of its data."""
-    made = [NETWORKS[name] for name in dict.fromkeys((entry.front, entry.end))]
+    """List the commands that compute an entry.
+
+    Args:
+        entry: what is computed.
+        run: id of its run.
+        detectors: the option that limits detectors, as `ood` takes it; empty: all.
+
+    Returns: without ``python -m stitchlab``; ``{data}`` stands for the folder of the data.
+    """
+    made = [NETWORKS[name] for name in dict.fromkeys((entry.front, entry.end, *entry.checked))]
     made += ["data folder:{data}/CIFAR-100"] if entry.outliers else []
     made += [f"compare {entry.front} {entry.end} {entry.compare}"]
     made += [f"ood {run} {detectors} {outliers}" for outliers in dict.fromkeys(("", entry.outliers))]
+    made += [f"check --networks {','.join(entry.checked)}"] if entry.checked else []
     return [" ".join(command.split()) for command in made]
 
 
@@ -131,7 +205,15 @@ def _make(entry: Entry, data: Path | None, detectors: str) -> bool:
 
 
 def write(entry: Entry, run: Run, made_by: list[str]) -> None:
-    """Write an entry's file, with the commands in it that computed the run."""
+    """Write an entry's file, with the commands in it that computed the run.
+
+    Args:
+        entry: its title, story and file name.
+        run: what is packed.
+        made_by: the commands, as `commands` lists them.
+
+    Raises StitchLabError where the file cannot be written.
+    """
     said = " && ".join(f"python -m stitchlab {command}" for command in made_by).replace("{data}/", "")
     packed = pack(run, title=entry.title, story=entry.story, command=said)
     run.store.write(HERE / f"{entry.file}.stitch", packed)

@@ -1,16 +1,19 @@
-"""Compare: two networks, a layer grid, heatmaps side by side.
+"""Draws Compare: two networks, a grid of their layers, heatmaps side by side.
 
 The address says which run is shown. The pickers are open only while another one is asked for: then they decide, and a
-change of one makes its run the address.
+change of one puts its run into the address.
 """
+
+from typing import Any
 
 import streamlit as st
 
 from stitchlab import ui
-from stitchlab.results.run import list_runs
+from stitchlab.results.run import Run, list_runs
 from stitchlab.ui import address, embedding, links, opened, runs
 from stitchlab.ui.computing import compute_bar, kept_bar, watched
-from stitchlab.ui.request import changed, pick, show
+from stitchlab.ui.picking import changed, show
+from stitchlab.ui.request import pick
 from stitchlab.ui.results import explore
 
 PAGE = "pages/1_Compare.py"
@@ -18,14 +21,14 @@ store, jobs = ui.frame("Compare")
 state = st.session_state
 
 
-def go(run, *, picking=False):
-    """Makes a run the address that this page knows; the page is drawn again with it."""
+def go(run: Run, *, picking: bool = False) -> None:
+    """Put a run into the address as this page's own choice; the page is drawn again with it."""
     address.write(run)
     state.update(compared=address.said(), picking=picking, picks=links.picked(store, run) or {})
 
 
-def toggle(picks, kept):
-    """Opens the pickers, or folds them; where they cannot ask for the run that is shown, they begin anew."""
+def toggle(picks: dict[str, Any], kept: bool) -> None:
+    """Open the pickers, or close them; where they cannot describe the run that is shown, start them anew."""
     if kept:
         address.clear()
     state.update(compared=address.said(), picking=kept or not state["picking"])
@@ -50,8 +53,9 @@ with embedding.alone():
     title, _ = ui.beside(label, ":material/tune:", key="pick", on_click=lambda: toggle(picks, kept))
     with title:
         st.title("Compare" if run is None else ui.literal(run.title))
-        st.caption(runs.about(run) if run else "Two networks, a grid of their layers, and what each measure says of "
-                   "them.")
+        st.caption(
+            runs.about(run) if run else "Two networks, a grid of their layers, and what each measure says of them."
+        )
     if missing:
         st.warning(f"This link's run is not here: {ui.literal(missing)}", icon=":material/link_off:")
     if known:
@@ -62,6 +66,8 @@ with embedding.alone():
         if changed() and run is not None:
             go(run, picking=True)
             st.rerun()
+    if run is not None:
+        ui.name_tab(run)
     if run is not None and kept:
         if kept_bar(run):
             go(run.under_todays_definitions())

@@ -1,4 +1,4 @@
-"""Runs: what was asked for, what became of it, several of them together; what is being computed."""
+"""Draws Runs: the table of runs, several of them compared, and the queue of what is being computed."""
 
 import streamlit as st
 
@@ -16,6 +16,8 @@ with embedding.alone():
         work.under_way(store, jobs)
     known = run_table.known(store)
     chosen = run_table.draw(store, known)
+    if chosen:
+        ui.name_tab(*chosen)
     if len(chosen) == 1:
         run_actions.one(store, chosen[0])
     elif chosen:

@@ -1,4 +1,4 @@
-"""StitchLab: seeing what makes neural networks' representations similar, and which measures of similarity lie.
+"""StitchLab shows what makes neural networks' representations similar, and which similarity measures mislead.
 
 Names are loaded when they are used (PEP 562): what only reads never imports PyTorch.
 """
@@ -9,54 +9,82 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from stitchlab.catalog.presets import preset
+    from stitchlab.checks.compute import check
     from stitchlab.cutting.layered import Layered
     from stitchlab.data.registry import load as load_data
     from stitchlab.data.splits import DataSet
     from stitchlab.errors import Cancelled, Damaged, StitchLabError, UnknownName
     from stitchlab.grid.ask import ask, compare
-    from stitchlab.indices.statistics import measure
+    from stitchlab.indices.two_layers import measure
     from stitchlab.models.create import train, untrained
     from stitchlab.models.importing import import_weights
     from stitchlab.models.store import load as load_network
-    from stitchlab.ood.evaluate import judge
+    from stitchlab.ood.evaluate import detect
     from stitchlab.probes.compute import probe
     from stitchlab.request import Detection, DirectMatching, Request, TaskLoss
+    from stitchlab.results.checks.answers import Answers
     from stitchlab.results.cut_points import CutPoint
-    from stitchlab.results.detection import Distribution
+    from stitchlab.results.detection import DetectionResults
     from stitchlab.results.networks import Network, list_networks
     from stitchlab.results.probes import Probes
     from stitchlab.results.run import Run, list_runs
-    from stitchlab.results.version import VERSION as __version__  # noqa: F401 - by its usual name, and not for `import *`
     from stitchlab.store import Store
+
+__version__: str  # told here, and not imported above: a name outside __all__ would be none for type checkers
 
 #: Where each name of the public API is defined, and how it is called there.
 _PLACES = {
-    "Cancelled": "errors:Cancelled", "CutPoint": "results.cut_points:CutPoint", "Damaged": "errors:Damaged",
-    "DataSet": "data.splits:DataSet", "Detection": "request:Detection", "DirectMatching": "request:DirectMatching",
-    "Distribution": "results.detection:Distribution", "Layered": "cutting.layered:Layered",
-    "Network": "results.networks:Network", "Request": "request:Request", "Run": "results.run:Run",
-    "StitchLabError": "errors:StitchLabError", "Store": "store:Store", "TaskLoss": "request:TaskLoss",
-    "UnknownName": "errors:UnknownName", "ask": "grid.ask:ask", "compare": "grid.ask:compare",
-    "import_weights": "models.importing:import_weights", "judge": "ood.evaluate:judge",
-    "list_networks": "results.networks:list_networks", "list_runs": "results.run:list_runs",
-    "load_data": "data.registry:load", "load_network": "models.store:load", "measure": "indices.statistics:measure",
-    "preset": "catalog.presets:preset", "probe": "probes.compute:probe", "Probes": "results.probes:Probes",
-    "train": "models.create:train", "untrained": "models.create:untrained",
+    "Cancelled": "errors:Cancelled",
+    "CutPoint": "results.cut_points:CutPoint",
+    "Damaged": "errors:Damaged",
+    "DataSet": "data.splits:DataSet",
+    "Detection": "request:Detection",
+    "DirectMatching": "request:DirectMatching",
+    "DetectionResults": "results.detection:DetectionResults",
+    "Layered": "cutting.layered:Layered",
+    "Network": "results.networks:Network",
+    "Request": "request:Request",
+    "Run": "results.run:Run",
+    "StitchLabError": "errors:StitchLabError",
+    "Store": "store:Store",
+    "TaskLoss": "request:TaskLoss",
+    "UnknownName": "errors:UnknownName",
+    "Answers": "results.checks.answers:Answers",
+    "ask": "grid.ask:ask",
+    "check": "checks.compute:check",
+    "compare": "grid.ask:compare",
+    "import_weights": "models.importing:import_weights",
+    "detect": "ood.evaluate:detect",
+    "list_networks": "results.networks:list_networks",
+    "list_runs": "results.run:list_runs",
+    "load_data": "data.registry:load",
+    "load_network": "models.store:load",
+    "measure": "indices.two_layers:measure",
+    "preset": "catalog.presets:preset",
+    "probe": "probes.compute:probe",
+    "Probes": "results.probes:Probes",
+    "train": "models.create:train",
+    "untrained": "models.create:untrained",
     "__version__": "results.version:VERSION",
 }
 
 #: What runs can besides, whoever made them, once a name of the public API was used: `run.plot("accuracy")`.
-_OF_RUNS = {"caption": "export.pictures:caption", "export": "export.files:export", "plot": "export.pictures:plot",
-            "to_frame": "export.frames:to_frame"}
+_OF_RUNS = {
+    "caption": "export.pictures:caption",
+    "export": "export.files:export",
+    "plot": "export.pictures:plot",
+    "to_frame": "export.frames:to_frame",
+}
 
 __all__ = [
+    "Answers",
     "Cancelled",
     "CutPoint",
     "Damaged",
     "DataSet",
     "Detection",
+    "DetectionResults",
     "DirectMatching",
-    "Distribution",
     "Layered",
     "Network",
     "Probes",
@@ -67,9 +95,10 @@ __all__ = [
     "TaskLoss",
     "UnknownName",
     "ask",
+    "check",
     "compare",
+    "detect",
     "import_weights",
-    "judge",
     "list_networks",
     "list_runs",
     "load_data",
@@ -99,20 +128,20 @@ def _load(place: str) -> Any:
 
 
 class _Lent:
-    """A method that becomes the function it is defined as when it is first used."""
+    """Stand in for a method of `Run` until it is first used, and then load the function that implements it."""
 
     def __init__(self, name: str, place: str) -> None:
         self.name, self.place = name, place
 
     def __get__(self, run: Any, kind: type) -> Any:
-        """Load the function, which takes this one's place."""
+        """Load the function and put it in this object's place."""
         function = _load(self.place)
         setattr(kind, self.name, function)
         return getattr(kind if run is None else run, self.name)
 
 
 def _lend() -> None:
-    """Give runs the methods of `_OF_RUNS`, once there are runs: their own room imports nothing from above it."""
+    """Attach the methods in `_OF_RUNS` to `Run`, once that is imported: `results` itself imports nothing above it."""
     kind = getattr(sys.modules.get(f"{__name__}.results.run"), "Run", None)
     for name, place in _OF_RUNS.items():
         if kind is not None and name not in vars(kind):

@@ -1,16 +1,21 @@
-"""The command line. Results go to stdout, progress and remarks to stderr; wrong input is one plain line and exit 2."""
+"""Run the command line: results go to stdout, progress and remarks to stderr; wrong input is one line and exit 2."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
-from stitchlab.cli import Parser, export, kept, networks, probe, runs
+from stitchlab.catalog.settings import SETTINGS
+from stitchlab.cli import Parser, app, check, export, kept, layers, networks, ood, probe, runs
 from stitchlab.cli import store as store_commands
 from stitchlab.errors import StitchLabError
+from stitchlab.results.version import VERSION
 from stitchlab.store import Store
+from stitchlab.store.places import cache
 
 COMPUTES = ("torch", "torchvision", "scipy", "sklearn")  # what reading commands do without
 STOPPED = 130  # what a shell expects of a command that Ctrl-C ended
@@ -27,12 +32,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if error.name not in COMPUTES:
             raise
-        print(f"stitchlab {options.name_of_command}: this command computes, and {error.name} is not installed here; "
-              "pip install -r requirements.txt, or send the work to a cluster (--workers)", file=sys.stderr)
+        print(
+            f"stitchlab {options.name_of_command}: this command computes, and {error.name} is not installed here; "
+            "pip install -r requirements.txt, or send the work to a cluster (--workers)",
+            file=sys.stderr,
+        )
         return 2
     except SystemExit as end:  # no command does that: somebody's own code, which it ran
-        print(f"stitchlab {options.name_of_command}: the code that was named ended the program "
-              f"(SystemExit: {end.code}); let it return a torch.nn.Module", file=sys.stderr)
+        print(
+            f"stitchlab {options.name_of_command}: the code that was named ended the program "
+            f"(SystemExit: {end.code}); let it return a torch.nn.Module",
+            file=sys.stderr,
+        )
         return 2
     except KeyboardInterrupt:
         print("stopped; what was finished is kept", file=sys.stderr)
@@ -43,23 +54,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser(prog="python -m stitchlab", description="Stitch neural networks and see how similar they are.")
+    parser = Parser(
+        prog=_called(),
+        description="Stitch neural networks and see how similar they are.",
+        epilog=_settings(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"StitchLab {VERSION}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     def command(name: str, run: Callable[[argparse.Namespace, Store], int | None], text: str) -> Parser:
         made: Parser = commands.add_parser(name, help=text, description=text)
         made.set_defaults(command=run, name_of_command=name)
         made.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
-        made.add_argument("--seed", type=int, default=0, help="what everything drawn is drawn from (default: 0)")
+        made.add_argument("--seed", type=int, default=0, help="seed of everything that is drawn at random (default: 0)")
         return made
 
     networks.add(command)
+    layers.add(command)
     runs.add(command)
+    ood.add(command)
     probe.add(command)
+    check.add(command)
     export.add(command)
     kept.add(command)
     store_commands.add(command)
+    app.add(command)
     return parser
+
+
+def _called() -> str:
+    """Return the name under which this program was started, for its messages."""
+    return "stitchlab" if Path(sys.argv[0]).stem == "stitchlab" else "python -m stitchlab"
+
+
+def _settings() -> str:
+    """List the environment variables that are settings, and say where results are kept at present."""
+    told = [
+        textwrap.fill(f"{name}: {text}.", 100, initial_indent="  ", subsequent_indent=" " * 6)
+        for name, text in SETTINGS.items()
+    ]
+    return "\n".join([f"Results are kept in {cache()}", "", "Settings are environment variables:", *told])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The one family of errors a user can meet. Every message says what was expected, what came, and what to do."""
+"""Define the errors that users can meet. Every message says what was expected, what was given and what to do."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterable
 
 
 class StitchLabError(Exception):
-    """Base of everything StitchLab raises for a user to read; its text is one plain line."""
+    """Report a problem to the user in one plain line; the base of all errors that StitchLab raises on purpose."""
 
 
 class UnknownName(StitchLabError):
-    """A network, layer, data set, architecture, ... that is not there; names the nearest ones.
+    """Report a name that does not exist (of a network, layer, data set, …) and suggest the nearest ones.
 
     Args:
         kind: what was looked for, as it should read in the message ("network", "layer", ...).
@@ -33,7 +33,16 @@ class UnknownName(StitchLabError):
 
 
 def check_names(kind: str, names: Iterable[str], known: Iterable[str]) -> None:
-    """Raises UnknownName for the first of these names that is not known."""
+    """Check that every name is known.
+
+    Args:
+        kind: what the names are of, as it should read in the message ("layer", "method", …).
+        names: the names to check.
+        known: the names that exist.
+
+    Raises:
+        UnknownName: for the first name that is not among them.
+    """
     known = list(known)
     for name in names:
         if name not in known:
@@ -41,8 +50,8 @@ def check_names(kind: str, names: Iterable[str], known: Iterable[str]) -> None:
 
 
 class Damaged(StitchLabError):
-    """A file of the store does not match its checksum."""
+    """Report a file of the store that does not match its checksum."""
 
 
 class Cancelled(StitchLabError):
-    """Raised by a progress callback to stop the work; what is finished by then is kept."""
+    """Stop the work, when raised by a progress callback; what is finished by then is kept."""

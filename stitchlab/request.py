@@ -1,4 +1,4 @@
-"""What is asked: requests as frozen data, their canonical JSON, and the keys that results are kept under.
+"""Represent what is asked for: requests as frozen data classes, and their canonical JSON.
 
 A request's SHA-256 is its identity; nothing here computes, reads or draws. Two requests that mean the same have the
 same JSON, so the defaults that depend on the data (all layers, all test images) are resolved before a request is made.
@@ -31,7 +31,6 @@ SINCE_2 = ("functional", "input", "soap")
 
 METHODS = ("tlm", "dm")
 NULL = "null:"  # before an index's name: its permutation null, which is a result of its own
-NULL_VERSION = 1  # of how nulls are drawn and computed
 LEAST_PERMUTATIONS = 25  # below which no p-value falls under .05 with anything to spare
 TARGETS = ("labels", "soft")  # of task loss matching: soft ones are the end network's own outputs
 INITS = ("default", "dm")  # where it starts: PyTorch's initialisation, or the map of direct matching
@@ -40,7 +39,6 @@ AUGMENTATION_NAMES = ("none", "crop", "flip-crop", "affine", "resized-crop")
 #: Indices look at the first min(1000, M) evaluation images; those of averages over positions look at all M.
 INDEX_IMAGES = 1000
 FIT_IMAGES = 10_000  # detectors are fitted on at most so many of the first four fifths of the training permutation
-OUTLIER_IMAGES = 1000  # known outliers are made from the first min(1000, M) evaluation images
 PRECISION = "fp32"
 
 #: Progress: ``report(what, done)`` is called between steps, ``done`` in 0..1. It may raise `Cancelled` to stop.
@@ -48,25 +46,37 @@ Report = Callable[[str, float], None]
 
 
 def no_report(what: str, done: float) -> None:
-    """The callback of somebody who does not want to know."""
+    """Ignore progress: the default callback where nobody watches."""
 
 
 def portion(report: Report, start: float, share: float) -> Report:
-    """A report for a part of the work: its 0..1 becomes ``start`` .. ``start + share`` of the whole."""
+    """Return a callback that reports the progress of one part of the work as progress of the whole.
+
+    Args:
+        report: told the progress of the whole.
+        start: where the part begins, 0..1 of the whole.
+        share: how much of the whole it is, 0..1.
+
+    Returns:
+        the callback for the part: its 0..1 becomes ``start`` .. ``start + share``.
+    """
     return lambda what, done: report(what, start + share * done)
 
 
 def plain(value: Any) -> dict[str, Any]:
-    """A dataclass as an object.
+    """Return the fields of a dataclass as a dictionary for JSON.
 
     Fields that were added later (metadata ``later``) are left out at their default: requests from before stay the same.
     """
-    return {f.name: getattr(value, f.name) for f in fields(value)
-            if not (f.metadata.get("later") and getattr(value, f.name) == f.default)}
+    return {
+        f.name: getattr(value, f.name)
+        for f in fields(value)
+        if not (f.metadata.get("later") and getattr(value, f.name) == f.default)
+    }
 
 
 def canonical(value: Any) -> str:
-    """The one JSON text of a value: sorted keys, no spaces, no NaN. Dataclasses count as objects, tuples as lists.
+    """Write a value as its one canonical JSON text: sorted keys, no spaces, no NaN; dataclasses become objects.
 
     >>> canonical({"b": (1, 2), "a": 0.5})
     '{"a":0.5,"b":[1,2]}'
@@ -75,32 +85,32 @@ def canonical(value: Any) -> str:
 
 
 def content_id(value: Any) -> str:
-    """SHA-256 of the canonical JSON, 64 hexadecimal digits."""
+    """Return the SHA-256 of a value's canonical JSON, 64 hexadecimal digits."""
     return hashlib.sha256(canonical(value).encode()).hexdigest()
 
 
 def checked_seed(seed: int) -> int:
-    """The seed, if PyTorch and NumPy can take it. Raises StitchLabError."""
+    """Return the seed, if PyTorch and NumPy accept it. Raises StitchLabError."""
     if not 0 <= seed < 2**32:
-        raise StitchLabError(f"a seed is a whole number from 0 to {2**32 - 1}; {seed} came")
+        raise StitchLabError(f"expected a seed from 0 to {2**32 - 1}, got {seed}")
     return seed
 
 
 def derived_seed(*parts: Any) -> int:
-    """A 63-bit seed from its parts alone, the same on every machine: whatever runs beside it cannot change it."""
+    """Derive a 63-bit seed from its parts alone: it is the same on every machine and in any order of work."""
     return int(content_id(list(parts))[:16], 16) >> 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class DirectMatching:
-    """Settings of direct matching: least squares on ``images`` un-augmented training images (the paper's K)."""
+    """Hold the settings of direct matching: least squares on ``images`` un-augmented training images (K)."""
 
     images: int = 100
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskLoss:
-    """Settings of task loss matching. The defaults are the paper's recipe but for its augmentation (preset ``plain``).
+    """Hold the settings of task loss matching; defaults are the paper's, but without augmentation (preset ``plain``).
 
     ``schedule`` is ``constant`` or ``one-cycle``; ``targets`` are ``labels`` or ``soft`` (the end network's own
     outputs, Csiszárik et al. 2021); ``init`` is PyTorch's ``default`` or the map that direct matching finds (``dm``);
@@ -129,19 +139,19 @@ class TaskLoss:
         check_names("augmentation", [self.augment], (AUTO, *AUGMENTATION_NAMES))
         for what, value in (("epochs", self.epochs), ("batch", self.batch), ("training images", self.images)):
             if value is not None and type(value) is not int:
-                raise StitchLabError(f"TLM's {what}: a whole number was expected, got {value!r}")
+                raise StitchLabError(f"TLM's {what}: expected a whole number, got {value!r}")
             if value is not None and value < 1:
-                raise StitchLabError(f"TLM's {what}: 1 or more was expected; {value} came")
+                raise StitchLabError(f"TLM's {what}: expected 1 or more, got {value}")
         if not (0 < self.lr < math.inf and 0 <= self.weight_decay < math.inf):
             raise StitchLabError(
                 "TLM's learning rate must be above 0 and its weight decay 0 or more; "
-                f"{self.lr} and {self.weight_decay} came"
+                f"got {self.lr} and {self.weight_decay}"
             )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Detection:
-    """Settings of the detectors: which known outliers they have to recognise, and which the learned one trains on.
+    """Hold the settings of detectors: known outliers to recognise, and those that the learned detector trains on.
 
     Each is a kind of `stitchlab.catalog.outliers`, or ``data:FINGERPRINT`` for another data set: its test images where
     they have to be recognised, its training images to learn from.
@@ -157,7 +167,7 @@ class Detection:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """A grid: what to stitch, on what, how. Networks and data are named by their fingerprints.
+    """Describe a comparison: what to stitch, on what data and how. Networks and data are given by fingerprints.
 
     Rows are ``front_layers``, columns ``end_layers``, both in network order. ``eval_images`` is M, already resolved
     to a number; ``null`` is how many permutations of images tell what the indices say by chance, 0 none;
@@ -182,113 +192,61 @@ class Request:
 
     def __post_init__(self) -> None:
         if self.tlm.augment == AUTO:
-            raise StitchLabError(f"a request's augmentation: expected one of {', '.join(AUGMENTATION_NAMES)}, got "
-                                 f"{AUTO!r}; `stitchlab.results.resolve.resolve` makes requests and names it")
+            raise StitchLabError(
+                f"a request's augmentation: expected one of {', '.join(AUGMENTATION_NAMES)}, got "
+                f"{AUTO!r}; `stitchlab.results.resolve.resolve` makes requests and names it"
+            )
 
     @property
     def id(self) -> str:
-        """The run's id: the request's SHA-256. Sixteen digits of it serve as its name."""
+        """Return the run's id: the first sixteen digits of the request's SHA-256."""
         return content_id(self)[:16]
 
     @property
     def results(self) -> tuple[str, ...]:
-        """Names of what is computed of each cell: methods, indices, and nulls of the indices (`NULL`)."""
+        """Name what is computed for each cell: methods, indices, and null distributions of the indices (`NULL`)."""
         return (*self.methods, *self.indices, *(NULL + name for name in self.indices if self.null))
 
     @property
     def cells(self) -> list[tuple[str, str]]:
-        """All (front layer, end layer) pairs, column by column."""
+        """List all (front layer, end layer) pairs, column by column."""
         return [(i, j) for j in self.end_layers for i in self.front_layers]
 
     @classmethod
     def from_json(cls, value: Any) -> Request:
-        """The request that `canonical` wrote. Raises StitchLabError where it is none, or a newer version's."""
+        """Read a request that `canonical` wrote. Raises StitchLabError if it is none, or a newer version's."""
         parts = value if isinstance(value, dict) else {}
-        return _of(cls, value, dm=_of(DirectMatching, parts.get("dm")), tlm=_of(TaskLoss, parts.get("tlm")))
+        return made_of(cls, value, dm=made_of(DirectMatching, parts.get("dm")), tlm=made_of(TaskLoss, parts.get("tlm")))
 
 
-def _of(kind: type[Made], value: Any, **parts: Any) -> Made:
-    """The dataclass that `plain` made an object of, some of its fields made already. Raises StitchLabError."""
+def made_of(kind: type[Made], value: Any, **parts: Any) -> Made:
+    """Rebuild a dataclass from the JSON object that `plain` made of it.
+
+    Args:
+        kind: the dataclass.
+        value: the parsed JSON; lists become tuples.
+        parts: fields that were rebuilt already, which replace those in ``value``.
+
+    Raises:
+        StitchLabError: it is no such object, or a field is unknown or missing.
+    """
     if not isinstance(value, dict):
-        raise StitchLabError(f"the settings of a {kind.__name__} were expected; got {canonical(value)[:60]}")
+        raise StitchLabError(f"expected the settings of a {kind.__name__}, got {canonical(value)[:60]}")
     if unknown := set(value) - {f.name for f in fields(kind)}:
-        raise StitchLabError(f"this request has fields that StitchLab does not know: {', '.join(sorted(unknown))}; "
-                             "a newer version made it")
+        raise StitchLabError(
+            f"this request has fields that StitchLab does not know: {', '.join(sorted(unknown))}; "
+            "a newer version made it"
+        )
     try:
         return kind(**{name: tuple(v) if isinstance(v, list) else v for name, v in value.items()} | parts)
     except TypeError as error:  # something is missing, or no number
-        raise StitchLabError(f"this is no request that StitchLab made ({error})") from error
-
-
-def map_key(request: Request, method: str, front_layer: str, end_layer: str) -> str:
-    """The key of a cell's map (W, b): everything that fitting it depends on, the evaluation images not among it."""
-    settings: dict[str, Any] = plain(request.dm if method == "dm" else request.tlm)
-    if method == "tlm" and request.tlm.init == "dm":
-        settings["dm"] = [request.dm, request.definitions["dm"]]
-    if method == "tlm" and request.tlm.optimiser == "soap":
-        settings |= _since_2(request, "soap")
-    return content_id(cell_of(request, front_layer, end_layer) | {
-        "what": "map", "method": method, "settings": settings, "version": request.definitions[method],
-    })
-
-
-def cell_key(request: Request, method: str, front_layer: str, end_layer: str) -> str:
-    """The key of the evaluation of a cell's map on the first M test images."""
-    return content_id({
-        "what": "cell", "map": map_key(request, method, front_layer, end_layer),
-        "images": request.eval_images, "version": request.definitions["evaluation"],
-    })
-
-
-def functional_key(request: Request, method: str, front_layer: str, end_layer: str) -> str:
-    """The key of the functional metrics of a cell's map on the first M test images."""
-    return content_id({
-        "what": "functional", "map": map_key(request, method, front_layer, end_layer),
-        "images": request.eval_images, "version": request.definitions.get("functional", 1),
-    })
-
-
-def accuracy_key(request: Request, network: str) -> str:
-    """The key of a whole network's own accuracy on the same evaluation images."""
-    return content_id({
-        **_since_2(request, "input"), "what": "accuracy", "network": network, "data": request.data,
-        "images": request.eval_images, "seed": request.seed, "precision": request.precision,
-        "version": request.definitions["evaluation"],
-    })
-
-
-def native_key(request: Request, end_layer: str) -> str:
-    """The key of the native side of an end layer: whatever front network is stitched to it."""
-    return content_id({
-        **_since_2(request, "input"), "what": "native", "end": request.end, "end_layer": end_layer,
-        "data": request.data, "seed": request.seed, "images": request.eval_images, "precision": request.precision,
-        "version": request.definitions["evaluation"],
-    })
-
-
-def verdict_key(subject: str, name: str, version: int, settings: Any) -> str:
-    """The key of what a detector says about a subject: a cell's (`cell_key`), or `native_key`, which it begins with."""
-    return f"{subject}-{content_id([name, version, FIT_IMAGES, settings])[:16]}"
-
-
-def cell_of(request: Request, front_layer: str, end_layer: str) -> dict[str, Any]:
-    """What every key of a cell's results says: both networks and layers, the data, and how images become input."""
-    return _since_2(request, "input") | {
-        "front": request.front, "end": request.end, "front_layer": front_layer, "end_layer": end_layer,
-        "data": request.data, "seed": request.seed, "precision": request.precision,
-    }
+        raise StitchLabError(f"this is not a request that StitchLab wrote ({error})") from error
 
 
 def named(versions: dict[str, int]) -> dict[str, int]:
-    """Those of these versions of definitions that a request names: the others are what they were from the start.
+    """Keep the versions of definitions that a request states: later ones only from their second version on.
 
     >>> named({"dm": 1, "functional": 1, "soap": 2})
     {'dm': 1, 'soap': 2}
     """
     return {name: version for name, version in versions.items() if version != 1 or name not in SINCE_2}
-
-
-def _since_2(request: Request, name: str) -> dict[str, int]:
-    """The version of a definition that requests name from its second version on, and not before."""
-    version = request.definitions.get(name, 1)
-    return {} if version == 1 else {name: version}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from pathlib import Path
 
@@ -28,15 +27,14 @@ def block() -> None:
     sys.meta_path.insert(0, Finder())
 
 
-def python(
-    code: str, *arguments: str, folders: Sequence[Path] = (), blocked: bool = True, **settings: str
-) -> subprocess.CompletedProcess[str]:
+def python(code: str, *arguments: str, blocked: bool = True, **settings: str) -> subprocess.CompletedProcess[str]:
     """Run code in a process of its own, with these arguments in ``sys.argv[1:]``, where what computes is ``blocked``.
 
-    Modules of the project, of tests/ and of ``folders`` can be imported; ``settings`` are environment variables.
+    Modules of the project and of tests/ can be imported; ``settings`` are environment variables.
     """
-    places = [HOUSE, HOUSE / "tests", *folders]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, places)), **settings}
+    places = f"{HOUSE}{os.pathsep}{HOUSE / 'tests'}"
+    environment = os.environ | {"PYTHONPATH": places, **settings}
     start = "import blocked\nblocked.block()\n" if blocked else ""
-    return subprocess.run([sys.executable, "-c", start + code, *arguments], text=True, capture_output=True,
-                          env=environment, cwd=HOUSE)
+    return subprocess.run(
+        [sys.executable, "-c", start + code, *arguments], text=True, capture_output=True, env=environment, cwd=HOUSE
+    )

@@ -52,10 +52,23 @@ def digits_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
         torch.manual_seed(0)
         module = zoo.build("vit-nano", classes=10, channels=1, size=8)
     mean, std = channel_statistics(digits.train)
-    vit = model_store.save(store, Network(
-        name="vit", architecture="vit-nano", options={}, classes=digits.classes, channels=1, size=8, mean=mean,
-        std=std, data="digits", data_fingerprint=digits.fingerprint, origin={"how": "fresh"},
-    ), module)
+    vit = model_store.save(
+        store,
+        Network(
+            name="vit",
+            architecture="vit-nano",
+            options={},
+            classes=digits.classes,
+            channels=1,
+            size=8,
+            mean=mean,
+            std=std,
+            data="digits",
+            data_fingerprint=digits.fingerprint,
+            origin={"how": "fresh"},
+        ),
+        module,
+    )
     outline(store, vit)
     return store
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -11,25 +12,37 @@ import torch
 from stitchlab.catalog.detectors import DETECTORS, QUICK
 from stitchlab.grid.ask import ask
 from stitchlab.ood.keep import keep
-from stitchlab.request import METHODS, accuracy_key, functional_key
+from stitchlab.request import METHODS
 from stitchlab.results import trajectory
-from stitchlab.results.detection import NATIVE, OUTLIERS, Distribution
-from stitchlab.results.keys import result_key
+from stitchlab.results.detection import NATIVE, OUTLIERS, DetectionResults
+from stitchlab.results.keys import accuracy_key, functional_key, result_key
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 
 BLOCKS = [f"layer{stage}.{block}" for stage in (1, 2, 3) for block in (0, 1)]
 EIGHT = ["relu", *BLOCKS, "flatten"]
-HOW = {"seconds": 1.25, "device": "cpu on nowhere", "threads": 1, "computed": "2026-01-01T00:00:00+00:00",
-       "versions": {"stitchlab": "0", "torch": "0"}}
+HOW = {
+    "seconds": 1.25,
+    "device": "cpu on nowhere",
+    "threads": 1,
+    "computed": "2026-01-01T00:00:00+00:00",
+    "versions": {"stitchlab": "0", "torch": "0"},
+}
 OWN = 0.9629629629629629
 NO_DISTANCE = "the native activations are all 0"
 IMAGES = 540
 
 
 def made_up(
-    store: Store, layers: Sequence[str] = EIGHT, *, lacking: int = 0, judged: bool = True, walked: bool = True,
-    undefined: bool = False, numbers: int = 0, **change: Any,
+    store: Store,
+    layers: Sequence[str] = EIGHT,
+    *,
+    lacking: int = 0,
+    judged: bool = True,
+    walked: bool = True,
+    undefined: bool = False,
+    numbers: int = 0,
+    **change: Any,
 ) -> Run:
     """A run of two digits networks on these layers, with numbers of full length in every cell.
 
@@ -45,20 +58,13 @@ def made_up(
     request = run.request
     for network in (request.front, request.end):
         store.put("accuracies", accuracy_key(request, network), {"accuracy": OWN})
-    columns = request.end_layers[:len(request.end_layers) - lacking]
+    columns = request.end_layers[: len(request.end_layers) - lacking]
     for name in (*request.methods, *request.indices):
-        for i in request.front_layers:
-            for j in columns:
-                no_distance = undefined and (i, j) == (request.front_layers[-1], columns[-1])
-                number = float(random.uniform(0.02, 0.98))
-                distance = None if no_distance and name in request.methods else 1.7 * number
-                store.put("cells", result_key(request, name, i, j), HOW | {
-                    "accuracy": number, "distance": distance, "similarity": number,
-                    "reason": "" if distance is not None else NO_DISTANCE})
-                if name in METHODS:
-                    store.put("cells", functional_key(request, name, i, j), HOW | {
-                        "agreement": float(answers.random()), "jsd": float(answers.random()),
-                        "error_consistency": float(answers.uniform(-1, 1)), "reasons": {}, "seconds": 0.0})
+        for i, j in product(request.front_layers, columns):
+            no_distance = undefined and name in METHODS and (i, j) == (request.front_layers[-1], columns[-1])
+            store.put("cells", result_key(request, name, i, j), HOW | _similarity(random, no_distance))
+            if name in METHODS:
+                store.put("cells", functional_key(request, name, i, j), HOW | _answers(answers))
     run = Run(store, run.record)
     if judged and request.methods:
         _judge(run, random)
@@ -67,13 +73,37 @@ def made_up(
     return run
 
 
+def _similarity(random: np.random.Generator, no_distance: bool) -> dict[str, Any]:
+    number = float(random.uniform(0.02, 0.98))
+    return {
+        "accuracy": number,
+        "distance": None if no_distance else 1.7 * number,
+        "similarity": number,
+        "reason": NO_DISTANCE if no_distance else "",
+    }
+
+
+def _answers(random: np.random.Generator) -> dict[str, Any]:
+    """How a stitched network's answers compare with those of its end network."""
+    return {
+        "agreement": float(random.random()),
+        "jsd": float(random.random()),
+        "error_consistency": float(random.uniform(-1, 1)),
+        "reasons": {},
+        "seconds": 0.0,
+    }
+
+
 def _judge(run: Run, random: np.random.Generator) -> None:
-    found = Distribution(run)
+    found = DetectionResults(run)
     for name in DETECTORS:
         natives = [(NATIVE, "", j) for j in dict.fromkeys(j for _, _, j in found.cells)]
         for method, i, j in [*natives, *found.cells]:
-            metrics: Any = {who: _numbers(random, name, who) for who in (NATIVE, OUTLIERS)} if method == NATIVE else (
-                _numbers(random, name, method))
+            metrics: Any = (
+                {who: _numbers(random, name, who) for who in (NATIVE, OUTLIERS)}
+                if method == NATIVE
+                else (_numbers(random, name, method))
+            )
             tensors = {} if DETECTORS[name].compares else _scores(random, method)
             keep(run.store, found.key(name, method, i, j), {"metrics": metrics, "reason": ""}, tensors, HOW)
 
@@ -103,5 +133,10 @@ def _walk(run: Run, random: np.random.Generator) -> None:
     epochs = [0, 1, 2, 4, 7, 11, 16, 22, 30]
     series = [float(number) for number in random.uniform(0, 1, len(epochs))]
     told = {name: {metric: series for metric in DETECTORS[name].metrics} for name in QUICK}
-    keep(run.store, trajectory.key(run, *cell), {"epochs": epochs, "accuracy": series, "detectors": told, "images": 9},
-         {"plane": torch.zeros(len(epochs), 4, 2)}, HOW)
+    keep(
+        run.store,
+        trajectory.key(run, *cell),
+        {"epochs": epochs, "accuracy": series, "detectors": told, "images": 9},
+        {"plane": torch.zeros(len(epochs), 4, 2)},
+        HOW,
+    )

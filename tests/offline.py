@@ -41,8 +41,10 @@ def refuse(where: Any) -> None:
 def _checked(connect: Any) -> Any:
     def checked(self: socket.socket, address: Any) -> Any:
         # A datagram socket that is connected has sent nothing: so libraries find out their own address.
-        if isinstance(address, tuple) and self.type != socket.SOCK_DGRAM and (
-            not _here(address[0]) or address[:2] == NOWHERE
+        if (
+            isinstance(address, tuple)
+            and self.type != socket.SOCK_DGRAM
+            and (not _here(address[0]) or address[:2] == NOWHERE)
         ):
             self.close()
             refuse(f"{address[0]}:{address[1]}")

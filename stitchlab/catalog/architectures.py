@@ -1,4 +1,4 @@
-"""Architectures by name: what can be asked for, which images fit, how they are trained.
+"""List architectures by name: their options, which images fit, and how they are trained.
 
 They are built by `stitchlab.models.zoo`.
 
@@ -21,7 +21,7 @@ WIDTHS, MAPS = ("doubling", "equal"), ("halving", "equal")
 
 @dataclass(frozen=True, kw_only=True)
 class ArchitectureEntry:
-    """An architecture, without what builds it.
+    """Describe an architecture, without the code that builds it.
 
     ``options`` are all there are, with their defaults: counts from 1 on, or words of which ``words`` lists those that
     are known. Images of ``smallest`` to ``largest`` pixels a side that are a multiple of ``multiple`` fit.
@@ -41,7 +41,7 @@ class ArchitectureEntry:
     size: int = 32
 
     def resolve(self, options: dict[str, Any] | None = None) -> dict[str, Any]:
-        """All options, these over the defaults.
+        """Return all options, with these values in place of the defaults.
 
         Raises StitchLabError for an option that it does not have, or a value that it does not know.
         """
@@ -53,11 +53,11 @@ class ArchitectureEntry:
             if name in self.words:
                 check_names(f"{name} of {self.name}", [value], self.words[name])
             elif type(value) is not int or value < 1:
-                raise StitchLabError(f"{self.name}'s option {name} is a whole number from 1 on; {value!r} came")
+                raise StitchLabError(f"{self.name}'s option {name}: expected a whole number from 1, got {value!r}")
         return {**self.options, **options}
 
     def check_size(self, size: int) -> None:
-        """Raises StitchLabError where images of ``size``×``size`` pixels do not fit, as far as is known beforehand."""
+        """Check that images of ``size``×``size`` pixels fit, as far as is known. Raises StitchLabError."""
         if self.smallest <= size <= (self.largest or size) and size % self.multiple == 0:
             return
         most = f" to {self.largest}" if self.largest else " or more"
@@ -76,15 +76,39 @@ ARCHITECTURES: dict[str, ArchitectureEntry] = {
         ArchitectureEntry(name="tiny10", label="Tiny-10", reference="Kornblith et al. 2019", smallest=27),
         ArchitectureEntry(name="resnet14", label="ResNet-14", reference=_HE, smallest=4),
         ArchitectureEntry(name="resnet20", label="ResNet-20", reference=_HE, smallest=4),
-        ArchitectureEntry(name="resnet18", label="ResNet-18 (3×3 stem)", reference=_HE, smallest=8,
-                          options={"width": 64, "widths": WIDTHS[0], "maps": MAPS[0]},
-                          words={"widths": WIDTHS, "maps": MAPS}),
-        ArchitectureEntry(name="vit-tiny", label="ViT-Tiny (patch 4)", reference=_DOSOVITSKIY, smallest=8, multiple=4,
-                          optimiser="adamw"),
-        ArchitectureEntry(name="vit-nano", label="ViT-Nano (patch 2)", reference=_DOSOVITSKIY, smallest=4, largest=16,
-                          multiple=2, optimiser="adamw", size=8),
-        ArchitectureEntry(name="mlp", label="Multilayer perceptron", reference="Rumelhart et al. 1986",
-                          options={"width": 256, "depth": 4}, optimiser="adamw"),
+        ArchitectureEntry(
+            name="resnet18",
+            label="ResNet-18 (3×3 stem)",
+            reference=_HE,
+            smallest=8,
+            options={"width": 64, "widths": WIDTHS[0], "maps": MAPS[0]},
+            words={"widths": WIDTHS, "maps": MAPS},
+        ),
+        ArchitectureEntry(
+            name="vit-tiny",
+            label="ViT-Tiny (patch 4)",
+            reference=_DOSOVITSKIY,
+            smallest=8,
+            multiple=4,
+            optimiser="adamw",
+        ),
+        ArchitectureEntry(
+            name="vit-nano",
+            label="ViT-Nano (patch 2)",
+            reference=_DOSOVITSKIY,
+            smallest=4,
+            largest=16,
+            multiple=2,
+            optimiser="adamw",
+            size=8,
+        ),
+        ArchitectureEntry(
+            name="mlp",
+            label="Multilayer perceptron",
+            reference="Rumelhart et al. 1986",
+            options={"width": 256, "depth": 4},
+            optimiser="adamw",
+        ),
         ArchitectureEntry(name="noise", label="Noise", reference="a control", smallest=4, optimiser=None),
     )
 }
@@ -92,25 +116,96 @@ ARCHITECTURES: dict[str, ArchitectureEntry] = {
 CONTROLS = tuple(name for name, entry in ARCHITECTURES.items() if entry.optimiser is None)
 
 #: torchvision's classification networks (version 0.29; the machine that builds them may know more).
-TORCHVISION_NETWORKS = tuple(TORCHVISION + name for name in (
-    "alexnet", "convnext_base", "convnext_large", "convnext_small", "convnext_tiny", "densenet121", "densenet161",
-    "densenet169", "densenet201", "efficientnet_b0", "efficientnet_b1", "efficientnet_b2", "efficientnet_b3",
-    "efficientnet_b4", "efficientnet_b5", "efficientnet_b6", "efficientnet_b7", "efficientnet_v2_l",
-    "efficientnet_v2_m", "efficientnet_v2_s", "googlenet", "inception_v3", "maxvit_t", "mnasnet0_5", "mnasnet0_75",
-    "mnasnet1_0", "mnasnet1_3", "mobilenet_v2", "mobilenet_v3_large", "mobilenet_v3_small", "regnet_x_16gf",
-    "regnet_x_1_6gf", "regnet_x_32gf", "regnet_x_3_2gf", "regnet_x_400mf", "regnet_x_800mf", "regnet_x_8gf",
-    "regnet_y_128gf", "regnet_y_16gf", "regnet_y_1_6gf", "regnet_y_32gf", "regnet_y_3_2gf", "regnet_y_400mf",
-    "regnet_y_800mf", "regnet_y_8gf", "resnet101", "resnet152", "resnet18", "resnet34", "resnet50",
-    "resnext101_32x8d", "resnext101_64x4d", "resnext50_32x4d", "shufflenet_v2_x0_5", "shufflenet_v2_x1_0",
-    "shufflenet_v2_x1_5", "shufflenet_v2_x2_0", "squeezenet1_0", "squeezenet1_1", "swin_b", "swin_s", "swin_t",
-    "swin_v2_b", "swin_v2_s", "swin_v2_t", "vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19",
-    "vgg19_bn", "vit_b_16", "vit_b_32", "vit_h_14", "vit_l_16", "vit_l_32", "wide_resnet101_2", "wide_resnet50_2",
-))
+TORCHVISION_NETWORKS = tuple(
+    TORCHVISION + name
+    for name in (
+        "alexnet",
+        "convnext_base",
+        "convnext_large",
+        "convnext_small",
+        "convnext_tiny",
+        "densenet121",
+        "densenet161",
+        "densenet169",
+        "densenet201",
+        "efficientnet_b0",
+        "efficientnet_b1",
+        "efficientnet_b2",
+        "efficientnet_b3",
+        "efficientnet_b4",
+        "efficientnet_b5",
+        "efficientnet_b6",
+        "efficientnet_b7",
+        "efficientnet_v2_l",
+        "efficientnet_v2_m",
+        "efficientnet_v2_s",
+        "googlenet",
+        "inception_v3",
+        "maxvit_t",
+        "mnasnet0_5",
+        "mnasnet0_75",
+        "mnasnet1_0",
+        "mnasnet1_3",
+        "mobilenet_v2",
+        "mobilenet_v3_large",
+        "mobilenet_v3_small",
+        "regnet_x_16gf",
+        "regnet_x_1_6gf",
+        "regnet_x_32gf",
+        "regnet_x_3_2gf",
+        "regnet_x_400mf",
+        "regnet_x_800mf",
+        "regnet_x_8gf",
+        "regnet_y_128gf",
+        "regnet_y_16gf",
+        "regnet_y_1_6gf",
+        "regnet_y_32gf",
+        "regnet_y_3_2gf",
+        "regnet_y_400mf",
+        "regnet_y_800mf",
+        "regnet_y_8gf",
+        "resnet101",
+        "resnet152",
+        "resnet18",
+        "resnet34",
+        "resnet50",
+        "resnext101_32x8d",
+        "resnext101_64x4d",
+        "resnext50_32x4d",
+        "shufflenet_v2_x0_5",
+        "shufflenet_v2_x1_0",
+        "shufflenet_v2_x1_5",
+        "shufflenet_v2_x2_0",
+        "squeezenet1_0",
+        "squeezenet1_1",
+        "swin_b",
+        "swin_s",
+        "swin_t",
+        "swin_v2_b",
+        "swin_v2_s",
+        "swin_v2_t",
+        "vgg11",
+        "vgg11_bn",
+        "vgg13",
+        "vgg13_bn",
+        "vgg16",
+        "vgg16_bn",
+        "vgg19",
+        "vgg19_bn",
+        "vit_b_16",
+        "vit_b_32",
+        "vit_h_14",
+        "vit_l_16",
+        "vit_l_32",
+        "wide_resnet101_2",
+        "wide_resnet50_2",
+    )
+)
 _BY_ADAMW = ("vit", "swin", "maxvit", "convnext")  # families that are trained by AdamW
 
 
 def known() -> list[str]:
-    """List the names of the architectures that a page may say: the catalog's and torchvision's."""
+    """List the architectures that a page may offer: the catalog's and torchvision's."""
     return [*ARCHITECTURES, *TORCHVISION_NETWORKS]
 
 
@@ -120,10 +215,11 @@ def entry(name: str) -> ArchitectureEntry:
     if name in ARCHITECTURES:
         return ARCHITECTURES[name]
     short = name.removeprefix(TORCHVISION)
-    return ArchitectureEntry(name=name, label=f"{short} (torchvision)", reference="torchvision",
-                             optimiser=optimiser_of_torchvision(short))
+    return ArchitectureEntry(
+        name=name, label=f"{short} (torchvision)", reference="torchvision", optimiser=optimiser_of_torchvision(short)
+    )
 
 
 def optimiser_of_torchvision(short: str) -> str:
-    """Say what one of torchvision's networks, by its name there, is trained with here."""
+    """Return the optimiser with which one of torchvision's networks, by its name there, is trained here."""
     return "adamw" if short.startswith(_BY_ADAMW) else "sgd"

@@ -1,4 +1,4 @@
-"""How training images are augmented for task loss matching. `stitchlab.data.augment` draws and applies them."""
+"""List how training images are augmented for task loss matching; `stitchlab.data.augment` draws and applies it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CROPPED = 64  # pixels a side up to which images of a folder are shifted; larger
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
-    """A way to augment images; ``short`` is what captions call it."""
+    """Describe a way to augment images; ``short`` is what captions call it."""
 
     name: str
     short: str
@@ -22,16 +22,26 @@ AUGMENTATIONS = {
     augmentation.name: augmentation
     for augmentation in (
         Augmentation(name="none", short="un-augmented", meaning="the images as they are"),
-        Augmentation(name="crop", short="crops",
-                     meaning="a random crop of the image's size, of the image padded with 0 by an eighth of its side"),
-        Augmentation(name="flip-crop", short="flips and crops",
-                     meaning="the same crop, mirrored left to right half of the time"),
-        Augmentation(name="affine", short="affine maps",
-                     meaning="padded by 4 with its edge, turned by up to 5°, scaled by .9 to 1.1, sheared by up to 5°, "
-                     "and its centre cut out"),
-        Augmentation(name="resized-crop", short="resized crops and flips",
-                     meaning="a random part (.08 to 1 of the area, sides 3:4 to 4:3) brought to the image's size, "
-                     "mirrored half of the time"),
+        Augmentation(
+            name="crop",
+            short="crops",
+            meaning="a random crop of the image's size, of the image padded with 0 by an eighth of its side",
+        ),
+        Augmentation(
+            name="flip-crop", short="flips and crops", meaning="the same crop, mirrored left to right half of the time"
+        ),
+        Augmentation(
+            name="affine",
+            short="affine maps",
+            meaning="padded by 4 with its edge, turned by up to 5°, scaled by .9 to 1.1, sheared by up to 5°, "
+            "and its centre cut out",
+        ),
+        Augmentation(
+            name="resized-crop",
+            short="resized crops and flips",
+            meaning="a random part (.08 to 1 of the area, sides 3:4 to 4:3) brought to the image's size, "
+            "mirrored half of the time",
+        ),
     )
 }
 

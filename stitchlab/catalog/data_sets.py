@@ -1,4 +1,4 @@
-"""Data sets that come by name; `stitchlab.data.registry` loads them. Folders of images are named ``folder:PATH``."""
+"""List data sets that come by name; `stitchlab.data.registry` loads them. Folders are named ``folder:PATH``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ DIGIT_NAMES = tuple("0123456789")
 
 @dataclass(frozen=True, kw_only=True)
 class DataSetEntry:
-    """A data set that comes by name.
+    """Describe a data set that comes by name.
 
     ``natural`` says that an image shifted or mirrored is as good as any, so that training may do both;
     ``augmentation`` is what task loss matching by the paper's recipe does to training images
@@ -35,18 +35,53 @@ class DataSetEntry:
 DATA_SETS = {
     entry.name: entry
     for entry in (
-        DataSetEntry(name="digits", label="Digits", at_hand=True, shape=(1, 8, 8), train=1257, test=540,
-                     classes=DIGIT_NAMES,
-                     description="scikit-learn's 1,797 handwritten digits, 8×8, grey; nothing to download"),
-        DataSetEntry(name="mnist", label="MNIST", augmentation="affine", shape=(1, 28, 28),
-                     description="70,000 handwritten digits, 28×28, grey (LeCun et al. 1998)"),
-        DataSetEntry(name="fashion-mnist", label="Fashion-MNIST", augmentation="flip-crop", shape=(1, 28, 28),
-                     description="70,000 clothing photos, 28×28, grey (Xiao et al. 2017)"),
-        DataSetEntry(name="cifar10", label="CIFAR-10", natural=True, augmentation="flip-crop", shape=(3, 32, 32),
-                     description="60,000 photographs in 10 classes, 32×32, RGB (Krizhevsky 2009)"),
-        DataSetEntry(name="cifar100", label="CIFAR-100", natural=True, augmentation="flip-crop", shape=(3, 32, 32),
-                     outputs=100, description="60,000 photographs in 100 classes, 32×32, RGB (Krizhevsky 2009)"),
-        DataSetEntry(name="svhn", label="SVHN", augmentation="affine", shape=(3, 32, 32),
-                     description="99,289 house number digits, 32×32, RGB (Netzer et al. 2011)"),
+        DataSetEntry(
+            name="digits",
+            label="Digits",
+            at_hand=True,
+            shape=(1, 8, 8),
+            train=1257,
+            test=540,
+            classes=DIGIT_NAMES,
+            description="scikit-learn's 1,797 handwritten digits, 8×8, grey; nothing to download",
+        ),
+        DataSetEntry(
+            name="mnist",
+            label="MNIST",
+            augmentation="affine",
+            shape=(1, 28, 28),
+            description="70,000 handwritten digits, 28×28, grey (LeCun et al. 1998)",
+        ),
+        DataSetEntry(
+            name="fashion-mnist",
+            label="Fashion-MNIST",
+            augmentation="flip-crop",
+            shape=(1, 28, 28),
+            description="70,000 clothing photos, 28×28, grey (Xiao et al. 2017)",
+        ),
+        DataSetEntry(
+            name="cifar10",
+            label="CIFAR-10",
+            natural=True,
+            augmentation="flip-crop",
+            shape=(3, 32, 32),
+            description="60,000 photographs in 10 classes, 32×32, RGB (Krizhevsky 2009)",
+        ),
+        DataSetEntry(
+            name="cifar100",
+            label="CIFAR-100",
+            natural=True,
+            augmentation="flip-crop",
+            shape=(3, 32, 32),
+            outputs=100,
+            description="60,000 photographs in 100 classes, 32×32, RGB (Krizhevsky 2009)",
+        ),
+        DataSetEntry(
+            name="svhn",
+            label="SVHN",
+            augmentation="affine",
+            shape=(3, 32, 32),
+            description="99,289 house number digits, 32×32, RGB (Netzer et al. 2011)",
+        ),
     )
 }

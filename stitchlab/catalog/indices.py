@@ -1,4 +1,4 @@
-"""The similarity indices. `stitchlab.indices.index_function` finds the function that computes one."""
+"""List the similarity indices; `stitchlab.indices.index_function` finds the function that computes one."""
 
 from __future__ import annotations
 
@@ -18,8 +18,11 @@ ROWS: dict[Needs, str] = {
 #: What may be done to one layer's activations, from what nearly every index ignores to what few do.
 Change = Literal["shift", "scale", "permutation", "channel scales", "rotation", "invertible map"]
 CHANGES: dict[Change, str] = {
-    "shift": "a constant added to each feature", "scale": "one positive factor", "permutation": "channels reordered",
-    "channel scales": "a positive factor for each channel", "rotation": "an orthogonal map",
+    "shift": "a constant added to each feature",
+    "scale": "one positive factor",
+    "permutation": "channels reordered",
+    "channel scales": "a positive factor for each channel",
+    "rotation": "an orthogonal map",
     "invertible map": "any invertible linear map",
 }
 UP_TO_CHANNELS: tuple[Change, ...] = ("shift", "scale", "permutation")
@@ -29,7 +32,7 @@ UP_TO_INVERTIBLE: tuple[Change, ...] = tuple(CHANGES)
 
 @dataclass(frozen=True, kw_only=True)
 class Index:
-    """One similarity index.
+    """Describe one similarity index.
 
     Attributes:
         metric: what tables call its number, ``similarity`` (higher is more similar) or ``distance`` (lower is).
@@ -61,21 +64,21 @@ class Index:
 
     @property
     def better(self) -> Literal["higher", "lower"]:
-        """Say which of its values are those of more similar layers."""
+        """Tell whether higher or lower values are more similar."""
         return "higher" if self.metric == "similarity" else "lower"
 
     @property
     def best(self) -> float:
-        """Give its value on a layer and its copy."""
+        """Return its value for a layer and its copy."""
         return 1.0 if self.metric == "similarity" else 0.0
 
     @property
     def permutable(self) -> bool:
-        """Whether a null is computed: of positions only sums are kept, which cannot be permuted by images."""
+        """Tell whether it can have a null: of positions only sums are kept, which cannot be permuted by images."""
         return self.needs in ("grams", "averages")
 
     def all_images(self, version: int) -> bool:
-        """Whether it looks at all evaluation images, by this version of its definition, and not at the first 1,000."""
+        """Tell whether this version of its definition uses all evaluation images, not the first 1,000."""
         return self.needs == "averages" and version >= _FIRST_OF_AVERAGES.get(self.name, 1)
 
 
@@ -85,67 +88,187 @@ _PAPER = "as Balogh & Jelasity 2025 compute it"
 _FEW = "where there are fewer rows than both layers' ranks and one"
 
 
-def _cka(name: str, label: str, low: float, reference: str, meaning: str, undefined: str = "", default: bool = False
-         ) -> Index:
-    return Index(name=name, label=label, metric="similarity", low=low, high=1, needs="grams", reference=reference,
-                 meaning=meaning, undefined=undefined, default=default)
+def _cka(
+    name: str, label: str, low: float, reference: str, meaning: str, undefined: str = "", default: bool = False
+) -> Index:
+    return Index(
+        name=name,
+        label=label,
+        metric="similarity",
+        low=low,
+        high=1,
+        needs="grams",
+        reference=reference,
+        meaning=meaning,
+        undefined=undefined,
+        default=default,
+    )
 
 
-def _pwcca(name: str, label: str, needs: Needs, reference: str = _PWCCA, formula: str = "pwcca", version: int = 1,
-           default: bool = False) -> Index:
-    return Index(name=name, label=label, metric="distance", low=0, high=1, needs=needs, reference=reference,
-                 meaning="1 − the mean canonical correlation, weighted by how much of the front each direction carries",
-                 undefined=_FEW, front=UP_TO_CHANNELS, end=UP_TO_INVERTIBLE, formula=formula, version=version,
-                 default=default)
+def _pwcca(
+    name: str,
+    label: str,
+    needs: Needs,
+    reference: str = _PWCCA,
+    formula: str = "pwcca",
+    version: int = 1,
+    default: bool = False,
+) -> Index:
+    return Index(
+        name=name,
+        label=label,
+        metric="distance",
+        low=0,
+        high=1,
+        needs=needs,
+        reference=reference,
+        meaning="1 − the mean canonical correlation, weighted by how much of the front each direction carries",
+        undefined=_FEW,
+        front=UP_TO_CHANNELS,
+        end=UP_TO_INVERTIBLE,
+        formula=formula,
+        version=version,
+        default=default,
+    )
 
 
-def _opd(name: str, label: str, needs: Needs, reference: str = _DING, formula: str = "opd", version: int = 1,
-         default: bool = False) -> Index:
-    return Index(name=name, label=label, metric="distance", low=0, high=2, needs=needs, reference=reference,
-                 meaning="what is left of the squared distance after the best rotation, both layers of norm 1",
-                 formula=formula, version=version, default=default)
+def _opd(
+    name: str,
+    label: str,
+    needs: Needs,
+    reference: str = _DING,
+    formula: str = "opd",
+    version: int = 1,
+    default: bool = False,
+) -> Index:
+    return Index(
+        name=name,
+        label=label,
+        metric="distance",
+        low=0,
+        high=2,
+        needs=needs,
+        reference=reference,
+        meaning="what is left of the squared distance after the best rotation, both layers of norm 1",
+        formula=formula,
+        version=version,
+        default=default,
+    )
 
 
-def _channels(name: str, label: str, reference: str, meaning: str, front: tuple[Change, ...], end: tuple[Change, ...]
-              ) -> Index:
-    return Index(name=name, label=label, metric="similarity", low=0, high=1, needs="averages", reference=reference,
-                 meaning=meaning, undefined=_FEW, front=front, end=end)
+def _channels(
+    name: str, label: str, reference: str, meaning: str, front: tuple[Change, ...], end: tuple[Change, ...]
+) -> Index:
+    return Index(
+        name=name,
+        label=label,
+        metric="similarity",
+        low=0,
+        high=1,
+        needs="averages",
+        reference=reference,
+        meaning=meaning,
+        undefined=_FEW,
+        front=front,
+        end=end,
+    )
 
 
 INDICES = {
     index.name: index
     for index in (
-        _cka("cka", "Linear CKA", 0, "Kornblith et al. 2019",
-             "the cosine of both layers' Gram matrices of centred features", default=True),
-        _cka("cka-debiased", "Linear CKA (debiased)", -1, "Song et al. 2012; Kornblith et al. 2019",
-             "linear CKA by the unbiased estimator of HSIC: about 0 for unrelated layers, however few the images",
-             "below 4 images", default=True),
+        _cka(
+            "cka",
+            "Linear CKA",
+            0,
+            "Kornblith et al. 2019",
+            "the cosine of both layers' Gram matrices of centred features",
+            default=True,
+        ),
+        _cka(
+            "cka-debiased",
+            "Linear CKA (debiased)",
+            -1,
+            "Song et al. 2012; Kornblith et al. 2019",
+            "linear CKA by the unbiased estimator of HSIC: about 0 for unrelated layers, however few the images",
+            "below 4 images",
+            default=True,
+        ),
         _pwcca("pwcca", "PWCCA", "averages", formula="", version=2, default=True),
         _opd("opd", "Orthogonal Procrustes", "averages", formula="", version=2, default=True),
-        _cka("cka-rbf", "Gaussian CKA", 0, "Kornblith et al. 2019",
-             "CKA with a Gaussian kernel of half the median distance: near images count, not those far from the mean",
-             "where most pairs of images are equal"),
-        Index(name="rsa", label="RSA", metric="similarity", low=-1, high=1, needs="grams",
-              reference="Kriegeskorte et al. 2008",
-              meaning="Spearman's correlation of how dissimilar pairs of images are (1 − Pearson's correlation)",
-              undefined="where an image has constant features, or all pairs are equally dissimilar",
-              front=("scale", "permutation"), end=("scale", "permutation")),
-        _cka("mutual-knn", "Mutual nearest neighbours", 0, "Huh et al. 2024",
-             "the mean share of an image's 10 nearest neighbours that both layers agree on", "below 12 images"),
-        _channels("cca", "Mean CCA", "Hotelling 1936; Kornblith et al. 2019",
-                  "the mean canonical correlation of the rows, over the smaller rank", UP_TO_INVERTIBLE,
-                  UP_TO_INVERTIBLE),
-        _channels("svcca", "SVCCA", "Raghu et al. 2017",
-                  "the mean canonical correlation of the principal directions with 99 % of each layer's variance",
-                  UP_TO_ROTATION, UP_TO_ROTATION),
-        _channels("regression", "Regression: end from front", "Kornblith et al. 2019",
-                  "R² of the end's rows predicted from the front's by least squares", UP_TO_INVERTIBLE, UP_TO_ROTATION),
-        _channels("regression-reverse", "Regression: front from end", "Kornblith et al. 2019",
-                  "R² of the front's rows predicted from the end's by least squares", UP_TO_ROTATION, UP_TO_INVERTIBLE),
-        Index(name="soft-matching", label="Soft matching", metric="distance", low=0, high=2, needs="averages",
-              reference="Khosla & Williams 2024",
-              meaning="the distance of channels of norm 1 after the best matching of channel to channel",
-              front=(*UP_TO_CHANNELS, "channel scales"), end=(*UP_TO_CHANNELS, "channel scales")),
+        _cka(
+            "cka-rbf",
+            "Gaussian CKA",
+            0,
+            "Kornblith et al. 2019",
+            "CKA with a Gaussian kernel of half the median distance: near images count, not those far from the mean",
+            "where most pairs of images are equal",
+        ),
+        Index(
+            name="rsa",
+            label="RSA",
+            metric="similarity",
+            low=-1,
+            high=1,
+            needs="grams",
+            reference="Kriegeskorte et al. 2008",
+            meaning="Spearman's correlation of how dissimilar pairs of images are (1 − Pearson's correlation)",
+            undefined="where an image has constant features, or all pairs are equally dissimilar",
+            front=("scale", "permutation"),
+            end=("scale", "permutation"),
+        ),
+        _cka(
+            "mutual-knn",
+            "Mutual nearest neighbours",
+            0,
+            "Huh et al. 2024",
+            "the mean share of an image's 10 nearest neighbours that both layers agree on",
+            "below 12 images",
+        ),
+        _channels(
+            "cca",
+            "Mean CCA",
+            "Hotelling 1936; Kornblith et al. 2019",
+            "the mean canonical correlation of the rows, over the smaller rank",
+            UP_TO_INVERTIBLE,
+            UP_TO_INVERTIBLE,
+        ),
+        _channels(
+            "svcca",
+            "SVCCA",
+            "Raghu et al. 2017",
+            "the mean canonical correlation of the principal directions with 99 % of each layer's variance",
+            UP_TO_ROTATION,
+            UP_TO_ROTATION,
+        ),
+        _channels(
+            "regression",
+            "Regression: end from front",
+            "Kornblith et al. 2019",
+            "R² of the end's rows predicted from the front's by least squares",
+            UP_TO_INVERTIBLE,
+            UP_TO_ROTATION,
+        ),
+        _channels(
+            "regression-reverse",
+            "Regression: front from end",
+            "Kornblith et al. 2019",
+            "R² of the front's rows predicted from the end's by least squares",
+            UP_TO_ROTATION,
+            UP_TO_INVERTIBLE,
+        ),
+        Index(
+            name="soft-matching",
+            label="Soft matching",
+            metric="distance",
+            low=0,
+            high=2,
+            needs="averages",
+            reference="Khosla & Williams 2024",
+            meaning="the distance of channels of norm 1 after the best matching of channel to channel",
+            front=(*UP_TO_CHANNELS, "channel scales"),
+            end=(*UP_TO_CHANNELS, "channel scales"),
+        ),
         _pwcca("pwcca-positions", "PWCCA (positions)", "positions"),
         _opd("opd-positions", "Orthogonal Procrustes (positions)", "positions"),
         _pwcca("pwcca-paper", "PWCCA (paper's rows)", "paper", _PAPER),

@@ -1,4 +1,4 @@
-"""The kinds of known outliers. `stitchlab.ood.outliers` makes them, each by a function of the kind's name."""
+"""List the kinds of known outliers; `stitchlab.ood.outliers` makes each by a function of its name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ DATA = "data:"  # before a data set's fingerprint: that data set's test images
 
 @dataclass(frozen=True)
 class OutlierKind:
-    """A kind of outliers that are made from images."""
+    """Describe a kind of outliers that are made from images."""
 
     name: str
     label: str
@@ -31,6 +31,6 @@ OUTLIERS = {
 
 
 def check_kind(name: str) -> None:
-    """Raises UnknownName for a kind that is not in the catalog."""
+    """Check that a kind is in the catalog. Raises UnknownName."""
     if name not in OUTLIERS:
         raise UnknownName("kind of outliers", name, [*OUTLIERS, f"{DATA}NAME"])

@@ -1,4 +1,4 @@
-"""Recipes of task loss matching, by name, and which of them a setting is."""
+"""Name recipes of task loss matching, and tell which of them given settings are."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ SOAP_MAX_LR = 0.1  # SOAP's learning rate never gets above it, however few the s
 
 
 def preset(name: str, **changes: Any) -> TaskLoss:
-    """Give the TLM recipe of this name with some settings changed. Raises UnknownName."""
+    """Return the TLM recipe of this name with some settings changed. Raises UnknownName."""
     if name not in PRESETS:
         raise UnknownName("TLM preset", name, PRESETS)
     return replace(PRESETS[name], **changes)
 
 
 def resolved(recipe: TaskLoss, usual: str) -> TaskLoss:
-    """Give the recipe with its augmentation named, ``usual`` (`stitchlab.catalog.augmentations.usual`) for ``auto``."""
+    """Replace the augmentation ``auto`` of a recipe by ``usual`` (`stitchlab.catalog.augmentations.usual`)."""
     return replace(recipe, augment=usual) if recipe.augment == AUTO else recipe
 
 
 def name_of(recipe: TaskLoss, usual: str) -> str:
-    """Name the preset that a recipe is, whatever its number of images; ``own`` where it is none.
+    """Name the preset that a recipe is, whatever its number of images; ``own`` if it is none.
 
     ``quick`` is called that whatever its augmentation, which captions say beside it.
 

@@ -1,4 +1,4 @@
-"""How networks are trained here: a recipe by optimiser and size of the data, and what can be changed in it.
+"""List recipes for training networks, by optimiser and size of the data, and what can be changed in them.
 
 `stitchlab.models.train` follows them.
 """
@@ -15,7 +15,7 @@ AUGMENTATION_STEPS = ("crop", "flip")
 
 @dataclass(frozen=True)
 class Attack:
-    """``epsilon`` is the radius of the ball for pixels in 0..1 (8/255 is usual), ``steps`` how many are taken."""
+    """Set adversarial training: ``epsilon``, the ball's radius for pixels in 0..1 (8/255 is usual), and ``steps``."""
 
     epsilon: float
     steps: int = 7
@@ -24,13 +24,13 @@ class Attack:
         if not 0 < self.epsilon <= 1 or self.steps < 1:
             raise StitchLabError(
                 "an attack needs ε above 0 and at most 1, for pixels in 0..1, and 1 step or more; "
-                f"{self.epsilon} and {self.steps} came"
+                f"got {self.epsilon} and {self.steps}"
             )
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained; ``lr`` is the top of the cycle.
+    """Describe how a network is trained; ``lr`` is the peak of the cycle.
 
     ``augment`` says what is done to images (`stitchlab.models.train.augmented`), ``label_noise`` is the share 0..1 of
     training labels that are replaced by another class's, ``attack`` is what the images are attacked with at every step.
@@ -48,9 +48,9 @@ class Recipe:
     def __post_init__(self) -> None:
         check_names("augmentation", self.augment, AUGMENTATION_STEPS)
         if self.epochs < 1:
-            raise StitchLabError(f"training needs at least 1 epoch; {self.epochs} came")
+            raise StitchLabError(f"training needs at least 1 epoch, got {self.epochs}")
         if not 0 <= self.label_noise <= 1:
-            raise StitchLabError(f"label noise is a share of the labels, from 0 to 1; {self.label_noise} came")
+            raise StitchLabError(f"label noise is a share of the labels: expected 0 to 1, got {self.label_noise}")
 
 
 #: (optimiser, small data set) -> recipe. The small ones were tried on digits: resnet14 99 %, vit-nano 98.7 %.
@@ -64,12 +64,29 @@ SMALL = 10_000  # training images below which a data set is small: more epochs a
 
 
 def recipe(
-    optimiser: str, images: int, *, natural: bool, epochs: int | None = None, augment: Sequence[str] | None = None,
-    label_noise: float = 0.0, attack: Attack | None = None,
+    optimiser: str,
+    images: int,
+    *,
+    natural: bool,
+    epochs: int | None = None,
+    augment: Sequence[str] | None = None,
+    label_noise: float = 0.0,
+    attack: Attack | None = None,
 ) -> Recipe:
-    """Give the recipe for this optimiser and so many training images, with its own number of epochs or yours.
+    """Return the recipe for an optimiser and this many training images, with your changes.
 
-    Natural images are shifted and mirrored unless ``augment`` says otherwise. Raises StitchLabError.
+    Args:
+        optimiser: ``sgd`` or ``adamw``.
+        images: how many training images there are.
+        natural: whether an image shifted or mirrored is as good as any.
+        epochs: default is the recipe's own.
+        augment: of `AUGMENTATION_STEPS`; default is all for natural images, else none.
+        label_noise: share 0..1 of labels replaced by another class's.
+        attack: what images are attacked with at every step; None: nothing.
+
+    Raises:
+        UnknownName: there is no such augmentation.
+        StitchLabError: epochs or label noise are out of range.
     """
     known = RECIPES[optimiser, images < SMALL]
     if augment is None:

@@ -1,4 +1,4 @@
-"""Helpers that the commands share: tables, a progress bar, arguments."""
+"""Share helpers among the commands: tables, a progress bar, arguments."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
 
 
 def bar() -> Report:
-    """Make a progress bar on stderr: one line that is written anew on a screen; else lines, ever more rarely."""
+    """Make a progress bar on stderr: one line that is updated on a terminal, else lines at growing intervals."""
     screen = sys.stderr.isatty()
     begun = time.monotonic()
     last = begun - (1.0 if screen else 0.0)
@@ -47,15 +47,16 @@ def bar() -> Report:
 
 
 def _left(spent: float, done: float) -> str:
-    """Say how long it will still take, once it has come some way."""
+    """Say how long it will still take, once some of it is done."""
     return f" · about {seconds(spent / done * (1 - done))} left" if SOME_WAY < done < 1 else ""
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that says what is wrong in one line and exits with 2."""
+    """Parse arguments, and report what is wrong in one line, with exit status 2."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}; {self.prog} --help says what is possible\n")
+        """Print what is wrong in one line and exit with status 2."""
+        self.exit(2, f"{self.prog}: {message}; {self.prog} --help lists what is possible\n")
 
 
 #: Adds a command: its name, what runs it (and returns an exit status that is not 0), what it does.
@@ -72,7 +73,7 @@ def numbers(text: str) -> list[float]:
     try:
         return [float(number) for number in text.split(",")]
     except ValueError:
-        raise argparse.ArgumentTypeError(f"numbers such as 0.49,0.48,0.45 were expected; {text!r} came") from None
+        raise argparse.ArgumentTypeError(f"expected numbers such as 0.49,0.48,0.45, got {text!r}") from None
 
 
 def whole(text: str) -> list[int]:
@@ -80,7 +81,7 @@ def whole(text: str) -> list[int]:
     try:
         return [int(number) for number in text.split(",")]
     except ValueError:
-        raise argparse.ArgumentTypeError(f"whole numbers such as 0,1,2 were expected; {text!r} came") from None
+        raise argparse.ArgumentTypeError(f"expected whole numbers such as 0,1,2, got {text!r}") from None
 
 
 def fraction(text: str) -> float:
@@ -88,12 +89,12 @@ def fraction(text: str) -> float:
     try:
         return float(Fraction(text.replace(" ", "")))
     except (ValueError, ZeroDivisionError):
-        raise argparse.ArgumentTypeError(f"a number such as 0.03 or 8/255 was expected; {text!r} came") from None
+        raise argparse.ArgumentTypeError(f"expected a number such as 0.03 or 8/255, got {text!r}") from None
 
 
 def pairs(text: str) -> dict[str, int | str]:
     """Read an argument that names values: ``width=16,maps=equal``."""
     parts = [part.partition("=") for part in text.split(",") if part]
     if not all(name and value for name, _, value in parts):
-        raise argparse.ArgumentTypeError(f"names and values such as width=16,maps=equal were expected; {text!r} came")
+        raise argparse.ArgumentTypeError(f"expected names and values such as width=16,maps=equal, got {text!r}")
     return {name: int(value) if value.isdigit() else value for name, _, value in parts}

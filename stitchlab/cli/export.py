@@ -1,4 +1,4 @@
-"""The command that writes a run as a file: a figure, tables, its numbers."""
+"""Write a run as a file: a figure, tables or its numbers (command ``export``)."""
 
 from __future__ import annotations
 
@@ -23,16 +23,28 @@ OF_SEVERAL = ("mean:accuracy", "spread:accuracy")  # what is shown of several ru
 
 def add(command: Command) -> None:
     """Add the command to a parser."""
-    export = command("export", _export, "Write a run as a file; the suffix says which: "
-                     f"{', '.join('.' + suffix for suffix in FORMATS)}.")
+    export = command(
+        "export",
+        _export,
+        f"Write a run as a file; the suffix says which: {', '.join('.' + suffix for suffix in FORMATS)}.",
+    )
     say = export.add_argument
-    say("run", metavar="RUN", help=f"its id, or how that begins; {GALLERY}: all runs that come with StitchLab, into a "
-        "folder of HTML files for any static host")
+    say(
+        "run",
+        metavar="RUN",
+        help=f"its id, or the beginning of it; {GALLERY}: all runs that come with StitchLab, into a "
+        "folder of HTML files for any static host",
+    )
     say("path", metavar="PATH", help="of the file, or of that folder")
-    say("--show", type=names, metavar="A,B", help="of a figure or .tex, each a panel or two: a metric for TLM and DM "
+    say(
+        "--show",
+        type=names,
+        metavar="A,B",
+        help="of a figure or .tex, each a panel or two: a metric for TLM and DM "
         "(accuracy), tlm/accuracy, difference/accuracy, an index (cka), indices, frechet/ratio, scores/DETECTOR and "
         "trajectory (with --cell); reverse:accuracy for the opposite direction; mean:accuracy and spread:accuracy over "
-        f"the runs of --mean-of (default: {','.join(Options.show)})")
+        f"the runs of --mean-of (default: {','.join(Options.show)})",
+    )
     say("--size", choices=tuple(SIZES), default=Options.size, help=f"default: {Options.size}")
     say("--dpi", type=int, default=Options.dpi, help=f"of .png (default: {Options.dpi})")
     say("--values", choices=tuple(VALUES), default="auto", help="numbers in cells (default: where they are legible)")
@@ -43,8 +55,13 @@ def add(command: Command) -> None:
     say("--letters", action="store_true", help="(a), (b), (c) before the titles of panels")
     say("--caption", action="store_true", help="the caption under the figure; it is printed in any case")
     say("--cell", metavar="FRONT:END", help="the cell that is framed, or that a figure of one cell is of")
-    say("--mean-of", type=names, metavar="RUN,RUN", default=[],
-        help="other runs, of other seeds for example, that mean and spread are over too")
+    say(
+        "--mean-of",
+        type=names,
+        metavar="RUN,RUN",
+        default=[],
+        help="other runs, of other seeds for example, that mean and spread are over too",
+    )
 
 
 def _export(options: argparse.Namespace, store: Store) -> None:
@@ -58,9 +75,17 @@ def _export(options: argparse.Namespace, store: Store) -> None:
     run = shelf.find(store, options.run)
     others = tuple(shelf.find(store, name) for name in options.mean_of)
     wanted = Options(
-        show=tuple(options.show or (OF_SEVERAL if others else Options.show)), size=options.size, dpi=options.dpi,
-        values=VALUES[options.values], font_size=options.font_size, dark=options.dark, colours=options.colours,
-        title=options.title, letters=options.letters, caption=options.caption, others=others,
+        show=tuple(options.show or (OF_SEVERAL if others else Options.show)),
+        size=options.size,
+        dpi=options.dpi,
+        values=VALUES[options.values],
+        font_size=options.font_size,
+        dark=options.dark,
+        colours=options.colours,
+        title=options.title,
+        letters=options.letters,
+        caption=options.caption,
+        others=others,
         cell=_cell(run, options.cell),
     )
     place = write(run, options.path, wanted)

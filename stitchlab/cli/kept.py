@@ -1,4 +1,4 @@
-"""Commands about runs that are there, computed here or opened from files: open, runs, show, delete."""
+"""Open, list, show and delete runs, computed here or read from files (commands open, runs, show, delete)."""
 
 from __future__ import annotations
 
@@ -22,21 +22,29 @@ from stitchlab.store import Store
 
 def add(command: Command) -> None:
     """Add the commands to a parser."""
-    command("open", _open, "Add somebody's run to yours; its id is the last line.").add_argument(
-        "file", type=Path, metavar="FILE.stitch", help="what `export RUN FILE.stitch` wrote, or the page's button")
-    command("runs", _runs, "List what was asked for, and how much of it is there.")
-    command("show", _show, "Show a run.").add_argument("run", metavar="RUN", help="its id, or how that begins")
-    command("delete", _delete, "Delete a run and what only it uses, or close an opened one."
-            ).add_argument("run", metavar="RUN")
+    command("open", _open, "Add a run from somebody's file to yours; its id is the last line.").add_argument(
+        "file", type=Path, metavar="FILE.stitch", help="what `export RUN FILE.stitch` wrote, or the page's button"
+    )
+    command("runs", _runs, "List the runs, and how much of each is computed.")
+    command("show", _show, "Show a run.").add_argument("run", metavar="RUN", help="its id, or the beginning of it")
+    command("delete", _delete, "Delete a run and what only it uses, or close an opened one.").add_argument(
+        "run", metavar="RUN"
+    )
 
 
 def _open(options: argparse.Namespace, store: Store) -> None:
     run = shelf.open_file(store, shelf.read_file(options.file), options.file.name)
     assert run.source is not None
-    print(f"{run.title}: {len(run.cells)} of {run.total} cells, made by StitchLab {run.source.maker} on "
-          f"{run.source.made[:10]}{f'; {run.source.title}' if run.source.title else ''}", file=sys.stderr)
+    print(
+        f"{run.title}: {len(run.cells)} of {run.total} cells, made by StitchLab {run.source.maker} on "
+        f"{run.source.made[:10]}{f'; {run.source.title}' if run.source.title else ''}",
+        file=sys.stderr,
+    )
     if (own := shelf.find(store, run.id)).source is None:
-        print(f"this run is here already, and its own numbers are shown; {shelf.compared(own, run)}", file=sys.stderr)
+        print(
+            f"this run is already here, and the numbers computed here are shown; {shelf.compared(own, run)}",
+            file=sys.stderr,
+        )
     print(run.id)
 
 
@@ -46,16 +54,27 @@ def _runs(options: argparse.Namespace, store: Store) -> None:
     def there(run: Run) -> int:
         return run.there(computed if run.source is None else set(run.store.keys("cells")))
 
-    table(("run", "front", "end", "data", "grid", "methods", "there", "created", "from"), (
-        (run.id, run.record["front"]["name"], run.record["end"]["name"], run.record["data"]["label"],
-         f"{len(run.request.front_layers)}×{len(run.request.end_layers)}",
-         ",".join((*run.request.methods, *run.request.indices)), f"{there(run)} of {run.total}",
-         run.record["created"], _from(run)) for run in [*list_runs(store), *shelf.others(store)]
-    ))
+    table(
+        ("run", "front", "end", "data", "grid", "methods", "there", "created", "from"),
+        (
+            (
+                run.id,
+                run.record["front"]["name"],
+                run.record["end"]["name"],
+                run.record["data"]["label"],
+                f"{len(run.request.front_layers)}×{len(run.request.end_layers)}",
+                ",".join((*run.request.methods, *run.request.indices)),
+                f"{there(run)} of {run.total}",
+                run.record["created"],
+                _from(run),
+            )
+            for run in [*list_runs(store), *shelf.others(store)]
+        ),
+    )
 
 
 def _from(run: Run) -> str:
-    """Say which file a run was read from; nothing for one's own."""
+    """Return the file that a run was read from; empty if it was computed here."""
     return "" if run.source is None else f"{'gallery: ' if run.source.gallery else ''}{run.source.file}"
 
 
@@ -70,14 +89,14 @@ def _delete(options: argparse.Namespace, store: Store) -> None:
     run = shelf.find(store, options.run)
     if run.source is not None:
         shelf.close(store, run)
-        print(f"closed {run.id} ({run.title}): {run.source.file} was let go; what was computed here is as it was")
+        print(f"closed {run.id} ({run.title}): {run.source.file} was removed; results computed here are unchanged")
         return
     gone = delete_run(store, options.run)
     print(f"deleted {gone.id} ({gone.title}); results that other runs share are kept")
 
 
 def print_tables(run: Run) -> None:
-    """Print the matrices of a run, rows front layers, columns end layers."""
+    """Print the matrices of a run; rows are front layers, columns end layers."""
     if "tlm" in run.request.methods:
         print(f"tlm: {words(run)}\n")
     for method, metric in run.quantities():
@@ -88,8 +107,11 @@ def print_tables(run: Run) -> None:
         print(f"{method} / {metric}{f' ({said})' if said else ''}")
         if said == BEFORE:
             continue
-        table(("", *run.request.end_layers), (
-            (i, *("" if value != value else f"{value:.4f}" for value in row))
-            for i, row in zip(run.request.front_layers, values, strict=True)
-        ))
+        table(
+            ("", *run.request.end_layers),
+            (
+                (i, *("" if value != value else f"{value:.4f}" for value in row))
+                for i, row in zip(run.request.front_layers, values, strict=True)
+            ),
+        )
         print()

@@ -1,4 +1,4 @@
-"""The command that probes the layers of networks. What computes is imported only where something is lacking."""
+"""Probe the layers of networks (command ``probe``); code that computes is imported only if results are missing."""
 
 from __future__ import annotations
 
@@ -17,19 +17,31 @@ from stitchlab.store import Store
 
 def add(command: Command) -> None:
     """Add the command to a parser."""
-    say = command("probe", _probe, "How well a linear classifier tells the classes from each layer of a network "
-                  "(linear probes). Writes CSV: network,layer,accuracy,train_accuracy,reason.").add_argument
+    say = command(
+        "probe",
+        _probe,
+        "How well a linear classifier predicts the classes from each layer of a network "
+        "(linear probes). Writes CSV: network,layer,accuracy,train_accuracy,reason.",
+    ).add_argument
     say("networks", nargs="+", metavar="NETWORK", help="name or id of a network; several become one table, one figure")
     say("--data", help="a data set's name, or folder:PATH (default: each network's own)")
     say("--layers", type=names, metavar="L,L", help="default: all blocks; `layers NETWORK` lists what there is")
-    say("--train-images", type=int, metavar="N", help="the first N of the training split's permutation (default: all, "
-        f"at most {TRAIN_IMAGES:,})")
+    say(
+        "--train-images",
+        type=int,
+        metavar="N",
+        help=f"the first N of the training split's permutation (default: all, at most {TRAIN_IMAGES:,})",
+    )
     say("--eval-images", type=int, metavar="M", help="test images of the evaluation (default: all)")
-    say("--out", type=Path, metavar="FILE", help=f"the suffix says what: {', '.join('.' + s for s in MEDIA_TYPES)} "
-        "(default: CSV on stdout)")
+    say(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help=f"the suffix sets the format: {', '.join('.' + s for s in MEDIA_TYPES)} (default: CSV on stdout)",
+    )
     say("--size", choices=tuple(SIZES), default=Options.size, help=f"of a figure (default: {Options.size})")
     say("--dark", action="store_true", help="light letters on a dark ground")
-    say("--download", action="store_true", help="fetch the data set if it is not here")
+    say("--download", action="store_true", help="download the data set if it is missing")
 
 
 def _probe(options: argparse.Namespace, store: Store) -> None:
@@ -48,7 +60,7 @@ def _probe(options: argparse.Namespace, store: Store) -> None:
 
 
 def _data(options: argparse.Namespace, store: Store) -> str | None:
-    """The fingerprint of the data that is named, which is loaded; None where each network's own is meant."""
+    """Load the data that is named and return its fingerprint; None if each network's own is meant."""
     if options.data is None:
         return None
     from stitchlab.data import registry as datasets
@@ -57,13 +69,20 @@ def _data(options: argparse.Namespace, store: Store) -> str | None:
 
 
 def _probed(options: argparse.Namespace, store: Store, network: str, data: str | None) -> Probes:
-    """The probes of one network, computed as far as they are lacking."""
+    """Return the probes of one network, after computing what is missing."""
     if cut_points.kept(store, network) is None:
         from stitchlab.models.cut_points import outline
 
         outline(store, networks.find(store, network))
-    found = find(store, network, data=data, layers=options.layers, train_images=options.train_images,
-                 eval_images=options.eval_images, seed=options.seed)
+    found = find(
+        store,
+        network,
+        data=data,
+        layers=options.layers,
+        train_images=options.train_images,
+        eval_images=options.eval_images,
+        seed=options.seed,
+    )
     if not found.complete:
         from stitchlab.models.device import pick_device
         from stitchlab.probes.compute import compute

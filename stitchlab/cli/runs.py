@@ -1,4 +1,4 @@
-"""Commands that make runs and have them judged: compare, repeat, ood.
+"""Make runs (commands compare, repeat).
 
 What computes is imported where it is needed: the other commands run where there is no PyTorch, and so does `compare`
 where it asks somebody's workers.
@@ -9,25 +9,21 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stitchlab.catalog.data_sets import DATA_SETS, FOLDER
-from stitchlab.catalog.detectors import DETECTORS
 from stitchlab.catalog.indices import DEFAULT_INDICES, INDICES
-from stitchlab.catalog.outliers import OUTLIERS
 from stitchlab.catalog.presets import PRESETS, preset
 from stitchlab.cli import Command, bar, names
 from stitchlab.cli.kept import print_tables
-from stitchlab.errors import StitchLabError, UnknownName, check_names
-from stitchlab.export.tables import ood_csv, write
-from stitchlab.request import AUGMENTATION_NAMES, AUTO, METHODS, Detection
-from stitchlab.results import repeating, shelf
+from stitchlab.errors import StitchLabError, check_names
+from stitchlab.export.tables import write
+from stitchlab.request import AUGMENTATION_NAMES, AUTO, METHODS
+from stitchlab.results import repeating
 from stitchlab.results.chance import A_COLUMN, PERMUTATIONS
 from stitchlab.results.controls import NOISE, RANDOM
-from stitchlab.results.detection import Cell, Distribution, known_detectors
 from stitchlab.results.duration import expected
 from stitchlab.results.plan import missing, to_compute
 from stitchlab.results.run import Run
@@ -44,27 +40,47 @@ def add(command: Command) -> None:
     """Add the commands to a parser."""
     compare = command("compare", _compare, "Stitch a grid of layers; the run's id is the last line.")
     _compare_arguments(compare)
-    compare.add_argument("--download", action="store_true", help="fetch the data set if it is not here")
-    repeat = command("repeat", _repeat, "Ask again for what a run.json describes; the run's id is the last line.")
+    compare.add_argument("--download", action="store_true", help="download the data set if it is missing")
+    repeat = command(
+        "repeat", _repeat, "Repeat the comparison that a run.json describes; the run's id is the last line."
+    )
     repeat.add_argument("description", type=Path, metavar="RUN.json", help="what `compare --out DIR` wrote")
     repeat.set_defaults(data=None, download=False)
     for made in (compare, repeat):
-        made.add_argument("--workers", metavar="ADDRESS",
-                          help="a Dask scheduler, tcp://…, whose workers see the same cache")
+        made.add_argument(
+            "--workers", metavar="ADDRESS", help="a Dask scheduler, tcp://…, whose workers see the same cache"
+        )
         made.add_argument("--out", type=Path, metavar="DIR", help="write cells.csv and run.json there")
-    _ood_arguments(command("ood", _ood, "Are activations in or out of the end network's distribution? Writes CSV."))
 
 
 def _compare(options: argparse.Namespace, store: Store) -> None:
-    changes = {"epochs": options.tlm_epochs, "lr": options.tlm_lr, "targets": options.tlm_targets,
-               "init": options.tlm_init, "augment": options.tlm_augment, "images": options.train_images}
+    changes = {
+        "epochs": options.tlm_epochs,
+        "lr": options.tlm_lr,
+        "targets": options.tlm_targets,
+        "init": options.tlm_init,
+        "augment": options.tlm_augment,
+        "images": options.train_images,
+    }
     recipe = preset(options.tlm_preset, **{key: value for key, value in changes.items() if value is not None})
-    _asked(options, store, {
-        "front": options.front, "end": options.end, "data": options.data, "front_layers": options.front_layers,
-        "end_layers": options.end_layers, "methods": options.methods, "indices": options.indices,
-        "dm_images": options.dm_images, "eval_images": options.eval_images, "null": options.null,
-        "seed": options.seed, "tlm": recipe,
-    })
+    _asked(
+        options,
+        store,
+        {
+            "front": options.front,
+            "end": options.end,
+            "data": options.data,
+            "front_layers": options.front_layers,
+            "end_layers": options.end_layers,
+            "methods": options.methods,
+            "indices": options.indices,
+            "dm_images": options.dm_images,
+            "eval_images": options.eval_images,
+            "null": options.null,
+            "seed": options.seed,
+            "tlm": recipe,
+        },
+    )
 
 
 def _repeat(options: argparse.Namespace, store: Store) -> None:
@@ -75,9 +91,12 @@ def _repeat(options: argparse.Namespace, store: Store) -> None:
 
 
 def _asked(options: argparse.Namespace, store: Store, wanted: dict[str, Any]) -> Run:
-    """Have what is wanted computed, here or by somebody's workers, and write and print it; the run's id comes last."""
-    run = _queued(options, store, wanted | {"tlm": asdict(wanted["tlm"])}) if options.workers else _computed(
-        options, store, wanted)
+    """Compute what is wanted, here or on a cluster's workers, write and print it; the run's id comes last."""
+    run = (
+        _queued(options, store, wanted | {"tlm": asdict(wanted["tlm"])})
+        if options.workers
+        else _computed(options, store, wanted)
+    )
     if options.out:
         write(run, options.out)
     print_tables(run)
@@ -104,7 +123,7 @@ def _computed(options: argparse.Namespace, store: Store, wanted: dict[str, Any])
 
 
 def _queued(options: argparse.Namespace, store: Store, wanted: dict[str, Any]) -> Run:
-    """Have somebody's workers make the run of what is wanted, and compute it."""
+    """Have a cluster's workers make and compute the run of what is wanted."""
     from stitchlab.jobs import Jobs, fetching, preparing
 
     check_names("device", [options.device], DEVICES)  # whether the workers have it, they know
@@ -130,21 +149,21 @@ def _queued(options: argparse.Namespace, store: Store, wanted: dict[str, Any]) -
 
 
 def _say(run: Run, seconds: float, timed: bool) -> None:
-    """Say before work begins what it should take."""
+    """Print, before work begins, how long it should take."""
     print(f"{to_compute(run)}: {expected(seconds, timed)}", file=sys.stderr)
 
 
 def _done(jobs: Jobs, job: str) -> dict[str, Any]:
-    """Wait for what a job has to say once it is done. Raises StitchLabError where it ends otherwise."""
+    """Wait for the result of a job. Raises StitchLabError if the job ends without one."""
     status = _awaited(jobs, job)
     if status is None or status.state != "done":
         state = "gone" if status is None else status.state
-        raise StitchLabError((status and status.message) or f"what was asked of the workers is {state}; ask again")
+        raise StitchLabError((status and status.message) or f"the workers' job is {state}; try again")
     return status.result or {}
 
 
 def _awaited(jobs: Jobs, job: str) -> Status | None:
-    """Show a job's progress until it has ended, and say how it ended; Ctrl-C stops it."""
+    """Show a job's progress until it has ended, and return its final state; Ctrl-C stops it."""
     report = bar()
     try:
         while (status := jobs.status(job)) is not None and status.active:
@@ -156,75 +175,6 @@ def _awaited(jobs: Jobs, job: str) -> Status | None:
     return status
 
 
-def _ood(options: argparse.Namespace, store: Store) -> None:
-    run, detectors = shelf.find(store, options.run), known_detectors(options.detectors)
-    cells = _chosen(run, options.cells)
-    if run.source:
-        found = Distribution(run)
-        print(f"{run.id} is what {run.source.file} holds: nothing is computed, and its own settings are shown",
-              file=sys.stderr)
-    else:
-        found = _judge(options, run, detectors, cells)
-    text = ood_csv(found, detectors, cells)
-    if options.out:
-        store.write(options.out, text.encode())
-    else:
-        print(text, end="")
-    for end_layer in dict.fromkeys(j for _, _, j in cells):
-        for name in detectors:
-            if not (belief := found.belief(name, end_layer)).holds:
-                print(f"do not believe {name} at {end_layer}: {belief.why}", file=sys.stderr)
-
-
-def _judge(options: argparse.Namespace, run: Run, detectors: list[str], cells: list[Cell]) -> Distribution:
-    """Have detectors look at cells; where all cells were meant, samples of the telling ones are kept too."""
-    from stitchlab.models.device import pick_device
-    from stitchlab.ood.evaluate import judge
-    from stitchlab.ood.reference import resolve_outliers
-    from stitchlab.ood.samples import keep_samples
-
-    device = pick_device(options.device)
-    detection = Detection(
-        outliers=resolve_outliers(options.outliers, run.store),
-        training_outliers=tuple(resolve_outliers(name, run.store) for name in options.training_outliers),
-    )
-    found = judge(run, detectors=detectors, cells=cells, detection=detection, device=device.type, report=bar())
-    if options.cells is None:
-        keep_samples(found, device)
-    return found
-
-
-def _chosen(run: Run, pairs: Sequence[str] | None) -> list[Cell]:
-    """Find the cells FRONT:END of a run, for all its methods; without pairs, all that are computed."""
-    there = Distribution(run).cells
-    request = run.request
-    if pairs is None:
-        if not there:
-            raise StitchLabError(f"no cell of run {run.id} is stitched yet; `compare` computes it")
-        if len(there) < len(request.cells) * len(request.methods):
-            print(f"{len(there)} of {len(request.cells) * len(request.methods)} cells are computed; the others are "
-                  "left out", file=sys.stderr)
-        return there
-    possible = {f"{i}:{j}": (i, j) for i, j in request.cells}  # layers may have a colon in their names
-    for pair in pairs:
-        if pair not in possible:
-            raise UnknownName("cell", pair, possible, "A cell is named FRONT:END, both layers of this run")
-    return [(method, *possible[pair]) for pair in dict.fromkeys(pairs) for method in request.methods]
-
-
-def _ood_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("run", metavar="RUN", help="its id, or how that begins")
-    add("--detectors", type=names, metavar="D,D", help=f"of {', '.join(DETECTORS)} (default: all)")
-    add("--cells", type=names, metavar="FRONT:END,…", help="default: all that are computed")
-    add("--outliers", default=Detection.outliers, metavar="KIND",
-        help=f"known outliers: {', '.join(OUTLIERS)}, or data:NAME (default: {Detection.outliers})")
-    add("--training-outliers", type=names, default=Detection.training_outliers, metavar="KIND,KIND",
-        help="what the learned detector is fine-tuned on, likewise "
-        f"(default: {','.join(Detection.training_outliers)})")
-    add("--out", type=Path, metavar="FILE.csv", help="default: stdout")
-
-
 def _compare_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("front", metavar="FRONT", help=f"name or id of the front network, or a control: '{RANDOM}X', {NOISE}")
@@ -233,19 +183,35 @@ def _compare_arguments(parser: argparse.ArgumentParser) -> None:
     add("--front-layers", type=names, metavar="L,L", help="default: all blocks; `layers` lists what there is")
     add("--end-layers", type=names, metavar="L,L")
     add("--methods", type=names, default=list(METHODS), help="of tlm and dm (default: both; empty: none)")
-    add("--indices", type=names, default=list(DEFAULT_INDICES),
-        help=f"of {', '.join(INDICES)} (default: {','.join(DEFAULT_INDICES)}; empty: none)")
+    add(
+        "--indices",
+        type=names,
+        default=list(DEFAULT_INDICES),
+        help=f"of {', '.join(INDICES)} (default: {','.join(DEFAULT_INDICES)}; empty: none)",
+    )
     add("--tlm-preset", default="paper", help=f"one of {', '.join(PRESETS)} (default: paper)")
-    add("--tlm-augment", choices=(AUTO, *AUGMENTATION_NAMES),
-        help="how TLM's training images are augmented; auto: as the data set's usually are (default: the preset's)")
-    add("--train-images", type=int, metavar="N", help="TLM trains on the first N of the training split's permutation "
-        "(default: all)")
+    add(
+        "--tlm-augment",
+        choices=(AUTO, *AUGMENTATION_NAMES),
+        help="how TLM's training images are augmented; auto: as the data set's usually are (default: the preset's)",
+    )
+    add(
+        "--train-images",
+        type=int,
+        metavar="N",
+        help="TLM trains on the first N of the training split's permutation (default: all)",
+    )
     add("--tlm-epochs", type=int, metavar="E")
     add("--tlm-lr", type=float, metavar="L")
     add("--tlm-targets", help="labels, or soft: the end network's own outputs")
     add("--tlm-init", help="default, or dm: the map of direct matching")
     add("--dm-images", type=int, default=100, metavar="K", help="training images of direct matching (default: 100)")
     add("--eval-images", type=int, metavar="M", help="test images of the evaluation (default: all)")
-    add("--null", type=int, default=0, metavar="PERMUTATIONS",
+    add(
+        "--null",
+        type=int,
+        default=0,
+        metavar="PERMUTATIONS",
         help="hold every index against so many permutations of the images: rows null95 and p in cells.csv (default: 0, "
-        f"none; {PERMUTATIONS} are usual, {A_COLUMN} for each end layer where those are more)")
+        f"none; {PERMUTATIONS} are usual, {A_COLUMN} for each end layer where those are more)",
+    )

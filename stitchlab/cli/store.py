@@ -1,4 +1,4 @@
-"""The command that cares for the store: check, clean, size."""
+"""Check, clean and measure the store (command ``store``)."""
 
 from __future__ import annotations
 
@@ -16,8 +16,12 @@ DAMAGED = 1  # the exit status where a file is damaged
 def add(command: Command) -> None:
     """Add the command to a parser."""
     parser = command("store", _store, "Check, clean or measure the store, in which all results are kept.")
-    parser.add_argument("what", choices=list(_WHAT), help="check: verify every file; clean: remove what nothing "
-                        "refers to any more and did not change within the hour; size: say what lies where")
+    parser.add_argument(
+        "what",
+        choices=list(_WHAT),
+        help="check: verify every file; clean: remove what nothing "
+        "refers to any more and did not change within the hour; size: list how large each part is",
+    )
 
 
 def _store(options: argparse.Namespace, store: Store) -> int:
@@ -32,7 +36,7 @@ def _check(store: Store) -> int:
             damaged += 1
             print(f"{path.relative_to(store.root)}: {wrong}")
     if not damaged:
-        print(f"{files} files are as they were written")
+        print(f"{files} files match their checksums")
     return DAMAGED if damaged else 0
 
 

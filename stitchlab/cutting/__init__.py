@@ -1,1 +1,1 @@
-"""Finding where a network can be cut, and running it up to a cut or from there on."""
+"""Find where a network can be cut, and run it up to a cut or from there on."""

@@ -1,4 +1,4 @@
-"""Folding batch norm into the convolution before it: in a frozen network the two are one affine map.
+"""Fold batch norm into the convolution before it: in a frozen network the two are one affine map.
 
 Batch norm with fixed statistics scales and shifts every channel, and so does a convolution with other weights (Jacob et
 al. 2018, "Quantization and Training of Neural Networks…", eq. 14). It saves a pass over the activations each way.
@@ -20,7 +20,7 @@ Run = TypeVar("Run", bound=Callable[..., object])
 
 
 def folded(run: Run, known: Folds | None = None) -> Run:
-    """The same function with every batch norm folded whose convolution nothing else looks at.
+    """Fold every batch norm into its convolution, where nothing else uses that convolution's output.
 
     A graph of torch.fx (in eval mode) is changed in place, its modules are not; anything else is returned as it came.
     Each fold is made once and kept in ``known``, so that all parts of one frozen network share it.
@@ -47,7 +47,7 @@ def folded(run: Run, known: Folds | None = None) -> Run:
 
 
 def _before(node: fx.Node, run: fx.GraphModule) -> fx.Node | None:
-    """The convolution that this node normalises, if it is a batch norm that can be folded."""
+    """Return the convolution that this node normalises, if it is a batch norm that can be folded."""
     if node.op != "call_module" or not node.args or not isinstance(conv := node.args[0], fx.Node):
         return None
     if conv.op != "call_module" or len(conv.users) > 1:

@@ -1,4 +1,4 @@
-"""Where a torch.fx graph can be cut, and running it up to a place or from a place on without computing the rest.
+"""Find where a torch.fx graph can be cut, and run it up to a place or from there on, without the rest.
 
 Walk the nodes in order keeping the input-dependent values that are still needed: where that set is exactly the current
 node, everything later follows from it alone, and the network can be cut there.
@@ -21,7 +21,7 @@ from stitchlab.results.cut_points import CutPoint
 
 
 class Graph:
-    """A network as a torch.fx graph with its cut points.
+    """Represent a network as a torch.fx graph with its cut points.
 
     Args:
         module: the network, in eval mode. It is not changed.
@@ -48,13 +48,13 @@ class Graph:
             name, aliases = _name(node, here, module, known)
             known |= {called: node for called in (name, *aliases)}
             self._node[name] = node
-            self.points.append(CutPoint(
-                name, aliases, seen.shapes[node], default, seen.flops[node], seen.parameters[node]
-            ))
+            self.points.append(
+                CutPoint(name, aliases, seen.shapes[node], default, seen.flops[node], seen.parameters[node])
+            )
         self.flops, self.nodes = seen.total, len(self._nodes)
 
     def up_to(self, names: Sequence[str], *, output: bool = False) -> Callable[[Tensor], list[Tensor]]:
-        """The network up to these cut points: images (N, C, H, W) to the list of their activations.
+        """Return the network up to these cut points: images (N, C, H, W) to the list of their activations.
 
         With ``output`` the network's own output comes last; without it, nothing after the last layer is computed.
         """
@@ -71,7 +71,7 @@ class Graph:
         return _compiled(self._module, graph)
 
     def after(self, name: str) -> Callable[[Tensor], Tensor]:
-        """The tail of the network: activations of layer ``name`` (N, ...) to the network's output, and only that."""
+        """Return the rest of the network: activations of layer ``name`` (N, ...) to the network's output."""
         cut = self._node[name]
         graph, passed = fx.Graph(), False
         copies = {cut: graph.placeholder("activation")}
@@ -106,11 +106,17 @@ def _cuts(nodes: list[fx.Node], dependent: set[fx.Node]) -> list[fx.Node]:
     return cuts
 
 
-class _Measure(fx.Interpreter):
-    """Runs the graph once, noting each tensor's shape and what was spent and learned so far."""
+#: Modules that count no operations and give back their input's shape. Without numbers, PyTorch works that out in
+#: Python, through a dozen operations each, which took most of the time of looking at a network.
+_ALIKE = (nn.BatchNorm2d, nn.ReLU, nn.ReLU6, nn.SiLU, nn.GELU, nn.Hardswish, nn.Hardsigmoid)
 
-    def __init__(self, module: fx.GraphModule) -> None:
+
+class _Measure(fx.Interpreter):
+    """Run the graph once, noting each tensor's shape, and the operations and parameters up to it."""
+
+    def __init__(self, module: fx.GraphModule, counter: FlopCounterMode) -> None:
         super().__init__(module)
+        self._counter = counter
         self.shapes: dict[fx.Node, tuple[int, ...]] = {}
         self.flops: dict[fx.Node, int] = {}
         self.parameters: dict[fx.Node, int] = {}
@@ -118,9 +124,8 @@ class _Measure(fx.Interpreter):
         self._learned: dict[int, int] = {}
 
     def run_node(self, n: fx.Node) -> Any:
-        with FlopCounterMode(display=False) as counter:
-            out = super().run_node(n)
-        self.total += counter.get_total_flops()
+        out = super().run_node(n)
+        self.total = self._counter.get_total_flops()
         if n.op == "call_module":
             self._learned |= {id(p): p.numel() for p in self.submodules[str(n.target)].parameters()}
         elif isinstance(out, nn.Parameter):
@@ -130,11 +135,17 @@ class _Measure(fx.Interpreter):
             self.parameters[n] = sum(self._learned.values())
         return out
 
+    def call_module(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if isinstance(self.submodules[target], _ALIKE) and isinstance(args[0], Tensor) and args[0].is_meta:
+            return torch.empty_like(args[0])
+        return super().call_module(target, args, kwargs)
+
 
 def _measure(module: fx.GraphModule, shape: tuple[int, int, int]) -> _Measure:
-    measure = _Measure(module)
+    counter = FlopCounterMode(display=False)
+    measure = _Measure(module, counter)
     try:
-        with torch.no_grad():
+        with torch.no_grad(), counter:
             measure.run(torch.zeros(1, *shape).to(_like(module)))
     except (RuntimeError, IndexError, ValueError, AssertionError) as error:
         raise does_not_fit(shape, error) from error
@@ -142,7 +153,7 @@ def _measure(module: fx.GraphModule, shape: tuple[int, int, int]) -> _Measure:
 
 
 def _same(module: nn.Module, traced: fx.GraphModule, shape: tuple[int, int, int]) -> None:
-    """Tracing freezes whatever Python decides on the way: it has to be the same for other images, and more of them."""
+    """Check that the traced network computes the same for other images, and for another number of them."""
     if (like := _like(module)).is_meta:
         return
     images = torch.rand(2, *shape, generator=torch.Generator().manual_seed(0)).to(like)
@@ -153,13 +164,11 @@ def _same(module: nn.Module, traced: fx.GraphModule, shape: tuple[int, int, int]
 
 
 def _like(module: nn.Module) -> Tensor:
-    """A tensor on the device and of the type that the module computes in."""
+    """Return a tensor on the device and of the type that the module computes in."""
     return next(module.parameters(), torch.empty(0))
 
 
-def _name(
-    node: fx.Node, outputs: Outputs, module: nn.Module, taken: dict[str, fx.Node]
-) -> tuple[str, tuple[str, ...]]:
+def _name(node: fx.Node, outputs: Outputs, module: nn.Module, taken: dict[str, fx.Node]) -> tuple[str, tuple[str, ...]]:
     if not (name := naming(module, outputs.made)):
         stack = list(node.meta.get("nn_module_stack", {}))
         place = stack[-1].partition("@")[0] if stack else ""  # torch.fx calls a module's second call `path@1`

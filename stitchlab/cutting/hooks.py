@@ -1,4 +1,4 @@
-"""Where a network that cannot be traced can be cut, found and used by forward hooks.
+"""Find by forward hooks where a network that cannot be traced can be cut, and run its parts.
 
 A module's output is a cut point if everything later follows from it alone. That is tried: the network is run on other
 images with this one output put in place of its own, and must give the logits of the images that it came from. The tail
@@ -30,11 +30,11 @@ SAME = 1e-4  # how far logits may lie apart, relative to how far those of other 
 
 
 class SameLogits(StitchLabError):
-    """A network gives all images the same logits, so that nothing can be found out by trying."""
+    """Report a network that gives all images the same logits, so that trying cuts tells nothing."""
 
 
 class Hooked:
-    """A network with its cut points, run by hooks.
+    """Represent a network with its cut points, run by hooks.
 
     Args:
         module: the network, in eval mode. It is not changed.
@@ -56,30 +56,42 @@ class Hooked:
             self.flops, places, logits = _look(module, images, shape)
             other = _logits(module, others)
             if not torch.equal(logits, _logits(module, images)):
-                raise StitchLabError("this network gives other logits for the same images each time, in eval mode")
+                raise StitchLabError("this network gives different logits for the same images each time, in eval mode")
             apart = float((logits - other).abs().max())
-            cuts = [place for place in places
-                    if (put := self._put(place.path, place.output, others)) is not None
-                    and float((put - logits).abs().max()) <= SAME * apart]
+            cuts = [
+                place
+                for place in places
+                if (put := self._put(place.path, place.output, others)) is not None
+                and float((put - logits).abs().max()) <= SAME * apart
+            ]
         if apart == 0:
-            raise SameLogits("this network gives the same logits for different images, so that where it can be cut "
-                             "cannot be found out by trying; train it or bring its weights")
+            raise SameLogits(
+                "this network gives the same logits for different images, so trying does not show "
+                "where it can be cut; train it or import its weights"
+            )
         if not cuts:
             raise StitchLabError(_nowhere(len(places)))
         self.nodes = len(places)
         every = [place.paths + place.passed for place in cuts]
         self.points = [
-            CutPoint(place.path, tuple(p for p in paths if p != place.path), tuple(place.output.shape[1:]),
-                     default, place.flops // IMAGES, place.parameters)
+            CutPoint(
+                place.path,
+                tuple(p for p in paths if p != place.path),
+                tuple(place.output.shape[1:]),
+                default,
+                place.flops // IMAGES,
+                place.parameters,
+            )
             for place, paths, default in zip(cuts, every, defaults(module, every), strict=True)
         ]
 
     def up_to(self, names: Sequence[str], *, output: bool = False) -> Callable[[Tensor], list[Tensor]]:
-        """As `stitchlab.cutting.fx_graph.Graph.up_to`."""
+        """Return the network up to these cut points, as `stitchlab.cutting.fx_graph.Graph.up_to` does."""
         return partial(self._run, list(names), output)
 
     def after(self, name: str) -> Callable[[Tensor], Tensor]:
-        """As `stitchlab.cutting.fx_graph.Graph.after`, but what comes before the layer is run too, on some image."""
+        """Return the rest of the network; the layers before it are run too, on some image, and their result dropped."""
+
         def tail(activation: Tensor) -> Tensor:
             images = self._some.to(activation.device).expand(len(activation), -1, -1, -1)
             if (logits := self._put(name, activation, images)) is None:
@@ -101,7 +113,7 @@ class Hooked:
         return [kept[name] for name in names] + ([logits] if output else [])
 
     def _put(self, name: str, activation: Tensor, images: Tensor) -> Tensor | None:
-        """The logits of the network with this activation in place of its own; None where it does not come by there."""
+        """Run the network with this activation in place of the layer's own; return None if the layer is not called."""
         used = False
 
         def put(module: nn.Module, given: Any, out: Tensor) -> Tensor:
@@ -115,12 +127,12 @@ class Hooked:
 
 
 class _Enough(Exception):
-    """Raised within a forward pass once all that is wanted is there."""
+    """End a forward pass once all that is wanted is there."""
 
 
 @dataclass
 class _Place:
-    """An output of one or more modules, inner ones first, with what was spent and learned up to it.
+    """Describe an output of one or more modules, inner ones first, with operations and parameters up to it.
 
     ``passed`` are those that were given it by one of them, and passed it on as it came.
     """
@@ -135,10 +147,8 @@ class _Place:
     path: str = ""
 
 
-def _look(
-    module: nn.Module, images: Tensor, shape: tuple[int, int, int]
-) -> tuple[int, list[_Place], Tensor]:
-    """All floating point operations, the outputs of modules that are called once, and the logits."""
+def _look(module: nn.Module, images: Tensor, shape: tuple[int, int, int]) -> tuple[int, list[_Place], Tensor]:
+    """Return the floating point operations, the outputs of modules that are called once, and the logits."""
     places: list[_Place] = []
     calls: Counter[str] = Counter()
     learned: dict[int, int] = {}
@@ -181,7 +191,7 @@ def _logits(module: nn.Module, images: Tensor) -> Tensor:
 
 @contextlib.contextmanager
 def _hooks(module: nn.Module, by_path: Mapping[str, Callable[..., Any]]) -> Iterator[None]:
-    """Forward hooks on these modules, for as long as this lasts and in this thread: others may run the module too."""
+    """Set forward hooks on these modules in this thread until the context ends: others may run the module too."""
     here = threading.get_ident()
 
     def mine(hook: Callable[..., Any]) -> Callable[..., Any]:
@@ -197,7 +207,11 @@ def _hooks(module: nn.Module, by_path: Mapping[str, Callable[..., Any]]) -> Iter
 
 def _nowhere(places: int) -> str:
     if not places:
-        return ("this network can be cut nowhere: torch.fx cannot trace it, and it calls no module once that returns "
-                "one tensor; write its blocks as modules")
-    return (f"this network can be cut nowhere: torch.fx cannot trace it, and after none of its {places} modules does "
-            "everything follow from that module's output alone (connections skip them all)")
+        return (
+            "this network cannot be cut anywhere: torch.fx cannot trace it, and no module that it calls just once "
+            "returns one tensor; write its blocks as modules"
+        )
+    return (
+        f"this network cannot be cut anywhere: torch.fx cannot trace it, and after none of its {places} modules "
+        "does everything depend on that module's output alone (connections skip them all)"
+    )

@@ -1,4 +1,4 @@
-"""A network with its cut points: running it up to a layer, or from a layer on without computing what comes before.
+"""Cut a network at its layers: run it up to a layer, or from a layer on without computing what comes before.
 
 On the torch.fx graph where it can be traced (`stitchlab.cutting.fx_graph`); by hooks where it cannot
 (`stitchlab.cutting.hooks`), with the same numbers, more slowly. Layers are named by module path; where several modules
@@ -21,7 +21,7 @@ __all__ = ["CutPoint", "Layered"]
 
 
 class Layered(Cuts):
-    """A network with its cut points.
+    """Represent a network with its cut points.
 
     Args:
         module: the network, in eval mode. It is not changed.
@@ -42,16 +42,16 @@ class Layered(Cuts):
         super().__init__(way.points, way.flops, way.nodes, isinstance(way, Graph))
 
     def up_to(self, names: Sequence[str], *, output: bool = False) -> Callable[[Tensor], list[Tensor]]:
-        """The network up to its layers ``names``: images (N, C, H, W) to the list of their activations.
+        """Return the network up to its layers ``names``: images (N, C, H, W) to the list of their activations.
 
         With ``output`` the network's own output comes last; without it, nothing after the last layer is computed.
         """
         return self._way.up_to([self.find(name).name for name in names], output=output)
 
     def after(self, name: str) -> Callable[[Tensor], Tensor]:
-        """The tail of the network: activations of layer ``name`` (N, ...) to the network's output."""
+        """Return the rest of the network: activations of layer ``name`` (N, ...) to the network's output."""
         return self._way.after(self.find(name).name)
 
     def folded(self, part: Run) -> Run:
-        """A part of the network (`up_to`, `after`), batch norm folded into its convolutions: once for all parts."""
+        """Fold batch norm into the convolutions of a part (`up_to`, `after`), once for all parts."""
         return folded(part, self._folds)

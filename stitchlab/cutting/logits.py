@@ -1,4 +1,4 @@
-"""The logits in whatever a classifier returns: a tensor, a tuple, a dictionary, an object with ``logits``."""
+"""Find the logits in whatever a classifier returns: a tensor, tuple, dictionary or object with ``logits``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from stitchlab.errors import StitchLabError
 
 
 def logits_of(output: Any) -> Any:
-    """The logits (N, classes) in a network's output, or what stands for them while it is traced.
+    """Return the logits (N, classes) in a network's output, or what stands for them while it is traced.
 
     An object or a dictionary says which they are by ``logits``; of a tuple or list they are the first; a dictionary of
     one thing holds nothing else. Raises StitchLabError for anything else.
@@ -25,6 +25,6 @@ def logits_of(output: Any) -> Any:
     elif output is not None and not isinstance(output, str | bytes | int | float):
         return output
     raise StitchLabError(
-        f"a network returns logits (N, classes), alone, first in a tuple, or called logits; it returns a "
+        f"expected a network that returns logits (N, classes), alone, first in a tuple, or named logits; got a "
         f"{type(output).__name__}"
     )

@@ -1,4 +1,4 @@
-"""How cut points are named, and which of them a grid takes by default."""
+"""Name cut points, and choose those that a grid takes by default."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.GELU, nn.SiLU, nn.Hardswish,
 
 
 def defaults(module: nn.Module, places: Sequence[Sequence[str]]) -> list[bool]:
-    """Which of some places, each the paths of the modules whose output it is, a grid takes by default.
+    """Choose the places that a grid takes by default; each is given by the modules whose output it is.
 
     Outputs of blocks (modules with children in a Sequential or ModuleList, and in no other block); where there are
     none, of any modules with children; else of activation functions; else all.
@@ -28,7 +28,7 @@ def defaults(module: nn.Module, places: Sequence[Sequence[str]]) -> list[bool]:
 
 
 def naming(module: nn.Module, paths: Sequence[str]) -> str:
-    """Which of the modules that made an output, inner ones first, it is called after: empty where only containers did.
+    """Choose the module after which an output is named, of those that made it; empty if all are containers.
 
     A container runs its children one after the other and does nothing of its own, so that it names nothing.
     """
@@ -37,7 +37,7 @@ def naming(module: nn.Module, paths: Sequence[str]) -> str:
 
 
 def does_not_fit(shape: Sequence[int], error: Exception) -> StitchLabError:
-    """What is said where images of this shape do not fit a network."""
+    """Make the error that says that images of this shape do not fit a network."""
     line = (str(error).splitlines() or [type(error).__name__])[0]
     return StitchLabError(f"images of {'×'.join(map(str, shape))} do not fit this network: {line}")
 

@@ -1,4 +1,4 @@
-"""A network as a torch.fx graph in which nothing is overwritten, and which modules each value is the output of."""
+"""Trace a network to a torch.fx graph that overwrites nothing, and find the modules that put out each value."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from torch import fx, nn
 from stitchlab.errors import StitchLabError
 
 _OUT_OF_PLACE = {
-    operator.iadd: operator.add, operator.isub: operator.sub, operator.imul: operator.mul,
+    operator.iadd: operator.add,
+    operator.isub: operator.sub,
+    operator.imul: operator.mul,
     operator.itruediv: operator.truediv,
 }
 
@@ -27,12 +29,12 @@ ALONE = threading.RLock()
 
 
 class Untraceable(StitchLabError):
-    """torch.fx cannot trace a network."""
+    """Report a network that torch.fx cannot trace."""
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """Lists the modules, by path, that put out one value.
+    """List the modules, by path, that put out one value.
 
     Attributes:
         made: those that computed it, inner ones first, since they return first.
@@ -44,7 +46,7 @@ class Outputs:
 
 
 class _Tracer(fx.Tracer):
-    """Notes which modules a value is the output of."""
+    """Trace a network, noting which modules each value is the output of."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,7 +54,7 @@ class _Tracer(fx.Tracer):
         self._thread = threading.get_ident()
 
     def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
-        """As torch.fx does it, but modules that run in other threads meanwhile are none of its business."""
+        """Read an attribute as torch.fx does, but leave modules alone that run in other threads meanwhile."""
         if threading.get_ident() != self._thread:
             return attr_val
         return super().getattr(attr, attr_val, parameter_proxy_cache)
@@ -68,12 +70,12 @@ class _Tracer(fx.Tracer):
         return out
 
     def create_arg(self, a: Any) -> Any:
-        """What a graph can hold of a value: of an output that is somebody's own object, its logits."""
+        """Return what a graph can hold of a value: of a model's own output object, its logits."""
         return super().create_arg(a.logits if not isinstance(a, fx.Proxy) and hasattr(a, "logits") else a)
 
 
 def trace(module: nn.Module) -> tuple[fx.GraphModule, Mapping[fx.Node, Outputs]]:
-    """The network as a graph that shares its parameters but overwrites no activation.
+    """Trace a network to a graph that shares its parameters but overwrites no activation.
 
     Returns:
         the traced network, and for each node of which modules it is the output.
@@ -93,13 +95,13 @@ def trace(module: nn.Module) -> tuple[fx.GraphModule, Mapping[fx.Node, Outputs]]
 
 
 def _options(module: nn.Module) -> dict[str, Any]:
-    """What forward takes beside the images, at its defaults: no input of the network."""
+    """Return the arguments that forward takes besides the images, at their defaults."""
     taken = list(inspect.signature(module.forward).parameters.values())[1:]
     return {p.name: p.default for p in taken if p.default is not inspect.Parameter.empty}
 
 
 def _make_out_of_place(node: fx.Node, traced: fx.GraphModule) -> bool:
-    """Makes a node that overwrites its input return the result only; False where it never did."""
+    """Make a node that overwrites its input return the result only; return False if it never did."""
     if node.op == "call_module":
         return _replace_module(node, traced)
     if node.op == "call_method":
@@ -135,7 +137,7 @@ def _replace_module(node: fx.Node, traced: fx.GraphModule) -> bool:
 
 
 def _rename(node: fx.Node, name: str, find: Callable[[str], Any]) -> bool:
-    """PyTorch calls what works in place as what does not, with a _ behind."""
+    """Replace an in-place operation, whose name ends in _, by the one without."""
     if not name.endswith("_") or name.endswith("__"):
         return False
     node.target = find(name[:-1])
@@ -143,7 +145,7 @@ def _rename(node: fx.Node, name: str, find: Callable[[str], Any]) -> bool:
 
 
 def _use_result(node: fx.Node) -> None:
-    """Whoever used the overwritten input later meant the result."""
+    """Replace later uses of the overwritten input by the result."""
     overwritten = node.args[0] if node.args else None
     if isinstance(overwritten, fx.Node):
         overwritten.replace_all_uses_with(node, delete_user_cb=lambda user: user is not node and user > node)

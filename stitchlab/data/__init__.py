@@ -1,1 +1,1 @@
-"""Data sets: where they come from, and which of their images a request looks at."""
+"""Load data sets, and choose which of their images a request uses."""

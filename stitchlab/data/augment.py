@@ -1,4 +1,4 @@
-"""Augmentation of training images: drawn for a whole epoch on the CPU, applied in batches on any device.
+"""Augment training images: drawn for a whole epoch on the CPU, applied in batches on any device.
 
 What is done to an image hangs on (seed, epoch) and its place in the epoch's order alone: on no batch size, no device,
 and no cell that trains beside it. The kinds (`stitchlab.catalog.augmentations`) are torchvision's RandomCrop,
@@ -28,19 +28,37 @@ Draws = Mapping[str, Tensor]  # each (N, ...): what was drawn for every image of
 
 @dataclass(frozen=True)
 class EpochAugmentation:
-    """What is done to each image of an epoch, in the epoch's order."""
+    """Hold what was drawn for each image of an epoch, in the epoch's order."""
 
     kind: str
     draws: Draws
 
     def apply(self, images: Tensor, first: int) -> Tensor:
-        """Augment the images (n,C,H,W) uint8, on any device, that stand at ``first``, … of the epoch's order."""
+        """Augment a batch.
+
+        Args:
+            images: uint8 (n,C,H,W), on any device.
+            first: the place of the first one in the epoch's order; the others follow it.
+
+        Returns:
+            uint8 (n,C,H,W), on the same device.
+        """
         chosen = {name: drawn[first : first + len(images)] for name, drawn in self.draws.items()}
         return _KINDS[self.kind][1](images, chosen)
 
 
 def draw(kind: str, count: int, shape: tuple[int, ...], seed: int, epoch: int) -> EpochAugmentation:
-    """Draw what is done to ``count`` images of ``shape`` (C,H,W) in an epoch. Raises UnknownName."""
+    """Draw the augmentation of every image of an epoch.
+
+    Args:
+        kind: one of `stitchlab.request.AUGMENTATION_NAMES`.
+        count: how many images there are.
+        shape: (C,H,W) of each.
+        seed, epoch: what is drawn depends on these alone.
+
+    Raises:
+        UnknownName: there is no such kind.
+    """
     check_names("augmentation", [kind], AUGMENTATION_NAMES)
     generator = Generator().manual_seed(derived_seed("augmentation of an epoch", seed, epoch))
     height, width = shape[1:]
@@ -48,7 +66,7 @@ def draw(kind: str, count: int, shape: tuple[int, ...], seed: int, epoch: int) -
 
 
 def shifted(images: Tensor, top: Tensor, left: Tensor, mirror: Tensor, padding: tuple[int, int]) -> Tensor:
-    """Cut each image out of itself padded with 0, and mirror it left to right where asked.
+    """Pad each image with 0, cut one of its own size out of that, and mirror it where asked.
 
     Args:
         images: (N,C,H,W), any type and device.
@@ -70,15 +88,17 @@ def shifted(images: Tensor, top: Tensor, left: Tensor, mirror: Tensor, padding: 
 
 
 def _padding(height: int, width: int) -> tuple[int, int]:
-    """An eighth of each side, rounded up: 4 pixels for CIFAR's 32 and for Fashion-MNIST's 28."""
+    """Return an eighth of each side, rounded up: 4 pixels for CIFAR's 32 and for Fashion-MNIST's 28."""
     return math.ceil(height / 8), math.ceil(width / 8)
 
 
 def _draw_crop(generator: Generator, count: int, height: int, width: int) -> Draws:
     down, across = _padding(height, width)
-    return {"top": torch.randint(0, 2 * down + 1, (count,), generator=generator),
-            "left": torch.randint(0, 2 * across + 1, (count,), generator=generator),
-            "mirror": torch.zeros(count, dtype=torch.bool)}
+    return {
+        "top": torch.randint(0, 2 * down + 1, (count,), generator=generator),
+        "left": torch.randint(0, 2 * across + 1, (count,), generator=generator),
+        "mirror": torch.zeros(count, dtype=torch.bool),
+    }
 
 
 def _draw_flip_crop(generator: Generator, count: int, height: int, width: int) -> Draws:
@@ -90,19 +110,23 @@ def _crop(images: Tensor, draws: Draws) -> Tensor:
 
 
 def _draw_affine(generator: Generator, count: int, height: int, width: int) -> Draws:
-    return {"angle": _uniform(generator, count, -DEGREES, DEGREES), "scale": _uniform(generator, count, *SCALE),
-            "shear": _uniform(generator, count, -SHEAR, SHEAR)}
+    return {
+        "angle": _uniform(generator, count, -DEGREES, DEGREES),
+        "scale": _uniform(generator, count, *SCALE),
+        "shear": _uniform(generator, count, -SHEAR, SHEAR),
+    }
 
 
 def _affine(images: Tensor, draws: Draws) -> Tensor:
-    """Nearest pixel, black outside of the padded image, turned about its centre, as `transforms.affine` does it."""
+    """Turn, scale and shear about the centre, as `transforms.affine` does: nearest pixel, black outside."""
     padded = F.pad(images.float(), (EDGE,) * 4, mode="replicate")
     height, width = padded.shape[2:]
     angle, shear, scale = draws["angle"].deg2rad(), draws["shear"].deg2rad(), draws["scale"]
     # The inverse of scale · rotation(angle) · [[1, −tan(shear)], [0, 1]]: where each pixel comes from.
     cosine, sine, tangent = angle.cos() / scale, angle.sin() / scale, shear.tan()
-    theta = torch.stack([torch.stack([cosine - tangent * sine, sine + tangent * cosine], 1),
-                         torch.stack([-sine, cosine], 1)], 1)  # (N,2,2), float64
+    theta = torch.stack(
+        [torch.stack([cosine - tangent * sine, sine + tangent * cosine], 1), torch.stack([-sine, cosine], 1)], 1
+    )  # (N,2,2), float64
     y, x = (torch.arange(side, dtype=torch.float64) - (side - 1) / 2 for side in (height, width))
     points = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1).view(1, -1, 2)  # pixels from the centre
     grid = points @ theta.transpose(1, 2) / torch.tensor([width / 2, height / 2], dtype=torch.float64)
@@ -112,7 +136,7 @@ def _affine(images: Tensor, draws: Draws) -> Tensor:
 
 
 def _draw_resized_crop(generator: Generator, count: int, height: int, width: int) -> Draws:
-    """Area and ratio of up to ten tries, the first that fits; else the largest part that fits, its ratio held."""
+    """Draw the first of ten areas and ratios that fits; else take the largest part of an allowed ratio."""
     area = height * width * _uniform(generator, (count, TRIES), *AREA)
     ratio = _uniform(generator, (count, TRIES), math.log(RATIO[0]), math.log(RATIO[1])).exp()
     across, down = (area * ratio).sqrt().round().long(), (area / ratio).sqrt().round().long()
@@ -121,18 +145,23 @@ def _draw_resized_crop(generator: Generator, count: int, height: int, width: int
     whole = min(max(width / height, RATIO[0]), RATIO[1])
     fallback = (min(height, round(width / whole)), min(width, round(height * whole)))
     any_fits = fits.any(1)
-    down, across = (torch.where(any_fits, side.gather(1, first)[:, 0], torch.tensor(other))
-                    for side, other in zip((down, across), fallback, strict=True))
-    top, left = (torch.where(any_fits, (_uniform(generator, count, 0, 1) * (side - part + 1)).floor().long(),
-                             (side - part) // 2) for side, part in ((height, down), (width, across)))
+    down, across = (
+        torch.where(any_fits, side.gather(1, first)[:, 0], torch.tensor(other))
+        for side, other in zip((down, across), fallback, strict=True)
+    )
+    top, left = (
+        torch.where(any_fits, (_uniform(generator, count, 0, 1) * (side - part + 1)).floor().long(), (side - part) // 2)
+        for side, part in ((height, down), (width, across))
+    )
     return {"top": top, "left": left, "height": down, "width": across, "mirror": _halves(generator, count)}
 
 
 def _resized_crop(images: Tensor, draws: Draws) -> Tensor:
     size = list(images.shape[2:])
     parts = zip(*(draws[name].tolist() for name in ("top", "left", "height", "width")), strict=True)
-    resized = torch.stack([transforms.resized_crop(image, *part, size, antialias=True)
-                           for image, part in zip(images, parts, strict=True)])
+    resized = torch.stack(
+        [transforms.resized_crop(image, *part, size, antialias=True) for image, part in zip(images, parts, strict=True)]
+    )
     mirror = draws["mirror"].to(images.device)[:, None, None, None]
     return torch.where(mirror, resized.flip(3), resized)
 

@@ -1,4 +1,4 @@
-"""A folder of images, decoded once: PATH/train/CLASS/* and PATH/test/CLASS/*, the layout of torchvision's ImageFolder.
+"""Decode a folder of images once: PATH/train/CLASS/* and PATH/test/CLASS/*, as torchvision's ImageFolder has it.
 
 The pixels are kept in the store's room ``images`` as one plain .npy file named by their SHA-256; the room ``listings``
 says which pixels a folder's listing (relative path, size and time of change of every file) led to, so that an
@@ -39,7 +39,7 @@ State = tuple[int, int]
 
 @dataclass(frozen=True)
 class Decoded:
-    """What a folder of images came to, without the pixels themselves.
+    """Describe a decoded folder of images, without the pixels themselves.
 
     ``train`` and ``test`` are image counts by class, ``shape`` is (C,H,W), ``size`` the one that was asked for (None:
     the files' own), ``sha256`` that of all pixels, training images first.
@@ -54,14 +54,14 @@ class Decoded:
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Decoded:
-        """The inverse of ``asdict``, lists being JSON's tuples."""
+        """Rebuild it from the JSON of its ``asdict``, in which tuples are lists."""
         made: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in record.items()}
         return cls(**made)
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The files of a folder, classes sorted, then names sorted; ``key`` changes when any file does."""
+    """List the files of a folder, sorted by class and name; ``key`` changes when any file does."""
 
     root: Path
     classes: tuple[str, ...]
@@ -96,9 +96,16 @@ def listing(root: Path, size: int | None) -> Listing:
 
 
 def first_shape(listed: Listing, size: int | None, store: Store) -> tuple[int, int, int]:
-    """(C,H,W) that all images will have, from as few headers as tell it: one, where the first image has colours.
+    """Find the (C,H,W) that all images will have, reading as few headers as possible.
 
     Of images of mixed sizes, which `decode` refuses without a ``size``, it is the first one's.
+
+    Args:
+        listed, store: the folder's files, and the store, which knows the shape if they were decoded before.
+        size: pixels a side that they are brought to; None: their own.
+
+    Raises:
+        StitchLabError: a file cannot be read as an image.
     """
     if kept := store.intact("listings", listed.key):
         channels, height, width = kept["shape"]
@@ -153,7 +160,7 @@ def _any_deep(listed: Listing) -> bool:
 
 
 def pixels(decoded: Decoded, store: Store) -> Pixels | None:
-    """All images (N,C,H,W), training images first; None where the store has them no longer. Raises Damaged.
+    """Read all images (N,C,H,W), training images first; None if the store no longer has them. Raises Damaged.
 
     Beyond `IN_MEMORY` they are mapped read-only, and their checksum is not looked at: that would read them all.
     """
@@ -174,7 +181,7 @@ def pixels(decoded: Decoded, store: Store) -> Pixels | None:
 
 
 def state(decoded: Decoded, store: Store) -> State | None:
-    """Bytes and time of change of the file of the pixels, which tell whether it was changed; None where it is gone."""
+    """Return size and time of change of the file of pixels, which tell whether it has changed; None if it is gone."""
     try:
         told = _place(store, decoded).stat()
     except FileNotFoundError:
@@ -187,7 +194,7 @@ def _place(store: Store, decoded: Decoded) -> Path:
 
 
 def _classes(root: Path, part: str) -> dict[str, list[tuple[str, int, int]]]:
-    """Class -> its images as (relative path, bytes, time of change), names sorted."""
+    """List each class's images as (relative path, bytes, time of change), sorted by name."""
     if not (root / part).is_dir():
         raise StitchLabError(
             f"a folder of images needs train/CLASS/ and test/CLASS/ with images in them; {root} has no folder {part}/"
@@ -213,7 +220,7 @@ def _classes(root: Path, part: str) -> dict[str, list[tuple[str, int, int]]]:
 
 
 def _shape(listed: Listing, size: int | None, report: Report) -> tuple[int, int, int]:
-    """(C,H,W) that all images will have, from their headers."""
+    """Find the (C,H,W) that all images will have, from their headers."""
     grey, first = True, (0, 0)
     for n, name in enumerate(listed.files):
         if n % STEP == 0:
@@ -225,8 +232,8 @@ def _shape(listed: Listing, size: int | None, report: Report) -> tuple[int, int,
             first = first if n else image.size
             if size is None and image.size != first:
                 raise StitchLabError(
-                    f"images of one size were expected; {listed.files[0]} is {first[0]}×{first[1]} and {name} is "
-                    f"{image.size[0]}×{image.size[1]}. Say which size to bring them to: folder:{listed.root}@SIZE"
+                    f"expected images of one size; {listed.files[0]} is {first[0]}×{first[1]} and {name} is "
+                    f"{image.size[0]}×{image.size[1]}. Choose one size for all: folder:{listed.root}@SIZE"
                 )
     width, height = first if size is None else (size, size)
     return (1 if grey else 3, height, width)
@@ -266,7 +273,7 @@ def _header(file: BinaryIO, shape: tuple[int, ...]) -> None:
 
 
 def _decoded(path: Path, shape: tuple[int, int, int]) -> Pixels:
-    """One image as (C,H,W); where it has another size: shorter side to that size, then the centre."""
+    """Decode an image to (C,H,W): shorter side to the size that is wanted, then the centre."""
     channels, height, width = shape
     with _opened(path) as image:
         pixel = shallow(image, path).convert("L" if channels == 1 else "RGB")
@@ -281,7 +288,7 @@ def _decoded(path: Path, shape: tuple[int, int, int]) -> Pixels:
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
-    """An image file; whatever its decoder stumbles over becomes one line with the file's name."""
+    """Open an image file; whatever its decoder raises becomes one line with the file's name."""
     try:
         with Image.open(path) as image:
             yield image

@@ -1,4 +1,4 @@
-"""How an image with more than 8 bits a pixel becomes one of 8, or is refused.
+"""Convert images with more than 8 bits a pixel to 8 bits, or refuse them.
 
 Grey images of 16 bits are scaled so that black stays black and white stays white: v → round(v / 257), since 257 · 255 =
 65,535 (Pillow's own ``convert("L")`` cuts them off: all above 255 is white). Colour images of 16 bits are read by their
@@ -20,12 +20,12 @@ _BITS, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0  # of TIFF
 
 
 def is_deep(image: Image.Image) -> bool:
-    """Whether it is grey with more than 8 bits a pixel (its header says so)."""
+    """Tell whether an image is grey with more than 8 bits a pixel, from its header."""
     return image.mode.startswith(("I", "F"))
 
 
 def shallow(image: Image.Image, path: Path) -> Image.Image:
-    """The image with at most 8 bits a pixel and channel. Raises StitchLabError as `white`."""
+    """Convert an image to at most 8 bits a pixel and channel. Raises StitchLabError as `white`."""
     if not is_deep(image):
         return image
     top = white(image, path)
@@ -33,13 +33,15 @@ def shallow(image: Image.Image, path: Path) -> Image.Image:
 
 
 def white(image: Image.Image, path: Path) -> int:
-    """The value that is white in a deep image, by its header. Raises StitchLabError where that cannot be told."""
+    """Find the value that is white in a deep image, from its header. Raises StitchLabError if that is ambiguous."""
     tags = getattr(image, "tag_v2", {})
     bits = 16 if image.format in SCALED or image.mode.startswith("I;16") else 32
     if len(told := tags.get(_BITS, ())) == 1 and bits == 16:
         bits = int(told[0])
     if image.mode == "F" or bits not in WHITE or tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
         what = "floating point" if image.mode == "F" else f"{bits}-bit" if bits not in WHITE else "white-is-zero"
-        raise StitchLabError(f"{path} has {what} grey values, of which nobody can tell which one is white; save it "
-                             "with 8 or 16 bits a pixel, black 0")
+        raise StitchLabError(
+            f"{path} has {what} grey values, for which white is not defined; save it "
+            "with 8 or 16 bits per pixel, black as 0"
+        )
     return WHITE[bits]

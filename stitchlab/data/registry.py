@@ -1,8 +1,7 @@
-"""Loads data sets, those of the catalog by their names, and folders of images.
+"""Load data sets: those of the catalog by their names, and folders of images.
 
 Images stay uint8 in memory (mapped from the disk once they are large) and are scaled where they are used. A data set's
 fingerprint is that of its content (pixels, labels, class names, and the size that was asked for), not of its place.
-Digits: Alpaydin & Kaynak 1998, UCI, as scikit-learn ships them; the others come through torchvision.
 """
 
 from __future__ import annotations
@@ -12,75 +11,26 @@ import hashlib
 import io
 import re
 import time
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
-from torchvision import datasets
 
-from stitchlab.catalog.data_sets import DATA_SETS, DIGIT_NAMES, FOLDER, DataSetEntry
+from stitchlab.catalog.data_sets import DATA_SETS, FOLDER, DataSetEntry
 from stitchlab.data import image_folder
+from stitchlab.data.loaders import LOADERS
 from stitchlab.data.splits import DataSet, Labels, Split
 from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.request import Report, content_id, no_report
 from stitchlab.results.data_sets import ROOM, DataRecord, find, known
 from stitchlab.store import Store, given
 
-# 8×8 as the digits are. Enlarging adds no detail: resnet14 at 16×16 takes twice as long for the same 99.4 %.
-DIGITS_SIZE = 8
 KEEP = 3  # data sets that stay loaded in this process
 
-class Content(NamedTuple):
-    """What a loader gives."""
-
-    classes: tuple[str, ...]
-    train: Split
-    test: Split
-
-
-#: Loads a data set of the catalog: (folder, download) to its content. Raises RuntimeError or OSError for absent files.
-Loader = Callable[[Path, bool], Content]
-
-
-def _digits(root: Path, download: bool) -> Content:
-    values, labels = load_digits(return_X_y=True)
-    scale = DIGITS_SIZE // 8
-    images = np.round(values.reshape(-1, 1, 8, 8) * 255 / 16).astype(np.uint8)
-    images = images.repeat(scale, axis=2).repeat(scale, axis=3)
-    train, test = train_test_split(np.arange(len(labels)), test_size=0.3, random_state=0, stratify=labels)
-    return Content(DIGIT_NAMES, _split(images[train], labels[train]), _split(images[test], labels[test]))
-
-
-def _torchvision(kind: Any, classes: tuple[str, ...] = ()) -> Callable[[Path, bool], Content]:
-    """A loader around one of torchvision's data sets; without ``classes`` they are called as torchvision calls them."""
-
-    def loader(root: Path, download: bool) -> Content:
-        parts = [kind(str(root), train=train, download=download) for train in (True, False)]
-        train, test = (_split(np.asarray(part.data), np.asarray(part.targets)) for part in parts)
-        return Content(classes or tuple(parts[0].classes), train, test)
-
-    return loader
-
-
-def _svhn(root: Path, download: bool) -> Content:
-    parts = [datasets.SVHN(str(root), split=part, download=download) for part in ("train", "test")]
-    train, test = (_split(part.data, part.labels) for part in parts)
-    return Content(DIGIT_NAMES, train, test)
-
-
-LOADERS: dict[str, Loader] = {
-    "digits": _digits, "mnist": _torchvision(datasets.MNIST, DIGIT_NAMES),
-    "fashion-mnist": _torchvision(datasets.FashionMNIST), "cifar10": _torchvision(datasets.CIFAR10),
-    "cifar100": _torchvision(datasets.CIFAR100), "svhn": _svhn,
-}
 
 class _Loaded(NamedTuple):
-    """A data set that stays loaded, with the state of the file that its pixels were read and verified from, if any."""
+    """Hold a loaded data set, with the state of the file that its pixels were read from, if any."""
 
     data: DataSet
     file: image_folder.State | None = None
@@ -90,9 +40,7 @@ class _Loaded(NamedTuple):
 _loaded: dict[tuple[str, str], _Loaded] = {}
 
 
-def load(
-    name: str, store: Store | None = None, *, report: Report = no_report, download: bool = False
-) -> DataSet:
+def load(name: str, store: Store | None = None, *, report: Report = no_report, download: bool = False) -> DataSet:
     """Load the data set of this name: one of the catalog's `DATA_SETS`, ``folder:PATH`` or ``folder:PATH@SIZE``.
 
     From then on the store has a record of it (room ``data``).
@@ -100,7 +48,7 @@ def load(
     Args:
         name: which one. A folder holds PATH/train/CLASS/* and PATH/test/CLASS/*; SIZE brings images of mixed sizes to
             SIZE×SIZE (shorter side, centre crop).
-        store: keeps decoded images, downloads (``downloads/``) and the record; default is cache/ (or STITCHLAB_CACHE).
+        store: keeps decoded images, downloads (``downloads/``) and the record; default is `Store()`.
         report: told about decoding and downloading.
         download: fetch files that are missing; without it nothing is ever fetched.
 
@@ -108,15 +56,26 @@ def load(
     """
     store = given(store)
     data, decoded = _read(name, store, report, download)
-    store.put(ROOM, data.fingerprint, {
-        "name": data.name, "label": data.label, "fingerprint": data.fingerprint, "classes": data.classes,
-        "shape": data.shape, "train": len(data.train), "test": len(data.test), "folder": decoded, "loaded": time.time(),
-    })
+    store.put(
+        ROOM,
+        data.fingerprint,
+        {
+            "name": data.name,
+            "label": data.label,
+            "fingerprint": data.fingerprint,
+            "classes": data.classes,
+            "shape": data.shape,
+            "train": len(data.train),
+            "test": len(data.test),
+            "folder": decoded,
+            "loaded": time.time(),
+        },
+    )
     return data
 
 
 def outline(name: str, store: Store) -> DataRecord:
-    """Say what data of this name will be, from names and headers alone: no image is decoded, nothing fetched or kept.
+    """Describe a data set from names and headers alone: no image is decoded, nothing is downloaded or kept.
 
     Shape and number of classes are as `load` will have them; of the catalog's data that was never used here, classes
     are called by numbers. Raises UnknownName; StitchLabError where a folder is not as it must be.
@@ -124,20 +83,27 @@ def outline(name: str, store: Store) -> DataRecord:
     if name.startswith(FOLDER):
         path, size = _parse(name)
         listed = image_folder.listing(path, size)
-        return DataRecord(name=name, label=path.name, classes=listed.classes, train=sum(listed.train),
-                          test=sum(listed.test), shape=image_folder.first_shape(listed, size, store))
+        return DataRecord(
+            name=name,
+            label=path.name,
+            classes=listed.classes,
+            train=sum(listed.train),
+            test=sum(listed.test),
+            shape=image_folder.first_shape(listed, size, store),
+        )
     if used := [record for record in known(store) if record.name == name]:
         return used[-1]
     if name not in DATA_SETS:
         raise _unknown(name)
     entry = DATA_SETS[name]
     classes = entry.classes or tuple(str(k) for k in range(entry.outputs))
-    return DataRecord(name=name, label=entry.label, classes=classes, shape=entry.shape, train=entry.train or 0,
-                      test=entry.test or 0)
+    return DataRecord(
+        name=name, label=entry.label, classes=classes, shape=entry.shape, train=entry.train or 0, test=entry.test or 0
+    )
 
 
 def here(name: str, store: Store) -> DataSet:
-    """Give the data set of this name as it was used here: nothing is fetched or recorded, no folder decoded again.
+    """Load a data set as it was used here before: nothing is downloaded or recorded, no folder decoded again.
 
     Raises as `load` and `load_by_fingerprint`.
     """
@@ -146,7 +112,7 @@ def here(name: str, store: Store) -> DataSet:
 
 
 def load_by_fingerprint(fingerprint: str, store: Store) -> DataSet:
-    """Give the data set with this content; nothing is recorded.
+    """Load the data set with this content; nothing is recorded.
 
     A folder that has changed or moved since still loads as it was, as long as the store keeps its pixels. Raises
     UnknownName where the store never saw it, StitchLabError where it is gone.
@@ -159,8 +125,8 @@ def load_by_fingerprint(fingerprint: str, store: Store) -> DataSet:
     made, _ = _read(record.name, store)
     if made.fingerprint != fingerprint:
         raise StitchLabError(
-            f"{record.name} no longer holds what it held (fingerprint {fingerprint[:12]} was expected, "
-            f"{made.fingerprint[:12]} came); bring its files back, or compute anew with what it holds now"
+            f"{record.name} has changed (expected fingerprint {fingerprint[:12]}, "
+            f"got {made.fingerprint[:12]}); restore its files, or compute again with what it holds now"
         )
     return made
 
@@ -168,7 +134,7 @@ def load_by_fingerprint(fingerprint: str, store: Store) -> DataSet:
 def _read(
     name: str, store: Store, report: Report = no_report, download: bool = False
 ) -> tuple[DataSet, dict[str, Any] | None]:
-    """The data set of this name, and how its folder was decoded, if it is one."""
+    """Load the data set of this name, and say how its folder was decoded, if it is one."""
     if name.startswith(FOLDER):
         return _read_folder(name, store, report)
     if name not in DATA_SETS:
@@ -201,12 +167,12 @@ def _read_entry(entry: DataSetEntry, store: Store, report: Report, download: boo
 def _absent(entry: DataSetEntry, root: Path, download: bool, error: Exception) -> str:
     if not download:
         return (
-            f"{entry.label} is not on this machine ({root} was looked at) and is fetched only when asked: "
-            "say download=True, or --download on the command line; `digits` needs no files"
+            f"{entry.label} is not on this machine (looked in {root}) and is downloaded only on request: "
+            "pass download=True, or --download on the command line; `digits` needs no files"
         )
     reason = " ".join(str(error).split())[:160] or type(error).__name__
     return (
-        f"{entry.label} could not be fetched ({reason}); connect this machine to the network, or put torchvision's "
+        f"{entry.label} could not be downloaded ({reason}); connect this machine to the network, or put torchvision's "
         f"files for {entry.name} into {root} and ask again; `digits` needs no files"
     )
 
@@ -217,14 +183,16 @@ def _read_folder(name: str, store: Store, report: Report) -> tuple[DataSet, dict
     label = path.name if size is None else f"{path.name} at {size} px"
     made = _from_pixels(f"folder:{path}{'' if size is None else f'@{size}'}", label, decoded, store)
     if made is None:
-        raise StitchLabError(f"the decoded images of {path} vanished from the cache at {store.root}; ask again")
+        raise StitchLabError(
+            f"the decoded images of {path} are gone from the cache at {store.root}; load the folder again"
+        )
     return made, asdict(decoded)
 
 
 def _parse(name: str) -> tuple[Path, int | None]:
     match = re.fullmatch(r"folder:(.+?)(?:@(\d+))?", name)
     if match is None or int(match[2] or 1) < 1:
-        raise StitchLabError(f"a folder of images is named folder:PATH or folder:PATH@SIZE, SIZE ≥ 1; {name!r} came")
+        raise StitchLabError(f"expected folder:PATH or folder:PATH@SIZE, SIZE ≥ 1, got {name!r}")
     path = Path(match[1]).expanduser().resolve()
     if not path.is_dir():
         raise StitchLabError(f"{path} is not a folder; folder:PATH needs PATH/train/CLASS/ and PATH/test/CLASS/")
@@ -232,7 +200,7 @@ def _parse(name: str) -> tuple[Path, int | None]:
 
 
 def _from_pixels(name: str, label: str, decoded: image_folder.Decoded, store: Store) -> DataSet | None:
-    """The data set of a folder's pixels, read and verified once while their file stays as it is; None without them."""
+    """Make the data set of a folder's decoded pixels, verified once per state of their file; None without them."""
     labels = [_labels(counts) for counts in (decoded.train, decoded.test)]
     fingerprint = _fingerprint(decoded.classes, decoded.shape, labels, decoded.sha256, decoded.size)
     key, file = (str(store.root), fingerprint), image_folder.state(decoded, store)
@@ -241,7 +209,7 @@ def _from_pixels(name: str, label: str, decoded: image_folder.Decoded, store: St
         images = image_folder.pixels(decoded, store)
         if images is None:
             return None
-        train, test = map(_split, np.split(images, [sum(decoded.train)]), labels)
+        train, test = map(Split, np.split(images, [sum(decoded.train)]), labels)
         made = DataSet(name, label, decoded.classes, train, test, fingerprint, natural=decoded.shape[0] == 3)
         kept = _Loaded(made, file)
     _remember(key, kept)
@@ -252,26 +220,22 @@ def _labels(counts: tuple[int, ...]) -> Labels:
     return np.repeat(np.arange(len(counts)), counts)
 
 
-def _split(images: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Split:
-    """A split from images in any usual order: (N,H,W), (N,H,W,3) or (N,C,H,W)."""
-    if images.ndim == 3:
-        images = images[:, None]
-    elif images.shape[-1] == 3:
-        images = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
-    return Split(images, labels.astype(np.int64))
-
-
 def _fingerprint(
     classes: tuple[str, ...], shape: tuple[int, ...], labels: list[Labels], pixels_sha256: str, size: int | None
 ) -> str:
-    return content_id({
-        "classes": classes, "shape": shape, "size": size, "pixels": pixels_sha256,
-        "labels": [hashlib.sha256(part.tobytes()).hexdigest() for part in labels],
-    })
+    return content_id(
+        {
+            "classes": classes,
+            "shape": shape,
+            "size": size,
+            "pixels": pixels_sha256,
+            "labels": [hashlib.sha256(part.tobytes()).hexdigest() for part in labels],
+        }
+    )
 
 
 def _remember(key: tuple[str, str], kept: _Loaded) -> None:
-    """Keeps a data set loaded in this process, and few others: those that were used last."""
+    """Keep a data set loaded in this process, with the few others that were used last."""
     _loaded.pop(key, None)
     while len(_loaded) >= KEEP:
         _loaded.pop(next(iter(_loaded)), None)

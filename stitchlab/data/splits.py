@@ -1,4 +1,4 @@
-"""Images with their labels, as everything that computes takes them; which of them a request looks at."""
+"""Hold images with their labels, and choose which of them a request uses."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LARGE = 64  # pixels a side up to which hundreds of images are run together; act
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Images uint8 (N,C,H,W), possibly mapped read-only from the disk, and their labels int64 (N,)."""
+    """Hold images uint8 (N,C,H,W), possibly mapped read-only from the disk, and their labels int64 (N,)."""
 
     images: Pixels
     labels: Labels
@@ -31,25 +31,25 @@ class Split:
         return len(self.labels)
 
     def order(self, seed: int) -> torch.Tensor:
-        """The one permutation (N,) of the split that a seed stands for, on any machine."""
+        """Return the permutation (N,) of the split for this seed, which is the same on any machine."""
         return torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
 
     def first(self, count: int) -> Split:
-        """The first ``count`` images of its permutation of seed 0, or all of them."""
+        """Return the first ``count`` images of its permutation of seed 0, or all of them."""
         if count >= len(self):
             return self
         chosen = self.order(0)[:count].numpy()
         return Split(np.asarray(self.images[chosen]), self.labels[chosen])
 
     def take(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Images uint8 (n,C,H,W) and labels int64 (n,) at these places, in this order, copied."""
+        """Copy the images uint8 (n,C,H,W) and labels int64 (n,) at these places, in this order."""
         rows = index.cpu().numpy()
         return torch.from_numpy(np.asarray(self.images[rows])), torch.from_numpy(self.labels[rows])
 
 
 @dataclass(frozen=True, eq=False)
 class DataSet:
-    """Training and test images with their class names.
+    """Hold training and test images with their class names.
 
     ``name`` loads it again (`stitchlab.data.registry.load`), ``label`` is for people. ``natural`` says that an image
     shifted or mirrored is as good as any, so that training may do both: true of photographs, not of digits.
@@ -65,7 +65,7 @@ class DataSet:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(C,H,W) of every image."""
+        """Return the (C,H,W) of every image."""
         channels, height, width = self.train.images.shape[1:]
         return (channels, height, width)
 
@@ -79,7 +79,7 @@ _copies: WeakKeyDictionary[Split, dict[torch.device, Both | None]] = WeakKeyDict
 
 
 def taker(split: Split, device: torch.device) -> Take:
-    """`Split.take` onto a device, where all images are kept, for all who take from this split, if it has the room."""
+    """Return a `Split.take` for a device; all images stay on that device, if it is a GPU with enough room."""
     copies = _copies.setdefault(split, {})
     if device not in copies:
         copies[device] = _both(split.take(torch.arange(len(split))), device) if _room(split, device) else None
@@ -90,7 +90,7 @@ def taker(split: Split, device: torch.device) -> Take:
 
 
 def _room(split: Split, device: torch.device) -> bool:
-    """Whether a device is a GPU of which the images fill less than half of what is free."""
+    """Tell whether a device is a GPU, and the images fill less than half of its free memory."""
     return device.type == "cuda" and split.images.nbytes <= torch.cuda.mem_get_info(device)[0] / 2
 
 
@@ -99,7 +99,7 @@ def _both(what: Both, device: torch.device) -> Both:
 
 
 def at_once(count: int, size: int) -> int:
-    """How many images to run together where ``count`` is wanted: fewer where a side of the input, ``size``, is long.
+    """Return how many images to run together, at most ``count``: fewer where the input's side, ``size``, is long.
 
     >>> at_once(500, 32), at_once(500, 224)
     (500, 40)
@@ -108,16 +108,20 @@ def at_once(count: int, size: int) -> int:
 
 
 def draw(split: Split, seed: int, count: int | None, what: str) -> torch.Tensor:
-    """Places (count,) of the first ``count`` images of the split's permutation; None: of all.
+    """Return the places (count,) of the images that a request uses: the first of the split's permutation.
 
     Args:
-        what: what they are for, as it should read in the message ("evaluation images", ...).
+        split: the images.
+        seed: of the permutation.
+        count: how many; None: all.
+        what: what they are for, as it should read in the message ("evaluation images", …).
 
-    Raises StitchLabError for a count below 1 or beyond the data.
+    Raises:
+        StitchLabError: the count is below 1 or beyond the data.
     """
-    return split.order(seed)[:checked_count(count, len(split), what)]
+    return split.order(seed)[: checked_count(count, len(split), what)]
 
 
 def evaluation(data: DataSet, request: Request) -> torch.Tensor:
-    """Places (M,) of a request's evaluation images in the test split, in their one order. Raises StitchLabError."""
+    """Return the places (M,) of a request's evaluation images in the test split. Raises StitchLabError."""
     return draw(data.test, request.seed, request.eval_images, "evaluation images (M)")

@@ -1,1 +1,1 @@
-"""Files out of results."""
+"""Makes files of results: figures, tables, reports."""

@@ -1,4 +1,4 @@
-"""Captions that stand by themselves, and the notes under a figure that has none: plain text."""
+"""Writes captions that can be read by themselves, and notes under a figure without one: plain text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stitchlab.catalog.outliers import DATA, OUTLIERS
 from stitchlab.export.options import Options
 from stitchlab.export.shown import CHANGE, DIFFERENCE, REVERSE, SCORES, SPREAD, TRAJECTORY, Panel, distribution, panels
 from stitchlab.figures.curves import Curves
-from stitchlab.figures.heatmap import Grid
+from stitchlab.figures.grid import Grid
 from stitchlab.figures.layer_names import shorten
 from stitchlab.results import data_sets
 from stitchlab.results.definitions import changed, listed, remark
@@ -25,12 +25,12 @@ from stitchlab.results.why_empty import BEFORE
 
 
 def heading(run: Run, options: Options) -> str:
-    """Give the title above a figure; empty where none was wanted."""
+    """Return the title above a figure; empty where none was wanted."""
     return run.title if options.title is None else options.title.strip()
 
 
 def letter(options: Options, k: int) -> str:
-    """Give what stands before the title of panel k: ``(a) ``, or nothing where panels are not lettered.
+    """Return what stands before the title of panel k: ``(a) ``, or nothing where panels are not lettered.
 
     >>> letter(Options(letters=True), 27), letter(Options(), 0)
     ('(ab) ', '')
@@ -42,40 +42,57 @@ def letter(options: Options, k: int) -> str:
 
 
 def caption(run: Run, options: Options, *, table: bool = False) -> str:
-    """Say what a figure of a run shows, or a table of the same, so that nobody needs anything else to understand it.
+    """Write a caption that says all that is needed to understand a figure of a run, or a table of the same.
 
-    Raises UnknownName for what this run has not.
+    Args:
+        run: what it is of.
+        options: what is shown, and how.
+        table: whether the caption is of a table, which has no colours.
+
+    Raises UnknownName for what this run does not have, and StitchLabError as `stitchlab.export.shown.panels`.
     """
     shown = panels(run, options)
     named = "; ".join(f"{letter(options, k)}{_titled(panel)}" for k, panel in enumerate(shown))
     runs = _runs(run, options, shown)
-    parts = [f"{run.title}: {named}.", *_meanings(shown, options, table), _directions(run, shown), _images(run),
-             *_methods(run, shown), _alone(run), *_marks(shown, table), _several(options, shown, runs),
-             *map(_unfinished, runs), *_older(shown), *map(_origin, runs)]
+    parts = [
+        f"{run.title}: {named}.",
+        *_meanings(shown, options, table),
+        _directions(run, shown),
+        _images(run),
+        *_methods(run, shown),
+        _alone(run),
+        *_marks(shown, table),
+        _several(options, shown, runs),
+        *map(_unfinished, runs),
+        *_older(shown),
+        *map(_origin, runs),
+    ]
     return " ".join(filter(None, parts))
 
 
 def notes(shown: Sequence[Panel]) -> str:
-    """Say what has to stand beside the numbers of a figure without a caption: recipes, and what marks mean."""
+    """Write what has to stand beside a figure without a caption: recipes, and what marks mean."""
     return " ".join([*_methods(shown[0].run, shown), *_marks(shown)])
 
 
 def _titled(panel: Panel) -> str:
-    """What a panel shows, within a sentence."""
+    """Say within a sentence what a panel shows."""
     drawn = panel.draws
     return f"{drawn.title}, {drawn.subtitle}" if isinstance(drawn, Curves) else drawn.title
 
 
 def _meanings(shown: Sequence[Panel], options: Options, table: bool) -> list[str]:
-    """Say of each number what it is, once."""
+    """Explain each number, once."""
     said = [meaning for panel in shown for meaning in _meaning(panel.item.rpartition(":")[2], panel, options)]
     for panel in shown:
         last = panel.item.rpartition("/")[2]
         if f"{DIFFERENCE}/" in panel.item and not panel.item.startswith(SPREAD):
             signs = ("positive", "negative") if METRICS[last].better == "higher" else ("negative", "positive")
             more, less = signs if table else ("red", "blue")
-            said.append(f"TLM − DM: {more} where task loss matching calls the layers more similar, {less} where direct "
-                        "matching does.")
+            said.append(
+                f"TLM − DM: {more} where task loss matching calls the layers more similar, {less} where direct "
+                "matching does."
+            )
     return list(dict.fromkeys(said))
 
 
@@ -85,14 +102,18 @@ def _meaning(item: str, panel: Panel, options: Options) -> list[str]:
         return ["Epoch 0 is the map before training."]
     if item.startswith(f"{SCORES}/"):
         detector = DETECTORS[last]
-        return [f"{detector.label} ({detector.reference}): {detector.meaning}; the axis is stretched (asinh); known "
-                f"outliers: {_outliers(panel, options)}."]
+        return [
+            f"{detector.label} ({detector.reference}): {detector.meaning}; the axis is stretched (asinh); known "
+            f"outliers: {_outliers(panel, options)}."
+        ]
     if item.startswith(f"{DIFFERENCE}/"):
         return [_of_metric(last)]
     if panel.index and panel.quantity != panel.index:
         index = INDICES[panel.index]
-        return [f"{index.label} ({index.reference}), calibrated by {panel.run.request.null} permutations of images: 0 "
-                "at the bound that 95 % of them stay within, 1 for a copy."]
+        return [
+            f"{index.label} ({index.reference}), calibrated by {panel.run.request.null} permutations of images: 0 "
+            "at the bound that 95 % of them stay within, 1 for a copy."
+        ]
     if panel.index:
         index = INDICES[panel.index]
         rows = "" if remark(panel.run.request, index.name) else f"; rows: {ROWS[index.needs]}"
@@ -120,12 +141,14 @@ def _outliers(panel: Panel, options: Options) -> str:
 
 
 def _directions(run: Run, shown: Sequence[Panel]) -> str:
-    """Say which network is where, of heatmaps."""
+    """Say which network is where in heatmaps."""
     if not any(isinstance(panel.draws, Grid) for panel in shown):
         return ""
     front, end = (f"{run.record[side]['name']} ({run.record[side]['architecture']})" for side in ("front", "end"))
-    text = (f"Rows: front layers of {front}; columns: end layers of {end}, both in network order (front → end: the "
-            "stitched network runs the front network up to its layer, then the stitch, then the end network).")
+    text = (
+        f"Rows: front layers of {front}; columns: end layers of {end}, both in network order (front → end: the "
+        "stitched network runs the front network up to its layer, then the stitch, then the end network)."
+    )
     turned = any(panel.item.startswith(f"{REVERSE}:") for panel in shown)
     return text + (" In panels of the opposite direction the networks have changed places." if turned else "")
 
@@ -138,7 +161,7 @@ def _images(run: Run) -> str:
 
 
 def _methods(run: Run, shown: Sequence[Panel]) -> list[str]:
-    """Say how the methods that are shown were fitted; of indices alone there is nothing to say."""
+    """Say how the methods that are shown were fitted; indices alone need no such sentence."""
     request, train = run.request, run.record["data"]["train"]
     stitched = [panel for panel in shown if not panel.index]
     both = any(not panel.method for panel in stitched)
@@ -164,20 +187,28 @@ def _marks(shown: Sequence[Panel], table: bool = False) -> list[str]:
     if any(grid.better and not np.isnan(grid.values).all() for grid in grids):
         said.append(f"{'Bold' if table else '★'}: most similar of its column.")
     if any(grid.by_chance for grid in grids) and not table:
-        said.append("Hollow ★: the best of that column is no better than the best of permuted images (p ≥ .05, Holm's "
-                    "correction over the columns).")
+        said.append(
+            "Hollow ★: the best of that column is no better than the best of permuted images (p ≥ .05, Holm's "
+            "correction over the columns)."
+        )
     if any(grid.doubtful for grid in grids):
         said.append(f"†{'' if table else ', pale'}: the detector does not deserve belief at that end layer.")
     if any(np.isnan(grid.values).any() for grid in grids):
         said.append(f"{'–' if table else 'Grey'}: not computed yet, or undefined.")
-    elided = list(dict.fromkeys(short for grid in grids for layers in (grid.front_layers, grid.end_layers)
-                                if (short := shorten(layers).elided)))
+    elided = list(
+        dict.fromkeys(
+            short
+            for grid in grids
+            for layers in (grid.front_layers, grid.end_layers)
+            if (short := shorten(layers).elided)
+        )
+    )
     said += [f"In names of layers, … is “{'” or “'.join(elided)}”."] if elided else []
     return said
 
 
 def _runs(run: Run, options: Options, shown: Sequence[Panel]) -> list[Run]:
-    """All runs whose numbers are in a figure."""
+    """List all runs whose numbers are in a figure."""
     others = options.others if any(panel.of_runs for panel in shown) else ()
     return list({one.id: one for one in (run, *(panel.run for panel in shown), *others)}.values())
 
@@ -186,12 +217,16 @@ def _several(options: Options, shown: Sequence[Panel], runs: Sequence[Run]) -> s
     if not any(panel.of_runs for panel in shown):
         return ""
     if all(panel.item.startswith(f"{CHANGE}:") for panel in shown if panel.of_runs):
-        return ("Red where the second run calls the layers more similar, blue where the first does, on the layers that "
-                f"both have: {runs[0].title}, run {runs[0].id}, and {options.others[0].title}, run "
-                f"{options.others[0].id}.")
-    return (f"Means and standard deviations (n − 1) are over {1 + len(options.others)} runs ("
-            f"{', '.join(one.title for one in (runs[0], *options.others))}), on the layers that they have in common; a "
-            "cell that one of them lacks is grey.")
+        return (
+            "Red where the second run calls the layers more similar, blue where the first does, on the layers that "
+            f"both have: {runs[0].title}, run {runs[0].id}, and {options.others[0].title}, run "
+            f"{options.others[0].id}."
+        )
+    return (
+        f"Means and standard deviations (n − 1) are over {1 + len(options.others)} runs ("
+        f"{', '.join(one.title for one in (runs[0], *options.others))}), on the layers that they have in common; a "
+        "cell that one of them lacks is grey."
+    )
 
 
 def _unfinished(run: Run) -> str:
@@ -201,7 +236,7 @@ def _unfinished(run: Run) -> str:
 
 
 def _older(shown: Sequence[Panel]) -> list[str]:
-    """Say of which metrics that are shown some cells have none, since they were computed before those were."""
+    """Say which of the shown metrics some cells lack, since those were computed before the metrics were introduced."""
     labels = [METRICS[last].label for panel in shown if (last := panel.item.rpartition("/")[2]) in FUNCTIONAL]
     older = {panel.run.id: len(panel.run.older) for panel in shown} if labels else {}
     said = ", ".join(dict.fromkeys(labels))

@@ -1,4 +1,4 @@
-"""Names of exported files: they say what is in them, and any file system takes them, whatever networks are called."""
+"""Names exported files by what is in them, in letters that every file system takes, whatever networks are called."""
 
 from __future__ import annotations
 
@@ -16,9 +16,15 @@ RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(?=$|[._-])", re.IGNORECASE
 
 
 def file_name(run: Run, suffix: str, options: Options | None = None, *, drawn: bool = True) -> str:
-    """Name the file that a run becomes: both networks, the data, what is shown, how large, the run's id.
+    """Name a file of a run: both networks, the data, what is shown, its size, the run's id.
 
-    ``drawn`` says whether it is a figure; a file of numbers has no size.
+    Args:
+        run: what the file is of.
+        suffix: without its dot.
+        options: what is shown, and how; None: the usual.
+        drawn: whether it is a figure; a file of numbers has no size.
+
+    Raises UnknownName for what the run does not have, where it is a figure.
     """
     options = options or Options()
     record = run.record
@@ -31,7 +37,7 @@ def file_name(run: Run, suffix: str, options: Options | None = None, *, drawn: b
 
 
 def _shown(run: Run, options: Options) -> list[str]:
-    """What a figure shows, as a file's name says it: a number of each method names them."""
+    """List what a figure shows; a metric of both methods is named with them."""
     return ["-".join([*run.request.methods, item]) if item in METRICS else item for item in shown(run, options)]
 
 

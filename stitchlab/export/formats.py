@@ -1,4 +1,4 @@
-"""The files that a run can become: one entry a suffix. Adding one touches nothing else.
+"""Lists the files that can be made of a run, one entry a suffix; adding one changes nothing else.
 
 Whatever draws is imported when something is drawn: the command line lists the suffixes at every start.
 """
@@ -18,9 +18,9 @@ from stitchlab.results.run import Run
 
 @dataclass(frozen=True)
 class Format:
-    """A kind of file: its suffix without the dot, what people call it, its media type, and how it is made of a run.
+    """Describes a kind of file: its suffix without the dot, its name for people, its media type, and how it is made.
 
-    ``drawn`` says whether it is a figure, or a table of the same panels, so that options have a say.
+    ``drawn`` says whether it is a figure, or a table of the same panels, for which options matter.
     """
 
     suffix: str
@@ -31,14 +31,15 @@ class Format:
 
 
 def _report(run: Run, options: Options) -> bytes:
-    """Give the report."""
+    """Make the report."""
     from stitchlab.export.report import report
 
     return report([run], options.title or "")
 
 
 def _figure(suffix: str) -> Callable[[Run, Options], bytes]:
-    """Give what draws a figure with this suffix."""
+    """Return what draws a figure with this suffix."""
+
     def make(run: Run, options: Options) -> bytes:
         from stitchlab.export.vector.page import drawn
 
@@ -53,33 +54,52 @@ def _tex(run: Run, options: Options) -> bytes:
     return tex(run, options).encode()
 
 
-FORMATS = {made.suffix: made for made in (
-    Format("svg", "Figure (SVG)", "image/svg+xml", _figure("svg"), drawn=True),
-    Format("pdf", "Figure (PDF)", "application/pdf", _figure("pdf"), drawn=True),
-    Format("png", "Picture (PNG)", "image/png", _figure("png"), drawn=True),
-    Format("tex", "Table (LaTeX)", "application/x-tex", _tex, drawn=True),
-    Format("csv", "Cells (CSV)", "text/csv", lambda run, _: cells_csv(run).encode()),
-    Format("json", "How it was computed (run.json)", "application/json", lambda run, _: run_json(run).encode()),
-    Format("parquet", "Cells (Parquet)", "application/vnd.apache.parquet", lambda run, _: parquet(run)),
-    Format("html", "Report (HTML)", "text/html", _report),
-    Format("stitch", "Everything, to be opened in StitchLab", "application/zip", lambda run, _: pack(run)),
-)}
+FORMATS = {
+    made.suffix: made
+    for made in (
+        Format("svg", "Figure (SVG)", "image/svg+xml", _figure("svg"), drawn=True),
+        Format("pdf", "Figure (PDF)", "application/pdf", _figure("pdf"), drawn=True),
+        Format("png", "Picture (PNG)", "image/png", _figure("png"), drawn=True),
+        Format("tex", "Table (LaTeX)", "application/x-tex", _tex, drawn=True),
+        Format("csv", "Cells (CSV)", "text/csv", lambda run, _: cells_csv(run).encode()),
+        Format("json", "How it was computed (run.json)", "application/json", lambda run, _: run_json(run).encode()),
+        Format("parquet", "Cells (Parquet)", "application/vnd.apache.parquet", lambda run, _: parquet(run)),
+        Format("html", "Report (HTML)", "text/html", _report),
+        Format("stitch", "Everything, to be opened in StitchLab", "application/zip", lambda run, _: pack(run)),
+    )
+}
 
 
 def make(run: Run, suffix: str, options: Options | None = None) -> bytes:
-    """Make the file of a run that has this suffix (without its dot). Raises UnknownName; StitchLabError."""
+    """Make a file of a run.
+
+    Args:
+        run: what the file is of.
+        suffix: without its dot: a key of `FORMATS`.
+        options: what a figure shows, and how; None: the usual.
+
+    Raises UnknownName for an unknown suffix, and for what the run has not; StitchLabError where that is not there.
+    """
     return known(suffix).make(run, options or Options())
 
 
 def known(suffix: str) -> Format:
-    """Give the kind of file that has this suffix (without its dot). Raises UnknownName."""
+    """Return the kind of file that has this suffix (without its dot). Raises UnknownName."""
     if suffix not in FORMATS:
         raise UnknownName("kind of file", suffix, FORMATS)
     return FORMATS[suffix]
 
 
 def file_name(run: Run, suffix: str, options: Options | None = None) -> str:
-    """Name the file of a run that has this suffix (without its dot). Raises UnknownName."""
+    """Name a file of a run.
+
+    Args:
+        run: what the file is of.
+        suffix: without its dot: a key of `FORMATS`.
+        options: what a figure shows, and how; None: the usual.
+
+    Raises UnknownName for an unknown suffix, and for what the run does not have.
+    """
     from stitchlab.export import file_names
 
     return file_names.file_name(run, suffix, options, drawn=known(suffix).drawn)

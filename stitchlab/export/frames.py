@@ -1,4 +1,4 @@
-"""A run's cells as a table of columns: a pandas data frame, a Parquet file. Both packages are imported on use."""
+"""Makes a table of columns of a run's cells: a pandas data frame, a Parquet file. Both packages are imported on use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def columns(run: Run) -> dict[str, list[Any]]:
-    """Give all lines of cells.csv, column by column; what is undefined or not there yet is None."""
+    """Return all lines of cells.csv, column by column; what is undefined or not there yet is None."""
     rows = list(run.rows())
     return {name: [row[k] for row in rows] for k, name in enumerate(Row._fields)}
 
@@ -49,5 +49,7 @@ def _package(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        raise StitchLabError(f"this needs the package {name.partition('.')[0]}, which is not installed here; pip "
-                             f"install {name.partition('.')[0]}, or export .csv") from error
+        raise StitchLabError(
+            f"this needs the package {name.partition('.')[0]}, which is not installed here; pip "
+            f"install {name.partition('.')[0]}, or export .csv"
+        ) from error

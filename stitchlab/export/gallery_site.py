@@ -1,4 +1,4 @@
-"""The gallery as a folder for any static host: an index with a card a run, and the report of each."""
+"""Makes a folder of the gallery for any static host: an index with a card a run, and the report of each."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from stitchlab.errors import StitchLabError
 from stitchlab.export.report import labels, page, report, sentence
 from stitchlab.figures import grids
 from stitchlab.figures.colours import on_scale
-from stitchlab.figures.heatmap import Grid
+from stitchlab.figures.grid import Grid
 from stitchlab.figures.template import MUTED
-from stitchlab.results.detection import Distribution
+from stitchlab.results.detection import DetectionResults
 from stitchlab.results.judged_with import judged_with
 from stitchlab.results.run import Run
 from stitchlab.store import Store
@@ -30,25 +30,29 @@ ABOUT = (
 
 
 def write(runs: Sequence[Run], directory: Path) -> list[Path]:
-    """Write index.html and a report a run into a folder, which is made; each file is whole or not there.
+    """Write index.html and a report of each run into a folder, which is made; each file is written whole or not at all.
 
     Returns the files, the index first. Raises StitchLabError where no run came, or the folder cannot be written.
     """
     if not runs:
-        raise StitchLabError("a gallery is of one run or more; none came: it needs .stitch files in gallery/, or in "
-                             "the folder that STITCHLAB_GALLERY names")
+        raise StitchLabError(
+            "a gallery: expected one or more runs, got none; put .stitch files into gallery/, or into the folder that "
+            "STITCHLAB_GALLERY names"
+        )
     told = labels(runs)
     names = [file_name(run, label) for run, label in zip(runs, told, strict=True)]
     cards = "\n".join(_card(*of) for of in zip(runs, told, names, strict=True))
-    pages = {"index.html": _index(cards), **{name: report([run], label) for run, label, name in
-                                             zip(runs, told, names, strict=True)}}
+    pages = {
+        "index.html": _index(cards),
+        **{name: report([run], label) for run, label, name in zip(runs, told, names, strict=True)},
+    }
     for name, data in pages.items():
         Store().write(directory / name, data)
     return [directory / name for name in pages]
 
 
 def file_name(run: Run, label: str) -> str:
-    """Name a run's report by what it is of: plain letters, and its id's beginning.
+    """Name a run's report by what it is of: plain letters, and the beginning of its id.
 
     >>> re.sub(r"[^a-z0-9]+", "-", "digits-a → digits-b on Digits".lower())
     'digits-a-digits-b-on-digits'
@@ -63,24 +67,31 @@ def thumbnail(drawn: Sequence[Grid]) -> str:
     for grid in drawn:
         colours = on_scale(grid.values, grid.low, grid.high, grid.scale)
         for (row, column), value in np.ndenumerate(grid.values):
-            colour = MUTED[False] if np.isnan(value) else "#{:02x}{:02x}{:02x}".format(
-                *(round(float(part)) for part in colours[row, column]))
+            colour = (
+                MUTED[False]
+                if np.isnan(value)
+                else "#{:02x}{:02x}{:02x}".format(*(round(float(part)) for part in colours[row, column]))
+            )
             parts.append(f'<rect x="{x + CELL * column}" y="{CELL * row}" width="7.5" height="7.5" fill="{colour}"/>')
         x += CELL * len(grid.end_layers) + GAP
     height = CELL * max((len(grid.front_layers) for grid in drawn), default=1)
-    return (f'<svg class="thumb" viewBox="0 0 {max(1, x - GAP)} {height}" aria-hidden="true" '
-            f'preserveAspectRatio="xMinYMid">{"".join(parts)}</svg>')
+    return (
+        f'<svg class="thumb" viewBox="0 0 {max(1, x - GAP)} {height}" aria-hidden="true" '
+        f'preserveAspectRatio="xMinYMid">{"".join(parts)}</svg>'
+    )
 
 
 def _card(run: Run, label: str, name: str) -> str:
     drawn = (grids.stitched(run, "accuracy") or grids.indices(run))[:2]
-    said = sentence(run, Distribution(run, judged_with(run)))
-    return (f'<li><a class="card" href="{markup.escape(name)}">{thumbnail(drawn)}<strong>{markup.escape(label)}'
-            f"</strong><span>{markup.escape(said)}</span></a></li>")
+    said = sentence(run, DetectionResults(run, judged_with(run)))
+    return (
+        f'<li><a class="card" href="{markup.escape(name)}">{thumbnail(drawn)}<strong>{markup.escape(label)}'
+        f"</strong><span>{markup.escape(said)}</span></a></li>"
+    )
 
 
 def _index(cards: str) -> bytes:
-    """The index: it needs no script."""
+    """Write the index, which needs no script."""
     policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'

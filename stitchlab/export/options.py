@@ -1,4 +1,4 @@
-"""How an exported figure looks: its size, what it shows, its colours and letters."""
+"""Describes how an exported figure looks: its size, what it shows, its colours and letters."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Colours = Literal["viridis", "cividis"]
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """How an exported figure looks.
+    """Describes how an exported figure looks.
 
     Attributes:
         show: what stands in it, each a panel or two, in this order. A metric (``accuracy``) stands for TLM and DM
@@ -63,21 +63,24 @@ class Options:
         check_names("size", [self.size], SIZES)
         check_names("colours", [self.colours], get_args(Colours))
         if not self.show:
-            raise StitchLabError("what a figure shows: one metric or index or more was expected; none was named")
+            raise StitchLabError("show: expected one or more metrics or indices, got none")
         if not LEAST_DPI <= self.dpi <= MOST_DPI:
-            raise StitchLabError(f"dpi: a number from {LEAST_DPI} to {MOST_DPI} was expected; {self.dpi} came")
+            raise StitchLabError(f"dpi: expected a number from {LEAST_DPI} to {MOST_DPI}, got {self.dpi}")
         if not LEAST_FONT <= self.points <= MOST_FONT:
-            raise StitchLabError(f"font size: {LEAST_FONT} to {MOST_FONT} points were expected; {self.font_size} came")
+            raise StitchLabError(f"font size: expected {LEAST_FONT} to {MOST_FONT} points, got {self.font_size}")
 
     @classmethod
     def of(cls, **given: Any) -> Options:
         """Make options by their names; one name may stand for a list of one. Raises UnknownName; StitchLabError."""
         check_names("option", given, [field.name for field in fields(cls)])
-        lists = {name: (value,) if isinstance(value, str | Run) else tuple(value)
-                 for name in ("show", "others", "cell") if (value := given.get(name)) is not None}
+        lists = {
+            name: (value,) if isinstance(value, str | Run) else tuple(value)
+            for name in ("show", "others", "cell")
+            if (value := given.get(name)) is not None
+        }
         return cls(**given | lists)
 
     @property
     def points(self) -> float:
-        """The size of letters in points."""
+        """Return the size of letters in points."""
         return FONT_SIZES[self.size] if self.font_size is None else self.font_size

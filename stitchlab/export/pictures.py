@@ -1,4 +1,4 @@
-"""A run's figure as something that notebooks show by itself: the same one that is exported."""
+"""Wraps a run's figure so that notebooks show it: the same one that is exported."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stitchlab.results.run import Run
 
 
 class Picture:
-    """A figure of a run: a notebook shows it, ``svg`` is its text, ``caption`` says what it shows."""
+    """Represents a figure of a run: a notebook shows it, ``svg`` is its text, ``caption`` says what it shows."""
 
     def __init__(self, run: Run, options: Options) -> None:
         self.run, self.options = run, options
@@ -33,11 +33,19 @@ def plot(run: Run, *show: str, **options: Any) -> Picture:
         show: metrics and indices, as `stitchlab.export.options.Options.show` names them; none: the accuracy.
         options: of `stitchlab.export.options.Options`.
 
-    Raises UnknownName for what the run has not, naming what it has.
+    Raises UnknownName for what the run does not have, naming what it has; StitchLabError for options out of range.
     """
     return Picture(run, Options.of(**options, **({"show": show} if show else {})))
 
 
 def caption(run: Run, *show: str, **options: Any) -> str:
-    """Say what a figure of a run shows, as `plot` draws it, so that nobody needs anything else to understand it."""
+    """Write the caption of a figure of a run, as `plot` draws it.
+
+    Args:
+        run: what the figure is of.
+        show: metrics and indices, as in `plot`.
+        options: of `stitchlab.export.options.Options`.
+
+    Raises as `plot`.
+    """
     return words(run, Options.of(**options, **({"show": show} if show else {})))

@@ -1,4 +1,4 @@
-"""The files that linear probes can become, one entry a suffix: a table, all that is known of them, or a figure."""
+"""Makes files of linear probes, one entry a suffix: a table, everything known about them, or a figure."""
 
 from __future__ import annotations
 
@@ -12,19 +12,32 @@ from stitchlab.export.options import Options
 from stitchlab.results.probes import ProbeRow, Probes
 from stitchlab.results.version import VERSION
 
-MEDIA_TYPES = {"csv": "text/csv", "json": "application/json", "svg": "image/svg+xml", "pdf": "application/pdf",
-               "png": "image/png"}
-LABELS = {"csv": "Table (CSV)", "json": "All that is known of them (JSON)", "svg": "Figure (SVG)",
-          "pdf": "Figure (PDF)", "png": "Picture (PNG)"}
+MEDIA_TYPES = {
+    "csv": "text/csv",
+    "json": "application/json",
+    "svg": "image/svg+xml",
+    "pdf": "application/pdf",
+    "png": "image/png",
+}
+LABELS = {
+    "csv": "Table (CSV)",
+    "json": "All that is known of them (JSON)",
+    "svg": "Figure (SVG)",
+    "pdf": "Figure (PDF)",
+    "png": "Picture (PNG)",
+}
 
 
 def probes_csv(shown: Sequence[Probes]) -> str:
-    """Write a line a layer: network,layer,accuracy,train_accuracy,reason; full float precision, undefined is empty."""
+    """Write a line for each layer: network,layer,accuracy,train_accuracy,reason; floats in full, undefined is empty."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(ProbeRow._fields)
-    writer.writerows(("" if value is None else repr(value) if isinstance(value, float) else value for value in row)
-                     for probes in shown for row in probes.rows())
+    writer.writerows(
+        ("" if value is None else repr(value) if isinstance(value, float) else value for value in row)
+        for probes in shown
+        for row in probes.rows()
+    )
     return out.getvalue()
 
 
@@ -34,15 +47,20 @@ def probes_json(shown: Sequence[Probes]) -> str:
 
 
 def make(shown: Sequence[Probes], suffix: str, options: Options | None = None) -> bytes:
-    """Make the file of some networks' probes that has this suffix (without its dot).
+    """Make a file of some networks' probes.
 
-    Raises UnknownName; StitchLabError where a figure has no room for so many networks.
+    Args:
+        shown: the probes of each network.
+        suffix: without its dot: a key of `MEDIA_TYPES`.
+        options: how a figure looks; None: the usual.
+
+    Raises UnknownName for an unknown suffix; StitchLabError where a figure has no room for so many networks.
     """
     return maker(suffix)(shown, options or Options())
 
 
 def maker(suffix: str) -> Callable[[Sequence[Probes], Options], bytes]:
-    """Give what makes the file with this suffix (without its dot). Raises UnknownName."""
+    """Return what makes the file with this suffix (without its dot). Raises UnknownName."""
     if suffix not in MEDIA_TYPES:
         raise UnknownName("kind of file of probes", suffix, MEDIA_TYPES)
     if suffix == "csv":
@@ -53,25 +71,32 @@ def maker(suffix: str) -> Callable[[Sequence[Probes], Options], bytes]:
 
 
 def file_name(shown: Sequence[Probes], suffix: str) -> str:
-    """Name the file of some networks' probes that has this suffix (without its dot)."""
+    """Name a file of some networks' probes with this suffix (without its dot)."""
     names = "-".join(dict.fromkeys(probes.network.name for probes in shown))
     return f"{names[:80]}-probes.{suffix}"
 
 
 def caption(shown: Sequence[Probes]) -> str:
     """Say what a figure of probes shows, so that it can be read by itself."""
-    each = {f"{p.request.train_images:,} training images and evaluated on {p.request.eval_images:,} test images of "
-            f"{p.data.label} (seed {p.request.seed})" for p in shown}
-    networks = ", ".join(f"{p.network.name} ({p.network.architecture.rpartition('/')[2]}, {p.network.short})"
-                         for p in shown)
-    return (f"Accuracy of linear probes by layer: {networks}. Each is a logistic regression (L2, C = 1, L-BFGS) on the "
-            f"layer's averages over positions, or its class token, standardised; trained on {'; '.join(sorted(each))}. "
-            "Broken lines: the networks' own accuracy on the same images, and chance, the share of the largest class. "
-            f"StitchLab {VERSION}.")
+    each = {
+        f"{p.request.train_images:,} training images and evaluated on {p.request.eval_images:,} test images of "
+        f"{p.data.label} (seed {p.request.seed})"
+        for p in shown
+    }
+    networks = ", ".join(
+        f"{p.network.name} ({p.network.architecture.rpartition('/')[2]}, {p.network.short})" for p in shown
+    )
+    return (
+        f"Accuracy of linear probes by layer: {networks}. Each is a logistic regression (L2, C = 1, L-BFGS) on the "
+        f"layer's averages over positions, or its class token, standardised; trained on {'; '.join(sorted(each))}. "
+        "Broken lines: the networks' own accuracy on the same images, and chance, the share of the largest class. "
+        f"StitchLab {VERSION}."
+    )
 
 
 def _figure(shown: Sequence[Probes], suffix: str, options: Options) -> bytes:
     from stitchlab.export.vector.probes import figure
 
-    return figure(shown, options).file(suffix, dpi=options.dpi, title="Accuracy of linear probes by layer",
-                                       description=caption(shown))
+    return figure(shown, options).file(
+        suffix, dpi=options.dpi, title="Accuracy of linear probes by layer", description=caption(shown)
+    )

@@ -1,4 +1,4 @@
-"""Files out of a run: cells.csv and run.json in a folder."""
+"""Writes a run's numbers into a folder: cells.csv and run.json."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["cells_csv", "ood_csv", "run_json", "write"]
 
 
 def write(run: Run, directory: Path) -> None:
-    """Writes cells.csv and run.json into a folder, which is made; each is whole or not there.
+    """Write cells.csv and run.json into a folder, which is made; each is written whole or not at all.
 
     Raises StitchLabError where the folder cannot be written.
     """

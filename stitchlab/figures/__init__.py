@@ -1,1 +1,1 @@
-"""Plotly figures from runs. Nothing here knows Streamlit; a figure can be drawn again with other options."""
+"""Draws Plotly figures from runs, without Streamlit, so that a figure can be drawn again with other options."""

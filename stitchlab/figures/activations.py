@@ -1,4 +1,4 @@
-"""Figures of one cell's activations: native ones beside what each method makes, and what detectors say of them."""
+"""Draws one cell's activations: native ones beside what each method makes, and what detectors say about them."""
 
 from __future__ import annotations
 
@@ -10,234 +10,284 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from stitchlab.figures import alt
 from stitchlab.figures.cell_numbers import cell_numbers
 from stitchlab.figures.colours import on_scale
-from stitchlab.figures.template import INK, MUTED, SEQUENTIAL, template
+from stitchlab.figures.histograms import histograms, stretched, stretched_ticks
+from stitchlab.figures.ranges import ends
+from stitchlab.figures.sets import SETS, colour, line
+from stitchlab.figures.template import BELOW, COLOURS, GREEN, MUTED, SEQUENTIAL, SYMBOLS, legend, template
 
 Array = npt.NDArray[Any]
 
-SETS = {"native": "Native", "tlm": "Task loss matching", "dm": "Direct matching", "outliers": "Known outliers"}
-# Okabe and Ito's colours, which the colour-blind can tell apart; native is the ink of the page.
-COLOURS = {"tlm": "#d55e00", "dm": "#0072b2", "outliers": "#999999"}
-SYMBOLS = {"native": "circle", "tlm": "diamond", "dm": "square", "outliers": "x"}
-BELOW = 84  # pixels for the axis title and the legend
-BINS, SHOWN = 60, 400  # bins of a histogram; images of each set in a scatter plot
-DECADES = (-1000, -100, -10, -3, -1, 0, 1, 3, 10, 100)
-
-
-def colour(name: str, dark: bool) -> str:
-    """Of a set of activations."""
-    return COLOURS.get(name, INK[dark])
+SHOWN = 400  # images of each set in a scatter plot
 
 
 def scores(by_set: Mapping[str, Array], label: str, *, dark: bool = False) -> go.Figure:
-    """Histograms of a detector's scores (N,) by set, as outlines.
+    """Draw histograms of a detector's scores by set, as outlines over the stretched axis (`histograms.stretched`).
 
-    The axis counts native interquartile ranges from the native median. It is stretched (asinh), since stitched scores
-    may be a thousand ranges away where native ones fill two.
+    Args:
+        by_set: scores (N,) by set, native and known outliers among them.
+        label: the detector's name for people.
+        dark: for a dark page.
     """
     figure = go.Figure()
     places, texts = stretched_ticks(_outlines(figure, stretched(by_set), dark))
-    figure.update_layout(template=template(dark), height=340, legend=legend(), margin_b=BELOW + 20,
-                         title=f"{label}: scores of test images")
-    figure.update_xaxes(tickvals=places, ticktext=texts,
-                        title_text="native interquartile ranges from the native median<br>(right is more native)")
+    figure.update_layout(
+        template=template(dark),
+        height=340,
+        legend=legend(),
+        margin_b=BELOW + 20,
+        title=f"{label}: scores of test images",
+    )
+    figure.update_xaxes(
+        tickvals=places,
+        ticktext=texts,
+        title_text="native interquartile ranges from the native median<br>(right is more native)",
+    )
     figure.update_yaxes(title_text="share of images", tickformat=".0%")
-    return figure
-
-
-def stretched(by_set: Mapping[str, Array]) -> dict[str, Array]:
-    """Places scores (N,) of each set on an axis of native interquartile ranges from the native median, by asinh."""
-    native = by_set["native"]
-    low, middle, high = np.quantile(native, [0.25, 0.5, 0.75]) if np.isfinite(native).all() else (0.0, 0.0, 1.0)
-    return {name: np.arcsinh((values[np.isfinite(values)] - middle) / max(high - low, 1e-12))
-            for name, values in by_set.items()}
-
-
-def stretched_ticks(edges: Array) -> tuple[Array, list[str]]:
-    """Gives places and texts of ticks on that axis, which reaches from the first edge to the last."""
-    shown = [d for d in DECADES if edges[0] <= np.arcsinh(d) <= edges[-1]]
-    return np.arcsinh(shown), [f"{d:,}".replace("-", "−") for d in shown]
+    return alt.with_alt_text(
+        figure,
+        f"Histograms of the {label} scores of test images, in native interquartile ranges from the native median.",
+        alt.spreads({SETS[k]: np.sinh(v) for k, v in stretched(by_set).items()}),
+    )
 
 
 def channels(by_set: Mapping[str, Mapping[str, Array]], named: Sequence[int], *, dark: bool = False) -> go.Figure:
-    """Mean and deviation (C,) of every channel, stitched over native; on the line nothing has moved.
+    """Draw each channel's mean and deviation, stitched against native; on the line nothing has moved.
 
     Args:
-        by_set: statistics by set, native among them.
+        by_set: ``mean`` and ``deviation`` (C,) by set, native among them.
         named: channels that are labelled.
+        dark: for a dark page.
     """
+    native, stitched = by_set["native"], [name for name in by_set if name in COLOURS and name != "outliers"]
     figure = make_subplots(1, 2, subplot_titles=("Mean", "Standard deviation"), horizontal_spacing=0.1)
     for column, what in enumerate(("mean", "deviation"), 1):
-        native = by_set["native"][what]
-        ends = _ends(native)
-        figure.add_scatter(x=ends, y=ends, mode="lines", line={"color": MUTED[dark]}, hoverinfo="skip",
-                           showlegend=False, row=1, col=column)
-        for name in (n for n in by_set if n in COLOURS and n != "outliers"):
-            figure.add_scatter(
-                x=native, y=by_set[name][what], mode="markers+text", name=SETS[name], legendgroup=name,
-                showlegend=column == 1, marker={"color": colour(name, dark), "symbol": SYMBOLS[name], "size": 7},
-                text=[str(c) if c in named else "" for c in range(len(native))], textposition="top center",
-                customdata=np.arange(len(native)), hovertemplate="channel %{customdata}: native %{x:.3g}, "
-                + SETS[name].lower() + " %{y:.3g}<extra></extra>", row=1, col=column,
-            )
+        _add_identity(figure, ends(native[what]), column, dark)
+        for name in stitched:
+            dots = _channel_dots(name, native[what], by_set[name][what], named, dark)
+            figure.add_scatter(**dots, showlegend=column == 1, row=1, col=column)
         figure.update_xaxes(title_text="native", row=1, col=column)
     figure.update_yaxes(title_text="stitched", row=1, col=1)
-    figure.update_layout(template=template(dark), height=420, legend=legend(), margin_t=84, margin_b=BELOW,
-                         title="Channels: on the line nothing has moved")
-    return figure
+    figure.update_layout(
+        template=template(dark),
+        height=420,
+        legend=legend(),
+        margin_t=84,
+        margin_b=BELOW,
+        title="Channels: on the line nothing has moved",
+    )
+    every = [f"channel {k}" for k in range(len(native["mean"]))]
+    return alt.with_alt_text(
+        figure,
+        "Scatter plots of each channel's mean and standard deviation, stitched against native.",
+        *(
+            f"{SETS[name]}, {what} minus native's: {alt.extremes(by_set[name][what] - native[what], every)}."
+            for name in stitched
+            for what in ("mean", "deviation")
+        ),
+    )
+
+
+def _add_identity(figure: go.Figure, both: tuple[float, float], column: int, dark: bool) -> None:
+    """Add the line on which stitched and native are equal."""
+    figure.add_scatter(
+        x=both,
+        y=both,
+        mode="lines",
+        line={"color": MUTED[dark]},
+        hoverinfo="skip",
+        showlegend=False,
+        row=1,
+        col=column,
+    )
+
+
+def _channel_dots(name: str, native: Array, stitched: Array, named: Sequence[int], dark: bool) -> dict[str, Any]:
+    """Describe a dot for each channel (C,) of a set, with its number where it is named."""
+    channel = range(len(native))
+    return {
+        "x": native,
+        "y": stitched,
+        "mode": "markers+text",
+        "name": SETS[name],
+        "legendgroup": name,
+        "marker": {"color": colour(name, dark), "symbol": SYMBOLS[name], "size": 7},
+        "text": [str(c) if c in named else "" for c in channel],
+        "textposition": "top center",
+        "customdata": np.array(channel),
+        "hovertemplate": f"channel %{{customdata}}: native %{{x:.3g}}, {SETS[name].lower()} %{{y:.3g}}<extra></extra>",
+    }
 
 
 def spectrum(by_set: Mapping[str, Mapping[str, Array]], *, dark: bool = False) -> go.Figure:
-    """Eigenvalues (C,) of the rows' covariance, the largest first, over their sum."""
+    """Draw the eigenvalues (C,) of the rows' covariance by set, the largest first, as shares of their sum."""
     figure = go.Figure()
     for name, found in by_set.items():
         share = found["spectrum"] / max(found["spectrum"].sum(), 1e-300)
-        figure.add_scatter(x=np.arange(1, len(share) + 1), y=np.where(share > 1e-8, share, np.nan), mode="lines",
-                           name=SETS[name], line=_line(name, dark),
-                           hovertemplate="component %{x}: %{y:.2%}<extra>" + SETS[name] + "</extra>")
-    figure.update_layout(template=template(dark), height=340, legend=legend(), margin_b=BELOW,
-                         title="Spectrum: share of the variance by component")
+        figure.add_scatter(
+            x=np.arange(1, len(share) + 1),
+            y=np.where(share > 1e-8, share, np.nan),
+            mode="lines",
+            name=SETS[name],
+            line=line(name, dark),
+            hovertemplate="component %{x}: %{y:.2%}<extra>" + SETS[name] + "</extra>",
+        )
+    figure.update_layout(
+        template=template(dark),
+        height=340,
+        legend=legend(),
+        margin_b=BELOW,
+        title="Spectrum: share of the variance by component",
+    )
     figure.update_xaxes(title_text="component")
     figure.update_yaxes(type="log", title_text="share of variance", exponentformat="power", dtick=1)
-    return figure
+    return alt.with_alt_text(
+        figure,
+        "Curves of the share of the variance by component, the largest first.",
+        alt.lines([(trace.name, trace.x, trace.y) for trace in figure.data], "component"),
+    )
 
 
 def norms(by_set: Mapping[str, Mapping[str, Array]], *, dark: bool = False) -> go.Figure:
-    """Histograms of the norm of an image's activations, all positions together, as outlines."""
+    """Draw histograms of the norm of an image's activations, all positions together, as outlines."""
     figure = go.Figure()
     _outlines(figure, {name: found["norms"] for name, found in by_set.items()}, dark)
-    figure.update_layout(template=template(dark), height=340, legend=legend(), margin_b=BELOW,
-                         title="Norm of an image's activations")
+    figure.update_layout(
+        template=template(dark), height=340, legend=legend(), margin_b=BELOW, title="Norm of an image's activations"
+    )
     figure.update_xaxes(title_text="‖activations‖₂")
     figure.update_yaxes(title_text="share of images", tickformat=".0%")
-    return figure
+    return alt.with_alt_text(
+        figure,
+        "Histograms of the norm of an image's activations.",
+        alt.spreads({SETS[name]: found["norms"] for name, found in by_set.items()}),
+    )
 
 
 def plane(
-    by_set: Mapping[str, Array], texts: Mapping[str, Sequence[str]], *, selected: tuple[str, int] | None = None,
+    by_set: Mapping[str, Array],
+    texts: Mapping[str, Sequence[str]],
+    *,
+    selected: tuple[str, int] | None = None,
     dark: bool = False,
 ) -> go.Figure:
-    """Where images (N, 2) lie on the two principal axes of native features.
+    """Draw where images lie on the two principal axes of native features.
 
     Args:
-        texts: what the hover says of each image, by set.
+        by_set: places (N, 2) by set.
+        texts: N texts by set, shown when a point is pointed at.
         selected: set and image that gets a ring.
+        dark: for a dark page.
     """
     figure = go.Figure()
     for name, points in by_set.items():
-        few = points[:SHOWN]
-        figure.add_scatter(
-            x=few[:, 0], y=few[:, 1], mode="markers", name=SETS[name], text=texts[name][:SHOWN],
-            marker={"color": colour(name, dark), "symbol": SYMBOLS[name], "size": 7, "opacity": 0.7},
-            hovertemplate="%{text}<extra>" + SETS[name] + "</extra>", unselected={"marker": {"opacity": 0.7}},
-        )
+        _add_images(figure, name, points[:SHOWN], texts[name][:SHOWN], dark)
     if selected and selected[0] in by_set and selected[1] < len(by_set[selected[0]]):
-        x, y = by_set[selected[0]][selected[1]]
-        figure.add_scatter(x=[x], y=[y], mode="markers", showlegend=False, hoverinfo="skip",
-                           marker={"symbol": "circle-open", "size": 18, "line_width": 3, "color": "#00a878"})
-    _plane_layout(figure, dark)
-    figure.update_layout(title="Native principal axes: click a point")
-    return figure
+        _add_ring(figure, by_set[selected[0]][selected[1]])
+    figure.update_layout(
+        template=template(dark),
+        height=460,
+        legend=legend(),
+        margin_b=BELOW,
+        hovermode="closest",
+        dragmode=False,
+        title="Native principal axes: click a point",
+    )
+    figure.update_xaxes(title_text="first native axis")
+    figure.update_yaxes(title_text="second native axis")
+    return alt.with_alt_text(
+        figure,
+        "Scatter plot of images on the two principal axes of native features.",
+        alt.points(
+            {SETS[name]: (points[:SHOWN, 0], points[:SHOWN, 1]) for name, points in by_set.items()},
+            "first axis",
+            "second axis",
+        ),
+    )
+
+
+def _add_images(figure: go.Figure, name: str, points: Array, texts: Sequence[str], dark: bool) -> None:
+    """Add a point for each image of a set (N, 2), with its text when pointed at."""
+    figure.add_scatter(
+        x=points[:, 0],
+        y=points[:, 1],
+        mode="markers",
+        name=SETS[name],
+        text=texts,
+        marker={"color": colour(name, dark), "symbol": SYMBOLS[name], "size": 7, "opacity": 0.7},
+        hovertemplate="%{text}<extra>" + SETS[name] + "</extra>",
+        unselected={"marker": {"opacity": 0.7}},
+    )
+
+
+def _add_ring(figure: go.Figure, point: Array) -> None:
+    """Add a ring around the point (2,) that is selected."""
+    x, y = point
+    figure.add_scatter(
+        x=[x],
+        y=[y],
+        mode="markers",
+        showlegend=False,
+        hoverinfo="skip",
+        marker={"symbol": "circle-open", "size": 18, "line_width": 3, "color": GREEN},
+    )
 
 
 def confusion(shares: Array, classes: Sequence[str], title: str, *, dark: bool = False) -> go.Figure:
-    """Shares (classes, classes) of each label's images that get each prediction: rows are labels and sum to 1."""
+    """Draw a confusion matrix.
+
+    Args:
+        shares: (classes, classes), of each label's images (row) those with each prediction; rows sum to 1 or are NaN.
+        classes: names of the classes.
+        title: of the figure.
+        dark: for a dark page.
+    """
     places = {"x": list(classes), "y": list(classes)}
-    figure = go.Figure(go.Heatmap(
-        z=shares, **places, zmin=0, zmax=1, colorscale=SEQUENTIAL, xgap=1, ygap=1,
-        hovertemplate="%{y} called %{x}: %{z:.1%}<extra></extra>", showscale=False,
-    ))
+    figure = go.Figure(
+        go.Heatmap(
+            z=shares,
+            **places,
+            zmin=0,
+            zmax=1,
+            colorscale=SEQUENTIAL,
+            xgap=1,
+            ygap=1,
+            hovertemplate="%{y} called %{x}: %{z:.1%}<extra></extra>",
+            showscale=False,
+        )
+    )
     if len(classes) <= 12:
         texts = [["" if np.isnan(share) else f"{share:.0%}" for share in row] for row in shares]
         figure.add_traces([trace.update(places) for trace in cell_numbers(texts, on_scale(shares, 0, 1, SEQUENTIAL))])
     figure.update_layout(template=template(dark), height=420, title=title)
     figure.update_xaxes(title_text="predicted", type="category")
     figure.update_yaxes(title_text="label", type="category", autorange="reversed")
-    return figure
-
-
-def feature_maps(
-    maps: Mapping[str, Array], chosen: Sequence[int], *, dark: bool = False
-) -> go.Figure:
-    """One image's feature maps (C, H, W) by set, chosen channels beside each other, one colour range a channel."""
-    sets = [name for name in SETS if name in maps]
-    figure = make_subplots(
-        len(sets), len(chosen), column_titles=[f"channel {c}" for c in chosen], row_titles=[SETS[s] for s in sets],
-        horizontal_spacing=0.02, vertical_spacing=0.04,
+    wrong = np.where(np.eye(len(classes), dtype=bool), np.nan, shares).ravel()
+    pairs = [f"{label} called {called}" for label in classes for called in classes]
+    return alt.with_alt_text(
+        figure,
+        f"Heatmap of {title}: {len(classes)} labels by predictions.",
+        f"Right: {alt.extremes(np.diagonal(shares), classes)}. Wrong: {alt.extremes(wrong, pairs)}.",
     )
-    for column, channel in enumerate(chosen, 1):
-        every = np.concatenate([maps[name][channel].ravel() for name in sets])
-        low, high = _ends(every)
-        for row, name in enumerate(sets, 1):
-            figure.add_trace(go.Heatmap(
-                z=maps[name][channel], zmin=low, zmax=high if high > low else low + 1, colorscale=SEQUENTIAL,
-                showscale=False, hovertemplate="%{z:.3g}<extra>" + SETS[name] + f", channel {channel}</extra>",
-            ), row, column)
-    figure.update_xaxes(showticklabels=False)
-    figure.update_yaxes(showticklabels=False, autorange="reversed")
-    height = 60 + len(sets) * min(190, max(70, 900 // max(1, len(chosen))))
-    figure.update_layout(template=template(dark), height=height, margin={"t": 32, "r": 32})
-    return figure
-
-
-def vectors(values: Mapping[str, Array], *, dark: bool = False) -> go.Figure:
-    """One image's activations where a layer has one position only: (C,) by set."""
-    figure = go.Figure()
-    for name in (n for n in SETS if n in values):
-        figure.add_scatter(x=np.arange(len(values[name])), y=values[name], mode="lines+markers", name=SETS[name],
-                           line=_line(name, dark), marker_size=4,
-                           hovertemplate="channel %{x}: %{y:.3g}<extra>" + SETS[name] + "</extra>")
-    figure.update_layout(template=template(dark), height=340, legend=legend(), margin_b=BELOW,
-                         title="Activations of this image")
-    figure.update_xaxes(title_text="channel")
-    return figure
 
 
 def _outlines(figure: go.Figure, by_set: Mapping[str, Array], dark: bool) -> Array:
-    """Adds outlines of `histograms`, and gives the bins' edges.
+    """Add outlines of `histograms`, and return the bins' edges.
 
     Outlines only: filled ones would make colours where they overlap that no legend has.
     """
     edges, shares = histograms(by_set)
     for name, share in shares.items():
         figure.add_scatter(
-            x=(edges[1:] + edges[:-1]) / 2, y=share, mode="lines", line_shape="hvh", name=SETS[name],
-            line=_line(name, dark), cliponaxis=False,
+            x=(edges[1:] + edges[:-1]) / 2,
+            y=share,
+            mode="lines",
+            line_shape="hvh",
+            name=SETS[name],
+            line=line(name, dark),
+            cliponaxis=False,
             hovertemplate="%{y:.1%}<extra>" + SETS[name] + "</extra>",
         )
     return edges
-
-
-def histograms(by_set: Mapping[str, Array]) -> tuple[Array, dict[str, Array]]:
-    """Gives the edges of bins and each set's share in them, of all that is finite; 0 lies in one of them.
-
-    An empty bin at either end brings each outline down to nothing.
-    """
-    low, high = _ends(np.concatenate([[0.0], *by_set.values()]))
-    width = max(high - low, 1e-6) * (1 + 1e-6) / BINS  # so that rounding drops no largest value
-    edges = low + width * np.arange(-1, BINS + 2)
-    return edges, {name: np.histogram(values[np.isfinite(values)], edges)[0] / max(1, len(values))
-                   for name, values in by_set.items()}
-
-
-def _ends(values: Array) -> tuple[float, float]:
-    """The smallest and the largest of those values that are finite; 0 and 0 where none is."""
-    known = values[np.isfinite(values)]
-    return (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
-
-
-def _plane_layout(figure: go.Figure, dark: bool) -> None:
-    figure.update_layout(template=template(dark), height=460, legend=legend(), margin_b=BELOW, hovermode="closest",
-                         dragmode=False)
-    figure.update_xaxes(title_text="first native axis")
-    figure.update_yaxes(title_text="second native axis")
-
-
-def _line(name: str, dark: bool) -> dict[str, Any]:
-    return {"color": colour(name, dark), "width": 2, "dash": "dot" if name == "outliers" else "solid"}
-
-
-def legend() -> dict[str, Any]:
-    """Below the figure, where no title is."""
-    return {"orientation": "h", "yref": "container", "yanchor": "bottom", "y": 0.0, "xanchor": "left", "x": 0.0}

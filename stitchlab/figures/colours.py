@@ -1,4 +1,7 @@
-"""Colours of numbers, and what can be read on them: contrast as WCAG 2 defines it (https://www.w3.org/TR/WCAG22/)."""
+"""Converts numbers to colours and says what can be read on them: contrast as WCAG 2 defines it.
+
+See https://www.w3.org/TR/WCAG22/.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +14,26 @@ BLACK, WHITE = "#000000", "#ffffff"  # of these two, one has a contrast of 4.58 
 
 
 def rgb(colour: str) -> Values:
-    """Reads ``#rrggbb`` or ``rgb(r,g,b)``: red, green and blue, 0..255.
+    """Read ``#rrggbb`` or ``rgb(r,g,b)``: return red, green and blue, 0..255.
 
     >>> rgb("#ff8000").tolist(), rgb("rgb(5,48,97)").tolist()
     ([255.0, 128.0, 0.0], [5.0, 48.0, 97.0])
     """
     if colour.startswith("#"):
-        return np.array([int(colour[k:k + 2], 16) for k in (1, 3, 5)], dtype=np.float64)
+        return np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)], dtype=np.float64)
     return np.array([float(part) for part in colour.removeprefix("rgb(").removesuffix(")").split(",")])
 
 
 def on_scale(values: Values, low: float, high: float, scale: str) -> Values:
-    """Gives the colours (…, 3) that a Plotly colour scale has for numbers between its ends; NaN stays NaN."""
+    """Return the colours that a Plotly colour scale gives to numbers.
+
+    Args:
+        values: (…) numbers.
+        low, high: ends of the scale; numbers beyond get the colour of the end.
+        scale: Plotly's name of it.
+
+    Returns: (…, 3) red, green and blue, 0..255; NaN stays NaN.
+    """
     stops = get_colorscale(scale)
     places = [place for place, _ in stops]
     parts = np.array([rgb(colour) for _, colour in stops])
@@ -31,7 +42,7 @@ def on_scale(values: Values, low: float, high: float, scale: str) -> Values:
 
 
 def luminance(colours: Values) -> Values:
-    """Gives the relative luminance (…) of colours (…, 3): 0 is black, 1 is white."""
+    """Return the relative luminance (…) of colours (…, 3): 0 is black, 1 is white."""
     part = colours / 255
     linear = np.where(part <= 0.04045, part / 12.92, ((part + 0.055) / 1.055) ** 2.4)
     light: Values = linear @ np.array([0.2126, 0.7152, 0.0722])
@@ -39,7 +50,7 @@ def luminance(colours: Values) -> Values:
 
 
 def contrast(one: Values, other: Values) -> Values:
-    """Gives the contrast ratio (…) of colours (…, 3), 1 to 21; 4.5 is the least for text.
+    """Return the contrast ratio (…) of colours (…, 3), 1 to 21; 4.5 is the least for text.
 
     >>> float(contrast(rgb("#000000"), rgb("#ffffff")))
     21.0
@@ -50,6 +61,19 @@ def contrast(one: Values, other: Values) -> Values:
 
 
 def white_reads_better(colours: Values) -> npt.NDArray[np.bool_]:
-    """Says where (…) white letters have more contrast than black ones on colours (…, 3)."""
+    """Tell where (…) white letters have more contrast than black ones on colours (…, 3)."""
     better: npt.NDArray[np.bool_] = contrast(colours, rgb(WHITE)) > contrast(colours, rgb(BLACK))
     return better
+
+
+def mixed(colour: str, ground: str, share: float) -> str:
+    """Mix a colour with the ground that it lies on.
+
+    Args:
+        colour, ground: as `rgb` reads them.
+        share: of the colour, 0..1.
+
+    >>> mixed("#ff0000", "#ffffff", 0.5)
+    '#ff8080'
+    """
+    return "#" + "".join(f"{round(part):02x}" for part in share * rgb(colour) + (1 - share) * rgb(ground))

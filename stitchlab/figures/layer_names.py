@@ -1,4 +1,4 @@
-"""Short names for layers, where a figure has no room for module paths; no two names become one.
+"""Shortens names of layers, where a figure has no room for module paths; no two names become one.
 
 ``features.denseblock1.denselayer2`` becomes ``f.d1.denselayer2``, as Java's loggers shorten packages; where all names
 of an axis begin alike and are long, that becomes ``…``.
@@ -14,14 +14,14 @@ LIMIT = 18  # letters that an axis has room for
 
 
 class ShortNames(NamedTuple):
-    """Labels in the order of the names that were given; ``elided`` is what ``…`` stands for, empty where it is not."""
+    """Holds labels in the order of the names that were given, and what ``…`` in them stands for, empty without one."""
 
     labels: tuple[str, ...]
     elided: str
 
 
 def shorten(names: Sequence[str], limit: int = LIMIT) -> ShortNames:
-    """Gives a label for each name, of at most `limit` letters where that leaves them different.
+    """Return a label for each name, of at most `limit` letters where that leaves them different.
 
     >>> shorten(["features.0", "features.12"])
     ShortNames(labels=('f.0', 'f.12'), elided='')
@@ -33,28 +33,28 @@ def shorten(names: Sequence[str], limit: int = LIMIT) -> ShortNames:
     labels, elided = _each(names, names, lambda name: re.sub(r"^features\.", "f.", name)), ""
     begin = _common_beginning(names)
     if max(map(len, labels), default=0) > limit and begin not in ("", "features."):
-        labels, elided = tuple("…" + name[len(begin):] for name in names), begin
+        labels, elided = tuple("…" + name[len(begin) :] for name in names), begin
     for step in (_initials, _without_middle):
         labels = _each(labels, names, lambda label, step=step: step(label, limit))  # type: ignore[misc]
     return ShortNames(labels, elided)
 
 
 def _each(labels: Sequence[str], names: Sequence[str], change: Callable[[str], str]) -> tuple[str, ...]:
-    """All labels changed, or none of them, where two names would become one."""
+    """Change all labels, or none where two names would become one."""
     changed = tuple(map(change, labels))
     return changed if len(set(changed)) == len(set(names)) else tuple(labels)
 
 
 def _common_beginning(names: Sequence[str]) -> str:
-    """What several names begin with, up to a point or an underscore."""
+    """Return what several names begin with, up to a point or an underscore."""
     first, last = min(names), max(names)
     same = [one == other for one, other in zip(first, last, strict=False)]
-    common = first[:[*same, False].index(False)] if first != last else ""
-    return common[:max(common.rfind("."), common.rfind("_")) + 1]
+    common = first[: [*same, False].index(False)] if first != last else ""
+    return common[: max(common.rfind("."), common.rfind("_")) + 1]
 
 
 def _initials(label: str, limit: int) -> str:
-    """All parts but the last by their first letter and number."""
+    """Shorten all parts but the last to their first letter and number."""
     if len(label) <= limit:
         return label
     *path, last = label.split(".")
@@ -63,4 +63,4 @@ def _initials(label: str, limit: int) -> str:
 
 def _without_middle(label: str, limit: int) -> str:
     tail = limit // 2
-    return label if len(label) <= limit else label[:limit - tail - 1] + "…" + label[-tail:]
+    return label if len(label) <= limit else label[: limit - tail - 1] + "…" + label[-tail:]

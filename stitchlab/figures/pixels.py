@@ -1,4 +1,4 @@
-"""How many pixels the parts of a heatmap get; all figures that stand beside each other get the same.
+"""Decides how many pixels the parts of a heatmap get; figures that stand beside each other get the same.
 
 The width of a page is not known where figures are made. So a figure has the width that it wants, and the least one at
 which its numbers can be read: in between, the browser makes its square cells smaller, below, it scrolls.
@@ -25,7 +25,7 @@ BAR = 62  # the colour bar with its numbers
 
 @dataclass(frozen=True)
 class Pixels:
-    """What the parts of a heatmap get.
+    """Holds the sizes of the parts of a heatmap, in pixels.
 
     Attributes:
         cell, least: sides of a cell, as it wants to be and at least.
@@ -50,7 +50,7 @@ class Pixels:
 def room(
     rows: Sequence[str], columns: Sequence[str], *, letters: int, subtitles: Iterable[str], axes: tuple[str, str]
 ) -> Pixels:
-    """Shares out a figure's pixels.
+    """Share out a figure's pixels.
 
     Args:
         rows, columns: labels.
@@ -72,12 +72,28 @@ def room(
     least_width = max(LEAST_WIDTH, left + least * len(columns) + BAR)
     said = max(len(lines(text, least_width, SUBTITLE)) for text in subtitles)
     top = 36 + 16 * said
-    return Pixels(cell=cell, least=least, width=width, least_width=least_width, height=top + cell * len(rows) + bottom,
-                  left=left, right=width - left - cell * len(columns), top=top, bottom=bottom, label=label, angle=angle)
+    return Pixels(
+        cell=cell,
+        least=least,
+        width=width,
+        least_width=least_width,
+        height=top + cell * len(rows) + bottom,
+        left=left,
+        right=width - left - cell * len(columns),
+        top=top,
+        bottom=bottom,
+        label=label,
+        angle=angle,
+    )
 
 
 def lines(text: str, width: float, size: int) -> list[str]:
-    """Breaks a text into lines that fit into a width, at spaces where it can.
+    """Break a text into lines that fit into a width, at spaces where possible.
+
+    Args:
+        text: one paragraph.
+        width: pixels.
+        size: of the letters, pixels.
 
     >>> lines("End layer of a network", 80, 13)
     ['End layer', 'of a', 'network']

@@ -1,4 +1,4 @@
-"""The two cells that tell what a grid shows, in sentences from its numbers: accurate though foreign; the anomaly."""
+"""Tells in sentences the two cells that show the finding: an accurate one with foreign activations, and the anomaly."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import NamedTuple
 import numpy as np
 
 from stitchlab.catalog.indices import INDICES
-from stitchlab.results.detection import Distribution
+from stitchlab.results.detection import DetectionResults
 from stitchlab.results.run import Run
-from stitchlab.results.similarity import SETS, accuracy_of, apart, telling_cell
+from stitchlab.results.similarity import SETS, accuracy_of, frechet_quotient, telling_cell
 
 FAR_APART = 0.1  # accuracy
 
 
 class Chapter(NamedTuple):
-    """A cell to look at, and what it shows."""
+    """Describes a cell to look at, and what it shows."""
 
     front_layer: str
     end_layer: str
@@ -23,8 +23,8 @@ class Chapter(NamedTuple):
     text: str
 
 
-def story(found: Distribution) -> list[Chapter]:
-    """Tell a grid's two cells, as far as their numbers are there: first the one in which accuracy alone cannot tell."""
+def story(found: DetectionResults) -> list[Chapter]:
+    """Describe a grid's two telling cells, where their numbers are there: first where accuracy alone cannot tell."""
     chapters = (_accurate(found, *telling_cell(found)), _anomaly(found.run))
     return [chapter for chapter in chapters if chapter and found.run.own_accuracy is not None]
 
@@ -36,16 +36,20 @@ def sentence(run: Run) -> str:
     if here is None or matched is None:
         return _of_an_index(run)
     if first != last and here.tlm > matched.tlm:
-        return (f"Task loss matching rates the last layer into the first **{here.tlm:.2f}**, higher than the first "
-                f"into the first ({matched.tlm:.2f}); direct matching {here.dm:.2f} and {matched.dm:.2f}.")
+        return (
+            f"Task loss matching rates the last layer into the first **{here.tlm:.2f}**, higher than the first "
+            f"into the first ({matched.tlm:.2f}); direct matching {here.dm:.2f} and {matched.dm:.2f}."
+        )
     if here.tlm > here.dm + FAR_APART:
-        return (f"The last layer into the first: task loss matching says **{here.tlm:.2f}**, direct matching "
-                f"**{here.dm:.2f}**.")
+        return (
+            f"The last layer into the first: task loss matching says **{here.tlm:.2f}**, direct matching "
+            f"**{here.dm:.2f}**."
+        )
     return f"Both methods agree about the last layer into the first: **{here.tlm:.2f}** and **{here.dm:.2f}**."
 
 
 def _of_an_index(run: Run) -> str:
-    """The range of the first index that a run has; of methods, how many cells one of them has."""
+    """Say the range of the first index that a run has."""
     for name, metric in run.quantities():
         values = run.matrix(name, metric)
         if name in INDICES and not np.isnan(values).all():
@@ -53,7 +57,7 @@ def _of_an_index(run: Run) -> str:
     return ""
 
 
-def _accurate(found: Distribution, i: str, j: str) -> Chapter | None:
+def _accurate(found: DetectionResults, i: str, j: str) -> Chapter | None:
     run = found.run
     if (accuracies := _accuracies(run, i, j)) is None:
         return None
@@ -64,35 +68,46 @@ def _accurate(found: Distribution, i: str, j: str) -> Chapter | None:
     where = "The last layer into the last" if (i, j) == last else "Far apart"
     text = f"{where} ({i} → {j}): task loss matching is **{tlm:.2f}** accurate, direct matching **{dm:.2f}**"
     far, near = (found.interval(SETS, method, "ratio", i, j).value for method in accuracies._fields)
-    if far is None or near is None or not found.belief(SETS, j).holds:
+    if far is None or near is None or not found.reliability(SETS, j).holds:
         return Chapter(i, j, title, f"{text}, the end network alone {run.own_accuracy:.2f}.")
-    text += (f". How far are these activations from those that the end network makes itself? Fréchet ratio "
-             f"**{far:.2f}** and **{near:.2f}**, where 0 is native")
-    if apart(found, i, j) is not None:
+    text += (
+        f". How far are these activations from those that the end network makes itself? Fréchet ratio "
+        f"**{far:.2f}** and **{near:.2f}**, where 0 is native"
+    )
+    if frechet_quotient(found, i, j) is not None:
         return Chapter(i, j, "Both accurate, one foreign", f"{text}: accuracy cannot tell them apart.")
     return Chapter(i, j, title, f"{text}.")
 
 
 def _anomaly(run: Run) -> Chapter | None:
-    """The last front layer with the first end layer, beside the first with the first."""
+    """Compare the last front layer with the first end layer to the first with the first."""
     first, last, into = run.request.front_layers[0], run.request.front_layers[-1], run.request.end_layers[0]
     here, matched = _accuracies(run, last, into), _accuracies(run, first, into)
     if here is None or matched is None or first == last:
         return None
-    text = (f"The last layer into the first ({last} → {into}): task loss matching rates it **{here.tlm:.2f}**, direct "
-            f"matching **{here.dm:.2f}**; the first into the first {matched.tlm:.2f} and {matched.dm:.2f}. ")
+    text = (
+        f"The last layer into the first ({last} → {into}): task loss matching rates it **{here.tlm:.2f}**, direct "
+        f"matching **{here.dm:.2f}**; the first into the first {matched.tlm:.2f} and {matched.dm:.2f}. "
+    )
     if here.tlm > matched.tlm:
-        return Chapter(last, into, "Distant layers, called similar", text + (
-            "Read as a measure, task loss matching would call these two more similar than corresponding layers."))
+        return Chapter(
+            last,
+            into,
+            "Distant layers, called similar",
+            text
+            + ("Read as a measure, task loss matching would call these two more similar than corresponding layers."),
+        )
     return Chapter(last, into, "Distant layers", text + "Here task loss matching rates corresponding layers higher.")
 
 
 class _Accuracies(NamedTuple):
+    """Holds the accuracies of both methods in a cell."""
+
     tlm: float
     dm: float
 
 
 def _accuracies(run: Run, i: str, j: str) -> _Accuracies | None:
-    """Of both methods; None where either is undefined or not there yet."""
+    """Return both methods' accuracies; None where either is undefined or not there yet."""
     tlm, dm = (run.value(method, "accuracy", i, j) for method in _Accuracies._fields)
     return None if tlm is None or dm is None else _Accuracies(tlm, dm)

@@ -1,4 +1,4 @@
-"""Several runs in one picture: the difference of two as a heatmap and cell by cell, mean and spread of many."""
+"""Draws several runs in one picture: the difference of two as a heatmap and cell by cell, mean and spread of many."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ from dataclasses import replace
 import numpy as np
 import plotly.graph_objects as go
 
-from stitchlab.catalog.indices import INDICES
-from stitchlab.catalog.methods import METHOD_LABELS, METRICS
-from stitchlab.figures.activations import BELOW
-from stitchlab.figures.heatmap import Grid, Values, number, shared_range
-from stitchlab.figures.template import INK, template
-from stitchlab.request import METHODS
+from stitchlab.figures import alt
+from stitchlab.figures.grid import Grid, number
+from stitchlab.figures.ranges import Values, shared_range, with_room
+from stitchlab.figures.template import BELOW, GREEN, INK, template, titled
+from stitchlab.results.quantity import Quantity
 from stitchlab.results.together import Together, difference, mean, spearman, spread
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-POINT = "#21918c"  # the middle of viridis: no method's colour
 
 
 def letters(count: int) -> list[str]:
@@ -28,77 +26,105 @@ def letters(count: int) -> list[str]:
     return [LETTERS[k] if k < len(LETTERS) else str(k + 1) for k in range(count)]
 
 
-def label(method: str, metric: str) -> str:
-    """Name a quantity for people: ``Task loss matching: accuracy``, ``Linear CKA``."""
-    if method in METHODS:
-        return f"{METHOD_LABELS[method]}: {METRICS[metric].label.lower()}"
-    return INDICES[method].label
-
-
 def difference_of_two(both: Together, method: str, metric: str) -> Grid:
-    """B − A on the common layers, colours centred on 0, red where B calls the layers more similar."""
+    """Return B − A on the common layers, colours centred on 0, red where B calls the layers more similar.
+
+    Args:
+        both: runs A and B on their common layers.
+        method: or index.
+        metric: of the method, or of the index.
+    """
     values = difference(both, method, metric)
     _, most = shared_range([np.abs(values)], 0.0, None)
     most = most or 1.0
-    grid = _grid(both, values, f"B − A: {label(method, metric)}",
-                 f"red: more similar in B · colours from {number(-most)} to {number(most)}{_turned(both)}", -most, most)
-    return replace(grid, diverging=True, red_low=_range(method, metric)[2] == "lower")
+    grid = _grid(
+        both,
+        values,
+        f"B − A: {Quantity(method, metric).label}",
+        f"red: more similar in B · colours from {number(-most)} to {number(most)}{_turned(both)}",
+        -most,
+        most,
+    )
+    return replace(grid, diverging=True, red_low=Quantity(method, metric).better == "lower")
 
 
 def mean_and_spread(runs: Together, method: str, metric: str) -> list[Grid]:
-    """The mean over runs, on the quantity's own range, and the standard deviation, from 0 to its largest."""
-    low, high, better = _range(method, metric)
+    """Return two heatmaps: the mean over runs, on the quantity's own range, and the standard deviation from 0 up.
+
+    Args:
+        runs: on their common layers.
+        method: or index.
+        metric: of the method, or of the index.
+    """
+    quantity = Quantity(method, metric)
+    low, high = quantity.range
     means, spreads = mean(runs, method, metric), spread(runs, method, metric)
     low, high = shared_range([means], low, high)
     count = len(runs.runs)
-    first = _grid(runs, means, f"Mean of {count} runs", f"{label(method, metric)}{_turned(runs)}", low, high)
+    first = _grid(runs, means, f"Mean of {count} runs", f"{Quantity(method, metric).label}{_turned(runs)}", low, high)
     _, most = shared_range([spreads], 0.0, None)
-    second = _grid(runs, spreads, f"Standard deviation over {count} runs",
-                   f"{label(method, metric)} · by n − 1 · colours from 0 to {number(most)}", 0.0, most or 1.0)
-    return [replace(first, better=better, diverging=low < 0), second]
+    second = _grid(
+        runs,
+        spreads,
+        f"Standard deviation over {count} runs",
+        f"{Quantity(method, metric).label} · by n − 1 · colours from 0 to {number(most)}",
+        0.0,
+        most or 1.0,
+    )
+    return [replace(first, better=quantity.better, diverging=low < 0), second]
 
 
 def cells_of_two(both: Together, method: str, metric: str, *, dark: bool = False) -> go.Figure:
-    """Draws A's number against B's, a point a cell, with the line on which they are equal and the rank correlation."""
+    """Draw A's number against B's, a point a cell, with the line of equality and the rank correlation.
+
+    Args:
+        both, method, metric: as in `difference_of_two`; dark: for a dark page.
+    """
     x, y = (values.ravel() for values in both.matrices(method, metric))
     there = ~np.isnan(x + y)
-    rho = spearman(x, y)
-    said = (f"Spearman's ρ {rho:.2f} over {there.sum()} cells".replace("-", "−") if rho is not None
-            else f"Spearman's ρ is not defined: {there.sum()} cells with both numbers, or all equal")
+    cells = [f"{i} → {j}" for i in both.front_layers for j in both.end_layers]
+    said = _correlation(spearman(x, y), int(there.sum()))
     figure = go.Figure()
-    low, high = _ends(np.concatenate([x[there], y[there]]))
-    figure.add_scatter(x=[low, high], y=[low, high], mode="lines", hoverinfo="skip", name="equal",
-                       line={"color": INK[dark], "dash": "dash", "width": 1})
+    low, high = with_room(np.concatenate([x[there], y[there]]), 0.05)
     figure.add_scatter(
-        x=x, y=y, mode="markers", name="cells", marker={"color": POINT, "size": 9, "opacity": 0.8},
-        text=[f"{i} → {j}" for i in both.front_layers for j in both.end_layers],
+        x=[low, high],
+        y=[low, high],
+        mode="lines",
+        hoverinfo="skip",
+        name="equal",
+        line={"color": INK[dark], "dash": "dash", "width": 1},
+    )
+    figure.add_scatter(
+        x=x,
+        y=y,
+        mode="markers",
+        name="cells",
+        marker={"color": GREEN, "size": 9, "opacity": 0.8},
+        text=cells,
         hovertemplate="%{text}<br>A %{x:.4f}<br>B %{y:.4f}<extra></extra>",
     )
     figure.update_layout(
-        template=template(dark), height=460, showlegend=False, margin={"b": BELOW, "t": 64}, hovermode="closest",
+        template=template(dark),
+        height=460,
+        showlegend=False,
+        margin={"b": BELOW, "t": 64},
+        hovermode="closest",
         dragmode=False,
-        title={"text": f"{label(method, metric)}, cell by cell<br><span style='font-size:12px'>{said}</span>"},
+        title=titled(f"{Quantity(method, metric).label}, cell by cell", said),
     )
     figure.update_xaxes(range=[low, high], title_text="A")
     figure.update_yaxes(range=[low, high], title_text="B")
-    return figure
+    return alt.with_alt_text(
+        figure,
+        f"Scatter plot of {Quantity(method, metric).label}, a point a cell: {said}.",
+        f"A: {alt.extremes(x, cells)}. B: {alt.extremes(y, cells)}. B minus A: {alt.extremes(y - x, cells)}.",
+    )
 
 
-def _ends(values: Values) -> tuple[float, float]:
-    if not values.size:
-        return 0.0, 1.0
-    low, high = float(values.min()), float(values.max())
-    room = 0.05 * (high - low or 1.0)
-    return low - room, high + room
-
-
-def _range(method: str, metric: str) -> tuple[float, float | None, str]:
-    """The ends of a quantity's range, and where more similar layers lie."""
-    if method in METHODS:
-        known = METRICS[metric]
-        return known.low, known.high, known.better
-    index = INDICES[method]
-    return index.low, index.high, index.better
+def _correlation(rho: float | None, count: int) -> str:
+    if rho is None:
+        return f"Spearman's ρ is not defined: {count} cells with both numbers, or all equal"
+    return f"Spearman's ρ {rho:.2f} over {count} cells".replace("-", "−")
 
 
 def _turned(runs: Together) -> str:
@@ -107,12 +133,21 @@ def _turned(runs: Together) -> str:
 
 def _grid(runs: Together, values: Values, title: str, subtitle: str, low: float, high: float) -> Grid:
     fronts, ends = (_names(runs, side) for side in ("front", "end"))
-    return Grid(title=title, subtitle=subtitle, values=values, low=low, high=high, front_layers=runs.front_layers,
-                end_layers=runs.end_layers, front=fronts, end=ends)
+    return Grid(
+        title=title,
+        subtitle=subtitle,
+        values=values,
+        low=low,
+        high=high,
+        front_layers=runs.front_layers,
+        end_layers=runs.end_layers,
+        front=fronts,
+        end=ends,
+    )
 
 
 def _names(runs: Together, side: str) -> str:
-    """The networks of one side, as the axis names them."""
+    """Name the networks of one side, as the axis does."""
     other = {"front": "end", "end": "front"}[side]
     names = [run.record[other if runs.turned and k else side]["name"] for k, run in enumerate(runs.runs)]
     different = list(dict.fromkeys(names))

@@ -1,8 +1,8 @@
-"""TLM's walk as an animation: accuracy and distance from native by epoch, and where its images lie meanwhile."""
+"""Animates TLM's training: accuracy and distance from native by epoch, and where its images lie meanwhile."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,42 +10,51 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from stitchlab.figures.activations import SETS, SHOWN, colour
-from stitchlab.figures.template import INK, MUTED, template
+from stitchlab.figures import alt
+from stitchlab.figures.activations import SHOWN
+from stitchlab.figures.sets import SETS, colour, line
+from stitchlab.figures.template import INK, MUTED, SYMBOLS, template
 
 Array = npt.NDArray[Any]
 Series = Sequence[float | None]
 
+#: How Plotly goes to a frame: played through from where it is, or at once.
+PLAYED = {"frame": {"duration": 250, "redraw": False}, "fromcurrent": True, "transition": {"duration": 150}}
+AT_ONCE = {"frame": {"duration": 0, "redraw": False}, "mode": "immediate"}
+
 
 def animation(
-    epochs: Sequence[int], accuracy: Series, told: Series, label: str, native: Array, points: Array,
-    dm: Array | None = None, *, own: float | None = None, dark: bool = False,
+    epochs: Sequence[int],
+    accuracy: Series,
+    told: Series,
+    label: str,
+    native: Array,
+    points: Array,
+    dm: Array | None = None,
+    *,
+    own: float | None = None,
+    dark: bool = False,
 ) -> go.Figure:
-    """A slider over epochs, played on a click.
+    """Animate a stitch over its epochs, with a slider, played on a click.
 
     Args:
         epochs: that are shown, from 0 (before training); all else has an entry for each of them.
-        accuracy: of the stitched network, None where undefined.
+        accuracy: of the stitched network, 0..1; None where undefined.
         told: what a detector says; ``label`` names it.
-        native: (N, 2) where native images lie.
-        points: (epochs, n, 2) where the same images lie after each epoch.
-        dm: (N, 2) where direct matching puts them.
-        own: the end network's own accuracy, a line.
+        native: (N, 2) places of native images.
+        points: (epochs, n, 2) places of the same images after each epoch.
+        dm: (N, 2) places where direct matching puts them; None: not drawn.
+        own: the end network's own accuracy, drawn as a line; dark: for a dark page.
     """
     # One above the other: side by side they do not fit on narrow screens, and one animation cannot wrap.
     figure = make_subplots(2, 1, row_heights=[0.36, 0.64], vertical_spacing=0.12, specs=[[{"secondary_y": True}], [{}]])
-    for series, name, second in ((accuracy, "accuracy", False), (told, label, True)):
-        where = f"{name} ({'right' if second else 'left'} axis)"
-        figure.add_scatter(x=epochs, y=series, mode="lines+markers", name=where, row=1, col=1, secondary_y=second,
-                           marker_size=4, line={"color": colour("tlm", dark) if second else INK[dark], "width": 2},
-                           hovertemplate="epoch %{x}: %{y:.3f}<extra>" + name + "</extra>")
+    _add_curve(figure, epochs, accuracy, "accuracy", "native", dark)
+    _add_curve(figure, epochs, told, label, "tlm", dark)
     if own is not None:
-        figure.add_scatter(x=[epochs[0], epochs[-1]], y=[own, own], mode="lines", name="end network alone (left axis)",
-                           hoverinfo="skip", line={"color": MUTED[dark], "dash": "dash"}, row=1, col=1)
+        _add_own(figure, epochs, own, dark)
     static = {"native": native, **({"dm": dm} if dm is not None else {})}
     for name, placed in static.items():
-        figure.add_scatter(x=placed[:SHOWN, 0], y=placed[:SHOWN, 1], mode="markers", name=SETS[name], hoverinfo="skip",
-                           marker={"color": colour(name, dark), "size": 5, "opacity": 0.5}, row=2, col=1)
+        _add_static(figure, name, placed[:SHOWN], dark)
     first = len(figure.data)
     for trace in _at(0, epochs, accuracy, told, points, dark):
         in_plane = trace.name == SETS["tlm"]
@@ -56,21 +65,100 @@ def animation(
         for k, epoch in enumerate(epochs)
     ]
     _layout(figure, label, np.concatenate([native, points.reshape(-1, 2)]), dark)
-    return figure
+    return alt.with_alt_text(figure, *_told(epochs, accuracy, told, label, static, points, own))
 
 
-def _at(
-    k: int, epochs: Sequence[int], accuracy: Series, told: Series, points: Array, dark: bool
-) -> list[go.Scatter]:
-    """What moves: a dot on each curve, and the images."""
+def _add_curve(figure: go.Figure, epochs: Sequence[int], series: Series, name: str, drawn_as: str, dark: bool) -> None:
+    """Add numbers by epoch, drawn as native (left axis) or as TLM (right axis)."""
+    right = drawn_as == "tlm"
+    figure.add_scatter(
+        x=epochs,
+        y=series,
+        mode="lines+markers",
+        name=f"{name} ({'right' if right else 'left'} axis)",
+        row=1,
+        col=1,
+        secondary_y=right,
+        marker={"size": 5, "symbol": SYMBOLS[drawn_as]},
+        line=line(drawn_as, dark),
+        hovertemplate="epoch %{x}: %{y:.3f}<extra>" + name + "</extra>",
+    )
+
+
+def _add_own(figure: go.Figure, epochs: Sequence[int], own: float, dark: bool) -> None:
+    figure.add_scatter(
+        x=[epochs[0], epochs[-1]],
+        y=[own, own],
+        mode="lines",
+        name="end network alone (left axis)",
+        hoverinfo="skip",
+        line={"color": MUTED[dark], "dash": "dot"},
+        row=1,
+        col=1,
+    )
+
+
+def _add_static(figure: go.Figure, name: str, placed: Array, dark: bool) -> None:
+    """Add images that stay where they are in all epochs, native ones and direct matching's."""
+    figure.add_scatter(
+        x=placed[:, 0],
+        y=placed[:, 1],
+        mode="markers",
+        name=SETS[name],
+        hoverinfo="skip",
+        marker={"color": colour(name, dark), "symbol": SYMBOLS[name], "size": 5, "opacity": 0.5},
+        row=2,
+        col=1,
+    )
+
+
+def _told(
+    epochs: Sequence[int],
+    accuracy: Series,
+    told: Series,
+    label: str,
+    static: dict[str, Array],
+    points: Array,
+    own: float | None,
+) -> Iterator[str]:
+    """Describe the animation for those who do not see it."""
+    places = {
+        **{SETS[name]: placed[:SHOWN].T for name, placed in static.items()},
+        **{f"{SETS['tlm']} after epoch {epochs[k]}": points[k].T for k in (0, -1)},
+    }
+    yield "Animation of a stitch over its epochs."
+    yield alt.lines([("Accuracy", epochs, accuracy), (label, epochs, told)], "epoch")
+    yield "" if own is None else f"The end network alone: {alt.number(own)}."
+    yield "Where images lie on native axes."
+    yield alt.points(places, "first axis", "second axis")
+
+
+def _at(k: int, epochs: Sequence[int], accuracy: Series, told: Series, points: Array, dark: bool) -> list[go.Scatter]:
+    """Draw what moves, after epoch number k: a dot on each curve, and the images."""
     dots = [
-        go.Scatter(x=[epochs[k]], y=[series[k]], mode="markers", name=name, showlegend=False, hoverinfo="skip",
-                   marker={"size": 12, "color": tint})
+        go.Scatter(
+            x=[epochs[k]],
+            y=[series[k]],
+            mode="markers",
+            name=name,
+            showlegend=False,
+            hoverinfo="skip",
+            marker={"size": 12, "color": tint},
+        )
         for series, name, tint in ((accuracy, "accuracy", INK[dark]), (told, "told", colour("tlm", dark)))
     ]
     where = points[k]
-    return [*dots, go.Scatter(x=where[:, 0], y=where[:, 1], mode="markers", name=SETS["tlm"], hoverinfo="skip",
-                              marker={"color": colour("tlm", dark), "symbol": "diamond", "size": 6, "opacity": 0.8})]
+    return [
+        *dots,
+        go.Scatter(
+            x=where[:, 0],
+            y=where[:, 1],
+            mode="markers",
+            name=SETS["tlm"],
+            hoverinfo="skip",
+            marker={"color": colour("tlm", dark), "symbol": SYMBOLS["tlm"], "size": 6, "opacity": 0.8},
+        ),
+    ]
 
 
 def _layout(figure: go.Figure, label: str, every: Array, dark: bool) -> None:
@@ -79,21 +167,47 @@ def _layout(figure: go.Figure, label: str, every: Array, dark: bool) -> None:
     room = 0.08 * (high - low + 1e-9)
     figure.update_xaxes(title_text="epoch", row=1, col=1)
     figure.update_yaxes(title_text="accuracy", range=[0, 1.03], row=1, col=1, secondary_y=False)
-    figure.update_yaxes(title_text=label, row=1, col=1, secondary_y=True, rangemode="tozero", tickmode="auto",
-                        nticks=6, showgrid=False)
+    figure.update_yaxes(
+        title_text=label, row=1, col=1, secondary_y=True, rangemode="tozero", tickmode="auto", nticks=6, showgrid=False
+    )
     figure.update_xaxes(title_text="first native axis", range=[low[0] - room[0], high[0] + room[0]], row=2, col=1)
     figure.update_yaxes(title_text="second native axis", range=[low[1] - room[1], high[1] + room[1]], row=2, col=1)
-    step: Mapping[str, Any] = {"frame": {"duration": 0, "redraw": False}, "mode": "immediate"}
     figure.update_layout(
-        template=template(dark), height=760, margin={"t": 64, "b": 160}, dragmode=False,
+        template=template(dark),
+        height=760,
+        margin={"t": 64, "b": 160},
+        dragmode=False,
         legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "xanchor": "right", "x": 1.0},
-        updatemenus=[{"type": "buttons", "direction": "left", "x": 0, "y": 0, "xanchor": "left", "yanchor": "top",
-                      "pad": {"t": 128}, "showactive": False, "buttons": [
-                          {"label": "▶ Play", "method": "animate", "args": [None, {
-                              "frame": {"duration": 250, "redraw": False}, "fromcurrent": True,
-                              "transition": {"duration": 150}}]},
-                          {"label": "❚❚ Stop", "method": "animate", "args": [[None], dict(step)]}]}],
-        sliders=[{"x": 0, "len": 1, "y": 0, "pad": {"t": 44}, "currentvalue": {"prefix": "after epoch "},
-                  "steps": [{"label": frame.name, "method": "animate", "args": [[frame.name], dict(step)]}
-                            for frame in figure.frames]}],
+        updatemenus=[_buttons()],
+        sliders=[_slider([frame.name for frame in figure.frames])],
     )
+
+
+def _buttons() -> dict[str, Any]:
+    """Describe the buttons that play and stop the animation."""
+    return {
+        "type": "buttons",
+        "direction": "left",
+        "x": 0,
+        "y": 0,
+        "xanchor": "left",
+        "yanchor": "top",
+        "pad": {"t": 128},
+        "showactive": False,
+        "buttons": [
+            {"label": "▶ Play", "method": "animate", "args": [None, PLAYED]},
+            {"label": "❚❚ Stop", "method": "animate", "args": [[None], AT_ONCE]},
+        ],
+    }
+
+
+def _slider(epochs: Sequence[str]) -> dict[str, Any]:
+    """Describe the slider that goes to the frame of an epoch."""
+    return {
+        "x": 0,
+        "len": 1,
+        "y": 0,
+        "pad": {"t": 44},
+        "currentvalue": {"prefix": "after epoch "},
+        "steps": [{"label": epoch, "method": "animate", "args": [[epoch], AT_ONCE]} for epoch in epochs],
+    }

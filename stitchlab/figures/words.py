@@ -1,4 +1,4 @@
-"""What a cell's numbers say, in sentences built from them; nothing is said that they do not say.
+"""Says in sentences what a cell's numbers mean, and nothing that they do not say.
 
 Accuracy and distribution stand in one sentence, since either misleads alone (`stitchlab.results.similarity`).
 """
@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 from stitchlab.catalog.detectors import DETECTORS
 from stitchlab.catalog.methods import METHOD_LABELS
 from stitchlab.catalog.ood_metrics import OOD_METRICS
-from stitchlab.results.detection import Distribution
+from stitchlab.results.detection import DetectionResults
 from stitchlab.results.similarity import FAR, SETS, Accuracy, Place, accuracy_of, place
 
 Tone = Literal["similar", "no evidence", "no claim", "open"]
@@ -27,25 +27,30 @@ IMAGES_AND_SETS = (
 
 
 class Conclusion(NamedTuple):
-    """What follows for one method in one cell: a sentence, and its tone."""
+    """Holds what follows for one method in one cell: a sentence, and its tone."""
 
     sentence: str
     tone: Tone
 
 
-def conclusions(found: Distribution, detector: str | None, front_layer: str, end_layer: str) -> dict[str, Conclusion]:
-    """Say for each method that is stitched in a cell what its accuracy and its activations say together.
+def conclusions(
+    found: DetectionResults, detector: str | None, front_layer: str, end_layer: str
+) -> dict[str, Conclusion]:
+    """Say for each method that is stitched in a cell what its accuracy and its activations mean together.
 
     Args:
-        found: what detectors say.
+        found: what detectors say about the run's cells.
         detector: the one that decides (`stitchlab.results.similarity.deciding`); None where none does.
-        front_layer, end_layer: the cell.
+        front_layer, end_layer: of the cell.
     """
-    return {method: _conclusion(found, detector, method, front_layer, end_layer)
-            for method in found.run.request.methods if (method, front_layer, end_layer) in found.run.cells}
+    return {
+        method: _conclusion(found, detector, method, front_layer, end_layer)
+        for method in found.run.request.methods
+        if (method, front_layer, end_layer) in found.run.cells
+    }
 
 
-def _conclusion(found: Distribution, detector: str | None, method: str, i: str, j: str) -> Conclusion:
+def _conclusion(found: DetectionResults, detector: str | None, method: str, i: str, j: str) -> Conclusion:
     run = found.run
     value, own, level = run.value(method, "accuracy", i, j), run.own_accuracy, accuracy_of(run, method, i, j)
     if value is None:
@@ -53,17 +58,20 @@ def _conclusion(found: Distribution, detector: str | None, method: str, i: str, 
         return Conclusion(f"accuracy undefined ({why}): it says nothing of similarity.", "open")
     if level is None:
         beside = "is not known" if own is None else f"({own:.2f}) is no better than guessing"
-        return Conclusion(f"{value:.2f} accurate. The end network's own accuracy {beside}, so what that claims cannot "
-                          "be said.", "open")
+        return Conclusion(
+            f"{value:.2f} accurate. The end network's own accuracy {beside}, so what that means cannot be said.",
+            "open",
+        )
     there = None if detector is None else place(found, detector, method, i, j)
     scale = "" if level == "accurate" or own is None else f" (the end network alone: {own:.2f})"
     followed, tone = _follows(level, there)
-    return Conclusion(f"{value:.2f} accurate{scale}{_placed(found, detector, there, level, (method, i, j))}: "
-                      f"{followed}.", tone)
+    return Conclusion(
+        f"{value:.2f} accurate{scale}{_placed(found, detector, there, level, (method, i, j))}: {followed}.", tone
+    )
 
 
 def _follows(level: Accuracy, there: Place | None) -> tuple[str, Tone]:
-    """What accuracy and distribution say of similarity together."""
+    """Say what accuracy and distribution together mean for similarity."""
     if level == "inaccurate":
         return "it makes no claim of similarity", "no claim"
     if there == "out":
@@ -71,15 +79,16 @@ def _follows(level: Accuracy, there: Place | None) -> tuple[str, Tone]:
     if there == "off":
         return "its accuracy is weak evidence of similarity", "no evidence"
     if there == "typical":
-        return "that is no evidence of being native, so its accuracy is none of similarity", "no evidence"
+        return "that is no evidence of being native, so its accuracy is no evidence of similarity", "no evidence"
     if there is None:
         return "whether its accuracy is evidence of similarity cannot be said", "open"
     return ("" if level == "accurate" else "partly ") + "similar, as far as this can tell", "similar"
 
 
-def _placed(found: Distribution, detector: str | None, there: Place | None, level: Accuracy,
-            cell: tuple[str, str, str]) -> str:
-    """The part of the sentence that says where the activations are, with the number it is read off."""
+def _placed(
+    found: DetectionResults, detector: str | None, there: Place | None, level: Accuracy, cell: tuple[str, str, str]
+) -> str:
+    """Write the part of the sentence that says where the activations are, with the number behind it."""
     method, i, j = cell
     if detector is None:
         return f"; no detector that is believed at {j} has judged its activations" + _yet(found, j)
@@ -91,24 +100,34 @@ def _placed(found: Distribution, detector: str | None, there: Place | None, leve
     number = f"{metric.label} {value:.2f}" + ("" if known.compares else f" by {known.label}")
     far = {"out": "out of distribution", "native": "close to native", "typical": "more typical than native"}.get(there)
     if far is None:
-        far = "not quite native" if known.compares else (
-            f"{'largely' if value >= LARGELY else 'partly'} out of distribution")
+        far = (
+            "not quite native"
+            if known.compares
+            else (f"{'largely' if value >= LARGELY else 'partly'} out of distribution")
+        )
     though = level != "inaccurate" and there != "native"
     return f"{', though' if though else ' and'} {far} ({number})"
 
 
-def _yet(found: Distribution, end_layer: str) -> str:
-    """A word where detectors are still expected at an end layer."""
-    return " yet" if any(found.belief(name, end_layer).holds is None for name in DETECTORS) else ""
+def _yet(found: DetectionResults, end_layer: str) -> str:
+    """Return " yet" where detectors are still expected at an end layer."""
+    return " yet" if any(found.reliability(name, end_layer).holds is None for name in DETECTORS) else ""
 
 
-def counted(found: Distribution, front_layer: str, end_layer: str) -> str:
-    """Say how many of the detectors that are believed at this end layer call each method's activations far out.
+def counted(found: DetectionResults, front_layer: str, end_layer: str) -> str:
+    """Say how many of the detectors believed at this end layer call each method's activations far out.
 
-    Empty where none is believed yet.
+    Args:
+        found: what detectors say about the run's cells.
+        front_layer, end_layer: of the cell.
+
+    Returns: a sentence; empty where no detector is believed yet.
     """
-    believed = [name for name, detector in DETECTORS.items()
-                if "auroc" in detector.metrics and found.belief(name, end_layer).holds]
+    believed = [
+        name
+        for name, detector in DETECTORS.items()
+        if "auroc" in detector.metrics and found.reliability(name, end_layer).holds
+    ]
     if not believed:
         return ""
     counts = []
@@ -116,17 +135,23 @@ def counted(found: Distribution, front_layer: str, end_layer: str) -> str:
         aurocs = (found.interval(name, method, "auroc", front_layer, end_layer).value for name in believed)
         counts.append(f"{sum(value is not None and value >= FAR for value in aurocs)} call {method.upper()}'s")
     many = len(believed) != 1
-    return (f"{len(believed)} detector{'s' * many} that score{'s' * (not many)} images {'are' if many else 'is'} "
-            f"believed at {end_layer}: {', '.join(counts)} activations out of distribution (AUROC {FAR} or more).")
+    return (
+        f"{len(believed)} detector{'s' * many} that score{'s' * (not many)} images {'are' if many else 'is'} "
+        f"believed at {end_layer}: {', '.join(counts)} activations out of distribution (AUROC {FAR} or more)."
+    )
 
 
-def disagreements(found: Distribution, front_layer: str, end_layer: str) -> list[str]:
-    """Say where distance to native and the Fréchet ratio disagree in a cell, a sentence a method.
+def disagreements(found: DetectionResults, front_layer: str, end_layer: str) -> list[str]:
+    """Say where distance to native and the Fréchet ratio disagree in a cell.
 
-    Empty where they agree, and where either is undefined, not there yet or, the ratio, not believed.
+    Args:
+        found: what detectors say about the run's cells.
+        front_layer, end_layer: of the cell.
+
+    Returns: a sentence for each such method; none where either number is missing or the ratio is not believed.
     """
     run, said = found.run, []
-    for method in run.request.methods if found.belief(SETS, end_layer).holds else ():
+    for method in run.request.methods if found.reliability(SETS, end_layer).holds else ():
         distance = run.value(method, "distance", front_layer, end_layer)
         ratio = found.interval(SETS, method, "ratio", front_layer, end_layer).value
         there = place(found, SETS, method, front_layer, end_layer)
@@ -134,10 +159,13 @@ def disagreements(found: Distribution, front_layer: str, end_layer: str) -> list
             continue
         numbers = f"distance to native {distance:.2f}, Fréchet ratio {ratio:.2f}"
         if distance >= FAR_APART and there == "native":
-            said.append(f"{METHOD_LABELS[method]} is far from native image by image, yet in the distribution "
-                        f"({numbers}): other images' native activations are, too.")
+            said.append(
+                f"{METHOD_LABELS[method]} is far from native image by image, yet in the distribution "
+                f"({numbers}): other images' native activations are, too."
+            )
         elif distance <= NEAR and there != "native":
-            why = "least squares shrinks what it cannot predict" if method == "dm" else "as a set it is another one"
-            said.append(f"{METHOD_LABELS[method]} is near native image by image, yet not native as a set ({numbers}): "
-                        f"{why}.")
+            why = "least squares shrinks what it cannot predict" if method == "dm" else "as a set it differs"
+            said.append(
+                f"{METHOD_LABELS[method]} is near native image by image, yet not native as a set ({numbers}): {why}."
+            )
     return said

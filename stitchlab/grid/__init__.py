@@ -1,1 +1,1 @@
-"""The main job: what a grid lacks is planned, estimated and computed."""
+"""Does the main job: plans, estimates and computes what a grid lacks."""

@@ -1,4 +1,4 @@
-"""Asking for a grid in this process: what a request needs is made and loaded, and its record is written."""
+"""Asks for a grid in this process: makes and loads what a request needs, and writes its record."""
 
 from __future__ import annotations
 
@@ -20,19 +20,28 @@ from stitchlab.store import Store, given
 
 
 def ask(
-    front: str, end: str, store: Store | None = None, *, data: str | None = None, seed: int = 0,
-    report: Report = no_report, **wanted: Any,
+    front: str,
+    end: str,
+    store: Store | None = None,
+    *,
+    data: str | None = None,
+    seed: int = 0,
+    report: Report = no_report,
+    **wanted: Any,
 ) -> Run:
     """Check, resolve and write down what is wanted; nothing is computed yet, but a control is made, and data loaded.
 
     Args:
         front, end: names or ids of networks in the store; the front may also be a control (`results.controls`).
-        store: where networks and results are; default is cache/ (or STITCHLAB_CACHE).
+        store: where networks and results are; default is `Store()`.
         data: name of a data set, or fingerprint of one that was used with this store; default is the one that the end
             network came with.
         seed: decides which images are drawn, and how TLM begins.
         report: told about decoding images.
         wanted: layers, methods and settings, as in `results.resolve.resolve`.
+
+    Returns:
+        the run, which is saved; what is missing of it is not computed.
 
     Raises:
         StitchLabError: something does not exist or does not fit; the message says what to do.
@@ -54,19 +63,25 @@ def ask(
 
 
 def compare(
-    front: str, end: str, store: Store | None = None, *, device: str | torch.device = "auto",
-    report: Report = no_report, **wanted: Any,
+    front: str,
+    end: str,
+    store: Store | None = None,
+    *,
+    device: str | torch.device = "auto",
+    report: Report = no_report,
+    **wanted: Any,
 ) -> Run:
     """Stitch a grid of layers: compute what the store lacks of it, and return the run.
 
     Args:
         front, end: names or ids of networks in the store; the front may also be a control (`results.controls`).
-        store: default is cache/ (or STITCHLAB_CACHE).
+        store: default is `Store()`.
         device: where to compute: auto, cpu, cuda, mps, or PyTorch's own.
         report: told what is being done; if it raises Cancelled, what is finished is kept.
         wanted: data, layers, methods and settings, as in `ask`.
 
-    Raises StitchLabError.
+    Raises:
+        StitchLabError: something does not exist or does not fit; the message says what to do.
     """
     where = pick_device(device)  # refused before anything is made
     run = ask(front, end, store, report=report, **wanted)

@@ -1,10 +1,10 @@
-"""Computing a grid by units of work (`stitchlab.results.plan`): cells are claimed, and kept when the unit is done."""
+"""Computes a grid by units of work (`stitchlab.results.plan`): cells are claimed, and kept when the unit is done."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
@@ -16,19 +16,9 @@ from stitchlab.grid import estimate as cost
 from stitchlab.indices.statistics import Wanted, indices
 from stitchlab.models import malloc as memory
 from stitchlab.models.provenance import provenance
-from stitchlab.request import (
-    NULL,
-    Report,
-    Request,
-    accuracy_key,
-    cell_key,
-    functional_key,
-    map_key,
-    no_report,
-    portion,
-)
+from stitchlab.request import NULL, Report, Request, no_report, portion
 from stitchlab.results import definitions, summary
-from stitchlab.results.keys import key_of
+from stitchlab.results.keys import accuracy_key, cell_key, functional_key, key_of, map_key
 from stitchlab.results.plan import Unit, missing
 from stitchlab.results.run import Run
 from stitchlab.stitch.evaluate import evaluate, own_accuracy
@@ -38,21 +28,31 @@ from stitchlab.stitch.pair import Cell, Pair, load_pair
 from stitchlab.store import Store
 from stitchlab.store.claims import claimed
 
+JOINED = 2**20  # numbers of all maps of units that are computed as one
+
 Item = tuple[str, Cell]  # a method's or an index's name, and a cell
 
 
-def compute(store: Store, run: Run, device: torch.device, report: Report = no_report) -> Run:
-    """Computes what is missing of a run in this process; what another process has claimed is waited for.
+def compute(store: Store, run: Run, device: torch.device, report: Report = no_report, *, watched: bool = True) -> Run:
+    """Compute what is missing of a run in this process; what another process has claimed is waited for.
+
+    Args:
+        store: where it is kept.
+        run: as it is now.
+        device: where to compute.
+        report: told what is being done; if it raises Cancelled, finished units are kept.
+        watched: whether somebody waits for the first cells; else a small grid is trained as one unit, which is faster.
 
     Returns:
         the run with its numbers: another one, under today's definitions, where one has changed and this one lacks
-        something.
+        something. Raises StitchLabError where it was opened from a file, or something does not fit.
     """
     run.check_own()
     if missing(run) and (today := run.under_todays_definitions()) is not run:
         run = today.save()
     pair = load_pair(store, run.request, device)
     while units := missing(run):
+        units = units if watched else _joined(units, pair)
         costs = [one.seconds for one in cost.shares(store, pair, run.request, units)]
         computed = 0
         for k, unit in enumerate(units):
@@ -67,15 +67,31 @@ def compute(store: Store, run: Run, device: torch.device, report: Report = no_re
     return run
 
 
-def compute_unit(
-    store: Store, request: Request, unit: Unit, device: torch.device, report: Report = no_report
-) -> int:
-    """Computes those results of a unit that are still missing and that nobody else has claimed.
+def _joined(units: Sequence[Unit], pair: Pair) -> list[Unit]:
+    """Join units of the same work, if all their maps and what the optimiser keeps of them fit into little memory.
+
+    The front's passes and what a step costs whatever it is of are then paid once (digits, 36 cells: a sixth less).
+    """
+    cells = [cell for unit in units if unit.work == "tlm" for cell in unit.cells]
+    if sum(pair.source(i).channels * pair.target(j).channels for i, j in cells) > JOINED:
+        return list(units)
+    found: dict[tuple[str, tuple[str, ...]], Unit] = {}
+    for unit in units:
+        before = found.get((unit.work, unit.names), replace(unit, cells=()))
+        found[unit.work, unit.names] = replace(unit, cells=(*before.cells, *unit.cells))
+    return list(found.values())
+
+
+def compute_unit(store: Store, request: Request, unit: Unit, device: torch.device, report: Report = no_report) -> int:
+    """Compute those results of a unit that are still missing and that nobody else has claimed.
+
+    Args:
+        store, request, unit: where results are kept; of which grid; which of its results.
+        device, report: where to compute; told how far it is.
 
     Returns:
-        how many that were. Raises Cancelled, if the report does; then no result of this unit is kept, but how far task
-        loss matching is (`stitchlab.stitch.resume`). Raises StitchLabError where a definition has changed since it was
-        asked for.
+        how many that were. Raises Cancelled if the report does: no result is kept then, but how far task loss matching
+        is (`stitchlab.stitch.resume`). Raises StitchLabError where a definition has changed since it was asked for.
     """
     definitions.check(request)
     keys = {(name, cell): key_of(request, unit.work, name, *cell) for name in unit.names for cell in unit.cells}
@@ -93,8 +109,11 @@ def compute_unit(
         started = time.monotonic()
         with fp32(), memory.kept():
             if unit.work == "indices":
-                found = {keys[item]: entry for item, entry in
-                         _indices(pair, request, names, cells, images, report).items() if item in mine}
+                found = {
+                    keys[item]: entry
+                    for item, entry in _indices(pair, request, names, cells, images, report).items()
+                    if item in mine
+                }
             else:
                 found = _stitched(store, pair, request, unit, cells, images, report)
         seconds = time.monotonic() - started
@@ -111,10 +130,11 @@ def compute_unit(
 def _indices(
     pair: Pair, request: Request, names: Sequence[str], cells: Sequence[Cell], images: Tensor, report: Report
 ) -> dict[Item, dict[str, Any]]:
-    """Values and nulls of indices: both come from one pass, whichever of them is lacking."""
+    """Compute values and nulls of indices: both come from one pass, whichever of them is lacking."""
     nulls = any(name.startswith(NULL) for name in names)
-    wanted = Wanted(list(dict.fromkeys(name.removeprefix(NULL) for name in names)), request.null if nulls else 0,
-                    request.seed)
+    wanted = Wanted(
+        list(dict.fromkeys(name.removeprefix(NULL) for name in names)), request.null if nulls else 0, request.seed
+    )
     found = indices(pair, wanted, cells, images, report)
     return {
         **{(name, cell): _kept(INDICES[name].metric, value) for (name, cell), value in found.values.items()},
@@ -137,7 +157,7 @@ def _anew(store: Store, request: Request, unit: Unit, cells: Sequence[Cell]) -> 
 def _stitched(
     store: Store, pair: Pair, request: Request, unit: Unit, cells: Sequence[Cell], images: Tensor, report: Report
 ) -> dict[str, dict[str, Any]]:
-    """Evaluates stitches, fitting those that are not there: what is kept of them, by keys, in the order of keeping."""
+    """Evaluate stitches, fitting missing ones: what is kept of them, by keys, in the order of keeping."""
     (method,) = unit.names
     # Training takes nearly all the time of TLM, looking at the test images that of DM, and all where maps are there.
     fitting = {"tlm": 0.95, "dm": 0.1}.get(unit.work, 0.0)
@@ -156,7 +176,7 @@ def _stitched(
 
 
 def _own_accuracy(store: Store, request: Request, device: torch.device) -> int:
-    """Both networks' own accuracies on the images whose classes they tell: so cheap that nobody claims it."""
+    """Measure both networks' own accuracies on images whose classes they have: so cheap that nobody claims it."""
     pair = load_pair(store, request, device)
     images = evaluation(pair.data, request)
     started = time.monotonic()
@@ -165,7 +185,10 @@ def _own_accuracy(store: Store, request: Request, device: torch.device) -> int:
             if network.classes == pair.data.classes:
                 begun = time.monotonic()
                 value = own_accuracy(pair, images, network)
-                store.put("accuracies", accuracy_key(request, network.id),
-                          {"accuracy": value, **provenance(device, time.monotonic() - begun)})
+                store.put(
+                    "accuracies",
+                    accuracy_key(request, network.id),
+                    {"accuracy": value, **provenance(device, time.monotonic() - begun)},
+                )
     cost.learn(store, pair, request, "accuracy", (), time.monotonic() - started)
     return 1

@@ -1,4 +1,4 @@
-"""What a unit of work costs: its arithmetic, counted on the networks' graphs, and seconds at the rate measured here.
+"""Estimates what a unit of work costs: its arithmetic, counted on the networks' graphs, at the rate measured here.
 
 Every finished unit leaves its rate in the store (room ``timings``), by kind of work, machine and end network; an
 estimate takes the nearest of them. Rates differ between kinds of work by what arithmetic does not show. Before anything
@@ -30,22 +30,29 @@ FEWER = 5000  # training images of a cheaper way
 
 
 class Cost(NamedTuple):
-    """Says how many seconds something should take, and whether work like it was timed on this machine."""
+    """Holds how many seconds something should take, and whether work like it was timed on this machine."""
 
     seconds: float
     timed: bool
 
 
 def flops(pair: Pair, request: Request, work: str, cells: Sequence[Cell]) -> float:
-    """Floating point operations of a unit (`stitchlab.results.plan.Unit`).
+    """Count the floating point operations of a unit (`stitchlab.results.plan.Unit`).
 
     Forward passes count once; a backward pass to the stitch costs about another forward pass of the tail.
+
+    Args:
+        pair: the networks.
+        request: says how many images, epochs and permutations there are.
+        work: ``tlm``, ``dm``, ``functional``, ``indices`` or ``accuracy``.
+        cells: (front layer, end layer) each; of accuracy none.
     """
     if work == "accuracy":
         return float(request.eval_images * pair.end_cuts.flops)
     fronts, ends = {i for i, _ in cells}, {j for _, j in cells}
-    to_front, to_end = ([cuts.find(name).flops for name in names]
-                        for cuts, names in ((pair.front_cuts, fronts), (pair.end_cuts, ends)))
+    to_front, to_end = (
+        [cuts.find(name).flops for name in names] for cuts, names in ((pair.front_cuts, fronts), (pair.end_cuts, ends))
+    )
     if work == "indices":
         first = min(INDEX_IMAGES, request.eval_images)
         images = request.eval_images if any(INDICES[n].needs == "averages" for n in request.indices) else first
@@ -66,20 +73,29 @@ def flops(pair: Pair, request: Request, work: str, cells: Sequence[Cell]) -> flo
 
 
 def _permuting(pair: Pair, request: Request, cells: Sequence[Cell]) -> float:
-    """Operations of the nulls: images are moved in Gram matrices, products of averages are decomposed."""
-    of_images, of_channels = ([name for name in request.indices if INDICES[name].needs == need]
-                              for need in ("grams", "averages"))
+    """Count operations of the nulls: images are moved in Gram matrices, products of averages are decomposed."""
+    of_images, of_channels = (
+        [name for name in request.indices if INDICES[name].needs == need] for need in ("grams", "averages")
+    )
     channels = [(pair.source(i).channels, pair.target(j).channels) for i, j in cells]
-    numbers = len(of_images) * min(INDEX_IMAGES, request.eval_images)**2
+    numbers = len(of_images) * min(INDEX_IMAGES, request.eval_images) ** 2
     each = numbers * (MOVED * len({j for _, j in cells}) + 2 * len(cells))
     if of_channels:
-        each += sum(2 * request.eval_images * c * d + len(of_channels) * DECOMPOSED * min(c, d)**2 * max(c, d)
-                    for c, d in channels)
+        each += sum(
+            2 * request.eval_images * c * d + len(of_channels) * DECOMPOSED * min(c, d) ** 2 * max(c, d)
+            for c, d in channels
+        )
     return float(request.null * each)
 
 
 def learn(store: Store, pair: Pair, request: Request, work: str, cells: Sequence[Cell], seconds: float) -> None:
-    """Keep the rate at which a unit was computed on this machine."""
+    """Keep the rate at which a unit was computed on this machine.
+
+    Args:
+        store: where it is kept.
+        pair, request, work, cells: of the unit, as for `flops`, on the pair's device.
+        seconds: that it took.
+    """
     rate = seconds / max(1.0, flops(pair, request, work, cells))
     store.put(machine.ROOM, machine.key(work, pair.device, pair.end.id), {"seconds_per_flop": rate})
 
@@ -92,7 +108,7 @@ def cost(store: Store, pair: Pair, request: Request, units: Sequence[Unit], rate
         pair: the networks, and the device.
         request: what is computed.
         units: the parts of it.
-        rate: seconds for an operation where nothing alike was timed; default is this machine's, which is measured
+        rate: seconds for an operation where nothing similar was timed; default is this machine's, which is measured
             where it is not known.
     """
     known = {work: _timed(store, pair, work) for work in {unit.work for unit in units}}
@@ -107,13 +123,21 @@ def cost(store: Store, pair: Pair, request: Request, units: Sequence[Unit], rate
 
 
 def total(store: Store, pair: Pair, request: Request, units: Sequence[Unit]) -> Cost:
-    """Estimate what units take together; as timed where that is so of each."""
+    """Estimate what units take together: ``timed`` where each of them was.
+
+    Args:
+        store, pair, request, units: as for `cost`.
+    """
     each = cost(store, pair, request, units)
     return Cost(sum(one.seconds for one in each), all(one.timed for one in each))
 
 
 def shares(store: Store, pair: Pair, request: Request, units: Sequence[Unit]) -> list[Cost]:
-    """Estimate as `cost`, measuring nothing: right as shares of the whole, as seconds only where they were timed."""
+    """Estimate as `cost`, measuring nothing: right as shares of the whole, as seconds only where they were timed.
+
+    Args:
+        store, pair, request, units: as for `cost`.
+    """
     return cost(store, pair, request, units, machine.kept(store, pair.device) or machine.NOMINAL)
 
 
@@ -126,19 +150,23 @@ def cheaper(run: Run, pair: Pair) -> list[tuple[str, float]]:
         ways["DM and indices only"] = replace(request, methods=tuple(m for m in request.methods if m != "tlm"))
         if (request.tlm.images or len(pair.data.train)) >= 2 * FEWER:
             ways[f"{FEWER:,} training images"] = replace(request, tlm=replace(request.tlm, images=FEWER))
-    asked = {what: (other, missing(Run(run.store, run.record | {"request": asdict(other)})))
-             for what, other in ways.items()}
+    asked = {
+        what: (other, missing(Run(run.store, run.record | {"request": asdict(other)}))) for what, other in ways.items()
+    }
     return [(what, total(run.store, pair, other, units).seconds) for what, (other, units) in asked.items()]
 
 
 def _timed(store: Store, pair: Pair, work: str) -> float | None:
-    """Seconds for an operation of such work, as timed on this machine: into this end network, else into others."""
+    """Look up the seconds for an operation of such work, timed on this machine: into this end network, else others."""
     exact = store.intact(machine.ROOM, machine.key(work, pair.device, pair.end.id))
     if exact is not None:
         return float(exact["seconds_per_flop"])
     near = machine.key(work, pair.device, "")
-    rates = [found["seconds_per_flop"] for key in store.keys(machine.ROOM)
-             if key.startswith(near) and (found := store.intact(machine.ROOM, key)) is not None]
+    rates = [
+        found["seconds_per_flop"]
+        for key in store.keys(machine.ROOM)
+        if key.startswith(near) and (found := store.intact(machine.ROOM, key)) is not None
+    ]
     return float(sorted(rates)[len(rates) // 2]) if rates else None
 
 

@@ -1,4 +1,4 @@
-"""How fast this machine computes, by a second's measurement: what estimates go by until work like it was timed here.
+"""Measures how fast this machine computes, in a second: estimates go by it until work like theirs was timed here.
 
 The measure is what nearly all time of a grid goes into: a network's pass forth, and back to its input. It is that of
 ResNet-20 on small images, so a network whose arithmetic is of another kind goes faster or slower by some times.
@@ -24,7 +24,13 @@ SHAPE = (3, 32, 32)
 
 
 def key(work: str, device: torch.device, end: str) -> str:
-    """Name the rate of a kind of work on this machine, for an end network by its id."""
+    """Name the rate of a kind of work on this machine.
+
+    Args:
+        work: ``tlm``, ``dm``, ``functional``, ``indices``, ``accuracy``; ``machine`` for its own measure.
+        device: that it is done on.
+        end: id of the end network; empty: of any.
+    """
     return f"{platform.node()}-{device.type}-{work}-{end[:12]}"
 
 
@@ -38,13 +44,16 @@ def rate(store: Store, device: torch.device) -> float:
     """Give the seconds that one operation takes; it is measured once a machine, and kept."""
     found = kept(store, device)
     if found is None:
-        found = _measured(device)
+        found = measured(device)
         store.put(ROOM, key("machine", device, ""), {"seconds_per_flop": found})
     return found
 
 
-def _measured(device: torch.device) -> float:
-    """Measures with as many threads as grids are computed with, which on the pages' worker are others."""
+def measured(device: torch.device) -> float:
+    """Measure the seconds that one operation takes, and keep nothing.
+
+    That is with as many threads as grids are computed with, which on the pages' worker are others.
+    """
     before = torch.get_num_threads()
     torch.set_num_threads(int(os.environ.get("STITCHLAB_GRID_THREADS") or before))
     try:

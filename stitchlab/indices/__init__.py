@@ -18,7 +18,7 @@ Value = float | str  # a number, or the reason why there is none
 
 
 def index_function(name: str) -> Callable[..., Any]:
-    """Finds the function that computes an index: its formula's name, - as _, names both the file and the function.
+    """Find the function that computes an index: its formula's name, - as _, names both the file and the function.
 
     >>> index_function("cka").__name__, index_function("opd-positions").__name__
     ('cka', 'opd')

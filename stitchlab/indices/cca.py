@@ -1,4 +1,4 @@
-"""Mean canonical correlation (Hotelling 1936; ρ̄_CCA of Kornblith et al. 2019, table 1)."""
+"""Computes the mean canonical correlation (Hotelling 1936; ρ̄_CCA of Kornblith et al. 2019, table 1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Linear centred kernel alignment (Kornblith et al. 2019, "Similarity of neural network representations revisited")."""
+"""Computes linear centred kernel alignment.
+
+Kornblith et al. 2019, "Similarity of neural network representations revisited".
+"""
 
 from __future__ import annotations
 

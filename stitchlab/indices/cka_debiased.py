@@ -1,4 +1,7 @@
-"""Linear CKA by the unbiased estimator of HSIC (Song et al. 2012, "Feature selection via dependence maximization")."""
+"""Computes linear CKA by the unbiased estimator of HSIC.
+
+Song et al. 2012, "Feature selection via dependence maximization".
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,8 @@ ROUNDING = 1e-10  # what is left of a Gram matrix below this share of it is roun
 def cka_debiased(gram: Gram) -> Tensor | str:
     """Give the U-centred Gram matrix of a layer at norm 1: debiased CKA is HSIC₁(K, L) / √(HSIC₁(K, K) HSIC₁(L, L)).
 
-    With K̃ a Gram matrix without its diagonal, HSIC₁ is (tr K̃L̃ + 1ᵀK̃1 1ᵀL̃1 / (N−1)(N−2) − 2 1ᵀK̃L̃1 / (N−2)) / N(N−3):
+    With K̃ a Gram matrix without its diagonal, HSIC₁ is
+    (tr K̃L̃ + 1ᵀK̃1 1ᵀL̃1 / (N−1)(N−2) − 2 1ᵀK̃L̃1 / (N−2)) / N(N−3):
     the inner product of the U-centred matrices (Székely & Rizzo 2014), so the index is their cosine.
 
     Args:

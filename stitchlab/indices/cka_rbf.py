@@ -1,11 +1,12 @@
-"""CKA with a Gaussian kernel (Kornblith et al. 2019, section 4), whose width follows the layer."""
+"""Computes CKA with a Gaussian kernel (Kornblith et al. 2019, section 4), whose width follows the layer."""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from stitchlab.indices.distances import squared_distances
+from stitchlab.indices.distances import pairs, squared_distances
 from stitchlab.indices.grams import Gram
 
 SIGMA = 0.5  # of the median distance
@@ -32,9 +33,9 @@ def cka_rbf(gram: Gram) -> Tensor | str:
     1.0
     """
     squares = squared_distances(gram)
-    above = squares[*torch.triu_indices(len(squares), len(squares), offset=1, device=squares.device)]
-    inner = above.sort().values[(len(above) - 1) // 2:len(above) // 2 + 1]  # one pair or two, in the middle
-    median = float(inner.sqrt().mean()) if len(inner) else 0.0
+    above = pairs(squares)
+    middle = [(len(above) - 1) // 2, len(above) // 2]  # two pairs, or twice the same one; selected, which sorts no rest
+    median = float(np.sqrt(np.partition(above.cpu().numpy(), middle)[middle]).mean()) if len(above) else 0.0
     if not median:
         return "in one layer most pairs of images are equal, so the median distance is 0"
     kernel = torch.exp(-squares / (2 * (SIGMA * median) ** 2))

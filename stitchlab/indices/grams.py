@@ -1,4 +1,4 @@
-"""Gram matrices of flattened features, gathered in batches, once a layer: all that Gram indices are computed from."""
+"""Gathers Gram matrices of flattened features in batches, once a layer: all that Gram indices are computed from."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CONSTANT = 1e-12  # a variance below this share of the mean square is rounding n
 
 @dataclass(frozen=True, eq=False)
 class Gram:
-    """Inner products of one layer's N images, flattened to F features; float64, NaN where these are not finite.
+    """Holds inner products of one layer's N images, flattened to F features; float64, NaN where these are not finite.
 
     Attributes:
         centred: X Xᵀ (N, N) of features centred over images; 0 where they are constant but for rounding.
@@ -38,8 +38,22 @@ class Gram:
 
     @property
     def raw(self) -> Tensor:
-        """Inner products (N, N) of features as they are, not centred."""
+        """Give inner products (N, N) of features as they are, not centred."""
         return self.centred + self.on_mean + self.on_mean[:, None] + self.mean_square
+
+    def of(self, images: Tensor) -> Gram:
+        """Give the Gram matrix of some of the images (n,) alone: their features are centred over these."""
+        part = self.centred.index_select(0, images).index_select(1, images)
+        # With m the mean of their features, which are centred over all images, and μ the mean of all:
+        on_new, new_square = part.mean(1), part.mean()  # x m, mᵀm
+        on_old = self.on_mean[images]  # x μ
+        along = on_old.mean()  # mᵀμ
+        centred = (part - on_new).sub_(on_new[:, None]).add_(new_square)
+        mean_square = self.mean_square + 2 * along + new_square
+        size = torch.maximum(centred.trace() + len(images) * mean_square, part.trace())
+        return Gram(
+            _varying(centred, size), on_old + on_new - along - new_square, mean_square, self.sums[images], self.features
+        )
 
 
 def gram(batches: Callable[[], Iterable[Tensor]], features: int, count: int) -> Gram:
@@ -54,27 +68,44 @@ def gram(batches: Callable[[], Iterable[Tensor]], features: int, count: int) -> 
     width = max(1, GRAM_MEMORY // (8 * count))
     total = on_mean = mean_square = sums = size = torch.zeros(())
     for start in range(0, features, width):
-        x = torch.cat([exact(batch.flatten(1)[:, start:start + width]) for batch in batches()])
+        x = torch.cat([exact(batch.flatten(1)[:, start : start + width]) for batch in batches()])
         mean = x.mean(0)
         centred = x - mean
         total, on_mean, mean_square, sums, size = (
-            before.to(x.device) + part for before, part in zip(
+            before.to(x.device) + part
+            for before, part in zip(
                 (total, on_mean, mean_square, sums, size),
-                (centred @ centred.T, centred @ mean, mean @ mean, x.sum(1), x.square().sum()), strict=True))
-    if total.trace() <= CONSTANT * size:
-        total = torch.zeros_like(total)
-    return Gram(total, on_mean, mean_square, sums, features)
+                (centred @ centred.T, centred @ mean, mean @ mean, x.sum(1), x.square().sum()),
+                strict=True,
+            )
+        )
+    return Gram(_varying(total, size), on_mean, mean_square, sums, features)
 
 
-def grams(
-    pair: Pair, cells: Sequence[Cell], images: Tensor, report: Report
-) -> tuple[dict[str, Gram], dict[str, Gram]]:
-    """Gram matrices of all front and all end layers, as many layers in one pass as GRAM_MEMORY holds."""
+def _varying(centred: Tensor, size: Tensor) -> Tensor:
+    """Return a Gram matrix, 0 where it is rounding: its trace is nothing beside the sum of squares behind it."""
+    return torch.zeros_like(centred) if centred.trace() <= CONSTANT * size else centred
+
+
+def grams(pair: Pair, cells: Sequence[Cell], images: Tensor, report: Report) -> tuple[dict[str, Gram], dict[str, Gram]]:
+    """Gather Gram matrices of all front and all end layers, as many layers in one pass as GRAM_MEMORY holds.
+
+    Args:
+        pair: the networks, their data and the device.
+        cells: (front layer, end layer) each.
+        images: indices into the test split (N,).
+        report: told the layers, and the share that is done.
+
+    Returns:
+        by front layer, and by end layer.
+    """
     made: tuple[dict[str, Gram], dict[str, Gram]] = ({}, {})
-    sides = ((dict.fromkeys(i for i, _ in cells), pair.front_cuts, pair.run_front),
-             (dict.fromkeys(j for _, j in cells), pair.end_cuts, pair.run_end))
-    for side, (layers, cuts, run_of) in enumerate(sides):
-        features = {layer: prod(cuts.find(layer).shape) for layer in layers}
+    sides = (
+        (dict.fromkeys(i for i, _ in cells), pair.front_shape, pair.run_front),
+        (dict.fromkeys(j for _, j in cells), pair.end_shape, pair.run_end),
+    )
+    for side, (layers, shape_of, run_of) in enumerate(sides):
+        features = {layer: prod(shape_of(layer)) for layer in layers}
         for group in _groups(features, len(images)):
             done = 0.5 * (side + len(made[side]) / len(layers))
             part = partial(report, f"similarity indices, layer {group[0]}", done)
@@ -88,7 +119,7 @@ def grams(
 
 
 def _groups(features: dict[str, int], count: int) -> list[list[str]]:
-    """Layers whose activations of so many images lie in memory together, in order."""
+    """Group layers whose activations of so many images lie in memory together, in order."""
     groups: list[list[str]] = []
     room = 0
     for layer, size in features.items():
@@ -104,9 +135,7 @@ def _of(batches: list[dict[str, Tensor]] | Callable[[], Iterator[dict[str, Tenso
     return (batch[layer] for batch in (batches if isinstance(batches, list) else batches()))
 
 
-def _batches(
-    pair: Pair, run: Run, images: Tensor, alive: Callable[[], None]
-) -> Iterator[dict[str, Tensor]]:
+def _batches(pair: Pair, run: Run, images: Tensor, alive: Callable[[], None]) -> Iterator[dict[str, Tensor]]:
     for batch, _ in pair.batches(pair.data.test, images):
         alive()
         yield run(batch)

@@ -1,9 +1,13 @@
-"""Mutual nearest neighbours (Huh et al. 2024, "The platonic representation hypothesis", appendix A)."""
+"""Computes mutual nearest neighbours.
+
+Huh et al. 2024, "The platonic representation hypothesis", appendix A.
+"""
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -38,5 +42,9 @@ def mutual_knn(gram: Gram) -> Tensor | str:
     if count < LEAST:
         return f"mutual nearest neighbours need {LEAST} images or more; got {count}"
     squares = squared_distances(gram).fill_diagonal_(math.inf)
-    nearest = squares.argsort(dim=1, stable=True)[:, :K]
-    return torch.zeros_like(squares).scatter_(1, nearest, 1 / math.sqrt(K * count))
+    farthest = torch.from_numpy(np.partition(squares.cpu().numpy(), K - 1, axis=1)[:, K - 1 : K])  # of the neighbours
+    near = squares <= farthest.to(squares.device)
+    tied = near.sum(1) > K  # sorting is slow, and only these need an order
+    first = squares[tied].argsort(dim=1, stable=True)[:, :K]
+    near[tied] = torch.zeros_like(near[tied]).scatter_(1, first, True)
+    return near.to(squares.dtype) / math.sqrt(K * count)

@@ -1,4 +1,7 @@
-"""Orthogonal Procrustes distance (Ding, Denain & Steinhardt 2021, "Grounding representation similarity")."""
+"""Computes the orthogonal Procrustes distance.
+
+Ding, Denain & Steinhardt 2021, "Grounding representation similarity".
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,9 @@ from stitchlab.indices.second_moments import SecondMoments
 
 
 def opd(moments: SecondMoments) -> float | str:
-    """Squared Procrustes distance ‖A‖_F² + ‖B‖_F² − 2‖AᵀB‖_* = 2 − 2‖AᵀB‖_*, A, B centred and of Frobenius norm 1.
+    """Compute the squared Procrustes distance of A and B, centred and of Frobenius norm 1.
+
+    ‖A‖_F² + ‖B‖_F² − 2‖AᵀB‖_* = 2 − 2‖AᵀB‖_*.
 
     Args:
         moments: AᵀA (C, C), AᵀB (C, D), BᵀB (D, D) of the front's and the end's centred rows; the norms are taken out

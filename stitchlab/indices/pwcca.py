@@ -1,6 +1,11 @@
-"""Projection-weighted canonical correlation (Morcos, Raghu & Bengio 2018; as a distance, Ding et al. 2021)."""
+"""Computes projection-weighted canonical correlation, as a distance.
+
+Morcos, Raghu & Bengio 2018; as a distance, Ding et al. 2021.
+"""
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -11,7 +16,7 @@ EQUAL = 1e-8  # correlations that differ by less are equal
 
 
 def pwcca(moments: SecondMoments) -> float | str:
-    """1 − Σ w ρ / Σ w over all of the front's directions (its rank), w_k = Σ_c |⟨h_k, a_c⟩| over its channels a_c.
+    """Compute 1 − Σ w ρ / Σ w over the front's directions (its rank), w_k = Σ_c |⟨h_k, a_c⟩| over its channels a_c.
 
     The h are the front's canonical variates. Those of equal correlation are fixed only as a subspace: there they are
     the principal directions of the front's rows. So are the directions that the end lacks, where ρ = 0.
@@ -36,15 +41,16 @@ def pwcca(moments: SecondMoments) -> float | str:
     left, shared, _ = torch.linalg.svd(moments.cosines, full_matrices=len(sx) > len(moments.y.directions[0]))
     correlations = torch.nn.functional.pad(shared, (0, len(sx) - len(shared)))
     projections = left.T @ (sx[:, None] * vx.T)  # ⟨h, a_c⟩ = leftᵀ S Vᵀ (rank, C)
-    breaks = (correlations[:-1] - correlations[1:] > EQUAL).nonzero()[:, 0] + 1
-    weights = torch.cat([_principal(part).abs().sum(1) for part in projections.tensor_split(breaks.cpu())])
+    weights = projections.abs().sum(1)
+    breaks = ((correlations[:-1] - correlations[1:] > EQUAL).nonzero()[:, 0] + 1).tolist()
+    for start, end in pairwise([0, *breaks, len(weights)]):
+        if end - start > 1:
+            weights[start:end] = _principal(projections[start:end]).abs().sum(1)
     return 1 - float((weights * correlations).sum() / weights.sum())
 
 
 def _principal(projections: Tensor) -> Tensor:
-    """Projections (r, C) on some directions as those on the principal ones of the same subspace."""
-    if len(projections) == 1:
-        return projections
+    """Turn projections (r, C) on some directions into those on the principal ones of the same subspace."""
     _, sizes, axes = torch.linalg.svd(projections, full_matrices=False)
     made: Tensor = sizes[:, None] * axes
     return made

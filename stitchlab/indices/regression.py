@@ -1,4 +1,4 @@
-"""Explained variance of a linear regression (Kornblith et al. 2019, table 1: R²_LR)."""
+"""Computes the explained variance of a linear regression (Kornblith et al. 2019, table 1: R²_LR)."""
 
 from __future__ import annotations
 

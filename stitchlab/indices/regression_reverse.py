@@ -1,4 +1,4 @@
-"""Explained variance of a linear regression in the other direction: the front from the end."""
+"""Computes the explained variance of a linear regression in the other direction: the front from the end."""
 
 from __future__ import annotations
 

@@ -1,11 +1,13 @@
-"""Representational similarity analysis (Kriegeskorte, Mur & Bandettini 2008)."""
+"""Computes representational similarity analysis (Kriegeskorte, Mur & Bandettini 2008)."""
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
 import torch
-from scipy.stats import rankdata
 from torch import Tensor
 
+from stitchlab.indices.distances import of_pairs, pairs
 from stitchlab.indices.grams import CONSTANT, Gram
 
 ROUNDING = 12  # digits behind the point of a correlation; more are rounding, and would rank what is equal
@@ -40,14 +42,21 @@ def rsa(gram: Gram) -> Tensor | str:
         return f"the features of {constant} of {count} images are constant in one layer, and have no correlation"
     scale = variances.rsqrt()
     dissimilarities = 1 - covariances * scale * scale[:, None]
-    places = torch.triu_indices(count, count, offset=1)
-    above = dissimilarities.cpu()[*places].round(decimals=ROUNDING)
-    ranks = torch.from_numpy(rankdata(above.numpy())).to(above.dtype)
+    ranks = _ranks(pairs(dissimilarities).cpu().round(decimals=ROUNDING).numpy())
     centred = ranks - ranks.mean()
     if not bool(centred.any()):
         return "in one layer all pairs of images are equally dissimilar"
-    ranked = torch.zeros(count, count, dtype=centred.dtype)
-    ranked[*places] = centred
-    ranked = ranked + ranked.T
+    ranked = of_pairs(centred, count)
     made: Tensor = ranked / ranked.norm()
     return made.to(products.device)
+
+
+def _ranks(numbers: npt.NDArray[np.float64]) -> Tensor:
+    """Rank numbers from 1 on; ties have their mean rank. SciPy's, whose sort is stable, takes four times as long."""
+    order = numbers.argsort()
+    ordered = numbers[order]
+    first = np.concatenate([[0], np.flatnonzero(ordered[1:] != ordered[:-1]) + 1])  # of those that are equal
+    last = np.concatenate([first[1:], [len(numbers)]])
+    ranks = np.empty(len(numbers))
+    ranks[order] = np.repeat((first + 1 + last) / 2, last - first)
+    return torch.from_numpy(ranks)

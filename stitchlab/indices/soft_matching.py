@@ -1,4 +1,7 @@
-"""Soft matching distance (Khosla & Williams 2024, arXiv 2311.09466): channels are matched by optimal transport."""
+"""Computes the soft matching distance: channels are matched by optimal transport.
+
+Khosla & Williams 2024, arXiv 2311.09466.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ COPIES = 4  # times the channels: up to so many, an assignment of copies is fast
 
 
 def soft_matching(moments: SecondMoments) -> float | str:
-    """Give √(min_P Σ P_ab ‖x_a − y_b‖²), x and y the channels' centred rows of norm 1, P a matching of their shares.
+    """Compute √(min_P Σ P_ab ‖x_a − y_b‖²), x and y channels' centred rows of norm 1, P a matching of their shares.
 
     P is (C, D) of non-negative entries, each row sums to 1/C and each column to 1/D; with as many channels on both
     sides the best is a permutation. ‖x_a − y_b‖² is 2 − 2 r_ab, r Pearson's correlation; a channel that is constant
@@ -46,7 +49,7 @@ def soft_matching(moments: SecondMoments) -> float | str:
 
 
 def _inverse_sizes(moment: Tensor) -> Tensor:
-    """1 / the norm of each channel's rows (C,); 0 for those that are constant."""
+    """Compute 1 / the norm of each channel's rows (C,); 0 for those that are constant."""
     squares = moment.diagonal()
     return squares.where(squares > 0, squares.new_ones(())).rsqrt() * (squares > 0)
 
@@ -58,7 +61,11 @@ def _best_mean(values: npt.NDArray[np.float64]) -> float:
     if copies <= COPIES * max(rows, columns):
         square = values.repeat(copies // rows, axis=0).repeat(copies // columns, axis=1)
         return float(square[linear_sum_assignment(square, maximize=True)].mean())
-    shares = sparse.vstack([sparse.kron(sparse.eye_array(rows), np.ones((1, columns))),
-                            sparse.kron(np.ones((1, rows)), sparse.eye_array(columns))]).tocsc()
+    shares = sparse.vstack(
+        [
+            sparse.kron(sparse.eye_array(rows), np.ones((1, columns))),
+            sparse.kron(np.ones((1, rows)), sparse.eye_array(columns)),
+        ]
+    ).tocsc()
     sums = np.concatenate([np.full(rows, 1 / rows), np.full(columns, 1 / columns)])
     return -float(linprog(-values.ravel(), A_eq=shares, b_eq=sums, method="highs").fun)

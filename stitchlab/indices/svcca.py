@@ -1,4 +1,4 @@
-"""Singular vector canonical correlation (Raghu, Gilmer, Yosinski & Sohl-Dickstein 2017)."""
+"""Computes singular vector canonical correlation (Raghu, Gilmer, Yosinski & Sohl-Dickstein 2017)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Dask is given to run: a worker's function by its name, which only the worker has to be able to import."""
+"""Call a worker's function by its name, which only the worker has to be able to import: this is what Dask runs."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def answer(name: str, *arguments: Any) -> dict[str, Any]:
 
 
 def load(modules: list[str]) -> None:
-    """Import modules, so that the first task on this worker does not have to wait for that."""
+    """Import modules in advance, so that the first task on this worker need not wait for that."""
     for module in modules:
         importlib.import_module(module)
 
 
 def one_line(error: BaseException) -> str:
-    """Say an error in one line, with its kind where it is none of StitchLab's."""
+    """Write an error as one line, with its type unless it is StitchLab's own."""
     line = (str(error).splitlines() or [""])[0]
     return line if isinstance(error, StitchLabError) else f"{type(error).__name__}: {line}"

@@ -1,4 +1,4 @@
-"""The connection to the workers: made once, in the background, whoever asks first; made anew where it is gone.
+"""Connect to the workers: once, in the background, when first needed, and again when the connection is gone.
 
 Dask is imported on use, since who only looks at results needs none.
 """
@@ -29,11 +29,11 @@ ANSWER = 10.0  # seconds that somebody's scheduler has to answer
 
 
 class NotInstalled(StitchLabError):
-    """Computing needs packages that are not installed here: only the reading wing is."""
+    """Report that computing needs packages that are not installed here."""
 
 
 class Connection:
-    """The way to the workers: those at an address, else some that are started on this machine."""
+    """Represent the connection to the workers: those at an address, or else some started on this machine."""
 
     def __init__(self, store: Store, address: str | None) -> None:
         self._store, self._address = store, address
@@ -43,24 +43,28 @@ class Connection:
 
     @property
     def grid_workers(self) -> int:
-        """How many workers share a grid's units; somebody's cluster counts as one."""
+        """Count the workers that share a grid's units; a cluster elsewhere counts as one."""
         return 1 if self.remote else GRID_WORKERS
 
     @cached_property
     def lacking(self) -> str:
-        """What to install before there can be workers, in one line; empty where all of it is there."""
+        """Say in one line what to install before there can be workers; empty if nothing is missing."""
         absent = [name for name in (ELSEWHERE if self.remote else HERE) if not _installed(name)]
-        return "" if not absent else (
-            f"Computing needs {' and '.join(absent)}, not installed here: `pip install -r requirements.txt` brings it. "
-            "What is computed already, the gallery and .stitch files can be looked at without.")
+        if not absent:
+            return ""
+        return (
+            f"Computing needs {' and '.join(absent)}, not installed here: "
+            "run `pip install -r requirements.txt`. "
+            "Existing results, the gallery and .stitch files can be viewed without."
+        )
 
     @property
     def remote(self) -> bool:
-        """Whether the workers are somebody's, and none of this machine's own."""
+        """Tell whether the workers are a cluster elsewhere, and none of this machine's own."""
         return self._address is not None
 
     def client(self) -> Future[Client]:
-        """Give the client that will be connected; connecting begins where it has not, or where it failed or ended.
+        """Return the future of the Dask client; start connecting unless that is under way or done.
 
         Its error is a StitchLabError: the cluster does not answer, or does not see the store.
         """
@@ -71,11 +75,11 @@ class Connection:
             return self._client
 
     def place(self, kind: Kind) -> dict[str, Any]:
-        """Give what `Client.submit` needs so that a worker of this kind takes the task."""
+        """Return the arguments of `Client.submit` by which a worker of this kind takes the task."""
         return {"resources": {kind: 1}} if kind in self._resources else {}
 
     def has(self, kind: Kind) -> bool:
-        """Tell whether there is a worker that takes tasks of this kind. Asks the scheduler, so it may take a while."""
+        """Tell whether a worker takes tasks of this kind. This asks the scheduler, so it may take a while."""
         if self._client is None or not self._client.done() or _gone(self._client):
             return False
         with contextlib.suppress(Exception):
@@ -84,14 +88,14 @@ class Connection:
         return False
 
     def repair(self) -> None:
-        """Start again those local workers whose process has ended; Dask itself only starts what a worker runs in."""
+        """Restart local workers whose process has ended, which Dask itself does not do."""
         if self._client is not None and self._client.done() and not _gone(self._client):
             cluster = self._client.result().cluster
             if cluster is not None:
                 cluster.scale(len(WORKERS))
 
     def close(self) -> None:
-        """End the local cluster, or leave somebody's."""
+        """Shut down the workers of this machine, or disconnect from somebody's cluster."""
         with self._lock:
             client, self._client = self._client, None
         _close(client)
@@ -123,7 +127,7 @@ def _gone(client: Future[Client]) -> bool:
 
 
 def _close(client: Future[Client] | None) -> None:
-    """Ends a connection, once it is made, with the cluster that was started for it."""
+    """Close a connection once it is made, and the cluster that was started for it."""
     if client is None or client.exception() is not None:
         return
     ours, cluster = client.result(), client.result().cluster
@@ -143,7 +147,7 @@ def _local() -> Client:
 
 
 def let_run(future: Any) -> None:
-    """Have a task run although nobody waits for it: Dask drops it otherwise."""
+    """Have Dask run a task although nobody waits for it, which it would drop otherwise."""
     from distributed import fire_and_forget
 
     fire_and_forget(future)
@@ -155,13 +159,13 @@ def _warm_up(client: Client) -> None:
 
 
 def _kinds(client: Client) -> set[str]:
-    """The resources of somebody's workers, if they tell grids from pages."""
+    """Return the resources of a cluster's workers, if they tell grids from pages."""
     named = {name for worker in client.scheduler_info()["workers"].values() for name in worker["resources"]}
     return named if set(KINDS) <= named else set()
 
 
 def _remote(address: str, store: Store) -> Client:
-    """Connects to somebody's cluster. Raises StitchLabError where it does not answer, or does not see the store."""
+    """Connect to a cluster. Raises StitchLabError if it does not answer, or cannot read the store."""
     from distributed import Client
 
     try:
@@ -176,6 +180,6 @@ def _remote(address: str, store: Store) -> Client:
         sees = None
     if not sees:
         client.close()
-        what = "has no worker that answers" if sees is None else f"does not see the cache at {store.root}"
+        what = "has no worker that answers" if sees is None else f"cannot read the cache at {store.root}"
         raise StitchLabError(f"the cluster at {address} {what}; start workers with access to the same folder")
     return client

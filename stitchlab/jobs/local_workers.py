@@ -1,4 +1,4 @@
-"""Which workers are started on this machine, and with how many threads each of them computes.
+"""Decide which workers are started on this machine, and how many threads each of them computes with.
 
 Two workers share the cores and a grid's units: beside a browser and a server, threads of one process wait for the one
 that was displaced, processes do not (measured in benchmarks/README.md). A GPU is shared badly, so there is one worker.
@@ -18,7 +18,7 @@ CORES = os.cpu_count() or 1
 
 
 def _gpu() -> bool:
-    """Whether this machine seems to have a GPU that PyTorch can use; PyTorch itself is not asked here."""
+    """Guess whether this machine has a GPU that PyTorch can use, without importing PyTorch."""
     apple = sys.platform == "darwin" and platform.machine() == "arm64"
     return apple or shutil.which("nvidia-smi") is not None
 

@@ -1,4 +1,4 @@
-"""Questions of pages, and their answers: asked once, whoever asks; nobody waits longer than they said.
+"""Answer pages' questions: each is asked once, whoever asks, and nobody waits longer than they choose.
 
 A question is a function of `stitchlab.worker.questions`. Answers are kept in memory, the most recent ones; a failure
 for a minute, or until it is asked again.
@@ -22,6 +22,7 @@ from stitchlab.errors import StitchLabError
 from stitchlab.jobs.calls import answer, one_line
 from stitchlab.jobs.connection import QUESTIONS, Connection
 from stitchlab.request import content_id
+from stitchlab.results.run import Run
 from stitchlab.store import Store
 
 PRIORITY = 1000  # above all jobs, where one queue is shared
@@ -33,7 +34,7 @@ FETCH = 30.0  # seconds within which an answer that is there must have come
 
 @dataclass(frozen=True)
 class Answer:
-    """What is known of a question's answer. The value is shared by all who asked: nobody changes it."""
+    """Describe what is known of a question's answer. All who asked share the value: do not change it."""
 
     state: Literal["there", "waiting", "failed"]
     value: Any = None
@@ -42,7 +43,7 @@ class Answer:
 
 @dataclass(eq=False)
 class _Question:
-    """A question on its way: ``over`` is set once its answer, or its failure, is kept."""
+    """Hold a question that is being answered; ``over`` is set once its answer, or its failure, is kept."""
 
     name: str
     arguments: Sequence[Any]
@@ -52,7 +53,7 @@ class _Question:
 
 
 class Questions:
-    """The questions to the worker that answers pages, and their answers."""
+    """Put questions to the worker that answers pages, and keep the answers."""
 
     def __init__(self, store: Store, connection: Connection, entries: int = ENTRIES, size: int = BYTES) -> None:
         self._root, self._connection, self._entries, self._most = str(store.root), connection, entries, size
@@ -62,7 +63,16 @@ class Questions:
         self._watching = False
 
     def ask(self, name: str, *arguments: Any, wait: float = 0.0) -> Answer:
-        """Ask a question, or look what became of it, waiting at most so many seconds."""
+        """Ask a question, or look up its answer.
+
+        Args:
+            name: of a function of `stitchlab.worker.questions`.
+            arguments: those after the store's folder; plain values, as in JSON.
+            wait: seconds to wait for the answer, at most.
+
+        Returns:
+            the answer; ``waiting`` while there is none.
+        """
         key = content_id([name, arguments])
         with self._lock:
             if (known := self._known(key)) is not None:
@@ -78,7 +88,11 @@ class Questions:
             return self._known(key) or Answer("waiting")
 
     def ask_again(self, name: str, *arguments: Any, wait: float = 0.0) -> Answer:
-        """Forget what became of a question, start workers that have ended, and ask it anew."""
+        """Discard the answer to a question, restart workers that have ended, and ask again.
+
+        Args:
+            name, arguments, wait: as in `ask`.
+        """
         key = content_id([name, arguments])
         with self._lock:
             self._answers.pop(key, None)
@@ -88,12 +102,12 @@ class Questions:
         return self.ask(name, *arguments, wait=wait)
 
     def close(self) -> None:
-        """Let everybody who waits go."""
+        """Release everybody who waits for an answer."""
         for key, question in self._waiting():
-            self._settle(key, question, Answer("failed", message="The workers were ended."))
+            self._settle(key, question, Answer("failed", message="The workers were shut down."))
 
     def _known(self, key: str) -> Answer | None:
-        """What is kept of an answer, now the most recent one; the lock is held."""
+        """Return the answer that is kept, and mark it as just used; the lock must be held."""
         if key not in self._answers:
             return None
         known, since, _ = self._answers[key]
@@ -106,8 +120,14 @@ class Questions:
     def _submit(self, key: str, question: _Question, connected: Future[Any]) -> None:
         try:
             question.future = connected.result().submit(
-                answer, f"{QUESTIONS}:{question.name}", self._root, *question.arguments, pure=False,
-                priority=PRIORITY, **self._connection.place("pages"))
+                answer,
+                f"{QUESTIONS}:{question.name}",
+                self._root,
+                *question.arguments,
+                pure=False,
+                priority=PRIORITY,
+                **self._connection.place("pages"),
+            )
             question.submitted = time.monotonic()
             question.future.add_done_callback(partial(self._finished, key, question))
         except StitchLabError as error:
@@ -116,7 +136,7 @@ class Questions:
             self._settle(key, question, _ended(one_line(error)))
 
     def _finished(self, key: str, question: _Question, future: Any) -> None:
-        """Keeps what came; Dask calls it in a thread of its own."""
+        """Keep the answer that came; Dask calls this in a thread of its own."""
         if future.status == "finished":
             try:
                 told = future.result(timeout=FETCH)
@@ -128,7 +148,7 @@ class Questions:
         elif future.status == "error":
             why = future.exception()
             killed = type(why).__name__ == "KilledWorker"
-            self._settle(key, question, _ended("twice over this question" if killed else one_line(why)))
+            self._settle(key, question, _ended("twice on this question" if killed else one_line(why)))
         else:
             self._settle(key, question, _ended("the connection to it is gone"))
 
@@ -141,7 +161,7 @@ class Questions:
         question.over.set()
 
     def _bound(self) -> None:
-        """Forgets the oldest answers; the last that came stays, however large it is. The lock is held."""
+        """Drop the oldest answers, but never the last one, however large. The lock must be held."""
         total = sum(size for _, _, size in self._answers.values())
         while len(self._answers) > 1 and (len(self._answers) > self._entries or total > self._most):
             _, (_, _, size) = self._answers.popitem(last=False)
@@ -159,7 +179,7 @@ class Questions:
         threading.Thread(target=self._look, name="questions", daemon=True).start()
 
     def _look(self) -> None:
-        """Ends the waiting for a worker that does not come, as long as anybody waits."""
+        """Give up waiting for a worker that does not come; runs as long as anybody waits."""
         seen = time.monotonic()
         while True:
             time.sleep(LOOK)
@@ -174,15 +194,15 @@ class Questions:
             for key, question in self._waiting():
                 since = None if question.submitted is None else max(seen, question.submitted)
                 if since is not None and time.monotonic() - since > ALONE:
-                    self._settle(key, question, _ended("and no other was started"))
+                    self._settle(key, question, _ended("no other was started"))
 
 
 def _ended(how: str) -> Answer:
-    return Answer("failed", message=f"The worker that answers pages ended ({how}). Ask again starts it anew.")
+    return Answer("failed", message=f"The worker that answers pages ended ({how}). Ask again restarts it.")
 
 
 def _size(value: Any) -> int:
-    """About how many bytes a value takes: all that is long in answers are arrays and texts."""
+    """Estimate how many bytes an answer's value takes: what is large in it are arrays and texts."""
     if isinstance(value, np.ndarray):
         return int(value.nbytes)
     if isinstance(value, dict):
@@ -190,3 +210,11 @@ def _size(value: Any) -> int:
     if isinstance(value, (list, tuple)):
         return 8 * len(value) + sum(map(_size, value))
     return sys.getsizeof(value)
+
+
+def plain_argument(argument: Any) -> Any:
+    """Replace a run by its record, without the creation time, which changes until it is saved."""
+    record = argument.record if isinstance(argument, Run) else argument
+    if isinstance(record, dict) and "request" in record:
+        return {key: value for key, value in record.items() if key != "created"}
+    return record

@@ -1,4 +1,4 @@
-"""How a job stands, read off what its workers told the store: so any process may look, not only the one that asked.
+"""Tell how a job stands from what its workers wrote into the store, so that any process may look.
 
 An attempt at a job, ``{job}-{8 digits}``, has an entry ``{attempt}.{k}`` for each of its tasks in the room
 ``progress``, and one in the room ``cancel`` once it was told to stop.
@@ -22,7 +22,7 @@ QUIET = 60.0  # seconds without a word after which a job of another process coun
 
 @dataclass(frozen=True)
 class Status:
-    """How a job stands: queued, running, done, cancelled, failed, left or interrupted.
+    """Describe a job's state: queued, running, done, cancelled, failed, left or interrupted.
 
     It was left where nobody had asked for it and nobody looked any more; interrupted where nobody works on it, whyever.
     ``what`` is being worked on, ``done`` is in 0..1, ``seconds_left`` is None while unknown: until it is done, or for
@@ -40,12 +40,12 @@ class Status:
 
     @property
     def active(self) -> bool:
-        """Whether somebody works on it or will."""
+        """Tell whether somebody works on it or will."""
         return self.state in ("queued", "running")
 
 
 def status(store: Store, record: dict[str, Any], futures: Sequence[Any], waits: bool = False) -> Status:
-    """Say how the job of this record stands.
+    """Return the state of the job with this record.
 
     Args:
         store: where workers tell.
@@ -70,7 +70,17 @@ def status(store: Store, record: dict[str, Any], futures: Sequence[Any], waits: 
 
 
 def behind(store: Store, queued: Status, running: Sequence[str], others: int) -> Status:
-    """Say what a queued job waits for: the task (``{attempt}.{k}``) that ends first, and so many jobs before it."""
+    """Add to a queued job's state what it waits for.
+
+    Args:
+        store: where workers write their progress.
+        queued: the job's state.
+        running: the tasks that workers have now, ``{attempt}.{k}`` each.
+        others: how many other jobs come first.
+
+    Returns:
+        the state, with the task that ends first, and the seconds until then if no other job comes first.
+    """
     if not running:
         return queued
     told = {task: store.intact("progress", task) for task in running}
@@ -83,11 +93,11 @@ def behind(store: Store, queued: Status, running: Sequence[str], others: int) ->
 def _label(store: Store, task: str) -> str:
     attempt, _, k = task.rpartition(".")
     record = store.intact("jobs", attempt.rpartition("-")[0])
-    return str(record["labels"][int(k)]) if record and record["attempt"] == attempt else "work that ends"
+    return str(record["labels"][int(k)]) if record and record["attempt"] == attempt else "work that is ending"
 
 
 def recent(store: Store, most: int) -> list[str]:
-    """Name the jobs of which something was told last, newest first."""
+    """List the jobs with the latest news, newest first."""
     last: dict[str, float] = {}
     for room in ("jobs", "progress"):
         for name, when in _written(store, room):
@@ -98,7 +108,7 @@ def recent(store: Store, most: int) -> list[str]:
 
 
 def _written(store: Store, room: str) -> Iterator[tuple[str, float]]:
-    """The entries of a room, and when each was written; those that go meanwhile are left out."""
+    """List the entries of a room with the time when each was written, except those that vanish meanwhile."""
     with contextlib.suppress(OSError), os.scandir(store.root / room) as entries:
         for entry in entries:
             if entry.name.endswith(".json"):
@@ -107,16 +117,30 @@ def _written(store: Store, room: str) -> Iterator[tuple[str, float]]:
 
 
 def fail(store: Store, attempt: str, message: str) -> None:
-    """Say that an attempt failed before any worker could say so."""
+    """Record that an attempt failed before any worker could say so.
+
+    Args:
+        store: where workers write their progress.
+        attempt: the attempt at a job, ``{job}-{8 digits}``.
+        message: the one line that users see.
+    """
     now = time.time()
-    store.put("progress", f"{attempt}.0", {"state": "failed", "what": "", "done": 0.0, "message": message,
-                                           "started": now, "time": now})
+    store.put(
+        "progress",
+        f"{attempt}.0",
+        {"state": "failed", "what": "", "done": 0.0, "message": message, "started": now, "time": now},
+    )
 
 
 def tidy(store: Store, job: str, keep: str = "") -> None:
-    """Remove what attempts at a job left in the store, but for the attempt to ``keep``.
+    """Remove what attempts at a job left in the store.
 
     Who is still at work for one of them sees from the job's record that it shall stop.
+
+    Args:
+        store: where workers write their progress.
+        job: its name.
+        keep: the attempt whose entries stay; empty: none.
     """
     ours = re.compile(rf"{re.escape(job)}-[0-9a-f]{{8}}(?=$|\.)")
     for room in ("progress", "cancel"):
@@ -145,7 +169,7 @@ def _state(
 def _seconds_left(
     works: Sequence[str], weights: Sequence[float], timed: Sequence[bool], units: Sequence[dict[str, Any] | None]
 ) -> float | None:
-    """At the rates of this job's own tasks, by kind of work, once each kind that is left has come some way.
+    """Estimate the seconds left from the rates of this job's own tasks, once each kind left has come some way.
 
     Rates of other kinds say nothing: direct matching mostly loads, task loss matching computes. A kind none of whose
     tasks has come any way yet has the seconds that weights are, where work like it was timed on this machine.
@@ -167,7 +191,7 @@ def _seconds_left(
 
 
 def _left(unit: dict[str, Any]) -> float | None:
-    """The seconds that a task which is at work will still take, at its own rate."""
+    """Estimate the seconds that a running task will still take, from its own rate."""
     if unit["done"] <= SOME_WAY:
         return None
     return float(max(0.0, (unit["time"] - unit["started"]) / unit["done"] - (time.time() - unit["started"])))

@@ -1,4 +1,4 @@
-"""Whose turn it is: tasks wait here until a worker of their kind is free, and what is on a screen goes first.
+"""Decide whose turn it is: tasks wait until a worker of their kind is free; what a page shows goes first.
 
 Dask would deal out all tasks to its workers when they come, and a worker that runs dry takes any of another's, whatever
 their priorities. Somebody's cluster is given everything at once: how many workers it has, or will have, is not known.
@@ -28,7 +28,7 @@ Task = tuple[str, tuple[Any, ...]]  # a function of `stitchlab.worker.tasks`, an
 
 @dataclass(eq=False)
 class Attempt:
-    """An attempt at a job: its tasks, in the order of their turns, and those that were handed over already."""
+    """Represent an attempt at a job: its tasks in order, and those that workers were given already."""
 
     name: str
     kind: Kind
@@ -40,27 +40,27 @@ class Attempt:
 
     @property
     def waits(self) -> bool:
-        """Whether it has tasks that were not handed over."""
+        """Tell whether it has tasks that no worker was given yet."""
         return not self.stopped and len(self.sent) < len(self.tasks)
 
     @property
     def running(self) -> list[int]:
-        """The numbers of the tasks that workers have."""
+        """List the numbers of the tasks that workers have."""
         return [k for k, future in enumerate(self.sent) if not future.done()]
 
     @property
     def shown(self) -> bool:
-        """Whether a page shows it."""
+        """Tell whether a page shows it."""
         return time.monotonic() - self.seen < looks.LEFT
 
     @property
     def turn(self) -> tuple[bool, bool, int]:
-        """What goes first: on a screen, asked for, early in its job."""
+        """Return the sort key of turns: first what a page shows, then what was asked for, then early tasks."""
         return not self.shown, not self.asked, len(self.sent)
 
 
 class Turns:
-    """Attempts at jobs that this process has begun, and the workers of each kind that they take turns at."""
+    """Share the workers of each kind among the attempts at jobs that this process has begun."""
 
     def __init__(self, store: Store, connection: Connection) -> None:
         self._store, self._connection = store, connection
@@ -69,7 +69,7 @@ class Turns:
         self._closed = False
 
     def add(self, attempt: Attempt) -> None:
-        """Have an attempt wait for its turns."""
+        """Let an attempt wait for its turns."""
         with self._lock:
             self._attempts[attempt.name] = attempt
         self._go()
@@ -80,12 +80,12 @@ class Turns:
             attempt.seen = time.monotonic()
 
     def ask(self, name: str) -> None:
-        """Note that somebody has asked for what was begun unasked."""
+        """Note that somebody has asked for an attempt that was begun unasked."""
         if (attempt := self._attempts.get(name)) is not None:
             attempt.asked = True
 
     def stop(self, name: str) -> None:
-        """Take back what was not begun, and forget the attempt; who works on it looks for himself."""
+        """Withdraw the tasks not begun, and drop the attempt; running tasks see the cancel flag themselves."""
         with self._lock:
             if (attempt := self._attempts.pop(name, None)) is None:
                 return
@@ -96,11 +96,11 @@ class Turns:
         self._go()
 
     def find(self, name: str) -> Attempt | None:
-        """Find an attempt; None where another process began it."""
+        """Return an attempt; None if another process began it."""
         return self._attempts.get(name)
 
     def before(self, name: str) -> tuple[list[str], int]:
-        """Say what an attempt that has not begun waits for: tasks that workers have, and how many others come first.
+        """Return what an attempt that has not begun waits for: running tasks, and how many attempts come first.
 
         Tasks are named ``{attempt}.{k}``. There are none for an attempt that has begun, or that another process began.
         """
@@ -113,13 +113,13 @@ class Turns:
             return [f"{other.name}.{k}" for other in beside for k in other.running], waiting.index(attempt)
 
     def close(self) -> None:
-        """Hand over nothing more."""
+        """Give workers no more tasks."""
         with self._lock:
             self._closed = True
             self._attempts.clear()
 
     def _go(self, _: Any = None) -> None:
-        """Hands over whatever has its turn; called whenever that may be something."""
+        """Give workers whatever has its turn; called whenever something may have changed."""
         if self._closed or not any(attempt.waits for attempt in list(self._attempts.values())):
             return
         connected = self._connection.client()
@@ -136,7 +136,7 @@ class Turns:
                     self._fail(attempt, f"the workers cannot be reached ({one_line(error)}); try again")
 
     def _next(self) -> Iterator[Attempt]:
-        """Attempts that have their turn, one after the other, until none has; what nobody wants any more is let go."""
+        """Yield the attempts whose turn it is, until there is none; drop what nobody wants any more."""
         while not self._closed:
             waiting = [attempt for attempt in self._attempts.values() if attempt.waits and self._free(attempt.kind)]
             if not waiting:
@@ -157,9 +157,18 @@ class Turns:
         k = len(attempt.sent)
         name, arguments = attempt.tasks[k]
         first = (0 if attempt.kind == "grid" else PAGES_FIRST) - (0 if attempt.asked else UNASKED)
-        future = client.submit(call, f"{TASKS}:{name}", str(self._store.root), *arguments, attempt.name, k,
-                               key=f"{attempt.name}.{k}", priority=first - k, pure=False,
-                               **self._connection.place(attempt.kind))
+        future = client.submit(
+            call,
+            f"{TASKS}:{name}",
+            str(self._store.root),
+            *arguments,
+            attempt.name,
+            k,
+            key=f"{attempt.name}.{k}",
+            priority=first - k,
+            pure=False,
+            **self._connection.place(attempt.kind),
+        )
         attempt.sent.append(future)
         future.add_done_callback(self._go)
 

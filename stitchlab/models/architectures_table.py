@@ -1,4 +1,4 @@
-"""A table of every architecture that is known by name, made by looking: nodes, cut points, blocks, parameters.
+"""Writes a table of all architectures known by name: nodes, cut points, blocks and parameters, found by tracing them.
 
 ``python -m stitchlab.models.architectures_table > docs/architectures.md`` writes it anew; a test holds it true.
 """
@@ -27,26 +27,41 @@ are looked at when they are named: `python -m stitchlab layers ARCH --size S`.
 
 
 def row(name: str) -> str:
-    """The line of one architecture."""
+    """Write the table row of one architecture. Raises StitchLabError where it takes none of `SIZES`."""
     found = zoo.architecture(name)
     for size in SIZES:
-        network = Network(name="", architecture=name, options=found.resolve(), classes=tuple("0123456789"), channels=3,
-                          size=size, mean=(), std=(), data="", data_fingerprint="", origin={})
+        network = Network(
+            name="",
+            architecture=name,
+            options=found.resolve(),
+            classes=tuple("0123456789"),
+            channels=3,
+            size=size,
+            mean=(),
+            std=(),
+            data="",
+            data_fingerprint="",
+            origin={},
+        )
         try:
             found.check_size(size)
             cuts = of_architecture(found, network)
         except StitchLabError:
             continue
         blocks = cuts.defaults()
-        some = [f"`{p}` {'×'.join(map(str, cuts.find(p).shape))}"
-                for p in dict.fromkeys((blocks[0], blocks[len(blocks) // 2], blocks[-1]))]
-        return (f"| `{name}` | {size} | {cuts.nodes} | {len(cuts.points)} | {len(blocks)} | {', '.join(some)} | "
-                f"{cuts.points[-1].parameters:,} |")
+        some = [
+            f"`{p}` {'×'.join(map(str, cuts.find(p).shape))}"
+            for p in dict.fromkeys((blocks[0], blocks[len(blocks) // 2], blocks[-1]))
+        ]
+        return (
+            f"| `{name}` | {size} | {cuts.nodes} | {len(cuts.points)} | {len(blocks)} | {', '.join(some)} | "
+            f"{cuts.points[-1].parameters:,} |"
+        )
     raise StitchLabError(f"{name} takes images of none of these sizes: {', '.join(map(str, SIZES))}")
 
 
 def lines(names: Iterable[str]) -> Iterator[str]:
-    """The table's lines, its head first."""
+    """Yield the table's lines, its head first."""
     yield HEAD.format(sizes=", ".join(map(str, SIZES))).rstrip("\n")
     yield from (row(name) for name in names)
 

@@ -1,4 +1,4 @@
-"""Adversarial images: projected gradient descent on the pixels within an ℓ∞ ball.
+"""Makes adversarial images: projected gradient descent on the pixels within an ℓ∞ ball.
 
 Madry et al. 2018, "Towards Deep Learning Models Resistant to Adversarial Attacks": from a random point of the ball,
 δ ← clip(δ + α sign ∇δ loss, −ε, ε), pixels kept within 0..255, α = 2.5 ε / steps. The network is in eval mode
@@ -20,10 +20,14 @@ REACH = 2.5  # how far all steps together could go, in radii of the ball
 
 
 def attacked(
-    module: nn.Module, prepare: Callable[[Tensor], Tensor], images: Tensor, labels: Tensor, how: Attack,
+    module: nn.Module,
+    prepare: Callable[[Tensor], Tensor],
+    images: Tensor,
+    labels: Tensor,
+    how: Attack,
     generator: torch.Generator,
 ) -> Tensor:
-    """Images that the module classifies worse, at most ε from those given.
+    """Make images that the module classifies worse, at most ε from those given.
 
     Args:
         module: takes what ``prepare`` gives; its mode and its parameters' gradients are left as they were.
@@ -47,10 +51,24 @@ def attacked(
 
 
 def stepped(
-    module: nn.Module, prepare: Callable[[Tensor], Tensor], clean: Tensor, labels: Tensor, delta: Tensor, radius: float,
+    module: nn.Module,
+    prepare: Callable[[Tensor], Tensor],
+    clean: Tensor,
+    labels: Tensor,
+    delta: Tensor,
+    radius: float,
     size: float,
 ) -> Tensor:
-    """One step of ``size`` uphill, back into the ball and among the pixels: (N,C,H,W) to the same."""
+    """Take one step of gradient ascent on the loss, back into the ball and the range of pixels.
+
+    Args:
+        module, prepare, clean, labels: as for `attacked`; ``clean`` in float.
+        delta: (N,C,H,W), what has been added to the clean images so far.
+        radius, size: of the ball and of the step, in units of pixels 0..255.
+
+    Returns:
+        the new delta, (N,C,H,W).
+    """
     with torch.enable_grad():
         delta = delta.detach().requires_grad_()
         loss = F.cross_entropy(logits_of(module(prepare(clean + delta))), labels)
@@ -59,5 +77,14 @@ def stepped(
 
 
 def bounded(delta: Tensor, clean: Tensor, radius: float) -> Tensor:
-    """The nearest that is at most ``radius`` and leads to pixels in 0..255."""
+    """Give the nearest change of the images that stays in the ball and leaves pixels within 0..255.
+
+    Args:
+        delta: (N,C,H,W), the change.
+        clean: (N,C,H,W) in 0..255, the images that it is added to.
+        radius: of the ℓ∞ ball, in units of pixels 0..255.
+
+    Returns:
+        (N,C,H,W).
+    """
     return torch.clamp(clean + delta.clamp(-radius, radius), 0, 255) - clean

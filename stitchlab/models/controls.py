@@ -1,4 +1,4 @@
-"""Making controls: front networks in whose activations nothing was learned (`stitchlab.results.controls`)."""
+"""Makes controls: front networks in whose activations nothing was learned (`stitchlab.results.controls`)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,18 @@ from stitchlab.store import Store
 
 
 def cut_points_of(store: Store, name: str, end: Network, seed: int) -> Cuts:
-    """Find where the front network of this name can be cut; a control is not made for it. Raises as `networks.find`."""
+    """Find where the front network of this name can be cut; a control is not made for it.
+
+    Args:
+        store: where networks are kept.
+        name: of a network, its id, or a control's name.
+        end: the end network, whose classes and images a control takes.
+        seed: that a control is drawn from.
+
+    Raises:
+        UnknownName: no network has this name.
+        StitchLabError: its images do not fit, or it can be cut nowhere.
+    """
     if not controls.is_control(name):
         return outline(store, networks.find(store, name))
     if name != controls.NOISE:
@@ -24,10 +35,20 @@ def cut_points_of(store: Store, name: str, end: Network, seed: int) -> Cuts:
 
 
 def front(store: Store, name: str, end: Network, seed: int) -> Network:
-    """Find the network of this name or id, or a control, which is made and kept if need be; without its module.
+    """Find the front network of this name or id, without its module; a control is made and kept if need be.
 
-    ``random-init of X`` is X's architecture, untrained; ``noise`` has activations that are noise, for ``end``'s
-    classes and images. A good measure of similarity rates both low. Raises as `networks.find`.
+    ``random-init of X`` is X's architecture, untrained; ``noise`` has activations that are noise. A good measure of
+    similarity rates both low.
+
+    Args:
+        store: where networks are kept.
+        name: of a network, its id, or a control's name.
+        end: the end network, whose classes and images a control takes.
+        seed: that a control is drawn from.
+
+    Raises:
+        UnknownName: no network has this name.
+        StitchLabError: a control cannot be built or kept.
     """
     if not controls.is_control(name):
         return networks.find(store, name)

@@ -1,4 +1,4 @@
-"""Makes networks and keeps them, trained or untrained; `stitchlab.models.importing` brings others'."""
+"""Makes networks and keeps them, trained or untrained; `stitchlab.models.importing` brings in those made elsewhere."""
 
 from __future__ import annotations
 
@@ -37,17 +37,28 @@ LEARNING = 0.98  # share of a training's progress that learning is; the rest is 
 
 
 def train(
-    arch: str, data: DataSet, store: Store | None = None, *, name: str | None = None, epochs: int | None = None,
-    seed: int = 0, device: str | torch.device = "auto", options: dict[str, Any] | None = None, size: int | None = None,
-    augment: Sequence[str] | None = None, label_noise: float = 0.0, attack: Attack | None = None,
-    report: Report = no_report, watch: Callable[[list[Point]], None] = lambda curve: None,
+    arch: str,
+    data: DataSet,
+    store: Store | None = None,
+    *,
+    name: str | None = None,
+    epochs: int | None = None,
+    seed: int = 0,
+    device: str | torch.device = "auto",
+    options: dict[str, Any] | None = None,
+    size: int | None = None,
+    augment: Sequence[str] | None = None,
+    label_noise: float = 0.0,
+    attack: Attack | None = None,
+    report: Report = no_report,
+    watch: Callable[[list[Point]], None] = lambda curve: None,
 ) -> Network:
     """Train a network on a data set's training images and keep it.
 
     Args:
-        arch: see `zoo.architecture`, with ``options``.
+        arch, options: see `zoo.architecture`; options of the architecture by name, others at their default.
         data: what to train and test on.
-        store: where it is kept; default is cache/ (or STITCHLAB_CACHE).
+        store: where it is kept; default is `Store()`.
         name: what to call it; without one it is called after data, architecture and seed.
         epochs: passes over the training images; without a number, what `training_recipes.recipe` knows to be enough.
         seed: decides initialisation, order, augmentation, noise.
@@ -59,55 +70,85 @@ def train(
         report: told epoch, loss and accuracy after every step. Where it raises, nothing is kept.
         watch: given the curve of accuracy after every epoch.
 
-    Raises StitchLabError, before any training, where the name is taken, the images do not fit, or the weights could not
-    be kept.
+    Raises StitchLabError, before any training, where a name is taken, images do not fit, or weights cannot be kept.
     """
     store, device = given(store), pick_device(device)
-    name = name or some_name(store, f"{data.label}-{arch.rpartition('/')[2]}-s{seed}")
-    networks.free_name(store, name)
+    name = _free_name(store, name, f"{data.label}-{arch.rpartition('/')[2]}-s{seed}")
     found = zoo.architecture(arch)
-    if found.optimiser is None:
-        raise StitchLabError(f"{arch} is a control and learns nothing: `compare {arch} END` uses it as front network")
-    how = recipe(found.optimiser, len(data.train), natural=data.natural, epochs=epochs, augment=augment,
-                 label_noise=label_noise, attack=attack)
-    network = draft(name, found, options, data, *training.channel_statistics(data.train), size=size)
-    module = model_store.fresh(network, found, checked_seed(seed))
-    check(network, found)
+    how = _recipe(found, data, epochs=epochs, augment=augment, label_noise=label_noise, attack=attack)
+    network, module = _built(name, found, options, data, size, seed)
     model_store.try_saving(store, module)
-    started, learning = time.monotonic(), portion(report, 0.0, LEARNING)
-    with memory.kept():
-        curve = training.fit(module, data, partial(prepare, network), how, seed=seed, device=device,
-                             report=learning, watch=watch)
-    origin = _origin(how, curve, time.monotonic() - started, device)
+    origin = _learn(network, module, data, how, seed, device, portion(report, 0.0, LEARNING), watch)
     made = replace(network, name=_still(store, name), seed=seed, origin=origin)
     return kept(store, made, module, data, device, portion(report, LEARNING, 1 - LEARNING))
 
 
-def _origin(how: Recipe, curve: list[Point], seconds: float, device: torch.device) -> dict[str, Any]:
-    """How a network was trained, as its record says it."""
-    return {"how": "trained", "seconds": round(seconds, 2), "device": str(device), "threads": torch.get_num_threads(),
-            **asdict(how), "augment": list(how.augment), "curve": [asdict(point) for point in curve]}
+def _recipe(found: zoo.Architecture, data: DataSet, **asked: Any) -> Recipe:
+    """Settle how to train on this data, where ``asked`` leaves it open. Raises StitchLabError for a control."""
+    if found.optimiser is None:
+        raise StitchLabError(
+            f"{found.name} is a control and learns nothing: `compare {found.name} END` uses it as front network"
+        )
+    return recipe(found.optimiser, len(data.train), natural=data.natural, **asked)
+
+
+def _learn(
+    network: Network,
+    module: nn.Module,
+    data: DataSet,
+    how: Recipe,
+    seed: int,
+    device: torch.device,
+    report: Report,
+    watch: Callable[[list[Point]], None],
+) -> dict[str, Any]:
+    """Train the module, and tell how that was done, as the network's record says it."""
+    started = time.monotonic()
+    with memory.kept():
+        curve = training.fit(
+            module, data, partial(prepare, network), how, seed=seed, device=device, report=report, watch=watch
+        )
+    return {
+        "how": "trained",
+        "seconds": round(time.monotonic() - started, 2),
+        "device": str(device),
+        "threads": torch.get_num_threads(),
+        **asdict(how),
+        "augment": list(how.augment),
+        "curve": [asdict(point) for point in curve],
+    }
 
 
 def untrained(
-    arch: str, data: DataSet, store: Store | None = None, *, name: str | None = None, seed: int = 0,
-    device: str | torch.device = "auto", options: dict[str, Any] | None = None, size: int | None = None,
+    arch: str,
+    data: DataSet,
+    store: Store | None = None,
+    *,
+    name: str | None = None,
+    seed: int = 0,
+    device: str | torch.device = "auto",
+    options: dict[str, Any] | None = None,
+    size: int | None = None,
 ) -> Network:
-    """Keep a network as it is built, with fresh weights. Arguments and errors as for `train`."""
+    """Keep a network with fresh weights, measured on its data. Raises StitchLabError as `train` does.
+
+    Args:
+        arch, data, store, name, device, options, size: as for `train`.
+        seed: decides the weights.
+    """
     store, device = given(store), pick_device(device)
-    name = name or some_name(store, f"{data.label}-{arch.rpartition('/')[2]}-fresh-s{seed}")
-    networks.free_name(store, name)
-    found = zoo.architecture(arch)
-    network = draft(name, found, options, data, *training.channel_statistics(data.train), size=size)
-    module = model_store.fresh(network, found, checked_seed(seed))
-    check(network, found)
+    name = _free_name(store, name, f"{data.label}-{arch.rpartition('/')[2]}-fresh-s{seed}")
+    network, module = _built(name, zoo.architecture(arch), options, data, size, seed)
     return kept(store, replace(network, seed=seed, origin={"how": "untrained"}), module, data, device)
 
 
 def fits(arch: str, data: DataSet, options: dict[str, Any] | None = None, size: int | None = None) -> Cuts:
-    """The cut points that a network of this architecture would have for this data.
+    """Find the cut points that a network of this architecture would have for this data.
 
-    Raises StitchLabError where the images do not fit, or it could be cut nowhere.
+    Args:
+        arch, data, options, size: as for `train`; of the data only its classes and the shape of its images count.
+
+    Raises UnknownName; StitchLabError where the images do not fit, or it could be cut nowhere.
     """
     found = zoo.architecture(arch)
     network = draft("", found, options, data, size=size)
@@ -118,13 +159,18 @@ def fits(arch: str, data: DataSet, options: dict[str, Any] | None = None, size: 
 def measure(
     store: Store, name_or_id: str, data: DataSet, device: str | torch.device = "cpu", report: Report = no_report
 ) -> torch.Tensor:
-    """`confusion`, measured now and kept, with the accuracy that it amounts to.
+    """Count which classes a network puts a data set's test images into; keep that, and the accuracy it amounts to.
 
-    Raises StitchLabError where the data has other classes.
+    Args:
+        store, name_or_id: where the network is kept, and which it is.
+        data: a data set with the network's classes.
+        device, report: as for `train`; told how much is measured.
+
+    Returns what `stitchlab.models.store.confusion` does. Raises UnknownName; StitchLabError where the classes differ.
     """
     network = model_store.load(name_or_id, store, device=device)
     if network.classes != data.classes:
-        raise StitchLabError(f"{network.name} tells other classes than {data.label} has: its accuracy is not defined")
+        raise StitchLabError(f"{network.name} has other classes than {data.label}: its accuracy is not defined")
     counts = model_store.confusion(network, data.test, device, report)
     put_tensors(store, networks.MEASURED, networks.measured_key(network), {"counts": counts})
     networks.remark(store, replace(network, accuracy=training.share(counts)))
@@ -132,26 +178,62 @@ def measure(
 
 
 def draft(
-    name: str, found: zoo.Architecture, options: dict[str, Any] | None, data: DataSet | DataRecord,
-    mean: tuple[float, ...] = (), std: tuple[float, ...] = (), *, size: int | None,
+    name: str,
+    found: zoo.Architecture,
+    options: dict[str, Any] | None,
+    data: DataSet | DataRecord,
+    mean: tuple[float, ...] = (),
+    std: tuple[float, ...] = (),
+    *,
+    size: int | None,
     labels: tuple[str, ...] | None = None,
 ) -> Network:
-    """A network that is not trained, measured or kept yet; what can be refused by looking is refused here."""
+    """Describe a network that is not trained, measured or kept yet; what does not fit is refused here.
+
+    Args:
+        name: what to call it.
+        found, options: the architecture, and its options by name; others are at their default.
+        data: whose classes and images it is for.
+        mean, std: of pixels in 0..1, one number a channel; empty while they are not known.
+        size: pixels a side of its input; None: the images' own.
+        labels: names of its classes; None: the data's.
+
+    Raises StitchLabError where an option is unknown, or images are not square and no size is given.
+    """
     channels, height, width = data.shape
     if height != width and size is None:
         raise StitchLabError(
-            f"networks here take square images; {data.label} has {height}×{width}. Say the size of the input, or bring "
-            "them to one: folder:PATH@SIZE"
+            f"networks here take square images; {data.label} has {height}×{width}. Give the size of the input, or "
+            "resize the images: folder:PATH@SIZE"
         )
     return Network(
-        name=name, architecture=found.name, options=found.resolve(options),
-        classes=data.classes if labels is None else labels, channels=channels, size=height if size is None else size,
-        mean=mean, std=std, data=data.name, data_fingerprint=data.fingerprint, origin={}, code=found.code,
+        name=name,
+        architecture=found.name,
+        options=found.resolve(options),
+        classes=data.classes if labels is None else labels,
+        channels=channels,
+        size=height if size is None else size,
+        mean=mean,
+        std=std,
+        data=data.name,
+        data_fingerprint=data.fingerprint,
+        origin={},
+        code=found.code,
     )
 
 
+def _built(
+    name: str, found: zoo.Architecture, options: dict[str, Any] | None, data: DataSet, size: int | None, seed: int
+) -> tuple[Network, nn.Module]:
+    """Draft a network for this data, and build its module with fresh weights. Raises as `draft` and `check`."""
+    network = draft(name, found, options, data, *training.channel_statistics(data.train), size=size)
+    module = model_store.fresh(network, found, checked_seed(seed))
+    check(network, found)
+    return network, module
+
+
 def check(network: Network, found: zoo.Architecture) -> None:
-    """Raises StitchLabError where images do not fit, it can be cut nowhere, or own code returns no such logits."""
+    """Check that images fit a network, that it can be cut, and that own code returns logits. Raises StitchLabError."""
     found.check_size(network.size)
     with contextlib.suppress(SameLogits):  # fresh weights may begin so
         of_architecture(found, network)
@@ -167,20 +249,41 @@ def check(network: Network, found: zoo.Architecture) -> None:
         )
 
 
+def _free_name(store: Store, name: str | None, wish: str) -> str:
+    """Return the name, which must be free; without one, a free one close to ``wish``."""
+    name = name or some_name(store, wish)
+    networks.check_name_free(store, name)
+    return name
+
+
 def _still(store: Store, name: str) -> str:
-    """The name, or one close to it where somebody took it while the network was trained."""
+    """Return the name, or one close to it where somebody took it while the network was trained."""
     try:
-        networks.free_name(store, name)
+        networks.check_name_free(store, name)
     except StitchLabError:
         return some_name(store, name)
     return name
 
 
 def kept(
-    store: Store, network: Network, module: nn.Module, data: DataSet, device: str | torch.device,
-    report: Report = no_report, replaced: Network | None = None,
+    store: Store,
+    network: Network,
+    module: nn.Module,
+    data: DataSet,
+    device: str | torch.device,
+    report: Report = no_report,
+    replaced: Network | None = None,
 ) -> Network:
-    """The network in the store, measured where its classes are the data's; ``replaced`` as `store.save` takes it."""
+    """Keep a network in the store, measured where its classes are the data's.
+
+    Args:
+        store, replaced: as for `stitchlab.models.store.save`.
+        network, module: its record, and what has its weights.
+        data, device: whose test images it is measured on, and where.
+        report: told how much is measured.
+
+    Raises StitchLabError as `save` does, and where it can be cut nowhere; then nothing is kept.
+    """
     if network.classes == data.classes:
         loaded = LoadedNetwork.of(network, frozen(module, device))
         counts = model_store.confusion(loaded, data.test, device, report)

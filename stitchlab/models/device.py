@@ -1,4 +1,4 @@
-"""Which device to compute on."""
+"""Picks the device to compute on."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ def pick_device(name: str | torch.device = "auto") -> torch.device:
     if name not in there:
         raise UnknownName("device", name, ["auto", *there])
     if not there[name]:
-        raise StitchLabError(f"this machine has no {name} device that PyTorch can use; say --device auto or cpu")
+        raise StitchLabError(f"this machine has no {name} device that PyTorch can use; choose --device auto or cpu")
     return torch.device(name)

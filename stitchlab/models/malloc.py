@@ -1,4 +1,4 @@
-"""Keeping freed memory: on a CPU, much of a step can go into asking the system for the same pages again.
+"""Keeps freed memory for reuse: on a CPU, much of a step can go into asking the system for the same pages again.
 
 glibc returns large blocks to the system as soon as they are free, and every step allocates the same ones anew; each
 page is then cleared and mapped again on first touch. Measured in benchmarks/README.md. Elsewhere nothing is done.
@@ -18,7 +18,7 @@ _USUAL = 2**25, 2**26  # what glibc itself comes to in a process that frees larg
 
 @contextmanager
 def kept() -> Iterator[None]:
-    """What is freed within is used again, and goes back to the system at the end."""
+    """Reuse the memory that is freed within, and give it back to the system at the end."""
     glibc = ctypes.CDLL(None) if sys.platform == "linux" else None
     if glibc is None or not hasattr(glibc, "malloc_trim"):
         yield

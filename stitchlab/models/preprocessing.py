@@ -1,4 +1,4 @@
-"""The mean and deviation that a network's input is brought to: what was said, the data's own, and a trial of others.
+"""Finds the mean and deviation that a network's input is scaled by: those given, the data's own, and a trial of others.
 
 A file of weights does not say what they were trained with, and with the wrong numbers a network runs, and is wrong.
 """
@@ -28,7 +28,7 @@ Numbers = tuple[float, ...]
 
 @dataclass(frozen=True)
 class Scaling:
-    """A mean and a deviation for pixels in 0..1, one number a channel, and what people call them."""
+    """Holds a mean and a deviation for pixels in 0..1, one number a channel, and what people call them."""
 
     label: str
     mean: Numbers
@@ -36,13 +36,22 @@ class Scaling:
 
 
 def checked(what: str, numbers: Sequence[float] | None, channels: int) -> Numbers:
-    """Return a mean or a std, as ``what`` says, one number a channel; () where none is given.
+    """Check a mean or a standard deviation, and return it with one number a channel.
 
-    Raises StitchLabError where they are others, not finite, or a std is not above 0.
+    Args:
+        what: ``mean`` or ``std``.
+        numbers: as given, for pixels in 0..1; None or empty where none is given.
+        channels: how many there must be.
+
+    Returns:
+        the numbers; () where none is given.
+
+    Raises:
+        StitchLabError: their number is another, one is not finite, or a std is not above 0.
     """
     least, sign = (0.0, " above 0") if what == "std" else (-math.inf, "")
     if numbers and (len(numbers) != channels or not all(least < number < math.inf for number in numbers)):
-        raise StitchLabError(f"{what} is {channels} number(s){sign}, one a channel; {list(numbers)} came")
+        raise StitchLabError(f"expected {channels} number(s){sign} for {what}, one a channel; got {list(numbers)}")
     return tuple(numbers or ())
 
 
@@ -62,8 +71,12 @@ def usual(data: DataSet) -> list[Scaling]:
 def remark(loaded: LoadedNetwork, data: DataSet, device: torch.device) -> str:
     """Say which usual mean and deviation make a network right far more often than those it has; empty if none.
 
-    Looks at the first `TRIED` test images; those decide on which one is right and the other wrong. ``device`` is where
-    its module is. The network must tell the data's classes.
+    Looks at the first `TRIED` test images; those decide on which one is right and the other wrong.
+
+    Args:
+        loaded: the network, which must have the data's classes.
+        data: the data set.
+        device: where the network's module is.
     """
     some = data.test.first(TRIED)
     here = _right(loaded, some, device)
@@ -75,16 +88,20 @@ def remark(loaded: LoadedNetwork, data: DataSet, device: torch.device) -> str:
     won, lost = int((most & ~here).sum()), int((here & ~most).sum())
     if best is None or won - lost <= max(FAR * len(some), SURE * math.sqrt(won + lost)):
         return ""
-    return (f"of {len(some)} test images it gets {here.float().mean():.0%} right with its mean and deviation, and "
-            f"{most.float().mean():.0%} with {best.label}; if it was trained with those, import it again with "
-            f"--replace and {'without --mean and --std' if best.label == OWN else flags(best)}")
+    return (
+        f"of {len(some)} test images it gets {here.float().mean():.0%} right with its mean and deviation, and "
+        f"{most.float().mean():.0%} with {best.label}; if it was trained with those, import it again with "
+        f"--replace and {'without --mean and --std' if best.label == OWN else flags(best)}"
+    )
 
 
 def untried(data: DataSet) -> str:
-    """Say that nothing was tried with a network that tells other classes than the data, whose numbers it was given."""
-    return (f"it tells other classes than {data.label} has, so that no accuracy shows whether the mean and deviation "
-            "of these images are those that it was trained with; if you know those, import it again with --replace, "
-            "--mean and --std")
+    """Say that no other scaling could be tried: the network has other classes than the data that it was scaled for."""
+    return (
+        f"it has other classes than {data.label}, so that no accuracy shows whether the mean and deviation "
+        "of these images are those that it was trained with; if you know those, import it again with --replace, "
+        "--mean and --std"
+    )
 
 
 def flags(scaling: Scaling) -> str:
@@ -98,7 +115,7 @@ def flags(scaling: Scaling) -> str:
 
 
 def _right(network: LoadedNetwork, split: Split, device: torch.device) -> torch.Tensor:
-    """Which images a network puts into their class: bool (N,)."""
+    """Tell which images a network puts into their class: bool (N,)."""
     bring, made = partial(prepare, network), []
     with torch.inference_mode():
         for places in torch.arange(len(split)).split(at_once(TRIED, network.size)):

@@ -1,4 +1,4 @@
-"""Networks with their weights: building, loading, and keeping them. Their records are `stitchlab.results.networks`."""
+"""Builds, loads and keeps networks with their weights. Their records are `stitchlab.results.networks`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from stitchlab.models.tensors import digest, get_tensors, put_tensors
 from stitchlab.models.zoo import Architecture
 from stitchlab.models.zoo.own import again
 from stitchlab.request import Report, content_id, no_report
-from stitchlab.results.networks import ROOM, Network, find, free_name
+from stitchlab.results.networks import ROOM, Network, check_name_free, find
 from stitchlab.results.version import VERSION
 from stitchlab.store import Store, given
 
@@ -34,7 +34,7 @@ LOADED = 8  # networks that stay loaded in this process
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LoadedNetwork(Network):
-    """A network with its module: in eval mode, all parameters frozen."""
+    """Represents a network with its module, which is in eval mode with all parameters frozen."""
 
     module: nn.Module = field(repr=False)
 
@@ -63,9 +63,17 @@ def prepare(network: Network, images: torch.Tensor) -> torch.Tensor:
 
 
 def load(name_or_id: str, store: Store | None = None, *, device: str | torch.device = "auto") -> LoadedNetwork:
-    """The network with its module on ``device`` (auto, cpu, cuda, mps or PyTorch's own), in eval mode and frozen.
+    """Load the network with its module, in eval mode and frozen.
 
-    ``store`` is where it is kept; default is cache/ (or STITCHLAB_CACHE). Raises as `find`; Damaged.
+    Args:
+        name_or_id: of the network.
+        store: where it is kept; default is `Store()`.
+        device: where its module goes: auto, cpu, cuda, mps or PyTorch's own.
+
+    Raises:
+        UnknownName: no network has this name.
+        Damaged: a file of it does not match its checksum.
+        StitchLabError: its weights or its code are missing, or this machine has no such device.
     """
     store = given(store)
     found = find(store, name_or_id)
@@ -77,60 +85,90 @@ def _module(root: Path, key: str, device: str) -> nn.Module:
     store = Store(root)
     network, tensors = find(store, key), get_tensors(store, ROOM, key)
     if tensors is None:
-        raise StitchLabError(f"the weights of {network.name} are missing from {root}; delete it and bring it again")
+        raise StitchLabError(
+            f"the weights of {network.name} are missing from {root}; delete the network and make it again"
+        )
     module = build(network)
     module.load_state_dict(tensors)
     return frozen(module, device)
 
 
 def architecture(network: Network) -> Architecture:
-    """What builds it. Raises StitchLabError where the user's own code has changed or gone, or timm is not installed."""
+    """Find what builds a network. Raises StitchLabError where the user's code has changed, or timm is not installed."""
     return zoo.architecture(network.architecture) if network.code is None else again(network.architecture, network.code)
 
 
 def build(network: Network, found: Architecture | None = None) -> nn.Module:
-    """A module of this network's architecture with some parameters, which are to be replaced or not to be looked at."""
+    """Build a module of this network's architecture with some parameters, to be replaced or not to be looked at."""
     return fresh(network, found or architecture(network), 0)
 
 
 def fresh(network: Network, found: Architecture, seed: int) -> nn.Module:
-    """A module of this architecture with the parameters that a seed stands for, whatever other threads draw."""
+    """Build a module of this architecture with the parameters that a seed stands for, whatever other threads draw.
+
+    Args:
+        network: the record, with the classes, channels, size and options that it is built for.
+        found: its architecture.
+        seed: of the parameters.
+
+    Returns:
+        a module on the CPU, in training mode.
+
+    Raises:
+        StitchLabError: images or options do not fit, or building it fails.
+    """
     with torch.device("cpu"), Seeded(seed):
         return zoo.build(found, **arguments(network))
 
 
 def arguments(network: Network) -> dict[str, Any]:
-    """What its architecture is built with."""
+    """List the arguments that its architecture is built with."""
     return {"classes": len(network.classes), "channels": network.channels, "size": network.size, **network.options}
 
 
 def frozen(module: nn.Module, device: str | torch.device) -> nn.Module:
-    """The module on ``device``, in eval mode, no parameter learning."""
+    """Move the module to ``device``, put it into eval mode and freeze its parameters; return it."""
     return module.to(device).eval().requires_grad_(False)
 
 
 def fingerprint(network: Network, tensors: dict[str, torch.Tensor]) -> str:
-    """The id that these weights have as this network: 64 hexadecimal digits."""
+    """Compute the id that these weights have as this network: 64 hexadecimal digits."""
     more: dict[str, Any] = {}  # only where it is there: ids of networks without it stay what they were
     if network.resize is not None:
         more["resize"] = [network.resize, network.interpolation]
     if network.code is not None:
         more["code"] = network.code.sha256
-    return content_id({
-        "architecture": network.architecture, "options": network.options, "classes": network.classes,
-        "channels": network.channels, "size": network.size, "mean": network.mean, "std": network.std,
-        "tensors": digest(tensors), **more,
-    })
+    return content_id(
+        {
+            "architecture": network.architecture,
+            "options": network.options,
+            "classes": network.classes,
+            "channels": network.channels,
+            "size": network.size,
+            "mean": network.mean,
+            "std": network.std,
+            "tensors": digest(tensors),
+            **more,
+        }
+    )
 
 
 def save(store: Store, network: Network, module: nn.Module, replaced: Network | None = None) -> LoadedNetwork:
     """Keep a module as this network; id, time and number of parameters are filled in.
 
-    ``replaced`` may hold its name, or be the very same network; whoever replaces it deletes it then. Raises
-    StitchLabError where another network has the name, or is the same.
+    Args:
+        store: where to keep it.
+        network, module: its record, and what has its weights.
+        replaced: a network that may hold its name, or be the very same; whoever replaces it deletes it then.
+
+    Returns:
+        it, with its module on the CPU, frozen.
+
+    Raises:
+        StitchLabError: another network has the name, or is the same; or a tensor cannot be kept.
     """
     if replaced is None:
-        free_name(store, network.name)
+        check_name_free(store, network.name)
     tensors = module.state_dict()
     key = fingerprint(network, tensors)
     if (there := store.intact(ROOM, key)) is not None and (replaced is None or replaced.id != key):
@@ -138,10 +176,16 @@ def save(store: Store, network: Network, module: nn.Module, replaced: Network | 
             f"exactly this network is in the store already, under the name {there['name']!r}; use that one"
         )
     made = replace(
-        network, id=key, created=datetime.now(UTC).isoformat(),
+        network,
+        id=key,
+        created=datetime.now(UTC).isoformat(),
         parameters=sum(p.numel() for p in module.parameters()),
-        origin={**network.origin, "stitchlab": VERSION, "torch": torch.__version__,
-                "python": platform.python_version()},
+        origin={
+            **network.origin,
+            "stitchlab": VERSION,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        },
     )
     put_tensors(store, ROOM, key, tensors)
     store.put(ROOM, key, made.record())
@@ -149,7 +193,7 @@ def save(store: Store, network: Network, module: nn.Module, replaced: Network | 
 
 
 def try_saving(store: Store, module: nn.Module) -> None:
-    """Write a module's weights and read them back, and leave nothing.
+    """Write a module's weights, read them back, and remove them again.
 
     Raises StitchLabError, in one line, where they could not be kept: to be found out before they are trained.
     """
@@ -161,8 +205,10 @@ def try_saving(store: Store, module: nn.Module) -> None:
         raise
     except Exception as error:  # whatever a user's module does with its own state
         line = (str(error).splitlines() or [""])[0]
-        raise StitchLabError(f"{type(module).__name__} does not load what it saves, so that it could not be kept after "
-                             f"training: {type(error).__name__}: {line}") from error
+        raise StitchLabError(
+            f"{type(module).__name__} does not load what it saves, so that it could not be kept after "
+            f"training: {type(error).__name__}: {line}"
+        ) from error
     finally:
         store.delete(ROOM, key)
 
@@ -170,6 +216,23 @@ def try_saving(store: Store, module: nn.Module) -> None:
 def confusion(
     network: LoadedNetwork, split: Split, device: str | torch.device = "cpu", report: Report = no_report
 ) -> torch.Tensor:
-    """Count how many images of each class (rows) it puts into each class (columns): int64 (classes, classes)."""
-    return training.confusion(network.module, split, partial(prepare, network), torch.device(device),
-                              len(network.classes), at_once(BATCH, network.size), report)
+    """Count how many images of each class a network puts into each class.
+
+    Args:
+        network: with its module.
+        split: the images.
+        device: where its module is.
+        report: told how much is measured.
+
+    Returns:
+        int64 (classes, classes): rows are the images' classes, columns the network's.
+    """
+    return training.confusion(
+        network.module,
+        split,
+        partial(prepare, network),
+        torch.device(device),
+        len(network.classes),
+        at_once(BATCH, network.size),
+        report,
+    )

@@ -1,4 +1,4 @@
-"""PyTorch's side of the store: named tensors in safetensors files that carry a checksum (`stitchlab.store`)."""
+"""Reads and writes named tensors in the store: safetensors files that carry a checksum (`stitchlab.store`)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,18 @@ from stitchlab.store.checking import TYPES
 
 
 def get_tensors(store: Store, room: str, key: str) -> dict[str, torch.Tensor] | None:
-    """Read an entry's tensors onto the CPU, or None where there are none. Raises Damaged."""
+    """Read an entry's tensors onto the CPU.
+
+    Args:
+        store: where it is kept.
+        room, key: of the entry.
+
+    Returns:
+        the tensors by name; None where there are none.
+
+    Raises:
+        Damaged: they do not match their checksum.
+    """
     path = store.path(room, key, ".safetensors")
     if not path.exists():
         return None
@@ -35,7 +46,12 @@ def get_tensors(store: Store, room: str, key: str) -> dict[str, torch.Tensor] | 
 
 
 def intact_tensors(store: Store, room: str, key: str) -> dict[str, torch.Tensor] | None:
-    """As `get_tensors`, but None where they are damaged: for what can be computed again."""
+    """Read an entry's tensors as `get_tensors` does, but give None where they are damaged: they can be computed again.
+
+    Args:
+        store: where it is kept.
+        room, key: of the entry.
+    """
     with contextlib.suppress(Damaged):
         return get_tensors(store, room, key)
     return None
@@ -44,7 +60,13 @@ def intact_tensors(store: Store, room: str, key: str) -> dict[str, torch.Tensor]
 def put_tensors(store: Store, room: str, key: str, tensors: Mapping[str, torch.Tensor]) -> None:
     """Keep named tensors; one that has several names is written under each.
 
-    Raises StitchLabError where one of them is none that a file can hold, or the file cannot be written.
+    Args:
+        store: where to keep them.
+        room, key: of the entry.
+        tensors: by name, on any device.
+
+    Raises:
+        StitchLabError: one of them is none that a file can hold, or the file cannot be written.
     """
     path, plain, seen = store.path(room, key, ".safetensors"), {}, set()
     for name, tensor in tensors.items():
@@ -66,7 +88,7 @@ def digest(tensors: Mapping[str, torch.Tensor]) -> str:
 
 
 def _plain(name: str, tensor: Any) -> torch.Tensor:
-    """A tensor on the CPU, its numbers one behind the other. Raises StitchLabError where no file can hold it."""
+    """Give a tensor on the CPU, contiguous in memory. Raises StitchLabError where no file can hold it."""
     if not isinstance(tensor, torch.Tensor):
         what = f"a {type(tensor).__name__}"
     elif is_lazy(tensor) or tensor.is_meta:
@@ -76,5 +98,7 @@ def _plain(name: str, tensor: Any) -> torch.Tensor:
     else:
         plain: torch.Tensor = tensor.detach().cpu().contiguous()
         return plain
-    raise StitchLabError(f"{name} cannot be kept: dense tensors of plain numbers were expected in a network's "
-                         f"state_dict, and it is {what}; make it one, or leave it out of the state_dict")
+    raise StitchLabError(
+        f"{name} cannot be kept: expected a dense tensor of plain numbers in the state_dict, got {what}; "
+        "convert it, or leave it out of the state_dict"
+    )

@@ -1,4 +1,4 @@
-"""Train a classifier of small images in one cycle of the learning rate (Smith & Topin 2019).
+"""Trains a classifier of small images in one cycle of the learning rate (Smith & Topin 2019).
 
 SGD with Nesterov momentum, or AdamW for transformers; on request with augmentation, label noise (Zhang et al. 2017), or
 against an ℓ∞ adversary (Madry et al. 2018, `stitchlab.models.attack`). Knows nothing of who calls it: a module and
@@ -33,8 +33,11 @@ WATCHED = 2000  # test images, at most, of the curve of accuracy by epoch
 
 @dataclass(frozen=True)
 class Point:
-    """A point of the curve: mean training loss and accuracy (0..1) of an epoch, while the network learned, and accuracy
-    on the first of `WATCHED` test images after it."""
+    """Describes an epoch, as a point of the curve of a training.
+
+    Mean training loss and accuracy (0..1) while the network learned, and accuracy on the first of `WATCHED` test images
+    after it.
+    """
 
     epoch: int
     loss: float
@@ -43,7 +46,7 @@ class Point:
 
 
 def channel_statistics(split: Split) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of each channel, pixels in 0..1, over all images and positions.
+    """Measure mean and standard deviation of each channel, pixels in 0..1, over all images and positions.
 
     From a histogram of each channel's 256 values: sums of integers are exact, so every machine gets the same, and no
     image is ever held in a wider type. A constant channel gets 1.
@@ -57,7 +60,7 @@ def channel_statistics(split: Split) -> tuple[tuple[float, ...], tuple[float, ..
 
 
 def _histograms(split: Split) -> npt.NDArray[np.int64]:
-    """How often each channel has each value: (C, 256)."""
+    """Count how often each channel has each value: (C, 256)."""
     channels, height, width = split.images.shape[1:]
     counts = np.zeros((channels, 256), np.int64)
     step = max(1, CHUNK // (height * width))
@@ -68,8 +71,15 @@ def _histograms(split: Split) -> npt.NDArray[np.int64]:
 
 
 def fit(
-    module: nn.Module, data: DataSet, prepare: Prepare, how: Recipe, *, seed: int, device: torch.device,
-    report: Report, watch: Callable[[list[Point]], None] = lambda curve: None,
+    module: nn.Module,
+    data: DataSet,
+    prepare: Prepare,
+    how: Recipe,
+    *,
+    seed: int,
+    device: torch.device,
+    report: Report,
+    watch: Callable[[list[Point]], None] = lambda curve: None,
 ) -> list[Point]:
     """Train in place on the training images, on ``device``; on CUDA in bfloat16 autocast, the images kept there.
 
@@ -108,12 +118,26 @@ def fit(
 
 
 def confusion(
-    module: nn.Module, split: Split, prepare: Prepare, device: torch.device, classes: int, batch: int,
+    module: nn.Module,
+    split: Split,
+    prepare: Prepare,
+    device: torch.device,
+    classes: int,
+    batch: int,
     report: Report = no_report,
 ) -> torch.Tensor:
-    """How many images of each class (rows) the module, which is on ``device``, puts into each (columns).
+    """Count how many images of each class the module puts into each class.
 
-    int64 (classes, classes), on the CPU. ``batch`` images are run together.
+    Args:
+        module: on the device; gives logits.
+        split: the images.
+        prepare: pixels 0..255 on the device to what the module takes.
+        device: where to compute.
+        classes, batch: how many classes there are, and how many images are run together.
+        report: told how much is measured.
+
+    Returns:
+        int64 (classes, classes) on the CPU: rows are the images' classes, columns the module's.
     """
     counts = torch.zeros(classes * classes, dtype=torch.int64)
     with torch.inference_mode():
@@ -126,16 +150,23 @@ def confusion(
 
 
 def share(counts: torch.Tensor) -> float:
-    """The accuracy 0..1 that a `confusion` amounts to."""
+    """Give the accuracy 0..1 that a `confusion` amounts to."""
     return int(counts.trace()) / int(counts.sum())
 
 
 def augmented(
     images: torch.Tensor, generator: torch.Generator, kinds: tuple[str, ...] = AUGMENTATION_STEPS
 ) -> torch.Tensor:
-    """With crop, each image shifted by up to an eighth of its side, black moving in; with flip, mirrored half the time.
+    """Augment images at random.
 
-    uint8 (N,C,H,W) to the same.
+    Args:
+        images: uint8 (N,C,H,W).
+        generator: on the CPU, for what is drawn.
+        kinds: with ``crop``, each image is shifted by up to an eighth of its side, black moving in; with ``flip``,
+            mirrored half the time.
+
+    Returns:
+        uint8 (N,C,H,W).
     """
     pad = max(1, images.shape[2] // 8)
     top, left = torch.randint(0, 2 * pad + 1, (2, len(images)), generator=generator)
@@ -148,7 +179,16 @@ def augmented(
 
 
 def noisy_labels(data: DataSet, share: float, seed: int) -> torch.Tensor:
-    """The training labels int64 (N,), this share of them replaced by another class's, drawn evenly."""
+    """Give the training labels, some of them replaced by another class's, drawn evenly.
+
+    Args:
+        data: whose labels.
+        share: 0..1 of them that are replaced.
+        seed: decides which, and by what.
+
+    Returns:
+        int64 (N,).
+    """
     labels = torch.from_numpy(data.train.labels).clone()
     count = round(share * len(labels))
     if count and len(data.classes) > 1:
@@ -161,7 +201,7 @@ def noisy_labels(data: DataSet, share: float, seed: int) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class _Learner:
-    """Takes the steps."""
+    """Takes the steps of a training."""
 
     module: nn.Module
     prepare: Prepare
@@ -171,7 +211,7 @@ class _Learner:
     device: torch.device
 
     def step(self, images: torch.Tensor, labels: torch.Tensor, seed: int, epoch: int, k: int) -> tuple[float, int]:
-        """One step on these images, attacked first where the recipe says so: its loss, and how many were right."""
+        """Take a step on these images, attacked first if the recipe says so; give its loss and how many were right."""
         if self.how.attack is not None:
             generator = torch.Generator().manual_seed(derived_seed("attack", seed, epoch, k))
             images = attacked(self.module, self.prepare, images, labels, self.how.attack, generator)
@@ -187,24 +227,26 @@ class _Learner:
             self.cycle.step()
         value = loss.item()
         if not math.isfinite(value):
-            raise StitchLabError(f"training diverged in epoch {epoch + 1}: the loss is {value}; choose another "
-                                 "architecture, recipe or data set")
+            raise StitchLabError(
+                f"training diverged in epoch {epoch + 1}: the loss is {value}; choose another "
+                "architecture, recipe or data set"
+            )
         return value, int((logits.argmax(1) == labels).sum())
 
 
 class _Source:
-    """Training images with labels, possibly others than the data's, on the device."""
+    """Holds training images with labels, possibly others than the data's, on the device."""
 
     def __init__(self, split: Split, labels: torch.Tensor, device: torch.device) -> None:
         self.split, self.labels, self._take = split, labels.to(device), taker(split, device)
 
     def batches(self, how: Recipe, seed: int, epoch: int) -> list[torch.Tensor]:
-        """Places of the images of each step of an epoch; one image alone is left out: batch norm needs two."""
+        """List the places of the images of each step of an epoch; one image alone is left out: batch norm needs two."""
         parts = self.split.order(derived_seed("training", seed, epoch)).split(how.batch)
         return [part for part in parts if len(part) > 1 or len(parts) == 1]
 
     def take(self, places: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Images uint8 (n,C,H,W) and labels (n,) at these places, on the device."""
+        """Take images uint8 (n,C,H,W) and labels (n,) at these places, on the device."""
         return self._take(places)[0], self.labels[places.to(self.labels.device)]
 
 
@@ -219,6 +261,4 @@ def _drawn(source: _Source, how: Recipe, seed: int, epoch: int) -> Iterator[tupl
 def _optimiser(module: nn.Module, how: Recipe) -> torch.optim.Optimizer:
     if how.optimiser == "adamw":
         return torch.optim.AdamW(module.parameters(), lr=how.lr, weight_decay=how.weight_decay)
-    return torch.optim.SGD(
-        module.parameters(), lr=how.lr, momentum=0.9, weight_decay=how.weight_decay, nesterov=True
-    )
+    return torch.optim.SGD(module.parameters(), lr=how.lr, momentum=0.9, weight_decay=how.weight_decay, nesterov=True)

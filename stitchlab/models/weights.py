@@ -1,4 +1,4 @@
-"""Weights out of other people's files: safetensors, or a torch state dict read with weights_only=True.
+"""Reads weights from other people's files: safetensors, or a torch state dict read with weights_only=True.
 
 Nothing in a pickle is ever executed: what is no plain dictionary of tensors is refused.
 """
@@ -23,7 +23,7 @@ Tensors = dict[str, torch.Tensor]
 
 
 def read_weights(path: Path, called: str = "") -> Tensors:
-    """The named tensors of a file, on the CPU, also where they were saved from a GPU; messages name it as ``called``.
+    """Read the named tensors of a file onto the CPU, wherever they were saved from; messages name it as ``called``.
 
     Raises StitchLabError where there is no such file, or it is no state dict.
     """
@@ -45,15 +45,23 @@ def read_weights(path: Path, called: str = "") -> Tensors:
 
 
 def used(tensors: Tensors, unused: tuple[str, ...]) -> Tensors:
-    """Without the tensors whose names begin so: auxiliary classifiers, which play no part in the logits."""
+    """Drop the tensors whose names begin so: auxiliary classifiers, which play no part in the logits."""
     return {name: tensor for name, tensor in tensors.items() if not name.startswith(unused)} if unused else tensors
 
 
 def put_weights(module: nn.Module, tensors: Tensors, classes: int, arch: str, advice: Callable[[], str]) -> None:
-    """Load tensors into a module of ``arch`` with ``classes`` outputs.
+    """Load tensors into a module.
 
-    Raises StitchLabError that lists what is missing, unexpected or of another shape, with ``advice``, or where names of
-    one tensor have different numbers; the module is then untouched.
+    Args:
+        module: is untouched where they do not fit.
+        tensors: by name.
+        classes: how many outputs it has.
+        arch: what to call its architecture in messages.
+        advice: gives a sentence that says what to do; called only where they do not fit.
+
+    Raises:
+        StitchLabError: some are missing, unexpected or of another shape (they are listed), or one tensor has different
+            numbers under its several names.
     """
     ours = module.state_dict()
     tensors = _tied(ours, tensors)
@@ -63,8 +71,8 @@ def put_weights(module: nn.Module, tensors: Tensors, classes: int, arch: str, ad
     wrong = [name for name in ours if name in tensors and ours[name].shape != tensors[name].shape]
     if wrong and not missing and not unexpected and (came := _outputs(ours, tensors, wrong, classes)):
         raise StitchLabError(
-            f"these weights have {came} outputs, and {classes} were asked for; choose the data they were trained on, "
-            f"or ask for {came} (--classes {came}): then they tell classes of their own, and have no accuracy"
+            f"expected weights with {classes} outputs, got {came}; choose the data they were trained on, or ask for "
+            f"{came} (--classes {came}): the network then has classes of its own, and its accuracy is not defined"
         )
     shapes = [f"{name} {tuple(tensors[name].shape)} for {tuple(ours[name].shape)}" for name in wrong]
     parts = [("missing", missing), ("unexpected", unexpected), ("of another shape", shapes)]
@@ -86,7 +94,7 @@ def _read(path: Path, called: str) -> Any:
 
 
 def _outputs(ours: Tensors, theirs: Tensors, wrong: list[str], classes: int) -> int | None:
-    """The file's number of outputs, if that is all that is wrong with it."""
+    """Find the file's number of outputs, if that is all that is wrong with it."""
     came = {theirs[name].shape[0] for name in wrong if theirs[name].dim()}
     only_rows = all(
         ours[name].shape[:1] == (classes,) and ours[name].shape[1:] == theirs[name].shape[1:] for name in wrong
@@ -95,7 +103,7 @@ def _outputs(ours: Tensors, theirs: Tensors, wrong: list[str], classes: int) -> 
 
 
 def _tied(ours: Tensors, theirs: Tensors) -> Tensors:
-    """The tensors under every name that a module has for them; files like to leave all but one out."""
+    """Put the tensors under every name that a module has for them; files like to leave all but one out."""
     names: dict[tuple[int, torch.Size], list[str]] = {}
     for name, tensor in ours.items():
         if tensor.numel():
@@ -105,8 +113,10 @@ def _tied(ours: Tensors, theirs: Tensors) -> Tensors:
         there = [name for name in group if name in theirs]
         for name in there[1:]:
             if not torch.equal(theirs[name], theirs[there[0]]):
-                raise StitchLabError(f"{there[0]} and {name} are one tensor in this architecture, and two in these "
-                                     "weights; choose the architecture that they were trained with")
+                raise StitchLabError(
+                    f"{there[0]} and {name} are one tensor in this architecture, and two in these "
+                    "weights; choose the architecture that they were trained with"
+                )
         made |= {name: theirs[there[0]] for name in group if there}
     return made
 

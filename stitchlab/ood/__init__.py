@@ -1,1 +1,1 @@
-"""Can activations be told from native ones? Detectors, known outliers, and what is said of a run's cells."""
+"""Tells activations from native ones: detectors, known outliers, and what is said of a run's cells."""

@@ -1,4 +1,4 @@
-"""What is kept of a set of activations: an entry an image or a channel, gathered batch by batch, nothing raw."""
+"""Gathers what is kept of a set of activations: an entry an image or a channel, batch by batch, nothing raw."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import torch
 from sklearn.decomposition import PCA
 from torch import Tensor
 
-from stitchlab.ood.detectors.frechet import Moments
+from stitchlab.ood.detectors.frechet import RowMoments
 from stitchlab.ood.inputs import Array, Batch, Score, positions
-from stitchlab.results.activation_layout import Form
+from stitchlab.results.activation_layout import Layout
 
 
 class Plane:
-    """The two principal axes of native features: where images lie as seen by the detectors without training.
+    """Projects on the two principal axes of native features: where images lie as seen by detectors without training.
 
     Args:
         features: (N, F) of native training images; None where they are not finite: then images lie nowhere, at NaN.
@@ -27,11 +27,11 @@ class Plane:
             self._pca = PCA(n_components=min(2, *features.shape), svd_solver="full").fit(features)
 
     def __call__(self, features: Array) -> Array:
-        """(n, 2) coordinates of features (n, F); 0 along axes that native features do not have."""
+        """Give the coordinates (n, 2) of features (n, F); 0 along axes that native features do not have."""
         made = np.full((len(features), 2), np.nan if self._nowhere else 0.0)
         if self._pca is not None:
             found = self._pca.transform(features)
-            made[:, :found.shape[1]] = found
+            made[:, : found.shape[1]] = found
         return made
 
 
@@ -47,10 +47,15 @@ class Gathered:
     """
 
     def __init__(
-        self, form: Form, images: int, scores: Mapping[str, Score], plane: Plane | None = None, moments: bool = True
+        self,
+        form: Layout,
+        images: int,
+        scores: Mapping[str, Score],
+        plane: Plane | None = None,
+        moments: bool = True,
     ) -> None:
         self.form, self._score, self._plane = form, scores, plane
-        self.moments = Moments(form, images) if moments or plane is not None else None
+        self.moments = RowMoments(form, images) if moments or plane is not None else None
         self._scores: dict[str, list[Array]] = {name: [] for name in scores}
         self._kept: dict[str, list[Tensor]] = {name: [] for name in ("predictions", "norms", "plane")}
         self._negative = self._zero = torch.zeros(form.channels, dtype=torch.float64)
@@ -58,7 +63,7 @@ class Gathered:
         self.strange = ""  # why not all that came was finite
 
     def add(self, batch: Batch) -> None:
-        """One batch of activations. Where one is not finite, no detector scores the batch: all NaN."""
+        """Take in one batch of activations. Where one is not finite, no detector scores the batch: all NaN."""
         if not (self.strange or batch.finite):
             self.strange = batch.why()
         for name, score in self._score.items():
@@ -78,13 +83,14 @@ class Gathered:
 
     @property
     def scores(self) -> dict[str, Array]:
-        """(N,) of each detector."""
+        """Give the scores (N,) of each detector."""
         return {name: np.concatenate(parts) for name, parts in self._scores.items()}
 
     def statistics(self) -> dict[str, Tensor]:
-        """By name: predictions (-1 where there is none), norms (N,), plane (N, 2) of images; mean, deviation, negative
-        and zero shares (C,) of channels over all rows; spectrum (C,): eigenvalues of the rows' covariance, the largest
-        first.
+        """Give what is kept of images, and of channels over all rows, by name.
+
+        Predictions (-1 where there is none), norms (N,), plane (N, 2) of images; mean, deviation, negative and zero
+        shares (C,) of channels; spectrum (C,): eigenvalues of the rows' covariance, the largest first.
         Where this gives other numbers, `stitchlab.catalog.detectors.STATISTICS_VERSION` is raised.
         """
         assert self.moments is not None
@@ -92,6 +98,9 @@ class Gathered:
         spectrum = torch.linalg.eigvalsh(covariance).flip(0) if self.moments.finite else torch.full_like(mean, np.nan)
         return {
             **{name: torch.cat(parts) for name, parts in self._kept.items()},
-            "mean": mean, "deviation": covariance.diagonal().clamp_min(0).sqrt(),
-            "negative": self._negative / self._rows, "zero": self._zero / self._rows, "spectrum": spectrum.clamp_min(0),
+            "mean": mean,
+            "deviation": covariance.diagonal().clamp_min(0).sqrt(),
+            "negative": self._negative / self._rows,
+            "zero": self._zero / self._rows,
+            "spectrum": spectrum.clamp_min(0),
         }

@@ -1,4 +1,4 @@
-"""Judging cells: are their activations in or out of the end network's distribution? A column of the grid at a time."""
+"""Judges cells, a column of the grid at a time: are their activations in or out of the end network's distribution?"""
 
 from __future__ import annotations
 
@@ -15,23 +15,29 @@ from stitchlab.models.provenance import provenance
 from stitchlab.ood.accumulate import Gathered
 from stitchlab.ood.inputs import as_map
 from stitchlab.ood.keep import keep
-from stitchlab.ood.reference import BATCH, Side, Verdict, numerics, side_of
+from stitchlab.ood.reference import BATCH, NativeReference, Verdict, numerics, side_of
 from stitchlab.request import Detection, Report, no_report, portion
 from stitchlab.results import definitions, summary
-from stitchlab.results.detection import NATIVE, STATISTICS, Cell, Distribution, known_detectors
+from stitchlab.results.detection import NATIVE, STATISTICS, Cell, DetectionResults, known_detectors
 from stitchlab.results.run import Run
 from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.maps import kept_map, maps
 from stitchlab.stitch.pair import Pair, load_pair
 
 
-def judge(
-    run: Run, *, detectors: Sequence[str] | None = None, cells: Sequence[Cell] | None = None,
-    detection: Detection | None = None, device: str | torch.device = "auto", report: Report = no_report,
-) -> Distribution:
-    """What detectors say about computed cells of a run: computes what the store lacks of it.
+def detect(
+    run: Run,
+    *,
+    detectors: Sequence[str] | None = None,
+    cells: Sequence[Cell] | None = None,
+    detection: Detection | None = None,
+    device: str | torch.device = "auto",
+    report: Report = no_report,
+) -> DetectionResults:
+    """Have detectors judge computed cells of a run, and keep what they say; what the store has is not computed again.
 
     Args:
+        run: with computed cells; not one that was opened from a file.
         detectors: names in `stitchlab.catalog.detectors.DETECTORS`; default is all.
         cells: (method, front layer, end layer) each; default is all that are computed.
         detection: settings; default is `Detection()`.
@@ -42,7 +48,7 @@ def judge(
     """
     run.check_own()
     names, where = known_detectors(detectors), pick_device(device)
-    found = Distribution(run, detection)
+    found = DetectionResults(run, detection)
     wanted = found.cells if cells is None else list(dict.fromkeys(cells))
     computed = set(found.cells)
     for method, i, j in wanted:
@@ -50,23 +56,39 @@ def judge(
             raise StitchLabError(f"{method} of {i} → {j} is not computed yet; `compare` computes it")
     columns = found.lacking([*names, STATISTICS], wanted)
     for k, (j, (lacking, column)) in enumerate(columns.items()):
-        judge_column(run, found.detection, lacking, j, column, where,
-                     portion(report, k / len(columns), 1 / len(columns)))
+        judge_column(
+            run, found.detection, lacking, j, column, where, portion(report, k / len(columns), 1 / len(columns))
+        )
     summary.keep(run)
     report("done", 1.0)
-    return Distribution(run, detection)
+    return DetectionResults(run, detection)
 
 
 def judge_column(
-    run: Run, detection: Detection, names: Sequence[str], end_layer: str, cells: Sequence[Cell],
-    device: torch.device, report: Report = no_report,
+    run: Run,
+    detection: Detection,
+    names: Sequence[str],
+    end_layer: str,
+    cells: Sequence[Cell],
+    device: torch.device,
+    report: Report = no_report,
 ) -> None:
-    """Computes and keeps what these detectors (or `STATISTICS`) say about cells of one end layer.
+    """Compute and keep what detectors say about cells of one end layer.
 
-    Raises StitchLabError where a definition that they rest on has changed since the run was asked for.
+    Args:
+        run: whose cells are judged.
+        detection: which outliers detectors learn from and are tested on.
+        names: of detectors, or `STATISTICS`.
+        end_layer: of the column.
+        cells: (method, front layer, end layer) each; of none, only the native side is judged.
+        device: where to compute.
+        report: told what is being done; may raise to stop.
+
+    Raises:
+        StitchLabError: outliers do not fit, or a definition that this rests on has changed since the run was asked for.
     """
     definitions.check(run.request, *run.request.methods)
-    found = Distribution(run, detection)
+    found = DetectionResults(run, detection)
     pair = load_pair(run.store, run.request, device)
     started = time.monotonic()
     with numerics():
@@ -79,7 +101,7 @@ def judge_column(
         _keep(found, {cell: side.of(each) for cell, each in gathered.items()}, device, started)
 
 
-def _keep(found: Distribution, said: dict[Cell, dict[str, Verdict]], device: torch.device, started: float) -> None:
+def _keep(found: DetectionResults, said: dict[Cell, dict[str, Verdict]], device: torch.device, started: float) -> None:
     """Keep what was said of some sets since then, with how it was computed; each took its share of the time."""
     entries = [(found.key(name, *of), verdict) for of, verdicts in said.items() for name, verdict in verdicts.items()]
     how = provenance(device, (time.monotonic() - started) / len(entries))
@@ -88,7 +110,7 @@ def _keep(found: Distribution, said: dict[Cell, dict[str, Verdict]], device: tor
 
 
 def _stitched(
-    side: Side, found: Distribution, pair: Pair, cells: Sequence[Cell], report: Report
+    side: NativeReference, found: DetectionResults, pair: Pair, cells: Sequence[Cell], report: Report
 ) -> dict[Cell, Gathered]:
     fronts = list(dict.fromkeys(i for _, i, _ in cells))
     stitches: dict[Cell, Stitch] = {}
@@ -110,16 +132,18 @@ def _stitched(
 
 @torch.no_grad()
 def activations_of(run: Run, image: int, front_layer: str, end_layer: str) -> dict[str, Tensor]:
-    """One evaluation image's activations at a cell, by set: native, and those of each method whose map is kept.
+    """Compute one evaluation image's activations at a cell, by set: native, and each method whose map is kept.
 
     Args:
+        run: whose maps are used.
         image: its place among the evaluation images, 0..M-1.
+        front_layer, end_layer: of the cell.
 
     Returns:
         maps (C, H, W) each; tokens as a square map where they are one, else (C, T, 1); a vector as (C, 1, 1).
     """
     pair = load_pair(run.store, run.request, torch.device("cpu"))
-    images, _ = pair.data.test.take(evaluation(pair.data, run.request)[image:image + 1])
+    images, _ = pair.data.test.take(evaluation(pair.data, run.request)[image : image + 1])
     made = {NATIVE: pair.run_end([end_layer])(images)[end_layer]}
     ours = pair.run_front([front_layer])(images)[front_layer]
     for method in run.request.methods:

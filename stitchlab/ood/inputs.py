@@ -1,4 +1,4 @@
-"""What detectors see: native activations to be fitted on, and batches of activations to be scored, whoever's."""
+"""Defines what detectors see: native activations to be fitted on, and batches of any activations to be scored."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from torch import Tensor
 
 from stitchlab.errors import StitchLabError
 from stitchlab.request import Report, no_report
-from stitchlab.results.activation_layout import Form
+from stitchlab.results.activation_layout import Layout
 
 Array = npt.NDArray[np.float64]
 STRANGE = "activations are infinite or not numbers"
 
 
 class CannotFit(StitchLabError):
-    """A detector cannot be fitted on these activations; the others can."""
+    """Raised where a detector cannot be fitted on these activations; the others can."""
 
 
-def positions(activation: Tensor, form: Form) -> Tensor:
-    """Activations (n, ...) as (n, positions, channels): pixels of maps, all tokens, or the one place of a vector."""
+def positions(activation: Tensor, form: Layout) -> Tensor:
+    """Give activations (n, ...) as (n, positions, channels): pixels of maps, all tokens, or a vector's one place."""
     last = activation.movedim(1, -1) if form.kind == "map" else activation
     return last.reshape(len(activation), -1, form.channels)
 
 
-def as_map(activation: Tensor, form: Form) -> Tensor:
-    """Activations (n, ...) as maps (n, C, H, W) to look at: tokens without the class token as a square, else T×1."""
+def as_map(activation: Tensor, form: Layout) -> Tensor:
+    """Give activations (n, ...) as maps (n, C, H, W) to look at: tokens but the class token as a square or T×1."""
     x = positions(activation, form)
     x = x[:, 1:] if form.class_token else x
     shape = (form.height, form.width) if form.height * form.width == x.shape[1] else (x.shape[1], 1)
@@ -38,8 +38,8 @@ def as_map(activation: Tensor, form: Form) -> Tensor:
     return made
 
 
-def features(activation: Tensor, form: Form) -> Array:
-    """What the detectors without training see of each image: mean and deviation of every channel over its positions.
+def features(activation: Tensor, form: Layout) -> Array:
+    """Compute what detectors without training see of each image: mean and deviation of every channel over positions.
 
     Args:
         activation: (n, ...) of this form.
@@ -56,7 +56,7 @@ def features(activation: Tensor, form: Form) -> Array:
 
 
 class Batch:
-    """Activations (n, ...) of an end layer, native, stitched or of outliers.
+    """Holds activations (n, ...) of an end layer, native, stitched or of outliers.
 
     Args:
         activation: on the device of the network.
@@ -66,7 +66,11 @@ class Batch:
     """
 
     def __init__(
-        self, activation: Tensor, form: Form, tail: Callable[[Tensor], Tensor], why: Callable[[], str] = lambda: STRANGE
+        self,
+        activation: Tensor,
+        form: Layout,
+        tail: Callable[[Tensor], Tensor],
+        why: Callable[[], str] = lambda: STRANGE,
     ) -> None:
         self.activation, self.form, self.why, self._tail = activation, form, why, tail
 
@@ -75,23 +79,23 @@ class Batch:
 
     @cached_property
     def features(self) -> Array:
-        """`features` of the activations: (n, 2C) or (n, C)."""
+        """Compute `features` of the activations: (n, 2C) or (n, C)."""
         return features(self.activation, self.form)
 
     @cached_property
     def logits(self) -> Tensor:
-        """What the end network makes of them: (n, classes)."""
+        """Compute what the end network makes of them: (n, classes)."""
         with torch.no_grad():
             return self._tail(self.activation)
 
     @cached_property
     def predictions(self) -> Tensor:
-        """The class of the largest logit (n,); -1 where logits are not finite, so that there is none."""
+        """Name the class of the largest logit (n,); -1 where logits are not finite, so that there is none."""
         return self.logits.argmax(1).where(self.logits.isfinite().all(1), -1)
 
     @cached_property
     def finite(self) -> bool:
-        """Whether no number of it is infinite or missing (training that diverged makes such)."""
+        """Tell whether no number of it is infinite or missing (training that diverged makes such)."""
         return bool(np.isfinite(self.features).all())
 
 
@@ -101,7 +105,7 @@ Score = Callable[[Batch], Array]
 
 @dataclass(frozen=True, kw_only=True)
 class Native:
-    """Native activations of training images, for fitting a detector on an end layer.
+    """Holds native activations of training images, for fitting a detector on an end layer.
 
     Attributes:
         features: (N, 2C) or (N, C), see `features`.
@@ -115,7 +119,7 @@ class Native:
     features: Array
     labels: npt.NDArray[np.int64]
     classes: int
-    form: Form
+    form: Layout
     batches: Callable[[], Iterator[tuple[Tensor, Tensor]]] = lambda: iter(())
     outliers: Callable[[], Iterator[Tensor]] = lambda: iter(())
     recall: Callable[[], dict[str, Tensor] | None] = lambda: None
@@ -126,11 +130,11 @@ class Native:
 
     def __post_init__(self) -> None:
         if not np.isfinite(self.features).all():
-            raise CannotFit("native activations are infinite or not numbers: is this network trained?")
+            raise CannotFit("native activations are infinite or not numbers: was this network trained?")
 
     def enough(self, images: int) -> None:
-        """Raises CannotFit for fewer images than that, or where all features are constant."""
+        """Raise CannotFit for fewer images than that, or where all features are constant."""
         if len(self.features) < images:
-            raise CannotFit(f"{images} training images or more are needed to fit it; {len(self.features)} are here")
+            raise CannotFit(f"expected {images} training images or more to fit it; got {len(self.features)}")
         if not np.ptp(self.features, axis=0).any():
             raise CannotFit("native activations of this layer are constant: there is nothing to fit")

@@ -1,4 +1,4 @@
-"""Keeping what detectors say: an entry and its tensors. `stitchlab.results.detection` reads them."""
+"""Keeps what detectors say: an entry and its tensors. `stitchlab.results.detection` reads them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from stitchlab.results.detection import ROOM
 from stitchlab.store import Store
 
 
-def keep(
-    store: Store, key: str, value: dict[str, Any], tensors: dict[str, Tensor], how: dict[str, Any]
-) -> None:
-    """Keep an entry with how it was computed (`stitchlab.models.provenance`), and its tensors, real numbers as fp32.
+def keep(store: Store, key: str, value: dict[str, Any], tensors: dict[str, Tensor], how: dict[str, Any]) -> None:
+    """Keep an entry and its tensors; they come first: an entry that is there is whole.
 
-    They come first: an entry that is there is whole.
+    Args:
+        store, key: where it is kept.
+        value: what a detector says.
+        tensors: by name; real numbers are kept as fp32.
+        how: how it was computed (`stitchlab.models.provenance`), kept with the value.
     """
     if tensors:
         plain = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}

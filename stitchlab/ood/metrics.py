@@ -1,4 +1,4 @@
-"""How far two sets of scores are apart: AUROC, AUPR, FPR95 and the shift, with bootstrap intervals.
+"""Measures how far two sets of scores are apart: AUROC, AUPR, FPR95 and the shift, with bootstrap intervals.
 
 Native is the positive class, and larger scores are more native: AUROC 0.5 cannot be told apart, 1 is out of
 distribution, below 0.5 scores as more typical than native, which is no evidence of being native.
@@ -21,7 +21,7 @@ RECALL = 0.95  # of native, at which FPR95 counts the others
 
 
 def interval(value: float, replicates: Array) -> Interval:
-    """A value with the range of the middle 95 % of its bootstrap replicates (percentile method, Efron 1981)."""
+    """Give a value with the range of the middle 95 % of its bootstrap replicates (percentile method, Efron 1981)."""
     if not np.isfinite(value):
         return Interval()
     known = replicates[np.isfinite(replicates)]
@@ -31,10 +31,11 @@ def interval(value: float, replicates: Array) -> Interval:
     return Interval(float(value), float(low), float(high))
 
 
-def apart(native: Array, other: Array, *, paired: bool, bounds: bool = True) -> dict[str, Interval]:
-    """AUROC, AUPR, FPR95 and shift of scores (N,) and (M,), each with its interval.
+def ood_metrics(native: Array, other: Array, *, paired: bool, bounds: bool = True) -> dict[str, Interval]:
+    """Compute AUROC, AUPR, FPR95 and shift of scores, each with its interval.
 
     Args:
+        native, other: scores (N,) and (M,), larger where more native.
         paired: whether both score the same images in the same order, so that images are drawn together.
         bounds: whether the intervals are wanted.
 
@@ -42,7 +43,7 @@ def apart(native: Array, other: Array, *, paired: bool, bounds: bool = True) -> 
         intervals by name in `SCORED`; undefined (None) where a score is not finite, or the native interquartile
         range is 0 (shift).
 
-    >>> found = apart(np.array([2.0, 3, 4]), np.array([0.0, 1, 2]), paired=True)
+    >>> found = ood_metrics(np.array([2.0, 3, 4]), np.array([0.0, 1, 2]), paired=True)
     >>> {name: round(number.value, 4) for name, number in found.items()}
     {'auroc': 0.9444, 'aupr': 0.9167, 'fpr95': 0.3333, 'shift': 2.0}
     """
@@ -59,10 +60,17 @@ def apart(native: Array, other: Array, *, paired: bool, bounds: bool = True) -> 
 
 
 def curves(native: Array, other: Array, weights: Array, other_weights: Array) -> dict[str, Array]:
-    """AUROC, AUPR and FPR95, (B,) each, of scores that count as often as their B rows of weights (B, N), (B, M) say.
+    """Compute AUROC, AUPR and FPR95 of weighted scores.
 
     Equal scores share a threshold, as in scikit-learn: AUROC goes straight between thresholds, AUPR is the average
     precision, FPR95 is read at the highest threshold that 95 % of native pass.
+
+    Args:
+        native, other: scores (N,) and (M,), larger where more native.
+        weights, other_weights: (B, N) and (B, M), how often each score counts in each of B replicates.
+
+    Returns:
+        ``auroc``, ``aupr`` and ``fpr95``, (B,) each, in 0..1.
     """
     scores = np.concatenate([native, other])
     order = np.argsort(-scores, kind="stable")

@@ -1,8 +1,8 @@
-"""Known outliers that are made from images. A new kind is a function here, of the name (- as _) that its entry in
-`stitchlab.catalog.outliers` has.
+"""Makes known outliers from images.
 
-They serve twice: detectors that learn are fine-tuned on one kind, and every detector has to tell another kind from
-native activations before it is believed. What they are is always named beside the numbers.
+A new kind is a function here, of the name (- as _) that its entry in `stitchlab.catalog.outliers` has. They serve
+twice: detectors that learn are fine-tuned on one kind, and every detector has to tell another kind from native
+activations before it is believed. What they are is always named beside the numbers.
 """
 
 from __future__ import annotations
@@ -24,7 +24,19 @@ Make = Callable[[Tensor, torch.Generator], Tensor]
 
 
 def outliers(name: str, images: Tensor, seed: int) -> Tensor:
-    """Makes outliers of a kind from images uint8 (N, C, H, W): the same for the same seed. Raises UnknownName."""
+    """Make outliers of a kind from images: the same for the same seed.
+
+    Args:
+        name: in `stitchlab.catalog.outliers`.
+        images: uint8 (N, C, H, W).
+        seed: decides what is drawn.
+
+    Returns:
+        as many, uint8 (N, C, H, W).
+
+    Raises:
+        UnknownName: there is no such kind.
+    """
     check_kind(name)
     generator = torch.Generator().manual_seed(derived_seed("outliers", name, seed))
     make: Make = getattr(sys.modules[__name__], name.replace("-", "_"))
@@ -33,7 +45,7 @@ def outliers(name: str, images: Tensor, seed: int) -> Tensor:
 
 
 def noise(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Gaussian noise with the images' own mean and covariance: mean + Σ z_k (x_k − mean) / √N, z standard normal."""
+    """Draw Gaussian noise with the images' mean and covariance: mean + Σ z_k (x_k − mean) / √N, z standard normal."""
     flat = images.flatten(1)
     mean = flat.mean(0)
     z = torch.randn(len(flat), len(flat), generator=generator)
@@ -42,21 +54,21 @@ def noise(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def patches(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Every image's 4×4 patches in another order; rows and columns that do not divide by 4 stay where they are."""
+    """Reorder every image's 4×4 patches; rows and columns that do not divide by 4 stay where they are."""
     count, channels, height, width = images.shape
     h, w = max(1, height // PATCHES), max(1, width // PATCHES)
     down, across = height // h, width // w
-    cut = images[:, :, :down * h, :across * w].reshape(count, channels, down, h, across, w)
+    cut = images[:, :, : down * h, : across * w].reshape(count, channels, down, h, across, w)
     cut = cut.permute(0, 2, 4, 1, 3, 5).flatten(1, 2)  # (N, patches, C, h, w)
     order = torch.rand(count, down * across, generator=generator).argsort(1)
     cut = cut[torch.arange(count)[:, None], order].view(count, down, across, channels, h, w)
     made = images.clone()
-    made[:, :, :down * h, :across * w] = cut.permute(0, 3, 1, 4, 2, 5).reshape(count, channels, down * h, across * w)
+    made[:, :, : down * h, : across * w] = cut.permute(0, 3, 1, 4, 2, 5).reshape(count, channels, down * h, across * w)
     return made
 
 
 def blur(images: Tensor, generator: torch.Generator) -> Tensor:
-    """A Gaussian blur whose deviation is a quarter of the image's height."""
+    """Blur images by a Gaussian whose deviation is a quarter of the image's height."""
     sigma = images.shape[2] / 4
     reach = min(images.shape[2], images.shape[3]) - 1  # torchvision pads by reflection: half the kernel must fit
     blurred: Tensor = gaussian_blur(images, [2 * (reach // 2) + 1] * 2, [sigma, sigma])
@@ -64,7 +76,7 @@ def blur(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def mixed(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Every image averaged with another one."""
+    """Average every image with another one."""
     order = torch.randperm(len(images), generator=generator)
     other = torch.empty_like(images)
     other[order] = images[order.roll(1)]  # round a ring: no image meets itself
@@ -72,5 +84,5 @@ def mixed(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def constant(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Images of one uniformly drawn colour."""
+    """Make images of one uniformly drawn colour."""
     return 255 * torch.rand(*images.shape[:2], 1, 1, generator=generator).expand_as(images)

@@ -1,4 +1,4 @@
-"""The native side of an end layer: detectors fitted on it, and whether they deserve belief there.
+"""Judges the native side of an end layer: detectors fitted on it, and whether they deserve belief there.
 
 It is made once and serves all cells of the column, whatever is stitched to the layer. Activations stream through in
 small batches; kept are scores and statistics, an entry an image or a channel.
@@ -25,19 +25,10 @@ from stitchlab.models.tensors import get_tensors, put_tensors
 from stitchlab.ood.accumulate import Gathered, Plane
 from stitchlab.ood.detectors import detector_function
 from stitchlab.ood.inputs import Batch, CannotFit, Native, Score, features
-from stitchlab.ood.metrics import apart
+from stitchlab.ood.metrics import ood_metrics
 from stitchlab.ood.outliers import outliers
-from stitchlab.request import (
-    FIT_IMAGES,
-    OUTLIER_IMAGES,
-    Detection,
-    Report,
-    content_id,
-    derived_seed,
-    no_report,
-    portion,
-)
-from stitchlab.results.detection import NATIVE, OUTLIERS, STATISTICS, Distribution, learned
+from stitchlab.request import FIT_IMAGES, Detection, Report, content_id, derived_seed, no_report, portion
+from stitchlab.results.detection import NATIVE, OUTLIERS, STATISTICS, DetectionResults, learned
 from stitchlab.results.interval import Interval
 from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.numerics import fp32
@@ -45,6 +36,7 @@ from stitchlab.stitch.pair import Pair
 from stitchlab.stitch.undefined import OWN, cause, finite
 from stitchlab.store import Store
 
+OUTLIER_IMAGES = 1000  # known outliers are made from the first min(1000, M) evaluation images
 BATCH = 250  # images: a 64×32×32 layer is 66 MB of them, its rows in float64 131 MB
 LESSON = 100  # images of a batch that a detector learns from
 KEEP = 3  # native sides that stay in this process
@@ -54,32 +46,34 @@ Verdict = tuple[dict[str, Any], dict[str, Tensor]]  # metrics and a reason; scor
 
 @contextlib.contextmanager
 def numerics() -> Iterator[None]:
-    """For all that is judged: full fp32, no gradients, and NumPy's BLAS on one thread, since its threads spin against
-    torch's: a grid of small activations took twice as long."""
+    """Compute in full fp32, without gradients, and with one thread of NumPy's BLAS: they spin against torch's."""
     with fp32(), torch.no_grad(), threadpool_limits(1, user_api="blas"):
-        yield
+        yield  # with more, a grid of small activations took twice as long
 
 
-class Side:
-    """The native side of one end layer: detectors fitted, and what they say about native images and outliers."""
+class NativeReference:
+    """Holds the native side of one end layer: fitted detectors, and what they say of native images and outliers."""
 
-    def __init__(self, found: Distribution, pair: Pair, names: Sequence[str], end_layer: str, report: Report) -> None:
+    def __init__(
+        self, found: DetectionResults, pair: Pair, names: Sequence[str], end_layer: str, report: Report
+    ) -> None:
         request, data = found.run.request, pair.data
         self.pair, self.end_layer, self.names = pair, end_layer, names
         self.form, self.tail = pair.target(end_layer), pair.end_cuts.after(end_layer)
         self._run = pair.run_end([end_layer])
         self.images = evaluation(data, request)
         order = data.train.order(request.seed)
-        held = order[len(order) - len(order) // 5:][:FIT_IMAGES]
-        fitted = order[:len(order) - len(order) // 5][:FIT_IMAGES]
+        held = order[len(order) - len(order) // 5 :][:FIT_IMAGES]
+        fitted = order[: len(order) - len(order) // 5][:FIT_IMAGES]
         if not len(held):
             raise StitchLabError(
-                f"detectors need 5 training images or more, since a fifth is held out; {len(order)} are here"
+                f"expected 5 training images or more, since detectors hold out a fifth; got {len(order)}"
             )
         few = len(self.images[:OUTLIER_IMAGES])
         strange = _outlier_images(found, pair, self.images[:few])  # first: a kind that does not fit is refused at once
-        self._others = {kind: _other(kind, found, pair) for kind in found.detection.training_outliers
-                        if kind.startswith(DATA)}
+        self._others = {
+            kind: _other(kind, found, pair) for kind in found.detection.training_outliers if kind.startswith(DATA)
+        }
         native = self._native(found, fitted, portion(report, 0.0, 0.2))
         self.scores, self.reasons = _fit(found, end_layer, names, native)
         self.plane = Plane(native.features if native else None) if STATISTICS in names else None
@@ -89,21 +83,28 @@ class Side:
         self.outliers = self.gather(strange, few, no_report)
 
     def new(self, images: int) -> Gathered:
-        """For one set of activations of this layer."""
+        """Make what gathers one set of activations of this layer."""
         return Gathered(self.form, images, self.scores, self.plane, self.moments)
 
     def gather(self, batches: Iterator[Tensor], images: int, report: Report) -> Gathered:
-        """What the end network itself makes of these images (n, C, H, W) uint8."""
+        """Gather what the end network itself makes of images.
+
+        Args:
+            batches, images, report: uint8 (n, C, H, W) each; how many come in all; told the share that is done.
+        """
         made, seen = self.new(images), 0
         for batch in batches:
             report(f"native activations of {self.end_layer}", seen / images)
-            made.add(Batch(self._run(batch)[self.end_layer], self.form, self.tail,
-                           lambda: OWN.format(self.end_layer)))
+            made.add(Batch(self._run(batch)[self.end_layer], self.form, self.tail, lambda: OWN.format(self.end_layer)))
             seen += len(batch)
         return made
 
     def stitched(self, front_layer: str, front: Tensor, stitch: Stitch, images: Tensor) -> Batch:
-        """What a stitch makes of the front network's activations (n, ...) of these images (n, C, H, W) uint8."""
+        """Make a batch of what a stitch makes of front activations.
+
+        Args:
+            front_layer, front, stitch, images: its name; activations (n, ...); the map; uint8 (n, C, H, W) of these.
+        """
 
         def why() -> str:
             return cause((front_layer, self.end_layer), front, stitch, self._run(images)[self.end_layer], self.tail)
@@ -111,11 +112,11 @@ class Side:
         return Batch(stitch(front), self.form, self.tail, why)
 
     def of(self, stitched: Gathered) -> dict[str, Verdict]:
-        """What each detector says about a set of stitched activations of the same images."""
+        """Give what each detector says about a set of stitched activations of the same images."""
         return {name: (self.numbers(stitched, name, paired=True), _kept(stitched, name)) for name in self.names}
 
     def verdicts(self) -> dict[str, Verdict]:
-        """The same for the two sets that tell whether to believe a detector: held-out images, and outliers."""
+        """Give the same for the two sets that tell whether to believe a detector: held-out images, and outliers."""
         made: dict[str, Verdict] = {}
         for name in self.names:
             native, strange = (self.numbers(other, name, paired=False) for other in (self.held, self.outliers))
@@ -128,18 +129,18 @@ class Side:
         return made
 
     def numbers(self, other: Gathered, name: str, *, paired: bool, bounds: bool = True) -> dict[str, Any]:
-        """What a detector says: metrics (value, low, high by name), and the reason where one is undefined.
+        """Give what a detector says: metrics (value, low, high by name), and the reason where one is undefined.
 
         Args:
-            paired: whether the other set is of the same images, or of the first of them.
-            bounds: whether intervals are wanted.
+            other, name: a set of activations; the detector.
+            paired, bounds: whether other is of the same (first) images; whether intervals are wanted.
         """
         found: Mapping[str, Interval] = {}
         reason = self.reasons.get(name, "")
         if name in self.scores:
             theirs = other.scores[name]
-            ours = self.own.scores[name][:len(theirs)] if paired else self.own.scores[name]
-            found = apart(ours, theirs, paired=paired, bounds=bounds)
+            ours = self.own.scores[name][: len(theirs)] if paired else self.own.scores[name]
+            found = ood_metrics(ours, theirs, paired=paired, bounds=bounds)
         elif name != STATISTICS and DETECTORS[name].compares and self.own.moments and other.moments:
             number = detector_function(name)(self.own.moments, other.moments, paired=paired, bounds=bounds)
             found = {DETECTORS[name].metrics[0]: number}
@@ -147,8 +148,8 @@ class Side:
             reason = self.own.strange or other.strange or _unscored(self.own, other, name)
         return {"metrics": {metric: list(number) for metric, number in found.items()}, "reason": reason}
 
-    def _native(self, found: Distribution, fitted: Tensor, report: Report) -> Native | None:
-        """What detectors are fitted on; None where it is not finite."""
+    def _native(self, found: DetectionResults, fitted: Tensor, report: Report) -> Native | None:
+        """Gather what detectors are fitted on; None where it is not finite."""
         pair, request, detection = self.pair, found.run.request, found.detection
         seen: list[Tensor] = []
         labels: list[Tensor] = []
@@ -160,19 +161,25 @@ class Side:
 
         def batches() -> Iterator[tuple[Tensor, Tensor]]:
             order = fitted[torch.randperm(len(fitted), generator=generator)]
-            for batch, of in pair.batches(pair.data.train, order[:max(1, len(order) // LESSON) * LESSON], LESSON):
+            for batch, of in pair.batches(pair.data.train, order[: max(1, len(order) // LESSON) * LESSON], LESSON):
                 yield self._run(batch)[self.end_layer], of
 
         if not finite(*seen):
             return None
         return Native(
-            features=torch.cat(seen).numpy(), labels=torch.cat(labels).numpy(), classes=len(pair.data.classes),
-            form=self.form, batches=batches, outliers=lambda: self._auxiliary(detection, fitted, request.seed),
-            seed=request.seed, device=pair.device, report=portion(report, 1.0, 2.5),
+            features=torch.cat(seen).numpy(),
+            labels=torch.cat(labels).numpy(),
+            classes=len(pair.data.classes),
+            form=self.form,
+            batches=batches,
+            outliers=lambda: self._auxiliary(detection, fitted, request.seed),
+            seed=request.seed,
+            device=pair.device,
+            report=portion(report, 1.0, 2.5),
         )
 
     def _auxiliary(self, detection: Detection, fitted: Tensor, seed: int) -> Iterator[Tensor]:
-        """Activations of outliers made from training images, or of another data set's, one kind a batch, for ever."""
+        """Yield activations of outliers made from training images, or of other data, one kind a batch, for ever."""
         k = 0
         generator = torch.Generator().manual_seed(derived_seed("auxiliary outliers", seed))
         while True:
@@ -185,15 +192,27 @@ class Side:
             k += 1
 
 
-_sides: dict[tuple[Any, ...], Side] = {}
+_sides: dict[tuple[Any, ...], NativeReference] = {}
 
 
-def side_of(found: Distribution, pair: Pair, names: tuple[str, ...], end_layer: str, report: Report) -> Side:
-    """Kept in this process: the next cell of the column comes at once."""
-    which = (str(found.run.store.root), found.key(STATISTICS, NATIVE, "", end_layer), found.detection, names,
-             str(pair.device))
+def side_of(
+    found: DetectionResults, pair: Pair, names: tuple[str, ...], end_layer: str, report: Report
+) -> NativeReference:
+    """Get the native side of an end layer, kept in this process for the next cell. Raises StitchLabError.
+
+    Args:
+        found, pair, report: whose run and detection; its networks, loaded; told how far it is.
+        names, end_layer: of detectors, or `STATISTICS`; of the column.
+    """
+    which = (
+        str(found.run.store.root),
+        found.key(STATISTICS, NATIVE, "", end_layer),
+        found.detection,
+        names,
+        str(pair.device),
+    )
     if which not in _sides:
-        made = Side(found, pair, names, end_layer, report)
+        made = NativeReference(found, pair, names, end_layer, report)
         while len(_sides) >= KEEP:
             _sides.pop(next(iter(_sides)))
         _sides[which] = made
@@ -201,10 +220,7 @@ def side_of(found: Distribution, pair: Pair, names: tuple[str, ...], end_layer: 
 
 
 def resolve_outliers(name: str, store: Store) -> str:
-    """The kind of outliers of this name as `Detection` takes it: ``data:NAME`` becomes ``data:FINGERPRINT``.
-
-    Raises StitchLabError for a kind or a data set that is not there.
-    """
+    """Name outliers as `Detection` takes them: ``data:NAME`` becomes ``data:FINGERPRINT``. Raises StitchLabError."""
     if name.startswith(DATA):
         return DATA + datasets.load(name.removeprefix(DATA), store).fingerprint
     check_kind(name)
@@ -212,9 +228,9 @@ def resolve_outliers(name: str, store: Store) -> str:
 
 
 def _fit(
-    found: Distribution, end_layer: str, names: Sequence[str], native: Native | None
+    found: DetectionResults, end_layer: str, names: Sequence[str], native: Native | None
 ) -> tuple[dict[str, Score], dict[str, str]]:
-    """Scores by detector, and why others cannot be fitted."""
+    """Fit detectors: scores by name, and why others cannot be fitted."""
     scores, reasons = {}, {}
     for name in names:
         if name != STATISTICS and not DETECTORS[name].compares:
@@ -228,8 +244,8 @@ def _fit(
     return scores, reasons
 
 
-def _remembering(native: Native, found: Distribution, end_layer: str, detector: str) -> Native:
-    """With a place for what this detector learns: of an end network and layer, whatever is stitched to it."""
+def _remembering(native: Native, found: DetectionResults, end_layer: str, detector: str) -> Native:
+    """Let a detector keep what it learns: of an end network and layer, whatever is stitched to it."""
     store = found.run.store
     of = learned(found.run.request, end_layer, detector, found.detection.training_outliers)
     key = content_id(of)
@@ -245,29 +261,29 @@ def _split(pair: Pair, split: Split, order: Tensor) -> Iterator[Tensor]:
     return (images for images, _ in pair.batches(split, order, BATCH))
 
 
-def _outlier_images(found: Distribution, pair: Pair, images: Tensor) -> Iterator[Tensor]:
-    """Known outliers, as many as images: made from them, or another data set's test images. Raises StitchLabError."""
+def _outlier_images(found: DetectionResults, pair: Pair, images: Tensor) -> Iterator[Tensor]:
+    """Get known outliers, as many as images: made from them, or another set's test images. Raises StitchLabError."""
     kind, seed = found.detection.outliers, found.run.request.seed
     if not kind.startswith(DATA):
         return iter(outliers(kind, pair.data.test.take(images)[0], seed).to(pair.device).split(pair.at_once(BATCH)))
     other = _other(kind, found, pair)
-    return _split(pair, other.test, other.test.order(seed)[:len(images)])
+    return _split(pair, other.test, other.test.order(seed)[: len(images)])
 
 
-def _other(kind: str, found: Distribution, pair: Pair) -> DataSet:
-    """The data set that serves as outliers. Raises StitchLabError where its images have another shape."""
+def _other(kind: str, found: DetectionResults, pair: Pair) -> DataSet:
+    """Load the data set that serves as outliers. Raises StitchLabError where its images have another shape."""
     other = datasets.load_by_fingerprint(kind.removeprefix(DATA), found.run.store)
     if other.shape != pair.data.shape:
         expected, came = ("×".join(map(str, shape)) for shape in (pair.data.shape, other.shape))
         raise StitchLabError(
-            f"outliers from {other.label} are images of {came}, and these networks are compared on {expected}: choose "
-            "outliers that are made from the images, or another data set"
+            f"expected outliers of {expected}, like the images that the networks are compared on; {other.label} has "
+            f"{came}: choose outliers that are made from the images, or another data set"
         )
     return other
 
 
 def _unscored(native: Gathered, other: Gathered, name: str) -> str:
-    """Why finite activations have no number."""
+    """Say why finite activations have no number."""
     scores = [gathered.scores[name] for gathered in (native, other) if name in gathered.scores]
     if all(np.isfinite(part).all() for part in scores):
         return "activations or scores are constant, or too few"

@@ -1,4 +1,4 @@
-"""Samples of a run's telling cells: ten test images, and the maps of the channels that a stitch moved most.
+"""Keeps samples of a run's telling cells: ten test images, and the maps of the channels that a stitch moved most.
 
 `stitchlab.results.samples` says which cells, and reads them; a file that is handed on shows them without any network.
 """
@@ -19,7 +19,7 @@ from stitchlab.ood.reference import numerics
 from stitchlab.request import Report, no_report
 from stitchlab.results import definitions, samples
 from stitchlab.results.channel_statistics import moved
-from stitchlab.results.detection import NATIVE, STATISTICS, Distribution
+from stitchlab.results.detection import NATIVE, STATISTICS, DetectionResults
 from stitchlab.results.samples import CHANNELS, IMAGES, PIXELS, SIDE
 from stitchlab.stitch.maps import kept_map
 from stitchlab.stitch.pair import Cell, Pair, load_pair
@@ -27,10 +27,18 @@ from stitchlab.stitch.pair import Cell, Pair, load_pair
 LARGEST = 6e4  # number that float16 holds
 
 
-def keep_samples(found: Distribution, device: torch.device, report: Report = no_report) -> None:
-    """Computes and keeps the samples of a run's telling cells that are not there yet; seconds.
+def keep_samples(found: DetectionResults, device: torch.device, report: Report = no_report) -> None:
+    """Compute and keep the samples of a run's telling cells that are not there yet; seconds.
 
-    A cell of which a map was lost is left out. Raises StitchLabError where a definition has changed since.
+    A cell of which a map was lost is left out.
+
+    Args:
+        found: what detectors say of the run.
+        device: where to compute.
+        report: told which cell; may raise to stop.
+
+    Raises:
+        StitchLabError: a definition has changed since the run was asked for, or it was opened from a file.
     """
     run = found.run
     run.check_own()
@@ -51,8 +59,8 @@ def keep_samples(found: Distribution, device: torch.device, report: Report = no_
             run.store.put(samples.ROOM, where, provenance(device, time.monotonic() - started))
 
 
-def _maps(found: Distribution, pair: Pair, batch: Tensor, cell: Cell) -> dict[str, Tensor] | None:
-    """The maps of a cell by set, over one scale, with the channels that they are of; None where a stitch is lost."""
+def _maps(found: DetectionResults, pair: Pair, batch: Tensor, cell: Cell) -> dict[str, Tensor] | None:
+    """Compute the maps of a cell by set, over one scale, with the channels that they are of; None: a stitch is lost."""
     run, form = found.run, pair.target(cell[1])
     ours = pair.run_front([cell[0]])(batch)[cell[0]]
     made = {NATIVE: pair.run_end([cell[1]])(batch)[cell[1]]}
@@ -63,14 +71,15 @@ def _maps(found: Distribution, pair: Pair, batch: Tensor, cell: Cell) -> dict[st
     maps = {name: as_map(activation, form).cpu().float() for name, activation in made.items()}
     channels = _moved(found, cell, maps[NATIVE].shape[1])
     small = {name: _averaged(values[:, channels], SIDE) for name, values in maps.items()}
-    largest = max(float(values[values.isfinite()].abs().max()) if values.isfinite().any() else 0.0
-                  for values in small.values())
+    largest = max(
+        float(values[values.isfinite()].abs().max()) if values.isfinite().any() else 0.0 for values in small.values()
+    )
     scale = torch.tensor([max(1.0, largest / LARGEST)])
     return {**{name: (values / scale).half() for name, values in small.items()}, "scale": scale, "channels": channels}
 
 
-def _moved(found: Distribution, cell: Cell, count: int) -> Tensor:
-    """The channels whose mean the first method moved most; the first ones while statistics are not there."""
+def _moved(found: DetectionResults, cell: Cell, count: int) -> Tensor:
+    """Find the channels whose mean the first method moved most; the first ones while statistics are not there."""
     native = found.arrays(STATISTICS, NATIVE, "", cell[1])
     stitched = found.arrays(STATISTICS, found.run.request.methods[0], *cell)
     if not native or not stitched:
@@ -79,12 +88,12 @@ def _moved(found: Distribution, cell: Cell, count: int) -> Tensor:
 
 
 def _averaged(values: Tensor, most: int) -> Tensor:
-    """Values (n, c, h, w), averaged over areas where a side is longer."""
+    """Average values (n, c, h, w) over areas where a side is longer."""
     height, width = (min(most, side) for side in values.shape[2:])
     return values if (height, width) == values.shape[2:] else F.interpolate(values, (height, width), mode="area")
 
 
 def _shown(images: Tensor) -> Tensor:
-    """Images uint8 (n, C, H, W) as screens take them, (n, H, W, C) or grey (n, H, W), no larger than need be."""
+    """Give images uint8 (n, C, H, W) as screens take them: (n, H, W, C) or grey (n, H, W), no larger than needed."""
     small = _averaged(images.float(), PIXELS).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
     return (small[..., 0] if small.shape[-1] == 1 else small).contiguous()

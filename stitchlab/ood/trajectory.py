@@ -1,4 +1,4 @@
-"""TLM's walk: what the stitched network and the detectors say along the epochs of training, from the maps kept then.
+"""Follows TLM's walk: what the stitched network and the detectors say along the epochs of training, by maps kept.
 
 Accuracy rises while activations walk away from native ones, or come nearer: it is the paper's claim, epoch by epoch.
 Detectors that need no training follow.
@@ -18,10 +18,11 @@ from stitchlab.errors import StitchLabError
 from stitchlab.models.provenance import provenance
 from stitchlab.ood.accumulate import Gathered
 from stitchlab.ood.keep import keep
-from stitchlab.ood.reference import BATCH, Side, numerics, side_of
-from stitchlab.request import Detection, Report, map_key, no_report, portion
+from stitchlab.ood.reference import BATCH, NativeReference, numerics, side_of
+from stitchlab.request import Detection, Report, no_report, portion
 from stitchlab.results import definitions
-from stitchlab.results.detection import STATISTICS, Distribution
+from stitchlab.results.detection import STATISTICS, DetectionResults
+from stitchlab.results.keys import map_key
 from stitchlab.results.run import Run
 from stitchlab.results.trajectory import key
 from stitchlab.stitch import trail
@@ -33,21 +34,31 @@ IMAGES = 1000  # the first min(1000, M) evaluation images
 POINTS = 150  # of them are followed in the plane
 
 
-def walk(run: Run, front_layer: str, end_layer: str, device: torch.device, report: Report = no_report) -> None:
-    """Computes and keeps a cell's walk.
+def compute_trajectory(
+    run: Run, front_layer: str, end_layer: str, device: torch.device, report: Report = no_report
+) -> None:
+    """Compute and keep a cell's walk.
 
-    Raises StitchLabError where the maps along its epochs are not there, or a definition has changed since.
+    Args:
+        run: whose TLM was trained with a trail.
+        front_layer, end_layer: of the cell.
+        device: where to compute.
+        report: told what is being done; may raise to stop.
+
+    Raises:
+        StitchLabError: the maps along its epochs are not there, or a definition has changed since.
+        Damaged: a map does not match its checksum.
     """
     run.check_own()
     definitions.check(run.request, "tlm")
     maps = trail.read(run.store, map_key(run.request, "tlm", front_layer, end_layer))
     if maps is None:
         raise StitchLabError(
-            f"the maps of {front_layer} → {end_layer} along its epochs are not kept: this cell was trained before "
-            "they were, or where STITCHLAB_TRAIL is 0. Delete the run and compute it again"
+            f"the maps of {front_layer} → {end_layer} along its epochs were not kept: it was trained by a version "
+            "that did not keep them, or with STITCHLAB_TRAIL=0. Delete the run and compute it again"
         )
     started = time.monotonic()
-    found = Distribution(run, Detection())
+    found = DetectionResults(run, Detection())
     pair = load_pair(run.store, run.request, device)
     with numerics():
         side = side_of(found, pair, (*QUICK, STATISTICS), end_layer, portion(report, 0.0, 0.3))
@@ -55,12 +66,17 @@ def walk(run: Run, front_layer: str, end_layer: str, device: torch.device, repor
         labels, sets = _followed(pair, side, front_layer, list(stitches.values()), portion(report, 0.3, 0.5))
         value = {"epochs": list(stitches), **_numbers(side, labels, sets, portion(report, 0.8, 0.2))}
     plane = torch.stack([gathered.statistics()["plane"][:POINTS] for gathered in sets])
-    keep(run.store, key(run, front_layer, end_layer), value, {"plane": plane},
-         provenance(device, time.monotonic() - started))
+    keep(
+        run.store,
+        key(run, front_layer, end_layer),
+        value,
+        {"plane": plane},
+        provenance(device, time.monotonic() - started),
+    )
 
 
 def _stitches(run: Run, pair: Pair, cell: Cell, maps: trail.Maps) -> dict[int, Stitch]:
-    """The stitches of a trail by epoch; at its ends the maps themselves, as far as they are kept, without rounding."""
+    """Get the stitches of a trail by epoch; at its ends the maps themselves, if they are kept, without rounding."""
     source, target = pair.source(cell[0]), pair.target(cell[1])
     made = {epoch: Stitch.of(source, target, *of).to(pair.device, pair.dtype) for epoch, of in maps.items()}
     recipe = run.request.tlm
@@ -72,9 +88,9 @@ def _stitches(run: Run, pair: Pair, cell: Cell, maps: trail.Maps) -> dict[int, S
 
 
 def _followed(
-    pair: Pair, side: Side, front_layer: str, stitches: Sequence[Stitch], report: Report
+    pair: Pair, side: NativeReference, front_layer: str, stitches: Sequence[Stitch], report: Report
 ) -> tuple[Tensor, list[Gathered]]:
-    """Labels of the images, and what each stitch makes of them."""
+    """Gather labels of the images, and what each stitch makes of them."""
     images = side.images[:IMAGES]
     sets = [side.new(0) for _ in stitches]  # moments of 0 images have no blocks: no intervals are wanted
     front = pair.run_front([front_layer])
@@ -88,7 +104,7 @@ def _followed(
     return torch.cat(labels), sets
 
 
-def _numbers(side: Side, labels: Tensor, sets: Sequence[Gathered], report: Report) -> dict[str, Any]:
+def _numbers(side: NativeReference, labels: Tensor, sets: Sequence[Gathered], report: Report) -> dict[str, Any]:
     accuracy: list[float | None] = []
     told: dict[str, dict[str, list[float | None]]] = {
         name: {metric: [] for metric in DETECTORS[name].metrics} for name in QUICK if name not in side.reasons

@@ -1,1 +1,1 @@
-"""Linear probes: how well a linear classifier tells the classes from each layer of a network (Alain & Bengio 2016)."""
+"""Train linear probes: how well can a linear classifier tell the classes from a layer (Alain & Bengio 2016)?"""

@@ -1,4 +1,4 @@
-"""The classifier of a linear probe: multinomial logistic regression on standardised features (Alain & Bengio 2016).
+"""Train the classifier of a linear probe: multinomial logistic regression on standardised features.
 
 Features are standardised by the mean and deviation of the training images' (channels that are constant there stay 0);
 then scikit-learn's `LogisticRegression` minimises the sum of cross-entropies + ‖W‖² / (2C) with C = 1 by L-BFGS, from
@@ -27,7 +27,7 @@ ROUNDING = 1e-6  # a channel is constant whose deviation is below this share of 
 
 @dataclass(frozen=True)
 class Probe:
-    """A classifier that was trained on features (N, C).
+    """Hold a classifier that was trained on features (N, C).
 
     Attributes:
         mean, scale: what features are standardised with, (C,) each; the scale of a constant channel is 0.
@@ -45,13 +45,13 @@ class Probe:
     converged: bool
 
     def predict(self, features: Features) -> Labels:
-        """Tell the classes (N,) of features (N, C)."""
+        """Predict the classes (N,) of features (N, C)."""
         made: Labels = self.model.predict((features - self.mean) * self.scale)
         return made
 
 
 def fit(features: Features, labels: Labels) -> Probe | str:
-    """Train a probe on features (N, C) and labels (N,), or say why there is none.
+    """Train a probe on features (N, C) and labels (N,), or return the reason why there is none.
 
     >>> x = np.array([[0.0, 1], [1, 1], [2, 1], [3, 1]], dtype=np.float32)
     >>> fit(x, np.array([0, 0, 1, 1])).predict(x).tolist(), fit(x, np.zeros(4, dtype=np.int64))

@@ -1,4 +1,4 @@
-"""Computes what linear probes of a network lack: features in one pass, a classifier a layer, evaluation in another."""
+"""Compute the linear probes that a network lacks: features in one pass, a classifier for each layer, evaluation."""
 
 from __future__ import annotations
 
@@ -35,15 +35,22 @@ Fitted = Mapping[str, Probe | str]  # by layer: its probe, or why there is none
 
 
 def probe(
-    network: str, store: Store | None = None, *, data: str | None = None, layers: Sequence[str] | None = None,
-    train_images: int | None = None, eval_images: int | None = None, seed: int = 0,
-    device: str | torch.device = "auto", report: Report = no_report,
+    network: str,
+    store: Store | None = None,
+    *,
+    data: str | None = None,
+    layers: Sequence[str] | None = None,
+    train_images: int | None = None,
+    eval_images: int | None = None,
+    seed: int = 0,
+    device: str | torch.device = "auto",
+    report: Report = no_report,
 ) -> Probes:
-    """Train a linear probe on each layer of a network, as far as the store lacks them, and evaluate it.
+    """Train and evaluate a linear probe on each layer of a network, unless the store has them already.
 
     Args:
         network: name or id of a network in the store.
-        store: default is cache/ (or STITCHLAB_CACHE).
+        store: default is `Store()`.
         data: name of a data set, or fingerprint of one that was used with this store; default is the network's. Its
             classes are told, whichever classes the network knows.
         layers: names of cut points; default is all blocks.
@@ -60,13 +67,26 @@ def probe(
     if data is not None and not data_sets.is_fingerprint(data):
         data = datasets.load(data, store, report=report).fingerprint
     outline(store, known)
-    found = find(store, known.id, data=data, layers=layers, train_images=train_images, eval_images=eval_images,
-                 seed=seed)
+    found = find(
+        store, known.id, data=data, layers=layers, train_images=train_images, eval_images=eval_images, seed=seed
+    )
     return compute(found, where, report)
 
 
 def compute(found: Probes, device: torch.device, report: Report = no_report) -> Probes:
-    """Compute what these probes lack; returns them with it."""
+    """Compute what these probes lack.
+
+    Args:
+        found: the probes, with what the store has of them.
+        device: where to compute.
+        report: told what is being done; if it raises Cancelled, nothing of the layers at work is kept.
+
+    Returns:
+        the same probes, with what was computed.
+
+    Raises:
+        StitchLabError: the network or the data is gone.
+    """
     if found.complete:
         return found
     request, store = found.request, found.store
@@ -76,26 +96,30 @@ def compute(found: Probes, device: torch.device, report: Report = no_report) -> 
     parts = _parts({layer: 4 * pair.target(layer).channels * request.train_images for layer in layers}) or [[]]
     with fp32(), torch.no_grad(), threadpool_limits(1, user_api="blas"):  # its threads would spin against torch's
         for k, part in enumerate(parts):
-            _compute(found, pair, part, own=k == 0 and found.baselines is None,
-                     report=portion(report, k / len(parts), 1 / len(parts)))
+            _compute(
+                found,
+                pair,
+                part,
+                own=k == 0 and found.baselines is None,
+                report=portion(report, k / len(parts), 1 / len(parts)),
+            )
     return Probes(store, request, found.network, found.data, found.layers)
 
 
 def _defined(found: Probes, pair: Pair, device: torch.device) -> list[str]:
-    """The lacking layers that have features; of the others, why not is kept."""
+    """Return the missing layers that have features; for the others, keep the reason why not."""
     layers = []
     for layer in found.lacking:
         try:
             pair.target(layer)
             layers.append(layer)
         except StitchLabError as error:
-            found.store.put(PROBED, key(found.request, layer), _numbers(str(error), None, "")
-                            | provenance(device, 0.0))
+            found.store.put(PROBED, key(found.request, layer), _numbers(str(error), None, "") | provenance(device, 0.0))
     return layers
 
 
 def _parts(sizes: Mapping[str, int]) -> list[list[str]]:
-    """Layers whose features (bytes, by layer) lie in memory together, in order.
+    """Group layers, in order, whose features (bytes, by layer) fit into memory together.
 
     >>> _parts({"a": 2**29, "b": 2**29, "c": 2**31, "d": 1})
     [['a', 'b'], ['c'], ['d']]
@@ -112,12 +136,20 @@ def _parts(sizes: Mapping[str, int]) -> list[list[str]]:
 
 
 def _compute(found: Probes, pair: Pair, layers: Sequence[str], own: bool, report: Report) -> None:
-    """Train and evaluate the probes of some layers, and keep them; with ``own`` what they are held against too."""
+    """Train, evaluate and keep the probes of some layers; with ``own`` also the numbers to compare them with."""
     request, seconds = found.request, {}
     started = time.monotonic()
-    features, labels = gathered(
-        pair, layers, pair.data.train, draw(pair.data.train, request.seed, request.train_images, "training images"),
-        portion(report, 0.0, RUNNING)) if layers else ({}, np.zeros(0, np.int64))
+    features, labels = (
+        gathered(
+            pair,
+            layers,
+            pair.data.train,
+            draw(pair.data.train, request.seed, request.train_images, "training images"),
+            portion(report, 0.0, RUNNING),
+        )
+        if layers
+        else ({}, np.zeros(0, np.int64))
+    )
     shared, fitted = time.monotonic() - started, {}
     for k, layer in enumerate(layers):
         report(f"training the probe of {layer}", RUNNING + TRAINING * k / len(layers))
@@ -138,7 +170,7 @@ def _compute(found: Probes, pair: Pair, layers: Sequence[str], own: bool, report
 def _evaluated(
     request: ProbeRequest, pair: Pair, fitted: Fitted, own: bool, report: Report
 ) -> tuple[dict[str, tuple[float | None, str]], dict[str, Any]]:
-    """Accuracies on the evaluation images, each or why there is none; with ``own`` what they are held against too."""
+    """Return accuracies on the evaluation images, or why there is none, and with ``own`` those to compare with."""
     order = draw(pair.data.test, request.seed, request.eval_images, "evaluation images")
     probes = {layer: probe for layer, probe in fitted.items() if isinstance(probe, Probe)}
     forms = {layer: pair.target(layer) for layer in probes}
@@ -154,16 +186,21 @@ def _evaluated(
         if alone is not None:
             logits = rest(activations[last]) if rest else pair.logits(images)
             alone += float((logits.argmax(1).cpu().numpy() == labels).sum()) if finite(logits) else np.nan
-    scored = {layer: _share(count, len(order), "the activations of some evaluation images are not finite")
-              for layer, count in right.items()}
+    scored = {
+        layer: _share(count, len(order), "the activations of some evaluation images are not finite")
+        for layer, count in right.items()
+    }
     return {layer: scored.get(layer, (None, "")) for layer in fitted}, _baselines(pair, order, alone)
 
 
 def _baselines(pair: Pair, order: torch.Tensor, alone: float | None) -> dict[str, Any]:
-    """The network's own accuracy, of so many images that it has right, and the share of the largest class."""
+    """Return the network's own accuracy, from its number of right answers, and the share of the largest class."""
     labels = pair.data.test.labels[order.numpy()]
-    own = (None, f"{pair.end.name} knows other classes than {pair.data.label} has") if alone is None else _share(
-        alone, len(order), "the network's own logits are not finite on some evaluation images")
+    own = (
+        (None, f"{pair.end.name} predicts other classes than {pair.data.label} has")
+        if alone is None
+        else _share(alone, len(order), "the network's own logits are not finite on some evaluation images")
+    )
     return {"accuracy": own[0], "reason": own[1], "chance": float(np.bincount(labels).max() / len(labels))}
 
 
@@ -172,10 +209,16 @@ def _share(right: float, images: int, reason: str) -> tuple[float | None, str]:
 
 
 def _numbers(trained: Probe | str, accuracy: float | None, reason: str) -> dict[str, Any]:
-    """What is kept of a layer: its numbers, why one is empty, or that the training did not converge."""
+    """Return what is kept of a layer: its numbers, and why one is empty or that training did not converge."""
     if isinstance(trained, str):
         return {"accuracy": None, "train_accuracy": None, "reason": trained}
     if not reason and not trained.converged:
         reason = f"training did not converge in {trained.iterations:,} steps"
-    return {"accuracy": accuracy, "train_accuracy": trained.train_accuracy, "reason": reason,
-            "iterations": trained.iterations, "converged": trained.converged, "channels": len(trained.mean)}
+    return {
+        "accuracy": accuracy,
+        "train_accuracy": trained.train_accuracy,
+        "reason": reason,
+        "iterations": trained.iterations,
+        "converged": trained.converged,
+        "channels": len(trained.mean),
+    }

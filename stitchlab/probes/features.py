@@ -1,4 +1,4 @@
-"""Pooled features of layers: what a linear probe is trained on, gathered in batches in one pass over the network.
+"""Pool layers' activations to the features that linear probes are trained on, in one pass over the network.
 
 A layer's features (N, C) are its averages over positions (maps; tokens without a class token), its class token where
 it has one, or the vector that it is. Averages say how much there is of each channel and not where, have few numbers
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from stitchlab.data.splits import Split
 from stitchlab.request import Report, no_report
-from stitchlab.results.activation_layout import Form
+from stitchlab.results.activation_layout import Layout
 from stitchlab.stitch.numerics import precise
 from stitchlab.stitch.pair import Pair
 
@@ -28,10 +28,10 @@ BATCH = 200  # images that are run together, at most
 POSITIONS = {"map": (2, 3), "map-last": (1, 2), "tokens": (1,)}  # dimensions of what is no vector
 
 
-def pooled(x: Tensor, form: Form) -> Features:
-    """Pool activations x (N, ...) of this form: (N, C).
+def pooled(x: Tensor, form: Layout) -> Features:
+    """Average activations x (N, ...) over positions, or take the class token: features (N, C).
 
-    >>> pooled(torch.tensor([[[[1.0, 3.0]], [[0.0, 5.0]]]]), Form("map", 2, 1, 2)).tolist()
+    >>> pooled(torch.tensor([[[[1.0, 3.0]], [[0.0, 5.0]]]]), Layout("map", 2, 1, 2)).tolist()
     [[2.0, 2.5]]
     """
     if form.class_token:
@@ -45,9 +45,17 @@ def pooled(x: Tensor, form: Form) -> Features:
 def batches(
     pair: Pair, layers: Sequence[str], split: Split, order: Tensor, report: Report = no_report
 ) -> Iterator[tuple[dict[str, Tensor], Tensor, Labels]]:
-    """Give activations by layer, the images that they are of, and their labels, batch by batch in this order.
+    """Run the network batch by batch and yield activations, images and labels.
 
-    ``pair`` is the network with itself; without layers nothing of it is run.
+    Args:
+        pair: the network with itself.
+        layers: whose activations to yield; without layers nothing is run.
+        split: where images and labels come from.
+        order: their places (N,), in the order in which they come.
+        report: told which share of the images is done.
+
+    Returns:
+        for each batch activations (n, ...) by layer, images uint8 (n, C, H, W), and labels (n,).
     """
     run, seen = pair.run_end(layers) if layers else None, 0
     for images, labels in pair.batches(split, order, BATCH):
@@ -59,7 +67,18 @@ def batches(
 def gathered(
     pair: Pair, layers: Sequence[str], split: Split, order: Tensor, report: Report = no_report
 ) -> tuple[dict[str, Features], Labels]:
-    """Gather the features (N, C) of these layers and the labels (N,) of the images at these places of the split."""
+    """Gather the features of layers, and the labels of the images.
+
+    Args:
+        pair: the network with itself.
+        layers: whose features are wanted.
+        split: where images and labels come from.
+        order: their places (N,).
+        report: told which share of the images is done.
+
+    Returns:
+        features (N, C) by layer, and labels (N,).
+    """
     parts: dict[str, list[Features]] = {layer: [] for layer in layers}
     seen: list[Labels] = []
     forms = {layer: pair.target(layer) for layer in layers}

@@ -1,1 +1,1 @@
-"""Reading the store: records of networks, data and cut points, runs, what detectors said."""
+"""Read the store: records of networks, data and cut points, runs, and what detectors found."""

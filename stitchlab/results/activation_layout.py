@@ -1,4 +1,4 @@
-"""How a layer's activations are laid out, read off their shape, and between which layouts a stitch is defined."""
+"""Tell from its shape how a layer's activations are laid out, and between which layouts a stitch is defined."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from stitchlab.errors import StitchLabError
 
 
 @dataclass(frozen=True)
-class Form:
-    """What one image's activation is: its kind, its channels (or features), its positions.
+class Layout:
+    """Describe one image's activation: its kind, its channels (or features), its positions.
 
     ``kind`` is map (C, H, W), map-last (H, W, C), tokens (T, D) or vector (D,). A vector is a 1×1 map.
     ``tokens`` counts the class token; height and width are those of the map, 0 for tokens that are no square.
@@ -24,40 +24,40 @@ class Form:
 
     @property
     def class_token(self) -> bool:
-        """Whether one token stands beside the square map: T - 1 is a square."""
+        """Tell whether one token stands beside the square map: T - 1 is a square."""
         return self.tokens > 1 and self.height * self.width == self.tokens - 1
 
 
-def form(shape: tuple[int, ...]) -> Form:
-    """The form of an activation of this shape (without N).
+def layout_of(shape: tuple[int, ...]) -> Layout:
+    """Return the layout of an activation of this shape (without N). Raises StitchLabError if it has none.
 
     A three-dimensional shape is read as (C, H, W), except where only (H, W, C) has a square map.
 
-    >>> form((65, 192)).class_token, form((8, 8, 96)).kind
+    >>> layout_of((65, 192)).class_token, layout_of((8, 8, 96)).kind
     (True, 'map-last')
     """
     if len(shape) == 1:
-        return Form("vector", shape[0])
+        return Layout("vector", shape[0])
     if len(shape) == 2:
         tokens, side = shape[0], math.isqrt(shape[0])
         if side * side != tokens:
             side = math.isqrt(tokens - 1)
         square = side if side * side in (tokens, tokens - 1) else 0
-        return Form("tokens", shape[1], square, square, tokens)
+        return Layout("tokens", shape[1], square, square, tokens)
     if len(shape) == 3:
         if shape[0] == shape[1] != shape[2]:
-            return Form("map-last", shape[2], shape[0], shape[1])
-        return Form("map", *shape)
+            return Layout("map-last", shape[2], shape[0], shape[1])
+        return Layout("map", *shape)
     raise StitchLabError(f"an activation of shape {shape} is neither a map, tokens nor a vector: it cannot be stitched")
 
 
-def check(source: Form, target: Form) -> None:
-    """Raises StitchLabError where no stitch from source to target is defined (tokens that are no square map)."""
+def check(source: Layout, target: Layout) -> None:
+    """Check that a stitch from source to target is defined. Raises StitchLabError for tokens of no square map."""
     if target.kind == "vector" or source.tokens == target.tokens:
         return
     for side in (source, target):
         if side.kind == "tokens" and not side.height:
             raise StitchLabError(
-                f"{side.tokens} tokens are no square map (nor one beside a class token), so they can be stitched "
-                "only to as many tokens or to a vector: choose another layer"
+                f"{side.tokens} tokens do not form a square map, with or without a class token: they can be stitched "
+                "only to as many tokens or to a vector; choose another layer"
             )

@@ -1,4 +1,4 @@
-"""What an index would say by chance: a cell's value, and the best of a column, against permuted images.
+"""Tell what an index would be by chance, with images permuted: for a cell, and for the best of a column.
 
 The null of a cell is the index with one layer's images permuted (`stitchlab.indices.null`). From it, as in arXiv
 2602.14486: the value that 95 % of the null, the observed value among them, do not pass; a p-value that counts the
@@ -27,13 +27,13 @@ Values = npt.NDArray[np.float64]
 IN_TABLES = ("null95", "p")  # what tables have of an index where a null was asked for
 NUMBERS = (*IN_TABLES, "calibrated")
 SHARE = 0.95  # of a null, that its bound is not passed by
-ALPHA = 1 - SHARE
+ALPHA = 0.05
 PERMUTATIONS = 200  # where nobody says how many
 A_COLUMN = 25  # permutations for each column that is tested: fewer than 20 cannot reach ALPHA after Holm's correction
 
 
 class Test(NamedTuple):
-    """The best value of a column against what it would be by chance.
+    """Hold the test of the best value of a column against chance.
 
     Attributes:
         end_layer: the column.
@@ -53,21 +53,35 @@ class Test(NamedTuple):
 
     @property
     def by_chance(self) -> bool:
-        """Whether the best of the column may be there by chance: what ★ says of it then is nothing."""
+        """Tell whether the best of the column may be there by chance, so that its ★ means nothing."""
         return self.decided and self.adjusted >= ALPHA
 
 
 def usual(columns: int) -> int:
-    """Give how many permutations are enough for a grid of so many columns.
+    """Return how many permutations are used by default for a grid of so many columns.
 
     >>> usual(8), usual(16)
     (200, 400)
     """
-    return max(PERMUTATIONS, A_COLUMN * columns)
+    return max(PERMUTATIONS, enough(columns))
+
+
+def enough(columns: int) -> int:
+    """Return how many permutations are needed at least to decide about so many columns.
+
+    >>> enough(6)
+    150
+    """
+    return A_COLUMN * columns
 
 
 def null95(value: float, null: Sequence[float] | Values, index: Index) -> float:
-    """Give the value that 95 % of the null and the observed one do not pass, as an order statistic.
+    """Return the bound that 95 % of the null and the observed value do not pass, as an order statistic.
+
+    Args:
+        value: the observed one.
+        null: the index's values with images permuted.
+        index: which tells whether higher or lower is more similar.
 
     >>> null95(0.9, [0.1] * 18 + [0.2], INDICES["cka"]), null95(0.1, [0.5] * 18 + [0.4], INDICES["opd"])
     (0.2, 0.4)
@@ -78,7 +92,15 @@ def null95(value: float, null: Sequence[float] | Values, index: Index) -> float:
 
 
 def p_value(value: float, null: Sequence[float] | Values, index: Index) -> float:
-    """Give the share of the null and the observed value that is at least as similar as the observed one: 0..1, never 0.
+    """Return the share of the null and the observed value that is at least as similar as the latter.
+
+    Args:
+        value: the observed one.
+        null: the index's values with images permuted.
+        index: which tells whether higher or lower is more similar.
+
+    Returns:
+        0..1, never 0.
 
     >>> p_value(0.9, [0.1] * 19, INDICES["cka"]), p_value(0.1, [0.1] * 19, INDICES["opd"])
     (0.05, 1.0)
@@ -89,9 +111,14 @@ def p_value(value: float, null: Sequence[float] | Values, index: Index) -> float
 
 
 def calibrated(value: float, bound: float, index: Index) -> float | None:
-    """Give (value − bound) / (best − bound): 1 for a copy, 0 at the null's bound, below it where chance is as good.
+    """Return (value − bound) / (best − bound): 1 for a copy, 0 at the null's bound, below it where chance is as good.
 
     Higher is more similar, also for distances. None where the null reaches the best value itself.
+
+    Args:
+        value: the observed one.
+        bound: of the null (`null95`).
+        index: which tells the best value.
 
     >>> calibrated(0.75, 0.5, INDICES["cka"]), calibrated(0.5, 2.0, INDICES["opd"])
     (0.5, 0.75)
@@ -100,7 +127,7 @@ def calibrated(value: float, bound: float, index: Index) -> float | None:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Correct p-values for how many there are (Holm 1979, "A simple sequentially rejective multiple test procedure").
+    """Correct p-values for their number (Holm 1979, "A simple sequentially rejective multiple test procedure").
 
     >>> holm([0.01, 0.04, 0.03])
     [0.03, 0.06, 0.06]
@@ -113,14 +140,34 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def null(run: Run, name: str, front_layer: str, end_layer: str) -> list[float] | None:
-    """Give an index's values with images permuted, one a permutation; None where it has none, or not yet."""
+    """Return an index's values with images permuted, one for each permutation.
+
+    Args:
+        run, name: the run, and the index.
+        front_layer, end_layer: of the cell.
+
+    Returns:
+        None if it has none, or is not computed yet.
+    """
     kept = run.cells.get((NULL + name, front_layer, end_layer))
     found: list[float] | None = None if kept is None else kept["null"]
     return found
 
 
 def number(run: Run, name: str, metric: str, front_layer: str, end_layer: str) -> float | None:
-    """Give ``null95``, ``p`` or ``calibrated`` of an index in a cell; None where it is undefined or not there yet."""
+    """Return a number that compares an index with chance in a cell.
+
+    Args:
+        run, name: the run, and the index.
+        metric: ``null95``, ``p`` or ``calibrated``.
+        front_layer, end_layer: of the cell.
+
+    Returns:
+        None if it is undefined or not computed yet.
+
+    Raises:
+        UnknownName: the run has no such layer.
+    """
     index = INDICES[name]
     value, known = run.value(name, index.metric, front_layer, end_layer), null(run, name, front_layer, end_layer)
     if value is None or known is None:
@@ -132,19 +179,30 @@ def number(run: Run, name: str, metric: str, front_layer: str, end_layer: str) -
 
 
 def why_none(run: Run, name: str, front_layer: str, end_layer: str) -> str:
-    """Say why an index that has a value in a cell has no such number there; empty where it is not there yet."""
+    """Say why an index that has a value in a cell has no number that compares it with chance.
+
+    Args:
+        run, name: the run, and the index.
+        front_layer, end_layer: of the cell.
+
+    Returns:
+        the reason; empty if the null is not computed yet.
+    """
     kept = run.cells.get((NULL + name, front_layer, end_layer))
     return "" if kept is None else str(kept["reason"]) or "permuted images reach the index's best value"
 
 
 def columns(run: Run, name: str) -> list[Test]:
-    """Test the best of each column of an index; columns without a value, or without its null, are left out."""
+    """Test the best of each column of an index; skip columns without a value or a null."""
     index = INDICES[name]
     best = np.max if index.better == "higher" else np.min
     found = []
     for j in run.request.end_layers:
-        cells = [(value, known) for i in run.request.front_layers
-                 if (value := run.value(name, index.metric, i, j)) is not None and (known := null(run, name, i, j))]
+        cells = [
+            (value, known)
+            for i in run.request.front_layers
+            if (value := run.value(name, index.metric, i, j)) is not None and (known := null(run, name, i, j))
+        ]
         if cells:
             value = float(best([value for value, _ in cells]))
             chance = best(np.array([known for _, known in cells]), axis=0)
@@ -155,5 +213,5 @@ def columns(run: Run, name: str) -> list[Test]:
 
 
 def by_chance(run: Run, name: str) -> tuple[str, ...]:
-    """Name the end layers whose ★ may be there by chance; none where there is no null."""
+    """List the end layers whose ★ may be there by chance; none if there is no null."""
     return tuple(test.end_layer for test in columns(run, name) if test.by_chance) if run.request.null else ()

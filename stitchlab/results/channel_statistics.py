@@ -1,4 +1,4 @@
-"""What channels and predictions of one set say beside the native ones, as `stitchlab.ood.accumulate` gathers it."""
+"""Compare the channels and predictions of a set with the native ones, as `stitchlab.ood.accumulate` gathers them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Statistics = Mapping[str, Values]
 
 
 def effective_rank(spectrum: Values) -> float | None:
-    """exp of the entropy of eigenvalues (C,) that are made to sum to 1 (Roy & Vetterli 2007): 1..C; None if all are 0.
+    """Return exp of the entropy of eigenvalues (C,) normalised to sum 1 (Roy & Vetterli 2007): 1..C; None if all 0.
 
     >>> effective_rank(np.array([2.0, 2.0, 0.0]))
     2.0
@@ -26,7 +26,7 @@ def effective_rank(spectrum: Values) -> float | None:
 
 
 def negatives(native: Statistics, stitched: Statistics) -> float | None:
-    """Share 0..1 of negative values in those channels where no native value is; None where there is no such channel.
+    """Return the share 0..1 of negative values in channels without native ones; None if there is no such channel.
 
     A stitch into a layer after a ReLU has no ReLU of its own: what is negative there is out of distribution for sure.
     """
@@ -35,15 +35,22 @@ def negatives(native: Statistics, stitched: Statistics) -> float | None:
 
 
 def moved(native: Statistics, stitched: Statistics) -> Values:
-    """Channels (C,), those first whose mean moved most, in native deviations; a dead channel's is a thousandth of the
-    largest."""
+    """Order channels (C,) by how far their mean moved, in native deviations (no less than 1/1000 of the largest)."""
     scale = np.maximum(native["deviation"], 1e-3 * native["deviation"].max() + 1e-12)
     order: Values = np.argsort(-np.abs(stitched["mean"] - native["mean"]) / scale, kind="stable")
     return order
 
 
 def confusion(labels: Values, predictions: Values, classes: int) -> Values:
-    """Shares (classes, classes) of each label's images that get each prediction: rows are labels and sum to 1.
+    """Return the share of each label's images that get each prediction.
+
+    Args:
+        labels: int (N,), from 0.
+        predictions: int (N,), from 0.
+        classes: how many there are.
+
+    Returns:
+        (classes, classes), 0..1: rows are labels and sum to 1, or to 0 for a label without images.
 
     >>> confusion(np.array([0, 0, 1]), np.array([0, 1, 1]), 2).tolist()
     [[0.5, 0.5], [0.0, 1.0]]

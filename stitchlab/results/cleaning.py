@@ -1,4 +1,4 @@
-"""Deleting a run, removing what nothing refers to, and saying what lies where in the store.
+"""Delete a run, remove what nothing refers to, and list the sizes of the store's rooms.
 
 Results lie under keys of their content and may serve several runs, so what goes is found by what stays: an entry stays
 where a run, a network or data still refers to it. Records of networks and data were asked for, and always stay; so
@@ -7,6 +7,7 @@ do files that were opened (`stitchlab.results.shelf`).
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import time
@@ -16,14 +17,27 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from stitchlab.catalog.detectors import LEARNING
-from stitchlab.request import Detection, accuracy_key, cell_key, content_id, functional_key, map_key, native_key
-from stitchlab.results import cut_points, data_sets, networks, resume, samples, shelf, summary, trajectory
+from stitchlab.errors import StitchLabError
+from stitchlab.request import Detection, content_id
+from stitchlab.results import (
+    cut_points,
+    data_sets,
+    halves,
+    networks,
+    ranks,
+    resume,
+    samples,
+    shelf,
+    summary,
+    trajectory,
+)
+from stitchlab.results.checks import answers
 from stitchlab.results.data_sets import DataRecord
 from stitchlab.results.detection import learned
-from stitchlab.results.keys import result_key
+from stitchlab.results.keys import accuracy_key, cell_key, functional_key, map_key, native_key, result_key
 from stitchlab.results.networks import Network
-from stitchlab.results.run import ROOM as RUNS
 from stitchlab.results.run import Run, list_runs
+from stitchlab.results.run_record import ROOM as RUNS
 from stitchlab.store import Store, claims, uploads
 
 YOUNG = 3600.0  # seconds within which somebody may still be at work with a file
@@ -33,7 +47,7 @@ SUFFIXES = (".json", ".safetensors", ".npy")
 
 
 class Amount(NamedTuple):
-    """Says how many files a room has, and how many bytes they have."""
+    """Count the files of a room, and their bytes."""
 
     room: str
     files: int
@@ -41,6 +55,8 @@ class Amount(NamedTuple):
 
 
 class _File(NamedTuple):
+    """Describe a file of the store: its path, key, size, and when it changed."""
+
     path: Path
     key: str
     bytes: int
@@ -51,11 +67,24 @@ _Stays = Callable[[_File], bool]
 
 
 class References:
-    """Knows what runs refer to: their results, what detectors say and learned of them, and their jobs."""
+    """Collect what runs refer to: their results, what detectors found and learned of them, and their jobs."""
 
     def __init__(self, runs: Iterable[Run]) -> None:
-        rooms = (RUNS, summary.ROOM, "cells", "maps", trajectory.ROOM, "ood", samples.ROOM, "accuracies", "detectors",
-                 resume.ROOM, *JOBS)
+        rooms = (
+            RUNS,
+            summary.ROOM,
+            "cells",
+            "maps",
+            trajectory.ROOM,
+            "ood",
+            samples.ROOM,
+            ranks.ROOM,
+            halves.ROOM,
+            "accuracies",
+            "detectors",
+            resume.ROOM,
+            *JOBS,
+        )
         self._keys: dict[str, set[str]] = {room: set() for room in rooms}
         self._learned: set[str] = set()
         for run in runs:
@@ -63,11 +92,16 @@ class References:
 
     @property
     def rooms(self) -> list[str]:
-        """List the rooms of which it can say whether an entry is referred to."""
+        """List the rooms for which it can tell whether an entry is referred to."""
         return list(self._keys)
 
     def has(self, store: Store, room: str, key: str) -> bool:
-        """Tell whether one of the runs refers to this entry."""
+        """Tell whether one of the runs refers to this entry.
+
+        Args:
+            store: where the entry is.
+            room, key: the entry.
+        """
         if room in JOBS:  # named after the run, perhaps with more behind a hyphen
             return key.partition("-")[0] in self._keys[RUNS]
         if room in ("ood", trajectory.ROOM):  # named after a cell, a map or the native side of an end layer
@@ -90,6 +124,9 @@ class References:
         keys[trajectory.ROOM] |= {map_key(request, "tlm", i, j) for i, j in request.cells if "tlm" in fitted}
         keys["ood"] |= stitched | {native_key(request, j) for j in request.end_layers}
         keys[samples.ROOM] |= {samples.key(request, i, j) for i, j in request.cells}
+        keys[halves.ROOM] |= {found.key(name) for found in [halves.Halves(run)] for name in found.names}
+        with contextlib.suppress(StitchLabError):  # rows that are no columns have no ranks
+            keys[ranks.ROOM] |= ranks.Ranks(run).keys
         keys["accuracies"] |= {accuracy_key(request, network) for network in (request.front, request.end)}
         for name in LEARNING:
             of = [learned(request, j, name, Detection().training_outliers) for j in request.end_layers]
@@ -98,7 +135,7 @@ class References:
 
 
 def delete_run(store: Store, name: str) -> Run:
-    """Remove a run and what no other run refers to; return what it was. Raises UnknownName.
+    """Remove a run and what no other run refers to; return the run. Raises UnknownName.
 
     Work on it that has not ended is told to stop.
     """
@@ -114,29 +151,33 @@ def delete_run(store: Store, name: str) -> Run:
 
 
 def freed(store: Store, runs: Sequence[Run]) -> Amount:
-    """Say what `delete_run` of each of these would remove, of all rooms together; nothing is removed."""
+    """Return how much `delete_run` of each of these would remove, all rooms together; nothing is removed."""
     files = list(_theirs_alone(store, runs, References(runs)))
     return Amount("", len(files), sum(file.bytes for file in files))
 
 
 def _theirs_alone(store: Store, runs: Sequence[Run], theirs: References) -> Iterator[_File]:
-    """The files that these runs refer to and no other does, room by room, as they are when they are looked at."""
+    """Yield the files that these runs refer to and no other does, room by room."""
     ids = {run.id for run in runs}
-    others = References(other for other in list_runs(store)
-                        if other.id not in ids and any(_may_share(run, other) for run in runs))
+    others = References(
+        other for other in list_runs(store) if other.id not in ids and any(_may_share(run, other) for run in runs)
+    )
     for room in theirs.rooms:
-        yield from [file for file in _files(store, room) if theirs.has(store, room, file.key)
-                    and not others.has(store, room, file.key)]  # some rooms say in one file what another is
+        yield from [
+            file
+            for file in _files(store, room)
+            if theirs.has(store, room, file.key) and not others.has(store, room, file.key)
+        ]  # some rooms say in one file what another is
 
 
 def _may_share(one: Run, other: Run) -> bool:
-    """Tell whether two runs may refer to one file: every key of a result says a network, the data and the seed."""
+    """Tell whether two runs may refer to the same file: keys of results contain a network, the data and the seed."""
     a, b = one.request, other.request
     return (a.data, a.seed) == (b.data, b.seed) and not {a.front, a.end}.isdisjoint((b.front, b.end))
 
 
 def clean(store: Store, young: float = YOUNG) -> list[Amount]:
-    """Remove what nothing refers to, but for files that changed within ``young`` seconds; say what that freed, by room.
+    """Remove what nothing refers to, except files changed within ``young`` seconds; return what was freed, by room.
 
     Raises StitchLabError for a record of a run, a network or data that is damaged or cannot be read: what that refers
     to is not known.
@@ -159,9 +200,12 @@ def sizes(store: Store) -> list[Amount]:
 
 
 def _stays(store: Store, since: float) -> dict[str, _Stays]:
-    """Give, by room, what tells whether a file is referred to. Rooms that are not named here are left alone."""
+    """Return, by room, a test whether a file is referred to. Rooms without one are left alone."""
     readers: dict[str, Callable[[dict[str, Any]], Any]] = {
-        RUNS: partial(Run, store), networks.ROOM: Network.from_record, data_sets.ROOM: DataRecord.from_record}
+        RUNS: partial(Run, store),
+        networks.ROOM: Network.from_record,
+        data_sets.ROOM: DataRecord.from_record,
+    }
     for room, reads in readers.items():
         for key in store.keys(room):
             if (record := store.get(room, key)) is not None:
@@ -177,10 +221,14 @@ def _stays(store: Store, since: float) -> dict[str, _Stays]:
 
     return {
         **{room: of_runs(room) for room in runs.rooms if room not in (RUNS, *JOBS)},
-        **dict.fromkeys((RUNS, data_sets.ROOM, shelf.ROOM),  # all but half a file
-                        lambda file: not file.key.startswith(".")),
+        **dict.fromkeys(
+            (RUNS, data_sets.ROOM, shelf.ROOM),  # all but half a file
+            lambda file: not file.key.startswith("."),
+        ),
         networks.ROOM: _among(ids),
         networks.PROBED: lambda file: file.key.partition("-")[0] in ids,
+        answers.SUITES: lambda file: not file.key.startswith("."),  # was asked for, as runs were
+        answers.ROOM: lambda file: store.has(answers.SUITES, file.key.partition("-")[0]),
         networks.MEASURED: _among(networks.measured_key(network) for network in there),
         cut_points.ROOM: _among(cut_points.key(network.id) for network in there),
         "timings": lambda file: file.key[-12:] in ends,
@@ -200,7 +248,7 @@ def _among(keys: Iterable[str]) -> _Stays:
 
 
 def _attempt(progress: str) -> str:
-    """Name the attempt at a job that an entry of the room ``progress`` is about: ``{job}-{8 digits}`` before a dot."""
+    """Return the attempt at a job that an entry of the room ``progress`` is about, ``{job}-{8 digits}``."""
     return re.sub(r"(-[0-9a-f]{8})\.[^-]*$", r"\1", progress)
 
 
@@ -217,12 +265,12 @@ def _attempts(store: Store, wanted: Callable[[str], bool]) -> dict[str, str]:
 
 
 def _moving(store: Store, since: float) -> bool:
-    """Tell whether a job was queued, or told how it goes, since then: others may be waiting behind it."""
+    """Tell whether a job was queued or reported progress since then: others may be waiting behind it."""
     return any(file.changed >= since for room in ("jobs", "progress") for file in _files(store, room))
 
 
 def _files(store: Store, room: str) -> Iterator[_File]:
-    """List the files of a room with their keys; a file that is being written has none that anything refers to."""
+    """List the files of a room with their keys; nothing refers to the key of a file that is being written."""
     try:
         entries = list(os.scandir(store.root / room))
     except (FileNotFoundError, NotADirectoryError):
@@ -238,5 +286,5 @@ def _files(store: Store, room: str) -> Iterator[_File]:
 
 
 def _whose(of: dict[str, Any]) -> str:
-    """Say what a learned detector is of, whichever outliers it learned from."""
+    """Return what a learned detector was trained for, whatever outliers it learned from."""
     return content_id([of[name] for name in ("end", "end_layer", "data", "seed", "input")])

@@ -1,4 +1,4 @@
-"""Cut points: where a network can be cut, by name, and what is kept of that in the store.
+"""Describe cut points, the places where a network can be cut, and keep them in the store.
 
 They are found once, by `stitchlab.models.cut_points`, and kept under the network's id.
 """
@@ -19,7 +19,7 @@ FEWEST = 4  # layers of a choice that skips some
 
 @dataclass(frozen=True)
 class CutPoint:
-    """A place where the network can be cut.
+    """Describe a place where the network can be cut.
 
     Attributes:
         name: module path, or ``module:function`` for a function's node.
@@ -39,7 +39,7 @@ class CutPoint:
 
 
 class Cuts:
-    """The cut points of a network, in network order.
+    """Hold the cut points of a network, in network order.
 
     Attributes:
         points: all of them.
@@ -53,35 +53,41 @@ class Cuts:
         self._known = {known: point for point in points for known in (point.name, *point.aliases)}
 
     def find(self, name: str) -> CutPoint:
-        """The cut point of this name or alias. Raises UnknownName."""
+        """Return the cut point of this name or alias. Raises UnknownName."""
         if name not in self._known:
             raise UnknownName("layer", name, [p.name for p in self.points], "`layers NETWORK` lists them all")
         return self._known[name]
 
     def defaults(self) -> list[str]:
-        """Names of the layers that a grid takes by default, in network order."""
+        """Name the layers that a grid takes by default, in network order."""
         return [p.name for p in self.points if p.default]
 
     def in_order(self, names: Iterable[str]) -> list[str]:
-        """These layers by their names (not aliases), each once, in network order. Raises UnknownName."""
+        """Sort layers into network order, each once, by name instead of alias. Raises UnknownName."""
         wanted = {self.find(name).name for name in names}
         return [p.name for p in self.points if p.name in wanted]
 
     def record(self) -> dict[str, Any]:
-        """As JSON knows it."""
-        return {"points": [asdict(point) for point in self.points], "flops": self.flops, "nodes": self.nodes,
-                "traced": self.traced}
+        """Convert it to JSON."""
+        return {
+            "points": [asdict(point) for point in self.points],
+            "flops": self.flops,
+            "nodes": self.nodes,
+            "traced": self.traced,
+        }
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Cuts:
-        """The inverse of `record`."""
-        points = [CutPoint(**{**point, "aliases": tuple(point["aliases"]), "shape": tuple(point["shape"])})
-                  for point in record["points"]]
+        """Rebuild it from what `record` returned."""
+        points = [
+            CutPoint(**{**point, "aliases": tuple(point["aliases"]), "shape": tuple(point["shape"])})
+            for point in record["points"]
+        ]
         return cls(points, record["flops"], record["nodes"], record["traced"])
 
 
 def selections(cuts: Cuts) -> dict[str, list[str]]:
-    """Name the choices of layers that a deep network's grid is likely to want, each with its layers.
+    """Name some useful choices of layers for a deep network's grid, each with its layers.
 
     All blocks; every second to fourth, so that the last is among them; the last of every stage; one stage; all cut
     points. A stage is what has one name before the first part in which the blocks' names differ from one another.
@@ -100,32 +106,37 @@ def selections(cuts: Cuts) -> dict[str, list[str]]:
 
 
 def _stages(blocks: Sequence[str]) -> dict[str, list[str]]:
-    """The blocks by stage: ``layer1`` has ``layer1.0`` and ``layer1.1``; blocks without a dot are stages alone."""
+    """Group the blocks by stage: ``layer1`` has ``layer1.0`` and ``layer1.1``; names without a dot are stages alone."""
     parts = [name.split(".") for name in blocks]
     differing = (len(set(level)) > 1 for level in zip(*parts, strict=False))
     shared = next((depth for depth, differ in enumerate(differing) if differ), 0)
     found: dict[str, list[str]] = {}
     for name, part in zip(blocks, parts, strict=True):
-        found.setdefault(".".join(part[:shared + 1]), []).append(name)
+        found.setdefault(".".join(part[: shared + 1]), []).append(name)
     return found
 
 
 def kept(store: Store, network: str) -> Cuts | None:
-    """Read the cut points of a network, by its id; None where they were not found yet, or are damaged."""
+    """Read the cut points of a network, given its id; None if they are not found yet, or damaged."""
     record = store.intact(ROOM, key(network))
     return None if record is None else Cuts.from_record(record)
 
 
 def keep(store: Store, network: str, cuts: Cuts) -> None:
-    """Keep the cut points of a network, by its id."""
+    """Write the cut points of a network into the store.
+
+    Args:
+        store, network: the id of a network in the store.
+        cuts: its cut points.
+    """
     store.put(ROOM, key(network), cuts.record())
 
 
 def delete(store: Store, network: str) -> None:
-    """Remove what is kept of a network's cut points, whatever their version."""
+    """Remove what is kept of a network's cut points, in any version."""
     store.delete_all(ROOM, f"{network}-")
 
 
 def key(network: str) -> str:
-    """Give the key under which the cut points of a network, by its id, are kept."""
+    """Return the key of the cut points of a network, given its id."""
     return f"{network}-{VERSION}"

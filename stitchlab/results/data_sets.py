@@ -1,4 +1,4 @@
-"""Records of the data that was used with a store: what it is called, its classes, shape and counts. No pixels."""
+"""Keep records of the data used with a store: name, classes, shape and number of images, but no pixels."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROOM = "data"
 
 @dataclass(frozen=True, kw_only=True)
 class DataRecord:
-    """What is known of data without its pixels.
+    """Describe data without its pixels.
 
     ``name`` loads it again, ``label`` is for people, ``shape`` is (C,H,W), ``train`` and ``test`` count its images,
     ``folder`` is how a folder of images was decoded, ``loaded`` when it was loaded last (seconds since 1970).
@@ -38,7 +38,7 @@ class DataRecord:
 
     @property
     def natural(self) -> bool:
-        """Whether an image shifted or mirrored is as good as any: the catalog says it, of folders their colour does."""
+        """Tell whether a shifted or mirrored image is as good as any, by the catalog, or by colour in folders."""
         return DATA_SETS[self.name].natural if self.name in DATA_SETS else self.shape[0] == 3
 
     @property
@@ -54,18 +54,20 @@ class DataRecord:
         try:
             return cls(**made)
         except TypeError as error:
-            raise StitchLabError(f"data {made.get('name')!r} has a record that this version cannot read ({error}); "
-                                 "load it again: `python -m stitchlab data NAME`") from error
+            raise StitchLabError(
+                f"data {made.get('name')!r} has a record that this version cannot read ({error}); "
+                "load it again: `python -m stitchlab data NAME`"
+            ) from error
 
 
 def known(store: Store) -> list[DataRecord]:
-    """List all data ever used with this store, what was loaded last at the end."""
+    """List all data ever used with this store; what was loaded last comes last."""
     records = (of_fingerprint(store, key) for key in store.keys(ROOM))
     return sorted((record for record in records if record is not None), key=lambda record: float(record.loaded))
 
 
 def of_fingerprint(store: Store, fingerprint: str) -> DataRecord | None:
-    """Look up the record of data by its fingerprint, or None where there is none that can be read."""
+    """Return the record of data by its fingerprint, or None if there is none that can be read."""
     kept = store.intact(ROOM, fingerprint) if is_fingerprint(fingerprint) else None
     with contextlib.suppress(StitchLabError):
         return None if kept is None else DataRecord.from_record(kept)
@@ -73,12 +75,12 @@ def of_fingerprint(store: Store, fingerprint: str) -> DataRecord | None:
 
 
 def is_fingerprint(text: str) -> bool:
-    """Whether a text is a fingerprint and no name: 64 hexadecimal digits."""
+    """Tell whether a text is a fingerprint, 64 hexadecimal digits, and not a name."""
     return re.fullmatch("[0-9a-f]{64}", text) is not None
 
 
 def find(store: Store, name_or_fingerprint: str) -> DataRecord:
-    """Look up data by its fingerprint, or what was loaded last under a name. Raises UnknownName, Damaged."""
+    """Find data by its fingerprint, or what was loaded last under a name. Raises UnknownName, Damaged."""
     if is_fingerprint(name_or_fingerprint) and (kept := store.get(ROOM, name_or_fingerprint)) is not None:
         return DataRecord.from_record(kept)
     there = known(store)
@@ -88,15 +90,23 @@ def find(store: Store, name_or_fingerprint: str) -> DataRecord:
     if is_fingerprint(name_or_fingerprint):
         hint = "Load it first: `python -m stitchlab data` lists what there is"
         raise UnknownName("data set's fingerprint", name_or_fingerprint, (r.fingerprint for r in there), hint)
-    raise UnknownName("data set", name_or_fingerprint, {*DATA_SETS, *(r.name for r in there)},
-                      "A folder of images is named folder:PATH")
+    raise UnknownName(
+        "data set",
+        name_or_fingerprint,
+        {*DATA_SETS, *(r.name for r in there)},
+        "A folder of images is named folder:PATH",
+    )
 
 
 def at_hand(store: Store) -> dict[str, DataRecord]:
-    """Give the data that a form may offer, by name: what comes with a library, and what was used with this store."""
+    """List the data that a form may offer, by name: what comes with a library, and what was used with this store."""
     entries = (entry for entry in DATA_SETS.values() if entry.at_hand)
-    made = {e.name: DataRecord(name=e.name, label=e.label, classes=e.classes, shape=e.shape,
-                               train=e.train or 0, test=e.test or 0) for e in entries}
+    made = {
+        e.name: DataRecord(
+            name=e.name, label=e.label, classes=e.classes, shape=e.shape, train=e.train or 0, test=e.test or 0
+        )
+        for e in entries
+    }
     return made | {record.name: record for record in known(store)}
 
 
@@ -109,7 +119,7 @@ def offered_folders() -> list[Path]:
 
 
 def public(name: str, store: Store) -> str:
-    """Return the name, where a page may say it: of the catalog, known here, or a folder that STITCHLAB_DATA offers.
+    """Return the name if a page may show it: of the catalog, used here, or of a folder under STITCHLAB_DATA.
 
     Raises UnknownName.
     """
@@ -121,7 +131,16 @@ def public(name: str, store: Store) -> str:
 
 
 def checked_count(count: int | None, available: int, what: str) -> int:
-    """Return a number of images, None being all. Raises StitchLabError where it is below 1 or beyond the data."""
+    """Check a number of images, and resolve None to all of them.
+
+    Args:
+        count: how many are wanted; None: all.
+        available: how many there are.
+        what: what they are for, as it should read in the message.
+
+    Raises:
+        StitchLabError: the number is below 1 or beyond the data.
+    """
     if count is not None and not 1 <= count <= available:
-        raise StitchLabError(f"{what}: a number from 1 to {available:,} was expected (all there are); {count:,} came")
+        raise StitchLabError(f"{what}: expected a number from 1 to {available:,} (all there are), got {count:,}")
     return available if count is None else count

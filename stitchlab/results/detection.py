@@ -1,4 +1,4 @@
-"""In or out of distribution: what detectors say about a run's cells, as much as is in the store. It reads only.
+"""Read what detectors found about a run's cells, in or out of distribution, as far as the store has it.
 
 Beside the stitched sets (methods ``tlm`` and ``dm``) stand two that tell whether to believe a detector at an end layer:
 ``native``, evaluation images against training images that were held out of the fit, and ``outliers``, evaluation
@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from stitchlab.catalog.detectors import DETECTORS, STATISTICS_VERSION
+from stitchlab.catalog.detectors import DETECTORS, LEARNING, QUICK, STATISTICS_VERSION
 from stitchlab.errors import check_names
-from stitchlab.request import FIT_IMAGES, Detection, Request, cell_key, native_key, verdict_key
+from stitchlab.request import FIT_IMAGES, Detection, Request
 from stitchlab.results.interval import Interval
+from stitchlab.results.keys import cell_key, native_key, verdict_key
 from stitchlab.results.run import Run
 from stitchlab.store import Array, Store
 
@@ -34,7 +35,7 @@ Cell = tuple[str, str, str]  # method, front layer, end layer
 
 
 class OodRow(NamedTuple):
-    """A line of `ood`'s table; value, low and high are None where undefined or not there yet."""
+    """Hold a line of `ood`'s table; value, low and high are None if undefined or not computed yet."""
 
     front_layer: str
     end_layer: str
@@ -47,15 +48,15 @@ class OodRow(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Belief:
-    """Whether a detector deserves belief at an end layer; None while its rows are not there. ``why`` says why not."""
+class Reliability:
+    """Tell whether a detector can be trusted at an end layer, None if that is not computed yet, and ``why`` not."""
 
     holds: bool | None
     why: str = ""
 
 
-class Distribution:
-    """What detectors say about a run, with these settings. Make a new one to see what has come since.
+class DetectionResults:
+    """Read what detectors found about a run, with these settings. Make a new one to see what has come since.
 
     Without settings: the default ones, or those that the run of an opened file was judged with.
     """
@@ -67,33 +68,47 @@ class Distribution:
 
     @property
     def cells(self) -> list[Cell]:
-        """The stitched cells that are computed, so that their activations can be looked at; column by column."""
+        """List the stitched cells that are computed, column by column."""
         request = self.run.request
         return [(m, i, j) for i, j in request.cells for m in request.methods if (m, i, j) in self.run.cells]
 
     def key(self, name: str, method: str, front_layer: str, end_layer: str) -> str:
-        """Where the store keeps what a detector (or `STATISTICS`) says; `NATIVE` and `OUTLIERS` share an entry."""
+        """Return the key of what a detector found; `NATIVE` and `OUTLIERS` share an entry.
+
+        Args:
+            name: a detector, or `STATISTICS`.
+            method: tlm, dm, `NATIVE` or `OUTLIERS`.
+            front_layer, end_layer: of the cell; no front layer for the latter two.
+        """
         learns = name != STATISTICS and DETECTORS[name].learns
         settings: list[Any] = [self.detection.training_outliers if learns else None]
         believing = method in (NATIVE, OUTLIERS)
         of = (NATIVE if believing else method, front_layer, end_layer)
         if of not in self._subjects:  # one for all detectors
-            self._subjects[of] = native_key(self.run.request, end_layer) if believing else cell_key(
-                self.run.request, *of)
+            self._subjects[of] = (
+                native_key(self.run.request, end_layer) if believing else cell_key(self.run.request, *of)
+            )
         settings += [self.detection.outliers] if believing else []
         version = STATISTICS_VERSION if name == STATISTICS else DETECTORS[name].version
         return verdict_key(self._subjects[of], name, version, settings)
 
     def entry(self, name: str, method: str, front_layer: str, end_layer: str) -> dict[str, Any] | None:
-        """What is kept: ``metrics`` by set (or of the cell), and a ``reason`` where something is undefined.
+        """Read what is kept: ``metrics`` by set (or of the cell), and a ``reason`` if something is undefined.
 
         None also where its tensors are lost or damaged: then it is computed again, as a whole.
+
+        Args:
+            name, method, front_layer, end_layer: as in `key`.
         """
         kept = self._kept(name, method, front_layer, end_layer)
         return kept and kept[0]
 
     def arrays(self, name: str, method: str, front_layer: str, end_layer: str) -> dict[str, Array]:
-        """Scores or statistics of the images and channels; empty where there are none."""
+        """Read the scores of images, or the statistics of images and channels; empty if there are none.
+
+        Args:
+            name, method, front_layer, end_layer: as in `key`.
+        """
         kept = self._kept(name, method, front_layer, end_layer)
         return kept[1] if kept else {}
 
@@ -103,7 +118,15 @@ class Distribution:
         return self._read[asked]
 
     def interval(self, detector: str, method: str, metric: str, front_layer: str, end_layer: str) -> Interval:
-        """A number with its interval; all None where it is undefined or not there yet."""
+        """Return a number with its interval.
+
+        Args:
+            detector, method, front_layer, end_layer: as in `key`.
+            metric: one that the detector has.
+
+        Returns:
+            all None if it is undefined or not computed yet.
+        """
         kept = self.entry(detector, method, front_layer, end_layer)
         found = (kept or {}).get("metrics", {})
         if method in (NATIVE, OUTLIERS):
@@ -111,56 +134,84 @@ class Distribution:
         return Interval(*found.get(metric, ()))
 
     def reason(self, detector: str, method: str, front_layer: str, end_layer: str) -> str:
-        """Why a number that was computed is undefined; empty where it is not."""
+        """Return the reason why a number that was computed is undefined; empty if it is not.
+
+        Args:
+            detector, method, front_layer, end_layer: as in `key`.
+        """
         return str((self.entry(detector, method, front_layer, end_layer) or {}).get("reason", ""))
 
-    def belief(self, detector: str, end_layer: str) -> Belief:
-        """Whether both believing rows of a detector are in order at an end layer."""
+    def reliability(self, detector: str, end_layer: str) -> Reliability:
+        """Tell whether a detector passes both tests at an end layer: of native images, and of known outliers."""
         metric = DETECTORS[detector].metrics[0]
         native, outliers = (self.interval(detector, who, metric, "", end_layer) for who in (NATIVE, OUTLIERS))
         if native.value is None or outliers.value is None:
             reason = self.reason(detector, NATIVE, "", end_layer)
-            return Belief(False if reason else None, reason)
+            return Reliability(False if reason else None, reason)
         if metric == "ratio":
             if native.value > NATIVE_RATIO:
-                return Belief(False, f"other native images have ratio {native.value:.2f} already")
+                return Reliability(False, f"other native images already have ratio {native.value:.2f}")
             near = outliers.value < TIMES * native.value
-            return Belief(not near, f"known outliers have no more than {outliers.value:.2f}" if near else "")
+            return Reliability(not near, f"known outliers have no more than {outliers.value:.2f}" if near else "")
         if abs(native.value - 0.5) > NATIVE_WITHIN and not native.holds(0.5):
-            return Belief(False, f"evaluation images against held-out training images give AUROC {native.value:.2f}, "
-                                 "not 0.5")
+            return Reliability(
+                False, f"evaluation images against held-out training images give AUROC {native.value:.2f}, not 0.5"
+            )
         if outliers.value < OUTLIERS_LEAST:
-            return Belief(False, f"known outliers give AUROC {outliers.value:.2f} only")
-        return Belief(True)
+            return Reliability(False, f"known outliers give only AUROC {outliers.value:.2f}")
+        return Reliability(True)
 
     def matrix(self, detector: str, method: str, metric: str) -> npt.NDArray[np.float64]:
-        """(front layers, end layers) of one number; NaN where it is undefined or not there yet.
+        """Return one number of all cells of a method.
 
-        Raises UnknownName for a detector, a method of this run, or a metric that there is not.
+        Args:
+            detector, metric: which number.
+            method: tlm or dm.
+
+        Returns:
+            (front layers, end layers); NaN where it is undefined or not computed yet.
+
+        Raises:
+            UnknownName: there is no such detector or metric, or this run has no such method.
         """
         request = self.run.request
         check_names("detector", [detector], DETECTORS)
         check_names("method of this run", [method], request.methods)
         check_names(f"metric of {detector}", [metric], DETECTORS[detector].metrics)
-        values = [[self.interval(detector, method, metric, i, j).value for j in request.end_layers]
-                  for i in request.front_layers]
+        values = [
+            [self.interval(detector, method, metric, i, j).value for j in request.end_layers]
+            for i in request.front_layers
+        ]
         return np.array(values, dtype=np.float64)
 
     def lacking(self, names: Iterable[str], cells: Sequence[Cell]) -> dict[str, tuple[list[str], list[Cell]]]:
-        """What the store lacks, by end layer: detectors (or `STATISTICS`) and computed cells of that column."""
+        """Return what the store lacks, by end layer: detectors (or `STATISTICS`), and cells of that column."""
         found: dict[str, tuple[list[str], list[Cell]]] = {}
         names = list(names)
         for j in dict.fromkeys(j for _, _, j in cells):
             column = [cell for cell in cells if cell[2] == j]
-            absent = [n for n in names if self.entry(n, NATIVE, "", j) is None
-                      or any(self.entry(n, *cell) is None for cell in column)]
+            absent = [
+                n
+                for n in names
+                if self.entry(n, NATIVE, "", j) is None or any(self.entry(n, *cell) is None for cell in column)
+            ]
             if absent:
                 found[j] = absent, [c for c in column if any(self.entry(n, *c) is None for n in absent)]
         return found
 
-    def rows(self, detectors: Iterable[str] = tuple(DETECTORS), cells: Sequence[Cell] | None = None
-             ) -> Iterator[OodRow]:
-        """All lines of `ood`'s table: end layer by end layer, the believing rows first."""
+    def columns(self, names: Iterable[str], cells: Sequence[Cell]) -> list[tuple[list[str], str, list[Cell]]]:
+        """List what the store lacks of these detectors and `STATISTICS`, by column; trained detectors come last.
+
+        Each is detectors, an end layer, and cells of it: one piece of work.
+        """
+        names = list(names)
+        parts = [STATISTICS, *(name for name in names if name in QUICK)], [name for name in names if name in LEARNING]
+        return [(lacking, j, column) for part in parts for j, (lacking, column) in self.lacking(part, cells).items()]
+
+    def rows(
+        self, detectors: Iterable[str] = tuple(DETECTORS), cells: Sequence[Cell] | None = None
+    ) -> Iterator[OodRow]:
+        """Yield all lines of `ood`'s table: by end layer, the rows by which a detector is believed first."""
         detectors = list(detectors)
         cells = self.cells if cells is None else cells
         for j in dict.fromkeys(j for _, _, j in cells):
@@ -172,7 +223,7 @@ class Distribution:
 
 
 def read(store: Store, key: str) -> tuple[dict[str, Any], dict[str, Array]] | None:
-    """Read an entry and its arrays (`stitchlab.ood.keep`); None where any part of it is lost or damaged."""
+    """Read an entry and its arrays (`stitchlab.ood.keep`); None if any part of it is lost or damaged."""
     value = store.intact(ROOM, key)
     if value is None or not value["tensors"]:
         return None if value is None else (value, {})
@@ -181,25 +232,38 @@ def read(store: Store, key: str) -> tuple[dict[str, Any], dict[str, Array]] | No
 
 
 def learned(request: Request, end_layer: str, detector: str, training_outliers: Sequence[str]) -> dict[str, Any]:
-    """Say what a learned detector is of: an end network and layer, whatever is stitched to it.
+    """Describe what a learned detector was trained for: an end network and layer, whatever is stitched to it.
 
     It is kept in the room ``detectors``, under the `content_id` of this, with this beside its tensors.
+
+    Args:
+        request: of the run.
+        end_layer: its column.
+        detector: name of the detector.
+        training_outliers: kinds of outliers that it is fine-tuned on.
     """
     return {
-        "end": request.end, "end_layer": end_layer, "data": request.data, "seed": request.seed, "images": FIT_IMAGES,
-        "input": request.definitions.get("input", 1), "outliers": list(training_outliers),
+        "end": request.end,
+        "end_layer": end_layer,
+        "data": request.data,
+        "seed": request.seed,
+        "images": FIT_IMAGES,
+        "input": request.definitions.get("input", 1),
+        "outliers": list(training_outliers),
         "detector": [detector, DETECTORS[detector].version],
     }
 
 
 def opened_settings(run: Run) -> list[Detection]:
-    """Give the settings with which the run of an opened file was judged, fullest first; none for a run of one's own."""
+    """List the settings with which the run of an opened file was judged, fullest first; none for others."""
     kept = run.store.intact(SETTINGS, run.id) if run.source else None
-    return [Detection(outliers=each["outliers"], training_outliers=tuple(each["training_outliers"]))
-            for each in (kept or {}).get("settings", ())]
+    return [
+        Detection(outliers=each["outliers"], training_outliers=tuple(each["training_outliers"]))
+        for each in (kept or {}).get("settings", ())
+    ]
 
 
 def known_detectors(names: Sequence[str] | None) -> list[str]:
-    """These detectors, or all, in the catalog's order. Raises UnknownName."""
+    """List these detectors, or all, in the catalog's order. Raises UnknownName."""
     check_names("detector", names or (), DETECTORS)
     return [name for name in DETECTORS if names is None or name in names]

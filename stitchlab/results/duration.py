@@ -1,10 +1,10 @@
-"""Spans of time for people."""
+"""Write spans of time for people."""
 
 from __future__ import annotations
 
 
 def seconds(count: float) -> str:
-    """Say a span of time.
+    """Write a span of time in seconds, minutes or hours.
 
     >>> seconds(8.2), seconds(170), seconds(9000)
     ('8 s', '3 min', '2.5 h')
@@ -15,7 +15,7 @@ def seconds(count: float) -> str:
 
 
 def expected(count: float, timed: bool) -> str:
-    """Say what work should take; its order of magnitude alone, where nothing like it was timed on this machine.
+    """Write how long work should take; only roughly if nothing like it was timed on this machine.
 
     >>> expected(170, True), expected(9400, False), expected(34, False)
     ('about 3 min', 'roughly 3 h, not yet measured on this machine', 'roughly 30 s, not yet measured on this machine')
@@ -26,7 +26,7 @@ def expected(count: float, timed: bool) -> str:
 
 
 def roughly(count: float) -> str:
-    """Say a span of time by one digit.
+    """Write a span of time with one digit.
 
     >>> roughly(0.2), roughly(34), roughly(110), roughly(1700), roughly(40_000)
     ('1 s', '30 s', '2 min', '30 min', '10 h')

@@ -1,4 +1,4 @@
-"""A number with its bootstrap interval, as detectors give it and as the store keeps it."""
+"""Represent a number with its bootstrap interval, as detectors compute it and the store keeps it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 
 class Interval(NamedTuple):
-    """A number with its 95 % bootstrap interval; None where it is undefined, or there are too few images for one."""
+    """Hold a number with its 95 % bootstrap interval; None if undefined, or if there are too few images for one."""
 
     value: float | None = None
     low: float | None = None
     high: float | None = None
 
     def holds(self, number: float) -> bool:
-        """Tell whether a number lies in the interval; where there is none, nothing speaks against it.
+        """Tell whether a number lies in the interval; if there is none, nothing contradicts it.
 
         >>> Interval(0.0, 0.0, 0.0).holds(0.5), Interval(0.6, 0.4, 0.7).holds(0.5), Interval(0.6).holds(0.5)
         (False, True, True)

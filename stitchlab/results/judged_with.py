@@ -1,4 +1,4 @@
-"""With which settings a run's detectors said most: what a file or a figure of it shows, since nobody chooses there."""
+"""Choose the settings of detectors that a file or a figure of a run shows, where nobody chooses them."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from stitchlab.results.run import Run
 
 
 def judged_with(run: Run) -> Detection:
-    """Find the settings with which a run was judged most; the usual ones where it was not."""
+    """Return the settings with most results of detectors for a run; the default ones if there are none."""
     return next(iter(settings(run)), Detection())

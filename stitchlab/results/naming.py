@@ -1,23 +1,36 @@
-"""A name of a run's own, which people give it: it stands in the run's record, beside the request and not in it."""
+"""Name runs: a name that people give a run stands in its record, beside the request and not in it."""
 
 from __future__ import annotations
 
 from stitchlab.errors import StitchLabError
-from stitchlab.results.run import ROOM, Run
+from stitchlab.results.run import Run
+from stitchlab.results.run_record import ROOM
 from stitchlab.store import Store
 
 LONGEST = 80  # characters
 
 
 def rename(store: Store, run_id: str, name: str) -> Run:
-    """Call a run by a name of its own, or by none; its id, its links and its results stay.
+    """Give a run a name of its own, or none; its id, its links and its results stay.
 
-    Raises UnknownName; StitchLabError where the name is too long or is no line of text.
+    Args:
+        store: where the run is.
+        run_id: its id, or how that begins (6 digits or more).
+        name: up to 80 characters; empty: none.
+
+    Returns:
+        the run with its new name.
+
+    Raises:
+        UnknownName: there is no such run.
+        StitchLabError: the name is too long or not one line of text.
     """
     found, name = Run.load(run_id, store), " ".join(name.split())
     if len(name) > LONGEST or not name.isprintable():
-        raise StitchLabError(f"a run's name is one line of up to {LONGEST} characters; {len(name)} came"
-                             + ("" if name.isprintable() else ", some of which cannot be printed"))
+        raise StitchLabError(
+            f"a run's name is one line of up to {LONGEST} characters; got {len(name)}"
+            + ("" if name.isprintable() else ", some of which cannot be printed")
+        )
     record = {key: value for key, value in found.record.items() if key != "name"} | ({"name": name} if name else {})
     store.put(ROOM, found.id, record)
     return Run(store, record)

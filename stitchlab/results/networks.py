@@ -1,4 +1,4 @@
-"""Records of the networks in the store: what they are, how they are called, found, renamed, and deleted.
+"""Keep records of the networks in the store: what they are, and how they are found, renamed and deleted.
 
 A network's id is a fingerprint of everything that its outputs depend on: architecture with its options, class names,
 input preprocessing, then every tensor. Its name, accuracy and origin are remarks beside that. Its weights are loaded
@@ -26,7 +26,7 @@ HINT = "Train one with `python -m stitchlab train`, or bring one with `python -m
 
 @dataclass(frozen=True)
 class Code:
-    """Code of the user's own that builds a network: the file it stands in, and the SHA-256 of that."""
+    """Describe the user's own code that builds a network: the file, and its SHA-256."""
 
     file: str
     sha256: str
@@ -34,7 +34,7 @@ class Code:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Network:
-    """A network of the store.
+    """Describe a network of the store.
 
     ``id`` has 64 hexadecimal digits. Its input is (``channels``, ``size``, ``size``); ``mean`` and ``std`` belong to
     pixels in 0..1, one number a channel. ``resize`` is the shorter side that images are brought to, by
@@ -65,43 +65,45 @@ class Network:
 
     @property
     def short(self) -> str:
-        """The first 12 digits of the id."""
+        """Return the first 12 digits of the id."""
         return self.id[:12]
 
     @property
     def label(self) -> str:
-        """For people: ``digits-a · resnet14 · 98.9 %``."""
+        """Describe it for people: ``digits-a · resnet14 · 98.9 %``."""
         accuracy = "" if self.accuracy is None else f" · {100 * self.accuracy:.1f} %"
         return f"{self.name} · {self.architecture}{accuracy}"
 
     @property
     def unmeasured(self) -> str:
-        """What stands for an accuracy that is None: controls are measured on request only, all others at once."""
+        """Say why there is no accuracy: controls are measured on request only, all others at once."""
         return "not measured" if self.origin.get("how") == "control" else "not defined"
 
     @property
     def input(self) -> tuple[int, int, int]:
-        """(C,H,W) of what the module takes."""
+        """Return the (C,H,W) that the module takes."""
         return (self.channels, self.size, self.size)
 
     def record(self) -> dict[str, Any]:
-        """Give everything that is known of it, as JSON knows it."""
+        """Convert it to JSON."""
         made = {f.name: getattr(self, f.name) for f in fields(Network)}
         return made | {"code": None if self.code is None else asdict(self.code)}
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Network:
-        """The inverse of `record`. Raises StitchLabError where a field is missing, or a newer version's."""
+        """Rebuild it from `record`'s JSON. Raises StitchLabError if a field is missing, or a newer version's."""
         made: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in record.items()}
         try:
             return cls(**{**made, "code": Code(**made["code"]) if made.get("code") else None})
         except TypeError as error:
-            raise StitchLabError(f"network {made.get('name')!r} has a record that this version cannot read ({error}); "
-                                 "use the version that wrote it") from error
+            raise StitchLabError(
+                f"network {made.get('name')!r} has a record that this version cannot read ({error}); "
+                "use the version that wrote it"
+            ) from error
 
 
 def list_networks(store: Store | None = None) -> list[Network]:
-    """All networks of the store without their modules, oldest first.
+    """List all networks of the store, oldest first, without loading weights.
 
     Records that are damaged, or a newer version's, are left out.
     """
@@ -113,7 +115,7 @@ def list_networks(store: Store | None = None) -> list[Network]:
 
 
 def find(store: Store, name_or_id: str) -> Network:
-    """The network with this name, id, or beginning of an id (six digits or more), without its module.
+    """Find the network with this name, id, or beginning of an id (six digits or more), without loading weights.
 
     Raises UnknownName; StitchLabError where several ids begin so.
     """
@@ -125,7 +127,8 @@ def find(store: Store, name_or_id: str) -> Network:
     begun = [n for n in there if n.id.startswith(name_or_id)] if len(name_or_id) >= 6 else []
     if len(begun) > 1:
         raise StitchLabError(
-            f"{name_or_id!r} begins several ids: {', '.join(f'{n.short} ({n.name})' for n in begun)}; give more digits"
+            f"several ids begin with {name_or_id!r}: {', '.join(f'{n.short} ({n.name})' for n in begun)}; "
+            "give more digits"
         )
     if not begun:
         raise UnknownName("network", name_or_id, (n.name for n in there), HINT)
@@ -133,21 +136,34 @@ def find(store: Store, name_or_id: str) -> Network:
 
 
 def rename(store: Store, name_or_id: str, name: str) -> Network:
-    """Call a network otherwise; its id and results stay. Raises as `find` and `free_name`."""
+    """Rename a network; its id and results stay.
+
+    Args:
+        store: where the network is.
+        name_or_id: as in `find`.
+        name: the new name.
+
+    Returns:
+        the network with its new name.
+
+    Raises:
+        UnknownName: there is no such network.
+        StitchLabError: the new name is taken or not allowed.
+    """
     found = find(store, name_or_id)
     if name != found.name:
-        free_name(store, name)
+        check_name_free(store, name)
     return remark(store, replace(found, name=name))
 
 
 def remark(store: Store, network: Network) -> Network:
-    """Keep what is said of a network in the store: its name, accuracy, origin."""
+    """Write a network's record into the store: its name, accuracy, origin."""
     store.put(ROOM, network.id, network.record())
     return network
 
 
 def delete(store: Store, name_or_id: str) -> Network:
-    """Remove a network's record and weights, and what was measured of it alone; returns what it was.
+    """Remove a network's record, weights and own measurements; return what the record said.
 
     Runs that were computed with it stay. Raises as `find`.
     """
@@ -160,25 +176,33 @@ def delete(store: Store, name_or_id: str) -> Network:
 
 
 def measured_key(network: Network) -> str:
-    """The key of what was counted on the test images of its data."""
+    """Return the key of what was counted on the test images of its data."""
     return f"{network.id[:32]}-{network.data_fingerprint[:31]}"
 
 
-def free_name(store: Store, name: str, or_else: str = "") -> None:
-    """Raises StitchLabError where no network may be called so: the name is taken, or no proper name.
+def check_name_free(store: Store, name: str, or_else: str = "") -> None:
+    """Check that a network may get this name.
 
-    ``or_else`` is put behind the advice to choose another name.
+    Args:
+        store: whose networks must not have it.
+        name: the wish.
+        or_else: put behind the advice to choose another name.
+
+    Raises:
+        StitchLabError: the name is taken or not allowed.
     """
     if (other := holder(store, name)) is not None:
-        raise StitchLabError(f"name {name!r} is taken by network {other.short} ({other.architecture}, {other.data}): "
-                             f"choose another{or_else}")
+        raise StitchLabError(
+            f"name {name!r} is taken by network {other.short} ({other.architecture}, {other.data}): "
+            f"choose another{or_else}"
+        )
 
 
 def holder(store: Store, name: str) -> Network | None:
-    """Find the network of this very name, or None. Raises StitchLabError where no network may be called so."""
+    """Return the network of exactly this name, or None. Raises StitchLabError if no network may be called so."""
     if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", name):
         raise StitchLabError(
-            f"a network's name has 1 to 64 letters, digits, dots, underscores and hyphens; {name!r} came"
+            f"a network's name has 1 to 64 letters, digits, dots, underscores and hyphens; got {name!r}"
         )
     if name in CONTROLS:
         raise StitchLabError(f"{name!r} names a control that every comparison offers: choose another name")
@@ -186,7 +210,7 @@ def holder(store: Store, name: str) -> Network | None:
 
 
 def some_name(store: Store, wish: str) -> str:
-    """A free name close to the wish."""
+    """Make a name close to the wish that no network has."""
     wish = re.sub(r"[^A-Za-z0-9._-]+", "-", wish).lower()[:60]
     taken = {network.name for network in list_networks(store)}
     names = (wish if k == 1 else f"{wish}-{k}" for k in itertools.count(1))
@@ -194,7 +218,7 @@ def some_name(store: Store, wish: str) -> str:
 
 
 def confusion(store: Store, network: Network) -> Array | None:
-    """Read how many test images of its data of each class (rows) a network puts into each (columns).
+    """Read how many test images of each class (rows) a network assigns to each class (columns).
 
     Returns int64 (classes, classes) as it was measured; None where that was never done (`stitchlab.models.create`).
     """

@@ -1,4 +1,4 @@
-"""What a run lacks, in units of work: sets of cells that share work. It is read off the store; nothing is computed.
+"""Plan what a run lacks, in units of work: sets of cells that share work. The store is read; nothing is computed.
 
 A unit is a few end layers with all front layers, for which the front network runs once a pass, or everything that the
 similarity indices lack. Tails get shorter toward the output, and the front's pass beside them longer: so the last half
@@ -24,7 +24,7 @@ Cell = tuple[str, str]  # front layer, end layer
 
 @dataclass(frozen=True)
 class Unit:
-    """What is computed together: ``work`` is dm, tlm, functional, indices, or accuracy (the networks' own, for scale).
+    """Describe what is computed together: ``work`` is dm, tlm, functional, indices or accuracy (the networks' own).
 
     ``names`` are that method, or those indices and nulls of indices (`Request.results`); of functional metrics, the
     method whose stitches they are of.
@@ -36,7 +36,7 @@ class Unit:
 
     @property
     def label(self) -> str:
-        """Say for people what is computed."""
+        """Say what is computed, for people."""
         named = {"indices": "similarity indices", "accuracy": "the networks' own accuracies"}
         ends = list(dict.fromkeys(j for _, j in self.cells))
         metrics = "functional metrics of " if self.work == "functional" else ""
@@ -44,39 +44,51 @@ class Unit:
 
     def shares(self, other: Unit) -> bool:
         """Tell whether another unit would compute something that this one does."""
-        return self == other or (self.work == other.work and not set(self.names).isdisjoint(other.names)
-                                 and not set(self.cells).isdisjoint(other.cells))
+        return self == other or (
+            self.work == other.work
+            and not set(self.names).isdisjoint(other.names)
+            and not set(self.cells).isdisjoint(other.cells)
+        )
 
 
 def missing(run: Run) -> list[Unit]:
-    """List what the store lacks of a run: what is there soon first, task loss matching last, from the corners."""
+    """List the units that the store lacks of a run: quick ones first, task loss matching last, from the corners."""
     request = run.request
 
     def lacking(name: str, cells: Sequence[Cell]) -> tuple[Cell, ...]:
         return tuple((i, j) for i, j in cells if (name, i, j) not in run.cells)
 
     corners = set(_corners(request.front_layers, request.end_layers))
-    stitched = {m: [Unit(m, (m,), lacking(m, [(i, j) for j in part for i in request.front_layers]))
-                    for part in columns(request.end_layers)] for m in request.methods}
+    stitched = {
+        m: [
+            Unit(m, (m,), lacking(m, [(i, j) for j in part for i in request.front_layers]))
+            for part in columns(request.end_layers)
+        ]
+        for m in request.methods
+    }
     if "tlm" in stitched:  # direct matching takes no time worth dividing
-        stitched["tlm"] = [Unit("tlm", ("tlm",), lacking("tlm", [c for c in request.cells if c in corners])),
-                           *(replace(u, cells=tuple(c for c in u.cells if c not in corners)) for u in stitched["tlm"])]
+        stitched["tlm"] = [
+            Unit("tlm", ("tlm",), lacking("tlm", [c for c in request.cells if c in corners])),
+            *(replace(u, cells=tuple(c for c in u.cells if c not in corners)) for u in stitched["tlm"]),
+        ]
     names = tuple(name for name in request.results if name not in METHODS and lacking(name, request.cells))
     compared = Unit("indices", names, tuple(c for c in request.cells if any(lacking(name, [c]) for name in names)))
     older = set(run.older)
-    functional = [Unit("functional", (m,), tuple((i, j) for j in part for i in request.front_layers
-                                                 if (m, i, j) in older))
-                  for m in request.methods for part in columns(request.end_layers)]
+    functional = [
+        Unit("functional", (m,), tuple((i, j) for j in part for i in request.front_layers if (m, i, j) in older))
+        for m in request.methods
+        for part in columns(request.end_layers)
+    ]
     units = [unit for unit in (*stitched.get("dm", []), *functional, compared, *stitched.get("tlm", [])) if unit.cells]
     return units if run.measured else [Unit("accuracy"), *units]
 
 
 def to_compute(run: Run) -> str:
-    """Say for people what the store lacks of a run: results, and metrics that came after its cells were computed."""
+    """Say what the store lacks of a run, for people: results, and metrics that are newer than its cells."""
     lacking, older = run.total - len(run.cells), len(run.older)
     parts = [f"{lacking} results to compute"] if lacking else []
     names = [METRICS[name].label.lower() for name in FUNCTIONAL]
-    added = f"{', '.join(names[:-1])} and {names[-1]} of {older} cells to add, training nothing"
+    added = f"{', '.join(names[:-1])} and {names[-1]} of {older} cells to add, without training"
     parts += [added] if older else []
     return "; ".join(parts) or "the networks' own accuracies to compute"
 
@@ -95,13 +107,13 @@ def shared(unit: Unit, workers: int) -> list[Unit]:
 
 
 def of_cell(units: Sequence[Unit], cell: Cell) -> list[Unit]:
-    """Keep of these units the stitches of a cell, and the end network's own accuracy."""
+    """Select from these units the stitches of a cell, and the networks' own accuracies."""
     stitched = [replace(unit, cells=(cell,)) for unit in units if unit.work in METHODS and cell in unit.cells]
     return [unit for unit in units if unit.work == "accuracy"] + stitched
 
 
 def columns(end_layers: Sequence[str]) -> list[Sequence[str]]:
-    """Split the end layers into the units that they are computed in, those that are done soonest first.
+    """Split the end layers into the units in which they are computed, quickest first.
 
     >>> columns(["a", "b", "c", "d", "e"])
     [['d', 'e'], ['c'], ['b'], ['a']]
@@ -115,14 +127,14 @@ def columns(end_layers: Sequence[str]) -> list[Sequence[str]]:
 
 
 def _corners(front_layers: Sequence[str], end_layers: Sequence[str]) -> list[Cell]:
-    """The corners of a grid that has more than those, and more than one column beside them."""
+    """Return the corners of a grid, if it has more cells and more than one further column."""
     if len(front_layers) < 3 or len(end_layers) < 4:
         return []
     return [(i, j) for j in (end_layers[0], end_layers[-1]) for i in (front_layers[0], front_layers[-1])]
 
 
 def between(layers: Sequence[str]) -> str:
-    """Name some layers in a few words, for people.
+    """Name a range of layers in a few words, for people.
 
     >>> between(["relu5", "relu6", "relu7"]), between(["relu1"])
     ('relu5 … relu7', 'relu1')

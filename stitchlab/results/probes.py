@@ -1,4 +1,4 @@
-"""Linear probes of a network, as much as the store has of them: an accuracy a layer, and what to hold it against.
+"""Read the linear probes of a network, as far as the store has them: an accuracy for each layer, and baselines.
 
 `stitchlab.probes` says what a probe is and computes it. Each layer's is kept under a key of its own, which begins with
 the network's id: adding a layer computes that layer only, and deleting the network removes them.
@@ -25,7 +25,7 @@ TRAIN_IMAGES = 10_000  # a probe is trained on at most so many, unless another n
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeRequest:
-    """What the probes of a network depend on, whichever its layers are.
+    """Describe what the probes of a network depend on, whichever its layers are.
 
     ``network`` and ``data`` are fingerprints; the numbers of images are resolved. Training images are the first so many
     of the training split's permutation that ``seed`` stands for, un-augmented; evaluation images those of the test
@@ -41,7 +41,7 @@ class ProbeRequest:
 
 
 class ProbeRow(NamedTuple):
-    """A line of the table of probes; a number is None where it is undefined or not computed yet."""
+    """Hold a line of the table of probes; a number is None if it is undefined or not computed yet."""
 
     network: str
     layer: str
@@ -51,7 +51,7 @@ class ProbeRow(NamedTuple):
 
 
 class Probes:
-    """The probes of a network at some layers, with what the store has of them now. Make new ones to see what has come.
+    """Read the probes of a network at some layers, as far as the store has them now. Make new ones to see more.
 
     Attributes:
         store: where they are kept.
@@ -72,43 +72,45 @@ class Probes:
 
     @cached_property
     def kept(self) -> dict[str, dict[str, Any]]:
-        """What the store keeps of each layer that is computed."""
+        """Read what the store has of each layer that is computed."""
         found = {layer: self.store.intact(PROBED, key(self.request, layer)) for layer in self.layers}
         return {layer: value for layer, value in found.items() if value is not None}
 
     @cached_property
     def baselines(self) -> dict[str, Any] | None:
-        """What the store keeps of the numbers that probes are held against; None before they are computed."""
+        """Read the numbers to compare probes with; None before they are computed."""
         return self.store.intact(PROBED, baselines_key(self.request))
 
     @property
     def lacking(self) -> list[str]:
-        """Name the layers that are not computed yet."""
+        """List the layers that are not computed yet."""
         return [layer for layer in self.layers if layer not in self.kept]
 
     @property
     def complete(self) -> bool:
-        """Whether every layer is computed, and what they are held against."""
+        """Tell whether every layer and the baselines are computed."""
         return not self.lacking and self.baselines is not None
 
     @property
     def own_accuracy(self) -> float | None:
-        """The network's own accuracy on the same evaluation images, 0..1; None where undefined or not computed yet."""
+        """Return the network's own accuracy on the same images, 0..1; None if undefined or not computed yet."""
         return None if self.baselines is None else self.baselines["accuracy"]
 
     @property
     def chance(self) -> float | None:
-        """The share of the largest class among the evaluation images; None before it is computed."""
+        """Return the share of the largest class among the evaluation images; None before it is computed."""
         return None if self.baselines is None else self.baselines["chance"]
 
     def rows(self) -> list[ProbeRow]:
         """List all layers in network order; ``reason``: why a number is empty, or that training did not converge."""
         none: dict[str, Any] = {"accuracy": None, "train_accuracy": None, "reason": ""}
-        return [ProbeRow(self.network.name, layer, *((self.kept.get(layer) or none)[field] for field in none))
-                for layer in self.layers]
+        return [
+            ProbeRow(self.network.name, layer, *((self.kept.get(layer) or none)[field] for field in none))
+            for layer in self.layers
+        ]
 
     def wanted(self) -> dict[str, Any]:
-        """Say what would be asked for to get these probes, as JSON knows it: arguments of `find`."""
+        """Return the arguments of `find`, as JSON, that lead to these probes."""
         asked = asdict(self.request)
         del asked["precision"]
         return asked | {"layers": list(self.layers)}
@@ -116,7 +118,9 @@ class Probes:
     def record(self) -> dict[str, Any]:
         """Describe them as JSON: what was asked, of which network and data, every layer and how it was computed."""
         return {
-            "request": asdict(self.request), "definitions": definitions(), "network": self.network.record(),
+            "request": asdict(self.request),
+            "definitions": definitions(),
+            "network": self.network.record(),
             "data": {"name": self.data.name, "label": self.data.label, "classes": list(self.data.classes)},
             "baselines": self.baselines,
             "layers": [{"layer": layer, **self.kept[layer]} for layer in self.layers if layer in self.kept],
@@ -124,8 +128,14 @@ class Probes:
 
 
 def find(
-    store: Store, network: str, *, data: str | None = None, layers: Sequence[str] | None = None,
-    train_images: int | None = None, eval_images: int | None = None, seed: int = 0,
+    store: Store,
+    network: str,
+    *,
+    data: str | None = None,
+    layers: Sequence[str] | None = None,
+    train_images: int | None = None,
+    eval_images: int | None = None,
+    seed: int = 0,
 ) -> Probes:
     """Look up the probes that are wanted; nothing is computed.
 
@@ -147,28 +157,30 @@ def find(
         raise NotFoundYet(record.name, record.id)
     names = cuts.in_order(cuts.defaults() if layers is None else layers)
     if not names:
-        raise StitchLabError("a probe needs a layer: one name or more was expected, got none; `layers NETWORK` lists "
-                             "them")
+        raise StitchLabError("a probe needs a layer: expected one name or more, got none; `layers NETWORK` lists them")
     count = min(images.train, TRAIN_IMAGES) if train_images is None else train_images
     request = ProbeRequest(
-        network=record.id, data=images.fingerprint, seed=checked_seed(seed),
+        network=record.id,
+        data=images.fingerprint,
+        seed=checked_seed(seed),
         train_images=checked_count(count, images.train, "training images of the probes (N)"),
-        eval_images=checked_count(eval_images, images.test, "evaluation images (M)"))
+        eval_images=checked_count(eval_images, images.test, "evaluation images (M)"),
+    )
     return Probes(store, request, record, images, names)
 
 
 def definitions() -> dict[str, int]:
-    """Give the versions of the definitions that a probe rests on."""
+    """Return the versions of the definitions that a probe depends on."""
     return {"probe": VERSION, "input": DEFINITIONS["input"]}
 
 
 def key(request: ProbeRequest, layer: str) -> str:
-    """Give the key of a layer's probe (room ``probes``)."""
+    """Return the key of a layer's probe (room ``probes``)."""
     return _key(request, {"what": "probe", "layer": layer})
 
 
 def baselines_key(request: ProbeRequest) -> str:
-    """Give the key of what probes are held against: the network's own accuracy, and chance."""
+    """Return the key of the numbers to compare probes with: the network's own accuracy, and chance."""
     return _key(request, {"what": "baselines of probes"})
 
 

@@ -1,4 +1,4 @@
-"""The recipe of task loss matching that a run has, in words: for captions, tables and the command line."""
+"""Describe a run's recipe of task loss matching in words, for captions, tables and the command line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from stitchlab.results.run import Run
 
 
 def words(run: Run) -> str:
-    """Say a run's recipe in a few words, its augmentation among them; every TLM number carries it."""
+    """Describe a run's recipe in a few words, with its augmentation; it accompanies every TLM number."""
     tlm = run.request.tlm
     parts = [f"{name(run)} recipe", f"{tlm.epochs} epoch{'s' * (tlm.epochs != 1)}"]
     parts += ["SOAP"] if tlm.optimiser == "soap" else []
@@ -24,11 +24,24 @@ def words(run: Run) -> str:
 
 
 def name(run: Run) -> str:
-    """Name the preset that a run's recipe is, whatever its number of images, or ``own``."""
+    """Name the preset that a run's recipe is, whatever its number of images, or return ``own``."""
     data = run.record["data"]
-    return name_of(run.request.tlm, usual(data["name"], tuple(data["shape"])))
+    return named(run.request.tlm, data["name"], tuple(data["shape"]))
+
+
+def named(tlm: TaskLoss, data: str, shape: tuple[int, int, int]) -> str:
+    """Name the preset that a recipe is.
+
+    Args:
+        tlm: the recipe.
+        data, shape: name of the data and (C,H,W) of its images, which decide on the usual augmentation.
+
+    Returns:
+        the preset, or ``own``.
+    """
+    return name_of(tlm, usual(data, shape))
 
 
 def is_the_papers(run: Run) -> bool:
-    """Tell whether a run's recipe is the paper's in everything, its images too."""
+    """Tell whether a run's recipe is exactly the paper's, including the number of images."""
     return name(run) == "paper" and run.request.tlm.images is None

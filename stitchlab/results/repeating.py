@@ -1,4 +1,4 @@
-"""Asking again for what a run.json describes: networks and data are found in the store by their fingerprints.
+"""Repeat the run that a run.json describes: its networks and data are found in the store by their fingerprints.
 
 What was computed under an earlier definition is asked for under today's, which is another run. It shares the maps and
 numbers that no definition changed.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
 from stitchlab.catalog.data_sets import FOLDER
 from stitchlab.errors import StitchLabError
@@ -18,27 +18,31 @@ from stitchlab.results import controls, data_sets, definitions, networks
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 
 def described(store: Store, path: Path) -> Run:
-    """Read the run that a run.json describes, wherever it was computed. Raises StitchLabError where it is none."""
+    """Read the run that a run.json describes, wherever it was computed. Raises StitchLabError if it is none."""
     try:
         record = json.loads(path.read_bytes(), parse_constant=_no_number)
     except OSError as error:
-        raise StitchLabError(f"{path} could not be read ({error.strerror}); the run.json that `compare --out DIR` "
-                             "writes was expected") from error
+        raise StitchLabError(
+            f"{path} could not be read ({error.strerror}); expected the run.json that `compare --out DIR` writes"
+        ) from error
     except (ValueError, RecursionError) as error:
-        raise StitchLabError(f"{path} is no run.json: it is no JSON, or not the whole of it ({error})") from error
+        raise StitchLabError(f"{path} is not a run.json: it is not JSON, or not complete ({error})") from error
     try:
         if not isinstance(record, dict):
-            raise StitchLabError("an object with the request of a run was expected")
+            raise StitchLabError("expected an object with the request of a run")
         checked((run := Run(store, record)).request)
         return run
     except StitchLabError as error:
-        raise StitchLabError(f"{path} is no run.json that can be repeated: {_line(str(error))}") from error
+        raise StitchLabError(f"{path} is not a run.json that can be repeated: {_line(str(error))}") from error
 
 
 def wanted(store: Store, run: Run) -> dict[str, Any]:
-    """Say what to ask for to get a described run (arguments of `stitchlab.grid.ask.ask`).
+    """Return the arguments of `stitchlab.grid.ask.ask` that repeat a described run.
 
     Raises StitchLabError, naming all that the store lacks: networks and data, and how to get them.
     """
@@ -57,23 +61,19 @@ def wanted(store: Store, run: Run) -> dict[str, Any]:
 
 
 def changes(old: Run, new: Run) -> str:
-    """Say why the run that was asked for is another than the one that was described; empty where it is not."""
+    """Say why the repeated run differs from the described one; empty if it does not."""
     if new.id == old.id:
         return ""
     others = sorted(definitions.changed(old.request).items())
     told = ", ".join(f"{name} {was} → {now}" for name, (was, now) in others)
     why = [f"definitions changed since ({told})"] if told else []
     why += ["the control that was made here has other weights"] if new.request.front != old.request.front else []
-    return f"{old.id} is asked for as {new.id}: {'; '.join(why) or 'settings that nothing uses are left out'}"
+    return f"{old.id} is repeated as {new.id}: {'; '.join(why) or 'settings that nothing uses are left out'}"
 
 
 def checked(request: Request) -> Request:
-    """Return a request that was JSON, if every setting is of the kind that its field has. Raises StitchLabError."""
-    for part in (request, request.tlm, request.dm):
-        hints = get_type_hints(type(part))
-        for name in (field.name for field in fields(part)):
-            if not _fits(value := getattr(part, name), hints[name]):
-                raise StitchLabError(f"{name} is {value!r}")
+    """Return a request that was read from JSON, if all settings have the right type. Raises StitchLabError."""
+    check_types(request, request.tlm, request.dm)
     if not (request.front and request.end and request.data):
         raise StitchLabError("its networks and data have no fingerprints")
     if request.precision != PRECISION:
@@ -81,8 +81,17 @@ def checked(request: Request) -> Request:
     return request
 
 
+def check_types(*parts: DataclassInstance) -> None:
+    """Check that dataclasses read from JSON have values of their fields' types. Raises StitchLabError."""
+    for part in parts:
+        hints = get_type_hints(type(part))
+        for name in (field.name for field in fields(part)):
+            if not _fits(value := getattr(part, name), hints[name]):
+                raise StitchLabError(f"{name} is {value!r}")
+
+
 def _fits(value: Any, hint: Any) -> bool:
-    """Tell whether a value that was JSON is of a field's type."""
+    """Tell whether a value read from JSON is of a field's type."""
     origin, parts = get_origin(hint), get_args(hint)
     if origin is tuple:
         return isinstance(value, tuple) and all(_fits(each, parts[0]) for each in value)
@@ -98,7 +107,7 @@ def _has(store: Store, network: str) -> bool:
 
 
 def _control(store: Store, run: Run) -> str:
-    """The name of the control that the front network was, where it can be made again for these networks."""
+    """Return the name of the control that the front network was, if it can be made again for these networks."""
     origin = _origin(_record(run, "front"))
     name = str(origin.get("control", ""))
     if origin.get("how") != "control" or not controls.is_control(name):
@@ -111,12 +120,12 @@ def _control(store: Store, run: Run) -> str:
 
 
 def _line(text: str) -> str:
-    """Bring a text that quotes somebody's file into one line."""
+    """Join a text that quotes somebody's file into one line."""
     return " ".join(text.split())
 
 
 def _no_number(name: str) -> Any:
-    raise ValueError(f"it has a {name}")
+    raise ValueError(f"it contains {name}")
 
 
 def _record(run: Run, part: str) -> dict[str, Any]:
@@ -134,10 +143,14 @@ def _network(run: Run, side: str) -> str:
     of = _record(run, side)
     fingerprint = run.request.front if side == "front" else run.request.end
     origin = _origin(of)
-    how = {"trained": f"trained on {of.get('data')} from seed {of.get('seed')}",
-           "imported": f"imported from {origin.get('file')}"}.get(str(origin.get("how")), f"{origin.get('how')}")
-    return (f"the {side} network {of.get('name')} ({of.get('architecture')}, {how}, fingerprint {fingerprint[:12]}) is "
-            "not in this store: bring its weights by `python -m stitchlab import`")
+    how = {
+        "trained": f"trained on {of.get('data')} from seed {of.get('seed')}",
+        "imported": f"imported from {origin.get('file')}",
+    }.get(str(origin.get("how")), f"{origin.get('how')}")
+    return (
+        f"the {side} network {of.get('name')} ({of.get('architecture')}, {how}, fingerprint {fingerprint[:12]}) is "
+        "not in this store: import its weights with `python -m stitchlab import`"
+    )
 
 
 def _data(run: Run) -> str:
@@ -145,5 +158,7 @@ def _data(run: Run) -> str:
     of = _record(run, "data")
     name = str(of.get("name"))
     download = "" if name.startswith(FOLDER) else " --download"
-    return (f"the data {of.get('label')} (fingerprint {run.request.data[:12]}) is not in this store: get it by "
-            f"`python -m stitchlab data {name}{download}`")
+    return (
+        f"the data {of.get('label')} (fingerprint {run.request.data[:12]}) is not in this store: get it with "
+        f"`python -m stitchlab data {name}{download}`"
+    )

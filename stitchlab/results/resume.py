@@ -1,4 +1,4 @@
-"""Resume points of trainings (`stitchlab.stitch.resume`): which maps they are of, and whether those are there."""
+"""Tell which maps the resume points of trainings are of (`stitchlab.stitch.resume`), and which are missing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ VERSION = 1  # of how a training's state is kept: what was kept otherwise is not
 
 
 def lacking(store: Store, name: str) -> list[str]:
-    """List the keys of those maps of a resume point that are not there yet: none where nobody can go on from it.
+    """List the keys of a resume point's maps that are not there yet; none if nobody can resume from it.
 
     Args:
         store: where it lies.

@@ -1,4 +1,4 @@
-"""Samples of a run's telling cells, as much as the store keeps of them: ten test images, and some of their maps.
+"""Read samples of a run's telling cells, as far as the store has them: ten test images, and some of their maps.
 
 `stitchlab.ood.samples` makes them. They are what a file that is handed on can show where there are no networks.
 """
@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from stitchlab.request import Request, cell_key, content_id
-from stitchlab.results.detection import Distribution
+from stitchlab.request import Request, content_id
+from stitchlab.results.detection import DetectionResults
+from stitchlab.results.keys import cell_key
 from stitchlab.results.run import Run
 from stitchlab.results.similarity import telling_cell
 from stitchlab.store import Array
@@ -21,8 +22,8 @@ SIDE, PIXELS = 32, 64  # positions of a map, and pixels of an image, along a sid
 Cell = tuple[str, str]  # front layer, end layer
 
 
-def cells(found: Distribution) -> list[Cell]:
-    """Name the cells that are sampled, at most three: the telling one, the last layer into the first, first into first.
+def cells(found: DetectionResults) -> list[Cell]:
+    """List the cells to sample, at most three: the telling one, last layer into first, and first into first.
 
     All their methods are computed.
     """
@@ -35,17 +36,26 @@ def cells(found: Distribution) -> list[Cell]:
 
 
 def key(request: Request, front_layer: str, end_layer: str) -> str:
-    """Give the key of a cell's sample (room ``samples``): of all its methods together."""
+    """Return the key of a cell's sample (room ``samples``), which all its methods share.
+
+    Args:
+        request: of the run.
+        front_layer, end_layer: of the cell.
+    """
     of = [cell_key(request, method, front_layer, end_layer) for method in request.methods]
     return content_id({"what": "sample", "cells": of, "version": VERSION})
 
 
 def kept(run: Run, front_layer: str, end_layer: str) -> dict[str, Array] | None:
-    """Read a cell's sample; None where there is none.
+    """Read a cell's sample.
+
+    Args:
+        run: the run.
+        front_layer, end_layer: of the cell.
 
     Returns:
         images uint8 (n, H, W, C), or grey (n, H, W), and labels (n,); channels (c,), which they are; by set (native,
-        and each method) the maps float16 (n, c, h, w), over ``scale`` (1,).
+        and each method) the maps float16 (n, c, h, w), over ``scale`` (1,). None if there is no sample.
     """
     where = key(run.request, front_layer, end_layer)
     if run.store.intact(ROOM, where) is None:
@@ -54,13 +64,13 @@ def kept(run: Run, front_layer: str, end_layer: str) -> dict[str, Array] | None:
 
 
 def there(run: Run) -> list[str]:
-    """Name the cells of a run whose samples are there, for people."""
+    """List the cells of a run that have samples, for people."""
     known = set(run.store.keys(ROOM))
     return [f"{i} → {j}" for i, j in run.request.cells if known and key(run.request, i, j) in known]
 
 
 def images(run: Run) -> tuple[Array, Array] | None:
-    """Read the sampled test images and their labels, which all cells share; None where there are none."""
+    """Read the sampled test images and their labels, which all cells share; None if there are none."""
     known = set(run.store.keys(ROOM))
     cell = next((cell for cell in run.request.cells if known and key(run.request, *cell) in known), None)
     found = None if cell is None else kept(run, *cell)
@@ -68,5 +78,13 @@ def images(run: Run) -> tuple[Array, Array] | None:
 
 
 def provenance(run: Run, front_layer: str, end_layer: str) -> dict[str, Any]:
-    """Say how a sample that is there was computed."""
+    """Return how a sample was computed.
+
+    Args:
+        run: the run.
+        front_layer, end_layer: of the cell.
+
+    Returns:
+        device, versions and the like; empty if there is no sample.
+    """
     return run.store.intact(ROOM, key(run.request, front_layer, end_layer)) or {}

@@ -1,4 +1,4 @@
-"""Runs that were not computed here: .stitch files that were opened, and the gallery that comes with StitchLab.
+"""List runs that were not computed here: opened .stitch files, and the gallery that comes with StitchLab.
 
 An opened file lies in the room ``opened`` of the store as it came, under the SHA-256 of its bytes, with its name
 beside it. Nothing else in the store knows of it: what is computed never looks here, and where the same run was asked
@@ -11,7 +11,6 @@ import contextlib
 import hashlib
 import logging
 import math
-import os
 import threading
 import time
 from pathlib import Path
@@ -21,9 +20,10 @@ from stitchlab.catalog.methods import FUNCTIONAL
 from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.results.bundle import unpack
 from stitchlab.results.bundle.layout import MB, MOST_BYTES, SUFFIX
-from stitchlab.results.run import ROOM as RUNS
+from stitchlab.results.checks.answers import SUITES, Answers, answers_of, suites
 from stitchlab.results.run import Run
-from stitchlab.store import Store
+from stitchlab.results.run_record import ROOM as RUNS
+from stitchlab.store import Store, places
 
 ROOM = "opened"
 KEPT = 64  # opened files that stay in memory
@@ -35,7 +35,7 @@ _lock = threading.Lock()
 
 
 class Difference(NamedTuple):
-    """A number of the same run that is another one here and in a file; None where it is undefined."""
+    """Describe a number of one run that differs here and in a file; None where it is undefined."""
 
     front_layer: str
     end_layer: str
@@ -46,14 +46,13 @@ class Difference(NamedTuple):
 
 
 def gallery() -> list[Run]:
-    """Give the runs that come with StitchLab: gallery/*.stitch beside the package, or where STITCHLAB_GALLERY says."""
-    folder = Path(os.environ.get("STITCHLAB_GALLERY") or Path(__file__).resolve().parents[2] / "gallery")
-    runs = (_run(path, path.name, gallery=True) for path in sorted(folder.glob(f"*{SUFFIX}")))
+    """Read the runs that come with StitchLab, or those in the folder that STITCHLAB_GALLERY names."""
+    runs = (_run(path, path.name, gallery=True) for path in sorted(places.gallery().glob(f"*{SUFFIX}")))
     return [run for run in runs if run is not None]
 
 
 def opened(store: Store) -> list[Run]:
-    """Give the runs of files that were opened, the newest first; damaged ones are left out."""
+    """Read the runs of files that were opened, newest first, except damaged ones."""
     found = []
     for key in store.keys(ROOM):
         told = store.intact(ROOM, key)
@@ -63,9 +62,18 @@ def opened(store: Store) -> list[Run]:
 
 
 def open_file(store: Store, data: bytes, name: str) -> Run:
-    """Check somebody's .stitch file and keep it; where it is kept already, nothing changes.
+    """Check somebody's .stitch file and keep it in the store, unless it is there already.
 
-    Raises StitchLabError where it is none that can be opened; nothing of it is kept then.
+    Args:
+        store: where to keep it.
+        data: the bytes of the file.
+        name: of the file.
+
+    Returns:
+        its run.
+
+    Raises:
+        StitchLabError: it is no .stitch file that can be opened; nothing of it is kept.
     """
     run = unpack(data, name)
     assert run.source is not None
@@ -77,21 +85,24 @@ def open_file(store: Store, data: bytes, name: str) -> Run:
 
 
 def read_file(path: Path) -> bytes:
-    """Read a file that is to be opened. Raises StitchLabError where that cannot be, or it is larger than one may be."""
+    """Read a file that is to be opened. Raises StitchLabError if that is not possible, or it is too large."""
     try:
         if path.stat().st_size > MOST_BYTES:
-            raise StitchLabError(f"{path.name} has {path.stat().st_size / MB:.0f} MB; a .stitch file has at most "
-                                 f"{MOST_BYTES // MB}")
+            raise StitchLabError(
+                f"{path.name} has {path.stat().st_size / MB:.0f} MB; a .stitch file has at most {MOST_BYTES // MB}"
+            )
         return path.read_bytes()
     except OSError as error:
-        raise StitchLabError(f"{path} could not be read ({error.strerror}); a .stitch file was expected") from error
+        raise StitchLabError(f"{path} could not be read ({error.strerror}); expected a .stitch file") from error
 
 
 def close(store: Store, run: Run) -> None:
-    """Let go of the files of a run that were opened. Raises StitchLabError for a run of the gallery or of one's own."""
+    """Remove the opened files of a run. Raises StitchLabError for a run of the gallery, or one computed here."""
     if run.source is None or run.source.gallery:
-        raise StitchLabError(f"{run.id} was not opened from a file"
-                             + (": it comes with StitchLab" if run.source else ": delete it instead"))
+        raise StitchLabError(
+            f"{run.id} was not opened from a file"
+            + (": it comes with StitchLab" if run.source else ": delete it instead")
+        )
     for key in store.keys(ROOM):
         if (store.intact(ROOM, key) or {}).get("run") == run.id:
             store.delete(ROOM, key)
@@ -99,7 +110,7 @@ def close(store: Store, run: Run) -> None:
 
 
 def find(store: Store, name: str) -> Run:
-    """Find a run by its id or how that begins (6 digits or more): one's own first, then opened ones, then the gallery.
+    """Find a run by its id or its beginning (6 digits or more): computed here, then opened, then of the gallery.
 
     Raises UnknownName; Damaged where the record of one's own is.
     """
@@ -113,7 +124,7 @@ def find(store: Store, name: str) -> Run:
 
 
 def others(store: Store) -> list[Run]:
-    """Give opened runs, then the gallery's, each once; those that are here as one's own too are left out."""
+    """List opened runs, then the gallery's, each once, without those that are here anyway."""
     seen, found = set(store.keys(RUNS)), []
     for run in (*opened(store), *gallery()):
         if run.id not in seen:
@@ -122,31 +133,47 @@ def others(store: Store) -> list[Run]:
     return found
 
 
+def tables(store: Store) -> list[Answers]:
+    """List the tables of checks of opened runs, then of the gallery's, each suite once, without those of this store."""
+    seen, made = set(store.keys(SUITES)), []
+    for run in (*opened(store), *gallery()):
+        for record in suites(run.store):
+            if record["id"] not in seen and (answers := answers_of(run.store, record)) is not None:
+                made.append(answers)
+                seen.add(record["id"])
+    return made
+
+
 def same(store: Store, run: Run) -> list[Run]:
-    """Give the opened runs and those of the gallery that are the same run as one's own."""
+    """List the opened runs and those of the gallery that are the same run as this one."""
     return [other for other in (*opened(store), *gallery()) if other.id == run.id]
 
 
 def differences(own: Run, other: Run) -> list[Difference]:
-    """List the numbers of the same run that are others in a file, by more than another machine makes of them.
+    """List the numbers that differ between a run and the same run in a file, beyond rounding on another machine.
 
     What one of them has not computed is none.
     """
     both, functional = own.cells.keys() & other.cells.keys(), own.functional.keys() & other.functional.keys()
     rows = zip(own.rows(), other.rows(), strict=True)
-    return [Difference(*mine[:4], mine.value, theirs.value) for mine, theirs in rows
-            if (mine.method, mine.front_layer, mine.end_layer) in (functional if mine.metric in FUNCTIONAL else both)
-            and not _equal(mine.value, theirs.value)]
+    return [
+        Difference(*mine[:4], mine.value, theirs.value)
+        for mine, theirs in rows
+        if (mine.method, mine.front_layer, mine.end_layer) in (functional if mine.metric in FUNCTIONAL else both)
+        and not _equal(mine.value, theirs.value)
+    ]
 
 
 def compared(own: Run, other: Run) -> str:
-    """Say in a few words whether a file has other numbers than one's own run, and name the first that is another."""
+    """Say in a few words whether a file's numbers differ from those computed here, and name the first difference."""
     found = differences(own, other)
     if not found:
         return "those of the file are the same"
     one = found[0]
-    return (f"{len(found)} of the file are others, such as {one.method} {one.metric} of {one.front_layer} → "
-            f"{one.end_layer}: {_said(one.here)} here, {_said(one.there)} there")
+    return (
+        f"{len(found)} of the file differ, such as {one.method} {one.metric} of {one.front_layer} → "
+        f"{one.end_layer}: {_said(one.here)} here, {_said(one.there)} there"
+    )
 
 
 def _said(value: float | None) -> str:
@@ -164,7 +191,7 @@ def _path(store: Store, key: str) -> Path:
 
 
 def _run(path: Path, name: str, *, gallery: bool = False) -> Run | None:
-    """The run of a file, read once as long as it does not change; None, and a line in the log, where it is damaged."""
+    """Read the run of a file, once as long as the file stays the same; return None and log if it is damaged."""
     try:
         told = path.stat()
         stamp = (str(path), told.st_mtime_ns, told.st_size)

@@ -1,4 +1,4 @@
-"""What a stitched cell says of similarity: does its accuracy claim any, and are its activations native ones?
+"""Judge what a stitched cell says of similarity: does its accuracy claim any, and are its activations native?
 
 Accuracy alone cannot tell (Balogh & Jelasity 2025): a trained map may be accurate by activations that the end network
 never makes. So two judgements stand beside each other here, and nothing else in the house has thresholds for them.
@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import Literal
 
 from stitchlab.catalog.detectors import DETECTORS
-from stitchlab.results.detection import OUTLIERS, Distribution
+from stitchlab.results.detection import OUTLIERS, DetectionResults
 from stitchlab.results.interval import Interval
 from stitchlab.results.run import Run
 
@@ -31,9 +31,18 @@ SETS = "frechet"  # the detector that compares sets as a whole
 
 
 def share_kept(run: Run, method: str, front_layer: str, end_layer: str) -> float | None:
-    """How much of the end network's accuracy above chance is left: 1 all, 0 none, below 0 less than guessing.
+    """Return the share of the end network's accuracy above chance that a stitched network keeps.
 
-    None where an accuracy is undefined or not there yet, or the end network is no better than guessing.
+    Args:
+        run, method: the run, and tlm or dm.
+        front_layer, end_layer: of the cell.
+
+    Returns:
+        1 for all, 0 for none, below 0 for less than guessing; None if an accuracy is undefined or not computed yet, or
+        the end network is no better than guessing.
+
+    Raises:
+        UnknownName: as `Run.value`.
     """
     accuracy, own = run.value(method, "accuracy", front_layer, end_layer), run.own_accuracy
     chance = 1 / max(1, len(run.record["data"]["classes"]))
@@ -43,7 +52,17 @@ def share_kept(run: Run, method: str, front_layer: str, end_layer: str) -> float
 
 
 def accuracy_of(run: Run, method: str, front_layer: str, end_layer: str) -> Accuracy | None:
-    """Whether a stitched network is accurate, for its end network; None as `share_kept`."""
+    """Tell whether a stitched network is accurate, relative to its end network.
+
+    Args:
+        run, method, front_layer, end_layer: as in `share_kept`.
+
+    Returns:
+        None where `share_kept` is None.
+
+    Raises:
+        UnknownName: as `Run.value`.
+    """
     share = share_kept(run, method, front_layer, end_layer)
     if share is None:
         return None
@@ -51,7 +70,7 @@ def accuracy_of(run: Run, method: str, front_layer: str, end_layer: str) -> Accu
 
 
 def place_by_auroc(number: Interval) -> Place | None:
-    """Where an AUROC against native activations places a set; ``typical``: more typical than native, below 0.5."""
+    """Classify a set by its AUROC against native activations; ``typical`` is below 0.5: more typical than native."""
     if number.value is None:
         return None
     if number.value >= PARTLY:
@@ -60,7 +79,7 @@ def place_by_auroc(number: Interval) -> Place | None:
 
 
 def place_by_ratio(ratio: float | None, outliers: float | None = None) -> Place | None:
-    """Where a Fréchet ratio places a set. What is as far as known outliers are is not native, however small that is.
+    """Classify a set by its Fréchet ratio; one that is as far as known outliers is never native.
 
     >>> place_by_ratio(1.23, 0.12), place_by_ratio(0.04, 0.12), place_by_ratio(0.04, 0.03)
     ('out', 'native', 'off')
@@ -72,39 +91,67 @@ def place_by_ratio(ratio: float | None, outliers: float | None = None) -> Place 
     return "native" if ratio <= NEAR_RATIO and (outliers is None or ratio < outliers) else "off"
 
 
-def place(found: Distribution, detector: str, method: str, front_layer: str, end_layer: str) -> Place | None:
-    """Where a detector places what a method makes in a cell; None where its number is undefined or not there yet."""
+def place(found: DetectionResults, detector: str, method: str, front_layer: str, end_layer: str) -> Place | None:
+    """Classify a method's activations in a cell by a detector.
+
+    Args:
+        found, detector: what detectors found, and the name of one.
+        method: tlm or dm.
+        front_layer, end_layer: of the cell.
+
+    Returns:
+        None if the detector's number is undefined or not computed yet.
+    """
     number = found.interval(detector, method, DETECTORS[detector].metrics[0], front_layer, end_layer)
     if DETECTORS[detector].compares:
         return place_by_ratio(number.value, found.interval(detector, OUTLIERS, "ratio", "", end_layer).value)
     return place_by_auroc(number)
 
 
-def deciding(found: Distribution, chosen: str, front_layer: str, end_layer: str, *, scores: bool = False) -> str | None:
-    """Which detector decides whether a cell is native: the chosen one, the Fréchet ratio, any other.
+def deciding(
+    found: DetectionResults, chosen: str, front_layer: str, end_layer: str, *, scores: bool = False
+) -> str | None:
+    """Choose the detector that decides whether a cell is native: the chosen one, the Fréchet ratio, any other.
 
-    It has looked at all of the cell that is stitched, and is believed at the end layer. With ``scores``, those only
-    that score single images. None where there is no such detector, or not yet.
+    Args:
+        found: what detectors found.
+        chosen: the detector to try first.
+        front_layer, end_layer: of the cell.
+        scores: whether to consider only those that score single images.
+
+    Returns:
+        the first that is believed at the end layer and has judged all that is stitched in the cell; None if there is
+        none, or not yet.
     """
     cells = [cell for m in found.run.request.methods if (cell := (m, front_layer, end_layer)) in found.run.cells]
     for name in dict.fromkeys([chosen, SETS, *DETECTORS]):
         if scores and DETECTORS[name].compares:
             continue
-        if cells and found.belief(name, end_layer).holds and all(
-            found.entry(name, *cell) is not None for cell in cells
+        if (
+            cells
+            and found.reliability(name, end_layer).holds
+            and all(found.entry(name, *cell) is not None for cell in cells)
         ):
             return name
     return None
 
 
-def apart(found: Distribution, front_layer: str, end_layer: str) -> float | None:
-    """How many times farther from native TLM is than DM, by the Fréchet ratio, although both are accurate.
+def frechet_quotient(found: DetectionResults, front_layer: str, end_layer: str) -> float | None:
+    """Return how many times farther from native TLM is than DM, by the Fréchet ratio, where both are accurate.
 
-    None where not both are accurate, or not TLM's activations out of distribution and DM's native.
+    Args:
+        found: what detectors found.
+        front_layer, end_layer: of the cell.
+
+    Returns:
+        None unless both are accurate, TLM's activations are out of distribution and DM's are native.
+
+    Raises:
+        UnknownName: as `Run.value`.
     """
     cell = front_layer, end_layer
     if any(accuracy_of(found.run, method, *cell) != "accurate" for method in ("tlm", "dm")) or not (
-        found.belief(SETS, end_layer).holds
+        found.reliability(SETS, end_layer).holds
     ):
         return None
     if [place(found, SETS, method, *cell) for method in ("tlm", "dm")] != ["out", "native"]:
@@ -113,13 +160,17 @@ def apart(found: Distribution, front_layer: str, end_layer: str) -> float | None
     return far / max(near, 1e-9)
 
 
-def telling_cell(found: Distribution) -> tuple[str, str]:
-    """The cell that shows best that accuracy cannot tell: (front layer, end layer).
+def telling_cell(found: DetectionResults) -> tuple[str, str]:
+    """Return the cell (front layer, end layer) that shows best that accuracy does not tell similarity.
 
     It is the one that is farthest `apart`, the deeper one where some are equal. Where none is, and while numbers are
     lacking, it is the last front layer with the last end layer.
     """
     run = found.run
-    known = {cell: quotient for cell in reversed(run.request.cells) if (quotient := apart(found, *cell)) is not None}
+    known = {
+        cell: quotient
+        for cell in reversed(run.request.cells)
+        if (quotient := frechet_quotient(found, *cell)) is not None
+    }
     last = run.request.front_layers[-1], run.request.end_layers[-1]
     return max(known, key=known.__getitem__) if known else last

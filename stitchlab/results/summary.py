@@ -1,4 +1,4 @@
-"""A run in a line: cells done, time spent, size on disk. Reading that off hundreds of files a run would be slow.
+"""Summarise runs: cells done, time spent, size on disk. Reading that from hundreds of files per run would be slow.
 
 Who computes keeps it beside the run when a piece of work is done (`keep`). Where that was before there were
 summaries, or where more has come since, `Summaries` counts anew, in memory only, as many as there is time for.
@@ -14,12 +14,11 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 
 from stitchlab.errors import StitchLabError
-from stitchlab.request import accuracy_key, functional_key, map_key
 from stitchlab.results import trajectory
 from stitchlab.results.detection import ROOM as OOD
-from stitchlab.results.keys import result_key
-from stitchlab.results.run import ROOM as RUNS
+from stitchlab.results.keys import accuracy_key, functional_key, map_key, result_key
 from stitchlab.results.run import Run
+from stitchlab.results.run_record import ROOM as RUNS
 from stitchlab.store import Store
 
 ROOM = "summaries"
@@ -28,7 +27,7 @@ SUFFIXES = (".json", ".safetensors")
 
 @dataclass(frozen=True)
 class Summary:
-    """What a run has by now.
+    """Hold what a run has by now.
 
     Attributes:
         done: cells that are computed, each method and index counted.
@@ -42,14 +41,14 @@ class Summary:
 
 
 def keep(run: Run) -> None:
-    """Count what a run that was asked for has, and keep that beside it; a full disk is no fault of the work."""
+    """Count what a run has, and keep that beside the run, if it was asked for; ignore a full disk."""
     if run.store.has(RUNS, run.id):
         with contextlib.suppress(StitchLabError):
             run.store.put(ROOM, run.id, asdict(Summaries(run.store).count(Run(run.store, run.record))))
 
 
 class Summaries:
-    """The summaries of a store's runs, as they are kept or as they were counted. One serves many looks."""
+    """Read the summaries of a store's runs, or count them anew. Keep one for many looks."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -57,7 +56,7 @@ class Summaries:
         self._read: dict[str, tuple[float, Summary]] = {}  # by run: when its file was written, and what it says
 
     def of(self, runs: Sequence[Run], seconds: float) -> dict[str, Summary | None]:
-        """Give each run's summary by its id; None where it was never counted, and is at the next look.
+        """Return each run's summary by its id; None if it was not counted yet: the next look does that.
 
         Args:
             seconds: after which no more are counted.
@@ -79,7 +78,7 @@ class Summaries:
         return Summary(len(run.cells), seconds, self._bytes(run))
 
     def _known(self, run: Run, changed: float) -> tuple[Summary | None, bool]:
-        """What is known of a run, and whether it still holds: all its cells are there, or none has come since."""
+        """Return what is known of a run, and whether it still holds: the run is complete, or no cell has come since."""
         written = self._changed(ROOM, f"{run.id}.json")
         if run.id not in self._read or self._read[run.id][0] != written:
             kept = self._store.intact(ROOM, run.id) if written else None
@@ -99,21 +98,21 @@ class Summaries:
 
     def _bytes(self, run: Run) -> int:
         request = run.request
-        keys = [result_key(request, name, *cell) for name in request.results
-                for cell in request.cells]
+        keys = [result_key(request, name, *cell) for name in request.results for cell in request.cells]
         files = [(RUNS, run.id), *(("cells", key) for key in keys)]
         files += [("accuracies", accuracy_key(request, network)) for network in {request.front, request.end}]
         maps = {(method, i, j): map_key(request, method, i, j) for method in request.methods for i, j in request.cells}
         files += [("maps", key) for key in maps.values()]
         files += [("cells", functional_key(request, *cell)) for cell in maps]
-        stitched = keys[:len(request.methods) * len(request.cells)]
+        stitched = keys[: len(request.methods) * len(request.cells)]
         named = sum(self._named_after.get(key, 0) for key in (*stitched, *maps.values()))
-        return named + sum(_size(f"{self._store.root}/{room}/{key}{suffix}")
-                           for room, key in files for suffix in SUFFIXES)
+        return named + sum(
+            _size(f"{self._store.root}/{room}/{key}{suffix}") for room, key in files for suffix in SUFFIXES
+        )
 
     @cached_property
     def _named_after(self) -> dict[str, int]:
-        """The bytes of files that are named after a cell or a map, with more behind a hyphen, by what is before it."""
+        """Sum the bytes of files named after a cell or a map (``KEY-…``), by that key."""
         found: dict[str, int] = {}
         for room in (OOD, trajectory.ROOM):
             for entry in _entries(f"{self._store.root}/{room}"):

@@ -1,4 +1,4 @@
-"""A run as text that other programs read: cells.csv, run.json, and what detectors say of it."""
+"""Write a run as text for other programs: cells.csv, run.json, and what detectors found."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import io
 import json
 from collections.abc import Sequence
 
-from stitchlab.results.detection import Cell, Distribution, OodRow
+from stitchlab.results.detection import Cell, DetectionResults, OodRow
 from stitchlab.results.run import Row, Run
 
 
 def cells_csv(run: Run) -> str:
-    """All cells as CSV text: front_layer,end_layer,method,metric,value, full float precision; undefined is empty."""
+    """Write all cells as CSV: front_layer,end_layer,method,metric,value, in full precision; undefined is empty."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(Row._fields)
@@ -20,8 +20,17 @@ def cells_csv(run: Run) -> str:
     return out.getvalue()
 
 
-def ood_csv(found: Distribution, detectors: Sequence[str], cells: Sequence[Cell]) -> str:
-    """What detectors say, as CSV text: front_layer,end_layer,method,detector,metric,value,low,high."""
+def ood_csv(found: DetectionResults, detectors: Sequence[str], cells: Sequence[Cell]) -> str:
+    """Write what detectors found as CSV: front_layer,end_layer,method,detector,metric,value,low,high.
+
+    Args:
+        found: what detectors found.
+        detectors: names of those to write.
+        cells: (method, front layer, end layer) each.
+
+    Returns:
+        text in full precision; undefined numbers are empty.
+    """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(OodRow._fields)
@@ -33,5 +42,5 @@ def ood_csv(found: Distribution, detectors: Sequence[str], cells: Sequence[Cell]
 
 
 def run_json(run: Run) -> str:
-    """The run's request and all that is needed to get the same numbers again, as JSON text."""
+    """Write the run's request, and all that is needed to get the same numbers again, as JSON."""
     return json.dumps(run.provenance(), indent=1)

@@ -1,4 +1,4 @@
-"""Several runs together: the layers they share, the difference of two, mean and spread of many, rank correlation.
+"""Compare several runs: the layers they share, the difference of two, mean and spread of many, rank correlation.
 
 Layers are the same where their names are. Two runs of the same networks the other way round can be compared too, the
 second one *turned*: its cell (j, i) beside the first one's (i, j).
@@ -23,7 +23,7 @@ FEWEST = 3  # pairs of numbers from which ranks are correlated
 
 @dataclass(frozen=True)
 class Together:
-    """Runs on the layers that all of them have.
+    """Hold runs, cut down to the layers that all of them have.
 
     Attributes:
         runs: in the order in which they were named.
@@ -38,22 +38,28 @@ class Together:
 
     @property
     def quantities(self) -> list[tuple[str, str]]:
-        """Every (method or index, metric) that all of the runs have, in the order of tables."""
+        """List every (method or index, metric) that all of the runs have, in the order of tables."""
         others = [set(run.quantities()) for run in self.runs[1:]]
-        return [one for one in self.runs[0].quantities()
-                if one[1] not in IN_TABLES and all(one in other for other in others)]
+        return [
+            one
+            for one in self.runs[0].quantities()
+            if one[1] not in IN_TABLES and all(one in other for other in others)
+        ]
 
     def matrices(self, method: str, metric: str) -> Values:
-        """(runs, front layers, end layers) of one number; NaN where it is undefined or not there yet.
+        """Return one number of all runs (runs, front layers, end layers); NaN if undefined or not computed yet.
 
         Raises UnknownName for what not all runs have.
         """
-        check_names("quantity that all of these runs have", [f"{method}/{metric}"],
-                    [f"{name}/{number}" for name, number in self.quantities])
+        check_names(
+            "quantity that all of these runs have",
+            [f"{method}/{metric}"],
+            [f"{name}/{number}" for name, number in self.quantities],
+        )
         return np.stack([self._matrix(run, method, metric, self.turned and k > 0) for k, run in enumerate(self.runs)])
 
     def _matrix(self, run: Run, method: str, metric: str, turned: bool) -> Values:
-        """The shared rows and columns of a run's matrix."""
+        """Return a run's matrix, cut down to the shared layers."""
         values, request = run.matrix(method, metric), run.request
         rows, columns = request.front_layers, request.end_layers
         if turned:
@@ -61,57 +67,98 @@ class Together:
         return self.shared(values, rows, columns)
 
     def shared(self, values: Values, rows: Sequence[str], columns: Sequence[str]) -> Values:
-        """Cut a matrix, whose rows and columns are these layers, down to the layers that all runs have."""
+        """Cut a matrix down to the layers that all runs have.
+
+        Args:
+            values: (front layers, end layers) of one run.
+            rows, columns: the names of its front and end layers.
+        """
         return values[np.ix_([rows.index(i) for i in self.front_layers], [columns.index(j) for j in self.end_layers])]
 
 
 def together(runs: Sequence[Run], *, turned: bool = False) -> Together:
-    """Find the layers that runs share. Raises StitchLabError where there are none, or fewer than two runs came.
+    """Find the layers that runs share. Raises StitchLabError if there are none, or fewer than two runs.
 
     Args:
         runs: two or more.
         turned: whether the front layers of all runs but the first are compared with the end layers of the first.
     """
     if len(runs) < 2:
-        raise StitchLabError(f"two runs or more were expected; {len(runs)} came")
+        raise StitchLabError(f"expected two runs or more, got {len(runs)}")
     sides = [(run.request.front_layers, run.request.end_layers) for run in runs]
     sides[1:] = [(end, front) if turned else (front, end) for front, end in sides[1:]]
-    fronts, ends = ([layer for layer in of[0] if all(layer in other for other in of[1:])]
-                    for of in zip(*sides, strict=True))
+    fronts, ends = (
+        [layer for layer in of[0] if all(layer in other for other in of[1:])] for of in zip(*sides, strict=True)
+    )
     for side, layers in (("front", fronts), ("end", ends)):
         if not layers:
-            raise StitchLabError(f"these runs have no {side} layer in common: layers are compared by their names, such "
-                                 f"as {runs[0].request.front_layers[0]}; choose runs of the same architectures")
+            raise StitchLabError(
+                f"these runs have no {side} layer in common: layers are compared by their names, such "
+                f"as {runs[0].request.front_layers[0]}; choose runs of the same architectures"
+            )
     return Together(tuple(runs), tuple(fronts), tuple(ends), turned)
 
 
 def mirrored(one: Run, other: Run) -> bool:
-    """Tell whether the second run has the first one's networks the other way round."""
+    """Tell whether the second run has the first one's networks in the opposite direction."""
     a, b = one.request, other.request
     return a.front != a.end and (a.front, a.end) == (b.end, b.front)
 
 
 def difference(both: Together, method: str, metric: str) -> Values:
-    """The second run's numbers minus the first one's (front layers, end layers). Raises as `Together.matrices`."""
+    """Subtract the first run's numbers from the second one's.
+
+    Args:
+        both: two runs.
+        method, metric: which number.
+
+    Returns:
+        (front layers, end layers); NaN where either has no number.
+
+    Raises:
+        UnknownName: not all runs have this number.
+    """
     first, second, *_ = both.matrices(method, metric)
     change: Values = second - first
     return change
 
 
 def mean(all_runs: Together, method: str, metric: str) -> Values:
-    """The mean over runs (front layers, end layers); NaN where any of them has no number."""
+    """Average a number over runs.
+
+    Args:
+        all_runs: the runs.
+        method, metric: which number.
+
+    Returns:
+        (front layers, end layers); NaN where any run has no number.
+
+    Raises:
+        UnknownName: not all runs have this number.
+    """
     values: Values = all_runs.matrices(method, metric).mean(axis=0)
     return values
 
 
 def spread(all_runs: Together, method: str, metric: str) -> Values:
-    """The standard deviation over runs (front layers, end layers), by n − 1; NaN where any of them has no number."""
+    """Return the standard deviation of a number over runs, with n − 1.
+
+    Args:
+        all_runs: the runs.
+        method, metric: which number.
+
+    Returns:
+        (front layers, end layers); NaN where any run has no number.
+
+    Raises:
+        UnknownName: not all runs have this number.
+    """
     values: Values = all_runs.matrices(method, metric).std(axis=0, ddof=1)
     return values
 
 
 def spearman(x: Values, y: Values) -> float | None:
-    """Spearman's rank correlation of numbers, ties by their average rank; pairs that lack a number are left out.
+    """Compute Spearman's rank correlation; ties get their average rank, pairs that lack a number are left out.
 
     None where it is undefined: fewer than three pairs, or all of one side equal.
 
@@ -127,7 +174,7 @@ def spearman(x: Values, y: Values) -> float | None:
 
 
 def ranks(values: Values) -> Values:
-    """The ranks of numbers from 1 on, equals sharing their average.
+    """Rank numbers from 1 on; equal ones share their average rank.
 
     >>> ranks(np.array([3.0, 1.0, 3.0, 2.0])).tolist()
     [3.5, 1.0, 3.5, 2.0]

@@ -1,4 +1,4 @@
-"""TLM's walk, as much as the store keeps of it: what the stitched network and the detectors say after every epoch.
+"""Read TLM's trajectory, as far as the store has it: the stitched network and the detectors after every epoch.
 
 `stitchlab.ood.trajectory` computes it.
 """
@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from stitchlab.catalog.detectors import DETECTORS, QUICK
-from stitchlab.request import cell_key, map_key, verdict_key
 from stitchlab.results.detection import read
+from stitchlab.results.keys import cell_key, map_key, verdict_key
 from stitchlab.results.run import Run
 from stitchlab.store import Array
 
@@ -18,21 +18,30 @@ VERSION = 1  # of what a walk is
 
 
 def key(run: Run, front_layer: str, end_layer: str) -> str:
-    """Says where the store keeps a cell's walk (room ``ood``)."""
+    """Return the key of a cell's trajectory (room ``ood``).
+
+    Args:
+        run: the run.
+        front_layer, end_layer: of the cell.
+    """
     return verdict_key(cell_key(run.request, "tlm", front_layer, end_layer), "walk", VERSION, versions())
 
 
 def versions() -> list[tuple[str, int]]:
-    """Lists the detectors that follow a walk, with the versions of their definitions."""
+    """List the detectors that follow a trajectory, with the versions of their definitions."""
     return [(name, DETECTORS[name].version) for name in QUICK]
 
 
 def kept(run: Run, front_layer: str, end_layer: str) -> tuple[dict[str, Any], Array] | None:
-    """Reads a cell's walk, if it is there.
+    """Read a cell's trajectory.
+
+    Args:
+        run: the run.
+        front_layer, end_layer: of the cell.
 
     Returns:
         ``epochs`` (from 0, before training), ``accuracy`` after each of them, by ``detectors`` each metric likewise,
-        number of ``images``; and where images lie in the native plane, (epochs, n, 2). None where there is none.
+        number of ``images``; and where images lie in the native plane, (epochs, n, 2). None if there is none.
     """
     found = read(run.store, key(run, front_layer, end_layer))
     if found is None:
@@ -42,7 +51,12 @@ def kept(run: Run, front_layer: str, end_layer: str) -> tuple[dict[str, Any], Ar
 
 
 def possible(run: Run, front_layer: str, end_layer: str) -> bool:
-    """Says whether a trail of maps is kept: older caches have only the last, and STITCHLAB_TRAIL=0 keeps none."""
+    """Tell whether maps of several epochs are kept: older stores have only the last, as has STITCHLAB_TRAIL=0.
+
+    Args:
+        run: the run.
+        front_layer, end_layer: of the cell.
+    """
     of = map_key(run.request, "tlm", front_layer, end_layer)
     if run.source:  # a file has walks, and no maps to walk along
         return False

@@ -1,3 +1,3 @@
-"""StitchLab's version: pyproject.toml, `stitchlab.__version__` and everything that is computed take it from here."""
+"""State StitchLab's version, from which pyproject.toml, `stitchlab.__version__` and all results take it."""
 
 VERSION = "0.1.0"

@@ -1,21 +1,32 @@
-"""Why a number of a run is empty: undefined, as whoever computed it said, or older than its definition."""
+"""Say why a number of a run is empty: undefined, as whoever computed it said, or older than its definition."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from stitchlab.catalog.indices import INDICES
-from stitchlab.request import accuracy_key
 from stitchlab.results import chance
+from stitchlab.results.keys import accuracy_key
 
 if TYPE_CHECKING:
     from stitchlab.results.run import Run
 
-BEFORE = "computed before these were"  # said of the functional metrics of a cell that is older than they are
+BEFORE = "computed before these existed"  # said of the functional metrics of a cell that is older than they are
 
 
 def why_empty(run: Run, method: str, metric: str, front_layer: str, end_layer: str) -> str:
-    """Give the reason of a number that was computed; nothing where it has a value, or its cell is not there yet."""
+    """Say why a number of a computed cell is empty.
+
+    Args:
+        run, method, metric: the run, and which number.
+        front_layer, end_layer: of the cell.
+
+    Returns:
+        an empty text if it is not empty, or the cell is not computed yet.
+
+    Raises:
+        UnknownName: as `Run.value`.
+    """
     there = (method, front_layer, end_layer) in run.cells
     if not there or run.value(method, metric, front_layer, end_layer) is not None:
         return ""
@@ -32,5 +43,8 @@ def why_empty(run: Run, method: str, metric: str, front_layer: str, end_layer: s
     if run.own_accuracy == 0:
         return "the end network's own accuracy is 0"
     known = run.store.intact("accuracies", accuracy_key(run.request, run.request.end)) is not None
-    return "the end network's own logits are not finite" if known else (
-        "the end network's own accuracy is not computed yet")
+    return (
+        "the end network's own logits are not finite"
+        if known
+        else ("the end network's own accuracy is not computed yet")
+    )

@@ -1,4 +1,4 @@
-"""Direct matching: the affine map that is nearest, in least squares, to what the end network itself has.
+"""Computes direct matching: the affine map that is nearest, in least squares, to what the end network itself has.
 
 min over W, b of ‖X Wᵀ + 1 bᵀ − Y‖_F², X the aligned front activations and Y the native ones as rows of positions, on K
 training images. Where X is rank deficient: the minimum norm of (W, b) jointly, pinv([X 1]) Y, with singular values
@@ -18,14 +18,16 @@ from torch import Tensor
 
 from stitchlab.request import Report, no_report
 from stitchlab.stitch.affine import Stitch
-from stitchlab.stitch.moments import moments, place
+from stitchlab.stitch.moments import alignment_key, moments
 from stitchlab.stitch.pair import Cell, Pair
 
 CUTOFF = 1e-7  # of the largest singular value of [X 1]
 
 
 def pseudo_inverse(gram: Tensor) -> Tensor:
-    """([X 1]ᵀ[X 1])⁺ of a (C+1, C+1) float64 Gram matrix; its eigenvalues are the singular values of [X 1], squared.
+    """Compute ([X 1]ᵀ[X 1])⁺ of a (C+1, C+1) float64 Gram matrix.
+
+    Its eigenvalues are the singular values of [X 1], squared.
 
     All NaN where the Gram matrix is not finite: no map is defined then, and no other is touched.
     """
@@ -38,7 +40,7 @@ def pseudo_inverse(gram: Tensor) -> Tensor:
 
 
 def least_squares(gram: Tensor, cross: Tensor) -> tuple[Tensor, Tensor]:
-    """The least-squares map of minimum norm from second moments.
+    """Compute the least-squares map of minimum norm from second moments.
 
     Args:
         gram: [X 1]ᵀ[X 1], (C+1, C+1), float64.
@@ -59,11 +61,13 @@ def least_squares(gram: Tensor, cross: Tensor) -> tuple[Tensor, Tensor]:
 def direct_matching(
     pair: Pair, cells: Sequence[Cell], images: Tensor, report: Report = no_report
 ) -> dict[Cell, Stitch]:
-    """Fits every cell's map in one pass over the images; memory is that of one batch and the second moments.
+    """Fit every cell's map in one pass over the images; memory is that of one batch and the second moments.
 
     Args:
-        cells: which pairs of layers.
+        pair: the networks, their data and the device.
+        cells: (front layer, end layer) each.
         images: indices into the training split.
+        report: told the share of the images that are done.
 
     Returns:
         a stitch for each cell, on the pair's device; not finite where activations are not.
@@ -74,7 +78,7 @@ def direct_matching(
     made = {}
     for i, j in cells:
         source, target = pair.source(i), pair.target(j)
-        weight, bias = _split(inverses[place(i, target)] @ found.cross[i, j])
+        weight, bias = _split(inverses[alignment_key(i, target)] @ found.cross[i, j])
         made[i, j] = Stitch.of(source, target, weight, bias).to(pair.device, pair.dtype)
     return made
 

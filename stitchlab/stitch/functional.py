@@ -1,4 +1,4 @@
-"""Whether a stitched network answers as the end network does: agreement, Jensen–Shannon divergence, error consistency.
+"""Compares a stitched network's answers with the end network's: agreement, divergence, error consistency.
 
 Accuracy says how often a stitched network is right, and not whether it is right where the end network is. Of both
 predictions on the same images: the share of equal classes; the mean Jensen–Shannon divergence of the distributions,
@@ -31,7 +31,7 @@ CONSTANT = "{} network is {} on every evaluation image"
 
 @dataclass(frozen=True)
 class Functional:
-    """Agreement 0..1, divergence 0..1 bits and κ −1..1; None where undefined, and the reason by its name."""
+    """Holds agreement 0..1, divergence 0..1 bits and κ −1..1; None where undefined, and the reason by its name."""
 
     agreement: float | None
     jsd: float | None
@@ -40,7 +40,7 @@ class Functional:
 
 
 class Own:
-    """The end network's own predictions of a batch of images, to compare stitched networks' with.
+    """Holds the end network's own predictions of a batch of images, to compare stitched networks' with.
 
     Args:
         logits: its own (n, classes).
@@ -56,7 +56,7 @@ class Own:
 
 @dataclass
 class Answers:
-    """Over images: how often the end network is right alone; by cell equal answers, bits, right answers of both."""
+    """Counts over images: how often the end network alone is right; by cell equal answers, bits, both right."""
 
     own_right: int
     own_finite: bool
@@ -66,12 +66,12 @@ class Answers:
 
     @classmethod
     def none(cls, cells: Iterable[Cell]) -> Answers:
-        """Nothing was seen yet."""
+        """Make the sums before anything was seen."""
         made = dict.fromkeys(cells, 0)
         return cls(0, True, made, dict.fromkeys(made, 0.0), dict(made))
 
     def copy(self) -> Answers:
-        """These sums, which stay as they are when more is added to the others."""
+        """Copy these sums; the copy stays as it is when more is added to the original."""
         return Answers(self.own_right, self.own_finite, dict(self.same), dict(self.bits), dict(self.both))
 
     def see(self, own: Own) -> None:
@@ -80,14 +80,21 @@ class Answers:
         self.own_finite = self.own_finite and own.finite
 
     def add(self, cell: Cell, logits: Tensor, right: Tensor, own: Own) -> None:
-        """Add a stitched network's predictions of a batch: finite logits (n, classes), and which are right (n,)."""
+        """Add a stitched network's predictions of a batch.
+
+        Args:
+            cell: whose network it is.
+            logits: (n, classes), finite.
+            right: bool (n,), whether its largest logit is the label's.
+            own: the end network's predictions of the same batch.
+        """
         self.same[cell] += int((logits.argmax(1) == own.classes).sum())
         self.both[cell] += int((right & own.right).sum())
         if own.finite:
             self.bits[cell] += float(divergence(log_shares(logits), own.log_shares).sum())
 
     def functional(self, cell: Cell, images: int, right: int, reason: str) -> Functional:
-        """What these sums over so many images say of a cell.
+        """Say what these sums over so many images amount to for a cell.
 
         Args:
             cell: that is meant.
@@ -99,25 +106,26 @@ class Answers:
             return Functional(None, None, None, dict.fromkeys(FUNCTIONAL, reason or OWN_LOGITS))
         kappa = consistency(self.both[cell], right, self.own_right, images)
         reasons = {"error_consistency": kappa} if isinstance(kappa, str) else {}
-        return Functional(self.same[cell] / images, self.bits[cell] / images,
-                          None if isinstance(kappa, str) else kappa, reasons)
+        return Functional(
+            self.same[cell] / images, self.bits[cell] / images, None if isinstance(kappa, str) else kappa, reasons
+        )
 
 
 def log_shares(logits: Tensor) -> Array:
-    """Logarithms of the predicted distributions (n, classes), in float64, of finite logits."""
+    """Compute logarithms of the predicted distributions (n, classes), in float64, of finite logits."""
     x = exact(logits)
     return normalised(x.numpy() if x.device.type == "cpu" else x)
 
 
 def normalised(x: Array) -> Array:
-    """Logarithms of the softmax of each row of x (n, classes)."""
+    """Compute logarithms of the softmax of each row of x (n, classes)."""
     maths: Any = np if isinstance(x, np.ndarray) else torch
     x = x - maths.amax(x, axis=1, keepdims=True)
     return x - maths.log(maths.exp(x).sum(axis=1, keepdims=True))
 
 
 def divergence(p: Array, q: Array) -> Array:
-    """Jensen–Shannon divergence in bits (n,) of distributions, given by their logarithms (n, classes).
+    """Compute the Jensen–Shannon divergence in bits (n,) of distributions, given by their logarithms (n, classes).
 
     Each class adds −½ (p ln(m/p) + q ln(m/q)). With d = ln q − ln p, ln(m/p) is ln((1 + e^d) / 2), written so that no
     power overflows, equal distributions give 0 exactly, and nothing cancels where they are nearly equal.
@@ -134,7 +142,7 @@ def divergence(p: Array, q: Array) -> Array:
 
 
 def consistency(both: int, right: int, own_right: int, images: int) -> float | str:
-    """Cohen's κ of two networks being right or wrong, or why it is undefined.
+    """Compute Cohen's κ of two networks being right or wrong, or say why it is undefined.
 
     Args:
         both: on how many images both are right.
@@ -147,6 +155,23 @@ def consistency(both: int, right: int, own_right: int, images: int) -> float | s
     for who, count in (("the stitched", right), ("the end", own_right)):
         if count in (0, images):
             return CONSTANT.format(who, "right" if count else "wrong")
+    return float(kappa(both, right, own_right, images))
+
+
+def kappa(both: Any, right: Any, own_right: Any, images: Any) -> Any:
+    """Compute Cohen's κ of two networks being right or wrong: of numbers, or of arrays of any one shape.
+
+    Args:
+        both: on how many images both are right.
+        right, own_right: on how many the stitched network is, and the end network alone.
+        images: how many there are.
+
+    Returns:
+        −1..1; not a number or an error (0 / 0) where a network is right on all or on none.
+
+    >>> kappa(torch.tensor([2.0, 1.0]), 2, 2, 4).tolist()
+    [1.0, 0.0]
+    """
     neither = images - right - own_right + both
     # (observed − expected) / (1 − expected) in whole numbers, divided once
     apart = right * (images - own_right) + own_right * (images - right)

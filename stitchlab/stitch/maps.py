@@ -1,4 +1,4 @@
-"""The maps (W, b) of a grid's cells: those in the store, the others fitted now and kept.
+"""Gets the maps (W, b) of a grid's cells: those in the store, the others fitted now and kept.
 
 A map is kept under a key of its own, so that other evaluation images never retrain it. What TLM leaves on its way there
 are its trail (`stitchlab.stitch.trail`) and, until it is done, a resume point (`stitchlab.stitch.resume`).
@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from stitchlab.data.splits import draw
 from stitchlab.models.tensors import intact_tensors, put_tensors
-from stitchlab.request import Report, Request, map_key, no_report, portion
+from stitchlab.request import Report, Request, no_report, portion
+from stitchlab.results.keys import map_key
 from stitchlab.stitch import resume, trail
 from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.direct import direct_matching
@@ -22,7 +23,22 @@ from stitchlab.store import Store
 def maps(
     store: Store, pair: Pair, request: Request, method: str, cells: Sequence[Cell], report: Report = no_report
 ) -> dict[Cell, Stitch]:
-    """The stitches of these cells: those in the store, the others fitted now and kept."""
+    """Get the stitches of some cells: those in the store, the others fitted now and kept.
+
+    Args:
+        store: where maps are kept.
+        pair: the networks of the request, loaded.
+        request: decides how maps are fitted.
+        method: ``dm`` or ``tlm``.
+        cells: (front layer, end layer) each.
+        report: told what is fitted, and how far; if it raises Cancelled, what is finished is kept.
+
+    Returns:
+        the stitches by cell, in the order of the cells.
+
+    Raises:
+        StitchLabError: the training images are fewer than were asked for.
+    """
     made: dict[Cell, Stitch] = {}
     for cell in cells:
         if (kept := kept_map(store, pair, request, method, cell)) is not None:
@@ -36,7 +52,18 @@ def maps(
 
 
 def kept_map(store: Store, pair: Pair, request: Request, method: str, cell: Cell) -> Stitch | None:
-    """The stitch of a cell that is in the store, on the pair's device; None where there is none."""
+    """Read the stitch of a cell from the store, onto the pair's device.
+
+    Args:
+        store: where maps are kept.
+        pair: the networks of the request, loaded.
+        request: decides how the map was fitted.
+        method: ``dm`` or ``tlm``.
+        cell: (front layer, end layer).
+
+    Returns:
+        the stitch; None where there is none, or it is damaged.
+    """
     kept = intact_tensors(store, "maps", map_key(request, method, *cell))
     if kept is None:
         return None
@@ -45,7 +72,12 @@ def kept_map(store: Store, pair: Pair, request: Request, method: str, cell: Cell
 
 
 def none_begun(store: Store, request: Request, method: str, cells: Sequence[Cell]) -> bool:
-    """Tell whether no map of these cells is there, nor a training that has begun."""
+    """Tell whether no map of these cells is there, nor a training that has begun.
+
+    Args:
+        store: where maps are kept.
+        request, method, cells: as for `maps`.
+    """
     keys = {cell: map_key(request, method, *cell) for cell in cells}
     there = any(store.path("maps", key, ".safetensors").exists() for key in keys.values())
     return not there and not resume.find(store, keys)
@@ -80,7 +112,7 @@ def _trained(
 
 
 def _keep(store: Store, request: Request, keys: Mapping[Cell, str]) -> Callable[[resume.Training], None]:
-    """What is kept of a training at its beginning and after each epoch."""
+    """Make the function that keeps what is needed of a training at its beginning and after each epoch."""
     epochs = request.tlm.epochs
     points, point = set(trail.series(epochs)), resume.Keeper(store, keys)
 

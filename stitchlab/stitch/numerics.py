@@ -1,4 +1,4 @@
-"""How precisely things are computed: full float32 on CUDA, and float64 where a device has it."""
+"""Sets how precisely things are computed: full float32 on CUDA, and float64 where a device has it."""
 
 from __future__ import annotations
 

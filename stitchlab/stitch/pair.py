@@ -1,4 +1,4 @@
-"""Two networks, the data they are compared on, and a device: what every computation of a grid starts from."""
+"""Holds two networks, the data they are compared on, and a device: what every computation of a grid starts from."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stitchlab.data.registry import load_by_fingerprint
 from stitchlab.data.splits import BATCH, DataSet, Split, at_once, taker
 from stitchlab.models.store import LoadedNetwork, load, prepare
 from stitchlab.request import Request
-from stitchlab.results.activation_layout import Form, form
+from stitchlab.results.activation_layout import Layout, layout_of
 from stitchlab.store import Store
 
 Cell = tuple[str, str]  # front layer, end layer
@@ -26,7 +26,7 @@ Run = Callable[[Tensor], dict[str, Tensor]]
 
 @dataclass(frozen=True)
 class Pair:
-    """A front and an end network on a device, each cut in layers on first use."""
+    """Represents a front and an end network on a device, each cut in layers on first use."""
 
     front: LoadedNetwork
     end: LoadedNetwork
@@ -35,54 +35,65 @@ class Pair:
 
     @cached_property
     def front_cuts(self) -> Layered:
-        """The front network cut in layers."""
+        """Cut the front network in layers."""
         return _cut(self.front)
 
     @cached_property
     def end_cuts(self) -> Layered:
-        """The end network cut in layers."""
+        """Cut the end network in layers."""
         return _cut(self.end)
 
-    def source(self, layer: str) -> Form:
-        """The form of a front layer's activations."""
-        return form(self.front_cuts.find(layer).shape)
+    def front_shape(self, layer: str) -> tuple[int, ...]:
+        """Give the shape of one image's activations at a front layer."""
+        return self.front_cuts.find(layer).shape
 
-    def target(self, layer: str) -> Form:
-        """The form of an end layer's activations."""
-        return form(self.end_cuts.find(layer).shape)
+    def end_shape(self, layer: str) -> tuple[int, ...]:
+        """Give the shape of one image's activations at an end layer."""
+        return self.end_cuts.find(layer).shape
+
+    def source(self, layer: str) -> Layout:
+        """Give the form of a front layer's activations."""
+        return layout_of(self.front_shape(layer))
+
+    def target(self, layer: str) -> Layout:
+        """Give the form of an end layer's activations."""
+        return layout_of(self.end_shape(layer))
 
     def run_front(self, layers: Sequence[str]) -> Run:
-        """The front network, up to the last of these layers; no gradients."""
+        """Make what runs the front network up to the last of these layers; no gradients."""
         return _run(self.front, self.front_cuts, layers)
 
     def run_end(self, layers: Sequence[str]) -> Run:
-        """The end network on its own, up to the last of these layers: native activations; no gradients."""
+        """Make what runs the end network alone up to the last of these layers: native activations; no gradients."""
         return _run(self.end, self.end_cuts, layers)
 
     def tail(self, layer: str) -> Callable[[Tensor], Tensor]:
-        """The end network from this layer on: activations (N, ...) to logits (N, classes)."""
+        """Make what runs the end network from this layer on: activations (N, ...) to logits (N, classes)."""
         return self.end_cuts.folded(self.end_cuts.after(layer))
 
     @property
     def dtype(self) -> torch.dtype:
-        """What the end network computes in, and stitches into it."""
+        """Name the type that the end network computes in, and stitches into it."""
         return _dtype(self.end)
 
     @torch.no_grad()
     def logits(self, images: Tensor, network: LoadedNetwork | None = None) -> Tensor:
-        """The end network's own logits (N, classes) of uint8 images (N, C, H, W), or another's of the pair."""
+        """Compute the end network's own logits (N, classes) of uint8 images (N, C, H, W), or those of ``network``."""
         network = network or self.end
         logits: Tensor = logits_of(network.module(_prepared(network, images)))
         return logits
 
     def at_once(self, size: int = BATCH) -> int:
-        """How many images are run together where ``size`` is wanted: `stitchlab.data.splits.at_once`."""
+        """Say how many images are run together where ``size`` is wanted: `stitchlab.data.splits.at_once`."""
         return at_once(size, max(self.front.size, self.end.size))
 
     def batches(self, split: Split, order: Tensor, size: int = BATCH) -> Iterator[tuple[Tensor, Tensor]]:
-        """Images (N, C, H, W) uint8 and labels (N,) at these indices, in this order, on the device.
+        """Yield images (N, C, H, W) uint8 and labels (N,) on the device, batch by batch.
 
-        ``size`` at a time, fewer where the networks' inputs are large.
+        Args:
+            split: of the pair's data.
+            order: indices into the split (n,), in the order in which they come.
+            size: images of a batch; fewer where the networks' inputs are large.
         """
         take = taker(split, self.device)
         for chosen in order.split(self.at_once(size)):
@@ -90,9 +101,24 @@ class Pair:
 
 
 def load_pair(store: Store, request: Request, device: torch.device) -> Pair:
-    """Load the networks and the data of a request onto a device."""
-    return Pair(load(request.front, store, device=device), load(request.end, store, device=device),
-                load_by_fingerprint(request.data, store), device)
+    """Load the networks and the data of a request onto a device.
+
+    Args:
+        store: where they are.
+        request: names them by id and fingerprint.
+        device: where the networks, and batches of images, go.
+
+    Raises:
+        UnknownName: a network is not there.
+        StitchLabError: the data is not there, or weights or code are missing.
+        Damaged: a file does not match its checksum.
+    """
+    return Pair(
+        load(request.front, store, device=device),
+        load(request.end, store, device=device),
+        load_by_fingerprint(request.data, store),
+        device,
+    )
 
 
 def _cut(network: LoadedNetwork) -> Layered:

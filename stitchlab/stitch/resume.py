@@ -1,4 +1,4 @@
-"""Resume points: how far stitches are in training, so that it goes on from there after a cancel or a kill.
+"""Keeps resume points: how far stitches are in training, so that it goes on from there after a cancel or a kill.
 
 A resume point has maps and what the optimiser knows of each after a whole epoch, in the precision that they are
 computed in: training that was interrupted gives the very maps of one that was not. It is found by the keys of its maps,
@@ -29,7 +29,7 @@ EVERY = 60.0  # seconds between two resume points at least: where epochs are sho
 
 
 class State(NamedTuple):
-    """How far a cell's map is: whole epochs, the map, and what the optimiser knows of it."""
+    """Holds how far a cell's map is: whole epochs, the map, and what the optimiser knows of it."""
 
     epoch: int
     tensors: dict[str, Tensor]
@@ -37,7 +37,7 @@ class State(NamedTuple):
 
 @dataclass
 class Training:
-    """Stitches that are trained side by side, their optimiser, and the whole epochs that they have been through."""
+    """Holds stitches that are trained side by side, their optimiser, and how many whole epochs they have had."""
 
     stitches: dict[Cell, Stitch]
     optimizer: torch.optim.Optimizer
@@ -48,8 +48,9 @@ class Training:
         own = _parameters(self.stitches[cell])
         if isinstance(self.optimizer, Soap):
             return own | self.optimizer.known(own["weight"])
-        return own | {f"{name}.{what}": value for name, of in own.items()
-                      for what, value in self.optimizer.state[of].items()}
+        return own | {
+            f"{name}.{what}": value for name, of in own.items() for what, value in self.optimizer.state[of].items()
+        }
 
     @torch.no_grad()
     def take_up(self, states: Mapping[Cell, State]) -> None:
@@ -65,8 +66,13 @@ class Training:
             kept = states[cell].tensors
             for name, parameter in _parameters(stitch).items():
                 parameter.copy_(kept[name])
-                adam.append({what.removeprefix(f"{name}."): value for what, value in kept.items()
-                             if what.startswith(f"{name}.")})
+                adam.append(
+                    {
+                        what.removeprefix(f"{name}."): value
+                        for what, value in kept.items()
+                        if what.startswith(f"{name}.")
+                    }
+                )
         if isinstance(self.optimizer, Soap):
             self.optimizer.recall({stitch.weight: states[cell].tensors for cell, stitch in self.stitches.items()})
         else:

@@ -1,9 +1,9 @@
-"""SOAP for affine maps: Adam in the eigenbasis of Shampoo's preconditioner (Vyas et al. 2024, arXiv 2409.11321).
+"""Implements SOAP for affine maps: Adam in the eigenbasis of Shampoo's preconditioner.
 
-For the gradient G (D, C+1) of a map [W b], L and R are running means of G Gᵀ and Gᵀ G; Adam's second moments are kept
-of Qᴸᵀ G Qᴿ, where Qᴸ and Qᴿ hold their eigenvectors, renewed now and then. Channels of activations are strongly
-correlated, so the loss is steep along some of their combinations and flat along others; in this basis each gets a step
-of its own. Maps are so small that it costs next to nothing.
+Vyas et al. 2024, arXiv 2409.11321. For the gradient G (D, C+1) of a map [W b], L and R are running means of G Gᵀ and
+Gᵀ G; Adam's second moments are kept of Qᴸᵀ G Qᴿ, where Qᴸ and Qᴿ hold their eigenvectors, renewed now and then.
+Channels of activations are strongly correlated, so the loss is steep along some of their combinations and flat along
+others; in this basis each gets a step of its own. Maps are so small that it costs next to nothing.
 
 All of it is computed in float64, and on a CPU map by map: near-equal eigenvalues amplify rounding, and a product of
 several matrices at once rounds differently with their number, so that a cell would depend on its company.
@@ -25,7 +25,7 @@ EARLY = 10  # steps at the beginning of which each renews the eigenbases
 
 
 class Soap(torch.optim.Optimizer):
-    """The optimiser of some affine maps.
+    """Optimises some affine maps by SOAP.
 
     Args:
         maps: weights (D, C) with their biases (D,).
@@ -36,8 +36,12 @@ class Soap(torch.optim.Optimizer):
     """
 
     def __init__(
-        self, maps: Iterable[tuple[Tensor, Tensor]], lr: float, weight_decay: float = 0.0,
-        betas: tuple[float, float] = (0.6, 0.9), every: int = 10,
+        self,
+        maps: Iterable[tuple[Tensor, Tensor]],
+        lr: float,
+        weight_decay: float = 0.0,
+        betas: tuple[float, float] = (0.6, 0.9),
+        every: int = 10,
     ) -> None:
         groups: dict[Any, list[Tensor]] = {}
         for weight, bias in maps:
@@ -48,7 +52,7 @@ class Soap(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        """One step. Gradients must be there; ``closure`` is not used.
+        """Take one step. Gradients must be there; ``closure`` is not used.
 
         A map whose gradient is not finite is not a number from then on, as Adam would have it; no other map is touched.
         """
@@ -63,7 +67,6 @@ class Soap(torch.optim.Optimizer):
             for weight, bias, change in zip(weights, biases, moved, strict=True):
                 weight -= change[:, :-1]
                 bias -= change[:, -1]
-
 
     def known(self, weight: Tensor) -> dict[str, Tensor]:
         """Give what has been learned of a map, by its weight: what `recall` takes."""
@@ -85,18 +88,22 @@ class Soap(torch.optim.Optimizer):
 
 
 def _joined(weights: list[Tensor], biases: list[Tensor]) -> Tensor:
-    """[W b] of some maps: (maps, D, C+1)."""
+    """Join [W b] of some maps: (maps, D, C+1)."""
     return torch.cat([torch.stack(weights), torch.stack(biases)[:, :, None]], 2)
 
 
 def _direction(state: dict[str, Any], gradient: Tensor, group: dict[str, Any]) -> Tensor:
-    """Where to go from here, (maps, D, C+1); the state takes the gradient in."""
+    """Compute where to go from here, (maps, D, C+1); the state takes the gradient in."""
     beta1, beta2 = group["betas"]
     if not state:
         rows, columns = gradient.shape[1:]
-        state |= {"step": 0, "mean": torch.zeros_like(gradient), "square": torch.zeros_like(gradient),
-                  "left": gradient.new_zeros(len(gradient), rows, rows),
-                  "right": gradient.new_zeros(len(gradient), columns, columns)}
+        state |= {
+            "step": 0,
+            "mean": torch.zeros_like(gradient),
+            "square": torch.zeros_like(gradient),
+            "left": gradient.new_zeros(len(gradient), rows, rows),
+            "right": gradient.new_zeros(len(gradient), columns, columns),
+        }
     state["left"].lerp_(gradient @ gradient.mT, 1 - beta2)
     state["right"].lerp_(gradient.mT @ gradient, 1 - beta2)
     if state["step"] < EARLY or state["step"] % group["every"] == 0:

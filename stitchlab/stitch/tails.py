@@ -1,4 +1,4 @@
-"""Stitches with the tails behind them: how activations of the front become logits, as fast as the machine can.
+"""Runs stitches with the tails behind them: activations of the front become logits, as fast as the machine can.
 
 Where what an end layer takes is small, several stitches into it go through its tail as one batch: a call costs more
 than the arithmetic then. Where it is large, they go one by one, so that it stays in the caches (benchmarks/README.md
@@ -24,7 +24,10 @@ TOGETHER = {"cpu": 8 * 2**20, "cuda": 2**30}
 
 @dataclass(frozen=True)
 class Stitched:
-    """What some stitches into one end layer make of n images: activations (cells·n, ...), logits (cells·n, classes)."""
+    """Holds what stitches into one end layer make of n images.
+
+    ``activations`` are (cells·n, ...), ``logits`` (cells·n, classes).
+    """
 
     cells: list[Cell]
     activations: Tensor
@@ -32,7 +35,7 @@ class Stitched:
 
 
 class Tails:
-    """The stitches of some cells, with the end network from their layers on.
+    """Holds the stitches of some cells, with the end network from their layers on.
 
     Args:
         pair: the networks.
@@ -48,30 +51,30 @@ class Tails:
         self.images: int | None = None  # that fitted into the memory, where more did not
 
     def through(self, activations: Mapping[str, Tensor]) -> Iterator[Stitched]:
-        """Every stitch and its tail, once, on the front network's activations (n, ...) of some images, by layer."""
+        """Run every stitch and its tail, once, on the front network's activations (n, ...) by layer."""
         for j, tail in self._tails.items():
             cells = [cell for cell in self._stitches if cell[1] == j]
             images = len(activations[cells[0][0]])
             size = 4 * images * prod(self._pair.end_cuts.find(j).shape)
             several = max(1, self._most // size)
             for start in range(0, len(cells), several):
-                part = cells[start:start + several]
+                part = cells[start : start + several]
                 made = [self._stitches[cell](activations[cell[0]]) for cell in part]
                 joined = made[0] if len(made) == 1 else torch.cat(made)
                 yield Stitched(part, joined, tail(joined))
 
     def after(self, end_layer: str) -> Callable[[Tensor], Tensor]:
-        """The end network after one of its layers."""
+        """Give what runs the end network after one of its layers."""
         return self._tails[end_layer]
 
     def smaller(self) -> bool:
-        """Sends fewer through a tail together from now on; False where it is one by one already."""
+        """Send fewer through a tail together from now on; False where it is one by one already."""
         there, self._most = self._most, self._most // 2 if self._most > 2**20 else 0
         return there > 0
 
 
-def fitting(work: Callable[[int], None], images: int, tails: Tails, again: Callable[[], None]) -> None:
-    """Does the work on so many images at a time, or on fewer where a GPU's memory runs out, or ran out before.
+def retry_on_oom(work: Callable[[int], None], images: int, tails: Tails, again: Callable[[], None]) -> None:
+    """Do the work on so many images at a time, or on fewer where a GPU's memory runs out, or ran out before.
 
     Args:
         work: given how many images are run together.

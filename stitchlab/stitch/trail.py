@@ -1,4 +1,4 @@
-"""The trail of a training: the maps that TLM had before it and after some of its epochs, on the disk as they come.
+"""Keeps the trail of a training: the maps that TLM had before it and after some of its epochs, written as they come.
 
 The room ``epochs`` has an entry for each point, ``{key of the map}-{epoch}``: weight (D, C) and bias (D,) in float16,
 each scaled by its largest value, or in float32 where that is not finite. Once training is done, an entry under the key
@@ -46,12 +46,25 @@ def series(epochs: int, most: int | None = None) -> list[int]:
 
 
 def put(store: Store, key: str, epoch: int, stitch: Stitch) -> None:
-    """Keep a point of the trail of the map with this key."""
+    """Keep a point of a trail: the map after one epoch.
+
+    Args:
+        store: where trails are kept.
+        key: of the map.
+        epoch: how many whole epochs it has been trained; 0 before the first.
+        stitch: the map as it is now.
+    """
     put_tensors(store, ROOM, f"{key}-{epoch}", _packed("weight", stitch.weight) | _packed("bias", stitch.bias))
 
 
 def finish(store: Store, key: str, epochs: int) -> None:
-    """Say which epochs the trail of a training that is done holds."""
+    """List which epochs the trail of a finished training holds; no entry is made where it holds none.
+
+    Args:
+        store: where trails are kept.
+        key: of the map.
+        epochs: of the training.
+    """
     held = [e for e in series(epochs) if store.path(ROOM, f"{key}-{e}", ".safetensors").exists()]
     if held:
         store.put(ROOM, key, {"epochs": held})
@@ -72,8 +85,8 @@ def setting() -> int:
     told = os.environ.get("STITCHLAB_TRAIL", "").strip() or str(POINTS)
     if not told.isdecimal() or int(told) == 1:
         raise StitchLabError(
-            f"STITCHLAB_TRAIL says of how many epochs a cell's maps are kept at most ({POINTS} if it is not set): 2 or "
-            f"more, or 0 for none, was expected; got {told!r}"
+            f"expected STITCHLAB_TRAIL, the most epochs whose maps a cell keeps ({POINTS} if it is not set), to be 2 "
+            f"or more, or 0 for none; got {told!r}"
         )
     return int(told)
 

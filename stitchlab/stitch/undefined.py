@@ -1,4 +1,4 @@
-"""Why a cell has no number: which of the things that it is made from is not finite, the first cause before the rest."""
+"""Says why a cell has no number: which of the things that it is made from is not finite, the first cause first."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OWN = "the end network's own activations at {} are not finite"
 
 
 def finite(*parts: Tensor) -> bool:
-    """Whether no number in these tensors is infinite or missing.
+    """Tell whether no number in these tensors is infinite or missing.
 
     >>> finite(torch.zeros(2), torch.ones(3)), finite(torch.zeros(2), torch.tensor([1.0, torch.nan]))
     (True, False)
@@ -28,6 +28,7 @@ def cause(cell: Cell, front: Tensor, stitch: Stitch, native: Tensor, tail: Calla
     """Say why stitched activations of a cell, or the logits made of them, are not finite on some images.
 
     Args:
+        cell: (front layer, end layer), for the text.
         front: the front network's activations (n, ...) of those images.
         stitch: the cell's.
         native: what the end network itself has (n, ...).

@@ -1,4 +1,4 @@
-"""cache/: everything that StitchLab computes, kept by content.
+"""Keep everything that StitchLab computes, by content, in one folder (`stitchlab.store.places.cache`).
 
 A *room* is a folder (networks, maps, cells, ...); in it each entry is one JSON file, one safetensors file, or both,
 named by its key. Files are written beside and renamed, so that nobody ever reads half a file, and carry a checksum and
@@ -23,13 +23,14 @@ from safetensors import SafetensorError, safe_open
 
 from stitchlab.errors import Damaged, StitchLabError
 from stitchlab.request import canonical
+from stitchlab.store import places
 
 Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
 class Source:
-    """Says which .stitch file results came from, who made it, and what it is called.
+    """Describe the .stitch file that results came from: who made it, and what it is called.
 
     Attributes:
         file: the name of the file, without folders.
@@ -51,10 +52,11 @@ class Source:
 
 
 class Store:
-    """A folder of results.
+    """Represent a folder of results.
 
     Args:
-        root: where it lies; default is the environment's STITCHLAB_CACHE, else cache/ beside the package.
+        root: where it lies; default is `stitchlab.store.places.cache`: the environment's STITCHLAB_CACHE, else cache/
+            in a clone, else the platform's place for a user's data.
 
     Attributes:
         source: the file that its results were read from; None: they were computed here.
@@ -63,17 +65,25 @@ class Store:
     source: Source | None = None
 
     def __init__(self, root: str | Path | None = None) -> None:
-        default = os.environ.get("STITCHLAB_CACHE") or Path(__file__).resolve().parents[2] / "cache"
-        self.root = Path(root or default).expanduser().resolve()
+        self.root = Path(root or places.cache()).expanduser().resolve()
 
     def path(self, room: str, key: str, suffix: str) -> Path:
-        """Where an entry lies. Keys are looked up, never paths: anything but a plain name is refused."""
+        """Return the path of an entry's file. Nothing but plain names is accepted as a key.
+
+        Args:
+            room: the folder within the store.
+            key: the entry's name.
+            suffix: the end of the file's name, such as ``.json``.
+
+        Raises:
+            StitchLabError: the key is not a plain name.
+        """
         if not key or Path(key).name != key or key.startswith("."):
-            raise StitchLabError(f"a key of the store is a plain name; {key!r} came")
+            raise StitchLabError(f"expected a plain name as a key of the store, got {key!r}")
         return self.root / room / f"{key}{suffix}"
 
     def get(self, room: str, key: str) -> dict[str, Any] | None:
-        """The entry's JSON value, or None where there is none. Raises Damaged."""
+        """Read the entry's JSON value; None if there is none. Raises Damaged."""
         path = self.path(room, key, ".json")
         try:
             kept = json.loads(path.read_bytes())
@@ -88,21 +98,29 @@ class Store:
         return value
 
     def intact(self, room: str, key: str) -> dict[str, Any] | None:
-        """As `get`, but None where the entry is damaged: for what can be computed again."""
+        """Read an entry as `get` does, but return None if it is damaged: for what can be computed again."""
         with contextlib.suppress(Damaged):
             return self.get(room, key)
         return None
 
     def put(self, room: str, key: str, value: dict[str, Any]) -> None:
-        """Keep a JSON value (no NaN: undefined is None)."""
+        """Write a JSON value under a key, replacing what was there.
+
+        Args:
+            room, key: where the entry belongs.
+            value: what to keep; no NaN: undefined numbers are None.
+
+        Raises:
+            StitchLabError: the key is not a plain name, or the disk is full or not writable.
+        """
         path = self.path(room, key, ".json")
         kept = {"place": place(path), "sha256": _sha256(value), "value": value}
         self.write(path, json.dumps(kept, indent=1, allow_nan=False).encode())
 
     def get_arrays(self, room: str, key: str) -> dict[str, Array] | None:
-        """Read the entry's tensors as NumPy arrays, or None where there are none. Raises Damaged.
+        """Read the entry's tensors as NumPy arrays; None if there are none.
 
-        Raises StitchLabError for types that NumPy does not know (bfloat16, in networks only), which
+        Raises Damaged, and StitchLabError for types that NumPy does not know (bfloat16, in networks only), which
         `stitchlab.models.tensors` reads.
         """
         path = self.path(room, key, ".safetensors")
@@ -125,26 +143,27 @@ class Store:
         return arrays
 
     def intact_arrays(self, room: str, key: str) -> dict[str, Array] | None:
-        """As `get_arrays`, but None where they are damaged: for what can be computed again."""
+        """Read tensors as `get_arrays` does, but return None if they are damaged: for what can be recomputed."""
         with contextlib.suppress(Damaged):
             return self.get_arrays(room, key)
         return None
 
     def checksum(self, room: str, key: str) -> str | None:
-        """The SHA-256 that an entry's tensors carry (`digest`), None where they are lost or damaged; none is read."""
-        with contextlib.suppress(SafetensorError, OSError), safe_open(
-            self.path(room, key, ".safetensors"), framework="np"
-        ) as file:
+        """Read the SHA-256 kept with an entry's tensors (`digest`), none of which is read; None if lost or damaged."""
+        with (
+            contextlib.suppress(SafetensorError, OSError),
+            safe_open(self.path(room, key, ".safetensors"), framework="np") as file,
+        ):
             carried: str | None = (file.metadata() or {}).get("sha256")
             return carried
         return None
 
     def has(self, room: str, key: str) -> bool:
-        """Whether the entry has a JSON value."""
+        """Tell whether the entry has a JSON value."""
         return self.path(room, key, ".json").exists()
 
     def keys(self, room: str) -> list[str]:
-        """The keys of all JSON entries of a room, sorted."""
+        """List the keys of all JSON entries of a room, sorted."""
         try:
             names = os.listdir(self.root / room)
         except (FileNotFoundError, NotADirectoryError):
@@ -152,22 +171,22 @@ class Store:
         return sorted(name.removesuffix(".json") for name in names if name.endswith(".json"))
 
     def delete_all(self, room: str, beginning: str) -> None:
-        """Remove the entries of a room whose keys begin so."""
+        """Remove the entries of a room whose keys begin with this text."""
         for path in (self.root / room).glob(f"{beginning}*"):
             path.unlink(missing_ok=True)
 
     def delete(self, room: str, key: str) -> None:
-        """Remove an entry, whatever it consists of; no matter if there is none."""
+        """Remove an entry, JSON and tensors; do nothing if there is none."""
         for suffix in (".json", ".safetensors"):
             self.path(room, key, suffix).unlink(missing_ok=True)
 
     def write(self, path: Path, data: bytes | memoryview) -> None:
-        """Write a file beside its place and rename it there: it is whole or it is not there.
+        """Write a file under a temporary name and rename it, so that it is never half there.
 
         Raises StitchLabError where the disk is full or the folder cannot be written.
         """
         if not path.name:
-            raise StitchLabError(f"{path} is a folder; the name of a file was expected")
+            raise StitchLabError(f"{path} is a folder; expected the name of a file")
         beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -180,17 +199,19 @@ class Store:
 
 
 def given(store: Store | None) -> Store:
-    """Give the store that a caller named, or the default one. Raises StitchLabError for anything else."""
+    """Return the store that was passed, or the default one for None. Raises StitchLabError for anything else."""
     if store is None:
         return Store()
     if not isinstance(store, Store):
-        raise StitchLabError(f"store: a stitchlab.Store was expected, got {type(store).__name__}; it comes after names "
-                             "and data, or by its name: store=stitchlab.Store(PATH)")
+        raise StitchLabError(
+            f"store: expected a stitchlab.Store, got {type(store).__name__}; pass it after names "
+            "and data, or as store=stitchlab.Store(PATH)"
+        )
     return store
 
 
 def unwritable(folder: Path, error: OSError) -> StitchLabError:
-    """Say that a folder of the store could not be written."""
+    """Make the error that says that a folder of the store could not be written."""
     return StitchLabError(
         f"could not write to {folder} ({error.strerror}); nothing was half-written. Free some space or choose another "
         "folder (STITCHLAB_CACHE moves the cache)"
@@ -214,16 +235,16 @@ def _sha256(value: Any) -> str:
 
 
 def place(path: Path) -> str:
-    """Name the place of a file in the store: its room and its key."""
+    """Return the room and the key of a file in the store, as ``room/key``."""
     return f"{path.parent.name}/{path.stem}"
 
 
 def check_place(path: Path, said: str | None) -> None:
-    """Raises Damaged where a file says that it belongs elsewhere; what was written before files said so passes."""
+    """Check that a file lies where it says it belongs; older files do not say. Raises Damaged."""
     if said not in (None, place(path)):
         raise Damaged(f"{path} belongs at {said}; delete it, and it is computed or imported again")
 
 
 def damaged(path: Path) -> Damaged:
-    """Say that a file of the store is not what was written there."""
+    """Make the error that says that a file of the store does not match its checksum."""
     return Damaged(f"{path} does not match its checksum; delete it, and it is computed or imported again")

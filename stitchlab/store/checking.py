@@ -1,4 +1,4 @@
-"""Verifying every file of the store against its checksum, as bytes: NumPy does not know the types of all tensors."""
+"""Verify every file of the store against its checksum, as bytes: NumPy does not know the types of all tensors."""
 
 from __future__ import annotations
 
@@ -18,14 +18,28 @@ UNCHECKED = ("uploads", "claims")  # rooms of files that nobody wrote a checksum
 
 #: What PyTorch calls the types of safetensors, as the checksums of tensors have them.
 TYPES = {
-    "BOOL": "bool", "U8": "uint8", "I8": "int8", "I16": "int16", "U16": "uint16", "I32": "int32", "U32": "uint32",
-    "I64": "int64", "U64": "uint64", "F16": "float16", "BF16": "bfloat16", "F32": "float32", "F64": "float64",
-    "C64": "complex64", "F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2", "F8_E8M0": "float8_e8m0fnu",
+    "BOOL": "bool",
+    "U8": "uint8",
+    "I8": "int8",
+    "I16": "int16",
+    "U16": "uint16",
+    "I32": "int32",
+    "U32": "uint32",
+    "I64": "int64",
+    "U64": "uint64",
+    "F16": "float16",
+    "BF16": "bfloat16",
+    "F32": "float32",
+    "F64": "float64",
+    "C64": "complex64",
+    "F8_E4M3": "float8_e4m3fn",
+    "F8_E5M2": "float8_e5m2",
+    "F8_E8M0": "float8_e8m0fnu",
 }
 
 
 def check(store: Store) -> Iterator[tuple[Path, str]]:
-    """Verify the store's files one by one: give each with what is wrong with it, which is empty where it is intact.
+    """Verify the store's files one by one; yield each with what is wrong with it, or an empty text.
 
     Files that are still being written (hidden ones, images that are being decoded) are left out.
     """
@@ -49,7 +63,7 @@ def _json(store: Store, path: Path) -> None:
 
 
 def _tensors(store: Store, path: Path) -> None:
-    """Compare the checksum of tensors as `stitchlab.models.tensors.digest` has it; they are never all in memory."""
+    """Compare tensors with their checksum (`stitchlab.models.tensors.digest`), without holding all in memory."""
     with path.open("rb") as file:
         try:
             header, start = _header(file)
@@ -77,7 +91,7 @@ def _header(file: BinaryIO) -> tuple[dict[str, Any], int]:
 
 
 def _images(store: Store, path: Path) -> None:
-    """Compare the pixels of decoded images with their name, which is their SHA-256."""
+    """Compare decoded images with their file's name, which is the SHA-256 of the pixels."""
     import numpy as np
 
     if not re.fullmatch("[0-9a-f]{64}", path.stem):
@@ -101,7 +115,7 @@ def _feed(sha: Any, file: BinaryIO, start: int, length: int) -> None:
 
 
 def _opened(store: Store, path: Path) -> None:
-    """Compare a file that was opened with its name, which is the SHA-256 of its bytes."""
+    """Compare an opened .stitch file with its name, which is the SHA-256 of its bytes."""
     with path.open("rb") as file:
         if hashlib.file_digest(file, "sha256").hexdigest() != path.stem:
             raise Damaged(f"{path} does not match its checksum; delete it and the .json beside it, and open it again")

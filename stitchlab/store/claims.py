@@ -1,4 +1,4 @@
-"""Claims: who computes what, so that no two compute the same results at once, in one process or in several.
+"""Claim results before computing them, so that no two processes or threads compute the same ones at once.
 
 Whoever claims keys locks one file, ``claims/TOKEN.lock``, however many keys there are, and lists them beside it in
 ``claims/TOKEN.json``. The operating system frees the lock when the process ends, however it ends. So a claim needs no
@@ -31,7 +31,7 @@ _LOOK = 0.01  # seconds between looks whether a lock is free
 
 @contextlib.contextmanager
 def claimed(store: Store, keys: Iterable[str]) -> Iterator[set[str]]:
-    """Claim those keys that nobody else has, and give them; they are given back when the context ends.
+    """Claim those keys that nobody else has claimed, and release them when the context ends.
 
     Raises StitchLabError where the store cannot be written.
 
@@ -46,12 +46,12 @@ def claimed(store: Store, keys: Iterable[str]) -> Iterator[set[str]]:
 
 
 def stands(path: Path) -> bool:
-    """Tell whether a file of the room belongs to a claim whose holder lives, or is the one that all take turns by."""
+    """Tell whether a claim's file must stay: its owner is alive, or it is the lock by which all take turns."""
     return path.name == _TURN or (path.suffix in (".json", ".lock") and _lives(path.with_suffix(".json")))
 
 
 def _claim(store: Store, keys: set[str], held: contextlib.ExitStack) -> set[str]:
-    """Take the keys that are free; ``held`` gives them back: first the list goes, then the lock."""
+    """Claim the keys that are free; ``held`` releases them: first the list is removed, then the lock."""
     mine = store.path(ROOM, uuid.uuid4().hex, ".json")
     try:
         mine.parent.mkdir(parents=True, exist_ok=True)
@@ -67,7 +67,7 @@ def _claim(store: Store, keys: set[str], held: contextlib.ExitStack) -> set[str]
 
 
 def _lives(claim: Path) -> bool:
-    """Tell whether a claim's holder lives; else its files go."""
+    """Tell whether a claim's owner is alive; remove the claim's files if not."""
     try:
         with _lock(claim.with_suffix(".lock"), timeout=0):
             claim.unlink(missing_ok=True)
@@ -86,5 +86,5 @@ def _listed(claim: Path) -> list[str]:
 
 
 def _lock(path: Path, timeout: float = -1) -> contextlib.AbstractContextManager[object]:
-    """Lock a file, now, until the context ends. Raises Timeout."""
+    """Lock a file until the context ends. Raises Timeout."""
     return FileLock(path, thread_local=False).acquire(timeout=timeout, poll_interval=_LOOK)

@@ -1,4 +1,4 @@
-"""Files that came through a browser, on their way to whoever reads them: room ``uploads`` of the store."""
+"""Keep files that were uploaded in a browser until a worker reads them (room ``uploads`` of the store)."""
 
 from __future__ import annotations
 
@@ -16,17 +16,26 @@ OLD = 86_400.0  # seconds after which a file that nobody read goes
 
 
 def keep(store: Store, name: str, content: memoryview) -> str:
-    """Keep a file under a key of its own; only the end of its name is used.
+    """Keep an uploaded file of weights under a key of its own.
 
-    Raises StitchLabError where it is too large, empty, or not called as weights are.
+    Args:
+        store: where to keep it.
+        name: of the file; only its suffix is used.
+        content: its bytes, at most `LIMIT_MB` megabytes.
+
+    Returns:
+        the key.
+
+    Raises:
+        StitchLabError: it is too large or empty, or its name does not end as that of weights.
     """
     suffix = Path(name).suffix.lower()
     if suffix not in SUFFIXES:
-        raise StitchLabError(f"weights are files that end in {', '.join(SUFFIXES)}; {name!r} came")
+        raise StitchLabError(f"expected a file of weights that ends in {', '.join(SUFFIXES)}, got {name!r}")
     if not 0 < content.nbytes <= LIMIT_MB * 2**20:
         raise StitchLabError(
-            f"a file of 1 byte to {LIMIT_MB} MB was expected; {name} has {content.nbytes / 2**20:.0f} MB. Larger ones "
-            "come in by `python -m stitchlab import`"
+            f"expected a file of 1 byte to {LIMIT_MB} MB; {name} has {content.nbytes / 2**20:.0f} MB. Bring larger "
+            "ones with `python -m stitchlab import`"
         )
     clean(store)
     key = f"{uuid.uuid4().hex}{suffix}"
@@ -35,17 +44,17 @@ def keep(store: Store, name: str, content: memoryview) -> str:
 
 
 def place(store: Store, key: str) -> Path:
-    """Where it lies."""
+    """Return the path of an uploaded file."""
     return store.path(ROOM, key, "")
 
 
 def remove(store: Store, key: str) -> None:
-    """It goes; no matter if it is gone."""
+    """Remove an uploaded file; do nothing if it is gone."""
     place(store, key).unlink(missing_ok=True)
 
 
 def clean(store: Store) -> None:
-    """What nobody came to read goes."""
+    """Remove uploaded files that nobody has read within a day."""
     for path in (store.root / ROOM).glob("*"):
         if time.time() - path.stat().st_mtime > OLD:
             path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What all pages share: the frame, the queue, and the look of work that is under way."""
+"""Holds what all pages share: the frame around them, the queue of jobs, and the progress bars of running work."""
 
 from __future__ import annotations
 
@@ -11,19 +11,22 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.errors import StreamlitAPIException
 
+from stitchlab.catalog.keys import CANCEL
 from stitchlab.errors import StitchLabError
 from stitchlab.jobs import Jobs, NotInstalled, Status
 from stitchlab.results.duration import seconds
+from stitchlab.results.run import Run
 from stitchlab.store import Store
-from stitchlab.ui import address, embedding, unknown_page
-from stitchlab.ui.favicon import FAVICON
+from stitchlab.ui import address, embedding, keyboard, logo, presenting, unknown_page
 
 PAGES = (
     ("app.py", "Home", ":material/home:"),
     ("pages/1_Compare.py", "Compare", ":material/compare_arrows:"),
     ("pages/2_Activations.py", "Activations", ":material/scatter_plot:"),
+    ("pages/3_Checks.py", "Checks", ":material/rule:"),
     ("pages/4_Runs.py", "Runs", ":material/table_rows:"),
     ("pages/5_Networks.py", "Networks", ":material/hub:"),
+    ("pages/6_Learn.py", "Learn", ":material/school:"),
 )
 OF_A_RUN = ("Compare", "Activations")  # pages whose address says a run
 SIDEBAR = 200  # pixels: the grids need the room
@@ -32,11 +35,14 @@ REFRESH = 1.0  # seconds between looks at work that is under way
 
 
 def frame(title: str) -> tuple[Store, Jobs]:
-    """The first call of every page: its title, the store, the queue."""
-    st.set_page_config(page_title=f"{title} · StitchLab", page_icon=FAVICON, layout="wide",
-                       initial_sidebar_state=SIDEBAR)
+    """Set up a page, as the first call of every page: its title and menu; return the store and the queue of jobs."""
+    st.set_page_config(
+        page_title=f"{title} · StitchLab", page_icon=logo.MARK, layout="wide", initial_sidebar_state=SIDEBAR
+    )
     st.session_state.update(arrived=st.session_state.get("page") != title, page=title)
-    if not embedding.embedded():
+    if presenting.on():
+        presenting.begin()
+    elif not embedding.embedded():
         _other_pages()
         unknown_page.warn(title == "Home", {label: page for page, label, _ in PAGES})
     store = Store()
@@ -45,11 +51,20 @@ def frame(title: str) -> tuple[Store, Jobs]:
 
 
 def _other_pages() -> None:
+    st.logo(logo.wordmark(dark=dark()), size="large", icon_image=logo.MARK)
     said = address.said()  # a run and its cell are taken along to where they can be looked at
     # A page that is run by itself, as tests do, knows no others.
     with st.sidebar, contextlib.suppress(StreamlitAPIException):
         for page, label, icon in PAGES:
             st.page_link(page, label=label, icon=icon, query_params=said if label in OF_A_RUN else None)
+    with st.sidebar:
+        keyboard.offer()
+
+
+def name_tab(*runs: Run) -> None:
+    """Put the networks of the runs that are shown before the page's name in the browser's tab."""
+    shown = ", ".join(f"{run.record['front']['name']} → {run.record['end']['name']}" for run in runs)
+    st.set_page_config(page_title=f"{shown} · {st.session_state['page']} · StitchLab")
 
 
 def arrived() -> bool:
@@ -58,7 +73,7 @@ def arrived() -> bool:
 
 
 def dark() -> bool:
-    """Whether the browser shows the dark theme."""
+    """Tell whether the browser shows the dark theme."""
     return st.context.theme.type == "dark"
 
 
@@ -84,7 +99,7 @@ def literal(text: str) -> str:
 
 
 def progress(status: Status) -> None:
-    """A bar with what is being worked on and the time left, or with what it waits for, and how long."""
+    """Draw a bar with what is being worked on and the time left, or with what it waits for and how long."""
     about = "" if status.seconds_left is None else f"about {seconds(status.seconds_left)}"
     if status.state == "queued" and status.behind:
         text = f"Waiting behind {status.behind}" + (about and f": {about}")
@@ -96,7 +111,7 @@ def progress(status: Status) -> None:
 
 
 def watch(jobs: Jobs, job: str, news: Callable[[], bool] = lambda: False, key: str = "") -> None:
-    """Progress while a job is worked on; the page is drawn again once it is not, or when there is something new.
+    """Show a job's progress; draw the page again once the job has ended, or when there is something new to show.
 
     Looks are cheap and charts are not: only the bar is drawn at every look. The button is the page's own: looks of a
     page that was just left may run beside those of the next one, and must have no widget in common.
@@ -109,20 +124,41 @@ def watch(jobs: Jobs, job: str, news: Callable[[], bool] = lambda: False, key: s
     """
     if embedding.embedded():  # it shows what is there when it is opened
         return
-    bar, button = st.columns([8, 1], vertical_alignment="center")
-    with bar:
+    row = st.container(horizontal=True, vertical_alignment="center")
+    with row.container():
         st.fragment(_look, run_every=REFRESH)(jobs, job, news)
-    button.button("Cancel", icon=":material/stop_circle:", key=key or f"cancel-{job}", on_click=jobs.cancel,
-                  args=(job,), width="stretch")
+    row.button(
+        "Cancel",
+        icon=":material/stop_circle:",
+        key=key or f"cancel-{job}",
+        on_click=jobs.cancel,
+        args=(job,),
+        shortcut=CANCEL,
+    )
 
 
 def beside(
-    label: str, icon: str, *, primary: bool = False, key: str | None = None, on_click: Callable[[], None] | None = None
+    label: str,
+    icon: str,
+    *,
+    primary: bool = False,
+    key: str | None = None,
+    shortcut: str | None = None,
+    on_click: Callable[[], None] | None = None,
 ) -> tuple[DeltaGenerator, bool]:
-    """A place for a sentence with a button at its right: the place, and whether the button was clicked."""
-    text, button = st.columns([5, 1], vertical_alignment="center")
-    return text, button.button(label, icon=icon, type="primary" if primary else "secondary", key=key, on_click=on_click,
-                               width="stretch")
+    """Draw a row for a sentence with a button to its right.
+
+    Args:
+        label, icon: of the button; the icon is a Material one, ``:material/NAME:``.
+        primary: whether the button is highlighted.
+        key, shortcut, on_click: as `st.button` takes them.
+
+    Returns: the place for the sentence, and whether the button was clicked.
+    """
+    row = st.container(horizontal=True, vertical_alignment="center")
+    return row.container(), row.button(
+        label, icon=icon, type="primary" if primary else "secondary", key=key, on_click=on_click, shortcut=shortcut
+    )
 
 
 def _look(jobs: Jobs, job: str, news: Callable[[], bool]) -> None:
@@ -133,7 +169,7 @@ def _look(jobs: Jobs, job: str, news: Callable[[], bool]) -> None:
 
 
 def queue(submit: Callable[[], object]) -> None:
-    """Queues something and draws the page again; a cluster that does not answer is one line."""
+    """Submit work to the queue and draw the page again; show in one line why that failed, where it did."""
     try:
         submit()
     except StitchLabError as error:
@@ -143,12 +179,24 @@ def queue(submit: Callable[[], object]) -> None:
 
 
 def door(page: str, label: str, query: dict[str, str] | list[tuple[str, str]], text: str) -> None:
-    """A link to another page; nothing where a page is run by itself, as tests do."""
+    """Draw a link to another page; nothing where a page is run by itself, as in tests.
+
+    Args:
+        page: path of its script, as in `PAGES`.
+        label: text of the link.
+        query: keys and values of the address that it leads to.
+        text: tooltip.
+    """
     with contextlib.suppress(StreamlitAPIException):
         st.page_link(page, label=label, icon=":material/arrow_forward:", query_params=query, help=text)
 
 
-@st.cache_resource(show_spinner=False)
+def end_workers() -> None:
+    """End the workers that pages have started in this process."""
+    _jobs.clear()
+
+
+@st.cache_resource(show_spinner=False, on_release=lambda jobs: jobs.close())
 def _jobs(root: str) -> Jobs:
     jobs = Jobs(Store(root))
     start = threading.Timer(FIRST_PAGE, jobs.start)

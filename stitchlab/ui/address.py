@@ -1,4 +1,4 @@
-"""The address of a page: the run and the cell in it are read here, and written here when the visitor chose something.
+"""Reads the run and the cell from a page's address, and writes them there when the visitor has chosen something.
 
 Streamlit replaces the address where a visitor changes a bound widget, and adds an entry to the browser's history for
 whatever a script writes. So what the back button shall return to, the run and its cell, is bound to no widget: it is
@@ -18,30 +18,31 @@ CELL = ("front_layer", "end_layer")
 
 
 def said() -> dict[str, list[str]]:
-    """Give what the address says of a run and a cell, every value of every key."""
+    """Return what the address says about a run and a cell: all values of each key."""
     said = {key: st.query_params.get_all(key) for key in (*links.KEYS, *CELL)}
     return {key: texts for key, texts in said.items() if any(texts) or (texts and key in links.LISTS)}
 
 
 def run(store: Store) -> tuple[Run | None, str]:
-    """Find the run of the address; None where it names none, and why where it names one that is not here."""
+    """Find the run that the address names; None where it names none, and the reason where that run is not here."""
     return links.find(store, said())
 
 
 def said_cell() -> tuple[str, str] | None:
-    """Give the front and end layer that the address says, which its run may not have; None where it says none."""
+    """Return the front and end layer in the address, which its run may not have; None where it names no cell."""
     i, j = (st.query_params.get(key) for key in CELL)
     return (i, j) if i and j else None
 
 
 def write(to: Run, chosen: tuple[str, str] | None = None) -> None:
-    """Make this run, with a cell of it, the address: one new entry in the browser's history."""
+    """Put this run, and a cell of it, into the address: one new entry in the browser's history."""
     pairs = [*links.query(to), *(zip(CELL, chosen, strict=True) if chosen else ())]
     before = [key for key in said() if key not in dict(pairs)]  # an update cannot remove a key
-    st.query_params.update({key: [text for name, text in pairs if name == key] for key in dict(pairs)}
-                           | dict.fromkeys(before, ""))
+    st.query_params.update(
+        {key: [text for name, text in pairs if name == key] for key in dict(pairs)} | dict.fromkeys(before, "")
+    )
 
 
 def clear() -> None:
-    """Have the address say no run: one new entry in the browser's history."""
+    """Remove the run from the address: one new entry in the browser's history."""
     st.query_params.update(dict.fromkeys(said(), ""))

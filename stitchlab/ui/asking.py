@@ -1,4 +1,4 @@
-"""Asking the pages' worker on a page: the answer, or a line while it is on its way, or a line and a button."""
+"""Asks the pages' worker for something and shows the answer, a line while it is on its way, or why it failed."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ LOOK = 0.3  # seconds between looks for an answer that takes longer
 
 
 def answered(jobs: Jobs, question: str, *arguments: Any, what: str) -> Any | None:
-    """Return the answer to a question (`stitchlab.worker.questions`); None, with a line on the page, before it comes.
+    """Return a worker's answer to a question (`stitchlab.worker.questions`); None, with a message, until it is there.
 
     Args:
-        jobs: asks the worker.
-        question: its name.
-        arguments: plain values.
-        what: what is being looked for, as it should read: "the feature maps of image 3".
+        jobs: the queue, which asks the worker.
+        question: name of the question.
+        arguments: of the question, plain values.
+        what: what the visitor waits for, as it should read: "the feature maps of image 3".
     """
     if jobs.lacking:
         ui.not_installed(jobs.lacking)
@@ -46,9 +46,12 @@ def answered(jobs: Jobs, question: str, *arguments: Any, what: str) -> Any | Non
 
 
 def cuts_of(store: Store, jobs: Jobs, network: Network) -> Cuts | None:
-    """Return the cut points of a network of the store, or None while a worker finds them.
+    """Return the layers at which a network of the store can be cut, or None while a worker finds them.
 
-    A worker is asked where they were kept before the store knew them by network.
+    Args:
+        store: where the network is, and where its cut points are kept.
+        jobs: the queue, which asks a worker where the store does not know them by network yet.
+        network: whose cut points are wanted.
     """
     if (kept := cut_points.kept(store, network.id)) is not None:
         return kept

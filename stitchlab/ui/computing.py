@@ -1,4 +1,4 @@
-"""How a run comes to be, on the screen: what it will cost, the button that starts it, its progress, how it ended."""
+"""Starts the computation of a run and follows it: what it costs, the button, its progress, how it ended."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from stitchlab import ui
+from stitchlab.catalog.keys import COMPUTE
 from stitchlab.errors import StitchLabError
 from stitchlab.jobs import Jobs, preparing
 from stitchlab.results.definitions import changed, listed
@@ -22,7 +23,13 @@ LONG, WORTH_IT = 120.0, 0.7  # seconds from which cheaper ways are told; the sha
 
 
 def watched(jobs: Jobs, run: Run, draw: Callable[[Run], None]) -> None:
-    """Draws a run, under its progress while it is worked on, and again whenever cells have come."""
+    """Draw a run below its progress bar while it is computed, and again whenever cells have been added.
+
+    Args:
+        jobs: the queue.
+        run: what is drawn.
+        draw: draws it.
+    """
     status = None if run.draft else jobs.status(run.id)
     if status is not None and status.active:
         ui.watch(jobs, run.id, lambda: _count(Run(run.store, run.record)) > _count(run))
@@ -30,12 +37,18 @@ def watched(jobs: Jobs, run: Run, draw: Callable[[Run], None]) -> None:
 
 
 def _count(run: Run) -> int:
-    """How much of a run is there."""
+    """Count the results of a run that are there."""
     return len(run.cells) + len(run.functional)
 
 
 def compute_bar(jobs: Jobs, run: Run, begun: Callable[[Run], None] = lambda run: None) -> None:
-    """What a run will cost, and the button that starts it, which calls ``begun``; how the last try ended."""
+    """Show what a run will cost and the button that computes it; say how the last try ended.
+
+    Args:
+        jobs: the queue.
+        run: what is to be computed; nothing is drawn where it is complete or running.
+        begun: called with the run once it is queued.
+    """
     if embedding.embedded():
         return
     _compute_prepared(jobs, run.store)
@@ -47,17 +60,22 @@ def compute_bar(jobs: Jobs, run: Run, begun: Callable[[Run], None] = lambda run:
     if status is not None and status.active:
         return
     if status is not None and status.state == "failed":
-        st.error(f"It stopped: {ui.literal(status.message)}. What was finished is kept; Compute goes on from there.",
-                 icon=":material/error:")
+        st.error(
+            f"It stopped: {ui.literal(status.message)}. What was finished is kept; Compute goes on from there.",
+            icon=":material/error:",
+        )
     if status is not None and status.state in ("cancelled", "interrupted") and lacking:
-        st.info(f"It was {status.state}. What was finished is kept; Compute goes on from there.",
-                icon=":material/info:")
+        st.info(
+            f"It was {status.state}. What was finished is kept; Compute goes on from there.", icon=":material/info:"
+        )
     if not lacking and run.measured and not run.older:
         return
     if jobs.lacking:
         ui.not_installed(jobs.lacking)
         return
-    text, clicked = ui.beside("Compute", ":material/play_arrow:", primary=bool(lacking), key="compute")
+    text, clicked = ui.beside(
+        "Compute", ":material/play_arrow:", primary=bool(lacking), key="compute", shortcut=COMPUTE
+    )
     with text:
         _price(jobs, run)
     if clicked:
@@ -65,7 +83,7 @@ def compute_bar(jobs: Jobs, run: Run, begun: Callable[[Run], None] = lambda run:
 
 
 def _draft_bar(jobs: Jobs, run: Run) -> None:
-    """The button that has a control made, and then its grid computed; until then the run has no id and no link."""
+    """Draw the button that makes a control network, then its grid; until then the run has no id and no link."""
     wanted = run.wanted()
     status = jobs.status(job := preparing(wanted))
     if status is not None and status.active:
@@ -76,7 +94,7 @@ def _draft_bar(jobs: Jobs, run: Run) -> None:
         return
     if status is not None:
         st.error(status.message or f"It was {status.state}.", icon=":material/error:")
-    text, clicked = ui.beside("Compute", ":material/play_arrow:", primary=True, key="compute")
+    text, clicked = ui.beside("Compute", ":material/play_arrow:", primary=True, key="compute", shortcut=COMPUTE)
     text.markdown(f"**{run.total} results to compute.** The control is made first: {run.record['front']['name']}.")
     if clicked:
         st.session_state["preparing"] = job
@@ -84,7 +102,7 @@ def _draft_bar(jobs: Jobs, run: Run) -> None:
 
 
 def _compute_prepared(jobs: Jobs, store: Store) -> None:
-    """Queues the run whose control this visitor had made, once that is done, and goes to its link."""
+    """Queue the run whose control network this visitor had made, once that is done, and go to its link."""
     job = st.session_state.get("preparing")
     status = jobs.status(job) if job else None
     if not job or status is None or status.state != "done" or status.result is None:
@@ -101,19 +119,24 @@ def _compute_prepared(jobs: Jobs, store: Store) -> None:
 
 
 def kept_bar(run: Run) -> bool:
-    """Say why the pickers do not show a run; whether the button was clicked that has them ask for the same today."""
+    """Say why the pickers do not show a run; return whether the visitor asks for it under today's definitions."""
     if run.source:
         opened.banner(run)
         return False
     others = changed(run.request)
     if not others or links.picked(run.store, run) is None:
-        st.info(f"{run.title}: its networks are no longer in the store, or the pickers do not offer its settings, so "
-                "this is what was kept of it.", icon=":material/inventory_2:")
+        st.info(
+            f"{run.title}: its networks are no longer in the store, or the pickers do not offer its settings, so only "
+            "its stored results are shown.",
+            icon=":material/inventory_2:",
+        )
         return False
     text, clicked = ui.beside("Ask again", ":material/update:", key="ask_again")
-    text.info(f"{run.title}: definitions have changed since it was asked for ({listed(others)}), so this is what was "
-              "kept of it. Under today's it is another run, which shares what has not changed.",
-              icon=":material/inventory_2:")
+    text.info(
+        f"{run.title}: definitions have changed since it was requested ({listed(others)}), so only its stored results "
+        "are shown. Under today's it is another run, which reuses what has not changed.",
+        icon=":material/inventory_2:",
+    )
     return clicked
 
 
@@ -133,11 +156,11 @@ def _price(jobs: Jobs, run: Run) -> None:
 def _look(jobs: Jobs, run: Run, there: str) -> None:
     if jobs.estimate(run).state != "waiting":
         st.rerun()
-    st.markdown(f"{there}: looking for how long that takes …")
+    st.markdown(f"{there}: estimating how long that takes …")
 
 
 def _cheaper(price: dict[str, Any]) -> str:
-    """Other ways to ask that take clearly less, where it takes long; the pickers above offer them."""
+    """List settings that take clearly less time, where the run takes long; the pickers above offer them."""
     span = seconds if price["timed"] else roughly
     ways = [f"{what}, {span(each)}" for what, each in price["cheaper"] if each < WORTH_IT * price["seconds"]]
     return f" Cheaper: {'; '.join(ways)}." if ways and price["seconds"] > LONG else ""

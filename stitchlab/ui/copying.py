@@ -1,8 +1,8 @@
-"""'Copy link': the address of what is on the screen, made whole, in the clipboard.
+"""Draws 'Copy link', a button that copies the whole address of what is on the screen.
 
-Bound widgets and choices write the address already; what it may lack is the run, where a page shows one that nobody
-chose. The button adds that. Where a browser gives no clipboard (a page that is not served from this machine nor by
-https), the address stands in a field to copy from.
+Bound widgets and choices are in the address already; what it may lack is the run, where a page shows one that nobody
+chose. The button adds that. Where a browser offers no clipboard (a page that is served neither from this machine nor
+by https), the address stands in a field to copy from.
 """
 
 from __future__ import annotations
@@ -59,5 +59,5 @@ _button = st.components.v2.component("stitchlab_copy_link", html=_HTML, css=_CSS
 
 
 def copy_link(query: Sequence[tuple[str, str]], key: str = "copy-link") -> None:
-    """Draw the button. ``query`` are keys and values that the link has where the address does not say them."""
+    """Draw the button; ``query`` are the keys and values that its link adds where the address lacks them."""
     _button(key=key, data={"query": [list(pair) for pair in query]})

@@ -1,7 +1,8 @@
-"""``?embed=true``: a page shows its figures alone, as its address says them, to be put into another page.
+"""Embeds figures into other pages: with ``?embed=true``, a page shows its figures alone, as its address describes them.
 
-Streamlit takes its own frame away there. Of ours, everything is drawn as ever, so that every switch reads its address,
-but on one pixel, which then goes; figures, and what is waited for, have a place of their own.
+The presenter view (`stitchlab.ui.presenting`) does so too, each figure a slide. Streamlit removes its own frame
+in an embedded page. What StitchLab adds is still drawn, so that every switch reads its address, but on one pixel,
+which is then removed; figures, and what is waited for, have a place of their own.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ from contextvars import ContextVar
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from stitchlab.ui import presenting
+
 
 class _Place:
-    """Where figures go in an embedded page, and whether any did."""
+    """Holds where the figures of a page go, None for where they stand, and whether there are any."""
 
-    def __init__(self, container: DeltaGenerator) -> None:
+    def __init__(self, container: DeltaGenerator | None) -> None:
         self.container, self.used = container, False
 
 
@@ -25,40 +28,56 @@ _place: ContextVar[_Place | None] = ContextVar("place", default=None)
 
 
 def embedded() -> bool:
-    """Tell whether this page is shown in another one."""
-    return bool(st.context.is_embedded)
+    """Tell whether this page shows its figures alone: within another page, or in the presenter view."""
+    return bool(st.context.is_embedded) or presenting.on()
 
 
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
-    """Have a page that is embedded show nothing of what is drawn in here but figures; a line where there is none."""
-    if not embedded():
-        yield
-        return
-    place, hidden = _Place(st.container()), st.empty()
+    """Hide all but the figures of what is drawn within, in an embedded page; say so where there is none."""
+    place = _Place(st.container() if embedded() else None)
     token = _place.set(place)
     try:
-        with hidden.container(width=1, height=1, border=False):
+        with _hidden() if place.container else contextlib.nullcontext():
             yield
     finally:
         _place.reset(token)
-        hidden.empty()
-        if not place.used:
-            place.container.info("This link shows no figure: its run is not here, or has nothing of that kind.",
-                                 icon=":material/link_off:")
+        if place.container and not place.used:
+            with place.container, presenting.slide():
+                st.info(
+                    "This link shows no figure: its run is not here, or has nothing of that kind.",
+                    icon=":material/link_off:",
+                )
+    if place.used and not place.container:
+        with st.sidebar:
+            presenting.offer()
 
 
 @contextlib.contextmanager
 def seen() -> Iterator[None]:
-    """Have what is drawn in here be seen in an embedded page too; elsewhere it is drawn where it stands."""
+    """Show what is drawn within in an embedded page too; elsewhere it is drawn where it stands."""
     place = _place.get()
     if place is None:
         yield
         return
     place.used = True
+    if place.container is None:
+        yield
+        return
     token = _place.set(None)  # within it, things stand where they are put
     try:
-        with place.container:
+        with place.container, presenting.slide():
             yield
     finally:
         _place.reset(token)
+
+
+@contextlib.contextmanager
+def _hidden() -> Iterator[None]:
+    """Draw on one pixel, which is then removed."""
+    hidden = st.empty()
+    try:
+        with hidden.container(width=1, height=1, border=False):
+            yield
+    finally:
+        hidden.empty()

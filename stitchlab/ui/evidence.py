@@ -1,4 +1,4 @@
-"""A cell's first words: what each method's accuracy and activations say together, and the plain numbers behind it."""
+"""Says first what a cell means: what each method's accuracy and activations say together, and the numbers behind."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import streamlit as st
 
 from stitchlab.catalog.detectors import DETECTORS
 from stitchlab.catalog.methods import METHOD_LABELS
-from stitchlab.figures.activations import SETS as NAMES
+from stitchlab.figures.sets import SETS as NAMES
 from stitchlab.figures.words import IMAGES_AND_SETS, Tone, conclusions, disagreements
 from stitchlab.results.channel_statistics import negatives
-from stitchlab.results.detection import NATIVE, Distribution
+from stitchlab.results.detection import NATIVE, DetectionResults
 from stitchlab.results.recipe import words
 from stitchlab.results.similarity import ACCURATE, INACCURATE, SETS
 from stitchlab.store import Array
@@ -19,13 +19,28 @@ from stitchlab.ui import material
 
 SETS_LABEL = DETECTORS[SETS].label
 BOXES: dict[Tone, tuple[Callable[..., object], str]] = {
-    "similar": (st.success, ":material/check_circle:"), "no evidence": (st.warning, ":material/block:"),
-    "no claim": (st.info, ":material/do_not_disturb_on:"), "open": (st.info, ":material/help:"),
+    "similar": (st.success, ":material/check_circle:"),
+    "no evidence": (st.warning, ":material/block:"),
+    "no claim": (st.info, ":material/do_not_disturb_on:"),
+    "open": (st.info, ":material/help:"),
 }
+#: What the plain numbers mean.
+NUMBERS_HELP = (
+    f"Accurate: at least {ACCURATE:.0%} of what the end network's own accuracy has above chance is left; inaccurate: "
+    f"less than {INACCURATE:.0%}. Negative: share of negative values in the channels in which no native value is "
+    "negative; a stitch after a ReLU has no ReLU. Native's own Fréchet ratio is that of test images against held-out "
+    f"training images. {IMAGES_AND_SETS}"
+)
 
 
-def conclude(found: Distribution, decides: str | None, i: str, j: str) -> None:
-    """Say side by side what follows for each method."""
+def conclude(found: DetectionResults, decides: str | None, i: str, j: str) -> None:
+    """Draw side by side what follows for each method.
+
+    Args:
+        found: what detectors say about the run's cells.
+        decides: name of the detector that decides; None: none is believed.
+        i, j: front layer and end layer of the cell.
+    """
     said = conclusions(found, decides, i, j)
     for column, (method, conclusion) in zip(st.columns(max(1, len(said))), said.items(), strict=True):
         box, icon = BOXES[conclusion.tone]
@@ -33,23 +48,32 @@ def conclude(found: Distribution, decides: str | None, i: str, j: str) -> None:
             box(f"**{METHOD_LABELS[method]}:** {conclusion.sentence}", icon=icon)
 
 
-def numbers(found: Distribution, decides: str | None, i: str, j: str) -> None:
-    """Lay the plain numbers of native and stitched activations under each other: what needs no detector first."""
+def numbers(found: DetectionResults, decides: str | None, i: str, j: str) -> None:
+    """Draw a table of the plain numbers of native and stitched activations, first those that need no detector.
+
+    Args:
+        found: what detectors say about the run's cells.
+        decides: name of the detector that decides, which is explained; None: none is believed.
+        i, j: front layer and end layer of the cell.
+    """
     by_set = material.statistics(found, i, j)
-    st.table([_line(found, by_set, name, i, j) for name in (NATIVE, *found.run.request.methods)], border="horizontal",
-             alt=f"Accuracy and distances from native activations of {i} → {j}")
-    by = [] if decides is None else [f"Decided by: {DETECTORS[decides].label}."]
-    tlm = [f"Task loss matching: {words(found.run)}."] if "tlm" in found.run.request.methods else []
-    meaning = "" if decides is None else (
-        f"{DETECTORS[decides].label}: {DETECTORS[decides].meaning} ({DETECTORS[decides].reference}). ")
-    st.caption(" ".join([*by, *tlm, *disagreements(found, i, j)]), help=(
-        f"{meaning}Accurate: at least {ACCURATE:.0%} of what the end network's own accuracy has above chance is left; "
-        f"inaccurate: less than {INACCURATE:.0%}. Negative: share of negative values in the channels in which no "
-        "native value is negative; a stitch after a ReLU has no ReLU. Native's own Fréchet ratio is that of test "
-        f"images against held-out training images. {IMAGES_AND_SETS}"))
+    st.table(
+        [_line(found, by_set, name, i, j) for name in (NATIVE, *found.run.request.methods)],
+        border="horizontal",
+        alt=f"Accuracy and distances from native activations of {i} → {j}",
+    )
+    said: list[str] = []
+    meaning = ""
+    if decides is not None:
+        detector = DETECTORS[decides]
+        said.append(f"Decided by: {detector.label}.")
+        meaning = f"{detector.label}: {detector.meaning} ({detector.reference}). "
+    if "tlm" in found.run.request.methods:
+        said.append(f"Task loss matching: {words(found.run)}.")
+    st.caption(" ".join([*said, *disagreements(found, i, j)]), help=meaning + NUMBERS_HELP)
 
 
-def _line(found: Distribution, by_set: dict[str, dict[str, Array]], name: str, i: str, j: str) -> dict[str, str]:
+def _line(found: DetectionResults, by_set: dict[str, dict[str, Array]], name: str, i: str, j: str) -> dict[str, str]:
     run = found.run
     native = name == NATIVE
     return {

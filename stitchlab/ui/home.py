@@ -1,4 +1,4 @@
-"""What Home shows: a gallery run that tells, the others on cards, the demo computed before one's eyes, the way on."""
+"""Draws Home: a gallery run that shows the finding, the others on cards, the demo computed live, and links."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from collections.abc import Sequence
 import streamlit as st
 
 from stitchlab import ui
+from stitchlab.catalog.keys import COMPUTE
 from stitchlab.errors import StitchLabError
 from stitchlab.figures import grids
 from stitchlab.figures.story import Chapter, sentence, story
-from stitchlab.figures.thumbnail import thumbnail
-from stitchlab.jobs import DEMO, Jobs, judging
+from stitchlab.figures.thumbnail import describe, thumbnail
+from stitchlab.jobs import DEMO, Jobs, detecting
 from stitchlab.results import demo, shelf
 from stitchlab.results.definitions import changed
-from stitchlab.results.detection import Distribution
+from stitchlab.results.detection import DetectionResults
 from stitchlab.results.judged_with import judged_with
 from stitchlab.results.resolve import NotFoundYet
 from stitchlab.results.run import Run, list_runs
@@ -35,7 +36,7 @@ NEWEST = 3  # of one's own runs
 
 
 def gallery() -> tuple[Run | None, list[Run]]:
-    """Give the gallery's run that tells the story on real images, and the others."""
+    """Return the gallery's run that shows the finding on real images, and the others; None without a gallery."""
     there = shelf.gallery()
     if not there:
         return None, []
@@ -45,40 +46,53 @@ def gallery() -> tuple[Run | None, list[Run]]:
 
 
 def telling(run: Run) -> None:
-    """The run's two maps, with the cell that tells framed in both, and that cell in words."""
+    """Draw a run's two accuracy heatmaps, with the telling cell framed in both and explained in words."""
     _follow(run)
-    found = Distribution(run, judged_with(run))
+    found = DetectionResults(run, judged_with(run))
     chapters = story(found)
     st.header(ui.literal(called(run)))
     framed = (chapters[0].front_layer, chapters[0].end_layer) if chapters else None
-    side_by_side(run.id, grids.stitched(run, "accuracy"), "telling", framed,
-                 on_select=lambda key: _opened(run, key), selection_mode="points")
+    side_by_side(
+        run.id,
+        grids.stitched(run, "accuracy"),
+        "telling",
+        framed,
+        on_select=lambda key: _opened(run, key),
+        selection_mode="points",
+    )
     where = f" Framed: {framed[0]} → {framed[1]}, told below." if framed else ""
-    st.caption("Rows: layers of the front network. Columns: layers of the end network. Numbers: test accuracy of the "
-               f"stitched network, ★ best of its column.{where} A click on a cell shows its activations.")
+    st.caption(
+        "Rows: layers of the front network. Columns: layers of the end network. Numbers: test accuracy of the "
+        f"stitched network, ★ best of its column.{where} A click on a cell shows its activations."
+    )
     _words(found, chapters)
     _way_on(run)
 
 
 def cards(others: Sequence[Run]) -> None:
-    """The gallery's other runs, each with a small picture of its accuracies, its name and a sentence."""
+    """Draw a card for each of the gallery's other runs: a small picture of its accuracies, its name and a sentence."""
     if not others:
         return
-    st.header("More that comes with StitchLab")
+    st.header("More examples that come with StitchLab")
     for k in range(0, len(others), CARDS):
-        for column, run in zip(st.columns(CARDS), others[k:k + CARDS], strict=False):
+        for column, run in zip(st.columns(CARDS), others[k : k + CARDS], strict=False):
             with column, st.container(border=True, height="stretch"):
                 if (pixels := thumbnail(run)) is not None:
-                    st.image(data_url(pixels), alt=f"Accuracies of {called(run)}: task loss matching left, direct "
-                             "matching right")
+                    st.image(data_url(pixels), alt=describe(run))
                 st.markdown(f"**{ui.literal(called(run))}**  \n{sentence(run)}")
                 ui.door(COMPARE, "Open", links.query(run), called(run))
 
 
 def demo_here(jobs: Jobs, store: Store, *, alone: bool) -> None:
-    """The demo: a button that has it computed, and its grid as it fills; what tells where nothing else does."""
+    """Draw the demo: the button that computes it, and its grid as it fills.
+
+    Args:
+        jobs: the queue.
+        store: where the demo's networks and run are.
+        alone: whether no gallery shows the finding, so that the demo has to.
+    """
     if not alone:
-        st.header("See it computed")
+        st.header("Watch it being computed")
     try:
         run = demo.run(store)
     except NotFoundYet as error:  # a store from before cut points were kept by network
@@ -96,17 +110,28 @@ def demo_here(jobs: Jobs, store: Store, *, alone: bool) -> None:
         _filling(jobs, run, alone)
 
 
+def trust() -> None:
+    """Link to the checks of all measures, and say what they are."""
+    st.header("Which measure deserves trust?")
+    st.write(
+        "Ten checks from the literature, of task loss matching, direct matching and every index: is a layer most "
+        "similar to itself, is the corresponding layer found in another network, does it notice what the task "
+        "needs? Each with a number, its uncertainty, and a verdict."
+    )
+    ui.door("pages/3_Checks.py", "See the checks", {}, "Measures by checks, on the demo's networks or your own")
+
+
 def yours(store: Store) -> None:
-    """The newest of one's own runs, and the way to one's own networks."""
+    """List the newest of one's own runs, and link to one's own networks."""
     st.header("Yours")
     if known := list_runs(store):
         runs.choice(known[:NEWEST], COMPARE)
-        ui.door("pages/4_Runs.py", "All runs", {}, "What was asked for, several together, files, the queue")
+        ui.door("pages/4_Runs.py", "All runs", {}, "All runs, several compared, files, the queue")
     ui.door("pages/5_Networks.py", "Use your own networks", {"part": "Import"}, "Import weights, or train some")
 
 
 def _offer(jobs: Jobs, run: Run | None, alone: bool) -> None:
-    """The button, how it goes while the networks are trained, and how that ended."""
+    """Draw the button that computes the demo, its progress while networks are trained, and how that ended."""
     status = jobs.status(DEMO) if run is None else None
     if status is not None and status.active:
         ui.watch(jobs, DEMO)
@@ -116,16 +141,18 @@ def _offer(jobs: Jobs, run: Run | None, alone: bool) -> None:
     if jobs.lacking:
         ui.not_installed(jobs.lacking)
         return
-    text, clicked = ui.beside("Compute the demo", ":material/play_arrow:", primary=alone, key="demo")
-    text.write("Two small networks are trained on scikit-learn's digits and stitched, layer by layer, on your machine: "
-               "about a minute. Nothing is computed before you ask.")
+    text, clicked = ui.beside("Compute the demo", ":material/play_arrow:", primary=alone, key="demo", shortcut=COMPUTE)
+    text.write(
+        "Two small networks are trained on scikit-learn's digits and stitched, layer by layer, on your machine: "
+        "about a minute. Nothing is computed until you ask."
+    )
     if clicked:
         st.session_state["demo_asked"] = True
         ui.queue(jobs.train_demo if run is None else lambda: jobs.compute(run, last="indices"))
 
 
 def _filling(jobs: Jobs, run: Run, alone: bool) -> None:
-    """The demo's grid while it is computed and after; where the gallery has told, it is kept short."""
+    """Draw the demo's grid while it is computed and after; keep it short where the gallery has shown the finding."""
     if not run.complete:
         compute_bar(jobs, run)
     elif not alone:
@@ -134,7 +161,7 @@ def _filling(jobs: Jobs, run: Run, alone: bool) -> None:
         return
     watched(jobs, run, _draw)
     if alone:
-        found = Distribution(run)
+        found = DetectionResults(run)
         _bring(jobs, found)
         _words(found, story(found))
     _way_on(run)
@@ -148,8 +175,8 @@ def _draw(run: Run) -> None:
     )
 
 
-def _words(found: Distribution, chapters: Sequence[Chapter]) -> None:
-    """The cells that tell, with links to them, beside all cells where their distances are there."""
+def _words(found: DetectionResults, chapters: Sequence[Chapter]) -> None:
+    """Explain the telling cells, with links to them, beside a picture of all cells where Fréchet ratios are there."""
     drawn = any(found.entry(SETS, *cell) for cell in found.cells)
     picture, words = st.columns([5, 4], vertical_alignment="center") if drawn else (None, st.container())
     if picture is not None:
@@ -158,17 +185,21 @@ def _words(found: Distribution, chapters: Sequence[Chapter]) -> None:
     with words:
         for chapter in chapters:
             st.markdown(f"**{chapter.title}.** {chapter.text}")
-            ui.door(ACTIVATIONS, f"Why? {chapter.front_layer} → {chapter.end_layer}",
-                    _query(found.run, chapter.front_layer, chapter.end_layer), "This cell's activations")
+            ui.door(
+                ACTIVATIONS,
+                f"Why? {chapter.front_layer} → {chapter.end_layer}",
+                _query(found.run, chapter.front_layer, chapter.end_layer),
+                "This cell's activations",
+            )
 
 
-def _all_cells(found: Distribution) -> None:
+def _all_cells(found: DetectionResults) -> None:
     _follow(found.run)
     cells_scatter(found, "demo-cells", None, lambda i, j: st.session_state.update(opened=(i, j)))
 
 
 def _follow(run: Run) -> None:
-    """Turn to the activations of a cell that was clicked: only a script may, so the click leaves word."""
+    """Go to the activations of a cell that was clicked: a click's callback cannot switch pages, so it leaves a note."""
     if opened := st.session_state.pop("opened", None):
         st.switch_page(ACTIVATIONS, query_params=_query(run, *opened))
 
@@ -187,15 +218,20 @@ def _query(run: Run, i: str, j: str) -> list[tuple[str, str]]:
     return links.query(run, front_layer=i, end_layer=j)
 
 
-def _bring(jobs: Jobs, found: Distribution) -> None:
-    """Have the Fréchet ratios of a finished grid computed: seconds. After a cancel they wait for Activations."""
+def _bring(jobs: Jobs, found: DetectionResults) -> None:
+    """Compute the Fréchet ratios of a finished grid: seconds. After a cancel, the page Activations offers them."""
     run, cells = found.run, found.cells
-    if run.source or jobs.lacking or not run.complete or changed(run.request, *run.request.methods) or (
-            not found.lacking([SETS], cells)):
+    if (
+        run.source
+        or jobs.lacking
+        or not run.complete
+        or changed(run.request, *run.request.methods)
+        or (not found.lacking([SETS], cells))
+    ):
         return
-    job = judging(run, found.detection, cells)
+    job = detecting(run, found.detection, cells)
     status = jobs.status(job)
     if status is not None and status.active:
         ui.watch(jobs, job)
     elif status is None or status.state not in ("failed", "cancelled"):  # it ends when the page is left, and goes on
-        ui.queue(lambda: jobs.judge(run, found.detection, [SETS], cells, asked=False))
+        ui.queue(lambda: jobs.detect(run, found.detection, [SETS], cells, asked=False))

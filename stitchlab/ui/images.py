@@ -1,4 +1,4 @@
-"""The data sets on the screen: what is there and where, sample images, classes; getting one, adding a folder."""
+"""Draws the data sets: what is there and where, sample images, classes; gets one, or adds a folder."""
 
 from __future__ import annotations
 
@@ -22,18 +22,32 @@ CLASSES = 20  # of so many classes
 
 
 def draw(store: Store, jobs: Jobs) -> None:
-    """The table, and the chosen data set below."""
+    """Draw the table of data sets, and the chosen one below."""
     known = {record.name: record for record in data_sets.known(store)}
     names = [*DATA_SETS, *(name for name in known if name not in DATA_SETS)]
-    st.dataframe([_row(name, known.get(name), store) for name in names], hide_index=True, width="stretch",
-                 placeholder="–")
-    name = st.selectbox("Data set", names, key="data_set", bind="query-params",
-                        format_func=lambda key: known[key].label if key in known else DATA_SETS[key].label)
+    st.dataframe(
+        [_row(name, known.get(name), store) for name in names],
+        hide_index=True,
+        width="stretch",
+        placeholder="–",
+        alt="Data sets: what each is, where it is, how many images and classes it has",
+    )
+    name = st.selectbox(
+        "Data set",
+        names,
+        key="data_set",
+        bind="query-params",
+        format_func=lambda key: known[key].label if key in known else DATA_SETS[key].label,
+    )
     if (data := data_sets.at_hand(store).get(name)) is not None:
         _one(jobs, data)
     else:
-        _get(jobs, name, f"{DATA_SETS[name].description}. It is not on this machine yet: Get it downloads "
-             "it, unless torchvision's files are there.")
+        _get(
+            jobs,
+            name,
+            f"{DATA_SETS[name].description}. It is not on this machine yet: Get it downloads "
+            "it, unless torchvision's files are there.",
+        )
     _add(jobs, known)
 
 
@@ -44,9 +58,11 @@ def _row(name: str, record: DataRecord | None, store: Store) -> dict[str, Any]:
     here = record is not None or at_hand
     return {
         "Data set": entry.label if entry else record.label if record else name,
-        "What": entry.description if entry else "a folder of images", "Here": here,
+        "What": entry.description if entry else "a folder of images",
+        "Here": here,
         "Where": (place if entry else name.removeprefix(FOLDER)) if here else None,
-        "Training images": record.train if record else None, "Test images": record.test if record else None,
+        "Training images": record.train if record else None,
+        "Test images": record.test if record else None,
         "Image": "×".join(map(str, record.shape)) if record else None,
         "Classes": len(record.classes) if record else None,
     }
@@ -54,22 +70,25 @@ def _row(name: str, record: DataRecord | None, store: Store) -> dict[str, Any]:
 
 def _one(jobs: Jobs, data: DataRecord) -> None:
     identity = f", id `{data.fingerprint[:12]}`" if data.fingerprint else ""
-    st.markdown(f"**{data.label}**: {data.train:,} training and {data.test:,} test images of "
-                f"{'×'.join(map(str, data.shape))} in {len(data.classes)} classes{identity}.")
+    st.markdown(
+        f"**{data.label}**: {data.train:,} training and {data.test:,} test images of "
+        f"{'×'.join(map(str, data.shape))} in {len(data.classes)} classes{identity}."
+    )
     left, right = st.columns(2)
     with left:
         balance = answered(jobs, "class_balance", data.fingerprint or data.name, what="how many images each class has")
         if balance is not None:
             train, test = balance
-            chart(data.label, figures.balance(train, test, data.classes, dark=ui.dark()), "balance",
-                  "Training and test images of each class", "images by class")
+            chart(data.label, figures.balance(train, test, data.classes, dark=ui.dark()), "balance", "images by class")
     with right:
         _samples(jobs, data)
 
 
 def _samples(jobs: Jobs, data: DataRecord) -> None:
-    st.caption("The first training images of " + ("each class" if len(data.classes) <= CLASSES else
-                                                  f"the first {CLASSES} classes"))
+    st.caption(
+        "The first training images of "
+        + ("each class" if len(data.classes) <= CLASSES else f"the first {CLASSES} classes")
+    )
     asked = answered(jobs, "sample_images", data.fingerprint or data.name, SAMPLES, CLASSES, what="sample images")
     if asked is not None:
         pixels, labels = asked
@@ -77,7 +96,7 @@ def _samples(jobs: Jobs, data: DataRecord) -> None:
 
 
 def _get(jobs: Jobs, name: str, text: str) -> None:
-    """A button that gets a data set, and how that goes."""
+    """Draw a button that gets a data set, and its progress."""
     job = fetching(name)
     status = jobs.status(job)
     if status is not None and status.active:
@@ -97,9 +116,11 @@ def _add(jobs: Jobs, known: dict[str, Any]) -> None:
     st.header("Add a folder of images")
     offered = [str(path) for path in data_sets.offered_folders()]
     if not offered:
-        st.caption("A folder with train/CLASS/ and test/CLASS/ is added by `python -m stitchlab data folder:PATH`, or "
-                   "`folder:PATH@SIZE` where its images have several sizes. This page offers only folders under the "
-                   "roots that the variable STITCHLAB_DATA named when the app was started.")
+        st.caption(
+            "A folder with train/CLASS/ and test/CLASS/ is added by `python -m stitchlab data folder:PATH`, or "
+            "`folder:PATH@SIZE` where its images have several sizes. This page offers only folders under the "
+            "roots that the variable STITCHLAB_DATA named when the app was started."
+        )
         return
     left, right = st.columns([3, 1])
     path = left.selectbox("Folder", offered, key="folder", help="Under the roots that STITCHLAB_DATA names.")

@@ -1,4 +1,4 @@
-"""Links that restore a run from their own keys: those of Compare's pickers. The run's id in them is a shortcut.
+"""Writes and reads links that restore a run from the values of Compare's pickers; its id in them is a shortcut.
 
 A run that was only looked at is not in the store, so its id alone would lead nowhere.
 """
@@ -26,11 +26,34 @@ from stitchlab.store import Store
 DEFAULTS: dict[str, Any] = {key: getattr(PRESETS["paper"], key) for key in ("epochs", "lr", "augment")}
 
 #: The keys that say a run; a link that the project makes has all of them.
-KEYS = ("run", "front", "end", "front_layers", "end_layers", "methods", "indices", "recipe", "epochs", "lr", "targets",
-        "init", "augment", "train_images", "dm_images", "eval_images", "null", "seed", "data")
+KEYS = (
+    "run",
+    "front",
+    "end",
+    "front_layers",
+    "end_layers",
+    "methods",
+    "indices",
+    "recipe",
+    "epochs",
+    "lr",
+    "targets",
+    "init",
+    "augment",
+    "train_images",
+    "dm_images",
+    "eval_images",
+    "null",
+    "seed",
+    "data",
+)
 
 _CHOICES: dict[str, Container[str]] = {
-    "methods": METHODS, "indices": INDICES, "recipe": PRESETS, "targets": TARGETS, "init": INITS,
+    "methods": METHODS,
+    "indices": INDICES,
+    "recipe": PRESETS,
+    "targets": TARGETS,
+    "init": INITS,
     "augment": (AUTO, *AUGMENTATIONS),
 }
 #: Those of them that have any number of values; an empty text says that there is none.
@@ -41,7 +64,7 @@ _MAX_SEED, _MAX_COUNT = 2**32 - 1, 2**53 - 1  # the latter is the browser's
 
 
 def picked(store: Store, run: Run) -> dict[str, Any] | None:
-    """Say by key what each picker of Compare shows for a run; None where they cannot say it."""
+    """Return by key what each picker of Compare shows for a run; None where they cannot express it."""
     request = run.request
     names = {network.id: network.name for network in networks.list_networks(store)}
     if run.draft:
@@ -53,11 +76,18 @@ def picked(store: Store, run: Run) -> dict[str, Any] | None:
     data = data_sets.of_fingerprint(store, request.data)
     every = data is not None and request.eval_images == data.test
     return {
-        "front": names[request.front], "end": names[request.end],
-        "front_layers": list(request.front_layers), "end_layers": list(request.end_layers),
-        "methods": list(request.methods), "indices": list(request.indices),
-        **recipe, "dm_images": request.dm.images, "eval_images": None if every else request.eval_images,
-        "null": request.null or None, "seed": request.seed, "data": known["name"],
+        "front": names[request.front],
+        "end": names[request.end],
+        "front_layers": list(request.front_layers),
+        "end_layers": list(request.end_layers),
+        "methods": list(request.methods),
+        "indices": list(request.indices),
+        **recipe,
+        "dm_images": request.dm.images,
+        "eval_images": None if every else request.eval_images,
+        "null": request.null or None,
+        "seed": request.seed,
+        "data": known["name"],
     }
 
 
@@ -77,13 +107,14 @@ def sayable(store: Store, run: Run) -> bool:
 
 
 def query(run: Run, **more: str) -> list[tuple[str, str]]:
-    """Give the keys and values of a link that leads to a run, and to more: a cell.
-
-    That of a file is named by its id alone: its networks are somebody else's, whatever they are called.
-    """
+    """Return the keys and values of a link that leads to a run, and to more: a cell."""
     said = {} if run.source else picked(run.store, run) or {}
-    pairs = [(key, str(value)) for key, values in said.items() if values is not None
-             for value in ((values or [""]) if isinstance(values, list) else [values])]  # none at all is said too
+    pairs = [
+        (key, str(value))
+        for key, values in said.items()
+        if values is not None
+        for value in ((values or [""]) if isinstance(values, list) else [values])
+    ]  # none at all is said too
     return [("run", run.id), *pairs, *more.items()]
 
 
@@ -110,7 +141,7 @@ def read(store: Store, link: Mapping[str, Sequence[str]]) -> Run | None:
 
 
 def _resolved(store: Store, said: Mapping[str, Any]) -> Run | None:
-    """The run of such values; None where they name no two networks. Raises StitchLabError."""
+    """Find the run of such values; None where they do not name two networks. Raises StitchLabError."""
     if not {"front", "end"} <= said.keys():
         return None
     recipe = DEFAULTS | {key: said[key] for key in _RECIPE if key in said} | {"images": said.get("train_images")}
@@ -119,7 +150,7 @@ def _resolved(store: Store, said: Mapping[str, Any]) -> Run | None:
 
 
 def values(link: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    """Give what a link says by key, each as what the pickers hold; what no picker can hold is left out."""
+    """Return what a link says by key, each as the pickers hold it; what no picker can hold is left out."""
     said: dict[str, Any] = {}
     for key in KEYS:
         texts, choices = link.get(key, ()), _CHOICES.get(key)
@@ -134,7 +165,7 @@ def values(link: Mapping[str, Sequence[str]]) -> dict[str, Any]:
 
 
 def _value(key: str, text: str) -> str | int | float | None:
-    """What a text says; None for a number that is none, or out of the range of its picker."""
+    """Read a text of a link; None for a number that is none, or out of the range of its picker."""
     if key not in (*_COUNTS, "seed", "lr"):
         return text
     with contextlib.suppress(ValueError):
@@ -145,9 +176,15 @@ def _value(key: str, text: str) -> str | int | float | None:
 
 
 def _recipe(tlm: TaskLoss, usual: str) -> dict[str, Any] | None:
-    """What the pickers of a recipe show: a preset, and what is picked beside it; None where no preset is near."""
-    picked: dict[str, Any] = {"epochs": tlm.epochs, "lr": tlm.lr, "targets": tlm.targets, "init": tlm.init,
-                              "augment": tlm.augment, "images": tlm.images}
+    """Return what the pickers of a recipe show: a preset, and what differs from it; None where no preset is near."""
+    picked: dict[str, Any] = {
+        "epochs": tlm.epochs,
+        "lr": tlm.lr,
+        "targets": tlm.targets,
+        "init": tlm.init,
+        "augment": tlm.augment,
+        "images": tlm.images,
+    }
     near = [name for name, known in PRESETS.items() if replace(known, **picked) == tlm]
     if not near:
         return None

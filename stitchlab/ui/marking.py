@@ -1,14 +1,11 @@
-"""A cell under the pointer is marked in every heatmap of the same layers, in the browser: the server hears nothing."""
+"""Marks a cell under the pointer in every heatmap of the same layers, in the browser: the server hears nothing."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-# Plots are replaced whenever the page runs, so none of them is listened to: the page is, once, and what a plot shows
-# is asked of the public parts of the element that Plotly made, when the pointer is over it.
-_SCRIPT = """
-const LISTENER = Symbol.for('stitchlab.marking');
-
+# What a plot shows is asked of the public parts of the element that Plotly made.
+MARKS = """
 function place(plot) {  // the pixels of a grid and its layers; null for other plots
     const [x, y] = [plot.layout?.xaxis?.ticktext, plot.layout?.yaxis?.ticktext];
     const area = plot.querySelector('.nsewdrag');
@@ -26,14 +23,23 @@ function mark(plot, {box, columns, rows}, row, column) {
     const from = inside.getBoundingClientRect(), element = document.createElement('div');
     element.dataset.stitchlabMark = `${row},${column}`;
     element.setAttribute('aria-hidden', 'true');
+    // Shares of the plot, since it may be enlarged, and what is put into it with it.
+    const across = pixels => `${100 * pixels / from.width}%`, down = pixels => `${100 * pixels / from.height}%`;
     Object.assign(element.style, {
-        position: 'absolute', pointerEvents: 'none', boxSizing: 'border-box', border: '2px solid #fff',
-        outline: '1px solid #000', width: `${box.width / columns}px`, height: `${box.height / rows}px`,
-        left: `${box.x - from.x + column * box.width / columns}px`,
-        top: `${box.y - from.y + row * box.height / rows}px`,
+        position: 'absolute', pointerEvents: 'none', boxSizing: 'border-box', border: '2px solid white',
+        outline: '1px solid black', width: across(box.width / columns), height: down(box.height / rows),
+        left: across(box.x - from.x + column * box.width / columns),
+        top: down(box.y - from.y + row * box.height / rows),
     });
     inside.append(element);
 }
+"""
+
+# Plots are replaced whenever the page runs, so none of them is listened to: the page is, once.
+_SCRIPT = (
+    MARKS
+    + """
+const LISTENER = Symbol.for('stitchlab.marking');
 
 function follow(event) {
     clear();
@@ -57,5 +63,6 @@ export default function () {
     return () => { listening.abort(); clear(); };
 }
 """
+)
 
 mark_same_cells = st.components.v2.component("stitchlab_marking", js=_SCRIPT)

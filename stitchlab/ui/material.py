@@ -1,6 +1,6 @@
-"""What the views show: statistics out of the store, by set; images and activations from the pages' worker.
+"""Gets what the views show: statistics from the store, by set; images and activations from the pages' worker.
 
-Of an opened file they come from its samples, or a line says that it has none: nobody is asked.
+Of an opened file they come from its samples, or a line says that it has none: no worker is asked.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import numpy as np
 from stitchlab import ui
 from stitchlab.jobs import Jobs
 from stitchlab.results import samples
-from stitchlab.results.detection import NATIVE, OUTLIERS, STATISTICS, Distribution
+from stitchlab.results.detection import NATIVE, OUTLIERS, STATISTICS, DetectionResults
 from stitchlab.results.run import Run
 from stitchlab.store import Array
 from stitchlab.ui import opened
@@ -20,8 +20,15 @@ from stitchlab.ui.pictures import pictures
 LABELS = "labels"  # of the evaluation images, beside the native statistics
 
 
-def statistics(found: Distribution, i: str, j: str) -> dict[str, dict[str, Array]]:
-    """Read the statistics of each set: native, the methods, known outliers; none before native is there."""
+def statistics(found: DetectionResults, i: str, j: str) -> dict[str, dict[str, Array]]:
+    """Read the statistics of each set of activations.
+
+    Args:
+        found: what detectors say about the run's cells.
+        i, j: front layer and end layer of the cell.
+
+    Returns: by set (native, the methods, known outliers) and statistic; empty until the native ones are there.
+    """
     kept = found.arrays(STATISTICS, NATIVE, "", j)
     prefix = f"{OUTLIERS}."
     sets = {"native": {name: value for name, value in kept.items() if not name.startswith((prefix, LABELS))}}
@@ -32,29 +39,51 @@ def statistics(found: Distribution, i: str, j: str) -> dict[str, dict[str, Array
 
 
 def activations(jobs: Jobs, run: Run, image: int, i: str, j: str) -> dict[str, Array] | None:
-    """One image's activations by set, (C, H, W); None while the answer is on its way."""
+    """Return one image's activations at the end layer.
+
+    Args:
+        jobs: the queue, which asks a worker.
+        run: whose networks make them.
+        image: place of the test image, from 0.
+        i, j: front layer and end layer of the cell.
+
+    Returns: (C, H, W) by set, native and the methods, NaN where a file lacks a channel; None until they are there.
+    """
     if run.source:
         return _sampled(run, image, i, j)
     # How many cells are there is part of the question, since more may come.
-    made: dict[str, Array] | None = answered(jobs, "feature_maps", run, image, i, j, len(run.cells),
-                                             what=f"the feature maps of test image {image}")
+    made: dict[str, Array] | None = answered(
+        jobs, "feature_maps", run, image, i, j, len(run.cells), what=f"the feature maps of test image {image}"
+    )
     return made
 
 
 def channels(run: Run, i: str, j: str, count: int) -> list[int]:
-    """List the channels, of so many, whose maps can be shown: all; of an opened file those of its sample."""
+    """List the channels whose maps can be shown: all; of an opened file those of its sample.
+
+    Args:
+        run: whose cell it is.
+        i, j: front layer and end layer of the cell.
+        count: how many channels the end layer has.
+    """
     kept = samples.kept(run, i, j) if run.source else None
     return list(range(count)) if kept is None else sorted(map(int, kept["channels"]))
 
 
 def _sampled(run: Run, image: int, i: str, j: str) -> dict[str, Array] | None:
-    """One image's activations out of the sample of a file; what it does not hold is NaN."""
+    """Read one image's activations from the sample of a file; what it does not hold is NaN."""
     kept = samples.kept(run, i, j)
     if kept is None or image >= len(kept["images"]):
         there = samples.there(run)
-        opened.lacks(run, "the feature maps of this cell and image" + (
-            f" (it has those of the first {samples.IMAGES} test images of {ui.literal(', '.join(there))})" if there
-            else ""))
+        opened.lacks(
+            run,
+            "the feature maps of this cell and image"
+            + (
+                f" (it has those of the first {samples.IMAGES} test images of {ui.literal(', '.join(there))})"
+                if there
+                else ""
+            ),
+        )
         return None
     made = {}
     for name in (NATIVE, *run.request.methods):
@@ -64,8 +93,16 @@ def _sampled(run: Run, image: int, i: str, j: str) -> dict[str, Array] | None:
     return made
 
 
-def labels(jobs: Jobs, found: Distribution, j: str) -> Array | None:
-    """Labels (M,) of all evaluation images: kept beside the native statistics, asked for where those are older."""
+def labels(jobs: Jobs, found: DetectionResults, j: str) -> Array | None:
+    """Return the labels of all evaluation images: kept beside the native statistics, asked for where those are older.
+
+    Args:
+        jobs: the queue, which asks a worker.
+        found: what detectors say about the run's cells.
+        j: end layer, beside whose native statistics they are kept.
+
+    Returns: (M,) class numbers; None, with a line on the page, until they are there.
+    """
     kept = found.arrays(STATISTICS, NATIVE, "", j)
     if LABELS in kept:
         return kept[LABELS]
@@ -77,7 +114,15 @@ def labels(jobs: Jobs, found: Distribution, j: str) -> Array | None:
 
 
 def images(jobs: Jobs, run: Run, places: list[int]) -> tuple[Array, Array] | None:
-    """Evaluation images uint8 (n, H, W, C) or grey (n, H, W), and labels (n,), by place; None before they come."""
+    """Return evaluation images and their labels.
+
+    Args:
+        jobs: the queue, which asks a worker.
+        run: whose images they are.
+        places: of the images among the test images, from 0.
+
+    Returns: uint8 (n, H, W, C) or grey (n, H, W), and labels (n,); None, with a line on the page, until they are there.
+    """
     if run.source:
         there = samples.images(run)
         if there is not None and all(place < len(there[0]) for place in places):
@@ -89,7 +134,13 @@ def images(jobs: Jobs, run: Run, places: list[int]) -> tuple[Array, Array] | Non
 
 
 def image(jobs: Jobs, run: Run, place: int) -> None:
-    """Draw one evaluation image with its label."""
+    """Draw one evaluation image with its label.
+
+    Args:
+        jobs: the queue, which asks a worker.
+        run: whose image it is.
+        place: of the image among the test images, from 0.
+    """
     asked = images(jobs, run, [place])
     if asked is not None and len(asked[0]):
         name = run.record["data"]["classes"][asked[1][0]]

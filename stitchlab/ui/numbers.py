@@ -1,4 +1,4 @@
-"""The numbers of the selected cell: one line first, and on demand every quantity with what it means."""
+"""Shows the numbers of the selected cell: in one line, and on demand every quantity with its meaning."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stitchlab.request import METHODS
 from stitchlab.results import recipe
 from stitchlab.results.chance import IN_TABLES
 from stitchlab.results.definitions import remark
-from stitchlab.results.detection import Distribution
+from stitchlab.results.detection import DetectionResults
 from stitchlab.results.run import Run
 from stitchlab.results.why_empty import BEFORE
 from stitchlab.ui import indices, links
@@ -24,15 +24,19 @@ IN_A_LINE = 4  # indices whose numbers stand in the line beside the cell
 
 
 def selected_cell(run: Run, shown: str) -> tuple[str, str]:
-    """Draw the select boxes of the cell with its numbers of what is shown in one line, and all of them on demand."""
+    """Draw the select boxes of the cell, its numbers in one line, and all of them on demand; return the cell."""
     boxes, line, door = st.columns([5, 7, 3], vertical_alignment="center")
     with boxes:
         i, j = choose_cell(run, collapsed=True)
     line.markdown(_line(run, shown, i, j))
     if run.request.methods and not run.draft:
         with door:
-            ui.door("pages/2_Activations.py", "Its activations", links.query(run, front_layer=i, end_layer=j),
-                    "In or out of distribution? What detectors say of this cell.")
+            ui.door(
+                "pages/2_Activations.py",
+                "Its activations",
+                links.query(run, front_layer=i, end_layer=j),
+                "In or out of distribution? What detectors say of this cell.",
+            )
     every = st.expander("All numbers of this cell", icon=":material/table:", key="numbers", on_change="rerun")
     if every.open:  # else the tables would be made at every look
         with every:
@@ -41,11 +45,16 @@ def selected_cell(run: Run, shown: str) -> tuple[str, str]:
 
 
 def _line(run: Run, shown: str, i: str, j: str) -> str:
-    """The cell's numbers of what is shown, a method or an index each, beside the end network's own accuracy."""
-    quantities = ([(m, shown) for m in run.request.methods] if shown in METRICS
-                  else [(n, INDICES[n].metric) for n in run.request.indices[:IN_A_LINE]])
-    parts = [f"{name.upper() if name in METHODS else INDICES[name].label} "
-             f"**{number(run.value(name, metric, i, j))}**" for name, metric in quantities]
+    """Write the numbers of what is shown, one for each method or index, and the end network's own accuracy."""
+    quantities = (
+        [(m, shown) for m in run.request.methods]
+        if shown in METRICS
+        else [(n, INDICES[n].metric) for n in run.request.indices[:IN_A_LINE]]
+    )
+    parts = [
+        f"{name.upper() if name in METHODS else INDICES[name].label} **{number(run.value(name, metric, i, j))}**"
+        for name, metric in quantities
+    ]
     if shown not in METRICS and len(run.request.indices) > IN_A_LINE:
         parts.append(f"{len(run.request.indices) - IN_A_LINE} more below")
     if shown == "accuracy" and run.own_accuracy is not None:
@@ -56,34 +65,48 @@ def _line(run: Run, shown: str, i: str, j: str) -> str:
 def _every_number(run: Run, i: str, j: str) -> None:
     own = run.own_accuracy
     if own is not None:
-        st.markdown(f"For scale: the end network **{ui.literal(run.record['end']['name'])}** alone has accuracy "
-                    f"**{own:.4f}** on the same {run.request.eval_images:,} test images; {_front(run)}."
-                    f"{tlm_recipe(run)}")
+        st.markdown(
+            f"For scale: the end network **{ui.literal(run.record['end']['name'])}** alone has accuracy "
+            f"**{own:.4f}** on the same {run.request.eval_images:,} test images; {_front(run)}."
+            f"{tlm_recipe(run)}"
+        )
     if run.request.methods:
         for group, title in GROUPS.items():
             st.markdown(f"**{title}**")
-            st.table([
-                {"": metric.label,
-                 **{label(run, m): number(run.value(m, metric.name, i, j)) for m in run.request.methods},
-                 "What it is": f"{metric.meaning}; {metric.better} = more similar"}
-                for metric in METRICS.values() if metric.group == group
-            ], border="horizontal")
-        st.caption(" ".join(disagreements(Distribution(run), i, j)) or IMAGES_AND_SETS)
+            st.table(
+                [
+                    {
+                        "": metric.label,
+                        **{label(run, m): number(run.value(m, metric.name, i, j)) for m in run.request.methods},
+                        "What it is": f"{metric.meaning}; {metric.better} = more similar",
+                    }
+                    for metric in METRICS.values()
+                    if metric.group == group
+                ],
+                border="horizontal",
+            )
+        st.caption(" ".join(disagreements(DetectionResults(run), i, j)) or IMAGES_AND_SETS)
     if run.request.indices:
         st.markdown("**Representations, without a stitch**")
-        st.table([
-            {"": label(run, n), "Value": number(run.value(n, INDICES[n].metric, i, j)),
-             **{what: number(value) for what, value in indices.numbers(run, n, i, j).items()},
-             "What it is": _about_index(run, n)}
-            for n in run.request.indices
-        ], border="horizontal")
+        st.table(
+            [
+                {
+                    "": label(run, n),
+                    "Value": number(run.value(n, INDICES[n].metric, i, j)),
+                    **{what: number(value) for what, value in indices.numbers(run, n, i, j).items()},
+                    "What it is": _about_index(run, n),
+                }
+                for n in run.request.indices
+            ],
+            border="horizontal",
+        )
     for reason, names in _undefined(run, i, j).items():
         said = "Not there" if reason == BEFORE else "Undefined"
         st.caption(f":material/info: {said}, {', '.join(names)}: {ui.literal(reason)}.")
 
 
 def label(run: Run, name: str) -> str:
-    """Of a method or an index, for people, with a word where its definition is an earlier one."""
+    """Name a method or an index for people, with a word where its definition is an earlier one."""
     label, said = METHOD_LABELS.get(name) or INDICES[name].label, remark(run.request, name)
     return f"{label} ({said})" if said else label
 
@@ -91,15 +114,20 @@ def label(run: Run, name: str) -> str:
 def _about_index(run: Run, name: str) -> str:
     index = INDICES[name]
     rows = "" if remark(run.request, name) else f". Of {ROWS[index.needs]}"  # an earlier definition's were others
-    return (f"{index.meaning}; {index.metric}, {index.low:g} to {index.high:g}; {index.better} = more similar{rows} "
-            f"({index.reference}){_invariances(index)}{_undefined_where(index)}").replace("-1", "−1")
+    return (
+        f"{index.meaning}; {index.metric}, {index.low:g} to {index.high:g}; {index.better} = more similar{rows} "
+        f"({index.reference}){_invariances(index)}{_undefined_where(index)}"
+    ).replace("-1", "−1")
 
 
 def _invariances(index: Index) -> str:
-    """Say what may be done to either layer without changing an index, and nothing that follows from more."""
+    """Say which changes of either layer leave an index the same, without those that follow from others."""
     front, end = (_largest(changes) for changes in (index.front, index.end))
-    return f". Unchanged by {front} of either layer" if front == end else (
-        f". Unchanged by {front} of the front layer, by {end} of the end layer")
+    return (
+        f". Unchanged by {front} of either layer"
+        if front == end
+        else (f". Unchanged by {front} of the front layer, by {end} of the end layer")
+    )
 
 
 def _largest(changes: Sequence[Change]) -> str:
@@ -113,7 +141,7 @@ def _undefined_where(index: Index) -> str:
 
 
 def _undefined(run: Run, i: str, j: str) -> dict[str, list[str]]:
-    """Which numbers of a cell are undefined, by the reason."""
+    """List which numbers of a cell are undefined, by the reason."""
     found: dict[str, list[str]] = {}
     for name, metric in run.quantities():
         if reason := run.reason(name, metric, i, j):
@@ -124,7 +152,7 @@ def _undefined(run: Run, i: str, j: str) -> dict[str, list[str]]:
 
 
 def _front(run: Run) -> str:
-    """What the front network itself makes of the images."""
+    """Say how accurate the front network itself is on these images."""
     name = ui.literal(run.record["front"]["name"])
     if not run.front_scored:
         return f"that of the front network {name} is not defined: it was trained on other classes"
@@ -132,14 +160,14 @@ def _front(run: Run) -> str:
 
 
 def tlm_recipe(run: Run) -> str:
-    """Say the recipe of TLM, without which none of its numbers stands, and warn where it is not the paper's."""
+    """Say the recipe of TLM, on which all its numbers depend, and warn where it is not the paper's."""
     if "tlm" not in run.request.methods:
         return ""
     other = not recipe.is_the_papers(run)
-    warning = " Its distances, and what detectors say, are not the paper's recipe's." if other else ""
+    warning = " Its distances, and what detectors say, are not those of the paper's recipe." if other else ""
     return f" Task loss matching: {recipe.words(run)}.{warning}"
 
 
 def number(value: float | None) -> str:
-    """Write a number with four digits behind the point; a dash where it is undefined or not there yet."""
+    """Write a number with four decimals; a dash where it is undefined or not there yet."""
     return "–" if value is None else f"{value:.4f}".replace("-", "−")

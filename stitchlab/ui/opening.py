@@ -1,4 +1,4 @@
-"""Opening a .stitch file that somebody sent: it is checked, kept in a room of its own, and chosen in the table."""
+"""Opens a .stitch file that somebody sent: it is checked, kept apart from one's own runs, and selected in the table."""
 
 from __future__ import annotations
 
@@ -14,11 +14,16 @@ LIMIT_MB = 50  # megabytes; a file with maps of a large grid has some
 
 
 def draw(store: Store) -> None:
-    """The menu with the upload."""
+    """Draw the menu with the upload of a file."""
     menu = st.popover("Open a file", icon=":material/file_open:", width="stretch")
     with menu:
-        file = st.file_uploader("A .stitch file: somebody's run", ["stitch"], key="stitch_file",
-                                max_upload_size=LIMIT_MB, help="Opening one needs no networks, and executes nothing.")
+        file = st.file_uploader(
+            "A .stitch file: a run from somebody",
+            ["stitch"],
+            key="stitch_file",
+            max_upload_size=LIMIT_MB,
+            help="Opening one needs no networks, and runs no code.",
+        )
         if file is None or file.file_id == st.session_state.get("stitch_opened"):
             return
         try:

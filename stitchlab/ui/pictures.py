@@ -1,4 +1,4 @@
-"""Small pictures inside the page itself: the server keeps no file of them that a later look could miss.
+"""Writes small pictures into the page itself: the server keeps no file of them that a later look could miss.
 
 `st.image` gives pixels a place in the server's memory until the script has run again; a page that is drawn again and
 again while something is computed asks for places that are gone by then.
@@ -18,7 +18,13 @@ from stitchlab.store import Array
 
 
 def pictures(pixels: Iterable[Array], captions: Sequence[str], alts: Sequence[str], width: int) -> None:
-    """Draw images uint8 (H, W, 3), or grey (H, W), beside each other, with captions and alternative texts."""
+    """Draw images beside each other, with captions.
+
+    Args:
+        pixels: uint8, (H, W, 3) or grey (H, W) each.
+        captions, alts: texts below the images, and texts for screen readers, one an image.
+        width: of each, in pixels.
+    """
     st.image([data_url(image) for image in pixels], caption=list(captions), alt=list(alts), width=width)
 
 

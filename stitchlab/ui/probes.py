@@ -1,4 +1,4 @@
-"""Linear probes on the screen: what is probed, the curves over layers, their numbers, and files of them."""
+"""Draws linear probes: what is probed, the curves over layers, their numbers, and files of them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 import streamlit as st
 
 from stitchlab import ui
+from stitchlab.catalog.glossary import meaning
+from stitchlab.catalog.keys import COMPUTE
 from stitchlab.errors import StitchLabError
 from stitchlab.export import probes as files
 from stitchlab.export.options import Options
@@ -20,69 +22,110 @@ from stitchlab.ui import embedding
 from stitchlab.ui.asking import cuts_of
 from stitchlab.ui.charts import chart
 
-ABOUT = ("A **linear probe** is a logistic regression that is trained to tell the classes from one layer alone: from "
-         "its averages over positions, or its class token (Alain & Bengio 2016). It says how easily they can be told "
-         "there, not whether the network uses that.")
+ABOUT = (
+    f"**Linear probe**: {meaning('linear probe')} Here it is a logistic regression on a layer's averages over "
+    "positions, or its class token (Alain & Bengio 2016)."
+)
 BLOCKS, EVERY = "Blocks", "All cut points"
 OWN = ""  # the data that each network came with
 BOUND: Any = {"bind": "query-params"}
 
 
 def draw(store: Store, jobs: Jobs, network: Network) -> None:
-    """Curves of a network and of others beside it, and the button that has what is lacking computed."""
+    """Draw the probes' curves of a network and of others beside it, and the button that computes what is missing.
+
+    Args:
+        store: where networks, data and probes are.
+        jobs: the queue.
+        network: the one on the page.
+    """
     st.markdown(ABOUT)
     asked = _asked(store, jobs, network)
     _compute(jobs, [probes for probes in asked if not probes.complete])
     shown = [probes for probes in asked if probes.kept]
     if not shown:
         return
-    names = " and ".join(probes.network.name for probes in shown)
-    chart(network.name, figures.figure(shown, dark=ui.dark()), "probes",
-          f"Accuracy of linear probes by layer of {names}, with the networks' own and chance", "linear probes")
+    chart(network.name, figures.figure(shown, dark=ui.dark()), "probes", "linear probes")
     _numbers(shown)
     _files(shown)
 
 
 def _asked(store: Store, jobs: Jobs, network: Network) -> list[Probes]:
-    """The probes that the page is about: those of the network, then of others that are beside it."""
-    others = {other.name: other for other in networks.list_networks(store) if other.id != network.id}
+    """Find the probes that the page shows: those of the network, then of the others beside it."""
     left, middle, right = st.columns([5, 4, 4])
-    st.session_state["beside"] = [name for name in st.session_state.get("beside", []) if name in others]
-    beside = left.multiselect("Beside it", list(others), key="beside", max_selections=figures.MOST - 1, **BOUND,
-                              placeholder="Other networks", help="Their curves in the same figure.")
+    with left:
+        beside = _beside(store, network)
     with middle:
         data = _data(store)
     places = right.segmented_control("Layers", [BLOCKS, EVERY], default=BLOCKS, key="probed", required=True, **BOUND)
-    one, two, three = st.columns([4, 4, 5])
-    train = one.number_input("Training images", 1, None, None, key="probe_train", placeholder=f"at most "
-                             f"{TRAIN_IMAGES:,}", help="The first so many of the training split's permutation.")
-    test = two.number_input("Test images", 1, None, None, key="probe_test", placeholder="all")
-    seed = three.number_input("Seed", 0, 2**32 - 1, 0, key="probe_seed", help="Decides which images are drawn.")
+    images = _images()
     made = []
-    for one_network in (network, *(others[name] for name in beside)):
-        cuts = cuts_of(store, jobs, one_network)
+    for each in (network, *beside):
+        cuts = cuts_of(store, jobs, each)
         if cuts is None:
             continue  # the page is drawn again when the answer is there
+        layers = [point.name for point in cuts.points] if places == EVERY else None
         try:
-            made.append(find(store, one_network.id, data=data or None, train_images=train, eval_images=test, seed=seed,
-                             layers=[point.name for point in cuts.points] if places == EVERY else None))
+            made.append(find(store, each.id, data=data or None, layers=layers, **images))
         except StitchLabError as error:
             ui.say(error)
     return made
 
 
+def _beside(store: Store, network: Network) -> list[Network]:
+    """Choose the networks whose curves stand in the same figure."""
+    others = {other.name: other for other in networks.list_networks(store) if other.id != network.id}
+    st.session_state["beside"] = [name for name in st.session_state.get("beside", []) if name in others]
+    chosen = st.multiselect(
+        "Beside it",
+        list(others),
+        key="beside",
+        max_selections=figures.MOST - 1,
+        placeholder="Other networks",
+        help="Their curves in the same figure.",
+        **BOUND,
+    )
+    return [others[name] for name in chosen]
+
+
+def _images() -> dict[str, Any]:
+    """Choose how many images probes are trained and tested on, and the seed that draws them."""
+    one, two, three = st.columns([4, 4, 5])
+    train = one.number_input(
+        "Training images",
+        1,
+        None,
+        None,
+        key="probe_train",
+        placeholder=f"at most {TRAIN_IMAGES:,}",
+        help="That many of the training split's permutation, from its beginning.",
+    )
+    test = two.number_input("Test images", 1, None, None, key="probe_test", placeholder="all")
+    seed = three.number_input("Seed", 0, 2**32 - 1, 0, key="probe_seed", help="Decides which images are drawn.")
+    return {"train_images": train, "eval_images": test, "seed": seed}
+
+
 def _data(store: Store) -> str:
-    """The fingerprint of the data to probe on, which the store has seen; `OWN` for what each network came with."""
+    """Choose the data to probe on, by fingerprint; `OWN` for what each network came with."""
     known = {record.fingerprint: record for record in data_sets.known(store)}
     labels = [record.label for record in known.values()]
-    names = {key: record.label if labels.count(record.label) == 1 else f"{record.label} ({key[:6]})"
-             for key, record in known.items()}
-    return str(st.selectbox("Data set", [OWN, *known], key="probe_data", format_func=lambda key: names.get(
-        key, "Each network's own"), help="Its classes are told, whichever classes the network knows."))
+    names = {
+        key: record.label if labels.count(record.label) == 1 else f"{record.label} ({key[:6]})"
+        for key, record in known.items()
+    }
+    return str(
+        st.selectbox(
+            "Data set",
+            [OWN, *known],
+            key="probe_data",
+            format_func=lambda key: names.get(key, "Each network's own"),
+            help="The probe predicts its classes, whichever classes the network knows.",
+        )
+    )
 
 
 def _compute(jobs: Jobs, lacking: list[Probes]) -> None:
-    """Progress of what is under way, why something failed, and a button for what is not asked for yet."""
+    """Show the progress, why something failed, and a button for what is not asked for yet."""
     idle = []
     for probes in lacking:
         job = probing(probes.wanted())
@@ -100,11 +143,12 @@ def _compute(jobs: Jobs, lacking: list[Probes]) -> None:
         return
     count = sum(len(probes.lacking) for probes in idle)
     names = ", ".join(probes.network.name for probes in idle)
-    text, button = st.columns([4, 1.4], vertical_alignment="center")
+    text, clicked = ui.beside(
+        "Compute linear probes", ":material/play_arrow:", primary=True, key="probe", shortcut=COMPUTE
+    )
     said = f"Not probed yet: {count:,} layer{'' if count == 1 else 's'} of {names}."
     text.info(ui.literal(said), icon=":material/info:")
-    if button.button("Compute linear probes", icon=":material/play_arrow:", type="primary", key="probe",
-                     width="stretch"):
+    if clicked:
         ui.queue(lambda: _submit(jobs, idle))
 
 
@@ -114,19 +158,30 @@ def _submit(jobs: Jobs, lacking: list[Probes]) -> None:
 
 
 def _numbers(shown: list[Probes]) -> None:
-    """A caption of what stands there, and all numbers as a table."""
+    """Draw the caption of the figure, and all numbers as a table."""
     st.caption(ui.literal(files.caption(shown).partition(": ")[2]))
     percent = st.column_config.NumberColumn(format="%.2f %%")
     st.dataframe(
-        [{"Network": row.network, "Layer": row.layer, "Accuracy": row.accuracy and 100 * row.accuracy,
-          "On its training images": row.train_accuracy and 100 * row.train_accuracy, "Remark": row.reason}
-         for probes in shown for row in probes.rows()],
-        column_config={"Accuracy": percent, "On its training images": percent}, hide_index=True, width="stretch",
-        alt="Accuracy of the probe of every layer")
+        [
+            {
+                "Network": row.network,
+                "Layer": row.layer,
+                "Accuracy": row.accuracy and 100 * row.accuracy,
+                "On its training images": row.train_accuracy and 100 * row.train_accuracy,
+                "Remark": row.reason,
+            }
+            for probes in shown
+            for row in probes.rows()
+        ],
+        column_config={"Accuracy": percent, "On its training images": percent},
+        hide_index=True,
+        width="stretch",
+        alt="Accuracy of the probe of every layer",
+    )
 
 
 def _files(shown: list[Probes]) -> None:
-    """Files of the curves, made while the panel is open: one that is made on a click is gone before it is fetched."""
+    """Offer files of the curves, made while the panel is open: one made on a click is gone before it is fetched."""
     if embedding.embedded():
         return
     panel = st.expander("Save these curves", icon=":material/download:", key="probe_files", on_change="rerun")
@@ -137,7 +192,14 @@ def _files(shown: list[Probes]) -> None:
         suffix = str(left.selectbox("File", list(files.LABELS), key="probe_file", format_func=files.LABELS.__getitem__))
         dark = suffix in ("svg", "pdf", "png") and left.toggle("Dark", key="probe_dark")
         name = files.file_name(shown, suffix)
-        right.download_button(f"Download .{suffix}", files.make(shown, suffix, Options(dark=bool(dark))), name,
-                              files.MEDIA_TYPES[suffix], icon=":material/download:", on_click="ignore",
-                              key="probe_take", width="stretch")
+        right.download_button(
+            f"Download .{suffix}",
+            files.make(shown, suffix, Options(dark=bool(dark))),
+            name,
+            files.MEDIA_TYPES[suffix],
+            icon=":material/download:",
+            on_click="ignore",
+            key="probe_take",
+            width="stretch",
+        )
         st.caption(f"`{name}`")

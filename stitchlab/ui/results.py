@@ -1,4 +1,4 @@
-"""A run on the screen: heatmaps that fill as cells come, the selected cell, and how it was all computed."""
+"""Draws a run: heatmaps that fill as cells are computed, the selected cell, and how all was computed."""
 
 from __future__ import annotations
 
@@ -11,25 +11,31 @@ from stitchlab.catalog.methods import FUNCTIONAL, METRICS
 from stitchlab.figures import grids
 from stitchlab.results import recipe
 from stitchlab.results.chance import IN_TABLES
-from stitchlab.results.detection import Distribution
+from stitchlab.results.detection import DetectionResults
 from stitchlab.results.duration import seconds
 from stitchlab.results.run import Run
 from stitchlab.results.similarity import SETS
 from stitchlab.results.why_empty import BEFORE
-from stitchlab.ui import address, indices, links, opened, views
+from stitchlab.ui import address, indices, keyboard, links, opened, views
 from stitchlab.ui.charts import cells_scatter, heatmaps
+from stitchlab.ui.checks_door import to_checks
 from stitchlab.ui.copying import copy_link
 from stitchlab.ui.figure_panel import figure_panel
 from stitchlab.ui.numbers import label, selected_cell, tlm_recipe
 
 #: What can be shown, by its label: how good stitched networks are, then what they predict, then what needs no stitch.
-SHOWN = {**{metric.name: f"Functional: {metric.label.lower()}" if metric.name in FUNCTIONAL else metric.label
-            for metric in METRICS.values()}, grids.SHOWN_INDICES: indices.LABEL}
+SHOWN = {
+    **{
+        metric.name: f"Functional: {metric.label.lower()}" if metric.name in FUNCTIONAL else metric.label
+        for metric in METRICS.values()
+    },
+    grids.SHOWN_INDICES: indices.LABEL,
+}
 VIEWS = {"maps": "Side by side", "difference": "Difference", "cells": "All cells", "table": "Table"}
 
 
 def explore(run: Run) -> None:
-    """The switches, the heatmaps or the table, and the selected cell."""
+    """Draw the switches, the heatmaps or the table, and the selected cell."""
     shown, view = _switches(run)
     above, below = st.container(), st.container()
     with below:
@@ -43,43 +49,58 @@ def explore(run: Run) -> None:
             figures(run, shown, view, key="grid", selected=selected)
     st.caption(_about(run, shown, view))
     figure_panel(run, _panels(run, shown, view), selected)
+    keyboard.arrows(run, selected)
+    to_checks([run])
     _how(run)
 
 
 def _panels(run: Run, shown: str, view: str) -> list[str]:
-    """What is on the screen, as exported figures name it."""
+    """Name what is on the screen as exported figures do."""
     if shown == grids.SHOWN_INDICES:
         return [indices.shown(run)]
     return [f"difference/{shown}" if view == "difference" and shown in METRICS else shown]
 
 
-def figures(
-    run: Run, shown: str, view: str = "maps", *, key: str, selected: tuple[str, str] | None = None
-) -> None:
-    """The heatmaps of what is shown, side by side on wide screens; with a key, their cells answer clicks."""
+def figures(run: Run, shown: str, view: str = "maps", *, key: str, selected: tuple[str, str] | None = None) -> None:
+    """Draw the heatmaps of what is shown, side by side on wide screens.
+
+    Args:
+        run: what is drawn.
+        shown: a metric, or ``indices``: a key of `SHOWN`.
+        view: ``maps``, or ``difference`` for TLM − DM.
+        key: beginning of the widgets' keys.
+        selected: front and end layer of the framed cell; None: no frame, and no clicks.
+    """
     if shown == grids.SHOWN_INDICES and run.request.indices:
         indices.draw(run, selected, key)
         return
-    made = [] if shown == grids.SHOWN_INDICES else (
-        grids.difference(run, shown) if view == "difference" else grids.stitched(run, shown))
+    made = (
+        []
+        if shown == grids.SHOWN_INDICES
+        else (grids.difference(run, shown) if view == "difference" else grids.stitched(run, shown))
+    )
     if not made:
-        st.info("This run has nothing of that kind: choose something else to show, or add the method and compute.",
-                icon=":material/info:")
+        st.info(
+            "This run has nothing of that kind: choose something else to show, or add the method and compute.",
+            icon=":material/info:",
+        )
         return
     heatmaps(run, made, f"{key}-{shown}-{view}", selected)
 
 
 def _all_cells(run: Run, selected: tuple[str, str]) -> None:
-    """Every cell as a point: accuracy against the Fréchet ratio, of those cells that were looked at."""
-    found = Distribution(run)
+    """Draw every cell as a point: accuracy against the Fréchet ratio, of the cells that have one."""
+    found = DetectionResults(run)
     looked_at = sum(found.entry(SETS, *cell) is not None for cell in found.cells)
     if run.source and not looked_at:
         opened.lacks(run, "Fréchet ratios")
     elif not run.source and (looked_at < len(found.cells) or not looked_at):
         i, j = selected
         text, door = st.columns([4, 2], vertical_alignment="center")
-        text.info(f"{looked_at} of {len(found.cells)} cells have a Fréchet ratio: the page Activations computes it.",
-                  icon=":material/info:")
+        text.info(
+            f"{looked_at} of {len(found.cells)} cells have a Fréchet ratio: the page Activations computes it.",
+            icon=":material/info:",
+        )
         with door:
             link = [*links.query(run, front_layer=i, end_layer=j), ("look", views.VIEWS["cells"][0])]
             ui.door("pages/2_Activations.py", "Look at all cells", link, "The same picture on Activations")
@@ -88,25 +109,28 @@ def _all_cells(run: Run, selected: tuple[str, str]) -> None:
 
 
 def _switches(run: Run) -> tuple[str, str]:
-    """What is shown, as what, and the link to it, in one row."""
+    """Choose what is shown and in which view, and draw the link to it, in one row."""
     bound: Any = {"bind": "query-params", "required": True, "label_visibility": "collapsed"}
     left, middle, right = st.columns([4, 7, 2], vertical_alignment="center")
     shown = left.selectbox("Show", list(SHOWN), key="show", format_func=SHOWN.__getitem__, **bound)
-    view = middle.segmented_control("As", list(VIEWS), default="maps", key="view", format_func=VIEWS.__getitem__,
-                                    **bound) or "maps"
+    view = (
+        middle.segmented_control("As", list(VIEWS), default="maps", key="view", format_func=VIEWS.__getitem__, **bound)
+        or "maps"
+    )
     with right:
         copy_link([*links.query(run), *zip(address.CELL, address.said_cell() or (), strict=False)])
     return shown, view
 
 
 def _about(run: Run, shown: str, view: str) -> str:
-    """What the colours, the star and grey mean."""
+    """Explain the colours, the star and grey."""
     if view == "table":
         return "A line a cell, every quantity a column; a click on a column's head sorts." + tlm_recipe(run)
     if view == "cells":
-        return ("A point for every cell and method, whatever is shown above. Fréchet ratio: how far the stitched "
-                "activations are, as a set, from those that the end network makes itself; 0 is native."
-                + tlm_recipe(run))
+        return (
+            "A point for every cell and method, whatever is shown above. Fréchet ratio: how far the stitched "
+            "activations are, as a set, from those that the end network makes itself; 0 is native." + tlm_recipe(run)
+        )
     if shown in METRICS:
         about = f"**{METRICS[shown].label}**: {METRICS[shown].meaning}; {METRICS[shown].better} = more similar."
     else:
@@ -117,15 +141,23 @@ def _about(run: Run, shown: str, view: str) -> str:
 
 
 def _table(run: Run) -> None:
-    """A line a cell, a column a quantity: sorted by a click, copied as it stands. cells.csv is the long form."""
-    names = {(method, metric): f"{method.upper()} {METRICS[metric].label.lower()}" if method in run.request.methods
-             else label(run, method) + (f" {metric}" if metric in IN_TABLES else "")
-             for method, metric in run.quantities()}
+    """Draw a line for each cell, a column for each quantity: sorted by a click. cells.csv is the long form."""
+    names = {
+        (method, metric): f"{method.upper()} {METRICS[metric].label.lower()}"
+        if method in run.request.methods
+        else label(run, method) + (f" {metric}" if metric in IN_TABLES else "")
+        for method, metric in run.quantities()
+    }
     st.dataframe(
-        [{"Front layer": i, "End layer": j, **{name: run.value(*q, i, j) for q, name in names.items()}}
-         for i in run.request.front_layers for j in run.request.end_layers],
+        [
+            {"Front layer": i, "End layer": j, **{name: run.value(*q, i, j) for q, name in names.items()}}
+            for i in run.request.front_layers
+            for j in run.request.end_layers
+        ],
         column_config={name: st.column_config.NumberColumn(format="%.4f") for name in names.values()},
-        hide_index=True, width="stretch",
+        hide_index=True,
+        width="stretch",
+        alt="Every number of every cell",
     )
 
 
@@ -141,14 +173,16 @@ def _provenance(run: Run) -> None:
     spent = ", ".join(f"{name.upper()} {seconds(count)}" for name, count in made["seconds"].items() if count)
     versions = "; ".join(", ".join(f"{name} {number}" for name, number in v.items()) for v in made["versions"])
     lines = {
-        "Run": f"`{run.id}`: {ui.literal(run.title)}, asked for {made['created']}",
+        "Run": f"`{run.id}`: {ui.literal(run.title)}, requested {made['created']}",
         "Task loss matching": recipe.words(run),
-        "Direct matching": f"least squares on {request.dm.images:,} training images", "Seed": str(request.seed),
+        "Direct matching": f"least squares on {request.dm.images:,} training images",
+        "Seed": str(request.seed),
         "Evaluation": f"{request.eval_images:,} test images",
         "Chance": f"{request.null} permutations of the images" if request.null else "",
         "Device": ", ".join(made["devices"]),
         "Threads": ", ".join(map(str, made["threads"])),
-        "Versions": versions, "Time": spent,
+        "Versions": versions,
+        "Time": spent,
     }
     st.markdown("\n".join(f"- **{name}:** {value}" for name, value in lines.items() if value))
     st.json(made, expanded=False)

@@ -1,4 +1,4 @@
-"""What can be done with chosen runs: open, rename, take along as a file, delete, close."""
+"""Offers what can be done with chosen runs: open, rename, save as a file, delete, close."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOST = 4  # names of runs that a question says
 
 
 def one(store: Store, run: Run) -> None:
-    """A chosen run: what it is, and what can be done with it."""
+    """Show a chosen run: what it is, and what can be done with it."""
     st.header(ui.literal(run_table.called(run)))
     st.caption(ui.literal(_about(run)))
     opened.differing(store, run)
@@ -42,7 +42,7 @@ def one(store: Store, run: Run) -> None:
 
 
 def several(store: Store, runs: Sequence[Run]) -> None:
-    """Several chosen runs: they can be deleted, or closed, together."""
+    """Offer to delete, or to close, several chosen runs together."""
     text, link, place = st.columns([5, 1, 1], vertical_alignment="center")
     text.header(f"{len(runs)} runs together")
     with link:
@@ -52,9 +52,9 @@ def several(store: Store, runs: Sequence[Run]) -> None:
 
 
 def _about(run: Run) -> str:
-    """When it was asked for, of what and how; of a file, also whose it is."""
+    """Say when a run was asked for, on which data and how; for a file, also who made it."""
     request, source = run.request, run.source
-    parts = [run.title, f"asked for {run.record['created'][:16].replace('T', ' ')}"]
+    parts = [run.title, f"requested {run.record['created'][:16].replace('T', ' ')}"]
     parts += [recipe.words(run)] if "tlm" in request.methods else []
     parts += [f"{request.eval_images:,} test images", f"seed {request.seed}", f"id {run.id}"]
     parts += [f"from {source.file}, written by StitchLab {source.maker}"] if source else []
@@ -63,8 +63,14 @@ def _about(run: Run) -> str:
 
 
 def _rename(store: Store, run: Run) -> None:
-    st.text_input("A name of its own", run.name, key=f"name-{run.id}", max_chars=naming.LONGEST,
-                  placeholder=run.title, help="Its id and its links stay. None: it is called by its networks.")
+    st.text_input(
+        "Its own name",
+        run.name,
+        key=f"name-{run.id}",
+        max_chars=naming.LONGEST,
+        placeholder=run.title,
+        help="Its id and its links stay. Empty: it is named after its networks.",
+    )
     st.button("Rename it", type="primary", key="rename", on_click=_renamed, args=(store, run))
     if message := st.session_state.pop("rename_error", None):
         st.error(ui.literal(message), icon=":material/error:")
@@ -78,7 +84,7 @@ def _renamed(store: Store, run: Run) -> None:
 
 
 def _remove(store: Store, runs: Sequence[Run]) -> None:
-    """The button that deletes one's own runs, or closes opened ones; the gallery's stay."""
+    """Draw the button that deletes one's own runs, or closes opened ones; the gallery's stay."""
     own = [run for run in runs if run.source is None]
     closable = [run for run in runs if run_table.kind(run) == "opened"]
     which = "" if len(runs) == 1 else f" {len(own)} runs"
@@ -86,25 +92,33 @@ def _remove(store: Store, runs: Sequence[Run]) -> None:
     if own and st.button(f"Delete{which}", icon=":material/delete:", key="delete", width="stretch"):
         _asked(store, own)
     if closable and not own:
-        st.button("Close", icon=":material/close:", key="close", width="stretch", on_click=_close,
-                  args=(store, closable), help="It is no longer listed here; its file is yours to open again.")
+        st.button(
+            "Close",
+            icon=":material/close:",
+            key="close",
+            width="stretch",
+            on_click=_close,
+            args=(store, closable),
+            help="It is no longer listed here; its file is yours to open again.",
+        )
 
 
 @st.dialog("Delete?", icon=":material/delete:")
 def _asked(store: Store, runs: Sequence[Run]) -> None:
-    """The question, which says what deleting frees."""
+    """Ask for confirmation, and say what deleting frees."""
     if st.session_state.pop("answered", False):
         st.rerun()  # which closes it
     names = [f"**{ui.literal(run_table.called(run))}** ({run.id[:8]})" for run in runs[:MOST]]
     more = f" and {len(runs) - MOST} more" if len(runs) > MOST else ""
-    with st.spinner("Looking for what only this refers to …"):
+    with st.spinner("Looking for what nothing else uses …"):
         _, files, count = freed(store, runs)
-    st.markdown(f"{', '.join(names)}{more}: deleting frees **{_size(count)}** in {files:,} files. Networks and data "
-                "stay, and so does what another run refers to. What is being computed for it is stopped.")
+    st.markdown(
+        f"{', '.join(names)}{more}: deleting frees **{_size(count)}** in {files:,} files. Networks and data "
+        "stay, and so does what another run uses. Computations for it are stopped."
+    )
     left, right = st.columns(2)
     left.button("Yes, delete", type="primary", key="delete_it", width="stretch", on_click=_delete, args=(store, runs))
-    right.button("No, keep", key="keep_it", width="stretch",
-                 on_click=lambda: st.session_state.update(answered=True))
+    right.button("No, keep", key="keep_it", width="stretch", on_click=lambda: st.session_state.update(answered=True))
 
 
 def _delete(store: Store, runs: Sequence[Run]) -> None:

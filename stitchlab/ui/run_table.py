@@ -1,4 +1,4 @@
-"""The table of runs: one's own, those of opened files and the gallery's; what is chosen in it is the address."""
+"""Draws the table of runs: one's own, those of opened files and the gallery's; the selection is in the address."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import streamlit as st
 from stitchlab import ui
 from stitchlab.results import recipe, shelf
 from stitchlab.results.duration import seconds
-from stitchlab.results.run import ROOM, Run, list_runs
+from stitchlab.results.run import Run, list_runs
+from stitchlab.results.run_record import ROOM
 from stitchlab.results.summary import Summaries, Summary
 from stitchlab.store import Store
 from stitchlab.ui import embedding
@@ -26,17 +27,17 @@ ROWS = 12  # that are seen before the table scrolls
 
 
 def kind(run: Run) -> str:
-    """Say where a run comes from, as `KINDS` has it."""
+    """Say where a run comes from, as a key of `KINDS`."""
     return "own" if run.source is None else "gallery" if run.source.gallery else "opened"
 
 
 def called(run: Run) -> str:
-    """Name a run for people: as it was called here or by its file, else by its networks and data."""
+    """Name a run for people: by the name given here or in its file, else by its networks and data."""
     return run.name or (run.source.title if run.source else "") or run.title
 
 
 def known(store: Store) -> list[Run]:
-    """Give all runs: one's own, newest first, then those of opened files and the gallery that are not one's own."""
+    """List all runs: one's own, newest first, then those of opened files and the gallery that are not one's own."""
     found = {run.id: run for run in _own(str(store.root), _changed(store))}
     for run in (*shelf.opened(store), *shelf.gallery()):
         found.setdefault(run.id, run)
@@ -44,10 +45,12 @@ def known(store: Store) -> list[Run]:
 
 
 def draw(store: Store, runs: Sequence[Run]) -> list[Run]:
-    """The filter and the table; returns the runs that are chosen, those of the address, in its order."""
+    """Draw the filter and the table; return the selected runs, those of the address, in its order."""
     if not runs:
-        st.info("Nothing is compared yet. Compare makes a run; a .stitch file that somebody sent you opens above.",
-                icon=":material/info:")
+        st.info(
+            "Nothing is compared yet. Compare makes a run; a .stitch file that somebody sent you opens above.",
+            icon=":material/info:",
+        )
         ui.door("pages/1_Compare.py", "Compare two networks", {}, "Two networks, a grid of their layers")
         return []
     shown = _filtered(runs)
@@ -57,7 +60,7 @@ def draw(store: Store, runs: Sequence[Run]) -> list[Run]:
     if rows:
         _table(rows, shown)
     if not rows:
-        st.info("No run has all of these words: fewer of them, or another kind, show more.", icon=":material/info:")
+        st.info("No run has all of these words: try fewer, or another kind.", icon=":material/info:")
     if any(count is None for count in counted.values()) and not embedding.embedded():
         st.session_state["counting"] = 0
         st.fragment(_count_on, run_every=ui.REFRESH)()
@@ -67,24 +70,39 @@ def draw(store: Store, runs: Sequence[Run]) -> list[Run]:
 
 def _filtered(runs: Sequence[Run]) -> list[Run]:
     left, right = st.columns([3, 4], vertical_alignment="center")
-    words = left.text_input("Filter", key="find", placeholder="Filter: names, networks, data, recipe, id",
-                            label_visibility="collapsed", bind="query-params")
+    words = left.text_input(
+        "Filter",
+        key="find",
+        placeholder="Filter: names, networks, data, recipe, id",
+        label_visibility="collapsed",
+        bind="query-params",
+    )
     there = {kind(run) for run in runs}
-    of = right.segmented_control("Where from", [key for key in KINDS if key in ("all", *there)], default="all",
-                                 key="from", format_func=KINDS.__getitem__, label_visibility="collapsed",
-                                 required=True, bind="query-params") or "all"
+    of = (
+        right.segmented_control(
+            "Where from",
+            [key for key in KINDS if key in ("all", *there)],
+            default="all",
+            key="from",
+            format_func=KINDS.__getitem__,
+            label_visibility="collapsed",
+            required=True,
+            bind="query-params",
+        )
+        or "all"
+    )
     asked = (words or "").lower().split()
     return [run for run in runs if of in ("all", kind(run)) and all(word in _words(run) for word in asked)]
 
 
 def _words(run: Run) -> str:
-    """All that the filter looks at."""
+    """Join all texts of a run that the filter searches."""
     of_file = [run.source.file, run.source.title] if run.source else []
     return " ".join([run.name, run.title, run.record["data"]["name"], recipe.words(run), run.id, *of_file]).lower()
 
 
 def _table(rows: list[dict[str, Any]], shown: Sequence[Run]) -> None:
-    """The table. Its key is of its rows and of what a link chose, since a selection is of places, not of runs."""
+    """Draw the table. Its key is of its rows and of what a link chose, since a selection is of places, not of runs."""
     said, ids = st.query_params.get_all(CHOSEN), [run.id for run in shown]
     state = st.session_state
     if said != state.get("chosen_runs"):  # somebody's link, or the back button
@@ -92,23 +110,39 @@ def _table(rows: list[dict[str, Any]], shown: Sequence[Run]) -> None:
     places = [k for k, one in enumerate(ids) if one in said]
     key = f"runs-{state.get('chosen_by_link', 0)}-{hashlib.sha256(''.join(ids).encode()).hexdigest()[:12]}"
     st.dataframe(
-        rows, key=key, on_select=lambda: _choose(key, ids), selection_mode="multi-row", hide_index=True,
-        selection_default={"selection": {"rows": places}}, width="stretch", placeholder="–",
-        height=38 + 35 * min(ROWS, len(rows)), alt="Runs: what was asked for, and how much of it is there",
+        rows,
+        key=key,
+        on_select=lambda: _choose(key, ids),
+        selection_mode="multi-row",
+        hide_index=True,
+        selection_default={"selection": {"rows": places}},
+        width="stretch",
+        placeholder="–",
+        height=38 + 35 * min(ROWS, len(rows)),
+        alt="Runs: what was requested, and how much of it is there",
         column_config={
             "Run": st.column_config.TextColumn(width=250, pinned=True),
-            "Asked for": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", width=125),
-            "Done": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1, width=110,
-                                                    help="Results that are there, each method and index counted"),
-            "Time": st.column_config.TextColumn(help="That all of its cells took", width=60),
-            "Size": st.column_config.NumberColumn(format="%.1f MB", width=80, help="Of all files that it refers to; "
-                                                  "those that several runs share count for each"),
+            "Requested": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", width=125),
+            "Done": st.column_config.ProgressColumn(
+                format="percent",
+                min_value=0,
+                max_value=1,
+                width=110,
+                help="Results that are there, each method and index counted",
+            ),
+            "Time": st.column_config.TextColumn(help="Of all of its cells together", width=60),
+            "Size": st.column_config.NumberColumn(
+                format="%.1f MB",
+                width=80,
+                help="Of all files that it uses; those that several runs share count for each",
+            ),
             "Networks and data": None if all(called(run) == run.title for run in shown) else "Networks and data",
-        })
+        },
+    )
 
 
 def _choose(key: str, ids: Sequence[str]) -> None:
-    """Makes the selected runs the address, those first that were chosen before."""
+    """Put the selected runs into the address, those first that were selected before."""
     picked = [ids[row] for row in sorted(st.session_state[key].selection.rows) if row < len(ids)]
     before = [one for one in st.query_params.get_all(CHOSEN) if one in picked]
     st.query_params.update({CHOSEN: [*before, *(one for one in picked if one not in before)] or ""})
@@ -116,22 +150,30 @@ def _choose(key: str, ids: Sequence[str]) -> None:
 
 
 def choose(runs: Sequence[Run]) -> None:
-    """Have these runs chosen when the table is drawn next: they are the address."""
+    """Select these runs when the table is next drawn: put them into the address."""
     st.query_params.update({CHOSEN: [run.id for run in runs] or ""})
 
 
 def _row(run: Run, summary: Summary | None) -> dict[str, Any]:
     request = run.request
     return {
-        "Run": called(run), "Asked for": datetime.fromisoformat(run.record["created"]).replace(tzinfo=None),
+        "Run": called(run),
+        "Requested": datetime.fromisoformat(run.record["created"]).replace(tzinfo=None),
         "Done": None if summary is None else summary.done / max(1, run.total),
         "Time": "" if summary is None or not summary.seconds else seconds(summary.seconds),
-        "Size": summary.bytes / 1e6 if summary and summary.bytes else None, "From": FROM[kind(run)],
+        "Size": summary.bytes / 1e6 if summary and summary.bytes else None,
+        "From": FROM[kind(run)],
         "Layers": f"{len(request.front_layers)}×{len(request.end_layers)}",
-        "Methods": ", ".join([*(method.upper() for method in request.methods),
-                              *([f"{len(request.indices)} indices"] if request.indices else [])]),
+        "Methods": ", ".join(
+            [
+                *(method.upper() for method in request.methods),
+                *([f"{len(request.indices)} indices"] if request.indices else []),
+            ]
+        ),
         "Recipe of TLM": recipe.words(run) if "tlm" in request.methods else "",
-        "Networks and data": run.title, "Seed": request.seed, "Id": run.id[:8],
+        "Networks and data": run.title,
+        "Seed": request.seed,
+        "Id": run.id[:8],
     }
 
 
@@ -143,12 +185,12 @@ def _warn_of_unknown(runs: Sequence[Run]) -> None:
 
 
 def _of_file(run: Run) -> Summary:
-    """What a file has, which never changes."""
+    """Read what a file has, which never changes."""
     return Summary(len(run.cells), sum(cell.get("seconds", 0.0) for cell in run.cells.values()), 0)
 
 
 def _count_on() -> None:
-    """Another look in a second: there are runs that were not counted yet."""
+    """Draw again in a second: some runs have not been counted yet."""
     st.session_state["counting"] += 1
     if st.session_state["counting"] > 1:
         st.rerun()
@@ -164,7 +206,7 @@ def _changed(store: Store) -> float:
 
 @st.cache_resource(show_spinner=False, max_entries=4)
 def _own(root: str, changed: float) -> list[Run]:
-    """A store's runs, as of a change of their room; only their records are looked at."""
+    """List a store's runs, as of the last change of their folder; only their records are looked at."""
     return list_runs(Store(root))
 
 

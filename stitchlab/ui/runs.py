@@ -1,4 +1,4 @@
-"""Choosing a run: links to the newest, and a picker for those before them."""
+"""Draws the choice of a run: links to the newest, and a picker for older ones."""
 
 from __future__ import annotations
 
@@ -16,12 +16,20 @@ NEWEST = 8  # runs that have a link of their own
 
 
 def choice(runs: Sequence[Run], page: str) -> None:
-    """Draw links that open these runs, newest first, on a page; those behind the first few are in one picker."""
+    """Draw links that open these runs, newest first, on a page; those after the first few are in one picker."""
     for run in runs[:NEWEST]:
-        ui.door(page, ui.literal(name(run)), links.query(run), f"Asked for {run.record['created'][:16]}, id {run.id}")
+        ui.door(page, ui.literal(name(run)), links.query(run), f"Requested {run.record['created'][:16]}, id {run.id}")
     if older := {run.id: run for run in runs[NEWEST:]}:
-        st.selectbox(f"{len(older)} older runs", list(older), index=None, key="older_run", placeholder="Choose a run",
-                     format_func=lambda key: name(older[key]), on_change=_open, args=(older,))
+        st.selectbox(
+            f"{len(older)} older runs",
+            list(older),
+            index=None,
+            key="older_run",
+            placeholder="Choose a run",
+            format_func=lambda key: name(older[key]),
+            on_change=_open,
+            args=(older,),
+        )
 
 
 def name(run: Run) -> str:
@@ -46,8 +54,11 @@ def about(run: Run) -> str:
 def started(run: Run) -> bool:
     """Tell whether any cell of a run is stitched: looked up one by one until one is there."""
     request = run.request
-    return any(run.store.has("cells", result_key(request, method, i, j))
-               for method in reversed(request.methods) for i, j in request.cells)
+    return any(
+        run.store.has("cells", result_key(request, method, i, j))
+        for method in reversed(request.methods)
+        for i, j in request.cells
+    )
 
 
 def _open(runs: dict[str, Run]) -> None:

@@ -1,4 +1,4 @@
-"""Addresses that lead to no page: Streamlit runs Home there, which says so and names the page that was meant."""
+"""Handles addresses of pages that do not exist: Streamlit runs Home there, which says so and names the likely page."""
 
 from __future__ import annotations
 
@@ -12,12 +12,7 @@ from streamlit.errors import StreamlitAPIException
 
 
 def warn(on_home: bool, pages: Mapping[str, str]) -> None:
-    """Say on Home, until another page is opened, which page was asked for and is not there.
-
-    Args:
-        on_home: whether this is Home.
-        pages: files of the pages by their names, which are their addresses.
-    """
+    """Say on Home, until another page is opened, which page was asked for and does not exist."""
     if not on_home:
         st.session_state.pop("unknown_page", None)
         return
@@ -26,8 +21,10 @@ def warn(on_home: bool, pages: Mapping[str, str]) -> None:
     if not (unknown := st.session_state.get("unknown_page")):
         return
     near = _nearest(unknown, list(pages))
-    st.warning("No page has the address that was opened. "
-               + ("This is Home." if near is None else f"Did you mean {near}?"), icon=":material/link_off:")
+    st.warning(
+        "No page has the address that was opened. " + ("This is Home." if near is None else f"Did you mean {near}?"),
+        icon=":material/link_off:",
+    )
     if near is not None:
         query = [(key, value) for key in st.query_params for value in st.query_params.get_all(key)]
         with contextlib.suppress(StreamlitAPIException):
@@ -35,7 +32,7 @@ def warn(on_home: bool, pages: Mapping[str, str]) -> None:
 
 
 def _path() -> str:
-    """The last part of an address under which no page is; nothing where one is."""
+    """Return the last part of an address that has no page; empty where there is a page."""
     path = unquote(urlsplit(st.context.url or "").path).strip("/")
     return path.removeprefix(str(st.get_option("server.baseUrlPath")).strip("/")).strip("/")
 

@@ -1,4 +1,4 @@
-"""The queue on the screen: what is computed and what waits, each with its end; what became of what was asked lately."""
+"""Draws the queue: what is computed and what waits, each with a button that ends it; how the latest work ended."""
 
 from __future__ import annotations
 
@@ -15,14 +15,25 @@ from stitchlab.store import Store
 from stitchlab.ui import embedding
 
 SHOWN = 8  # jobs that have a bar of their own
-ENDED = {"done": "done", "failed": "failed", "cancelled": "cancelled",
-         "left": "ended, since nobody looked any more", "interrupted": "interrupted: whoever worked on it is gone"}
-_BEGINNINGS = {"making-": "Network", "measuring-": "Measuring a network", "fetching-": "Data set",
-               "preparing-": "Preparing a comparison", "probing-": "Linear probes"}
+ENDED = {
+    "done": "done",
+    "failed": "failed",
+    "cancelled": "cancelled",
+    "left": "ended, since nobody was watching",
+    "interrupted": "interrupted: its worker is gone",
+}
+_BEGINNINGS = {
+    "making-": "Network",
+    "measuring-": "Measuring a network",
+    "fetching-": "Data set",
+    "preparing-": "Preparing a comparison",
+    "probing-": "Linear probes",
+    "checking-": "Checks of measures",
+}
 
 
 def under_way(store: Store, jobs: Jobs) -> None:
-    """A bar for each job that is at work or waits, with the button that ends it; nothing where there is none."""
+    """Draw a bar for each job that runs or waits, with the button that ends it; nothing where there is none."""
     if embedding.embedded():
         return
     active = {job: status for job, status in jobs.recent().items() if status.active}
@@ -34,15 +45,22 @@ def under_way(store: Store, jobs: Jobs) -> None:
         bar, button = st.columns([8, 1], vertical_alignment="center")
         with bar:
             st.fragment(_look, run_every=ui.REFRESH)(jobs, job, name(store, job))
-        button.button("Cancel", icon=":material/stop_circle:", key=f"end-{job}", on_click=jobs.cancel, args=(job,),
-                      width="stretch", help=f"End it: {name(store, job)}. What is finished is kept.")
+        button.button(
+            "Cancel",
+            icon=":material/stop_circle:",
+            key=f"end-{job}",
+            on_click=jobs.cancel,
+            args=(job,),
+            width="stretch",
+            help=f"End it: {name(store, job)}. What is finished is kept.",
+        )
     if len(active) > SHOWN:
         st.caption(f"And {len(active) - SHOWN} more that wait.")
 
 
 def log(store: Store, jobs: Jobs) -> None:
-    """What became of the latest jobs, and why those failed that did."""
-    told = st.expander("Log: what became of the latest work", icon=":material/history:", key="log", on_change="rerun")
+    """Draw a table of the latest jobs: how they ended, and why some failed."""
+    told = st.expander("Log: how the latest work ended", icon=":material/history:", key="log", on_change="rerun")
     if not told.open:  # else it would be read at every look
         return
     with told:
@@ -51,11 +69,23 @@ def log(store: Store, jobs: Jobs) -> None:
             st.caption("Nothing has ended yet.")
             return
         st.dataframe(
-            [{"When": _when(jobs, job), "What": name(store, job), "How it ended": ENDED.get(status.state, status.state),
-              "Why": status.message} for job, status in ended.items()],
-            column_config={"When": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
-                           "Why": st.column_config.TextColumn(width="large")},
-            hide_index=True, width="stretch", alt="The latest jobs and how they ended")
+            [
+                {
+                    "When": _when(jobs, job),
+                    "What": name(store, job),
+                    "How it ended": ENDED.get(status.state, status.state),
+                    "Why": status.message,
+                }
+                for job, status in ended.items()
+            ],
+            column_config={
+                "When": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
+                "Why": st.column_config.TextColumn(width="large"),
+            },
+            hide_index=True,
+            width="stretch",
+            alt="The latest jobs and how they ended",
+        )
 
 
 def name(store: Store, job: str) -> str:
@@ -76,7 +106,7 @@ def name(store: Store, job: str) -> str:
 
 
 def _look(jobs: Jobs, job: str, what: str) -> None:
-    """One job's bar; it does not count as a look, which would keep alive what nobody asked for."""
+    """Draw one job's bar; this does not count as a look, which would keep alive what nobody asked for."""
     status = jobs.status(job)
     if status is None or not status.active:
         st.rerun()

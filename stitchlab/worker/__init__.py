@@ -1,1 +1,1 @@
-"""What a worker process does when it is asked."""
+"""Does what a worker process is asked to do."""

@@ -1,4 +1,4 @@
-"""What pages ask: each function is a question, answered in one go, in plain values and NumPy arrays.
+"""Answers what pages ask: each function is a question, answered in one go, in plain values and NumPy arrays.
 
 `stitchlab.jobs` calls them by name on the worker that answers pages, the store's folder first. A ``record`` is that of
 a run (`Run.record`): it may have been looked at only, so that the store knows nothing of it.
@@ -16,6 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from stitchlab.checks.price import price
 from stitchlab.data import registry as datasets
 from stitchlab.data.splits import DataSet, Split, evaluation
 from stitchlab.grid import estimate
@@ -41,7 +42,18 @@ def cut_points(root: str, network: str) -> dict[str, Any]:
 
 
 def front_cut_points(root: str, front: str, end: str, seed: int) -> dict[str, Any]:
-    """Find where a front network can be cut (`Cuts.record`), also a control that is not made yet, before ``end``."""
+    """Find where a front network can be cut (`Cuts.record`); it may also be a control that is not made yet.
+
+    Args:
+        root: the store's folder.
+        front: a network's name or id, or a control's name.
+        end: name or id of the end network, whose classes and images a control takes.
+        seed: that a control is drawn from.
+
+    Raises:
+        UnknownName: a network of that name is not there.
+        StitchLabError: images do not fit it, or it can be cut nowhere.
+    """
     store = Store(root)
     return controls.cut_points_of(store, front, networks.find(store, end), seed).record()
 
@@ -51,7 +63,16 @@ def architecture_cut_points(
 ) -> dict[str, Any]:
     """Find where a network of this architecture for this data could be cut: `Cuts.record`.
 
-    Raises StitchLabError where the images do not fit it.
+    Args:
+        root: the store's folder.
+        architecture: one of those known by name (`stitchlab.models.zoo.known`).
+        data: a name that a page may say, or a fingerprint.
+        options: of the architecture, by name; others are at their default.
+        size: pixels a side of its input; None: the images' own.
+
+    Raises:
+        UnknownName: the architecture or the data is not there.
+        StitchLabError: the images do not fit it.
     """
     return create.fits(zoo.public(architecture), load_public(Store(root), data), options, size).record()
 
@@ -76,10 +97,10 @@ def seconds(root: str, record: dict[str, Any], device: str, there: Any = None) -
         root: the store's folder.
         record: of the run.
         device: auto, cpu, cuda or mps.
-        there: whatever tells one moment from another, between which the answer may have changed.
+        there: any value that tells one moment from another; the same question is answered anew when it changes.
 
     Returns:
-        ``seconds``; whether work alike was ``timed`` here; and ``cheaper`` ways to ask, each with its seconds.
+        ``seconds``; whether similar work was ``timed`` here; and ``cheaper`` ways to ask, each with its seconds.
     """
     run = Run(Store(root), record)
     if run.draft:
@@ -89,11 +110,38 @@ def seconds(root: str, record: dict[str, Any], device: str, there: Any = None) -
     return {"seconds": found.seconds, "timed": found.timed, "cheaper": estimate.cheaper(run, pair)}
 
 
+def checks_price(
+    root: str, what: dict[str, Any], checks: Sequence[str], device: str, there: Any = None
+) -> dict[str, Any]:
+    """Estimate what a suite of checks lacks: ``seconds``, ``timed`` and ``grids`` of `stitchlab.checks.price.price`.
+
+    Args:
+        root: the store's folder.
+        what: the suite that is asked for, as in `stitchlab.results.checks.plan.lacking`.
+        checks: by name.
+        device: auto, cpu, cuda or mps.
+        there: as for `seconds`.
+
+    Raises:
+        StitchLabError: networks do not fit together.
+    """
+    return price(Store(root), what, checks, device)
+
+
 def sample_images(root: str, data: str, per_class: int, classes: int) -> tuple[Array, list[str]]:
     """Give the first training images of each of the first classes, and the names of their classes.
 
+    Args:
+        root: the store's folder.
+        data: a name that a page may say, or a fingerprint.
+        per_class: images of each class, at most.
+        classes: how many classes, at most.
+
     Returns:
         uint8 (n, H, W, C), or grey (n, H, W): the first image of each class, then the second of each, and so on.
+
+    Raises:
+        UnknownName: the data is not there.
     """
     found = load_public(Store(root), data)
     by_class = [np.flatnonzero(found.train.labels == c)[:per_class] for c in range(min(classes, len(found.classes)))]
@@ -109,9 +157,18 @@ def class_balance(root: str, data: str) -> tuple[list[int], list[int]]:
 
 
 def evaluation_images(root: str, record: dict[str, Any], places: Sequence[int]) -> tuple[Array, Array]:
-    """Give evaluation images of a run by their places, uint8 (n, H, W, C) or grey (n, H, W), and their labels (n,).
+    """Give evaluation images of a run by their places; places beyond the last image are left out.
 
-    Places beyond the last image are left out.
+    Args:
+        root: the store's folder.
+        record: of the run.
+        places: among the evaluation images, 0..M-1.
+
+    Returns:
+        images uint8 (n, H, W, C) or grey (n, H, W), and their labels (n,).
+
+    Raises:
+        StitchLabError: the data is not there.
     """
     test, order = _evaluation(root, record)
     images, labels = test.take(order[[p for p in places if p < len(order)]])
@@ -162,6 +219,6 @@ def _evaluation(root: str, record: dict[str, Any]) -> tuple[Split, Tensor]:
 
 
 def _shown(images: Array) -> Array:
-    """Images (n, C, H, W) as screens take them: (n, H, W, C), or grey (n, H, W)."""
+    """Give images (n, C, H, W) as screens take them: (n, H, W, C), or grey (n, H, W)."""
     pixels = images.transpose(0, 2, 3, 1)
     return np.ascontiguousarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)

@@ -10,7 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
-from e2e.driving import settle, until
+from e2e.driving import Scheme, settle, until
 from stitchlab.results.run import Run
 
 VIEWS = ("Scores", "Channels", "Map of images", "Feature maps", "Predictions", "TLM's epochs", "Whole grid")
@@ -22,12 +22,13 @@ STREAMLITS: dict[tuple[str, str], tuple[str | None, int]] = {
     # White on primaryColor, while selected segments are primaryColor on a tenth of itself: on a dark page both cannot
     # reach 4.5:1 (of all colours the best has 4.49 for both, on black). Segments do, tags have 3.48.
     ("color-contrast", "[data-tag]"): ("dark", 16),
-    ("color-contrast", '[data-testid="stBaseButton-primary"]'): ("dark", 1),
+    # The key of a shortcut is written fainter than the button's label.
+    ("color-contrast", '[data-testid="stBaseButton-primary"]'): (None, 2),
     # A table that is wider than the page scrolls, and its scroller has no tabindex. Tab reaches it in Chromium all the
     # same (tried).
     ("scrollable-region-focusable", '[data-testid="stTable"] > div'): (None, 2),
 }
-#: Pages that are looked at in the dark, and on a narrow screen, too: one of every layout, and each of the five pages.
+#: Pages that are looked at in the dark, and on a narrow screen, too: one of every layout, and each of the pages.
 LAYOUTS = ("Home", "Compare", "pickers", "no such run", "Feature maps", "Scores", "a run", "Train", "Import", "Classes")
 #: Where the Figure panel is opened; it is the same on every page, and draws a figure each time.
 WITH_PANEL = ("Compare", "a run")
@@ -39,15 +40,20 @@ LEVELS = "() => [...document.querySelectorAll('h1, h2, h3, h4, h5, h6')].map(hea
 def addresses(run: Run) -> dict[str, str]:
     """Every page, each view and part of it, and pages with a word of warning, by what a failure shall call them."""
     cell = {"run": run.id, "front_layer": "layer3.0", "end_layer": "layer1.1"}
-    pages = {"Home": ("", {}), "no page": ("compare", {}), "Compare": ("Compare", {"run": run.id}),
-             "pickers": ("Compare", {"front": "digits-a"}),
-             "difference": ("Compare", {"run": run.id, "view": "difference"}),
-             "table": ("Compare", {"run": run.id, "view": "table"}),
-             "indices": ("Compare", {"run": run.id, "show": "Similarity indices"}),
-             "no such run": ("Compare", {"run": "0123456789abcdef"}),
-             "no such cell": ("Activations", {**cell, "front_layer": "nowhere"}),
-             "no such network": ("Networks", {"network": "nobody"})}
-    pages |= {"Runs": ("Runs", {}), "a run": ("Runs", {"runs": run.id})}
+    pages = {
+        "Home": ("", {}),
+        "no page": ("compare", {}),
+        "Compare": ("Compare", {"run": run.id}),
+        "pickers": ("Compare", {"front": "digits-a"}),
+        "difference": ("Compare", {"run": run.id, "view": "Difference"}),
+        "table": ("Compare", {"run": run.id, "view": "Table"}),
+        "indices": ("Compare", {"run": run.id, "show": "Similarity indices"}),
+        "no such run": ("Compare", {"run": "0123456789abcdef"}),
+        "no such cell": ("Activations", {**cell, "front_layer": "nowhere"}),
+        "no such network": ("Networks", {"network": "nobody"}),
+    }
+    pages |= {"Checks": ("Checks", {}), "Runs": ("Runs", {}), "a run": ("Runs", {"runs": run.id})}
+    pages |= {"Learn": ("Learn", {"run": run.id, "step": "6"})}
     pages |= {look: ("Activations", {**cell, "look": look}) for look in VIEWS}
     pages |= {part: ("Networks", {"part": part}) for part in PARTS}
     pages |= {about: ("Networks", {"about": about}) for about in ABOUT}
@@ -78,8 +84,14 @@ def faults(page: Page) -> tuple[list[str], Counter[tuple[str, str]]]:
         if violation["impact"] not in ("serious", "critical"):
             continue
         for node in violation["nodes"]:
-            known = [key for key in STREAMLITS if key[0] == violation["id"] and page.evaluate(
-                "([node, place]) => !!document.querySelector(node)?.closest(place)", [node["target"][0], key[1]])]
+            known = [
+                key
+                for key in STREAMLITS
+                if key[0] == violation["id"]
+                and page.evaluate(
+                    "([node, place]) => !!document.querySelector(node)?.closest(place)", [node["target"][0], key[1]]
+                )
+            ]
             theirs.update(known)
             if not known:
                 ours.append(f"{violation['id']}: {node['html'][:120]} {node['failureSummary'][-160:]}")
@@ -87,8 +99,8 @@ def faults(page: Page) -> tuple[list[str], Counter[tuple[str, str]]]:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_can_be_read(finished: Run, server: str, browser: Browser, scheme: str) -> None:
-    page = browser.new_page(color_scheme=scheme)  # type: ignore[arg-type]
+def test_every_page_can_be_read(finished: Run, server: str, browser: Browser, scheme: Scheme) -> None:
+    page = browser.new_page(color_scheme=scheme)
     page.set_default_timeout(60_000)
     wrong, most = {}, Counter[tuple[str, str]]()
     for name, address in addresses(finished).items():

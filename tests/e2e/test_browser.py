@@ -12,9 +12,9 @@ import pytest
 import torch
 from playwright.sync_api import Browser, Page, TimeoutError, expect
 
-from e2e.driving import CANCEL, TEXTS, click, enter, numbers, query, serving, settle, until
+from e2e.driving import CANCEL, TEXTS, Scheme, click, enter, numbers, query, serving, settle, until
 from stitchlab.models.store import load
-from stitchlab.results.detection import Distribution
+from stitchlab.results.detection import DetectionResults
 from stitchlab.results.networks import find, list_networks
 from stitchlab.results.run import Run, list_runs
 from stitchlab.store import Store
@@ -96,8 +96,8 @@ def test_cancel_keeps_what_is_done_and_compute_goes_on(
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [420, 1440])
-def test_nothing_overflows(finished: Run, server: str, browser: Browser, width: int, scheme: str) -> None:
-    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+def test_nothing_overflows(finished: Run, server: str, browser: Browser, width: int, scheme: Scheme) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
     page.goto(f"{server}/Compare?run={finished.id}")
     until(lambda: numbers(page) == [36, 36], 60)
     settle(page)
@@ -127,7 +127,7 @@ def test_from_a_cell_of_compare_to_its_activations(finished: Run, server: str, c
     page.get_by_text("Learned energy", exact=True).first.click()
     expect(page.get_by_text("Decided by: Learned energy").first).to_be_visible(timeout=180_000)
     page.locator(CANCEL).wait_for(state="detached")
-    found = Distribution(Run.load(finished.id, Store(cache)))
+    found = DetectionResults(Run.load(finished.id, Store(cache)))
     auroc = found.interval("energy", "tlm", "auroc", "layer3.0", "layer1.1")
     expect(page.get_by_text(f"AUROC {auroc.value:.2f} by Learned energy").first).to_be_visible()
     page.get_by_role("link", name="Its grid").click()
@@ -136,8 +136,10 @@ def test_from_a_cell_of_compare_to_its_activations(finished: Run, server: str, c
 
 
 def test_a_link_to_a_cell_and_a_click_in_its_grid(finished: Run, server: str, page: Page) -> None:
-    page.goto(f"{server}/Activations?run={finished.id}&front_layer=layer3.0&end_layer=layer1.1"
-              "&detector=Nearest+neighbours&look=Whole+grid")
+    page.goto(
+        f"{server}/Activations?run={finished.id}&front_layer=layer3.0&end_layer=layer1.1"
+        "&detector=Nearest+neighbours&look=Whole+grid"
+    )
     until(lambda: len(numbers(page)) == 2, 60)
     settle(page)
     page.get_by_text("Judge all cells").click()
@@ -150,7 +152,8 @@ def test_a_link_to_a_cell_and_a_click_in_its_grid(finished: Run, server: str, pa
 
 def test_a_point_shows_its_image(finished: Run, server: str, page: Page) -> None:
     page.goto(f"{server}/Activations?run={finished.id}&front_layer=layer3.0&end_layer=layer1.1&look=Map+of+images")
-    expect(page.get_by_text("test image 0:").first).to_be_visible()
+    expect(page.get_by_text("test image 0:").first).to_be_visible(timeout=60_000)
+    page.locator(".js-plotly-plot .nsewdrag").first.wait_for(state="attached")  # the picture may come before the map
     settle(page)
     lonely = """() => {
         const plot = document.querySelector('.js-plotly-plot'), box = plot.querySelector('.nsewdrag')
@@ -180,8 +183,10 @@ def test_a_point_shows_its_image(finished: Run, server: str, page: Page) -> None
 
 
 def test_the_epochs_play(finished: Run, server: str, page: Page) -> None:
-    page.goto(f"{server}/Activations?run={finished.id}&front_layer=layer3.0&end_layer=layer1.1&look=TLM%27s+epochs"
-              "&detector=Fr%C3%A9chet+ratio")
+    page.goto(
+        f"{server}/Activations?run={finished.id}&front_layer=layer3.0&end_layer=layer1.1&look=TLM%27s+epochs"
+        "&detector=Fr%C3%A9chet+ratio"
+    )
     page.get_by_text("after epoch 0").wait_for(timeout=120_000)
     settle(page)
     page.locator(".updatemenu-button").first.click()
@@ -191,12 +196,11 @@ def test_the_epochs_play(finished: Run, server: str, page: Page) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [420, 1440])
 def test_no_view_of_activations_overflows(
-    finished: Run, server: str, browser: Browser, width: int, scheme: str
+    finished: Run, server: str, browser: Browser, width: int, scheme: Scheme
 ) -> None:
-    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
     page.goto(f"{server}/Activations?run={finished.id}&front_layer=layer3.0&end_layer=layer1.1")
-    for look in ("Channels", "Map of images", "Feature maps", "Predictions", "TLM's epochs", "Whole grid",
-                 "All cells"):
+    for look in ("Channels", "Map of images", "Feature maps", "Predictions", "TLM's epochs", "Whole grid", "All cells"):
         page.get_by_text(look, exact=True).first.click()
         page.wait_for_timeout(300)
         settle(page)
@@ -292,9 +296,9 @@ def test_upload_and_delete(finished: Run, server: str, cache: Path, page: Page, 
 
 @pytest.mark.parametrize(("width", "scheme"), [(420, "dark"), (420, "light"), (1440, "light")])
 def test_no_part_of_networks_overflows(
-    finished: Run, server: str, browser: Browser, width: int, scheme: str
+    finished: Run, server: str, browser: Browser, width: int, scheme: Scheme
 ) -> None:
-    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
     page.goto(f"{server}/Networks")
     page.get_by_text("18 layers").wait_for()
     for look in ("Classes", "How it came to be", "Train", "Import", "Data sets"):

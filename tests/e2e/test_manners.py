@@ -17,7 +17,7 @@ SAID = re.compile(r"Uvicorn server started|You can now view your Streamlit app|U
 def test_no_page_asks_another_host(finished: Run, server: str, page: Page) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    for path in ("", "Compare", "Activations", "Runs", "Networks"):
+    for path in ("", "Compare", "Activations", "Checks", "Runs", "Networks"):
         page.goto(f"{server}/{path}")
         page.locator("h1").wait_for()
         settle(page)
@@ -47,9 +47,7 @@ def test_an_address_of_no_page_leads_home(finished: Run, server: str, page: Page
     expect(page.get_by_role("heading", name="StitchLab")).to_be_visible()
 
 
-def test_a_tour_of_all_pages_leaves_nothing_in_the_log(
-    finished: Run, cache: Path, page: Page, tmp_path: Path
-) -> None:
+def test_a_tour_of_all_pages_leaves_nothing_in_the_log(finished: Run, cache: Path, page: Page, tmp_path: Path) -> None:
     log = tmp_path / "log"
     with serving(cache, log) as url:
         tour(page, url, finished)
@@ -71,17 +69,27 @@ def tour(page: Page, url: str, run: Run) -> None:
     page.locator(".st-key-pick button").click()
     page.locator(".st-key-swap button").first.click()
     settled(page)
-    for address in ("compare", "Compare?run=0123456789abcdef", f"Compare?{urlencode(cell)}",
-                    f"Compare?{urlencode({**cell, 'front': 'digits-b', 'end': 'digits-a', 'epochs': 3, 'seed': 2})}",
-                    "Compare?front_layers=layer1.0&front_layers=layer3.1&methods=dm&dm_images=50",
-                    "Activations?run=0123456789abcdef&front_layer=layer9",
-                    f"Activations?{urlencode({**cell, 'look': 'Feature maps', 'image': 7})}",
-                    "Networks?network=nobody"):
+    for address in (
+        "compare",
+        "Compare?run=0123456789abcdef",
+        f"Compare?{urlencode(cell)}",
+        f"Compare?{urlencode({**cell, 'front': 'digits-b', 'end': 'digits-a', 'epochs': 3, 'seed': 2})}",
+        "Compare?front_layers=layer1.0&front_layers=layer3.1&methods=dm&dm_images=50",
+        "Activations?run=0123456789abcdef&front_layer=layer9",
+        f"Activations?{urlencode({**cell, 'look': 'Feature maps', 'image': 7})}",
+        "Networks?network=nobody",
+    ):
         page.goto(f"{url}/{address}")
         settled(page)
-    for address in (f"Compare?run={run.id}", f"Activations?{urlencode(cell)}",
-                    f"Runs?runs={run.id}", "Networks?network=digits-b&about=Classes", "Networks?part=Train",
-                    f"Compare?run={run.id}&embed=true", f"Runs?runs={run.id}&runs=0123456789abcdef"):
+    for address in (
+        f"Compare?run={run.id}",
+        f"Activations?{urlencode(cell)}",
+        f"Runs?runs={run.id}",
+        "Networks?network=digits-b&about=Classes",
+        "Networks?part=Train",
+        f"Compare?run={run.id}&embed=true",
+        f"Runs?runs={run.id}&runs=0123456789abcdef",
+    ):
         page.goto(f"{url}/{address}")
         settled(page)
         switches(page)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import urlparse
 
@@ -18,10 +19,20 @@ Look = dict[str, Any]
 def look(page: Page) -> Look:
     """What a page shows: its heading, the selected cell, the numbers of its heatmaps, the networks in its pickers."""
     keys = ("front_layer", "end_layer", "front", "end")
-    texts = {key: page.evaluate("""key => [...document.querySelectorAll(`.st-key-${key} input`)].map(
-        input => input.value)""", key) for key in keys}
-    return {"path": urlparse(page.url).path, "heading": page.locator("h1").all_inner_texts(),
-            "numbers": page.evaluate(TEXTS), **texts}
+    texts = {
+        key: page.evaluate(
+            """key => [...document.querySelectorAll(`.st-key-${key} input`)].map(
+        input => input.value)""",
+            key,
+        )
+        for key in keys
+    }
+    return {
+        "path": urlparse(page.url).path,
+        "heading": page.locator("h1").all_inner_texts(),
+        "numbers": page.evaluate(TEXTS),
+        **texts,
+    }
 
 
 def same(one: Look, other: Look) -> bool:
@@ -73,7 +84,7 @@ def test_click_click_back_back_forward(place: str, finished: Run, server: str, p
     assert page.evaluate("history.length") == entries + 2, "one click is one entry"
     for step, k in ((page.go_back, 1), (page.go_back, 0), (page.go_forward, 1)):
         step()
-        shows(page, lambda now, k=k: same(now, looks[k]))  # type: ignore[misc]
+        shows(page, partial(same, other=looks[k]))
         assert page.url == addresses[k]  # which was opened in a fresh tab before
     assert not page.get_by_text("is shown instead").count()
 
@@ -97,7 +108,7 @@ def test_between_all_pages(finished: Run, server: str, page: Page) -> None:
     trail.append(shows(page, lambda now: now["path"] == "/Networks"))
     for before in trail[-2::-1]:
         page.go_back()
-        shows(page, lambda now, before=before: same(now, before))  # type: ignore[misc]
+        shows(page, partial(same, other=before))
     page.go_forward()
     shows(page, lambda now: same(now, trail[1]))
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from e2e.driving import query, settle, until
 from stitchlab.figures.story import story
-from stitchlab.results.detection import Distribution
+from stitchlab.results.detection import DetectionResults
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 
@@ -28,16 +28,22 @@ def lecture(finished: Run, server: str, cache: Path, browser: Browser) -> Page:
 
 
 def test_home_leads_to_the_evidence(lecture: Page, finished: Run, cache: Path) -> None:
-    found = Distribution(Run.load(finished.id, Store(cache)))
+    found = DetectionResults(Run.load(finished.id, Store(cache)))
     accurate, anomaly = story(found)
     assert accurate.title == "Both accurate, one foreign", "the demo's grid shows the finding"
-    assert (anomaly.front_layer, anomaly.end_layer) == (finished.request.front_layers[-1],
-                                                        finished.request.end_layers[0])
+    assert (anomaly.front_layer, anomaly.end_layer) == (
+        finished.request.front_layers[-1],
+        finished.request.end_layers[0],
+    )
     lecture.get_by_role("link", name=f"Why? {accurate.front_layer} → {accurate.end_layer}").click()
     until(lambda: urlparse(lecture.evaluate("location.href")).path == "/Activations", 30)
     assert query(lecture)["front_layer"] == [accurate.front_layer]
-    for words in ("its accuracy is no evidence of similarity", "similar, as far as this can tell",
-                  "Negative where native has none", "Feature maps"):
+    for words in (
+        "its accuracy is no evidence of similarity",
+        "similar, as far as this can tell",
+        "Negative where native has none",
+        "Feature maps",
+    ):
         place = lecture.get_by_text(words).first
         expect(place).to_be_visible(timeout=30_000)
         box = place.bounding_box()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,28 @@ import pytest
 import streamlit as st
 import torch
 from looks import ROOT, Notes, Open
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from stitchlab import ui
 from stitchlab.grid.ask import ask, compare
 from stitchlab.ood.detectors import energy
-from stitchlab.ood.evaluate import judge
-from stitchlab.ood.trajectory import walk
+from stitchlab.ood.evaluate import detect
+from stitchlab.ood.trajectory import compute_trajectory
 from stitchlab.request import TaskLoss
 from stitchlab.results.run import Run
 from stitchlab.store import Store
+
+
+@pytest.fixture(scope="session", autouse=True)
+def packages_read_once() -> Iterator[None]:
+    """Streamlit reads what is installed, for components that packages bring, once and not for every page opened.
+
+    A server does so when it starts; each `AppTest` is a server, and this was most of what opening a page took.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
+        yield
 
 
 @pytest.fixture
@@ -61,9 +74,18 @@ def grid_store(digits_store: Store, tmp_path_factory: pytest.TempPathFactory) ->
     root = tmp_path_factory.mktemp("pages") / "cache"
     shutil.copytree(digits_store.root, root)
     run = compare(
-        "digits-b", "digits-a", store=Store(root), device="cpu", front_layers=["layer1.0", "layer3.1"],
-        end_layers=["relu", "layer2.0", "layer3.1"], methods=["tlm", "dm"], indices=["cka", "opd"],
-        tlm=TaskLoss(epochs=1, lr=2e-3, targets="soft", init="dm"), dm_images=50, eval_images=120, seed=3,
+        "digits-b",
+        "digits-a",
+        store=Store(root),
+        device="cpu",
+        front_layers=["layer1.0", "layer3.1"],
+        end_layers=["relu", "layer2.0", "layer3.1"],
+        methods=["tlm", "dm"],
+        indices=["cka", "opd"],
+        tlm=TaskLoss(epochs=1, lr=2e-3, targets="soft", init="dm"),
+        dm_images=50,
+        eval_images=120,
+        seed=3,
     )
     return Store(root), run.id
 
@@ -83,8 +105,8 @@ def judged_store(grid_store: tuple[Store, str], tmp_path_factory: pytest.TempPat
     run = Run.load(grid_store[1], Store(root))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(energy, "STEPS", {"training": 12, "fine-tuning": 6})
-        judge(run, device="cpu")
-    walk(run, "layer3.1", "relu", torch.device("cpu"))
+        detect(run, device="cpu")
+    compute_trajectory(run, "layer3.1", "relu", torch.device("cpu"))
     return run.store, run.id
 
 

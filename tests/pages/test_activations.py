@@ -9,14 +9,15 @@ import pytest
 from looks import Notes, Open, charts, drawn, fill, has, sound, tables, text, widget
 from streamlit.testing.v1 import AppTest
 
-from stitchlab.catalog.detectors import DETECTORS, QUICK
+from stitchlab.catalog.detectors import DETECTORS, QUICK, Detector
 from stitchlab.catalog.methods import METHOD_LABELS
 from stitchlab.figures.words import IMAGES_AND_SETS, conclusions
-from stitchlab.jobs import Status, judging, walking
-from stitchlab.request import Detection, map_key
+from stitchlab.jobs import Status, detecting, following
+from stitchlab.request import Detection
 from stitchlab.results.channel_statistics import negatives
 from stitchlab.results.cleaning import delete_run
-from stitchlab.results.detection import NATIVE, STATISTICS, Distribution
+from stitchlab.results.detection import NATIVE, STATISTICS, DetectionResults
+from stitchlab.results.keys import map_key
 from stitchlab.results.resolve import resolve
 from stitchlab.results.run import Run
 from stitchlab.results.similarity import accuracy_of
@@ -40,7 +41,7 @@ def concluded(at: AppTest) -> str:
 def test_what_is_kept_is_there_at_once(opened: Open, jobs: Notes, judged: Run) -> None:
     at = sound(opened(judged.store, PAGE, run=judged.id, **CELL))
     assert not jobs.judged
-    found = Distribution(judged)
+    found = DetectionResults(judged)
     for method in ("tlm", "dm"):
         conclusion = conclusions(found, "frechet", *CELL.values())[method].sentence
         assert f"**{METHOD_LABELS[method]}:** {conclusion}" in concluded(at)
@@ -56,11 +57,12 @@ def test_plain_evidence_comes_before_detectors(opened: Open, jobs: Notes, judged
     at = sound(opened(judged.store, PAGE, run=judged.id, **CELL))
     evidence, detectors = (table.value for table in at.table)
     assert list(evidence.iloc[:, 0]) == ["Native", "Task loss matching", "Direct matching"]
-    by_set = material.statistics(Distribution(judged), *CELL.values())
+    by_set = material.statistics(DetectionResults(judged), *CELL.values())
     for line, method in ((1, "tlm"), (2, "dm")):
         assert evidence["Distance to native"].iloc[line] == f"{judged.value(method, 'distance', *CELL.values()):.2f}"
         assert evidence["Negative where native has none"].iloc[line] == (
-            f"{negatives(by_set['native'], by_set[method]):.1%}")
+            f"{negatives(by_set['native'], by_set[method]):.1%}"
+        )
     assert list(detectors.columns)[1] == "Believe it?"
     assert set(detectors["Believe it?"]) <= {":green[yes]", "no", ":gray[no]", "–"}, "short: reasons are in a tooltip"
     (figure,) = charts(at)
@@ -76,13 +78,11 @@ def test_headings_are_in_order(opened: Open, jobs: Notes, judged: Run) -> None:
     assert "#" not in text(at, "markdown")
 
 
-def test_a_detector_that_is_not_believed_is_grey_and_does_not_decide(
-    opened: Open, jobs: Notes, judged: Run
-) -> None:
-    found = Distribution(judged)
-    doubtful = [name for name in DETECTORS if found.belief(name, "relu").holds is False]
+def test_a_detector_that_is_not_believed_is_grey_and_does_not_decide(opened: Open, jobs: Notes, judged: Run) -> None:
+    found = DetectionResults(judged)
+    doubtful = [name for name in DETECTORS if found.reliability(name, "relu").holds is False]
     assert doubtful, "this small grid has one"
-    label, why = DETECTORS[doubtful[0]].label, found.belief(doubtful[0], "relu").why
+    label, why = DETECTORS[doubtful[0]].label, found.reliability(doubtful[0], "relu").why
     at = sound(opened(judged.store, PAGE, run=judged.id, detector=label, **CELL))
     assert f"**{label} does not deserve belief at relu**: {why}" in text(at, "warning")
     assert "Fréchet ratio decides instead" in text(at, "warning")
@@ -94,12 +94,12 @@ def test_a_detector_that_is_not_believed_is_grey_and_does_not_decide(
     (doubts,) = [caption for caption in at.caption if caption.value.startswith("Not believed at relu")]
     for name in doubtful:
         assert DETECTORS[name].label in doubts.value
-        assert found.belief(name, "relu").why in doubts.help
+        assert found.reliability(name, "relu").why in doubts.help
 
 
 def test_a_chosen_detector_decides_where_it_is_believed(opened: Open, jobs: Notes, judged: Run) -> None:
-    found = Distribution(judged)
-    name = next(n for n in DETECTORS if not DETECTORS[n].compares and found.belief(n, "relu").holds)
+    found = DetectionResults(judged)
+    name = next(n for n in DETECTORS if not DETECTORS[n].compares and found.reliability(n, "relu").holds)
     at = sound(opened(judged.store, PAGE, run=judged.id, detector=DETECTORS[name].label, **CELL))
     auroc = found.interval(name, "tlm", "auroc", *CELL.values()).value
     accuracy = judged.value("tlm", "accuracy", *CELL.values())
@@ -125,8 +125,8 @@ def test_what_is_lacking_is_queued_once_and_nothing_else(opened: Open, jobs: Not
     assert at.get("progress")
     sound(at.run())
     assert len(jobs.judged) == 1
-    sound(widget(at, "button", f"cancel-{judging(done, Detection(), cells(done))}").click().run())
-    assert jobs.cancelled == [judging(done, Detection(), cells(done))]
+    sound(widget(at, "button", f"cancel-{detecting(done, Detection(), cells(done))}").click().run())
+    assert jobs.cancelled == [detecting(done, Detection(), cells(done))]
     assert len(jobs.judged) == 1, "after a cancel it is the visitor's choice"
     (again,) = [b for b in at.button if b.label == "Try again"]
     sound(again.click().run())
@@ -137,7 +137,7 @@ def test_on_large_data_the_learned_detector_waits_for_a_click(opened: Open, jobs
     record = judged.store.get("data", judged.request.data)
     assert record is not None
     judged.store.put("data", judged.request.data, {**record, "train": 50_000})
-    found = Distribution(judged)
+    found = DetectionResults(judged)
     for method, i, j in cells(judged):
         judged.store.delete("ood", found.key("energy", method, i, j))
     judged.store.delete("ood", found.key("energy", NATIVE, "", "relu"))
@@ -151,7 +151,7 @@ def test_on_large_data_the_learned_detector_waits_for_a_click(opened: Open, jobs
 
 
 def test_a_failure_is_one_line(opened: Open, jobs: Notes, done: Run) -> None:
-    jobs.states[judging(done, Detection(), cells(done))] = Status("failed", message="the disk is full")
+    jobs.states[detecting(done, Detection(), cells(done))] = Status("failed", message="the disk is full")
     at = sound(opened(done.store, PAGE, run=done.id, **CELL))
     assert "the disk is full" in text(at, "error")
     assert not jobs.judged
@@ -159,7 +159,7 @@ def test_a_failure_is_one_line(opened: Open, jobs: Notes, done: Run) -> None:
 
 @pytest.mark.parametrize("detector", DETECTORS.values(), ids=lambda detector: detector.name)
 @pytest.mark.parametrize("look", [label for label, _ in VIEWS.values()])
-def test_every_view_with_every_detector(look: str, detector: object, opened: Open, jobs: Notes, judged: Run) -> None:
+def test_every_view_with_every_detector(look: str, detector: Detector, opened: Open, jobs: Notes, judged: Run) -> None:
     at = sound(opened(judged.store, PAGE, run=judged.id, look=look, detector=detector.label, **CELL))
     assert charts(at)
     assert not at.error
@@ -169,7 +169,7 @@ def test_every_view_with_every_detector(look: str, detector: object, opened: Ope
 
 def test_the_grid_shows_the_numbers(opened: Open, jobs: Notes, judged: Run) -> None:
     at = sound(opened(judged.store, PAGE, run=judged.id, look="Whole grid", detector="Nearest neighbours", **CELL))
-    found = Distribution(judged)
+    found = DetectionResults(judged)
     for figure, method in zip(charts(at), ("tlm", "dm"), strict=True):
         assert (drawn(figure) == found.matrix("knn", method, "auroc")).all()
     at = sound(opened(judged.store, PAGE, run=judged.id, look="Whole grid", detector="Fréchet ratio", **CELL))
@@ -180,7 +180,7 @@ def test_the_grid_shows_the_numbers(opened: Open, jobs: Notes, judged: Run) -> N
 
 
 def test_the_whole_grid_is_looked_at_on_a_click(opened: Open, jobs: Notes, judged: Run) -> None:
-    found = Distribution(judged)
+    found = DetectionResults(judged)
     for method, i, j in found.cells:
         if i == "layer1.0":
             judged.store.delete("ood", found.key("knn", method, i, j))
@@ -199,7 +199,7 @@ def test_epochs_are_followed_when_looked_at(opened: Open, jobs: Notes, judged: R
     other = {**CELL, "end_layer": "layer2.0"}
     at = sound(opened(judged.store, PAGE, run=judged.id, look="TLM's epochs", **other))
     assert jobs.walked == [("layer3.1", "layer2.0")]
-    assert jobs.status(walking(judged, "layer3.1", "layer2.0")) is not None
+    assert jobs.status(following(judged, "layer3.1", "layer2.0")) is not None
     judged.store.delete("epochs", map_key(judged.request, "tlm", "layer3.1", "layer3.1"))
     at = sound(opened(judged.store, PAGE, run=judged.id, look="TLM's epochs", **{**CELL, "end_layer": "layer3.1"}))
     assert "not kept" in text(at, "info")
@@ -251,8 +251,12 @@ def test_a_cell_that_is_not_computed_has_a_button(opened: Open, jobs: Notes, ask
 STALE = [
     ({"front_layer": "layer9.9"}, "no front layer layer9.9; layer1.0 is shown instead|layer3.1 is shown"),
     ({"end_layer": "rel"}, "no end layer rel; relu is shown"),
-    ({"look": "nonsense"}, ""), ({"detector": "nonsense"}, ""), ({"outliers": "folder:/etc"}, ""),
-    ({"image": "-4"}, ""), ({"image": "99999999"}, ""), ({"metric": "nonsense", "look": "Whole grid"}, ""),
+    ({"look": "nonsense"}, ""),
+    ({"detector": "nonsense"}, ""),
+    ({"outliers": "folder:/etc"}, ""),
+    ({"image": "-4"}, ""),
+    ({"image": "99999999"}, ""),
+    ({"metric": "nonsense", "look": "Whole grid"}, ""),
 ]
 
 
@@ -287,7 +291,7 @@ def test_without_anything_stitched_it_leads_to_compare(opened: Open, jobs: Notes
 
 
 def test_a_deleted_run_takes_along_what_detectors_say_of_it(judged: Run) -> None:
-    found = Distribution(judged)
+    found = DetectionResults(judged)
     keys = [found.key(name, *cell) for name in (*DETECTORS, STATISTICS) for cell in found.cells]
     assert all(judged.store.has("ood", key) for key in keys)
     delete_run(judged.store, judged.id)
@@ -297,8 +301,18 @@ def test_a_deleted_run_takes_along_what_detectors_say_of_it(judged: Run) -> None
 def test_cells_of_a_run_that_was_never_asked_for(opened: Open, jobs: Notes, judged: Run) -> None:
     """They came with another run: the link's own keys lead to them, and nothing is written."""
     request, store = judged.request, judged.store
-    run = resolve(store, request.front, request.end, front_layers=["layer3.1"], end_layers=["relu"], indices=[],
-                  tlm=request.tlm, dm_images=request.dm.images, eval_images=request.eval_images, seed=request.seed)
+    run = resolve(
+        store,
+        request.front,
+        request.end,
+        front_layers=["layer3.1"],
+        end_layers=["relu"],
+        indices=[],
+        tlm=request.tlm,
+        dm_images=request.dm.images,
+        eval_images=request.eval_images,
+        seed=request.seed,
+    )
     assert run.complete
     assert store.keys("runs") == [judged.id]
     link: dict[str, list[str]] = {}
@@ -311,4 +325,3 @@ def test_cells_of_a_run_that_was_never_asked_for(opened: Open, jobs: Notes, judg
         assert charts(at)
     assert ("feature_maps", run, 0, *CELL.values(), 2) in [(q[0], run, *q[2:]) for q in jobs.asked]
     assert store.keys("runs") == [judged.id]
-

@@ -10,20 +10,33 @@ from streamlit.testing.v1 import AppTest
 
 def page(count: int, layers: int) -> None:
     from types import SimpleNamespace
+    from typing import cast
 
     import numpy as np
 
-    from stitchlab.figures.heatmap import Grid
+    from stitchlab.figures.grid import Grid
+    from stitchlab.results.run import Run
     from stitchlab.ui.charts import heatmaps
 
     names = tuple(f"blocks.{k}" for k in range(layers))
-    grid = Grid(title="A title", subtitle="", values=np.zeros((layers, layers)), front_layers=names, end_layers=names,
-                front="left", end="right", low=0.0, high=1.0)
-    heatmaps(SimpleNamespace(id="run"), [grid] * count, "grid", None)  # type: ignore[arg-type]
+    grid = Grid(
+        title="A title",
+        subtitle="",
+        values=np.zeros((layers, layers)),
+        front_layers=names,
+        end_layers=names,
+        front="left",
+        end="right",
+        low=0.0,
+        high=1.0,
+    )
+    heatmaps(cast(Run, SimpleNamespace(id="run")), [grid] * count, "grid", None)
 
 
-@pytest.mark.parametrize(("count", "layers", "wide"), [
-    (1, 6, 2), (2, 6, 2), (3, 6, 3), (4, 6, 2), (5, 13, 3), (2, 13, 2), (2, 14, 1), (3, 60, 1)])
+@pytest.mark.parametrize(
+    ("count", "layers", "wide"),
+    [(1, 6, 2), (2, 6, 2), (3, 6, 3), (4, 6, 2), (5, 13, 3), (2, 13, 2), (2, 14, 1), (3, 60, 1)],
+)
 def test_heatmaps_of_many_columns_stand_one_under_the_other(count: int, layers: int, wide: int) -> None:
     at = AppTest.from_function(page, kwargs={"count": count, "layers": layers}, default_timeout=60).run()
     assert not at.exception
@@ -36,5 +49,9 @@ def test_heatmaps_of_many_columns_stand_one_under_the_other(count: int, layers: 
 
 def blocks(block: Any) -> list[Any]:
     """What each container in a container was asked to be."""
-    return [found for child in block.children.values() if hasattr(child, "children")
-            for found in (child.proto, *blocks(child))]
+    return [
+        found
+        for child in block.children.values()
+        if hasattr(child, "children")
+        for found in (child.proto, *blocks(child))
+    ]

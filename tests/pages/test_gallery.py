@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from looks import Notes, Open, charts, drawn, has, sound, text, widget
+from looks import Notes, Open, charts, drawn, elements, has, sound, text, widget
 from streamlit.testing.v1 import AppTest
 
 from stitchlab.figures.story import sentence, story
@@ -17,7 +17,7 @@ from stitchlab.jobs import Jobs, NotInstalled
 from stitchlab.jobs import connection as connecting
 from stitchlab.results import shelf
 from stitchlab.results.bundle import pack
-from stitchlab.results.detection import Distribution
+from stitchlab.results.detection import DetectionResults
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 
@@ -46,7 +46,7 @@ def test_home_of_a_fresh_clone_tells_the_gallerys_story(
     tlm, dm = (drawn(figure) for figure in charts(at)[:2])
     assert (tlm == judged.matrix("tlm", "accuracy")).all()
     assert (dm == judged.matrix("dm", "accuracy")).all()
-    chapter = story(Distribution(gallery[0]))[0]
+    chapter = story(DetectionResults(gallery[0]))[0]
     assert f"Framed: {chapter.front_layer} → {chapter.end_layer}" in text(at, "caption")
     assert all(figure["layout"]["shapes"] for figure in charts(at)[:2]), "marked in both"
     assert chapter.text in text(at, "markdown")
@@ -97,14 +97,14 @@ def test_runs_marks_what_was_not_computed_here(
 
 def test_a_file_is_opened_and_closed(opened: Open, judged: Run, tmp_path: Path) -> None:
     store = Store(tmp_path / "empty")
-    uploader = opened(store, PAGE).get("file_uploader")[0]
+    uploader = elements(opened(store, PAGE), "file_uploader")[0]
     at = sound(uploader.upload("sent.stitch", pack(judged, title="Sent"), "application/zip").run())
     assert "Sent" in text(at, "header")
     assert [run.id for run in shelf.opened(store)] == [judged.id]
     at = sound(widget(at, "button", "close").click().run())
     assert not shelf.opened(store)
     assert not at.dataframe
-    broken = opened(store, PAGE).get("file_uploader")[0]
+    broken = elements(opened(store, PAGE), "file_uploader")[0]
     at = sound(broken.upload("sent.stitch", b"PK nonsense", "application/zip").run())
     assert len(at.error) == 1
     assert not shelf.opened(store)

@@ -6,12 +6,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from handy import sure
 from looks import PAGES, Notes, Open, charts, drawn, fill, has, sound, text, widget
 
-from stitchlab.jobs import DEMO, Status, judging
+from stitchlab.jobs import DEMO, Status, detecting
 from stitchlab.request import Detection
 from stitchlab.results import demo, networks
-from stitchlab.results.detection import NATIVE, OUTLIERS, Distribution
+from stitchlab.results.detection import NATIVE, OUTLIERS, DetectionResults
 from stitchlab.results.keys import result_key
 from stitchlab.results.run import Run
 from stitchlab.store import Store
@@ -45,9 +46,7 @@ def test_with_a_finished_run(page: str, opened: Open, jobs: Notes, asked: Run) -
     assert not jobs.trained
 
 
-def test_the_demo_is_trained_and_computed_by_one_click(
-    opened: Open, jobs: Notes, store: Store, tmp_path: Path
-) -> None:
+def test_the_demo_is_trained_and_computed_by_one_click(opened: Open, jobs: Notes, store: Store, tmp_path: Path) -> None:
     at = opened(Store(tmp_path / "empty"), "app.py")
     at = sound(widget(at, "button", "demo").click().run())
     assert jobs.trained == 1
@@ -56,8 +55,8 @@ def test_the_demo_is_trained_and_computed_by_one_click(
     shutil.copytree(store.root, tmp_path / "empty", dirs_exist_ok=True)  # the networks are trained
     jobs.states[DEMO] = Status("done")
     at = sound(at.run())
-    assert [run.id for run in jobs.computed] == [demo.run(store).id]
-    assert has(at, "button", f"cancel-{demo.run(store).id}")
+    assert [run.id for run in jobs.computed] == [sure(demo.run(store)).id]
+    assert has(at, "button", f"cancel-{sure(demo.run(store)).id}")
     assert len(charts(at)) == 2, "it fills before one's eyes"
     sound(at.run())
     sound(opened(Store(tmp_path / "empty"), "app.py"))
@@ -82,7 +81,7 @@ def test_the_demos_networks_alone_are_no_wish_for_its_grid(opened: Open, jobs: N
     assert not jobs.computed
     assert not charts(at)
     sound(widget(at, "button", "demo").click().run())
-    assert [run.id for run in jobs.computed] == [demo.run(store).id]
+    assert [run.id for run in jobs.computed] == [sure(demo.run(store)).id]
     assert jobs.trained == 0
 
 
@@ -113,8 +112,10 @@ def test_home_lists_own_runs_and_offers_the_demo(opened: Open, jobs: Notes, aske
     """The demo's networks are not there, newest runs come first, and nothing is trained or computed unasked."""
     store = fill(asked).store
     networks.rename(store, "digits-a", "mine")
-    newer = Run(store, asked.record | {"created": "2999-01-01T00:00:00+00:00", "request": {
-        **asked.record["request"], "seed": 9}}).save()
+    newer = Run(
+        store,
+        asked.record | {"created": "2999-01-01T00:00:00+00:00", "request": {**asked.record["request"], "seed": 9}},
+    ).save()
     at = sound(opened(store, "app.py"))
     links = [link.proto for link in at.main.get("page_link") if "run=" in link.proto.query_string]
     assert [f"run={run.id}" in link.query_string for link, run in zip(links, (newer, asked), strict=True)] == [True] * 2
@@ -132,7 +133,7 @@ def test_home_lists_own_runs_and_offers_the_demo(opened: Open, jobs: Notes, aske
 
 def distances(run: Run, detector: str = "frechet") -> Run:
     """Made-up Fréchet ratios of a run: TLM's are far from native, DM's near."""
-    found = Distribution(run)
+    found = DetectionResults(run)
     for j in run.request.end_layers:
         sets = {NATIVE: {"ratio": [0.01, 0, 0.02]}, OUTLIERS: {"ratio": [0.3, 0.2, 0.4]}}
         run.store.put("ood", found.key(detector, NATIVE, "", j), {"metrics": sets, "tensors": []})
@@ -142,21 +143,19 @@ def distances(run: Run, detector: str = "frechet") -> Run:
     return run
 
 
-def test_home_has_the_distances_of_its_grid_computed_once_it_is_complete(
-    opened: Open, jobs: Notes, asked: Run
-) -> None:
+def test_home_has_the_distances_of_its_grid_computed_once_it_is_complete(opened: Open, jobs: Notes, asked: Run) -> None:
     fill(asked, lacking=1)
     sound(opened(asked.store, "app.py"))
     assert not jobs.judged, "not while cells are lacking"
     run = fill(asked)
     at = sound(opened(run.store, "app.py"))
-    cells = Distribution(run).cells
+    cells = DetectionResults(run).cells
     assert jobs.judged == [(Detection(), ["frechet"], cells)]
     assert len(charts(at)) == 2
-    sound(widget(at, "button", f"cancel-{judging(run, Detection(), cells)}").click().run())
+    sound(widget(at, "button", f"cancel-{detecting(run, Detection(), cells)}").click().run())
     sound(opened(run.store, "app.py"))
     assert len(jobs.judged) == 1, "after a cancel it is the visitor's choice"
-    jobs.states[judging(run, Detection(), cells)] = Status("left")
+    jobs.states[detecting(run, Detection(), cells)] = Status("left")
     sound(opened(run.store, "app.py"))
     assert len(jobs.judged) == 2, "it ended when the page was left, which was no choice"
 
@@ -166,9 +165,9 @@ def test_home_leads_to_the_two_cells_that_tell(opened: Open, jobs: Notes, asked:
     i, j = "layer2.1", "layer2.0"
     for method in ("tlm", "dm"):
         key = result_key(run.request, method, i, j)
-        run.store.put("cells", key, {**run.store.get("cells", key), "accuracy": 0.95})
+        run.store.put("cells", key, {**sure(run.store.get("cells", key)), "accuracy": 0.95})
     nearest = {"metrics": {"ratio": [0.02] * 3}, "tensors": []}
-    run.store.put("ood", Distribution(run).key("frechet", "dm", i, j), nearest)
+    run.store.put("ood", DetectionResults(run).key("frechet", "dm", i, j), nearest)
     at = sound(opened(run.store, "app.py"))
     assert not jobs.judged
     assert len(charts(at)) == 3

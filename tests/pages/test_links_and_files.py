@@ -14,8 +14,21 @@ from stitchlab.export.formats import FORMATS, file_name
 from stitchlab.results.run import Run
 from stitchlab.ui import embedding
 
-CONTROLS = ("button", "selectbox", "button_group", "multiselect", "number_input", "text_input", "toggle", "expander",
-            "page_link", "title", "header", "markdown", "caption")
+CONTROLS = (
+    "button",
+    "selectbox",
+    "button_group",
+    "multiselect",
+    "number_input",
+    "text_input",
+    "toggle",
+    "expander",
+    "page_link",
+    "title",
+    "header",
+    "markdown",
+    "caption",
+)
 
 
 @pytest.fixture
@@ -24,13 +37,16 @@ def within(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedding, "embedded", lambda: True)
 
 
-@pytest.mark.parametrize(("page", "link", "titles"), [
-    ("pages/1_Compare.py", {}, ["Task loss matching: accuracy", "Direct matching: accuracy"]),
-    ("pages/1_Compare.py", {"view": "Difference", "show": "Distance to native"}, ["TLM − DM: distance"]),
-    ("pages/1_Compare.py", {"show": "Similarity indices"}, ["Linear CKA", "Procrustes"]),
-    ("pages/2_Activations.py", {"look": "Scores", "front_layer": "layer3.1", "end_layer": "relu"}, [""]),
-    ("pages/2_Activations.py", {"look": "Whole grid"}, ["Task loss matching", "Direct matching"]),
-])
+@pytest.mark.parametrize(
+    ("page", "link", "titles"),
+    [
+        ("pages/1_Compare.py", {}, ["Task loss matching: accuracy", "Direct matching: accuracy"]),
+        ("pages/1_Compare.py", {"view": "Difference", "show": "Distance to native"}, ["TLM − DM: distance"]),
+        ("pages/1_Compare.py", {"show": "Similarity indices"}, ["Linear CKA", "Procrustes"]),
+        ("pages/2_Activations.py", {"look": "Scores", "front_layer": "layer3.1", "end_layer": "relu"}, [""]),
+        ("pages/2_Activations.py", {"look": "Whole grid"}, ["Task loss matching", "Direct matching"]),
+    ],
+)
 def test_an_embedded_page_shows_figures_alone(
     page: str, link: dict[str, str], titles: list[str], opened: Open, jobs: Notes, judged: Run, within: None
 ) -> None:
@@ -41,7 +57,9 @@ def test_an_embedded_page_shows_figures_alone(
     assert not {kind: len(at.get(kind)) for kind in CONTROLS if at.get(kind)}
 
 
-@pytest.mark.parametrize("page", ["pages/1_Compare.py", "pages/2_Activations.py", "pages/4_Runs.py"])
+@pytest.mark.parametrize(
+    "page", ["pages/1_Compare.py", "pages/2_Activations.py", "pages/3_Checks.py", "pages/4_Runs.py"]
+)
 def test_an_embedded_page_without_a_figure_says_so(page: str, opened: Open, judged: Run, within: None) -> None:
     at = sound(opened(judged.store, page, run="nonsense", runs="nonsense"))
     assert "shows no figure" in text(at, "info")

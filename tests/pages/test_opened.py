@@ -13,7 +13,7 @@ from stitchlab.jobs import Status
 from stitchlab.ood.samples import keep_samples
 from stitchlab.results import networks, shelf
 from stitchlab.results.bundle import pack
-from stitchlab.results.detection import Distribution
+from stitchlab.results.detection import DetectionResults
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 from stitchlab.ui.results import VIEWS as COMPARED
@@ -29,7 +29,7 @@ def packed(judged_store: tuple[Store, str], tmp_path_factory: pytest.TempPathFac
     root = tmp_path_factory.mktemp("packed") / "cache"
     shutil.copytree(judged_store[0].root, root)
     run = Run.load(judged_store[1], Store(root))
-    keep_samples(Distribution(run), torch.device("cpu"))
+    keep_samples(DetectionResults(run), torch.device("cpu"))
     return pack(run, title="Digits *twice*", story="What *they* say.")
 
 
@@ -113,8 +113,9 @@ def test_an_unfinished_unjudged_one_asks_for_nothing_either(
     assert nothing_asked(jobs)
 
 
-def test_the_gallery_is_chosen_as_any_other(opened: Open, jobs: Notes, shown: Store, run: Run, packed: bytes,
-                                            tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_gallery_is_chosen_as_any_other(
+    opened: Open, jobs: Notes, shown: Store, run: Run, packed: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shelf.close(shown, run)
     (tmp_path / "gallery").mkdir()
     (tmp_path / "gallery" / "digits.stitch").write_bytes(packed)

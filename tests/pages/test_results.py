@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from looks import (
     all_numbers,
     charts,
     drawn,
+    elements,
     fill,
     has,
     heading,
@@ -28,9 +30,9 @@ from stitchlab.catalog.indices import INDICES
 from stitchlab.catalog.methods import METRICS
 from stitchlab.catalog.presets import preset
 from stitchlab.grid.ask import ask, compare
-from stitchlab.request import functional_key
 from stitchlab.results import networks
 from stitchlab.results.cleaning import delete_run
+from stitchlab.results.keys import functional_key
 from stitchlab.results.run import Run
 from stitchlab.results.why_empty import BEFORE
 from stitchlab.store import Store
@@ -50,9 +52,21 @@ def test_a_link_restores_every_picker_and_shows_the_run(opened: Open, jobs: Note
     assert "2×3 layers" in said
     sound(pickers(at))
     assert {key: widget(at, "selectbox", key).value for key in ("front", "end", "recipe", "targets", "init")} == {
-        "front": "digits-b", "end": "digits-a", "recipe": "paper", "targets": "soft", "init": "dm"}
-    assert {w.key: w.value for w in at.get("number_input")} == {
-        "epochs": 1, "lr": 2e-3, "train_images": None, "dm_images": 50, "eval_images": 120, "null": None, "seed": 3}
+        "front": "digits-b",
+        "end": "digits-a",
+        "recipe": "paper",
+        "targets": "soft",
+        "init": "dm",
+    }
+    assert {w.key: w.value for w in elements(at, "number_input")} == {
+        "epochs": 1,
+        "lr": 2e-3,
+        "train_images": None,
+        "dm_images": 50,
+        "eval_images": 120,
+        "null": None,
+        "seed": 3,
+    }
     assert widget(at, "multiselect", "front_layers").value == list(done.request.front_layers)
     assert widget(at, "multiselect", "end_layers").value == list(done.request.end_layers)
     assert widget(at, "button_group", "methods").value == ["tlm", "dm"]
@@ -84,13 +98,33 @@ def test_an_unknown_run_is_told_and_a_choice_is_shown(name: str, opened: Open, d
     assert len(charts(sound(pickers(at)))) == 2
 
 
-NONSENSE = [
-    {"front": "nonsense"}, {"end": "nonsense"}, {"front_layers": "nonsense"}, {"end_layers": ["layer1.0", "nonsense"]},
-    {"front_layer": "nonsense"}, {"end_layer": "nonsense"}, {"show": "nonsense"}, {"view": "nonsense"},
-    {"methods": "nonsense"}, {"indices": "nonsense"}, {"data": "nonsense"}, {"data": "folder:/etc"},
-    {"recipe": "nonsense"}, {"targets": "nonsense"}, {"init": "nonsense"}, {"seed": "abc"}, {"seed": "-5"},
-    {"seed": "99999999999999999999"}, {"dm_images": "0"}, {"eval_images": "-1"}, {"epochs": "0"}, {"lr": "0"},
-    {"lr": "nan"}, {"lr": "1e999"}, {"picture": "nonsense"}, {"nonsense": "nonsense"},
+NONSENSE: list[dict[str, Any]] = [
+    {"front": "nonsense"},
+    {"end": "nonsense"},
+    {"front_layers": "nonsense"},
+    {"end_layers": ["layer1.0", "nonsense"]},
+    {"front_layer": "nonsense"},
+    {"end_layer": "nonsense"},
+    {"show": "nonsense"},
+    {"view": "nonsense"},
+    {"methods": "nonsense"},
+    {"indices": "nonsense"},
+    {"data": "nonsense"},
+    {"data": "folder:/etc"},
+    {"recipe": "nonsense"},
+    {"targets": "nonsense"},
+    {"init": "nonsense"},
+    {"seed": "abc"},
+    {"seed": "-5"},
+    {"seed": "99999999999999999999"},
+    {"dm_images": "0"},
+    {"eval_images": "-1"},
+    {"epochs": "0"},
+    {"lr": "0"},
+    {"lr": "nan"},
+    {"lr": "1e999"},
+    {"picture": "nonsense"},
+    {"nonsense": "nonsense"},
 ]
 
 
@@ -177,7 +211,9 @@ def test_the_selected_cell_shows_its_numbers(opened: Open, done: Run) -> None:
         assert f"{done.own_accuracy:.4f}" in text(at, "markdown", "caption")
         frames = [shape for figure in charts(at) for shape in figure["layout"]["shapes"]]
         y, x = done.request.front_layers.index(cell[0]), done.request.end_layers.index(cell[1])
-        assert [((f["x0"] + f["x1"]) / 2, (f["y0"] + f["y1"]) / 2) for f in frames] == [(x, y)] * 2
+        assert [((f["x0"] + f["x1"]) / 2, (f["y0"] + f["y1"]) / 2) for f in frames] == [(x, y)] * 4, (
+            "a frame and what sets it off, in both heatmaps"
+        )
 
 
 def test_by_default_the_papers_cell_is_selected(opened: Open, done: Run) -> None:
@@ -202,8 +238,9 @@ def test_an_undefined_number_is_no_zero(opened: Open, asked: Run) -> None:
     kept = run.store.get("cells", key)
     assert kept is not None
     run.store.put("cells", key, kept | {"distance": None})
-    at = sound(all_numbers(opened(run.store, run=run.id, show=SHOWN["distance"], front_layer="layer1.0",
-                                  end_layer="layer1.0")))
+    at = sound(
+        all_numbers(opened(run.store, run=run.id, show=SHOWN["distance"], front_layer="layer1.0", end_layer="layer1.0"))
+    )
     (tlm, _) = charts(at)
     assert np.isnan(drawn(tlm)[0, 0])
     assert f"{OWN:.4f}" in text(at, "markdown", "caption")
@@ -218,10 +255,13 @@ def test_a_run_from_before_functional_metrics_says_so_and_offers_them(opened: Op
     assert all(np.isnan(drawn(figure)).all() for figure in charts(at))
     said = text(at, "caption")
     assert f"or {BEFORE}, as 12 cells are" in said
-    assert f"Not there, TLM agreement, TLM prediction divergence, TLM error consistency, DM agreement, DM prediction " \
-           f"divergence, DM error consistency: {BEFORE}." in said
-    assert "agreement, prediction divergence and error consistency of 12 cells to add, training nothing" in text(
-        at, "markdown")
+    assert (
+        f"Not there, TLM agreement, TLM prediction divergence, TLM error consistency, DM agreement, DM prediction "
+        f"divergence, DM error consistency: {BEFORE}." in said
+    )
+    assert "agreement, prediction divergence and error consistency of 12 cells to add, without training" in text(
+        at, "markdown"
+    )
     sound(at.button(key="compute").click().run())
     assert [run.id for run in jobs.computed] == [done.id]
     assert BEFORE not in text(sound(opened(done.store, run=done.id)), "caption"), "accuracies are as they were"
@@ -249,7 +289,7 @@ def test_a_link_to_a_run_under_an_earlier_definition(opened: Open, jobs: Notes, 
         assert (drawn(charts(at)[0]) == old.matrix("tlm", "accuracy")).all()
         assert at.query_params["run"] in (link, [link])
         assert "soap: version 1, today 2" in text(at, "info")
-        assert "this is what was kept of it" in text(at, "info")
+        assert "only its stored results are shown" in text(at, "info")
         assert "earlier definition" in heading(charts(at)[0])
         assert "earlier definition" not in heading(charts(at)[1]), "direct matching is as it was"
         assert not has(at, "button", "compute")
@@ -277,7 +317,7 @@ def test_activations_of_an_old_run_are_not_judged(opened: Open, jobs: Notes, don
     done.store.put("runs", request.id, done.record | {"request": asdict(request)})
     fill(Run.load(request.id, done.store))
     at = sound(opened(done.store, "pages/2_Activations.py", run=request.id, front_layer="layer3.1", end_layer="relu"))
-    assert "Definitions have changed since this run was asked for (input: version 1, today 2)" in text(at, "info")
+    assert "Definitions have changed since this run was requested (input: version 1, today 2)" in text(at, "info")
     assert not jobs.judged
 
 
@@ -292,8 +332,11 @@ def test_a_cell_that_an_old_run_lacks_is_not_computed(opened: Open, jobs: Notes,
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 8])
 def test_heatmaps_do_not_crowd(count: int, opened: Open, done: Run) -> None:
     names = list(INDICES)[:count]
-    request = replace(done.request, indices=tuple(names), definitions=done.request.definitions | {
-        name: INDICES[name].version for name in names})
+    request = replace(
+        done.request,
+        indices=tuple(names),
+        definitions=done.request.definitions | {name: INDICES[name].version for name in names},
+    )
     done.store.put("runs", request.id, done.record | {"request": asdict(request)})
     fill(Run.load(request.id, done.store))
     at = sound(opened(done.store, run=request.id, show=SHOWN["indices"]))
@@ -358,7 +401,7 @@ def test_how_the_two_distances_relate_is_said(opened: Open, judged: Run, done: R
 def test_indices_are_raw_or_calibrated(opened: Open, done: Run) -> None:
     """Asking for permutations keeps what is there; the heatmaps of both scales are the run's own numbers."""
     at = sound(opened(done.store, run=done.id, show="Similarity indices", scale="Calibrated"))
-    assert "What the indices say by chance is not computed yet: 200 permutations" in text(at, "info")
+    assert "What the indices give by chance is not computed yet: 200 permutations" in text(at, "info")
     assert not charts(at)
     wanted = done.wanted() | {"tlm": done.request.tlm, "null": 75, "store": done.store, "device": "cpu"}
     run = compare(**wanted)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from handy import sure
 from looks import Notes, Open, charts, drawn, fill, has, heading, sound, text, widget
 from streamlit.testing.v1 import AppTest
 
@@ -110,8 +111,9 @@ def test_deleting_asks_says_what_it_frees_and_frees_it(opened: Open, jobs: Notes
     sound(widget(at, "button", "delete_it").click().run())
     gone = there - {path for path in store.root.rglob("*") if path.is_file()}
     assert f"in {len(gone):,} files" in said
-    assert len(gone) == 216 + 72 + 2, ("its cells, what its stitched ones predict, its record and its end network's "
-                                       "accuracy: the seeds share none")
+    assert len(gone) == 216 + 72 + 2, (
+        "its cells, what its stitched ones predict, its record and its end network's accuracy: the seeds share none"
+    )
     assert {run.id for run in list_runs(store)} == {run.id for run in three[1:]}
 
 
@@ -119,8 +121,11 @@ def test_two_runs_are_a_difference_and_a_scatter(opened: Open, three: list[Run])
     one, other = three[1], three[0]
     for (method, i, j), cell in other.cells.items():
         if method == "dm":
-            other.store.put("cells", result_key(other.request, "dm", i, j),
-                            cell | {"accuracy": min(1.0, cell["accuracy"] + 0.1 * (len(i) + len(j) < 17))})
+            other.store.put(
+                "cells",
+                result_key(other.request, "dm", i, j),
+                cell | {"accuracy": min(1.0, cell["accuracy"] + 0.1 * (len(i) + len(j) < 17))},
+            )
     other = Run(other.store, other.record)
     at = sound(opened(one.store, PAGE, runs=[one.id, other.id], of="Direct matching: accuracy"))
     heatmap, scatter = charts(at)
@@ -150,9 +155,11 @@ def test_runs_that_share_no_layers_say_so(opened: Open, asked: Run) -> None:
 
 
 def test_the_queue_is_shown_and_ends_what_is_cancelled(opened: Open, jobs: Notes, asked: Run) -> None:
-    jobs.states |= {asked.id: Status("running", "layer1.0 → layer1.0", 0.25, 8.0),
-                    DEMO: Status("queued", "training", behind="layer1.0"),
-                    "making-x": Status("failed", message="the disk is full")}
+    jobs.states |= {
+        asked.id: Status("running", "layer1.0 → layer1.0", 0.25, 8.0),
+        DEMO: Status("queued", "training", behind="layer1.0"),
+        "making-x": Status("failed", message="the disk is full"),
+    }
     at = sound(opened(asked.store, PAGE))
     assert "1 at work, 1 waiting" in text(at, "header")
     assert "Grid of digits-a → digits-b on Digits" in text(at, "caption")
@@ -187,19 +194,19 @@ def test_summaries_count_again_only_where_cells_have_come(store: Store, asked: R
     half = fill(asked, lacking=3)
     summary.keep(half)
     known = summary.Summaries(store)
-    assert known.of([half], 0.0)[half.id] is not None
-    assert known.of([half], 0.0)[half.id].done == 108  # type: ignore[union-attr]
+    assert sure(known.of([half], 0.0)[half.id]).done == 108
     time.sleep(0.02)
     fill(asked)
-    assert known.of([half], 0.0)[half.id].done == 108, "no time to count"  # type: ignore[union-attr]
+    assert sure(known.of([half], 0.0)[half.id]).done == 108, "no time to count"
     whole = known.of([Run(store, half.record)], 5.0)[half.id]
     assert whole is not None
     assert (whole.done, whole.seconds) == (216, 216.0)
     assert run_table.called(half) == half.title
 
 
-@pytest.mark.parametrize(("link", "shown"), [({"as": "Difference"}, "run {b} minus {a}"),
-                                             ({"as": "Mean and spread"}, "mean of 2 runs")])
+@pytest.mark.parametrize(
+    ("link", "shown"), [({"as": "Difference"}, "run {b} minus {a}"), ({"as": "Mean and spread"}, "mean of 2 runs")]
+)
 def test_what_several_runs_are_together_is_a_file_too(
     link: dict[str, str], shown: str, opened: Open, three: list[Run]
 ) -> None:

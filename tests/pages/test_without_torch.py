@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import Any
 
-import pytest
 from blocked import python
 from looks import PAGES
 
@@ -24,40 +23,47 @@ class Waiting(Notes):
         return Answer("waiting")
 
 ui.Jobs = lambda store: Waiting()
-page, link = sys.argv[1], json.loads(sys.argv[2])
-at = AppTest.from_file("app.py", default_timeout=60)
-if page != "app.py":
-    at.switch_page(page)
-at.query_params.update(link)
-at.run()
-assert not at.exception, [error.message for error in at.exception]
-loaded = sorted({name.partition(".")[0] for name in sys.modules} & {"torch", "torchvision", "scipy", "sklearn"})
-print(json.dumps({"titles": [t.value for t in at.title], "charts": len(at.get("plotly_chart")), "loaded": loaded,
-                  "errors": [e.value for e in at.error]}))
+shown = []
+for page, link in json.loads(sys.argv[1]):
+    at = AppTest.from_file("app.py", default_timeout=60)
+    if page != "app.py":
+        at.switch_page(page)
+    at.query_params.update(link)
+    at.run()
+    shown.append({"raised": [e.message for e in at.exception], "titles": [t.value for t in at.title],
+                  "charts": len(at.get("plotly_chart")), "errors": [e.value for e in at.error],
+                  "loaded": sorted({name.partition(".")[0] for name in sys.modules} & set(blocked.COMPUTES))})
+print(json.dumps(shown))
 """
 
 
-def look(of: Run, page: str, **link: str) -> dict[str, object]:
-    """What a page shows of this run's store where nothing computes."""
-    told = python(LOOK, page, json.dumps(link), folders=[Path(__file__).parent], STITCHLAB_CACHE=str(of.store.root))
+def look(of: Run, *links: tuple[str, dict[str, str]]) -> list[dict[str, Any]]:
+    """What pages, each with the words of its link, show of this run's store where nothing computes, in one process."""
+    told = python(LOOK, json.dumps(links), STITCHLAB_CACHE=str(of.store.root))
     assert told.returncode == 0, told.stderr[-2000:]
-    shown: dict[str, object] = json.loads(told.stdout.splitlines()[-1])
+    shown: list[dict[str, Any]] = json.loads(told.stdout.splitlines()[-1])
+    assert [one["raised"] for one in shown] == [[] for _ in links]
     return shown
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_a_page_needs_nothing_that_computes(page: str, judged: Run) -> None:
-    shown = look(judged, page)
-    assert shown["titles"]
-    assert shown["loaded"] == []
-    assert shown["errors"] == []
+def test_every_page_needs_nothing_that_computes(judged: Run) -> None:
+    for page, shown in zip(PAGES, look(judged, *((page, {}) for page in PAGES)), strict=True):
+        assert shown["titles"], page
+        assert (shown["loaded"], shown["errors"]) == ([], []), page
 
 
 def test_what_is_there_is_shown_without_it(judged: Run) -> None:
-    assert look(judged, "pages/1_Compare.py", run=judged.id)["charts"] == 2
     cell = {"run": judged.id, "front_layer": "layer3.1", "end_layer": "relu"}
-    for view in set(VIEWS) - {"maps"}:  # feature maps are made when they are looked at
-        assert look(judged, "pages/2_Activations.py", look=VIEWS[view][0], **cell)["charts"], view
-    for part in ("Networks", "Train", "Import", "Data sets"):
-        shown = look(judged, "pages/5_Networks.py", part=part)
+    views = sorted(set(VIEWS) - {"maps"})  # feature maps are made when they are looked at
+    parts = ["Networks", "Train", "Import", "Data sets"]
+    compared, *others = look(
+        judged,
+        ("pages/1_Compare.py", {"run": judged.id}),
+        *(("pages/2_Activations.py", {"look": VIEWS[view][0], **cell}) for view in views),
+        *(("pages/5_Networks.py", {"part": part}) for part in parts),
+    )
+    assert compared["charts"] == 2
+    for view, shown in zip(views, others[: len(views)], strict=True):
+        assert shown["charts"], view
+    for part, shown in zip(parts, others[len(views) :], strict=True):
         assert shown["errors"] == [], part

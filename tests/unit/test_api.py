@@ -17,11 +17,17 @@ from stitchlab.catalog.indices import INDICES
 
 FILE = Path(stitchlab.__file__)
 
+#: Called as its types forbid.
+API: Any = stitchlab
+
 
 def typed() -> dict[str, str]:
     """What type checkers are told: each name with where it comes from, ``module:name``."""
-    blocks = [node for node in ast.parse(FILE.read_text()).body
-              if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
+    blocks = [
+        node
+        for node in ast.parse(FILE.read_text()).body
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    ]
     assert len(blocks) == 1
     imports = [node for node in blocks[0].body if isinstance(node, ast.ImportFrom)]
     assert len(imports) == len(blocks[0].body)
@@ -30,8 +36,10 @@ def typed() -> dict[str, str]:
 
 def test_type_checkers_are_told_what_is_loaded() -> None:
     told = typed()
-    assert told == {name: f"stitchlab.{place}" for name, place in stitchlab._PLACES.items()}
-    assert list(stitchlab.__all__) == sorted(told.keys() - {"__version__"})
+    places = {name: f"stitchlab.{place}" for name, place in stitchlab._PLACES.items()}
+    assert told | {"__version__": "stitchlab.results.version:VERSION"} == places
+    assert list(stitchlab.__all__) == sorted(told)
+    assert stitchlab.__annotations__ == {"__version__": str}
 
 
 @pytest.mark.parametrize("name", stitchlab.__all__)
@@ -42,8 +50,9 @@ def test_every_name_is_what_its_module_has(name: str) -> None:
 
 
 def test_what_there_is_not_is_an_attribute_error() -> None:
+    name = "stich"
     with pytest.raises(AttributeError, match="module 'stitchlab' has no attribute 'stich'"):
-        stitchlab.stich  # noqa: B018
+        getattr(stitchlab, name)
     with pytest.raises(ImportError, match="cannot import name 'stich'"):
         exec("from stitchlab import stich")
     assert not hasattr(stitchlab, "_nothing")
@@ -57,7 +66,9 @@ def test_importing_it_loads_nothing_and_using_a_name_loads_that() -> None:
         "from stitchlab import Store, list_runs, Request\n"
         "assert stitchlab.Store is Store\n"
         "print('numpy' in sys.modules, 'torch' in sys.modules)\n"
-        "try:\n    stitchlab.compare\nexcept ImportError as error:\n    print(error.name)\n", blocked=True)
+        "try:\n    stitchlab.compare\nexcept ImportError as error:\n    print(error.name)\n",
+        blocked=True,
+    )
     assert done.returncode == 0, done.stderr
     loaded, absent, used, missing = done.stdout.split("\n")[:4]
     assert (loaded, absent, used) == ("stitchlab", "", "True False")
@@ -74,9 +85,20 @@ COMPUTING = [name for name in FUNCTIONS if "device" in parameters(name)]
 
 
 def test_there_is_something_to_look_at() -> None:
-    assert KEPT == ["ask", "compare", "import_weights", "list_networks", "list_runs", "load_data", "load_network",
-                    "probe", "train", "untrained"]
-    assert COMPUTING == ["compare", "import_weights", "judge", "load_network", "probe", "train", "untrained"]
+    assert KEPT == [
+        "ask",
+        "check",
+        "compare",
+        "import_weights",
+        "list_networks",
+        "list_runs",
+        "load_data",
+        "load_network",
+        "probe",
+        "train",
+        "untrained",
+    ]
+    assert COMPUTING == ["check", "compare", "detect", "import_weights", "load_network", "probe", "train", "untrained"]
 
 
 @pytest.mark.parametrize("name", KEPT)
@@ -107,13 +129,18 @@ def test_all_of_it_works_without_a_store_and_without_a_device(
     torch.save(loaded.module.state_dict(), tmp_path / "w.pt")
     brought = stitchlab.import_weights(tmp_path / "w.pt", arch="mlp", data="digits", name="brought", mean=[0.5])
     assert {made.name, brought.name} <= {network.name for network in stitchlab.list_networks()}
-    layers = {"front_layers": ["layer2.1"], "end_layers": ["layer3.1"], "methods": ["dm"], "indices": []}
+    layers: dict[str, Any] = {
+        "front_layers": ["layer2.1"],
+        "end_layers": ["layer3.1"],
+        "methods": ["dm"],
+        "indices": [],
+    }
     asked = stitchlab.ask("digits-a", "digits-b", **layers)
     run = stitchlab.compare("digits-a", "digits-b", **layers)
     assert run.complete
     assert stitchlab.Run.load(run.id).id == asked.id == run.id == stitchlab.list_runs()[0].id
     assert stitchlab.probe("digits-a", layers=["layer3.1"], train_images=50).complete
-    assert not stitchlab.judge(run, detectors=["knn"]).lacking(["knn"], [("dm", "layer2.1", "layer3.1")])
+    assert not stitchlab.detect(run, detectors=["knn"]).lacking(["knn"], [("dm", "layer2.1", "layer3.1")])
 
 
 @pytest.mark.parametrize("name", ["train", "untrained", "load_network", "compare", "probe", "import_weights"])
@@ -121,23 +148,33 @@ def test_an_unknown_device_is_one_line_before_anything_is_made(
     name: str, store: stitchlab.Store, tmp_path: Path
 ) -> None:
     digits = stitchlab.load_data("digits", store)
-    places = {"train": ["mlp", digits], "untrained": ["mlp", digits], "load_network": ["digits-a"],
-              "probe": ["digits-b"], "compare": ["noise", "digits-b"], "import_weights": [tmp_path / "w.pt"]}[name]
+    every: dict[str, list[Any]] = {
+        "train": ["mlp", digits],
+        "untrained": ["mlp", digits],
+        "load_network": ["digits-a"],
+        "probe": ["digits-b"],
+        "compare": ["noise", "digits-b"],
+        "import_weights": [tmp_path / "w.pt"],
+    }
     more = {"arch": "mlp", "data": digits, "name": "x"} if name == "import_weights" else {}
     before = sorted(store.root.rglob("*"))
     with pytest.raises(stitchlab.UnknownName, match="no device is called 'gpu'"):
-        getattr(stitchlab, name)(*places, store, device="gpu", **more)
+        getattr(stitchlab, name)(*every[name], store, device="gpu", **more)
     assert sorted(store.root.rglob("*")) == before
 
 
-@pytest.mark.parametrize("call", [
-    lambda store: stitchlab.compare(store, "digits-a", "digits-b"),
-    lambda store: stitchlab.load_network(store, "digits-a"),
-    lambda store: stitchlab.compare("digits-a", "digits-b", str(store.root)),
-    lambda store: stitchlab.Run.load(store, "abcdef"), lambda store: stitchlab.list_networks(str(store.root)),
-])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda store: API.compare(store, "digits-a", "digits-b"),
+        lambda store: API.load_network(store, "digits-a"),
+        lambda store: API.compare("digits-a", "digits-b", str(store.root)),
+        lambda store: API.Run.load(store, "abcdef"),
+        lambda store: API.list_networks(str(store.root)),
+    ],
+)
 def test_a_store_in_another_place_is_one_line(call: Any, store: stitchlab.Store) -> None:
-    with pytest.raises(stitchlab.StitchLabError, match=r"store: a stitchlab\.Store was expected, got str") as raised:
+    with pytest.raises(stitchlab.StitchLabError, match=r"store: expected a stitchlab\.Store, got str") as raised:
         call(store)
     assert "\n" not in str(raised.value)
 
@@ -145,12 +182,22 @@ def test_a_store_in_another_place_is_one_line(call: Any, store: stitchlab.Store)
 X = torch.randn(6, 3, 4, 4)
 
 
-@pytest.mark.parametrize(("x", "y", "message"), [
-    (X, X[:5], r"of the same N ≥ 1 images were expected of both layers; got \(6, 3, 4, 4\) and \(5, 3, 4, 4\)"),
-    (X[:0], X[:0], r"of the same N ≥ 1 images"), (X[0, 0, 0], X, r"front layer's .* got torch.float32 \(4,\)"),
-    (X, X[None], r"end layer's .* got torch.float32 \(1, 6, 3, 4, 4\)"), (X, X.int(), "end layer's .* got torch.int32"),
-    (X.numpy(), X, "front layer's .* got ndarray"), (None, X, "front layer's .* got NoneType"),
-])
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        (
+            X,
+            X[:5],
+            r"expected activations of the same N ≥ 1 images at both layers; got \(6, 3, 4, 4\) and \(5, 3, 4, 4\)",
+        ),
+        (X[:0], X[:0], r"of the same N ≥ 1 images"),
+        (X[0, 0, 0], X, r"front layer's .* got torch.float32 \(4,\)"),
+        (X, X[None], r"end layer's .* got torch.float32 \(1, 6, 3, 4, 4\)"),
+        (X, X.int(), "end layer's .* got torch.int32"),
+        (X.numpy(), X, "front layer's .* got ndarray"),
+        (None, X, "front layer's .* got NoneType"),
+    ],
+)
 @pytest.mark.parametrize("index", INDICES)
 def test_what_are_no_activations_of_the_same_images_is_one_line(index: str, x: Any, y: Any, message: str) -> None:
     with pytest.raises(stitchlab.StitchLabError, match=message) as raised:
@@ -158,11 +205,15 @@ def test_what_are_no_activations_of_the_same_images_is_one_line(index: str, x: A
     assert "\n" not in str(raised.value)
 
 
-@pytest.mark.parametrize(("asked", "message"), [
-    (("tml", "accuracy"), "no method or similarity index of this run is called 'tml'; nearest: tlm"),
-    (("tlm", "acuracy"), "no metric of tlm is called 'acuracy'; nearest: accuracy"),
-    (("cka", "distance"), "no metric of cka is called 'distance'"), (("dm", "similarity"), "no metric of dm"),
-])
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (("tml", "accuracy"), "no method or similarity index of this run is called 'tml'; nearest: tlm"),
+        (("tlm", "acuracy"), "no metric of tlm is called 'acuracy'; nearest: accuracy"),
+        (("cka", "distance"), "no metric of cka is called 'distance'"),
+        (("dm", "similarity"), "no metric of dm"),
+    ],
+)
 def test_what_a_run_has_not_is_no_matrix(asked: tuple[str, str], message: str, run: stitchlab.Run) -> None:
     with pytest.raises(stitchlab.UnknownName, match=message):
         run.matrix(*asked)
@@ -183,8 +234,9 @@ def test_a_method_that_a_run_was_not_asked_for_has_no_matrix_and_no_value(run: s
         other.value("dm", "accuracy", layers[0], "layer9")
 
 
-@pytest.mark.parametrize("asked", [("nkk", "dm", "auroc"), ("knn", "md", "auroc"), ("knn", "dm", "ratio"),
-                                   ("frechet", "dm", "auroc")])
+@pytest.mark.parametrize(
+    "asked", [("nkk", "dm", "auroc"), ("knn", "md", "auroc"), ("knn", "dm", "ratio"), ("frechet", "dm", "auroc")]
+)
 def test_what_no_detector_says_is_no_matrix(asked: tuple[str, str, str], run: stitchlab.Run) -> None:
     with pytest.raises(stitchlab.UnknownName):
-        stitchlab.Distribution(run).matrix(*asked)
+        stitchlab.DetectionResults(run).matrix(*asked)

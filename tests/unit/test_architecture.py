@@ -1,4 +1,4 @@
-"""docs/architecture.md and the picture in README agree with the code: the rooms, who may import whom, every name."""
+"""docs/architecture.md agrees with the code: the rooms, who may import whom, every name."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import importlib
 import re
 
 import pytest
-from test_imports import HOUSE, MAY, ORDER, RANK, WING
+
+from unit.test_imports import HOUSE, MAY, ORDER, RANK, WING
 
 PAGE = (HOUSE / "docs" / "architecture.md").read_text()
-README = (HOUSE / "README.md").read_text()
 ROOMS = [(wing, room) for wing, rooms in ORDER for room in rooms]
 
 QUOTED = sorted(set(re.findall(r"`([^`\n]+)`", PAGE)))
-PATHS = sorted({path for text in QUOTED for path in re.findall(r"[\w./-]+(?:\.(?:py|md)\b|/)", text)
-                if "NAME" not in path})
+PATHS = sorted(
+    {path for text in QUOTED for path in re.findall(r"[\w./-]+(?:\.(?:py|md)\b|/)", text) if "NAME" not in path}
+)
 NAMES = sorted({name for text in QUOTED for name in re.findall(r"\bstitchlab(?:\.\w+)+", text)})
 
 
@@ -37,7 +38,7 @@ def found(name: str) -> bool:
 def table(head: str) -> list[list[str]]:
     """The cells of the table of the page that has this head."""
     lines = PAGE.partition(f"| {head} |\n")[2].splitlines()[1:]
-    rows = lines[:next((k for k, line in enumerate(lines) if not line.startswith("|")), len(lines))]
+    rows = lines[: next((k for k, line in enumerate(lines) if not line.startswith("|")), len(lines))]
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
 
 
@@ -53,17 +54,6 @@ def test_every_room_is_told_in_one_sentence() -> None:
 
 def test_the_page_says_which_wing_may_import_which() -> None:
     assert {wing: set(theirs.split(", ")) for wing, theirs, _ in table("wing | may import | because")} == MAY
-
-
-def test_the_readme_has_every_room_under_its_wing_in_the_order_of_imports() -> None:
-    block = README.partition("## Where things are")[2].split("```")[1]
-    told, wing = [], ""
-    for line in block.strip("\n").splitlines():
-        if not line.startswith(" "):
-            wing = next(known for known in MAY if line.startswith(known))
-        else:
-            told.append((wing, line.split()[0]))
-    assert told == ROOMS
 
 
 def test_the_picture_of_the_page_has_every_room_of_the_wings() -> None:

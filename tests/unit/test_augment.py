@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 from reference import MAP, Whole, as_drawn
-from test_task import DATA, NETS, initial
 from torch import Tensor
 from torchvision.transforms import RandomResizedCrop
 from torchvision.transforms import functional as transforms
@@ -19,6 +19,7 @@ from stitchlab.data.augment import draw
 from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.request import AUGMENTATION_NAMES, Request, TaskLoss, canonical, derived_seed
 from stitchlab.stitch.task import epoch_order, task_loss_matching, training_images
+from unit.test_task import DATA, NETS, initial
 
 SHAPES = [(3, 32, 32), (1, 28, 28), (3, 8, 12), (1, 5, 5)]
 
@@ -59,10 +60,19 @@ def test_cifars_padding_is_4_and_fashion_mnists_too() -> None:
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 32, 32), (1, 9, 14)])
 def test_affine_maps_are_torchvisions(shape: tuple[int, ...]) -> None:
     x, drawn = images(shape), draw("affine", 50, shape, 0, 0)
-    wanted = [transforms.center_crop(transforms.affine(
-        transforms.pad(image, 4, padding_mode="edge"), float(drawn.draws["angle"][k]), [0, 0],
-        float(drawn.draws["scale"][k]), [float(drawn.draws["shear"][k]), 0.0]), list(shape[1:]))
-        for k, image in enumerate(x)]
+    wanted = [
+        transforms.center_crop(
+            transforms.affine(
+                transforms.pad(image, 4, padding_mode="edge"),
+                float(drawn.draws["angle"][k]),
+                [0, 0],
+                float(drawn.draws["scale"][k]),
+                [float(drawn.draws["shear"][k]), 0.0],
+            ),
+            list(shape[1:]),
+        )
+        for k, image in enumerate(x)
+    ]
     same = (drawn.apply(x, 0) == torch.stack(wanted)).double().mean()
     assert same > 0.9995  # rounding decides between two pixels where a place lies on their border
     many = draw("affine", 20_000, shape, 0, 1).draws
@@ -89,8 +99,9 @@ def test_resized_crops_are_drawn_as_torchvision_draws_them(shape: tuple[int, ...
     mine = draw("resized-crop", count, shape, 0, 0).draws
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        theirs = torch.tensor([RandomResizedCrop.get_params(torch.empty(shape), [0.08, 1.0], [3 / 4, 4 / 3])
-                               for _ in range(count)])
+        theirs = torch.tensor(
+            [RandomResizedCrop.get_params(torch.empty(shape), [0.08, 1.0], [3 / 4, 4 / 3]) for _ in range(count)]
+        )
     for k, name in enumerate(("top", "left", "height", "width")):
         a, b = mine[name].double(), theirs[:, k].double()
         assert abs(a.mean() - b.mean()) < 5 * (a.std() + b.std() + 1e-9) / math.sqrt(count), name
@@ -127,10 +138,10 @@ def test_ten_steps_on_augmented_images_are_the_plain_recipes(kind: str, soft: bo
     """Both networks see the augmented image, and so do soft targets."""
     cell = ("a", "act0", MAP, "b", "act1", MAP)
     weight, bias = initial(cell, 3)
-    how = {"seed": 3, "epochs": 2, "batch": 11, "lr": 1e-3, "soft": soft}
+    how: dict[str, Any] = {"seed": 3, "epochs": 2, "batch": 11, "lr": 1e-3, "soft": soft}
     net = Whole(NETS["a"], NETS["b"], "act0", "act1")
-    wanted = net.train(DATA.train, weight, bias, augment=as_drawn(kind), **how)  # type: ignore[arg-type]
-    plain = net.train(DATA.train, weight, bias, **how)  # type: ignore[arg-type]
+    wanted = net.train(DATA.train, weight, bias, augment=as_drawn(kind), **how)
+    plain = net.train(DATA.train, weight, bias, **how)
     recipe = TaskLoss(epochs=2, batch=11, targets="soft" if soft else "labels", augment=kind)
     made = task_loss_matching(pair(NETS["a"], NETS["b"], DATA), [("act0", "act1")], recipe, 3)["act0", "act1"]
     torch.testing.assert_close(made.weight.detach(), wanted[0], rtol=0, atol=1e-4)
@@ -152,7 +163,7 @@ def test_training_images_are_the_first_of_the_permutation() -> None:
     order = torch.randperm(len(DATA.train), generator=torch.Generator().manual_seed(5))
     assert chosen.tolist() == sorted(order[:7].tolist())
     assert training_images(DATA.train, TaskLoss(), 5).tolist() == list(range(len(DATA.train)))
-    with pytest.raises(StitchLabError, match="training images for task loss matching: a number from 1"):
+    with pytest.raises(StitchLabError, match="training images for task loss matching: expected a number from 1"):
         training_images(DATA.train, TaskLoss(images=len(DATA.train) + 1), 5)
     with pytest.raises(StitchLabError, match="training images"):
         TaskLoss(images=0)
@@ -176,5 +187,12 @@ def test_requests_from_before_stay_what_they_were() -> None:
     assert "images" not in canonical(TaskLoss())
     assert '"augment":"crop"' in canonical(TaskLoss(augment="crop"))
     with pytest.raises(StitchLabError, match=r"expected one of none, crop, .* got 'auto'"):
-        Request(front="a", end="b", data="c", front_layers=("x",), end_layers=("y",), eval_images=3,
-                tlm=TaskLoss(augment="auto"))
+        Request(
+            front="a",
+            end="b",
+            data="c",
+            front_layers=("x",),
+            end_layers=("y",),
+            eval_images=3,
+            tlm=TaskLoss(augment="auto"),
+        )

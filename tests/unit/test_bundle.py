@@ -20,16 +20,17 @@ from stitchlab.errors import StitchLabError
 from stitchlab.figures.story import story
 from stitchlab.grid import compute as grid
 from stitchlab.ood.detectors import energy
-from stitchlab.ood.evaluate import judge
+from stitchlab.ood.evaluate import detect
 from stitchlab.ood.samples import keep_samples
-from stitchlab.ood.trajectory import walk
-from stitchlab.request import Detection, map_key
+from stitchlab.ood.trajectory import compute_trajectory
+from stitchlab.request import Detection
 from stitchlab.results import networks, samples, trajectory
 from stitchlab.results.bundle import layout, pack, unpack
 from stitchlab.results.bundle.arrays import Arrays, sample
 from stitchlab.results.bundle.judged import CHANNELS, settings
 from stitchlab.results.bundle.private import private
-from stitchlab.results.detection import NATIVE, OUTLIERS, STATISTICS, Distribution
+from stitchlab.results.detection import NATIVE, OUTLIERS, STATISTICS, DetectionResults
+from stitchlab.results.keys import map_key
 from stitchlab.results.run import Run, list_runs
 from stitchlab.results.tables import cells_csv, ood_csv
 from stitchlab.store import Store
@@ -47,10 +48,10 @@ def full(finished_grid: Store, tmp_path_factory: pytest.TempPathFactory) -> Run:
     (run,) = list_runs(Store(root))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(energy, "STEPS", {"training": 6, "fine-tuning": 3})
-        judge(run, device="cpu")
-    judge(run, detectors=["knn"], detection=PATCHES, device="cpu")
-    walk(run, *WALKED, torch.device("cpu"))
-    keep_samples(Distribution(run), torch.device("cpu"))
+        detect(run, device="cpu")
+    detect(run, detectors=["knn"], detection=PATCHES, device="cpu")
+    compute_trajectory(run, *WALKED, torch.device("cpu"))
+    keep_samples(DetectionResults(run), torch.device("cpu"))
     return Run.load(run.id, run.store)
 
 
@@ -85,25 +86,27 @@ def test_every_number_and_reason_of_the_grid_comes_back(full: Run, opened: Run) 
 
 @pytest.mark.parametrize("detection", [Detection(), PATCHES], ids=["noise", "patches"])
 def test_every_number_of_detectors_comes_back_under_every_setting(full: Run, opened: Run, detection: Detection) -> None:
-    mine, theirs = Distribution(full, detection), Distribution(opened, detection)
+    mine, theirs = DetectionResults(full, detection), DetectionResults(opened, detection)
     assert list(theirs.rows()) == list(mine.rows())
     assert any(row.value is not None for row in theirs.rows(["knn"]))
     for name in DETECTORS:
         for of in [*mine.cells, *((NATIVE, "", j) for j in COLUMNS)]:
             assert theirs.reason(name, *of) == mine.reason(name, *of)
-        assert [theirs.belief(name, j) for j in COLUMNS] == [mine.belief(name, j) for j in COLUMNS]
+        assert [theirs.reliability(name, j) for j in COLUMNS] == [mine.reliability(name, j) for j in COLUMNS]
     assert story(theirs) == story(mine)
 
 
-def test_settings_are_found_in_the_store_and_the_fullest_is_what_an_opened_run_is_seen_by(full: Run, opened: Run,
-                                                                                      ) -> None:
+def test_settings_are_found_in_the_store_and_the_fullest_is_what_an_opened_run_is_seen_by(
+    full: Run,
+    opened: Run,
+) -> None:
     assert settings(full) == settings(opened) == [Detection(), PATCHES]
-    assert Distribution(opened).detection == Detection()
-    assert Distribution(full).detection == Detection()
+    assert DetectionResults(opened).detection == Detection()
+    assert DetectionResults(full).detection == Detection()
 
 
 def test_samples_say_of_arrays_what_plots_need(full: Run, opened: Run) -> None:
-    mine, theirs = Distribution(full), Distribution(opened)
+    mine, theirs = DetectionResults(full), DetectionResults(opened)
     for of in [*mine.cells, *((NATIVE, "", j) for j in COLUMNS)]:
         for name in (*DETECTORS, STATISTICS):
             whole, few = mine.arrays(name, *of), theirs.arrays(name, *of)
@@ -115,11 +118,14 @@ def test_samples_say_of_arrays_what_plots_need(full: Run, opened: Run) -> None:
                 elif plain in CHANNELS:
                     assert np.array_equal(few[what], array, equal_nan=True)
                 else:
-                    assert np.array_equal(few[what], array[:len(few[what])], equal_nan=True)
+                    assert np.array_equal(few[what], array[: len(few[what])], equal_nan=True)
                     assert few[what].dtype == array.dtype
     scores = np.random.default_rng(0).normal(size=5001)
     assert [np.median(sample(scores)), sample(scores).min(), sample(scores).max()] == [
-        np.median(scores), scores.min(), scores.max()]
+        np.median(scores),
+        scores.min(),
+        scores.max(),
+    ]
     assert len(sample(scores)) == layout.SCORES
 
 
@@ -131,7 +137,7 @@ def test_epochs_and_samples_come_back(full: Run, opened: Run) -> None:
     assert np.array_equal(theirs[1], mine[1])
     assert trajectory.kept(opened, ROWS[0], COLUMNS[1]) is None
     assert not trajectory.possible(opened, ROWS[0], COLUMNS[1])
-    cells = samples.cells(Distribution(full))
+    cells = samples.cells(DetectionResults(full))
     assert (ROWS[-1], COLUMNS[0]) in cells
     assert samples.there(opened) == samples.there(full)
     for cell in cells:
@@ -139,7 +145,8 @@ def test_epochs_and_samples_come_back(full: Run, opened: Run) -> None:
         assert mine_ is not None
         assert theirs_ is not None
         assert {name: array.tolist() for name, array in mine_.items()} == {
-            name: array.tolist() for name, array in theirs_.items()}
+            name: array.tolist() for name, array in theirs_.items()
+        }
         assert mine_["images"].shape == (samples.IMAGES, 8, 8)
         assert mine_["tlm"].dtype == np.float16
 
@@ -147,7 +154,7 @@ def test_epochs_and_samples_come_back(full: Run, opened: Run) -> None:
 def test_samples_are_the_maps_that_pages_show(full: Run) -> None:
     from stitchlab.ood.evaluate import activations_of
 
-    for i, j in samples.cells(Distribution(full)):
+    for i, j in samples.cells(DetectionResults(full)):
         kept = samples.kept(full, i, j)
         assert kept is not None
         shown = activations_of(full, 3, i, j)
@@ -180,8 +187,11 @@ def test_others_read_cells_in_three_lines(packed: bytes, full: Run, tmp_path: Pa
     there: dict[str, Any] = {}
     exec(code, there)
     assert [tuple(row.values()) for row in there["rows"]] == [
-        (*row[:4], "" if row.value is None else repr(row.value)) for row in full.rows()]
-    assert entries(packed)["ood.csv"].decode() == ood_csv(Distribution(full), list(DETECTORS), Distribution(full).cells)
+        (*row[:4], "" if row.value is None else repr(row.value)) for row in full.rows()
+    ]
+    assert entries(packed)["ood.csv"].decode() == ood_csv(
+        DetectionResults(full), list(DETECTORS), DetectionResults(full).cells
+    )
 
 
 def test_nothing_says_where_it_was_made(full: Run, tmp_path: Path) -> None:
@@ -191,10 +201,15 @@ def test_nothing_says_where_it_was_made(full: Run, tmp_path: Path) -> None:
     record = json.loads(json.dumps(full.record))
     record["data"]["name"] = "folder:/home/lovelace me/CIFAR-10"
     for side in ("front", "end"):
-        record[side] |= {"data": "folder:C:\\Users\\lovelace\\CIFAR-10",
-                         "code": {"file": "/home/lovelace/net.py", "sha256": "0"}}
-        record[side]["origin"] |= {"file": "/home/lovelace/w.pt", "remark": "from ~/nets/lovelace/w.pt",
-                                   "device": "x on lovelace"}
+        record[side] |= {
+            "data": "folder:C:\\Users\\lovelace\\CIFAR-10",
+            "code": {"file": "/home/lovelace/net.py", "sha256": "0"},
+        }
+        record[side]["origin"] |= {
+            "file": "/home/lovelace/w.pt",
+            "remark": "from ~/nets/lovelace/w.pt",
+            "device": "x on lovelace",
+        }
     store.put("runs", full.id, record)
     data = pack(Run.load(full.id, store), command="compare a b --data folder:/home/lovelace/CIFAR-10")
     for name, entry in entries(data).items():
@@ -212,13 +227,15 @@ def test_nothing_says_where_it_was_made(full: Run, tmp_path: Path) -> None:
 
 def test_an_opened_run_is_only_read(opened: Run, full: Run) -> None:
     before = pack(opened)
-    (cell, *_) = Distribution(opened).cells
+    (cell, *_) = DetectionResults(opened).cells
     for act in (
-        lambda: opened.store.put("cells", "k", {}), lambda: opened.store.delete("cells", "k"),
-        lambda: opened.store.delete_all("cells", "k"), lambda: opened.store.path("cells", "k", ".json"),
+        lambda: opened.store.put("cells", "k", {}),
+        lambda: opened.store.delete("cells", "k"),
+        lambda: opened.store.delete_all("cells", "k"),
+        lambda: opened.store.path("cells", "k", ".json"),
         lambda: opened.save() if opened.store.get("runs", opened.id) is None else None,
-        lambda: judge(opened, detection=Detection(outliers="blur"), device="cpu"),
-        lambda: walk(opened, *cell[1:], torch.device("cpu")),
+        lambda: detect(opened, detection=Detection(outliers="blur"), device="cpu"),
+        lambda: compute_trajectory(opened, *cell[1:], torch.device("cpu")),
         lambda: grid.compute(full.store, opened, torch.device("cpu")),
     ):
         with pytest.raises(StitchLabError, match="opened"):
@@ -246,8 +263,17 @@ def test_an_unfinished_run_is_packed_as_far_as_it_is(store: Store) -> None:
     from stitchlab.grid.ask import ask
 
     some = made(store, methods=["dm"], indices=["cka"])
-    more = ask("digits-a", "digits-b", store, front_layers=ROWS, end_layers=COLUMNS, methods=["dm", "tlm"],
-               indices=["cka"], dm_images=40, eval_images=150)
+    more = ask(
+        "digits-a",
+        "digits-b",
+        store,
+        front_layers=ROWS,
+        end_layers=COLUMNS,
+        methods=["dm", "tlm"],
+        indices=["cka"],
+        dm_images=40,
+        eval_images=150,
+    )
     for run in (more, Run.load(some.id, store)):
         networks.delete(store, run.request.front) if run.id == some.id else None
         opened = unpack(pack(run), "part.stitch")
@@ -257,9 +283,9 @@ def test_an_unfinished_run_is_packed_as_far_as_it_is(store: Store) -> None:
 
 
 def test_what_is_too_long_to_say_is_refused(full: Run) -> None:
-    for said in ({"title": "x" * 201}, {"story": "x" * 4001}, {"title": "\x07"}, {"story": "![x](http://example.org)"}):
+    for name, text in (("x" * 201, ""), ("", "x" * 4001), ("\x07", ""), ("", "![x](http://example.org)")):
         with pytest.raises(StitchLabError, match="plain text, without links, of at most"):
-            pack(full, **said)  # type: ignore[arg-type]
+            pack(full, title=name, story=text)
 
 
 def test_the_store_knows_samples_and_verifies_them(full: Run) -> None:

@@ -19,29 +19,56 @@ import pytest
 from grids import COLUMNS, ROWS, made
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from made_checks import made_suite
 from safetensors.numpy import load, save
 
 from stitchlab.errors import StitchLabError
+from stitchlab.export import checks as made_files
 from stitchlab.figures.story import story
 from stitchlab.figures.words import conclusions
-from stitchlab.ood.evaluate import judge
+from stitchlab.ood.evaluate import detect
 from stitchlab.ood.samples import keep_samples
-from stitchlab.ood.trajectory import walk
+from stitchlab.ood.trajectory import compute_trajectory
 from stitchlab.results import samples, trajectory
 from stitchlab.results.bundle import pack, unpack
 from stitchlab.results.bundle.layout import ENTRIES, MB, MOST_BYTES, SCHEMA
-from stitchlab.results.detection import NATIVE, STATISTICS, Distribution
+from stitchlab.results.checks import answers as tables
+from stitchlab.results.detection import NATIVE, STATISTICS, DetectionResults
 from stitchlab.results.run import Run
 from stitchlab.results.similarity import deciding
 from stitchlab.results.tables import cells_csv
 from stitchlab.store import Store
 
 MANIFEST = "stitchlab.json"
-JSON = ("run.json", "cells.json", "ood.json", "samples.json")
+JSON = ("run.json", "cells.json", "ood.json", "samples.json", "checks.json")
 Entries = dict[str, bytes]
 ANY: list[Any] = [
-    None, True, -1, 0, 1, 2.5, 10**6, 1e308, 10**30, "", "x", "cka", "native", "../../etc/passwd", "a\nb", "\x00",
-    "![a](b)", "é" * 20_000, [], {}, [[[[]]]], [None], {"a": None}, ["x", "x"], "data:" + "0" * 64, -(10**400),
+    None,
+    True,
+    -1,
+    0,
+    1,
+    2.5,
+    10**6,
+    1e308,
+    10**30,
+    "",
+    "x",
+    "cka",
+    "native",
+    "../../etc/passwd",
+    "a\nb",
+    "\x00",
+    "![a](b)",
+    "é" * 20_000,
+    [],
+    {},
+    [[[[]]]],
+    [None],
+    {"a": None},
+    ["x", "x"],
+    "data:" + "0" * 64,
+    -(10**400),
 ]
 
 
@@ -53,9 +80,10 @@ def whole(finished_grid: Store, tmp_path_factory: pytest.TempPathFactory) -> byt
     root = tmp_path_factory.mktemp("hostile") / "cache"
     shutil.copytree(finished_grid.root, root)
     run = made(Store(root), front_layers=ROWS[:1], end_layers=COLUMNS[:1], indices=["cka"])  # it is there
-    found = judge(run, detectors=["knn", "frechet"], device="cpu")
-    walk(run, ROWS[0], COLUMNS[0], torch.device("cpu"))
+    found = detect(run, detectors=["knn", "frechet"], device="cpu")
+    compute_trajectory(run, ROWS[0], COLUMNS[0], torch.device("cpu"))
     keep_samples(found, torch.device("cpu"))
+    made_suite(Store(root), indices=("cka",), checks=("self", "sensitivity", "chance"))
     return pack(run, maps=True)
 
 
@@ -68,8 +96,11 @@ def parts(whole: bytes) -> Entries:
 def sealed(parts: Entries, **said: Any) -> bytes:
     """A file of these entries whose checksums are right."""
     manifest = json.loads(parts[MANIFEST]) | said
-    manifest["entries"] = {name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
-                           for name, data in parts.items() if name != MANIFEST}
+    manifest["entries"] = {
+        name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+        for name, data in parts.items()
+        if name != MANIFEST
+    }
     return zipped({**parts, MANIFEST: json.dumps(manifest).encode()})
 
 
@@ -99,7 +130,7 @@ def read(data: bytes, *, again: bool = True) -> Run | None:
         assert len(line) < 1000
         assert line.isprintable(), line
         return None
-    found = Distribution(run)
+    found = DetectionResults(run)
     cells_csv(run)
     run.provenance()
     list(found.rows())
@@ -112,6 +143,11 @@ def read(data: bytes, *, again: bool = True) -> Run | None:
         found.arrays("knn", *of)
     if run.own_accuracy is not None:
         story(found)
+    for record in tables.suites(run.store):
+        table = tables.answers_of(run.store, record)
+        assert table is not None
+        made_files.checks_json(table)
+        made_files.checks_tex(table)
     if again:
         pack(run)
     return run
@@ -120,7 +156,7 @@ def read(data: bytes, *, again: bool = True) -> Run | None:
 def refused(data: bytes, why: str) -> None:
     with pytest.raises(StitchLabError, match=why) as caught:
         unpack(data, "x.stitch")
-    assert str(caught.value).startswith("x.stitch is no .stitch file")
+    assert str(caught.value).startswith("x.stitch cannot be opened as a .stitch file")
     assert "\n" not in str(caught.value)
 
 
@@ -140,8 +176,21 @@ def test_a_later_schema_is_refused_by_its_number_whatever_else_it_has(parts: Ent
     refused(sealed(parts, format="other"), "another program")
 
 
-@pytest.mark.parametrize("name", ["../evil.json", "/etc/passwd", "a/b.json", "C:\\x", "run.json/..", "RUN.JSON",
-                                  "run.json ", "évil", "code.py", "x.pkl"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../evil.json",
+        "/etc/passwd",
+        "a/b.json",
+        "C:\\x",
+        "run.json/..",
+        "RUN.JSON",
+        "run.json ",
+        "évil",
+        "code.py",
+        "x.pkl",
+    ],
+)
 def test_only_known_names_are_read(parts: Entries, name: str) -> None:
     refused(sealed({**parts, name: b"x"}), "which no .stitch file has")
     refused(zipped({MANIFEST: parts[MANIFEST], name: b"x"}), "which no .stitch file has")
@@ -160,7 +209,7 @@ def test_an_entry_twice_a_link_and_encryption_are_refused(parts: Entries) -> Non
     for mark, place in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
         data[data.index(mark) + place] |= 1
     refused(bytes(data), "encrypted")
-    refused(zipped(few, lambda entry: setattr(entry, "compress_type", zipfile.ZIP_BZIP2)), "packed in a way")
+    refused(zipped(few, lambda entry: setattr(entry, "compress_type", zipfile.ZIP_BZIP2)), "compressed in a way")
 
 
 def test_a_bomb_is_not_inflated(parts: Entries) -> None:
@@ -179,15 +228,24 @@ def test_a_bomb_is_not_inflated(parts: Entries) -> None:
         last = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 2, 2, len(directory), start, 0)
         data = first[:end] + head + packed + directory + last
         tracemalloc.start()
-        refused(data, "more than it may|is damaged")
+        refused(data, "over its limit|is damaged")
         assert tracemalloc.get_traced_memory()[1] < 40 * MB
         tracemalloc.stop()
 
 
 def test_what_is_too_large_or_cut_off_is_refused(whole: bytes) -> None:
-    refused(bytes(MOST_BYTES + 1), "are the most")
-    for data in (b"", b"PK", b"\x00" * 22, whole[:-1], whole[1:], whole[:len(whole) // 2], whole + b"x", b"x" + whole,
-                 whole[:-22] + b"PK\5\6" + bytes(18)):
+    refused(bytes(MOST_BYTES + 1), "the limit is")
+    for data in (
+        b"",
+        b"PK",
+        b"\x00" * 22,
+        whole[:-1],
+        whole[1:],
+        whole[: len(whole) // 2],
+        whole + b"x",
+        b"x" + whole,
+        whole[:-22] + b"PK\5\6" + bytes(18),
+    ):
         assert read(data) is None
 
 
@@ -195,20 +253,23 @@ def test_entries_that_share_bytes_are_refused(parts: Entries) -> None:
     """As the zip bombs of David Fifield do, in which one kernel of data serves all entries."""
     data = bytearray(zipped({MANIFEST: parts[MANIFEST], "run.json": parts["run.json"]}))
     second = data.rindex(b"PK\1\2")
-    data[second + 42:second + 46] = (0).to_bytes(4, "little")
-    refused(bytes(data), "is damaged|not the whole")
+    data[second + 42 : second + 46] = (0).to_bytes(4, "little")
+    refused(bytes(data), "is damaged|not a complete")
 
 
-@pytest.mark.parametrize(("change", "why"), [
-    (lambda run: run["request"].update(eval_images=151), "id is not that"),
-    (lambda run: run["request"].update(seed=-1), "seed"),
-    (lambda run: run["request"].update(novel=1), "newer version"),
-    (lambda run: run["request"].update(front_layers=["![x](http://evil)"] * 2), "plain text|layers"),
-    (lambda run: run["front"].update(id="0" * 64), "records are not those"),
-    (lambda run: run["data"].update(shape=[1]), "no shape"),
-    (lambda run: run["data"].pop("label"), "no label"),
-    (lambda run: run.update(created=3), "created"),
-])
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda run: run["request"].update(eval_images=151), "id is not that"),
+        (lambda run: run["request"].update(seed=-1), "seed"),
+        (lambda run: run["request"].update(novel=1), "newer version"),
+        (lambda run: run["request"].update(front_layers=["![x](http://evil)"] * 2), "not plain|layers"),
+        (lambda run: run["front"].update(id="0" * 64), "records are not those"),
+        (lambda run: run["data"].update(shape=[1]), "invalid shape"),
+        (lambda run: run["data"].pop("label"), "no label"),
+        (lambda run: run.update(created=3), "created"),
+    ],
+)
 def test_a_record_that_is_none_is_refused(parts: Entries, change: Callable[[Any], object], why: str) -> None:
     run = json.loads(parts["run.json"])
     change(run)
@@ -216,9 +277,16 @@ def test_a_record_that_is_none_is_refused(parts: Entries, change: Callable[[Any]
 
 
 def test_json_that_is_no_json_is_refused(parts: Entries) -> None:
-    for text, why in ((b"[" * 100_000, "no JSON|deep"), (b'{"a": NaN}', "no JSON"), (b'{"a": 1e999}', "number"),
-                      (b"{}", "has no"), (b"\xff", "no JSON"), (b'{"a":1,"a":2}', "no JSON"),
-                      (b"9" * 5000, "JSON|number"), (b"[" + b"0," * 1_100_000 + b"0]", "too many")):
+    for text, why in (
+        (b"[" * 100_000, "not readable JSON|deep"),
+        (b'{"a": NaN}', "not readable JSON"),
+        (b'{"a": 1e999}', "number"),
+        (b"{}", "has no"),
+        (b"\xff", "not readable JSON"),
+        (b'{"a":1,"a":2}', "not readable JSON"),
+        (b"9" * 5000, "JSON|number"),
+        (b"[" + b"0," * 1_100_000 + b"0]", "too many"),
+    ):
         refused(sealed({**parts, "cells.json": text}), why)
 
 
@@ -226,9 +294,11 @@ def test_arrays_that_are_not_as_the_request_are_refused(parts: Entries) -> None:
     arrays = load(parts["ood.safetensors"])
     some = next(name for name in arrays if name.endswith(".labels"))
     for change, why in (
-        ({some: arrays[some] + 10_000}, "a class"), ({some: arrays[some][:-1]}, "should be"),
-        ({some: arrays[some].astype(np.float32)}, "should be"), ({some: np.zeros((2, 2), np.int16)}, "should be"),
-        ({some: arrays[some].astype(np.float64)}, "another type"),
+        ({some: arrays[some] + 10_000}, "a class"),
+        ({some: arrays[some][:-1]}, "unexpected type or shape"),
+        ({some: arrays[some].astype(np.float32)}, "unexpected type or shape"),
+        ({some: np.zeros((2, 2), np.int16)}, "unexpected type or shape"),
+        ({some: arrays[some].astype(np.float64)}, "unexpected type"),
     ):
         refused(sealed({**parts, "ood.safetensors": save(arrays | change)}), why)
     kept = {name: array for name, array in arrays.items() if name != some}
@@ -247,7 +317,7 @@ def test_what_a_later_detector_says_is_left_out(parts: Entries) -> None:
             entry["detector"] = "novel"
     run = read(sealed({**parts, "ood.json": json.dumps(ood).encode()}))
     assert run is not None
-    assert {row.value for row in Distribution(run).rows(["knn", "frechet"])} == {None}
+    assert {row.value for row in DetectionResults(run).rows(["knn", "frechet"])} == {None}
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -273,8 +343,9 @@ def changed(value: Any, way: tuple[Any, ...], new: Any, how: str) -> Any:
 
 
 #: Examples are small changes by a seed; what fails says which, and nothing is gained by looking for a smaller one.
-FUZZ = settings(phases=[Phase.generate], deadline=None, database=None, derandomize=True,
-                suppress_health_check=list(HealthCheck))
+FUZZ = settings(
+    phases=[Phase.generate], deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
+)
 RANDOM = st.integers(0, 2**63).map(Random)
 
 
@@ -305,9 +376,9 @@ def test_flipped_and_lost_bytes(known: Known, random: Random) -> None:
         if how == "flip":
             made[place] ^= random.randint(1, 255)
         elif how == "cut":
-            del made[max(1, place):]
+            del made[max(1, place) :]
         elif how == "lose":
-            del made[max(1, place):place + random.randint(1, 50)]
+            del made[max(1, place) : place + random.randint(1, 50)]
         else:
             made[place:place] = random.randbytes(random.randint(1, 8))
     try:
@@ -321,8 +392,12 @@ def test_flipped_and_lost_bytes(known: Known, random: Random) -> None:
 @given(random=RANDOM)
 def test_changed_json_with_right_checksums(known: Known, random: Random) -> None:
     name = random.choice(JSON)
-    made = changed(json.loads(known.parts[name]), random.choice(known.ways[name]), random.choice(ANY),
-                   random.choice(["set", "set", "drop", "twice"]))
+    made = changed(
+        json.loads(known.parts[name]),
+        random.choice(known.ways[name]),
+        random.choice(ANY),
+        random.choice(["set", "set", "drop", "twice"]),
+    )
     read(sealed({**known.parts, name: json.dumps(made).encode()}), again=random.random() < 0.1)
 
 
@@ -353,4 +428,4 @@ def test_a_file_of_endlessly_many_entries_or_values_is_refused(parts: Entries) -
     refused(b"PK\3\4" + bytes(many) + end, "more entries")
     cells = json.loads(parts["cells.json"])
     cells["cells"] = cells["cells"] * 12_000
-    refused(sealed({**parts, "cells.json": json.dumps(cells).encode()[:16 * MB]}), "twice|no JSON|too many")
+    refused(sealed({**parts, "cells.json": json.dumps(cells).encode()[: 16 * MB]}), "twice|not readable JSON|too many")

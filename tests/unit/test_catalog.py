@@ -40,7 +40,7 @@ def test_the_catalog_imports_the_standard_library_and_what_requests_are(path: Pa
 
 
 def test_every_index_has_its_file_and_every_file_its_index() -> None:
-    shared = {"statistics", "grams", "second_moments", "distances", "null"}
+    shared = {"statistics", "two_layers", "grams", "second_moments", "distances", "null", "halves"}
     assert files("indices") - shared == {(i.formula or i.name).replace("-", "_") for i in INDICES.values()}
     for name, index in INDICES.items():
         assert index.name == name
@@ -55,8 +55,11 @@ def test_every_detector_has_its_file_and_every_file_its_detector() -> None:
 
 
 def test_every_kind_of_outliers_has_its_function_and_every_function_its_kind() -> None:
-    made = {name for name, value in vars(outliers).items()
-            if inspect.isfunction(value) and list(inspect.signature(value).parameters) == ["images", "generator"]}
+    made = {
+        name
+        for name, value in vars(outliers).items()
+        if inspect.isfunction(value) and list(inspect.signature(value).parameters) == ["images", "generator"]
+    }
     assert made == {name.replace("-", "_") for name in OUTLIERS}
     for name in OUTLIERS:
         check_kind(name)

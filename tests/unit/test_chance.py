@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 import torch
 from calibrated_similarity import calibrate, calibrate_layers
+from handy import noting
 from torch import Tensor, nn
 from toys import Convolutions, network, noise, pair, seeded
 
 from stitchlab.catalog.indices import INDICES, Index
 from stitchlab.indices import null, statistics
 from stitchlab.indices.null import NOT_PERMUTABLE, orders
-from stitchlab.indices.statistics import Wanted, indices, measure, permuted
+from stitchlab.indices.statistics import Wanted, indices
+from stitchlab.indices.two_layers import measure, permuted
 from stitchlab.results.chance import calibrated, holm, null95, p_value
 from stitchlab.stitch.pair import Pair
 
@@ -42,8 +44,12 @@ def test_numbers_of_a_null_are_those_of_calibrated_similarity(name: str) -> None
     x, y = layers()
     drawn = iter(list(orders(0, 40, 60)))
     score, p, bound = calibrate(
-        x.flatten(1), y.flatten(1), lambda a, b: measure(name, a.view_as(x), b.view_as(y)) or 0.0, K=60,
-        perm_fn=lambda n, device: next(drawn))
+        x.flatten(1),
+        y.flatten(1),
+        lambda a, b: measure(name, a.view_as(x), b.view_as(y)) or 0.0,
+        K=60,
+        perm_fn=lambda n, device: next(drawn),
+    )
     index, value, chance = INDICES[name], measure(name, x, y), permuted(name, x, y, 60)
     assert value is not None
     assert isinstance(chance, list)
@@ -59,9 +65,12 @@ def test_the_best_of_a_column_is_held_against_the_best_of_a_permuted_column() ->
     drawn = iter(list(orders(0, 40, 60)))
     shapes = {x.flatten(1).shape[1]: x for x in fronts}
     _, p, bound = calibrate_layers(
-        [x.flatten(1) for x in fronts], [y.flatten(1)],
-        lambda a, b: measure("cka", a.view_as(shapes[a.shape[1]]), b) or 0.0, K=60,
-        perm_fn=lambda n, device: next(drawn))
+        [x.flatten(1) for x in fronts],
+        [y.flatten(1)],
+        lambda a, b: measure("cka", a.view_as(shapes[a.shape[1]]), b) or 0.0,
+        K=60,
+        perm_fn=lambda n, device: next(drawn),
+    )
     values = [measure("cka", x, y) or 0.0 for x in fronts]
     nulls = np.array([permuted("cka", x, y, 60) for x in fronts])
     assert null95(max(values), nulls.max(0), INDICES["cka"]) == pytest.approx(float(bound), abs=1e-6)
@@ -118,9 +127,8 @@ def grid() -> tuple[Pair, list[tuple[str, str]]]:
 def test_nulls_change_no_value_and_take_no_further_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     both, cells = grid()
     ran: list[int] = []
-    batches = Pair.batches
-    monkeypatch.setattr(Pair, "batches", lambda self, split, order, *size: ran.append(len(order)) or batches(
-        self, split, order, *size))
+    note = noting(lambda self, split, order, *size: ran.append(len(order)), Pair.batches)
+    monkeypatch.setattr(Pair, "batches", note)
     plain = indices(both, Wanted(PERMUTABLE), cells, torch.arange(130))
     passes = len(ran)
     found = indices(both, Wanted(PERMUTABLE, 25), cells, torch.arange(130))
@@ -145,12 +153,32 @@ def test_a_layer_that_is_not_finite_has_no_null_and_spoils_no_other() -> None:
     both, cells = grid()
     sound = indices(both, Wanted(PERMUTABLE, 25), cells, torch.arange(130)).nulls
     with torch.no_grad():
-        both.front.module.get_submodule("conv1").weight.fill_(float("nan"))  # type: ignore[union-attr, operator]
+        both.front.module.get_parameter("conv1.weight").fill_(float("nan"))
     for (name, (i, j)), chance in indices(both, Wanted(PERMUTABLE, 25), cells, torch.arange(130)).nulls.items():
         if i == "act0":
             assert chance == pytest.approx(sound[name, (i, j)], abs=1e-9)
         else:
             assert chance == "the activations of the front layer are not finite"
+
+
+@pytest.mark.parametrize("memory", [1, 10**9])
+def test_matrices_of_any_kind_have_the_nulls_that_numpy_gives(memory: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Symmetric ones, others, one that is not finite, and an index of which no front layer has a matrix."""
+    monkeypatch.setattr(null, "MEMORY", memory)
+    skew = torch.randn(7, 7, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    plain, odd, broken = skew + skew.T, skew, skew.clone().fill_(torch.nan)
+    layers = {
+        "even": ({"a": plain, "b": plain @ plain}, {"c": plain, "d": broken}),
+        "uneven": ({"a": odd}, {"c": plain, "d": odd.T}),
+        "none": ({}, {"c": plain}),
+    }
+    shuffles = list(orders(0, 7, 5))
+    found = null.of_matrices(layers, shuffles, lambda done: None)
+    assert set(found) == {(name, (i, j)) for name, (front, end) in layers.items() for i in front for j in end}
+    for (name, (i, j)), values in found.items():
+        front, end = layers[name][0][i].numpy(), layers[name][1][j].numpy()
+        wanted = [(front * end[np.ix_(shuffle, shuffle)]).sum() for shuffle in (order.numpy() for order in shuffles)]
+        assert values == pytest.approx(wanted, rel=1e-12, nan_ok=True)
 
 
 def test_permutations_are_drawn_one_by_one() -> None:

@@ -54,8 +54,13 @@ def store(tmp_path: Path) -> Store:
 
 @contextmanager
 def process(code: str, store: Store, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    made = subprocess.Popen([sys.executable, "-c", code, str(store.root), *arguments], stdin=subprocess.PIPE,
-                            stdout=subprocess.PIPE, text=True, cwd=HOUSE)
+    made = subprocess.Popen(
+        [sys.executable, "-c", code, str(store.root), *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=HOUSE,
+    )
     with made:
         try:
             yield made
@@ -202,9 +207,7 @@ def full(*args: object, **options: object) -> None:
 
 
 @pytest.mark.parametrize("where", ["mkdir", "write_bytes"])
-def test_a_full_disk_is_one_line_and_claims_nothing(
-    store: Store, where: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_is_one_line_and_claims_nothing(store: Store, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(Path, where, full)
         with pytest.raises(StitchLabError, match="No space left on device") as raised:

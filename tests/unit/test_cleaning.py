@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,13 +19,13 @@ from stitchlab.export.tables import cells_csv, ood_csv, run_json
 from stitchlab.models.cut_points import outline
 from stitchlab.models.device import pick_device
 from stitchlab.models.tensors import put_tensors
-from stitchlab.ood.evaluate import judge
+from stitchlab.ood.evaluate import detect
 from stitchlab.ood.samples import keep_samples
-from stitchlab.ood.trajectory import walk
+from stitchlab.ood.trajectory import compute_trajectory
 from stitchlab.request import Detection, TaskLoss
 from stitchlab.results import cut_points, networks, trajectory
 from stitchlab.results.cleaning import Amount, clean, delete_run, sizes
-from stitchlab.results.detection import Distribution
+from stitchlab.results.detection import DetectionResults
 from stitchlab.results.run import Run, list_runs
 from stitchlab.store import Store, uploads
 from stitchlab.store.checking import check
@@ -48,40 +49,60 @@ def lay_by(store: Store, hours: float = 2.0) -> None:
 
 def looked_at(run: Run) -> Run:
     """Detectors looked at a cell of it, its epochs were followed, and samples of telling cells kept."""
-    keep_samples(judge(run, detectors=DETECTORS, cells=[CELL], device="cpu"), pick_device("cpu"))
-    walk(run, *CELL[1:], pick_device("cpu"))
+    keep_samples(detect(run, detectors=DETECTORS, cells=[CELL], device="cpu"), pick_device("cpu"))
+    compute_trajectory(run, *CELL[1:], pick_device("cpu"))
     return run
 
 
 def job(store: Store, name: str, *states: str) -> str:
     """A job with a task in each of these states; returns the attempt."""
     attempt = f"{name}-0123abcd"
-    store.put("jobs", name, {"attempt": attempt, "labels": list(states), "weights": [1.0] * len(states),
-                             "created": time.time(), "upload": ""})
+    store.put(
+        "jobs",
+        name,
+        {
+            "attempt": attempt,
+            "labels": list(states),
+            "weights": [1.0] * len(states),
+            "created": time.time(),
+            "upload": "",
+        },
+    )
     for k, state in enumerate(states):
         if state != "queued":
-            store.put("progress", f"{attempt}.{k}", {"state": state, "what": "", "done": 0.5, "message": "",
-                                                     "started": 0.0, "time": time.time()})
+            store.put(
+                "progress",
+                f"{attempt}.{k}",
+                {"state": state, "what": "", "done": 0.5, "message": "", "started": 0.0, "time": time.time()},
+            )
     return attempt
 
 
 def said(run: Run) -> tuple[str, str, str]:
     """Everything that tables and pages read of a run."""
-    found = Distribution(run, Detection())
+    found = DetectionResults(run, Detection())
     followed = trajectory.kept(run, *CELL[1:])
     assert followed is not None
     return cells_csv(run), run_json(run), ood_csv(found, DETECTORS, [CELL]) + str(followed[0])
 
 
-@pytest.mark.parametrize("other", [
-    {"end_layers": [COLUMNS[0]]}, {"eval_images": 100}, {"indices": ["cka"], "methods": ["tlm"]}, {"seed": 1},
-    {"tlm": TaskLoss(epochs=1, init="dm"), "methods": ["tlm"]}, {"front": "digits-b", "end": "digits-a"},
-], ids=lambda other: next(iter(other)))
-def test_deleting_leaves_what_other_runs_need_and_no_more(run: Run, other: dict[str, object], short: None) -> None:
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"end_layers": [COLUMNS[0]]},
+        {"eval_images": 100},
+        {"indices": ["cka"], "methods": ["tlm"]},
+        {"seed": 1},
+        {"tlm": TaskLoss(epochs=1, init="dm"), "methods": ["tlm"]},
+        {"front": "digits-b", "end": "digits-a"},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_deleting_leaves_what_other_runs_need_and_no_more(run: Run, other: dict[str, Any], short: None) -> None:
     store = run.store
     looked_at(run)
     before = files(store)
-    second = made(store, **other)  # type: ignore[arg-type]
+    second = made(store, **other)
     looked_at(second)
     job(store, second.id, "done", "failed")
     job(store, f"{second.id}-ood-0011223344556677", "done")
@@ -130,16 +151,28 @@ def orphans(store: Store, run: Run) -> None:
     learned = {"end": "0" * 64, "end_layer": "relu", "data": "1" * 64, "seed": 0, "input": 2}
     store.put("detectors", strange, learned)
     for room, key in (
-        ("cells", strange), ("ood", f"{strange}-0123456789abcdef"), ("accuracies", strange), ("listings", strange),
-        ("layers", f"{strange}-{cut_points.VERSION}"), ("layers", f"{run.request.end}-1"), ("jobs", "none"),
-        ("timings", "host-cpu-dm-abababababab"), ("progress", "making-x.y-0123abcd.0.curve"), ("cancel", "x-0123abcd"),
+        ("cells", strange),
+        ("ood", f"{strange}-0123456789abcdef"),
+        ("accuracies", strange),
+        ("listings", strange),
+        ("layers", f"{strange}-{cut_points.VERSION}"),
+        ("layers", f"{run.request.end}-1"),
+        ("jobs", "none"),
+        ("timings", "host-cpu-dm-abababababab"),
+        ("progress", "making-x.y-0123abcd.0.curve"),
+        ("cancel", "x-0123abcd"),
     ):
         store.put(room, key, {"attempt": "none-0123abcd", "labels": [], "sha256": "gone"})
     for room in ("maps", "epochs", "ood", "samples", "detectors", "networks", "confusions"):
         put_tensors(store, room, f"{strange}-0123456789abcdef" if room == "ood" else strange, {"a": torch.zeros(2)})
     put_tensors(store, "detectors", "cd" * 32, {"a": torch.zeros(2)})  # from before it was said what it is of
-    for place in ("images/" + "ef" * 32 + ".npy", "images/decoding-1.npy", f"claims/{strange}", "cells/.ab.json.01",
-                  "runs/.ab.json.01"):
+    for place in (
+        "images/" + "ef" * 32 + ".npy",
+        "images/decoding-1.npy",
+        f"claims/{strange}",
+        "cells/.ab.json.01",
+        "runs/.ab.json.01",
+    ):
         (store.root / place).parent.mkdir(exist_ok=True)
         (store.root / place).write_bytes(b"1234567890")
     job(store, "making-gone", "done", "cancelled")
@@ -151,9 +184,23 @@ def test_cleaning_takes_what_nothing_refers_to(run: Run, short: None) -> None:
     numbers, before = said(run), files(store)
     orphans(store, run)
     added = files(store) - before
-    assert {name.split("/")[0] for name in added} >= {"cells", "maps", "epochs", "ood", "accuracies", "detectors",
-                                                      "confusions", "layers", "listings", "images", "progress",
-                                                      "cancel", "jobs", "claims", "networks"}
+    assert {name.split("/")[0] for name in added} >= {
+        "cells",
+        "maps",
+        "epochs",
+        "ood",
+        "accuracies",
+        "detectors",
+        "confusions",
+        "layers",
+        "listings",
+        "images",
+        "progress",
+        "cancel",
+        "jobs",
+        "claims",
+        "networks",
+    }
     assert clean(store) == [], "all of it is younger than an hour"
     lay_by(store)
     sized = {name: (store.root / name).stat().st_size for name in added}
@@ -167,9 +214,8 @@ def test_cleaning_takes_what_nothing_refers_to(run: Run, short: None) -> None:
 
 def test_a_learned_detector_stays_as_long_as_a_run_has_its_layer(run: Run, short: None) -> None:
     store = run.store
-    judge(run, detectors=["energy"], cells=[CELL], device="cpu",
-          detection=Detection(training_outliers=("blur",)))
-    judge(run, detectors=["energy"], cells=[CELL], device="cpu")
+    detect(run, detectors=["energy"], cells=[CELL], device="cpu", detection=Detection(training_outliers=("blur",)))
+    detect(run, detectors=["energy"], cells=[CELL], device="cpu")
     kept = [path for path in files(store) if path.startswith("detectors/")]
     assert len(kept) == 4, "two of them, each with what it is of"
     for path in kept:
@@ -240,8 +286,9 @@ def test_sizes_are_those_of_the_files(run: Run) -> None:
     found = {amount.room: amount for amount in sizes(run.store)}
     assert found["downloads"] == Amount("downloads", 1, 4)
     assert found["runs"].files == 1
-    assert sum(a.bytes for a in found.values()) == sum(p.stat().st_size for p in run.store.root.rglob("*")
-                                                       if p.is_file())
+    assert sum(a.bytes for a in found.values()) == sum(
+        p.stat().st_size for p in run.store.root.rglob("*") if p.is_file()
+    )
 
 
 def swap(store: Store, room: str, suffix: str) -> None:
@@ -253,7 +300,9 @@ def swap(store: Store, room: str, suffix: str) -> None:
 
 
 HARM: dict[str, Callable[[bytes], bytes]] = {
-    "truncated": lambda data: data[:-1], "emptied": lambda data: b"", "longer": lambda data: data + b"\0",
+    "truncated": lambda data: data[:-1],
+    "emptied": lambda data: b"",
+    "longer": lambda data: data + b"\0",
     "flipped": lambda data: data[:-30] + bytes([data[-30] ^ 1]) + data[-29:],
     "flipped at the front": lambda data: bytes([data[0] ^ 1]) + data[1:],
 }
@@ -265,16 +314,23 @@ def test_check_finds_damaged_files(run: Run, harm: str, tmp_path: Path) -> None:
     datasets.load(folder(tmp_path / "images", ["a", "b"], colour=True), store)
     assert {wrong for _, wrong in check(store)} == {""}
     harmed = set()
-    for room, suffix in (("cells", ".json"), ("runs", ".json"), ("maps", ".safetensors"), ("networks", ".safetensors"),
-                         ("images", ".npy")):
+    for room, suffix in (
+        ("cells", ".json"),
+        ("runs", ".json"),
+        ("maps", ".safetensors"),
+        ("networks", ".safetensors"),
+        ("images", ".npy"),
+    ):
         path = sorted((store.root / room).glob(f"*{suffix}"))[0]
         path.write_bytes(HARM[harm](path.read_bytes()))
         harmed.add(path)
     assert {path for path, wrong in check(store) if wrong} == harmed
 
 
-@pytest.mark.parametrize(("room", "suffix"), [
-    ("cells", ".json"), ("maps", ".safetensors"), ("networks", ".safetensors"), ("networks", ".json")])
+@pytest.mark.parametrize(
+    ("room", "suffix"),
+    [("cells", ".json"), ("maps", ".safetensors"), ("networks", ".safetensors"), ("networks", ".json")],
+)
 def test_check_finds_swapped_files(run: Run, room: str, suffix: str) -> None:
     swap(run.store, room, suffix)
     wrong = [(path, why) for path, why in check(run.store) if why]
@@ -288,8 +344,13 @@ def test_check_finds_swapped_files(run: Run, room: str, suffix: str) -> None:
 def test_check_knows_types_that_numpy_does_not(tmp_path: Path) -> None:
     store = Store(tmp_path)
     kinds = [torch.bfloat16, torch.float16, torch.float64, torch.int64, torch.uint8, torch.bool, torch.float8_e4m3fn]
-    put_tensors(store, "networks", "key", {str(kind): torch.ones(3, 2).to(kind) for kind in kinds} | {
-        "empty": torch.zeros(0, 4), "scalar": torch.tensor(2.5)})
+    put_tensors(
+        store,
+        "networks",
+        "key",
+        {str(kind): torch.ones(3, 2).to(kind) for kind in kinds}
+        | {"empty": torch.zeros(0, 4), "scalar": torch.tensor(2.5)},
+    )
     assert [wrong for _, wrong in check(store)] == [""]
 
 

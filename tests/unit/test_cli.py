@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,21 @@ from stitchlab.stitch import maps
 from stitchlab.store import Store
 
 HOUSE = Path(__file__).resolve().parents[2]
-SMALL = ["compare", "digits-a", "digits-b", "--front-layers", "layer1.0,layer3.1", "--end-layers", "layer2.0",
-         "--tlm-epochs", "1", "--eval-images", "100", "--device", "cpu"]
+SMALL = [
+    "compare",
+    "digits-a",
+    "digits-b",
+    "--front-layers",
+    "layer1.0,layer3.1",
+    "--end-layers",
+    "layer2.0",
+    "--tlm-epochs",
+    "1",
+    "--eval-images",
+    "100",
+    "--device",
+    "cpu",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -85,7 +99,8 @@ def test_every_index_can_be_named(capsys: pytest.CaptureFixture[str], store: Sto
     assert status == 0
     assert Run.load(out.splitlines()[-1], store).request.indices == tuple(INDICES)
     assert [line for line in out.splitlines() if " / " in line] == [
-        f"{name} / {index.metric}" for name, index in INDICES.items()]
+        f"{name} / {index.metric}" for name, index in INDICES.items()
+    ]
 
 
 def test_names_are_looked_at_before_anything_is_trained(capsys: pytest.CaptureFixture[str], store: Store) -> None:
@@ -103,8 +118,12 @@ def test_again_is_there_at_once(capsys: pytest.CaptureFixture[str], monkeypatch:
     def no(*_: Any) -> None:
         raise AssertionError("computed again")
 
-    for module, name in ((maps, "direct_matching"), (maps, "task_loss_matching"), (compute, "evaluate"),
-                         (compute, "indices")):
+    for module, name in (
+        (maps, "direct_matching"),
+        (maps, "task_loss_matching"),
+        (compute, "evaluate"),
+        (compute, "indices"),
+    ):
         monkeypatch.setattr(module, name, no)
     assert said(capsys, *SMALL)[:2] == (0, first)
 
@@ -144,8 +163,21 @@ def test_runs_show_and_delete(capsys: pytest.CaptureFixture[str], store: Store) 
 
 
 def test_train_and_lists(capsys: pytest.CaptureFixture[str]) -> None:
-    status, out, _ = said(capsys, "train", "resnet14", "--data", "digits", "--epochs", "1", "--name", "new",
-                          "--seed", "9", "--device", "cpu")
+    status, out, _ = said(
+        capsys,
+        "train",
+        "resnet14",
+        "--data",
+        "digits",
+        "--epochs",
+        "1",
+        "--name",
+        "new",
+        "--seed",
+        "9",
+        "--device",
+        "cpu",
+    )
     assert status == 0
     assert "new" in out
     assert "new" in said(capsys, "networks")[1]
@@ -156,15 +188,42 @@ def test_train_and_lists(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_several_seeds_recipes_and_sizes(capsys: pytest.CaptureFixture[str], store: Store) -> None:
-    status, out, _ = said(capsys, "train", "resnet18", "--data", "digits", "--epochs", "1", "--name", "many", "--seeds",
-                          "1,2", "--options", "width=4,maps=equal", "--adversarial", "8/255", "--pgd-steps", "1",
-                          "--label-noise", "0.1", "--augment", "crop", "--size", "12", "--device", "cpu")
+    status, out, _ = said(
+        capsys,
+        "train",
+        "resnet18",
+        "--data",
+        "digits",
+        "--epochs",
+        "1",
+        "--name",
+        "many",
+        "--seeds",
+        "1,2",
+        "--options",
+        "width=4,maps=equal",
+        "--adversarial",
+        "8/255",
+        "--pgd-steps",
+        "1",
+        "--label-noise",
+        "0.1",
+        "--augment",
+        "crop",
+        "--size",
+        "12",
+        "--device",
+        "cpu",
+    )
     assert status == 0
     made = [networks.find(store, f"many-s{seed}") for seed in (1, 2)]
     assert [n.seed for n in made] == [1, 2]
     origin = made[0].origin
     assert (origin["attack"], origin["label_noise"], origin["augment"]) == (
-        {"epsilon": 8 / 255, "steps": 1}, 0.1, ["crop"])
+        {"epsilon": 8 / 255, "steps": 1},
+        0.1,
+        ["crop"],
+    )
     assert (made[0].size, made[0].options["maps"]) == (12, "equal")
     assert "many-s2" in out
     assert said(capsys, "train", "mlp", "--data", "digits", "--untrained", "--name", "fresh")[0] == 0
@@ -181,21 +240,57 @@ def test_layers_of_architectures_and_of_own_code(
     assert [p["name"] for p in listed if p["default"]] == [f"layer{s}.{b}" for s in (1, 2, 3, 4) for b in (0, 1)]
     assert listed[-1] == {"name": "fc", "shape": [10], "default": False}
     code = tmp_path / "mine.py"
-    code.write_text("from torch import nn\ndef net(classes, channels):\n    pool = nn.AdaptiveAvgPool2d(1)\n    return "
-                    "nn.Sequential(nn.Conv2d(channels, 4, 3), nn.ReLU(), pool, nn.Flatten(), nn.Linear(4, classes))")
+    code.write_text(
+        "from torch import nn\ndef net(classes, channels):\n    pool = nn.AdaptiveAvgPool2d(1)\n    return "
+        "nn.Sequential(nn.Conv2d(channels, 4, 3), nn.ReLU(), pool, nn.Flatten(), nn.Linear(4, classes))"
+    )
     assert "4×30×30" in said(capsys, "layers", f"{code}:net")[1]
-    assert said(capsys, "train", f"{code}:net", "--data", "digits", "--epochs", "1", "--name", "own", "--device",
-                "cpu")[0] == 0
-    status, out, _ = said(capsys, "compare", "own", "digits-b", "--front-layers", "1", "--end-layers", "layer2.0",
-                          "--methods", "dm", "--indices", "", "--eval-images", "50", "--device", "cpu")
+    assert (
+        said(capsys, "train", f"{code}:net", "--data", "digits", "--epochs", "1", "--name", "own", "--device", "cpu")[0]
+        == 0
+    )
+    status, out, _ = said(
+        capsys,
+        "compare",
+        "own",
+        "digits-b",
+        "--front-layers",
+        "1",
+        "--end-layers",
+        "layer2.0",
+        "--methods",
+        "dm",
+        "--indices",
+        "",
+        "--eval-images",
+        "50",
+        "--device",
+        "cpu",
+    )
     assert status == 0
     assert Run.load(out.splitlines()[-1], store).complete
 
 
 def test_controls_on_the_command_line(capsys: pytest.CaptureFixture[str], store: Store) -> None:
     for front, layer in (("noise", "blocks.5"), ("random-init of digits-a", "layer3.1")):
-        status, out, _ = said(capsys, "compare", front, "digits-b", "--front-layers", layer, "--end-layers", "layer3.1",
-                              "--methods", "dm", "--indices", "cka", "--eval-images", "100", "--device", "cpu")
+        status, out, _ = said(
+            capsys,
+            "compare",
+            front,
+            "digits-b",
+            "--front-layers",
+            layer,
+            "--end-layers",
+            "layer3.1",
+            "--methods",
+            "dm",
+            "--indices",
+            "cka",
+            "--eval-images",
+            "100",
+            "--device",
+            "cpu",
+        )
         assert status == 0
         assert Run.load(out.splitlines()[-1], store).record["front"]["origin"]["control"] == front
 
@@ -211,54 +306,62 @@ class Evil:
         return Path.touch, (Path("executed"),)
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    (["compare", "digit-a", "digits-b"], "no network is called 'digit-a'; nearest: digits-a"),
-    ([*SMALL[:3], "--front-layers", "layer1.9"], "no layer is called 'layer1.9'; nearest: layer1."),
-    ([*SMALL, "--methods", "tml"], "no method is called 'tml'; nearest: tlm"),
-    ([*SMALL, "--indices", "kca"], "no similarity index is called 'kca'"),
-    ([*SMALL, "--tlm-preset", "papre"], "nearest: paper"),
-    ([*SMALL, "--tlm-preset", "quick", "--tlm-lr", "0.11"], "at most 0.1 was expected, got 0.11"),
-    ([*SMALL, "--tlm-augment", "flips"], "invalid choice: 'flips'"),
-    ([*SMALL, "--train-images", "0"], "training images: 1 or more was expected"),
-    ([*SMALL, "--train-images", "1258"], "a number from 1 to 1,257 was expected"),
-    ([*SMALL, "--tlm-epochs", "0"], "epochs: 1 or more was expected; 0 came"),
-    ([*SMALL, "--tlm-lr", "-1"], "learning rate must be above 0"),
-    ([*SMALL, "--dm-images", "5000"], "a number from 1 to 1,257 was expected"),
-    ([*SMALL, "--eval-images", "541"], "a number from 1 to 540 was expected"),
-    ([*SMALL, "--methods", "", "--indices", ""], "nothing to compute"),
-    ([*SMALL, "--seed", "abc"], "invalid int value: 'abc'"),
-    ([*SMALL, "--seed", "-1"], "a seed is a whole number from 0"),
-    ([*SMALL, "--device", "tpu"], "no device is called 'tpu'"),
-    ([*SMALL, "--data", "cifar"], "no data set is called 'cifar'; nearest: cifar10"),
-    ([*SMALL, "--data", "cifar10"], "CIFAR-10 is not on this machine"),
-    ([*SMALL, "--workers", "tcp://127.0.0.1:1"], "no Dask scheduler answers"),
-    (["compare", "digits-a"], "the following arguments are required: END"),
-    (["train", "resnet15", "--data", "digits"], "no architecture is called 'resnet15'"),
-    (["train", "tiny10", "--data", "digits"], "these have 8"),
-    (["train", "resnet14", "--data", "digits", "--seed", "9" * 21], "a seed is a whole number from 0"),
-    (["layers", "resnet14", "--size", "0"], "these have 0"),
-    (["import", "x.pt", "--arch", "resnet14", "--data", "digits", "--name", "x", "--mean", "1,x"], "'1,x' came"),
-    (["train", "resnet14", "--data", "digits", "--epochs", "0"], "at least 1 epoch"),
-    (["layers", "resnet15"], "no network or architecture is called 'resnet15'"),
-    (["show", "abcdef"], "no run is called 'abcdef'"),
-    (["delete", "abcdef"], "no run is called 'abcdef'"),
-    (["train", "mlp", "--data", "digits", "--options", "width"], "names and values such as width=16"),
-    (["train", "mlp", "--data", "digits", "--options", "widths=3"], "mlp has no option widths; its options are: width"),
-    (["train", "mlp", "--data", "digits", "--seeds", "1,b"], "whole numbers such as 0,1,2 were expected"),
-    (["train", "mlp", "--data", "digits", "--adversarial", "8/0"], "a number such as 0.03 or 8/255"),
-    (["train", "mlp", "--data", "digits", "--adversarial", "8"], "ε above 0 and at most 1"),
-    (["train", "mlp", "--data", "digits", "--augment", "rotate"], "no augmentation is called 'rotate'"),
-    (["train", "noise", "--data", "digits"], "noise is a control and learns nothing"),
-    (["train", "torchvision/inception_v3", "--data", "digits"], "sizes that it takes: 75"),
-    (["train", "torchvision/resnet19", "--data", "digits"], "nearest: torchvision/resnet18"),
-    (["train", "none.py:Net", "--data", "digits"], "is not a file; own code is named FILE.py:callable"),
-    (["import", "DEFAULT", "--arch", "torchvision/resnet18", "--data", "digits", "--name", "x"],
-     "is fetched only when asked"),
-    (["networks", "--delete", "nobody"], "no network is called 'nobody'"),
-    (["compare", "random-init of nobody", "digits-b"], "no network is called 'nobody'"),
-    (["fly"], "invalid choice: 'fly'"),
-    (["train", "resnet14", "--data", "folder:/nowhere"], "/nowhere is not a folder"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["compare", "digit-a", "digits-b"], "no network is called 'digit-a'; nearest: digits-a"),
+        ([*SMALL[:3], "--front-layers", "layer1.9"], "no layer is called 'layer1.9'; nearest: layer1."),
+        ([*SMALL, "--methods", "tml"], "no method is called 'tml'; nearest: tlm"),
+        ([*SMALL, "--indices", "kca"], "no similarity index is called 'kca'"),
+        ([*SMALL, "--tlm-preset", "papre"], "nearest: paper"),
+        ([*SMALL, "--tlm-preset", "quick", "--tlm-lr", "0.11"], "expected at most 0.1, got 0.11"),
+        ([*SMALL, "--tlm-augment", "flips"], "invalid choice: 'flips'"),
+        ([*SMALL, "--train-images", "0"], "training images: expected 1 or more"),
+        ([*SMALL, "--train-images", "1258"], "expected a number from 1 to 1,257"),
+        ([*SMALL, "--tlm-epochs", "0"], "epochs: expected 1 or more, got 0"),
+        ([*SMALL, "--tlm-lr", "-1"], "learning rate must be above 0"),
+        ([*SMALL, "--dm-images", "5000"], "expected a number from 1 to 1,257"),
+        ([*SMALL, "--eval-images", "541"], "expected a number from 1 to 540"),
+        ([*SMALL, "--methods", "", "--indices", ""], "nothing to compute"),
+        ([*SMALL, "--seed", "abc"], "invalid int value: 'abc'"),
+        ([*SMALL, "--seed", "-1"], "expected a seed from 0"),
+        ([*SMALL, "--device", "tpu"], "no device is called 'tpu'"),
+        ([*SMALL, "--data", "cifar"], "no data set is called 'cifar'; nearest: cifar10"),
+        ([*SMALL, "--data", "cifar10"], "CIFAR-10 is not on this machine"),
+        ([*SMALL, "--workers", "tcp://127.0.0.1:1"], "no Dask scheduler answers"),
+        (["compare", "digits-a"], "the following arguments are required: END"),
+        (["train", "resnet15", "--data", "digits"], "no architecture is called 'resnet15'"),
+        (["train", "tiny10", "--data", "digits"], "these have 8"),
+        (["train", "resnet14", "--data", "digits", "--seed", "9" * 21], "expected a seed from 0"),
+        (["layers", "resnet14", "--size", "0"], "these have 0"),
+        (["import", "x.pt", "--arch", "resnet14", "--data", "digits", "--name", "x", "--mean", "1,x"], "got '1,x'"),
+        (["train", "resnet14", "--data", "digits", "--epochs", "0"], "at least 1 epoch"),
+        (["layers", "resnet15"], "no network or architecture is called 'resnet15'"),
+        (["show", "abcdef"], "no run is called 'abcdef'"),
+        (["delete", "abcdef"], "no run is called 'abcdef'"),
+        (["train", "mlp", "--data", "digits", "--options", "width"], "names and values such as width=16"),
+        (
+            ["train", "mlp", "--data", "digits", "--options", "widths=3"],
+            "mlp has no option widths; its options are: width",
+        ),
+        (["train", "mlp", "--data", "digits", "--seeds", "1,b"], "expected whole numbers such as 0,1,2"),
+        (["train", "mlp", "--data", "digits", "--adversarial", "8/0"], "a number such as 0.03 or 8/255"),
+        (["train", "mlp", "--data", "digits", "--adversarial", "8"], "ε above 0 and at most 1"),
+        (["train", "mlp", "--data", "digits", "--augment", "rotate"], "no augmentation is called 'rotate'"),
+        (["train", "noise", "--data", "digits"], "noise is a control and learns nothing"),
+        (["train", "torchvision/inception_v3", "--data", "digits"], "sizes that it takes: 75"),
+        (["train", "torchvision/resnet19", "--data", "digits"], "nearest: torchvision/resnet18"),
+        (["train", "none.py:Net", "--data", "digits"], "is not a file; give your own code as FILE.py:callable"),
+        (
+            ["import", "DEFAULT", "--arch", "torchvision/resnet18", "--data", "digits", "--name", "x"],
+            "is downloaded only on request",
+        ),
+        (["networks", "--delete", "nobody"], "no network is called 'nobody'"),
+        (["compare", "random-init of nobody", "digits-b"], "no network is called 'nobody'"),
+        (["fly"], "invalid choice: 'fly'"),
+        (["train", "resnet14", "--data", "folder:/nowhere"], "/nowhere is not a folder"),
+    ],
+)
 def test_wrong_input_is_one_plain_line(
     capsys: pytest.CaptureFixture[str], store: Store, arguments: list[str], message: str
 ) -> None:
@@ -311,13 +414,19 @@ def test_an_import_remarks_and_replaces(capsys: pytest.CaptureFixture[str], stor
     wanted = ["import", str(tmp_path / "w.pt"), "--arch", "resnet14", "--data", "digits", "--name"]
     status, out, err = said(capsys, *wanted, "digits-b", "--mean", "5")
     assert (status, out) == (2, "")
-    assert f"name 'digits-b' is taken by network {taken.short} (resnet14, digits): choose another, or replace it " \
-           "(--replace)" in err
+    assert (
+        f"name 'digits-b' is taken by network {taken.short} (resnet14, digits): choose another, or replace it "
+        "(--replace)" in err
+    )
     status, out, err = said(capsys, *wanted, "wrong", "--mean", "5")
     assert status == 0
     assert len(out.splitlines()) == 2
-    assert re.search(r"^wrong: of 300 test images it gets \d+% right with its mean and deviation, and \d+% with .*; if "
-                     r"it was trained with those, import it again with --replace and .*--mean", err, re.MULTILINE)
+    assert re.search(
+        r"^wrong: of 300 test images it gets \d+% right with its mean and deviation, and \d+% with .*; if "
+        r"it was trained with those, import it again with --replace and .*--mean",
+        err,
+        re.MULTILINE,
+    )
     status, out, err = said(capsys, *wanted, "digits-b", "--mean", f"{taken.mean[0] + 1e-4}", "--replace")
     assert status == 0
     assert "import it again" not in err
@@ -326,10 +435,14 @@ def test_an_import_remarks_and_replaces(capsys: pytest.CaptureFixture[str], stor
     assert after.accuracy == pytest.approx(taken.accuracy, abs=0.02)
 
 
-@pytest.mark.parametrize(("train", "test", "message"), [
-    ({"apple": 1}, {}, "/test"), ({"apple": 1, "pear": 1}, {"apple": 1}, "pear"),
-    ({"apple": 1, "pear": 1}, {"apple": 1, "plum": 1}, "plum"),
-])
+@pytest.mark.parametrize(
+    ("train", "test", "message"),
+    [
+        ({"apple": 1}, {}, "/test"),
+        ({"apple": 1, "pear": 1}, {"apple": 1}, "pear"),
+        ({"apple": 1, "pear": 1}, {"apple": 1, "plum": 1}, "plum"),
+    ],
+)
 def test_wrong_folders_are_one_plain_line(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, train: dict[str, int], test: dict[str, int], message: str
 ) -> None:
@@ -352,11 +465,27 @@ def test_other_classes_are_refused(capsys: pytest.CaptureFixture[str], tmp_path:
     root = folder(tmp_path / "images", {"cat": 3, "dog": 3}, {"cat": 2, "dog": 2})
     status, _, err = said(capsys, *SMALL, "--data", f"folder:{root}")
     assert status == 2
-    assert "tells 10 classes" in err
+    assert "predicts 10 classes" in err
 
 
-@pytest.mark.parametrize("command", ["", "train", "import", "networks", "data", "layers", "compare", "ood", "runs",
-                                     "show", "delete", "store", "repeat"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "",
+        "train",
+        "import",
+        "networks",
+        "data",
+        "layers",
+        "compare",
+        "ood",
+        "runs",
+        "show",
+        "delete",
+        "store",
+        "repeat",
+    ],
+)
 def test_help_everywhere(capsys: pytest.CaptureFixture[str], command: str) -> None:
     status, out, _ = said(capsys, *filter(None, [command]), "--help")
     assert status == 0
@@ -397,16 +526,35 @@ for arguments in json.loads(sys.argv[1]):
 
 
 def bare(*commands: list[str], cwd: Path = HOUSE) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", BARE, json.dumps(commands)], cwd=cwd, capture_output=True, text=True,
-                          check=False, env={**os.environ, "PYTHONPATH": str(HOUSE)})
+    return subprocess.run(
+        [sys.executable, "-c", BARE, json.dumps(commands)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(HOUSE)},
+    )
 
 
 def test_what_only_reads_runs_where_nothing_can_be_computed(capsys: pytest.CaptureFixture[str], store: Store) -> None:
     name = said(capsys, *SMALL)[1].splitlines()[-1]
-    reading = [["runs"], ["show", name], ["networks"], ["data"], ["layers", "digits-a"],
-               ["layers", "digits-b", "--json"], ["store", "size"], ["store", "check"], ["store", "clean"],
-               ["show", "abcdef"], ["layers", "resnet15"], ["networks", "--rename", "vit", "other"],
-               ["networks", "--delete", "other"], ["delete", name], ["runs"]]
+    reading = [
+        ["runs"],
+        ["show", name],
+        ["networks"],
+        ["data"],
+        ["layers", "digits-a"],
+        ["layers", "digits-b", "--json"],
+        ["store", "size"],
+        ["store", "check"],
+        ["store", "clean"],
+        ["show", "abcdef"],
+        ["layers", "resnet15"],
+        ["networks", "--rename", "vit", "other"],
+        ["networks", "--delete", "other"],
+        ["delete", name],
+        ["runs"],
+    ]
     here = Path(shutil.copytree(store.root, store.root.with_name("copy")))
     made = bare(*reading)
     assert "Traceback" not in made.stderr
@@ -423,8 +571,20 @@ def test_what_only_reads_runs_where_nothing_can_be_computed(capsys: pytest.Captu
 
 
 def test_help_needs_nothing_that_computes() -> None:
-    commands = ["train", "import", "networks", "data", "layers", "compare", "ood", "runs", "show", "delete", "store",
-                "repeat"]
+    commands = [
+        "train",
+        "import",
+        "networks",
+        "data",
+        "layers",
+        "compare",
+        "ood",
+        "runs",
+        "show",
+        "delete",
+        "store",
+        "repeat",
+    ]
     made = bare(["--help"], *([command, "--help"] for command in commands))
     assert made.stderr == ""
     assert made.stdout.count("-> 0") == len(commands) + 1
@@ -437,12 +597,23 @@ def test_somebodys_workers_compute_where_nothing_can_be_computed(store: Store, t
 
     folder(tmp_path / "laptop" / "letters", {"a": 2, "b": 2}, {"a": 1, "b": 1})
     asked = ["compare", "random-init of digits-a", *SMALL[2:], "--methods", "dm"]
-    with LocalCluster("127.0.0.1", n_workers=1, threads_per_worker=1, processes=False, protocol="tcp://",
-                      dashboard_address="127.0.0.1:0") as cluster:
+    with LocalCluster(
+        "127.0.0.1",
+        n_workers=1,
+        threads_per_worker=1,
+        processes=False,
+        protocol="tcp://",
+        dashboard_address="127.0.0.1:0",
+    ) as cluster:
         at = ["--workers", cluster.scheduler_address]
-        made = bare([*asked, *at], [*asked, *at, "--data", "digits", "--download"],
-                    [*asked, *at, "--dm-images", "5000"], [*asked, *at, "--eval-images", "90", "--device", "tpu"],
-                    [*asked, *at, "--data", "folder:letters"], cwd=tmp_path / "laptop")
+        made = bare(
+            [*asked, *at],
+            [*asked, *at, "--data", "digits", "--download"],
+            [*asked, *at, "--dm-images", "5000"],
+            [*asked, *at, "--eval-images", "90", "--device", "tpu"],
+            [*asked, *at, "--data", "folder:letters"],
+            cwd=tmp_path / "laptop",
+        )
         (run,) = list_runs(store)
         (tmp_path / "run.json").write_text(json.dumps(run.provenance()))
         store.delete("cells", store.keys("cells")[0])
@@ -457,10 +628,15 @@ def test_somebodys_workers_compute_where_nothing_can_be_computed(store: Store, t
     assert tables[2:] == [[], [], [], []]
     assert re.findall("## .* -> (.)\n", made.stdout) == ["0", "0", "2", "2", "2"]
     lines = [line for line in made.stderr.splitlines() if line.startswith("stitchlab compare: ")]
-    for line, words in zip(lines, (
-        "training images for direct matching (K): a number from 1 to 1,257", "no device is called 'tpu'",
-        "tells 10 classes and letters has 2",
-    ), strict=True):
+    for line, words in zip(
+        lines,
+        (
+            "training images for direct matching (K): expected a number from 1 to 1,257",
+            "no device is called 'tpu'",
+            "predicts 10 classes and letters has 2",
+        ),
+        strict=True,
+    ):
         assert words in line
 
 
@@ -477,7 +653,7 @@ def test_the_store_is_checked_cleaned_and_measured(capsys: pytest.CaptureFixture
     name = said(capsys, *SMALL)[1].splitlines()[-1]
     shown = said(capsys, "show", name)
     count = sum(path.is_file() for path in store.root.rglob("*") if path.parent.name != "claims")
-    assert said(capsys, "store", "check") == (0, f"{count} files are as they were written\n", "")
+    assert said(capsys, "store", "check") == (0, f"{count} files match their checksums\n", "")
     status, out, _ = said(capsys, "store", "size")
     assert status == 0
     assert out.splitlines()[0].split() == ["room", "files", "MB"]
@@ -488,19 +664,28 @@ def test_the_store_is_checked_cleaned_and_measured(capsys: pytest.CaptureFixture
     os.utime(orphan, (0, 0))
     status, out, _ = said(capsys, "store", "check")
     assert status == 1
-    assert out == f"maps/{orphan.name}: {orphan} does not match its checksum; delete it, and it is computed or " \
-                  "imported again\n"
+    assert (
+        out == f"maps/{orphan.name}: {orphan} does not match its checksum; delete it, and it is computed or "
+        "imported again\n"
+    )
     status, out, _ = said(capsys, "store", "clean")
     assert (status, [line.split() for line in out.splitlines()]) == (
-        0, [["room", "files", "MB"], ["maps", "1", "2.0"], ["all", "1", "2.0"]])
+        0,
+        [["room", "files", "MB"], ["maps", "1", "2.0"], ["all", "1", "2.0"]],
+    )
     assert said(capsys, "store", "check")[0] == 0
     assert said(capsys, "show", name) == shown
     assert said(capsys, "store", "burn")[0] == 2
 
 
 def test_as_a_command(store: Store) -> None:
-    made = subprocess.run([sys.executable, "-m", "stitchlab", "layers", "digits-x"], cwd=HOUSE, capture_output=True,
-                          text=True, check=False)
+    made = subprocess.run(
+        [sys.executable, "-m", "stitchlab", "layers", "digits-x"],
+        cwd=HOUSE,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert made.returncode == 2
     assert made.stdout == ""
     assert made.stderr.startswith("stitchlab layers: no network or architecture is called 'digits-x'")
@@ -527,8 +712,8 @@ class Screen(io.StringIO):
 
 def test_progress_is_one_line_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr(common.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(common.shutil, "get_terminal_size", lambda: os.terminal_size((60, 24)))
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(shutil, "get_terminal_size", lambda: os.terminal_size((60, 24)))
     monkeypatch.setattr(sys, "stderr", screen := Screen())
     report = common.bar()
     for k in range(11):
@@ -565,11 +750,37 @@ print(sorted({name.partition(".")[0] for name in sys.modules} & heavy), file=sys
 
 
 def test_help_and_lists_load_nothing_that_takes_long(store: Store) -> None:
-    commands = ["train", "import", "networks", "data", "layers", "compare", "repeat", "ood", "runs", "show", "delete",
-                "store"]
-    asked = [["--help"], *([command, "--help"] for command in commands), ["runs"], ["networks"], ["data"],
-             ["layers", "digits-a"], ["store", "size"]]
-    made = subprocess.run([sys.executable, "-c", LIGHT, json.dumps(asked)], cwd=HOUSE, capture_output=True, text=True,
-                          check=True, env={**os.environ, "PYTHONPATH": str(HOUSE)})
+    commands = [
+        "train",
+        "import",
+        "networks",
+        "data",
+        "layers",
+        "compare",
+        "repeat",
+        "ood",
+        "runs",
+        "show",
+        "delete",
+        "store",
+        "check",
+    ]
+    asked = [
+        ["--help"],
+        *([command, "--help"] for command in commands),
+        ["runs"],
+        ["networks"],
+        ["data"],
+        ["layers", "digits-a"],
+        ["store", "size"],
+    ]
+    made = subprocess.run(
+        [sys.executable, "-c", LIGHT, json.dumps(asked)],
+        cwd=HOUSE,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(HOUSE)},
+    )
     assert made.stderr == "[]\n"
     assert made.stdout.count("usage:") == len(commands) + 1

@@ -15,8 +15,8 @@ from stitchlab.grid.ask import ask
 from stitchlab.ood import reference as side
 from stitchlab.ood.detectors import knn
 from stitchlab.ood.inputs import CannotFit, Native, Score
-from stitchlab.request import cell_key
-from stitchlab.results.detection import Distribution
+from stitchlab.results.detection import DetectionResults
+from stitchlab.results.keys import cell_key
 from stitchlab.results.run import list_runs
 from stitchlab.store import Store
 
@@ -40,9 +40,14 @@ def test_its_table_is_the_contracts(run_id: str, capsys: pytest.CaptureFixture[s
     assert said.out.splitlines()[0] == ",".join(HEADER)
     rows = read(said.out)
     assert {(r["method"], r["front_layer"]) for r in rows} == {
-        ("native", ""), ("outliers", ""), *((m, i) for m in ("tlm", "dm") for i in ROWS)}
+        ("native", ""),
+        ("outliers", ""),
+        *((m, i) for m in ("tlm", "dm") for i in ROWS),
+    }
     assert {(r["detector"], r["metric"]) for r in rows} == {
-        *(("knn", metric) for metric in ("auroc", "aupr", "fpr95", "shift")), ("frechet", "ratio")}
+        *(("knn", metric) for metric in ("auroc", "aupr", "fpr95", "shift")),
+        ("frechet", "ratio"),
+    }
     assert len(rows) == 5 * len(COLUMNS) * (2 + 2 * len(ROWS))
     assert all(float(r["low"]) <= float(r["high"]) for r in rows)
 
@@ -68,15 +73,19 @@ def test_the_kind_of_outliers_is_chosen(run_id: str, capsys: pytest.CaptureFixtu
     assert differ == {"outliers"}
 
 
-@pytest.mark.parametrize(("options", "word"), [
-    (["--detectors", "nonsense"], "mahalanobis-class"), (["--cells", "layer1.0"], "FRONT:END"),
-    (["--cells", "layer1.0:nonsense"], f"{ROWS[0]}:"), (["--outliers", "nonsense"], "noise"),
-    (["--outliers", "data:nonsense"], "digits"), (["--outliers", "data:mnist"], "not on this machine"),
-    (["--device", "tpu"], "cpu"),
-])
-def test_mistakes_are_one_line(
-    options: list[str], word: str, run_id: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        (["--detectors", "nonsense"], "mahalanobis-class"),
+        (["--cells", "layer1.0"], "FRONT:END"),
+        (["--cells", "layer1.0:nonsense"], f"{ROWS[0]}:"),
+        (["--outliers", "nonsense"], "noise"),
+        (["--outliers", "data:nonsense"], "digits"),
+        (["--outliers", "data:mnist"], "not on this machine"),
+        (["--device", "tpu"], "cpu"),
+    ],
+)
+def test_mistakes_are_one_line(options: list[str], word: str, run_id: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ood", run_id, "--detectors", "knn", *options]) == 2
     said = capsys.readouterr()
     assert not said.out
@@ -111,7 +120,7 @@ def test_the_file_is_what_stdout_gets_in_full_precision(
     assert main([*asked, "--out", str(tmp_path / "ood.csv")]) == 0
     assert (tmp_path / "ood.csv").read_text() == out
     cells = [(method, ROWS[1], COLUMNS[0]) for method in ("tlm", "dm")]
-    kept = list(Distribution(list_runs(done)[0]).rows(["mahalanobis", "frechet"], cells))
+    kept = list(DetectionResults(list_runs(done)[0]).rows(["mahalanobis", "frechet"], cells))
     rows = read(out)
     assert len(rows) == len(kept) == 4 * 5
     for row, expected in zip(rows, kept, strict=True):
@@ -140,11 +149,12 @@ def test_remarks_name_what_is_not_believed_and_nothing_else(
     own = ["--outliers", "data:digits"]  # the data themselves: nothing tells them from native
     assert main(["ood", run_id, "--detectors", "knn,mahalanobis", "--cells", PAIR, *own]) == 0
     remarks = [line for line in capsys.readouterr().err.splitlines() if "%" not in line]
-    assert remarks == [f"do not believe {name} at {COLUMNS[0]}: known outliers give AUROC 0.50 only"
-                       for name in ("mahalanobis", "knn")]
+    assert remarks == [
+        f"do not believe {name} at {COLUMNS[0]}: known outliers give only AUROC 0.50" for name in ("mahalanobis", "knn")
+    ]
     assert main(["ood", run_id, "--detectors", "knn,mahalanobis"]) == 0
-    found = Distribution(list_runs(done)[0])
-    doubted = [(j, name) for j in COLUMNS for name in ("mahalanobis", "knn") if not found.belief(name, j).holds]
+    found = DetectionResults(list_runs(done)[0])
+    doubted = [(j, name) for j in COLUMNS for name in ("mahalanobis", "knn") if not found.reliability(name, j).holds]
     remarks = [line for line in capsys.readouterr().err.splitlines() if "%" not in line]
     assert [tuple(line.split(":")[0].split()[3::2][::-1]) for line in remarks] == doubted
 
@@ -163,15 +173,25 @@ def test_cells_that_are_not_there_yet_are_left_out(
     said = capsys.readouterr()
     assert not said.out
     assert said.err.splitlines()[-1] == (
-        f"stitchlab ood: tlm of {ROWS[1]} → {COLUMNS[0]} is not computed yet; `compare` computes it")
+        f"stitchlab ood: tlm of {ROWS[1]} → {COLUMNS[0]} is not computed yet; `compare` computes it"
+    )
 
 
-@pytest.mark.parametrize(("options", "word"), [
-    (["--training-outliers", "patches,nonsense"], "nonsense"), (["--outliers", "data:"], "digits"),
-    (["--out", "done"], "could not write"), (["--seed", "x"], "invalid int value"),
-])
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        (["--training-outliers", "patches,nonsense"], "nonsense"),
+        (["--outliers", "data:"], "digits"),
+        (["--out", "done"], "could not write"),
+        (["--seed", "x"], "invalid int value"),
+    ],
+)
 def test_more_mistakes_are_one_line(
-    options: list[str], word: str, run_id: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    word: str,
+    run_id: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)

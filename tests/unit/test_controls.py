@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -20,8 +21,12 @@ from stitchlab.request import TaskLoss
 from stitchlab.results import networks
 from stitchlab.store import Store
 
-SMALL = {"end_layers": ["layer3.1"], "eval_images": 200, "tlm": TaskLoss(epochs=10),
-         "indices": ["cka", "cka-debiased", "pwcca"]}
+SMALL: dict[str, Any] = {
+    "end_layers": ["layer3.1"],
+    "eval_images": 200,
+    "tlm": TaskLoss(epochs=10),
+    "indices": ["cka", "cka-debiased", "pwcca"],
+}
 
 
 def test_noise_is_noise() -> None:
@@ -61,9 +66,14 @@ def test_a_noise_front_is_rated_low(store: Store) -> None:
     noise = compare("noise", "digits-b", store=store, device="cpu", front_layers=["blocks.5"], **SMALL)
     same = compare("digits-a", "digits-b", store=store, device="cpu", front_layers=["layer3.1"], **SMALL)
     assert noise.complete
-    for method, metric, higher in (("dm", "accuracy", True), ("tlm", "accuracy", True), ("cka", "similarity", True),
-                                   ("cka-debiased", "similarity", True),
-                                   ("dm", "distance", False), ("pwcca", "distance", False)):
+    for method, metric, higher in (
+        ("dm", "accuracy", True),
+        ("tlm", "accuracy", True),
+        ("cka", "similarity", True),
+        ("cka-debiased", "similarity", True),
+        ("dm", "distance", False),
+        ("pwcca", "distance", False),
+    ):
         low, high = (float(run.matrix(method, metric)[0, 0]) for run in (noise, same))
         assert (low < high) == higher, (method, metric, low, high)
     assert float(noise.matrix("dm", "accuracy")[0, 0]) < 0.3
@@ -97,10 +107,14 @@ def test_the_same_request_is_the_same_run(store: Store, tmp_path: Path) -> None:
     assert ask("random-init of digits-a", "digits-b", store, **SMALL, seed=1).id != run.id
 
 
-@pytest.mark.parametrize(("front", "end", "message"), [
-    ("random-init of digit-a", "digits-b", "no network is called 'digit-a'; nearest: digits-a"),
-    ("random", "digits-b", "no network is called 'random'"), ("digits-a", "noise", "no network is called 'noise'"),
-])
+@pytest.mark.parametrize(
+    ("front", "end", "message"),
+    [
+        ("random-init of digit-a", "digits-b", "no network is called 'digit-a'; nearest: digits-a"),
+        ("random", "digits-b", "no network is called 'random'"),
+        ("digits-a", "noise", "no network is called 'noise'"),
+    ],
+)
 def test_controls_that_are_none(store: Store, front: str, end: str, message: str) -> None:
     with pytest.raises(UnknownName, match=message):
         ask(front, end, store, **SMALL)
@@ -118,8 +132,16 @@ def test_vit_and_resnet_are_stitched_both_ways(store: Store) -> None:
         run = compare(front, end, store=store, device="cpu", methods=["dm"], indices=["cka"], eval_images=200)
         assert run.complete
         assert run.matrix("dm", "accuracy").max() > 0.5
-    deep = compare("trained-vit", "trained-vit", store=store, device="cpu", methods=["dm"], indices=[],
-                   front_layers=["blocks.4"], end_layers=["blocks.4"])
+    deep = compare(
+        "trained-vit",
+        "trained-vit",
+        store=store,
+        device="cpu",
+        methods=["dm"],
+        indices=[],
+        front_layers=["blocks.4"],
+        end_layers=["blocks.4"],
+    )
     own = deep.own_accuracy
     assert own is not None
     assert float(deep.matrix("dm", "accuracy")[0, 0]) > own - 0.03, "onto itself it is the network itself"
@@ -131,7 +153,7 @@ def test_a_front_of_other_classes_has_no_accuracy_there(store: Store) -> None:
     model_store.save(store, replace(network, name="foreign", classes=("a",) * 10, accuracy=None, id=""), network.module)
     run = compare("foreign", "digits-b", store=store, device="cpu", front_layers=["layer3.1"], **SMALL)
     assert run.front_accuracy is None
-    assert run.provenance()["front_accuracy"] == "not defined: it tells other classes"
+    assert run.provenance()["front_accuracy"] == "not defined: it was trained on other classes"
     known = compare("digits-a", "digits-b", store=store, device="cpu", front_layers=["layer3.1"], **SMALL)
     assert known.front_accuracy is not None
     assert known.provenance()["front_accuracy"] == known.front_accuracy
@@ -146,7 +168,7 @@ def test_untrained_networks_of_one_architecture_are_one_control(store: Store) ->
 
 def test_noise_is_no_end_network(store: Store) -> None:
     noise = controls.front(store, "noise", networks.find(store, "digits-b"), 0)
-    with pytest.raises(StitchLabError, match="is noise, which nothing can be stitched into"):
+    with pytest.raises(StitchLabError, match="is noise, into which nothing can be stitched"):
         ask("digits-a", noise.id, store)
 
 

@@ -9,6 +9,7 @@ import torchvision
 from grids import harm
 
 from stitchlab.models import cut_points as finding
+from stitchlab.models import store as model_store
 from stitchlab.models.cut_points import outline
 from stitchlab.request import content_id
 from stitchlab.results import cut_points, networks
@@ -25,11 +26,19 @@ def key(network: Network) -> str:
 
 def former(network: Network) -> str:
     """The key that they had when they were kept by architecture."""
-    return content_id({
-        "architecture": network.architecture, "options": network.options, "classes": len(network.classes),
-        "input": network.input, "code": None, "version": 2, "network": "",
-        "torchvision": torchvision.__version__, "timm": None,
-    })
+    return content_id(
+        {
+            "architecture": network.architecture,
+            "options": network.options,
+            "classes": len(network.classes),
+            "input": network.input,
+            "code": None,
+            "version": 2,
+            "network": "",
+            "torchvision": torchvision.__version__,
+            "timm": None,
+        }
+    )
 
 
 def test_a_networks_own_are_kept_when_it_is_made(store: Store) -> None:
@@ -37,7 +46,7 @@ def test_a_networks_own_are_kept_when_it_is_made(store: Store) -> None:
     assert set(store.keys(ROOM)) == {key(network) for network in networks.list_networks(store)}
     kept = cut_points.kept(store, network.id)
     assert kept is not None
-    assert kept.record() == finding.of_architecture(finding.model_store.architecture(network), network).record()
+    assert kept.record() == finding.of_architecture(model_store.architecture(network), network).record()
     assert kept.record() == Cuts.from_record(json.loads(json.dumps(kept.record()))).record()
     assert kept.points == Cuts.from_record(json.loads(json.dumps(kept.record()))).points
 
@@ -93,9 +102,16 @@ def test_choices_of_a_deep_networks_layers() -> None:
     blocks = [f"layer{stage}.{k}" for stage in (1, 2, 3) for k in range(6)]
     found = selections(chain(blocks, ["relu", "flatten"]))
     assert list(found) == [
-        "All blocks (18)", "Every second block (9)", "Every third block (6)", "Every fourth block (5)",
-        "The last block of each stage (3)", "Stage layer1 (6)", "Stage layer2 (6)", "Stage layer3 (6)",
-        "All cut points (20)"]
+        "All blocks (18)",
+        "Every second block (9)",
+        "Every third block (6)",
+        "Every fourth block (5)",
+        "The last block of each stage (3)",
+        "Stage layer1 (6)",
+        "Stage layer2 (6)",
+        "Stage layer3 (6)",
+        "All cut points (20)",
+    ]
     assert found["Every second block (9)"] == blocks[1::2]
     assert found["Every fourth block (5)"] == [blocks[k] for k in (1, 5, 9, 13, 17)]
     assert found["The last block of each stage (3)"] == ["layer1.5", "layer2.5", "layer3.5"]

@@ -13,7 +13,7 @@ from stitchlab.errors import StitchLabError
 from stitchlab.grid import estimate
 from stitchlab.jobs import Jobs
 from stitchlab.models import store as model_store
-from stitchlab.ood.trajectory import walk
+from stitchlab.ood.trajectory import compute_trajectory
 from stitchlab.results import networks, trajectory
 from stitchlab.results.cleaning import clean
 from stitchlab.results.plan import missing
@@ -33,8 +33,11 @@ def harm_all(store: Store, room: str, suffix: str) -> None:
 
 def test_a_damaged_record_of_a_job_is_a_job_that_was_never_queued(tmp_path: Path) -> None:
     jobs = Jobs(Store(tmp_path))
-    jobs.store.put("jobs", "making-x", {"attempt": "making-x-01234567", "labels": ["a"], "weights": [1.0],
-                                        "created": 0.0, "upload": ""})
+    jobs.store.put(
+        "jobs",
+        "making-x",
+        {"attempt": "making-x-01234567", "labels": ["a"], "weights": [1.0], "created": 0.0, "upload": ""},
+    )
     assert jobs.status("making-x") is not None
     harm_all(jobs.store, "jobs", ".json")
     assert jobs.status("making-x") is None
@@ -65,13 +68,13 @@ def test_a_damaged_listing_has_the_folder_decoded_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [".json", ".safetensors"])
 @pytest.mark.parametrize("lost", [True, False])
 def test_a_walk_that_is_lost_or_damaged_is_followed_again(run: Run, suffix: str, lost: bool) -> None:
-    walk(run, *CELL, torch.device("cpu"))
+    compute_trajectory(run, *CELL, torch.device("cpu"))
     before = trajectory.kept(run, *CELL)
     assert before is not None
     path = run.store.path("ood", trajectory.key(run, *CELL), suffix)
     path.unlink() if lost else harm(path)
     assert trajectory.kept(run, *CELL) is None
-    walk(run, *CELL, torch.device("cpu"))
+    compute_trajectory(run, *CELL, torch.device("cpu"))
     after = trajectory.kept(run, *CELL)
     assert after is not None
     assert after[0]["accuracy"] == before[0]["accuracy"]
@@ -89,8 +92,9 @@ def test_a_record_that_cannot_be_read_hides_no_other(done: Store) -> None:
     """As a newer StitchLab, or an older one, may have written it."""
     (run,) = list_runs(done)
     request = run.record["request"]
-    for k, strange in enumerate(({**request, "new": 1}, {**request, "tlm": {**request["tlm"], "new": 1}}, {},
-                                 {"tlm": 3, "dm": []}, [])):
+    for k, strange in enumerate(
+        ({**request, "new": 1}, {**request, "tlm": {**request["tlm"], "new": 1}}, {}, {"tlm": 3, "dm": []}, [])
+    ):
         done.put("runs", f"strange-{k}", {**run.record, "request": strange})
     done.put("runs", "strange", {})
     kept = networks.find(done, "digits-a").record()

@@ -16,13 +16,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from handy import noting
 from PIL import Image
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torchvision import datasets
 
 from stitchlab.data import image_folder as folder
-from stitchlab.data import pixel_depth
+from stitchlab.data import loaders, pixel_depth
 from stitchlab.data import registry as data
 from stitchlab.data import splits as dataset
 from stitchlab.errors import Cancelled, Damaged, StitchLabError, UnknownName
@@ -67,7 +68,7 @@ def test_digits_are_the_fixed_split_of_scikit_learn(store: Store) -> None:
 def test_digits_can_be_enlarged(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     small = data.load("digits", store).train.images
     data._loaded.clear()
-    monkeypatch.setattr(data, "DIGITS_SIZE", 16)
+    monkeypatch.setattr(loaders, "DIGITS_SIZE", 16)
     large = data.load("digits", store).train.images
     assert large.shape[1:] == (1, 16, 16)
     for part in (large[..., ::2, ::2], large[..., 1::2, 1::2]):
@@ -87,7 +88,7 @@ def test_draw_takes_the_first_of_the_seeds_permutation(store: Store) -> None:
 
 @pytest.mark.parametrize("count", [0, -1, 541])
 def test_draw_says_what_there_is(store: Store, count: int) -> None:
-    with pytest.raises(StitchLabError, match=rf"evaluation images: .* 1 to 540 .*; {count} came"):
+    with pytest.raises(StitchLabError, match=rf"evaluation images: .* 1 to 540 .*, got {count}"):
         dataset.draw(data.load("digits", store).test, 0, count, "evaluation images")
 
 
@@ -96,7 +97,10 @@ def test_loaded_data_is_kept_and_known(store: Store) -> None:
     assert data.load("digits", store) is made
     (record,) = data_sets.known(store)
     assert (record.name, record.fingerprint, record.train, record.shape) == (
-        "digits", made.fingerprint, 1257, (1, 8, 8),
+        "digits",
+        made.fingerprint,
+        1257,
+        (1, 8, 8),
     )
     assert data.load_by_fingerprint(made.fingerprint, store).fingerprint == made.fingerprint
     with pytest.raises(UnknownName, match="0000"):
@@ -135,8 +139,9 @@ def test_without_a_network_one_line_says_where_to_put_the_files(
 
 def test_cifar100_is_read_from_torchvisions_files(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     root, random = store.root / "downloads" / datasets.CIFAR100.base_folder, np.random.default_rng(0)
-    pixels = {part: random.integers(0, 256, (count, 3, 32, 32), dtype=np.uint8)
-              for part, count in (("train", 3), ("test", 2))}
+    pixels = {
+        part: random.integers(0, 256, (count, 3, 32, 32), dtype=np.uint8) for part, count in (("train", 3), ("test", 2))
+    }
     fine = {"train": [99, 0, 7], "test": [7, 1]}
     made: dict[str, Any] = {part: {"data": pixels[part].reshape(-1, 3072), "fine_labels": fine[part]} for part in fine}
     made["meta"] = {"fine_label_names": [f"thing {k}" for k in range(100)]}
@@ -178,6 +183,13 @@ def test_all_grey_is_one_channel_and_one_colour_image_makes_three(tmp_path: Path
     np.testing.assert_array_equal(mixed.test.images[0], np.stack([grey] * 3))
 
 
+def test_images_of_three_pixels_a_side_have_their_channels_first(tmp_path: Path, store: Store) -> None:
+    for part in ("train", "test"):
+        painted = paint(tmp_path / "small" / part / "a" / "1.png", size=(3, 3))
+    made = data.load(f"folder:{tmp_path / 'small'}", store)
+    np.testing.assert_array_equal(made.test.images[0], painted.transpose(2, 0, 1))
+
+
 def deep(root: Path, values: np.ndarray, suffix: str = "png") -> Path:
     """A folder with these pixels in every image."""
     for name in ("train/a/1", "train/a/2", "test/a/1"):
@@ -208,9 +220,13 @@ def test_16_bits_big_endian_are_grey_too_and_become_colour_beside_colour(tmp_pat
     assert data.load(f"folder:{root}", store).train.images[0].tolist() == [[[0, 100], [255, 1]]] * 3
 
 
-@pytest.mark.parametrize(("kind", "message"), [
-    (np.float32, "floating point grey values"), (np.int32, "32-bit grey values"),
-])
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (np.float32, "floating point grey values"),
+        (np.int32, "32-bit grey values"),
+    ],
+)
 def test_pixels_that_cannot_be_read_truly_are_refused_by_name(
     tmp_path: Path, store: Store, kind: Any, message: str
 ) -> None:
@@ -221,9 +237,9 @@ def test_pixels_that_cannot_be_read_truly_are_refused_by_name(
     assert not list(store.root.rglob("*.npy"))
 
 
-def test_what_tiff_says_of_bits_and_white_counts(tmp_path: Path) -> None:
+def test_what_tiff_says_of_bits_and_white_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     twelve = Image.fromarray(np.array([[0, 4095, 2048]], np.uint16))
-    twelve.tag_v2 = {258: (12,), 262: 1}  # type: ignore[attr-defined]
+    monkeypatch.setattr(twelve, "tag_v2", {258: (12,), 262: 1}, raising=False)
     assert np.asarray(pixel_depth.shallow(twelve, tmp_path)).tolist() == [[0, 255, 128]]
     path = tmp_path / "inverted.tif"
     Image.fromarray(np.array([[0, 9]], np.uint16)).save(path, tiffinfo={262: 0})
@@ -248,7 +264,7 @@ def test_a_listing_from_before_is_not_believed_of_16_bits(tmp_path: Path, store:
     kept = store.get("listings", key)
     assert kept is not None
     pixels = np.full((3, 1, 2, 2), 255, np.uint8)  # what was made of them
-    sha = hashlib.sha256(pixels).hexdigest()
+    sha = hashlib.sha256(pixels.data).hexdigest()
     np.save(store.path("images", sha, ".npy"), pixels)
     store.put("listings", key, {**kept, "sha256": sha})
     listed_before(store)
@@ -257,9 +273,7 @@ def test_a_listing_from_before_is_not_believed_of_16_bits(tmp_path: Path, store:
     assert again.train.images[0, 0].tolist() == [[0, 100], [255, 1]]
 
 
-def test_a_listing_from_before_serves_all_others(
-    images: Path, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_listing_from_before_serves_all_others(images: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     first = data.load(f"folder:{images}", store)
     listed_before(store)
     monkeypatch.setattr(folder, "_write", lambda *args: pytest.fail("decoded again"))
@@ -456,8 +470,7 @@ def test_images_go_to_a_device_once_and_leave_it_with_their_split(
 ) -> None:
     monkeypatch.setattr(dataset, "_room", lambda split, device: True)  # a GPU, as far as this goes
     copies: list[torch.Tensor] = []
-    both = dataset._both
-    monkeypatch.setattr(dataset, "_both", lambda what, device: copies.append(what[0]) or both(what, device))
+    monkeypatch.setattr(dataset, "_both", noting(lambda what, device: copies.append(what[0]), dataset._both))
     cpu, rows = torch.device("cpu"), torch.tensor([2, 0])
     for _ in range(3):  # three units of a grid, each of which loads its data
         made = data.load(f"folder:{images}", store)

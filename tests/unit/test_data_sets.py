@@ -38,7 +38,11 @@ def test_what_the_catalog_says_of_data_at_hand_is_what_loading_gives(store: Stor
     assert not store.root.exists(), "looking makes nothing"
     made = registry.load(name, store)
     assert before[name] == DataRecord(
-        name=made.name, label=made.label, classes=made.classes, shape=made.shape, train=len(made.train),
+        name=made.name,
+        label=made.label,
+        classes=made.classes,
+        shape=made.shape,
+        train=len(made.train),
         test=len(made.test),
     )
     assert before[name].natural == made.natural
@@ -50,8 +54,9 @@ def test_what_the_catalog_says_of_data_at_hand_is_what_loading_gives(store: Stor
 def test_a_folders_record_is_what_loading_gives(store: Store, tmp_path: Path, colour: bool) -> None:
     made = registry.load(folder(tmp_path / "letters", "abc", colour), store)
     (record,) = data_sets.known(store)
-    assert facts(record) == DataRecord(name=made.name, label="letters", classes=("a", "b", "c"), shape=made.shape,
-                                       train=30, test=30)
+    assert facts(record) == DataRecord(
+        name=made.name, label="letters", classes=("a", "b", "c"), shape=made.shape, train=30, test=30
+    )
     assert record.natural == made.natural == colour
     assert record.folder is not None
     assert data_sets.at_hand(store) == {"digits": data_sets.at_hand(store)["digits"], made.name: record}
@@ -59,8 +64,18 @@ def test_a_folders_record_is_what_loading_gives(store: Store, tmp_path: Path, co
 
 
 def kept(store: Store, fingerprint: str, name: str, loaded: float | None) -> None:
-    record = {"name": name, "label": name, "fingerprint": fingerprint, "classes": ["a"], "shape": [1, 2, 2],
-              "train": 3, "test": 4, "folder": None, "natural": True, "loaded": loaded}
+    record = {
+        "name": name,
+        "label": name,
+        "fingerprint": fingerprint,
+        "classes": ["a"],
+        "shape": [1, 2, 2],
+        "train": 3,
+        "test": 4,
+        "folder": None,
+        "natural": True,
+        "loaded": loaded,
+    }
     store.put(ROOM, fingerprint, {key: value for key, value in record.items() if value is not None})
 
 
@@ -86,8 +101,8 @@ def test_unknown_data_is_one_line(store: Store) -> None:
         data_sets.find(store, "1" * 64)
 
 
-@pytest.mark.parametrize(("count", "message"), [(0, "; 0 came"), (-1, "; -1 came"), (6, "from 1 to 5 .*; 6 came")])
+@pytest.mark.parametrize(("count", "message"), [(0, "got 0"), (-1, "got -1"), (6, "from 1 to 5 .*, got 6")])
 def test_counts_are_within_the_data(count: int, message: str) -> None:
     assert [checked_count(n, 5, "images") for n in (None, 1, 5)] == [5, 1, 5]
-    with pytest.raises(StitchLabError, match=rf"^images: a number .*{message}"):
+    with pytest.raises(StitchLabError, match=rf"^images: expected a number .*{message}"):
         checked_count(count, 5, "images")

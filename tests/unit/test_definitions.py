@@ -18,10 +18,11 @@ from stitchlab.errors import StitchLabError
 from stitchlab.grid.ask import ask
 from stitchlab.grid.compute import compute, compute_unit
 from stitchlab.jobs import Jobs
-from stitchlab.ood.evaluate import judge
-from stitchlab.ood.trajectory import walk
-from stitchlab.request import DEFINITIONS, TaskLoss, cell_key, content_id, functional_key, map_key
+from stitchlab.ood.evaluate import detect
+from stitchlab.ood.trajectory import compute_trajectory
+from stitchlab.request import DEFINITIONS, TaskLoss, content_id
 from stitchlab.results import definitions, plan
+from stitchlab.results.keys import cell_key, functional_key, map_key
 from stitchlab.results.resolve import resolve
 from stitchlab.results.run import Run
 from stitchlab.store import Store
@@ -68,8 +69,12 @@ def test_what_an_old_run_lacks_is_computed_under_todays_definitions(name: str, o
     with raised(name):
         run = compute(old.store, Run.load(old.id, old.store), CPU)
         assert run.complete
-        assert run.id == old.under_todays_definitions().id == resolve(
-            old.store, "digits-a", "digits-b", **WANTED).id != old.id
+        assert (
+            run.id
+            == old.under_todays_definitions().id
+            == resolve(old.store, "digits-a", "digits-b", **WANTED).id
+            != old.id
+        )
         assert Run.load(run.id, old.store).request == run.request, "it is in the store"
         kept = Run.load(old.id, old.store)
         assert kept.request == old.request
@@ -79,7 +84,8 @@ def test_what_an_old_run_lacks_is_computed_under_todays_definitions(name: str, o
         todays |= set(run._keys().values())
         assert written <= todays, "nothing was written under a key of the old definition alone"
         assert kept.provenance()["earlier_definitions"] == {
-            name: {"version": (was := old.request.definitions.get(name, 1)), "today": was + 1}}
+            name: {"version": (was := old.request.definitions.get(name, 1)), "today": was + 1}
+        }
         if name in INDICES:
             assert spy.tlm == spy.dm == {(ROWS[1], COLUMNS[1])}, "maps are shared"
             assert not spy.accuracies
@@ -93,7 +99,7 @@ def test_no_unit_of_an_old_run_is_computed(name: str, old: Run) -> None:
     with raised(name):
         with pytest.raises(StitchLabError, match=rf"under other definitions than today's \({name}: version"):
             compute_unit(old.store, old.request, unit, CPU)
-        with pytest.raises(StitchLabError, match="Ask for the same again"):
+        with pytest.raises(StitchLabError, match="Ask for the same comparison again"):
             tasks.compute(str(old.store.root), old.id, unit, "cpu", "job-00000000", 0)
     assert set(old.store.keys("cells")) == files
 
@@ -128,18 +134,22 @@ def test_detectors_do_not_look_at_stitches_of_an_earlier_definition(name: str, o
     """They would write what today's code makes of them under the old keys."""
     with raised(name):
         with pytest.raises(StitchLabError, match=f"{name}: version"):
-            judge(old, detectors=["knn"], device="cpu")
+            detect(old, detectors=["knn"], device="cpu")
         with pytest.raises(StitchLabError, match=f"{name}: version"):
-            walk(old, ROWS[1], COLUMNS[0], CPU)
+            compute_trajectory(old, ROWS[1], COLUMNS[0], CPU)
         with pytest.raises(StitchLabError, match=f"{name}: version"):
-            Jobs(old.store).walk(old, ROWS[1], COLUMNS[0])
+            Jobs(old.store).compute_trajectory(old, ROWS[1], COLUMNS[0])
     assert not old.store.keys("ood")
 
 
 def test_detectors_do_not_mind_the_definition_of_an_index(old: Run) -> None:
     with raised("pwcca"):
-        assert judge(old, detectors=["frechet"], device="cpu").interval(
-            "frechet", "dm", "ratio", ROWS[1], COLUMNS[0]).value is not None
+        assert (
+            detect(old, detectors=["frechet"], device="cpu")
+            .interval("frechet", "dm", "ratio", ROWS[1], COLUMNS[0])
+            .value
+            is not None
+        )
 
 
 def test_a_complete_run_is_returned_as_it_is(half: tuple[Store, str]) -> None:
@@ -149,17 +159,39 @@ def test_a_complete_run_is_returned_as_it_is(half: tuple[Store, str]) -> None:
         assert compute(run.store, run, CPU).id == run.id
 
 
-def test_a_run_from_before_pwcca_was_dings(old: Run, capsys: pytest.CaptureFixture[str],
-                                           monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_from_before_pwcca_was_dings(
+    old: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Version 1 had the paper's rows of the first 1,000 images; its request and its key are as they were."""
-    request = replace(old.request, methods=(), indices=("cka", "pwcca"), eval_images=500,
-                      definitions={"cka": 1, "pwcca": 1, "input": 2, "evaluation": 1})
+    request = replace(
+        old.request,
+        methods=(),
+        indices=("cka", "pwcca"),
+        eval_images=500,
+        definitions={"cka": 1, "pwcca": 1, "input": 2, "evaluation": 1},
+    )
     old.store.put("runs", request.id, old.record | {"request": asdict(request)})
     i, j = ROWS[1], COLUMNS[0]
-    old.store.put("cells", content_id({
-        "what": "index", "index": "pwcca", "images": 500, "version": 1, "front": request.front, "end": request.end,
-        "front_layer": i, "end_layer": j, "data": request.data, "seed": 0, "precision": "fp32", "input": 2,
-    }), {"distance": 0.4321, "reason": "", "seconds": 0.1, "device": "cpu", "versions": {}})
+    old.store.put(
+        "cells",
+        content_id(
+            {
+                "what": "index",
+                "index": "pwcca",
+                "images": 500,
+                "version": 1,
+                "front": request.front,
+                "end": request.end,
+                "front_layer": i,
+                "end_layer": j,
+                "data": request.data,
+                "seed": 0,
+                "precision": "fp32",
+                "input": 2,
+            }
+        ),
+        {"distance": 0.4321, "reason": "", "seconds": 0.1, "device": "cpu", "versions": {}},
+    )
     run = Run.load(request.id, old.store)
     assert run.value("pwcca", "distance", i, j) == 0.4321
     monkeypatch.setenv("STITCHLAB_CACHE", str(old.store.root))

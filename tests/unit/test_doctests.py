@@ -22,7 +22,7 @@ EXAMPLES = [test for module in MODULES for test in examples(module)]
 
 def test_there_are_examples() -> None:
     there = {test.name for test in EXAMPLES}
-    assert {"stitchlab.request.canonical", "stitchlab.results.activation_layout.form"} <= there
+    assert {"stitchlab.request.canonical", "stitchlab.results.activation_layout.layout_of"} <= there
 
 
 @pytest.mark.parametrize("test", EXAMPLES, ids=lambda test: test.name)

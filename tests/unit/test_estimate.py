@@ -28,14 +28,21 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[torch.device]:
         asked.append(device)
         return 2e-11
 
-    monkeypatch.setattr(machine, "_measured", measure)
+    monkeypatch.setattr(machine, "measured", measure)
     return asked
 
 
 @pytest.fixture
 def run(store: Store) -> Run:
-    return resolve(store, "digits-a", "digits-b", front_layers=["layer1.0", "layer3.1"], end_layers=["layer2.0"],
-                   eval_images=50, tlm=TaskLoss(epochs=10))
+    return resolve(
+        store,
+        "digits-a",
+        "digits-b",
+        front_layers=["layer1.0", "layer3.1"],
+        end_layers=["layer2.0"],
+        eval_images=50,
+        tlm=TaskLoss(epochs=10),
+    )
 
 
 def test_a_machine_is_measured_once(store: Store, run: Run, measured: list[torch.device]) -> None:
@@ -53,7 +60,8 @@ def test_before_anything_was_timed_it_is_arithmetic_at_the_machines_rate(
     flops = [estimate.flops(pair, run.request, unit.work, unit.cells) for unit in units]
     made = estimate.cost(store, pair, run.request, units)
     assert [one.seconds for one in made] == pytest.approx(
-        [2e-11 * estimate.SLOWER[unit.work] * count for unit, count in zip(units, flops, strict=True)])
+        [2e-11 * estimate.SLOWER[unit.work] * count for unit, count in zip(units, flops, strict=True)]
+    )
     assert not any(one.timed for one in made)
     assert estimate.total(store, pair, run.request, []) == (0, True)
 
@@ -61,14 +69,27 @@ def test_before_anything_was_timed_it_is_arithmetic_at_the_machines_rate(
 def test_what_was_timed_counts_more(store: Store, run: Run, measured: list[torch.device]) -> None:
     pair, (unit, *_) = looked_at(run, "cpu"), [u for u in missing(run) if u.work == "tlm"]
     estimate.learn(store, pair, run.request, "tlm", unit.cells, 40.0)
-    assert estimate.total(store, pair, run.request, [unit]) == (pytest.approx(40.0), True)
+    found = estimate.total(store, pair, run.request, [unit])
+    assert found.seconds == pytest.approx(40.0)
+    assert found.timed
     assert measured == [], "nothing is measured that is known"
     assert not estimate.total(store, pair, run.request, missing(run)).timed, "direct matching was not timed"
 
 
 def test_computing_measures_nothing_by_itself(store: Store, run: Run, measured: list[torch.device]) -> None:
-    compute(store, resolve(store, "digits-a", "digits-b", front_layers=["layer3.1"], end_layers=["layer3.1"],
-                           eval_images=20, tlm=TaskLoss(epochs=1)).save(), CPU)
+    compute(
+        store,
+        resolve(
+            store,
+            "digits-a",
+            "digits-b",
+            front_layers=["layer3.1"],
+            end_layers=["layer3.1"],
+            eval_images=20,
+            tlm=TaskLoss(epochs=1),
+        ).save(),
+        CPU,
+    )
     assert measured == []
 
 

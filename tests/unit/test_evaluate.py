@@ -8,12 +8,13 @@ from itertools import product
 
 import pytest
 import torch
+from handy import sure
 from reference import MAP, TOKENS, VECTOR, Kind, Whole, module_of
 from torch import Tensor, nn
 from toys import Convolutions, InPlace, Tokens, network, noise, pair, seeded
 
 from benchmarks.distances import distances
-from stitchlab.results.networks import Network
+from stitchlab.models.store import LoadedNetwork
 from stitchlab.stitch import evaluate as evaluating
 from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.evaluate import evaluate, own_accuracy
@@ -22,7 +23,7 @@ from stitchlab.stitch.pair import Pair
 DATA = noise(size=12, train=20, test=61, seed=2)
 
 
-def nets() -> dict[str, Network]:
+def nets() -> dict[str, LoadedNetwork]:
     made: dict[str, nn.Module] = {
         "a": seeded(lambda: Convolutions((6, 7, 8), 4), 0),
         "b": seeded(lambda: Convolutions((5, 6, 9), 4), 1),
@@ -34,9 +35,13 @@ def nets() -> dict[str, Network]:
 
 NETS = nets()
 CELLS = [
-    ("a", "act0", MAP, "b", "act1", MAP), ("a", "act2", MAP, "b", "act0", MAP), ("a", "flat", VECTOR, "b", "act1", MAP),
-    ("a", "act1", MAP, "tokens", "first", TOKENS), ("tokens", "first", TOKENS, "a", "flat", VECTOR),
-    ("inplace", "norm", MAP, "inplace", "third", MAP), ("b", "act2", MAP, "inplace", "second", MAP),
+    ("a", "act0", MAP, "b", "act1", MAP),
+    ("a", "act2", MAP, "b", "act0", MAP),
+    ("a", "flat", VECTOR, "b", "act1", MAP),
+    ("a", "act1", MAP, "tokens", "first", TOKENS),
+    ("tokens", "first", TOKENS, "a", "flat", VECTOR),
+    ("inplace", "norm", MAP, "inplace", "third", MAP),
+    ("b", "act2", MAP, "inplace", "second", MAP),
 ]
 CELL = ("act0", "act1")
 Cell = tuple[str, str, Kind, str, str, Kind]
@@ -118,8 +123,8 @@ def test_distance_to_nothing_is_undefined() -> None:
     def dead() -> nn.Module:
         made = Convolutions((5, 6, 9), 4)
         with torch.no_grad():
-            made.conv1.weight.zero_()
-            made.conv1.bias.fill_(-1.0)
+            made.get_parameter("conv1.weight").zero_()
+            made.get_parameter("conv1.bias").fill_(-1.0)
         return made
 
     both = pair(NETS["a"], network(seeded(dead), DATA), DATA)
@@ -127,7 +132,7 @@ def test_distance_to_nothing_is_undefined() -> None:
     result = evaluate(both, stitches, torch.arange(61))[CELL]
     assert distances(both, stitches, torch.arange(61)) == {CELL: None}
     assert result.distance is None
-    assert 0 <= result.accuracy <= 1
+    assert 0 <= sure(result.accuracy) <= 1
 
 
 def test_a_perfect_and_an_empty_stitch() -> None:
@@ -135,8 +140,9 @@ def test_a_perfect_and_an_empty_stitch() -> None:
     channels = both.target("act1").channels
     perfect = Stitch.of(both.source("act1"), both.target("act1"), torch.eye(channels), torch.zeros(channels))
     empty = Stitch.of(both.source("act1"), both.target("act1"), torch.zeros(channels, channels), torch.zeros(channels))
-    one, other = (evaluate(both, {("act1", "act1"): stitch}, torch.arange(61))["act1", "act1"]
-                  for stitch in (perfect, empty))
+    one, other = (
+        evaluate(both, {("act1", "act1"): stitch}, torch.arange(61))["act1", "act1"] for stitch in (perfect, empty)
+    )
     assert one.distance == pytest.approx(0, abs=1e-12)
     assert one.accuracy == own_accuracy(both, torch.arange(61))
     assert other.distance == pytest.approx(1)
@@ -147,9 +153,9 @@ def test_own_accuracy_is_that_of_the_end_network() -> None:
     order = DATA.test.order(0)[:37]
     images, labels = DATA.test.take(order)
     module = NETS["b"].module
-    assert module is not None
 
     def right(x: Tensor) -> Tensor:
-        return (module((x / 255 - 0.4) / 0.3).argmax(1) == labels).double().mean()
+        logits: Tensor = module((x / 255 - 0.4) / 0.3)
+        return (logits.argmax(1) == labels).double().mean()
 
     assert own_accuracy(both, order) == pytest.approx(float(right(images.float())))

@@ -1,20 +1,16 @@
-"""The command `export`, where what computes is not installed; and the notebook, whose cells run as they stand."""
+"""The command `export`, where what computes is not installed."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import invented
 import pytest
-from blocked import HOUSE, python
+from blocked import python
 
 from stitchlab.__main__ import main
 from stitchlab.results.run import Run
 from stitchlab.store import Store
-
-NOTEBOOK = HOUSE / "docs" / "notebook.ipynb"
 
 
 @pytest.fixture
@@ -25,8 +21,17 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 def test_the_suffix_says_what_is_written(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for suffix, begins in {"svg": b"<?xml", "pdf": b"%PDF", "png": b"\x89PNG", "tex": b"% needs", "json": b"{",
-                           "csv": b"front_layer", "parquet": b"PAR1", "html": b"<!", "stitch": b"PK"}.items():
+    for suffix, begins in {
+        "svg": b"<?xml",
+        "pdf": b"%PDF",
+        "png": b"\x89PNG",
+        "tex": b"% needs",
+        "json": b"{",
+        "csv": b"front_layer",
+        "parquet": b"PAR1",
+        "html": b"<!",
+        "stitch": b"PK",
+    }.items():
         place = tmp_path / f"out.{suffix}"
         assert main(["export", run.id[:6], str(place), "--show", "cka"]) == 0
         assert place.read_bytes().lower().startswith(begins.lower()), suffix
@@ -40,27 +45,66 @@ def test_figures_take_options_and_say_their_caption(
 ) -> None:
     invented.run(run.store, ["b", "a:1"], ["d", "c"], front="net-c", seed=2)
     (other,) = (key for key in run.store.keys("runs") if key != run.id)
-    assert main(["export", run.id, str(tmp_path / "a.svg"), "--mean-of", other, "--size", "one-column", "--dark",
-                 "--colours", "cividis", "--title", "Two seeds", "--letters", "--values", "on", "--font-size", "6",
-                 "--caption", "--cell", "a:1:c"]) == 0
+    assert (
+        main(
+            [
+                "export",
+                run.id,
+                str(tmp_path / "a.svg"),
+                "--mean-of",
+                other,
+                "--size",
+                "one-column",
+                "--dark",
+                "--colours",
+                "cividis",
+                "--title",
+                "Two seeds",
+                "--letters",
+                "--values",
+                "on",
+                "--font-size",
+                "6",
+                "--caption",
+                "--cell",
+                "a:1:c",
+            ]
+        )
+        == 0
+    )
     text, said = (tmp_path / "a.svg").read_text(), capsys.readouterr().err
     assert 'width="234pt"' in text
     assert "Two seeds" in text
     assert text.count("-selected") == 4
-    for part in ("(a) Task loss matching: accuracy, mean of 2 runs", "standard deviation over 2 runs", f"run {other}",
-                 "Unfinished: 9 of 12 results are there."):
+    for part in (
+        "(a) Task loss matching: accuracy, mean of 2 runs",
+        "standard deviation over 2 runs",
+        f"run {other}",
+        "Unfinished: 9 of 12 results are there.",
+    ):
         assert part in said
 
 
-@pytest.mark.parametrize(("words", "message"), [
-    (["a.doc"], "no kind of file is called 'doc'; there are: csv, html, json, parquet, pdf, png, stitch, svg, tex"),
-    (["a.svg", "--show", "accurcy"], "nearest: accuracy"), (["a.svg", "--show", "knn/auroc"], "It has accuracy, "),
-    (["a.svg", "--cell", "a:c"], "no cell is called 'a:c'; nearest: "), (["a.svg", "--dpi", "1"], "from 30 to 1200"),
-    (["no/a.svg"], "there is no folder no"), (["a.svg", "--mean-of", "ffffff"], "no run is called 'ffffff'"),
-    (["a.svg", "--show", "trajectory"], "no figure of this run"), (["a.svg", "--show", ",", "--dark"], ""),
-])
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["a.doc"], "no kind of file is called 'doc'; there are: csv, html, json, parquet, pdf, png, stitch, svg, tex"),
+        (["a.svg", "--show", "accurcy"], "nearest: accuracy"),
+        (["a.svg", "--show", "knn/auroc"], "It has accuracy, "),
+        (["a.svg", "--cell", "a:c"], "no cell is called 'a:c'; nearest: "),
+        (["a.svg", "--dpi", "1"], "from 30 to 1200"),
+        (["no/a.svg"], "there is no folder no"),
+        (["a.svg", "--mean-of", "ffffff"], "no run is called 'ffffff'"),
+        (["a.svg", "--show", "trajectory"], "no figure of this run"),
+        (["a.svg", "--show", ",", "--dark"], ""),
+    ],
+)
 def test_wrong_input_is_one_line(
-    words: list[str], message: str, run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    message: str,
+    run: Run,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -76,29 +120,3 @@ def test_figures_are_exported_where_nothing_computes(run: Run, tmp_path: Path) -
     done = python(code, "export", run.id, str(tmp_path / "a.pdf"), "--show", "cka", STITCHLAB_CACHE=str(run.store.root))
     assert (done.returncode, done.stdout.strip()) == (0, str(tmp_path / "a.pdf")), done.stderr
     assert (tmp_path / "a.pdf").read_bytes().startswith(b"%PDF")
-
-
-def cells(path: Path) -> list[str]:
-    """The code of a notebook, cell by cell."""
-    return ["".join(cell["source"]) for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]
-
-
-def test_the_notebook_runs_as_it_stands(
-    done: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("STITCHLAB_CACHE", str(done.root))
-    monkeypatch.chdir(tmp_path)
-    there: dict[str, Any] = {}
-    found = cells(NOTEBOOK)
-    assert 4 <= len(found) <= 8
-    for code in found:
-        exec(compile(code, "notebook", "exec"), there)
-    assert there["run"].complete
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["done", "grid.pdf"]
-
-
-def test_the_notebook_is_kept_without_what_it_printed() -> None:
-    told = json.loads(NOTEBOOK.read_text())
-    assert told["nbformat"] == 4
-    assert not [cell for cell in told["cells"] if cell.get("outputs")]
-    assert told["cells"][0]["cell_type"] == "markdown"

@@ -11,8 +11,10 @@ from typing import Any
 
 import invented
 import pytest
+from handy import sure
 from PIL import Image
 from pypdf import PdfReader
+from pypdf.generic import DictionaryObject
 
 from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.export.captions import caption
@@ -25,8 +27,10 @@ from stitchlab.results.run import Run
 from stitchlab.store import Source, Store
 
 SVG = "{http://www.w3.org/2000/svg}"
-LONG = {"transformer": invented.layers(12, "encoder.layers.encoder_layer_{}"),
-        "dense": invented.layers(12, "features.denseblock{}.denselayer2")}
+LONG = {
+    "transformer": invented.layers(12, "encoder.layers.encoder_layer_{}"),
+    "dense": invented.layers(12, "features.denseblock{}.denselayer2"),
+}
 GRIDS = [(1, 1), (3, 12), (16, 16), (27, 9), (1, 12), (12, 1)]
 
 
@@ -65,8 +69,15 @@ def test_all_there_is_to_read_is_text(run: Run) -> None:
     assert {*run.request.front_layers, *run.request.end_layers} <= set(said)
     assert {f"{run.value('tlm', 'accuracy', i, j):.2f}" for i, j in run.request.cells} <= set(said)
     joined = " ".join(said)
-    for part in ("(a) Task loss matching: accuracy", "(b) Direct matching: accuracy", "(c) TLM − DM: accuracy",
-                 "Front layer of net-a", "End layer of net-b", "Digits", "net-a → net-b on Digits"):
+    for part in (
+        "(a) Task loss matching: accuracy",
+        "(b) Direct matching: accuracy",
+        "(c) TLM − DM: accuracy",
+        "Front layer of net-a",
+        "End layer of net-b",
+        "Digits",
+        "net-a → net-b on Digits",
+    ):
         assert part in joined
 
 
@@ -87,8 +98,9 @@ def test_stars_frame_and_grey(empty: Store) -> None:
 
 def test_the_same_figure_is_the_same_file(run: Run) -> None:
     for suffix in ("svg", "pdf"):
-        assert make(run, suffix, Options(show=("cka",))) == make(Run(run.store, run.record), suffix,
-                                                                 Options(show=("cka",)))
+        assert make(run, suffix, Options(show=("cka",))) == make(
+            Run(run.store, run.record), suffix, Options(show=("cka",))
+        )
 
 
 def test_threads_draw_the_same(run: Run) -> None:
@@ -115,7 +127,9 @@ def test_a_pdf_has_no_image_its_fonts_and_its_width(size: str, run: Run) -> None
     (page,) = reader.pages
     assert float(page.mediabox.width) == pytest.approx(72 * SIZES[size], abs=1e-6)
     assert not list(page.images)
-    drawn = page["/Resources"].get("/XObject", {})
+    resources = page["/Resources"]
+    assert isinstance(resources, DictionaryObject)
+    drawn = resources.get("/XObject", {})
     assert not [name for name, thing in drawn.items() if thing.get_object().get("/Subtype") == "/Image"]
     assert fonts(page)
     for font in fonts(page):
@@ -140,9 +154,14 @@ def numbers(root: ET.Element) -> list[str]:
     return [text for text in texts(root) if re.fullmatch(r"[01]?\.\d\d", text)]
 
 
-@pytest.mark.parametrize(("count", "size", "there"), [
-    (8, "one-column", True), (12, "one-column", False), (12, "two-column", True),
-])
+@pytest.mark.parametrize(
+    ("count", "size", "there"),
+    [
+        (8, "one-column", True),
+        (12, "one-column", False),
+        (12, "two-column", True),
+    ],
+)
 def test_numbers_stand_where_they_are_legible(count: int, size: str, there: bool, empty: Store) -> None:
     made = invented.run(empty, invented.layers(count, "relu{}"), invented.layers(count, "relu{}"), methods=())
     assert bool(numbers(svg(made, show="cka", size=size))) is there
@@ -155,11 +174,11 @@ def placed(root: ET.Element) -> list[tuple[float, float, float, float]]:
     found = []
     for text in root.iter(f"{SVG}text"):
         style, content = str(text.get("style")), "".join(text.itertext())
-        size = float(re.search(r"(?:font-size: |font: \w* ?)([\d.]+)px", style).group(1))  # type: ignore[union-attr]
+        size = float(sure(re.search(r"(?:font-size: |font: \w* ?)([\d.]+)px", style)).group(1))
         x, y = (float(str(text.get(name))) for name in "xy")
         long, anchor = width(content, size), re.search(r"text-anchor: (\w+)", style)
         begin = {"start": 0.0, "middle": -long / 2, "end": -long}[anchor.group(1) if anchor else "start"]
-        turn = float(re.search(r"rotate\((-?[\d.]+)", str(text.get("transform"))).group(1))  # type: ignore[union-attr]
+        turn = float(sure(re.search(r"rotate\((-?[\d.]+)", str(text.get("transform")))).group(1))
         if turn == 0:
             found.append((x + begin, y - 0.7 * size, x + begin + long, y + 0.2 * size))
         elif turn == -90:
@@ -169,11 +188,16 @@ def placed(root: ET.Element) -> list[tuple[float, float, float, float]]:
     return found
 
 
-@pytest.mark.parametrize(("rows", "columns", "size"), [
-    *((invented.layers(i), invented.layers(j), "one-column") for i, j in GRIDS),
-    (LONG["transformer"], LONG["transformer"], "one-column"), (LONG["dense"][:3], LONG["dense"], "two-column"),
-    (LONG["dense"], LONG["transformer"], "slide"), (invented.layers(3), invented.layers(27), "slide"),
-])
+@pytest.mark.parametrize(
+    ("rows", "columns", "size"),
+    [
+        *((invented.layers(i), invented.layers(j), "one-column") for i, j in GRIDS),
+        (LONG["transformer"], LONG["transformer"], "one-column"),
+        (LONG["dense"][:3], LONG["dense"], "two-column"),
+        (LONG["dense"], LONG["transformer"], "slide"),
+        (invented.layers(3), invented.layers(27), "slide"),
+    ],
+)
 def test_of_any_grid_every_cell_is_there_and_texts_are_whole_and_apart(
     rows: list[str], columns: list[str], size: str, empty: Store
 ) -> None:
@@ -188,16 +212,21 @@ def test_of_any_grid_every_cell_is_there_and_texts_are_whole_and_apart(
         assert right <= page.width + 0.01
         assert top >= -0.01
         assert bottom <= page.height + 0.01
-    level = [box for box, text in zip(boxes, root.iter(f"{SVG}text"), strict=True)
-             if "rotate(-45" not in str(text.get("transform"))]
+    level = [
+        box
+        for box, text in zip(boxes, root.iter(f"{SVG}text"), strict=True)
+        if "rotate(-45" not in str(text.get("transform"))
+    ]
     for k, (left, top, right, bottom) in enumerate(level):
-        for other in level[k + 1:]:
+        for other in level[k + 1 :]:
             assert min(right, other[2]) - max(left, other[0]) < 0.3 or min(bottom, other[3]) - max(top, other[1]) < 0.3
 
 
 def test_dark_and_colours(run: Run) -> None:
-    light, dark, other = (make(run, "svg", Options.of(show="cka", **more)).decode() for more in
-                          ({}, {"dark": True}, {"colours": "cividis"}))
+    light, dark, other = (
+        make(run, "svg", Options.of(show="cka", **more)).decode()
+        for more in ({}, {"dark": True}, {"colours": "cividis"})
+    )
     assert "#ffffff" in light.partition("axes_1")[0]
     assert "#0e1117" in dark.partition("axes_1")[0]
     assert light != other
@@ -228,11 +257,18 @@ def test_what_a_run_has_not_is_one_line_with_what_it_has(run: Run) -> None:
         make(run, "svg", Options.of(cell=("relu0", "relu0")))
 
 
-@pytest.mark.parametrize(("wrong", "message"), [
-    ({"size": "huge"}, "no size is called 'huge'"), ({"colours": "jet"}, "no colours is called 'jet'"),
-    ({"dpi": 0}, "dpi: a number from 30 to 1200"), ({"dpi": 10**9}, "dpi: a number"), ({"show": ()}, "none was named"),
-    ({"font_size": float("nan")}, "font size: 4 to 40"), ({"sise": 1}, "no option is called 'sise'; nearest: size"),
-])
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"size": "huge"}, "no size is called 'huge'"),
+        ({"colours": "jet"}, "no colours is called 'jet'"),
+        ({"dpi": 0}, "dpi: expected a number from 30 to 1200"),
+        ({"dpi": 10**9}, "dpi: expected a number"),
+        ({"show": ()}, "got none"),
+        ({"font_size": float("nan")}, "font size: expected 4 to 40"),
+        ({"sise": 1}, "no option is called 'sise'; nearest: size"),
+    ],
+)
 def test_wrong_options_are_one_line(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(StitchLabError, match=message):
         Options.of(**wrong)
@@ -265,7 +301,7 @@ def test_mean_and_spread_are_over_common_layers(run: Run) -> None:
     assert f"{(first + second) / 2:.2f}" in said
     assert f"{abs(first - second) / 2**0.5:.2f}" in said
     assert "mean of 2 runs" in " ".join(said)
-    with pytest.raises(StitchLabError, match="two runs or more were expected; 1 came"):
+    with pytest.raises(StitchLabError, match="expected two runs or more, got 1"):
         make(run, "svg", Options.of(show="mean:accuracy"))
 
 
@@ -288,19 +324,30 @@ def test_scores_and_walks_are_curves_of_a_cell(run: Run) -> None:
     options = Options.of(show=("scores/knn", "trajectory"), cell=("relu1", "conv2"))
     root = ET.fromstring(make(run, "svg", options))
     said = " ".join(texts(root))
-    for part in ("Nearest neighbours: scores of test images,", "relu1 → conv2", "Accuracy by epoch",
-                 "Fréchet ratio by epoch", "AUROC by epoch", "Native", "Task loss matching", "Known outliers",
-                 "end network alone"):
+    for part in (
+        "Nearest neighbours: scores of test images,",
+        "relu1 → conv2",
+        "Accuracy by epoch",
+        "Fréchet ratio by epoch",
+        "AUROC by epoch",
+        "Native",
+        "Task loss matching",
+        "Known outliers",
+        "end network alone",
+    ):
         assert part in said
     assert groups(root, "-dots-0") == [2, 3, 3], "an epoch that is undefined has no dot"
     assert not list(root.iter(f"{SVG}image"))
     assert "the axis is stretched" in caption(run, options)
-    for show, message in (("scores/knn", "is of one cell"), ("trajectory", "is of one cell")):
+    for show, message in (
+        ("scores/knn", "expected a front and an end layer"),
+        ("trajectory", "expected a front and an end layer"),
+    ):
         with pytest.raises(StitchLabError, match=message):
             make(run, "svg", Options.of(show=show))
-    with pytest.raises(StitchLabError, match=r"is not computed; .* or choose one of relu1:conv2"):
+    with pytest.raises(StitchLabError, match=r"are not computed; .* or choose one of relu1:conv2"):
         make(run, "svg", Options.of(show="trajectory", cell=("relu0", "conv0")))
-    with pytest.raises(StitchLabError, match="a table: heatmaps were expected"):
+    with pytest.raises(StitchLabError, match="a table: expected heatmaps"):
         make(run, "tex", options)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,13 @@ import invented
 import numpy as np
 import pandas as pd
 import pytest
+from made_checks import made_suite
+from made_runs import BLOCKS, made_up
 from pyarrow import parquet
 
 import stitchlab
 from stitchlab.errors import StitchLabError, UnknownName
+from stitchlab.export import checks, probes
 from stitchlab.export.captions import caption
 from stitchlab.export.formats import FORMATS, file_name, make
 from stitchlab.export.latex import escaped
@@ -91,8 +96,10 @@ def test_names_never_become_commands(name: str, empty: Store) -> None:
 
 
 def test_every_letter_is_one_that_pdflatex_prints() -> None:
-    assert escaped(UGLY) == (r"a\_b \& 50\% \{x\} \$y\$ \#1 \textasciitilde{}\textasciicircum{}\textbackslash{} "
-                             r"\textless{}é\textgreater{} ? ``q''")
+    assert escaped(UGLY) == (
+        r"a\_b \& 50\% \{x\} \$y\$ \#1 \textasciitilde{}\textasciicircum{}\textbackslash{} "
+        r"\textless{}é\textgreater{} ? ``q''"
+    )
 
 
 def test_curves_are_no_table(run: Run) -> None:
@@ -104,6 +111,31 @@ def test_parquet_has_the_cells_and_run_json_comes_with_them(run: Run) -> None:
     table = parquet.read_table(io.BytesIO(make(run, "parquet")))
     assert [tuple(row.values()) for row in table.to_pylist()] == [tuple(row) for row in run.rows()]
     assert run.id.encode() in table.schema.metadata[b"stitchlab"]
+
+
+#: Where a file says which StitchLab wrote it; the others say it in a text.
+SAYS = {
+    "json": lambda data: json.loads(data)["stitchlab"],
+    "parquet": lambda data: json.loads(parquet.read_schema(io.BytesIO(data)).metadata[b"stitchlab"])["stitchlab"],
+    "stitch": lambda data: json.loads(zipfile.ZipFile(io.BytesIO(data)).read("stitchlab.json"))["maker"],
+}
+
+
+@pytest.mark.parametrize("suffix", [name for name in FORMATS if name != "csv"])  # whose columns are a contract
+def test_every_file_says_which_version_wrote_it(suffix: str, store: Store) -> None:
+    data = make(made_up(store, BLOCKS[:2], judged=False), suffix)
+    texts = re.findall(r"StitchLab (\d+(?:\.\d+)+)", data.decode("latin-1"))
+    assert set([SAYS[suffix](data)] if suffix in SAYS else texts) == {stitchlab.__version__}
+
+
+def test_tables_of_checks_and_probes_say_it_too(store: Store) -> None:
+    made = made_suite(store)
+    assert json.loads(checks.checks_json(made))["version"] == stitchlab.__version__
+    assert f"StitchLab {stitchlab.__version__}" in checks.caption(made)
+    probed = stitchlab.probe("digits-a", store, layers=["layer3.1"], train_images=50, device="cpu")
+    (told,) = json.loads(probes.probes_json([probed]))
+    assert {layer["versions"]["stitchlab"] for layer in told["layers"]} == {stitchlab.__version__}
+    assert f"StitchLab {stitchlab.__version__}" in probes.caption([probed])
 
 
 def test_a_frame_is_tidy_and_says_which_run_it_is(empty: Store) -> None:
@@ -142,10 +174,16 @@ def test_a_caption_stands_by_itself(empty: Store) -> None:
         "net-a → net-b on Digits: (a) Task loss matching: accuracy; (b) Direct matching: accuracy; (c) Linear CKA.",
         "Accuracy: test accuracy of the stitched network; higher is more similar.",
         "Linear CKA (Kornblith et al. 2019): similarity, higher is more similar",
-        "Rows: front layers of net-a (resnet14); columns: end layers of net-b (resnet14)", "front → end",
-        "Evaluated on all 500 test images of Digits; seed 3.", "own recipe, 2 epochs", "flips and crops",
-        "700 training images of 1,000", "least squares on 100 un-augmented training images", "accuracy 0.900",
-        "★: most similar of its column.", f"StitchLab {stitchlab.__version__}, run {made.id}.",
+        "Rows: front layers of net-a (resnet14); columns: end layers of net-b (resnet14)",
+        "front → end",
+        "Evaluated on all 500 test images of Digits; seed 3.",
+        "own recipe, 2 epochs",
+        "flips and crops",
+        "700 training images of 1,000",
+        "least squares on 100 un-augmented training images",
+        "accuracy 0.900",
+        "★: most similar of its column.",
+        f"StitchLab {stitchlab.__version__}, run {made.id}.",
     ):
         assert part in said
     assert "Unfinished" not in said
@@ -155,8 +193,9 @@ def test_a_caption_stands_by_itself(empty: Store) -> None:
     assert "TLM" not in caption(made, Options.of(show="cka"))
 
 
-@pytest.mark.parametrize("name", ["a/b\\c:d*?\"<>|", "x" * 300, "..", ".hidden", "網絡", "CON", "nul.txt", "-rf", "é é",
-                                  "a\0b", "trailing. "])
+@pytest.mark.parametrize(
+    "name", ['a/b\\c:d*?"<>|', "x" * 300, "..", ".hidden", "網絡", "CON", "nul.txt", "-rf", "é é", "a\0b", "trailing. "]
+)
 def test_files_have_names_that_every_system_takes(name: str, empty: Store) -> None:
     made = invented.run(empty, ["a"], ["b"], front=name, end=name, data=name)
     for suffix in FORMATS:
@@ -197,12 +236,12 @@ def test_bad_places_are_one_line_and_left_alone(run: Run, tmp_path: Path) -> Non
     (tmp_path / "gone.csv").symlink_to(tmp_path / "nowhere.csv")
     os.mkfifo(tmp_path / "pipe.csv")
     (tmp_path / "folder.csv").mkdir()
-    refused(run, tmp_path, "is a folder; the name of a file was expected, such as net-a--net-b")
-    refused(run, tmp_path / "folder.csv", "is a folder")
+    refused(run, tmp_path, "expected a file name such as net-a--net-b")
+    refused(run, tmp_path / "folder.csv", "got the folder")
     refused(run, tmp_path / "no" / "a.csv", "there is no folder .*no; make it first")
     refused(run, tmp_path / "mine.csv" / "a.csv", "there is no folder")
     for name in ("link.csv", "gone.csv", "pipe.csv"):
-        refused(run, tmp_path / name, "is no plain file but a link, a pipe or a device")
+        refused(run, tmp_path / name, "is a link, a pipe or a device")
     refused(run, tmp_path / "a.doc", "no kind of file is called 'doc'; there are: csv")
     refused(run, tmp_path / "none", "no kind of file is called ''")
     refused(run, tmp_path / ("x" * 300 + ".csv"), "could not write .* nothing was half-written")
@@ -210,7 +249,13 @@ def test_bad_places_are_one_line_and_left_alone(run: Run, tmp_path: Path) -> Non
     refused(run, tmp_path / "a.svg", "It has accuracy", show="nothing")
     assert (tmp_path / "mine.csv").read_text() == "mine"
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "cache", "folder.csv", "gone.csv", "link.csv", "mine.csv", "pipe.csv"]
+        "cache",
+        "folder.csv",
+        "gone.csv",
+        "link.csv",
+        "mine.csv",
+        "pipe.csv",
+    ]
 
 
 def test_a_file_is_replaced_as_a_whole(run: Run, tmp_path: Path) -> None:

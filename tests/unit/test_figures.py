@@ -18,13 +18,15 @@ from stitchlab.catalog.presets import PRESETS
 from stitchlab.figures import grids
 from stitchlab.figures.cell_numbers import NOTHING
 from stitchlab.figures.colours import on_scale
-from stitchlab.figures.heatmap import Grid, best_of_columns, heatmap, shared_range
+from stitchlab.figures.grid import Grid, best_of_columns
+from stitchlab.figures.heatmap import heatmap
+from stitchlab.figures.ranges import shared_range
 from stitchlab.figures.story import story
 from stitchlab.figures.template import template
 from stitchlab.grid.ask import ask
 from stitchlab.request import TaskLoss
 from stitchlab.results import recipe
-from stitchlab.results.detection import Distribution
+from stitchlab.results.detection import DetectionResults
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 
@@ -39,8 +41,16 @@ def run(finished_grid: Store) -> Run:
 
 def some(**change: Any) -> Grid:
     given: dict[str, Any] = {
-        "title": "A title", "subtitle": "with its recipe", "values": VALUES, "front_layers": ("one", "two"),
-        "end_layers": ("a", "b", "c"), "front": "left", "end": "right", "low": 0.0, "high": 1.0, "better": "higher",
+        "title": "A title",
+        "subtitle": "with its recipe",
+        "values": VALUES,
+        "front_layers": ("one", "two"),
+        "end_layers": ("a", "b", "c"),
+        "front": "left",
+        "end": "right",
+        "low": 0.0,
+        "high": 1.0,
+        "better": "higher",
     }
     return Grid(**{**given, **change})
 
@@ -57,14 +67,18 @@ def cells(figure: go.Figure) -> go.Heatmap:
 
 def layers(figure: go.Figure) -> dict[str, Any]:
     """The numbers by their colour; what stands nowhere is empty."""
-    return {trace.textfont.color: [[text.replace(NOTHING, "") for text in row] for row in trace.text]
-            for trace in traces(figure, go.Heatmap) if trace.text is not None}
+    return {
+        trace.textfont.color: [[text.replace(NOTHING, "") for text in row] for row in trace.text]
+        for trace in traces(figure, go.Heatmap)
+        if trace.text is not None
+    }
 
 
 def numbers(figure: go.Figure) -> list[list[str]]:
     """The numbers in their cells, whatever their colour."""
-    return [["".join(texts) for texts in zip(*rows, strict=True)]
-            for rows in zip(*layers(figure).values(), strict=True)]
+    return [
+        ["".join(texts) for texts in zip(*rows, strict=True)] for rows in zip(*layers(figure).values(), strict=True)
+    ]
 
 
 def named(figure: go.Figure, name: str) -> go.Scatter:
@@ -106,7 +120,7 @@ def test_what_is_not_there_is_grey_and_only_that(dark: bool) -> None:
     np.testing.assert_array_equal(np.isnan(np.asarray(under.z, dtype=float)), ~np.isnan(VALUES))
     (_, first), (_, last) = under.colorscale
     assert first == last
-    red, green, blue = (int(first[k:k + 2], 16) for k in (1, 3, 5))
+    red, green, blue = (int(first[k : k + 2], 16) for k in (1, 3, 5))
     assert max(red, green, blue) - min(red, green, blue) < 24, "grey is no colour of the scale"
 
 
@@ -123,7 +137,7 @@ def test_one_range_for_all_matrices_of_a_quantity() -> None:
     one, other = np.array([[0.2, np.nan]]), np.array([[3.5, 0.1]])
     assert shared_range([one, other], 0, None) == (0, 3.5)
     assert shared_range([one], 0, 1) == (0, 1)
-    assert shared_range([one - 0.5], 0, 1) == (pytest.approx(-0.3), 1), "a negative penalty is not clipped"
+    assert shared_range([one - 0.5], 0, 1) == pytest.approx((-0.3, 1)), "a negative penalty is not clipped"
     assert shared_range([np.array([[np.nan]])], 0, None) == (0, 1)
 
 
@@ -144,8 +158,10 @@ def test_every_cell_can_be_clicked_and_says_its_name() -> None:
 
 
 def test_the_selected_cell_gets_a_frame_and_a_cell_that_is_not_there_none() -> None:
-    (frame,) = heatmap(some(), selected=("two", "c")).layout.shapes
-    assert ((frame.x0 + frame.x1) / 2, (frame.y0 + frame.y1) / 2) == (2, 1)
+    halo, frame = heatmap(some(), selected=("two", "c")).layout.shapes
+    for shape in (halo, frame):
+        assert ((shape.x0 + shape.x1) / 2, (shape.y0 + shape.y1) / 2) == (2, 1)
+    assert halo.line.width > frame.line.width, "light around it, so that it is seen on any cell, in grey too"
     assert not heatmap(some()).layout.shapes
     assert not heatmap(some(), selected=("two", "gone")).layout.shapes
 
@@ -180,28 +196,46 @@ def test_every_tlm_figure_carries_its_recipe(run: Run) -> None:
 SHIFTED = TaskLoss(augment="flip-crop")
 
 
-@pytest.mark.parametrize(("data", "tlm", "words"), [
-    ("digits", PRESETS["plain"], "paper recipe, 30 epochs, lr 0.001, un-augmented"),
-    ("digits", SHIFTED, "own recipe, 30 epochs, lr 0.001, flips and crops"),
-    ("cifar10", PRESETS["plain"], "plain recipe, 30 epochs, lr 0.001, un-augmented"),
-    ("cifar10", SHIFTED, "paper recipe, 30 epochs, lr 0.001, flips and crops"),
-    ("cifar10", replace(SHIFTED, images=12_500),
-     "paper recipe, 30 epochs, lr 0.001, flips and crops, 12,500 training images"),
-    ("mnist", SHIFTED, "own recipe, 30 epochs, lr 0.001, flips and crops"),
-    ("cifar10", replace(PRESETS["quick"], augment="flip-crop"),
-     "quick recipe, 5 epochs, SOAP, lr 0.02, one-cycle, flips and crops"),
-    ("cifar10", replace(PRESETS["quick"], augment="none"),
-     "quick recipe, 5 epochs, SOAP, lr 0.02, one-cycle, un-augmented"),
-    ("cifar10", replace(SHIFTED, epochs=1), "own recipe, 1 epoch, lr 0.001, flips and crops"),
-    ("digits", TaskLoss(targets="soft", init="dm"),
-     "own recipe, 30 epochs, lr 0.001, un-augmented, soft targets, from DM"),
-])
+@pytest.mark.parametrize(
+    ("data", "tlm", "words"),
+    [
+        ("digits", PRESETS["plain"], "paper recipe, 30 epochs, lr 0.001, un-augmented"),
+        ("digits", SHIFTED, "own recipe, 30 epochs, lr 0.001, flips and crops"),
+        ("cifar10", PRESETS["plain"], "plain recipe, 30 epochs, lr 0.001, un-augmented"),
+        ("cifar10", SHIFTED, "paper recipe, 30 epochs, lr 0.001, flips and crops"),
+        (
+            "cifar10",
+            replace(SHIFTED, images=12_500),
+            "paper recipe, 30 epochs, lr 0.001, flips and crops, 12,500 training images",
+        ),
+        ("mnist", SHIFTED, "own recipe, 30 epochs, lr 0.001, flips and crops"),
+        (
+            "cifar10",
+            replace(PRESETS["quick"], augment="flip-crop"),
+            "quick recipe, 5 epochs, SOAP, lr 0.02, one-cycle, flips and crops",
+        ),
+        (
+            "cifar10",
+            replace(PRESETS["quick"], augment="none"),
+            "quick recipe, 5 epochs, SOAP, lr 0.02, one-cycle, un-augmented",
+        ),
+        ("cifar10", replace(SHIFTED, epochs=1), "own recipe, 1 epoch, lr 0.001, flips and crops"),
+        (
+            "digits",
+            TaskLoss(targets="soft", init="dm"),
+            "own recipe, 30 epochs, lr 0.001, un-augmented, soft targets, from DM",
+        ),
+    ],
+)
 def test_a_recipe_is_called_by_its_presets_name_only_where_it_is_that(
     run: Run, data: str, tlm: TaskLoss, words: str
 ) -> None:
     shape = [1, 8, 8] if data == "digits" else [3, 32, 32]
-    record = {**run.record, "data": {**run.record["data"], "name": data, "shape": shape},
-              "request": asdict(replace(run.request, tlm=tlm))}
+    record = {
+        **run.record,
+        "data": {**run.record["data"], "name": data, "shape": shape},
+        "request": asdict(replace(run.request, tlm=tlm)),
+    }
     old = Run(run.store, record)
     assert recipe.words(old) == words
     assert recipe.is_the_papers(old) == (words.startswith("paper") and "training images" not in words)
@@ -229,8 +263,12 @@ def test_red_is_where_tlm_calls_layers_more_similar(run: Run, metric: str) -> No
 
 def test_indices_stand_on_scales_of_their_own(run: Run) -> None:
     made_grids = grids.indices(run)
-    assert [grid.title for grid in made_grids] == ["Linear CKA", "Linear CKA (debiased)", "PWCCA",
-                                                     "Orthogonal Procrustes"]
+    assert [grid.title for grid in made_grids] == [
+        "Linear CKA",
+        "Linear CKA (debiased)",
+        "PWCCA",
+        "Orthogonal Procrustes",
+    ]
     assert [(grid.low, grid.high) for grid in made_grids] == [(0, 1), (-1, 1), (0, 1), (0, 2)]
     assert [grid.better for grid in made_grids] == ["higher", "higher", "lower", "lower"]
     assert [grid.diverging for grid in made_grids] == [False, True, False, False], "0 of debiased CKA is no similarity"
@@ -241,7 +279,7 @@ def test_a_run_without_numbers_is_drawn_grey_and_says_nothing(digits_store: Stor
     for grid in (*grids.stitched(empty, "distance"), *grids.difference(empty, "distance"), *grids.indices(empty)):
         assert not any(text for row in numbers(heatmap(grid)) for text in row)
         assert not places(named(heatmap(grid), "best"))
-    assert story(Distribution(empty)) == []
+    assert story(DetectionResults(empty)) == []
 
 
 def test_a_run_of_one_method_has_one_heatmap_and_no_difference(store: Store) -> None:
@@ -249,7 +287,7 @@ def test_a_run_of_one_method_has_one_heatmap_and_no_difference(store: Store) -> 
     assert [grid.title for grid in grids.stitched(only, "accuracy")] == ["Direct matching: accuracy"]
     assert grids.difference(only, "accuracy") == []
     assert grids.indices(only) == []
-    assert story(Distribution(only)) == []
+    assert story(DetectionResults(only)) == []
 
 
 def test_figures_keep_their_colours_where_streamlit_was_imported() -> None:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from stitchlab.figures import activations as figures
-from stitchlab.figures import grids, walk
+from stitchlab.figures import feature_maps, grids, walk
 from stitchlab.figures.cell_numbers import NOTHING
-from stitchlab.results.detection import Belief, Distribution
+from stitchlab.results.detection import DetectionResults, Reliability
 from stitchlab.results.interval import Interval
 from stitchlab.results.run import Run, list_runs
 from stitchlab.store import Store
@@ -21,8 +21,10 @@ CHANNELS = 6
 
 def statistics(shift: float = 0.0) -> dict[str, Any]:
     return {
-        "mean": RANDOM.normal(size=CHANNELS) + shift, "deviation": RANDOM.random(CHANNELS) + 0.5,
-        "spectrum": np.sort(RANDOM.random(CHANNELS))[::-1], "norms": RANDOM.random(50) + 1,
+        "mean": RANDOM.normal(size=CHANNELS) + shift,
+        "deviation": RANDOM.random(CHANNELS) + 0.5,
+        "spectrum": np.sort(RANDOM.random(CHANNELS))[::-1],
+        "norms": RANDOM.random(50) + 1,
         "plane": RANDOM.normal(size=(50, 2)) + shift,
     }
 
@@ -92,7 +94,7 @@ def test_the_plane_holds_few_points_and_rings_the_chosen_one() -> None:
 
 def test_feature_maps_share_one_range_a_channel() -> None:
     maps = {name: RANDOM.normal(size=(CHANNELS, 4, 4)) * scale for name, scale in (("native", 1), ("tlm", 9))}
-    figure = figures.feature_maps(maps, [1, 4])
+    figure = feature_maps.feature_maps(maps, [1, 4])
     assert len(figure.data) == 4
     for column, channel in enumerate((1, 4)):
         traces = [figure.data[k] for k in (2 * column, 2 * column + 1)]
@@ -102,12 +104,12 @@ def test_feature_maps_share_one_range_a_channel() -> None:
 
 
 def test_a_constant_channel_can_be_drawn() -> None:
-    figure = figures.feature_maps({"native": np.zeros((1, 2, 2)), "dm": np.zeros((1, 2, 2))}, [0])
+    figure = feature_maps.feature_maps({"native": np.zeros((1, 2, 2)), "dm": np.zeros((1, 2, 2))}, [0])
     assert figure.data[0].zmin < figure.data[0].zmax
 
 
 def test_vectors_and_confusion_show_what_they_are_given() -> None:
-    figure = figures.vectors({"dm": np.arange(3.0), "native": np.ones(3)})
+    figure = feature_maps.vectors({"dm": np.arange(3.0), "native": np.ones(3)})
     assert [trace.name for trace in figure.data] == ["Native", "Direct matching"]
     shares = np.eye(3)
     figure = figures.confusion(shares, ["a", "b", "c"], "title")
@@ -126,7 +128,10 @@ def test_the_animation_has_a_frame_a_point_of_the_trail() -> None:
     assert [frame.name for frame in figure.frames] == ["0", "1", "4", "30"]
     assert [list(figure.data[k].x) for k in range(3)] == [epochs, epochs, [0, 30]]
     assert [figure.data[k].name for k in range(3)] == [
-        "accuracy (left axis)", "Fréchet ratio (right axis)", "end network alone (left axis)"]
+        "accuracy (left axis)",
+        "Fréchet ratio (right axis)",
+        "end network alone (left axis)",
+    ]
     assert [figure.layout[f"yaxis{trace.yaxis[1:]}"].side for trace in figure.data[:3]] == [None, "right", None]
     for k, frame in enumerate(figure.frames):
         dot, other, images = frame.data
@@ -144,23 +149,23 @@ def test_a_walk_of_nothing_finite_is_drawn() -> None:
 
 
 @pytest.fixture
-def made_up(finished_grid: Store, monkeypatch: pytest.MonkeyPatch) -> tuple[Distribution, dict[str, Interval]]:
+def made_up(finished_grid: Store, monkeypatch: pytest.MonkeyPatch) -> tuple[DetectionResults, dict[str, Interval]]:
     """What detectors say of a finished grid is what this dictionary says, by method."""
     run: Run = list_runs(finished_grid)[0]
     says: dict[str, Interval] = {}
-    monkeypatch.setattr(Distribution, "interval", lambda self, name, method, *rest: says.get(method, Interval()))
-    monkeypatch.setattr(Distribution, "entry", lambda self, *rest: {"metrics": {}, "reason": "because"})
-    monkeypatch.setattr(Distribution, "belief", lambda self, name, layer: Belief(name != "knn"))
-    return Distribution(run), says
+    monkeypatch.setattr(DetectionResults, "interval", lambda self, name, method, *rest: says.get(method, Interval()))
+    monkeypatch.setattr(DetectionResults, "entry", lambda self, *rest: {"metrics": {}, "reason": "because"})
+    monkeypatch.setattr(DetectionResults, "reliability", lambda self, name, layer: Reliability(name != "knn"))
+    return DetectionResults(run), says
 
 
 def test_a_detectors_grids_share_a_range_and_mark_what_is_not_believed(
-    made_up: tuple[Distribution, dict[str, Interval]], monkeypatch: pytest.MonkeyPatch
+    made_up: tuple[DetectionResults, dict[str, Interval]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found, _ = made_up
     shape = len(found.run.request.front_layers), len(found.run.request.end_layers)
     values = {"tlm": np.full(shape, 4.0), "dm": np.full(shape, 0.02)}
-    monkeypatch.setattr(Distribution, "matrix", lambda self, name, method, metric: values[method])
+    monkeypatch.setattr(DetectionResults, "matrix", lambda self, name, method, metric: values[method])
     ratio = grids.judged(found, "frechet", "ratio")
     assert {(grid.low, grid.high, grid.log) for grid in ratio} == {(0.02, 4.0, True)}
     assert not ratio[0].doubtful

@@ -7,24 +7,29 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 import pytest
-from test_figures import layers, named, numbers, some
 
 from stitchlab.figures.colours import contrast, on_scale, rgb
-from stitchlab.figures.heatmap import Grid, heatmap, measure
+from stitchlab.figures.grid import Grid
+from stitchlab.figures.heatmap import heatmap, measure
 from stitchlab.figures.layer_names import LIMIT, shorten
 from stitchlab.figures.pixels import DIGIT, LETTER
 from stitchlab.figures.template import DIVERGING, MUTED, REVERSED, SEQUENTIAL
+from unit.test_figures import layers, named, numbers, some
 
-DENSE = ["features.conv0", *(f"features.denseblock{k // 16 + 1}.denselayer{k % 16 + 1}" for k in range(58)),
-         "classifier"]
+DENSE = [
+    "features.conv0",
+    *(f"features.denseblock{k // 16 + 1}.denselayer{k % 16 + 1}" for k in range(58)),
+    "classifier",
+]
 ENCODER = [f"encoder.layers.encoder_layer_{k}" for k in range(60)]
 BLOCKS = [f"blocks.{k}" for k in range(60)]
 
 
 def square(count: int, rows: list[str] = DENSE, columns: list[str] = BLOCKS, **change: Any) -> Grid:
     values = np.linspace(0, 0.99, count * count).reshape(count, count)
-    return some(**{"values": values, "front_layers": tuple(rows[:count]), "end_layers": tuple(columns[:count]),
-                   **change})
+    return some(
+        **{"values": values, "front_layers": tuple(rows[:count]), "end_layers": tuple(columns[:count]), **change}
+    )
 
 
 @pytest.mark.parametrize("scale", [SEQUENTIAL, DIVERGING, REVERSED])
@@ -34,8 +39,13 @@ def test_numbers_have_contrast_on_every_colour(scale: str, doubtful: bool, dark:
     values = np.linspace(0, 1, 2 * 500).reshape(2, 500)
     for part in np.split(values, 20, axis=1):
         ends = tuple(map(str, range(part.shape[1])))
-        grid = some(values=part, end_layers=ends, diverging=scale != SEQUENTIAL, red_low=scale == REVERSED,
-                    doubtful=ends if doubtful else ())
+        grid = some(
+            values=part,
+            end_layers=ends,
+            diverging=scale != SEQUENTIAL,
+            red_low=scale == REVERSED,
+            doubtful=ends if doubtful else (),
+        )
         assert grid.scale == scale
         behind = on_scale(part, 0, 1, scale)
         if doubtful:
@@ -115,8 +125,19 @@ def test_a_long_name_of_a_network_is_broken_and_not_cut(count: int) -> None:
         assert max(map(len, title.text.split("<br>"))) * LETTER * title.font.size <= max(room, 60)
 
 
-@pytest.mark.parametrize("names", [DENSE, ENCODER, BLOCKS, ["layer1.0", "layer1.1"], ["a" * 40 + "x", "a" * 40 + "y"],
-                                   ["features.0", "f.0"], ["one"], ["features.a1b.last" * 2, "features.a2b.last" * 2]])
+@pytest.mark.parametrize(
+    "names",
+    [
+        DENSE,
+        ENCODER,
+        BLOCKS,
+        ["layer1.0", "layer1.1"],
+        ["a" * 40 + "x", "a" * 40 + "y"],
+        ["features.0", "f.0"],
+        ["one"],
+        ["features.a1b.last" * 2, "features.a2b.last" * 2],
+    ],
+)
 def test_short_names_stay_as_many(names: list[str]) -> None:
     labels = shorten(names).labels
     assert len(set(labels)) == len(set(names))
@@ -132,5 +153,6 @@ def test_short_names_stay_as_they_are() -> None:
 
 def test_a_grid_of_one_row_has_numbers_of_a_size_that_fits() -> None:
     figure = heatmap(some(values=np.full((1, 24), 0.5), front_layers=("one",), end_layers=tuple(BLOCKS[:24])))
-    assert [trace.textfont.size for trace in figure.data if isinstance(trace, go.Heatmap) and trace.text is not None] \
-        == [10, 10], "Plotly sees the distance of two rows, or none"
+    assert [
+        trace.textfont.size for trace in figure.data if isinstance(trace, go.Heatmap) and trace.text is not None
+    ] == [10, 10], "Plotly sees the distance of two rows, or none"

@@ -11,29 +11,30 @@ from toys import fresh, noise, pair
 
 from stitchlab.cutting.fuse_bn import folded
 from stitchlab.cutting.layered import Layered
-from stitchlab.results.networks import Network
+from stitchlab.models.store import LoadedNetwork
 
 DATA = noise(channels=3, size=32)
 
 
-def network(arch: str) -> Network:
+def network(arch: str) -> LoadedNetwork:
     """In float64, with batch norm statistics that matter."""
     made = fresh(arch, DATA)
-    assert made.module is not None
     made.module.double()
     return made
 
 
 def norms(run: object) -> int:
     assert isinstance(run, fx.GraphModule)
-    return sum(isinstance(run.get_submodule(str(node.target)), nn.BatchNorm2d)
-               for node in run.graph.nodes if node.op == "call_module")
+    return sum(
+        isinstance(run.get_submodule(str(node.target)), nn.BatchNorm2d)
+        for node in run.graph.nodes
+        if node.op == "call_module"
+    )
 
 
 @pytest.mark.parametrize("arch", ["tiny10", "resnet14", "torchvision/mobilenet_v3_small", "vit-tiny"])
 def test_tails_and_fronts_are_the_same_function(arch: str) -> None:
     made = network(arch)
-    assert made.module is not None
     before = copy.deepcopy(made.module.state_dict())
     cuts = Layered(made.module, made.input)
     names = cuts.defaults()
@@ -73,7 +74,6 @@ def test_all_tails_and_fronts_share_one_folded_copy() -> None:
 
 def test_what_is_asked_for_stays() -> None:
     made = network("tiny10")
-    assert made.module is not None
     cuts = Layered(made.module, made.input)
     images = torch.randn(2, *made.input, dtype=torch.float64)
     run = folded(cuts.up_to(["conv2", "bn3", "relu4"]))

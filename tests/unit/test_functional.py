@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,8 +31,11 @@ NETS = {
     "tokens": network(seeded(lambda: Tokens(12, 4, 10, 4, True), 3), DATA, "tokens"),
 }
 CELLS = [
-    ("a", "act0", MAP, "b", "act1", MAP), ("a", "act2", MAP, "b", "act0", MAP), ("b", "flat", VECTOR, "a", "act1", MAP),
-    ("a", "act1", MAP, "tokens", "first", TOKENS), ("tokens", "first", TOKENS, "a", "flat", VECTOR),
+    ("a", "act0", MAP, "b", "act1", MAP),
+    ("a", "act2", MAP, "b", "act0", MAP),
+    ("b", "flat", VECTOR, "a", "act1", MAP),
+    ("a", "act1", MAP, "tokens", "first", TOKENS),
+    ("tokens", "first", TOKENS, "a", "flat", VECTOR),
     ("inplace", "norm", MAP, "inplace", "third", MAP),
 ]
 ALL = torch.arange(61)
@@ -62,7 +66,8 @@ def test_numbers_are_those_of_the_whole_networks(cell: tuple[str, str, Kind, str
     images, labels = DATA.test.take(order)
     with torch.no_grad():
         made = Whole(NETS[front], NETS[end], i, j, kind, target).logits(
-            images, stitch.weight.detach(), stitch.bias.detach())[0]
+            images, stitch.weight.detach(), stitch.bias.detach()
+        )[0]
         own = module_of(NETS[end])(prepared(NETS[end], images))
     right, own_right = (logits.argmax(1) == labels for logits in (made, own))
     assert found.agreement == float((made.argmax(1) == own.argmax(1)).double().mean())
@@ -105,10 +110,15 @@ def test_consistency_is_cohens_kappa(seed: int) -> None:
     assert found == pytest.approx(cohen_kappa_score(right, own), abs=1e-14)
 
 
-@pytest.mark.parametrize(("right", "own", "said"), [
-    (0, 3, "the stitched network is wrong on every"), (8, 3, "the stitched network is right on every"),
-    (3, 0, "the end network is wrong on every"), (3, 8, "the end network is right on every"),
-])
+@pytest.mark.parametrize(
+    ("right", "own", "said"),
+    [
+        (0, 3, "the stitched network is wrong on every"),
+        (8, 3, "the stitched network is right on every"),
+        (3, 0, "the end network is wrong on every"),
+        (3, 8, "the end network is right on every"),
+    ],
+)
 def test_consistency_with_somebody_who_never_errs_is_undefined(right: int, own: int, said: str) -> None:
     found = consistency(min(right, own), right, own, 8)
     assert isinstance(found, str)
@@ -164,11 +174,11 @@ def test_what_did_not_fit_into_the_memory_is_counted_once(monkeypatch: pytest.Mo
     whole = evaluate(both, stitches, ALL)
     add, tries = Answers.add, [0]
 
-    def full(self: Answers, cell: Cell, logits: Tensor, *rest: Tensor) -> None:
+    def full(self: Answers, cell: Cell, logits: Tensor, *rest: Any) -> None:
         if len(logits) > 20 and cell == ("act2", "act2"):
             tries[0] += 1
             raise torch.OutOfMemoryError
-        add(self, cell, logits, *rest)  # type: ignore[arg-type]
+        add(self, cell, logits, *rest)
 
     monkeypatch.setattr(Answers, "add", full)
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
@@ -219,5 +229,7 @@ def test_an_end_network_whose_own_logits_are_not_finite_has_none() -> None:
     found = evaluate(both, {("act1", j): random_stitch(both, "act1", j)}, ALL)["act1", j]
     assert found.accuracy is not None, "its tail is sound on what the front network makes"
     assert found.functional.reasons == dict.fromkeys(EMPTY, OWN_LOGITS)
-    assert evaluate(both, {("act1", j): random_stitch(both, "act1", j)}, torch.arange(7))[
-        "act1", j].functional.agreement is not None
+    assert (
+        evaluate(both, {("act1", j): random_stitch(both, "act1", j)}, torch.arange(7))["act1", j].functional.agreement
+        is not None
+    )

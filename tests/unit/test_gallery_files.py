@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from gallery import make
+from stitchlab.catalog.checks import CHECKS
 from stitchlab.catalog.methods import METRICS
 from stitchlab.results import shelf
+from stitchlab.results.checks.answers import answers_of, suites
 from stitchlab.results.networks import list_networks
 from stitchlab.results.resolve import resolve
 from stitchlab.results.run import Run
@@ -47,6 +49,9 @@ def test_a_file_is_whole_and_says_how_it_was_made(runs: dict[str, Run], name: st
     asked = f"compare {entry.front} {entry.end} {entry.compare}".strip().replace("{data}/", "")
     assert f"python -m stitchlab {asked} &&" in f"{run.source.command} &&"
     assert " /" not in run.source.command, "no machine's folders"
+    tables = [answers_of(run.store, record) for record in suites(run.store)]
+    assert [table and table.checking.names for table in tables] == ([list(entry.checked)] if entry.checked else [])
+    assert all(table is not None and set(table.kept) == set(CHECKS) for table in tables)
     for method in run.request.methods:
         values = run.matrix(method, "accuracy")
         assert ((METRICS["accuracy"].low <= values) & (values <= 1)).all()

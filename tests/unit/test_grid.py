@@ -23,8 +23,9 @@ from stitchlab.grid.ask import ask
 from stitchlab.models import store as model_store
 from stitchlab.models import zoo
 from stitchlab.models.tensors import get_tensors
-from stitchlab.request import TaskLoss, map_key
+from stitchlab.request import TaskLoss
 from stitchlab.results import networks, plan
+from stitchlab.results.keys import map_key
 from stitchlab.results.networks import Network
 from stitchlab.results.run import Run
 from stitchlab.store import Store
@@ -60,9 +61,11 @@ def test_the_numbers_are_those_of_plain_references(done: Store) -> None:
     test = torch.randperm(540, generator=torch.Generator().manual_seed(0))[:150]
     images, labels = digits.train.take(torch.randperm(1257, generator=torch.Generator().manual_seed(0))[:40])
     pixels, truth = digits.test.take(test)
-    for i, j, kind, target in (("layer1.0", "layer2.0", reference.MAP, reference.MAP),
-                               ("layer3.1", "layer2.0", reference.MAP, reference.MAP),
-                               ("layer3.1", "flatten", reference.MAP, reference.VECTOR)):
+    for i, j, kind, target in (
+        ("layer1.0", "layer2.0", reference.MAP, reference.MAP),
+        ("layer3.1", "layer2.0", reference.MAP, reference.MAP),
+        ("layer3.1", "flatten", reference.MAP, reference.VECTOR),
+    ):
         whole = reference.Whole(front, end, i, j, kind, target)
         weight, bias = (torch.tensor(v).float() for v in whole.direct(images))
         accuracy, distance = whole.evaluate(digits.test, test, weight, bias)
@@ -90,10 +93,16 @@ def test_the_same_request_computes_nothing(done: Store, spy: Spy) -> None:
     assert spy.nothing
 
 
-@pytest.mark.parametrize("change", [
-    {"front_layers": ROWS[:1]}, {"end_layers": COLUMNS[1:]}, {"methods": ["tlm"]}, {"methods": [], "indices": ["opd"]},
-    {"front_layers": ["layer1.0.relu2", "layer3"], "end_layers": ["flatten", "layer2.0.relu2", "layer2.0"]},
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"front_layers": ROWS[:1]},
+        {"end_layers": COLUMNS[1:]},
+        {"methods": ["tlm"]},
+        {"methods": [], "indices": ["opd"]},
+        {"front_layers": ["layer1.0.relu2", "layer3"], "end_layers": ["flatten", "layer2.0.relu2", "layer2.0"]},
+    ],
+)
 def test_a_part_of_a_grid_computes_nothing(done: Store, spy: Spy, change: dict[str, Any]) -> None:
     assert made(done, **change).complete
     assert spy.nothing
@@ -162,10 +171,13 @@ def test_a_network_with_itself(store: Store) -> None:
         assert run.value("pwcca", "distance", layer, layer) == pytest.approx(0, abs=1e-6)
 
 
-@pytest.mark.parametrize(("front", "end", "rows", "columns"), [
-    ("digits-a", "vit", ["layer1.0", "layer3.1", "flatten"], ["blocks.0", "blocks.5", ":getitem"]),
-    ("vit", "digits-a", ["blocks.0", "norm", ":getitem"], ["conv1", "layer3.0", "flatten"]),
-])
+@pytest.mark.parametrize(
+    ("front", "end", "rows", "columns"),
+    [
+        ("digits-a", "vit", ["layer1.0", "layer3.1", "flatten"], ["blocks.0", "blocks.5", ":getitem"]),
+        ("vit", "digits-a", ["blocks.0", "norm", ":getitem"], ["conv1", "layer3.0", "flatten"]),
+    ],
+)
 def test_maps_and_tokens(store: Store, front: str, end: str, rows: list[str], columns: list[str]) -> None:
     run = made(store, front, end, front_layers=rows, end_layers=columns, tlm=TaskLoss(epochs=1))
     assert run.complete
@@ -195,28 +207,50 @@ def dead_network(store: Store) -> None:
                 value.zero_()
             elif name.endswith("bias"):
                 value.fill_(0.0)
-    model_store.save(store, Network(
-        name="dead", architecture="resnet14", options={}, classes=digits.classes, channels=1, size=8, mean=(0.5,),
-        std=(0.3,), data="digits", data_fingerprint=digits.fingerprint, origin={},
-    ), module)
+    model_store.save(
+        store,
+        Network(
+            name="dead",
+            architecture="resnet14",
+            options={},
+            classes=digits.classes,
+            channels=1,
+            size=8,
+            mean=(0.5,),
+            std=(0.3,),
+            data="digits",
+            data_fingerprint=digits.fingerprint,
+            origin={},
+        ),
+        module,
+    )
 
 
 def test_undefined_values_are_empty_and_have_their_reasons(store: Store) -> None:
     dead_network(store)
     run = made(store, "digits-a", "dead")
     assert run.complete
-    undefined = {(e["front_layer"], e["end_layer"], e["method"], e["metric"]): e["reason"]
-                 for e in run.provenance()["undefined"]}
+    undefined = {
+        (e["front_layer"], e["end_layer"], e["method"], e["metric"]): e["reason"] for e in run.provenance()["undefined"]
+    }
     empty = {tuple(row[:4]) for row in run.rows() if row.value is None}
     assert set(undefined) == empty
     assert empty == {
-        (i, j, method, metric) for i, j in grid_of()
-        for method, metric in (("dm", "distance"), ("tlm", "distance"), ("cka", "similarity"),
-                               ("cka-debiased", "similarity"), ("pwcca", "distance"), ("opd", "distance"))
+        (i, j, method, metric)
+        for i, j in grid_of()
+        for method, metric in (
+            ("dm", "distance"),
+            ("tlm", "distance"),
+            ("cka", "similarity"),
+            ("cka-debiased", "similarity"),
+            ("pwcca", "distance"),
+            ("opd", "distance"),
+        )
     }
     for (_, _, method, _), reason in undefined.items():
-        assert ("0" in reason) if method in ("dm", "tlm") else (
-            reason == "the activations of the end layer are constant")
+        assert (
+            ("0" in reason) if method in ("dm", "tlm") else (reason == "the activations of the end layer are constant")
+        )
     assert np.isnan(run.matrix("cka", "similarity")).all()
 
 
@@ -236,7 +270,8 @@ def test_activations_that_are_not_finite_leave_the_other_cells_alone(store: Stor
     for row, before in zip(run.rows(), sound.rows(), strict=True):
         assert row.value == (before.value if row.end_layer == "layer1.0" else None)
     assert {(e["end_layer"], e["reason"]) for e in run.undefined()} == {
-        ("layer3.1", "the activations of the end layer are not finite")}
+        ("layer3.1", "the activations of the end layer are not finite")
+    }
 
 
 def test_an_own_accuracy_of_zero_has_no_relative_one(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -294,7 +329,7 @@ def test_end_layers_that_share_a_pass_get_the_numbers_of_those_alone(store: Stor
     """Four end layers come in units of two, one and one; their cells are those of grids of one column."""
     ends = ["layer1.0", "layer2.0", "layer3.0", "layer3.1"]
     asked = ask("digits-a", "digits-b", store, **{**SMALL, "end_layers": ends, "methods": ["tlm", "dm"], "indices": []})
-    units_of = [[j for _, j in unit.cells][::len(ROWS)] for unit in plan.missing(asked) if unit.work == "tlm"]
+    units_of = [[j for _, j in unit.cells][:: len(ROWS)] for unit in plan.missing(asked) if unit.work == "tlm"]
     assert units_of == [["layer3.0", "layer3.1"], ["layer2.0"], ["layer1.0"]]
     together = made(store, end_layers=ends, methods=["tlm", "dm"], indices=[])
     assert together.complete
@@ -305,10 +340,13 @@ def test_end_layers_that_share_a_pass_get_the_numbers_of_those_alone(store: Stor
         alone = made(apart, end_layers=[j], methods=["tlm", "dm"], indices=[])
         for i in ROWS:
             for method in ("tlm", "dm"):
-                one, other = (get_tensors(kept, "maps", map_key(run.request, method, i, j))
-                              for kept, run in ((store, together), (apart, alone)))
+                one, other = (
+                    get_tensors(kept, "maps", map_key(run.request, method, i, j))
+                    for kept, run in ((store, together), (apart, alone))
+                )
                 assert one is not None
                 assert other is not None
                 torch.testing.assert_close(one["weight"], other["weight"], atol=1e-5, rtol=1e-4)
                 assert together.value(method, "distance", i, j) == pytest.approx(
-                    alone.value(method, "distance", i, j), rel=1e-4)
+                    alone.value(method, "distance", i, j), rel=1e-4
+                )

@@ -27,13 +27,13 @@ from stitchlab.grid.compute import compute
 from stitchlab.jobs import Jobs
 from stitchlab.models import store as models
 from stitchlab.models.tensors import get_tensors
-from stitchlab.ood.evaluate import judge
-from stitchlab.request import cell_key, functional_key, map_key
+from stitchlab.ood.evaluate import detect
 from stitchlab.results import plan, shelf, summary
 from stitchlab.results.bundle import archive, pack, unpack
 from stitchlab.results.bundle.private import private
 from stitchlab.results.cleaning import clean, delete_run
-from stitchlab.results.detection import Distribution
+from stitchlab.results.detection import DetectionResults
+from stitchlab.results.keys import cell_key, functional_key, map_key
 from stitchlab.results.resolve import resolve
 from stitchlab.results.run import Run
 from stitchlab.results.tables import cells_csv
@@ -61,15 +61,19 @@ def forget(run: Run, methods: tuple[str, ...] = METHODS) -> Run:
 
 def written(run: Run) -> dict[str, bytes]:
     """Every result that is kept, as its file has it."""
-    return {f"{path.parent.name}/{path.name}": path.read_bytes() for room in ("cells", "maps", "ood", "accuracies")
-            for path in (run.store.root / room).glob("*")}
+    return {
+        f"{path.parent.name}/{path.name}": path.read_bytes()
+        for room in ("cells", "maps", "ood", "accuracies")
+        for path in (run.store.root / room).glob("*")
+    }
 
 
 def test_a_grids_numbers_are_those_of_plain_references(done: Store) -> None:
     run = ask("digits-a", "digits-b", done, **SMALL)
     front, end = (models.load(name, done, device="cpu") for name in ("digits-a", "digits-b"))
     pixels, truth = datasets.load("digits", done).test.take(
-        torch.randperm(540, generator=torch.Generator().manual_seed(0))[:150])
+        torch.randperm(540, generator=torch.Generator().manual_seed(0))[:150]
+    )
     with torch.no_grad():
         own = module_of(end)(prepared(end, pixels))
     for method, i, j, target in (("tlm", "layer1.0", "layer2.0", MAP), ("dm", "layer3.1", "flatten", VECTOR)):
@@ -101,13 +105,14 @@ def test_a_run_from_before_them_shows_them_empty_with_the_reason(done: Store) ->
     assert "mean Jensen–Shannon divergence, in bits" in said
     assert BEFORE not in caption(before, Options(show=("accuracy",))) + caption(now, Options(show=("dm/jsd",)))
     assert plan.to_compute(before) == (
-        "agreement, prediction divergence and error consistency of 8 cells to add, training nothing")
+        "agreement, prediction divergence and error consistency of 8 cells to add, without training"
+    )
 
 
 def test_asking_again_adds_them_and_fits_nothing(done: Store, spy: Spy) -> None:
     now = made(done)
-    judge(now, detectors=["knn"], device="cpu")
-    wanted, said = numbers(now), list(Distribution(now).rows(["knn"]))
+    detect(now, detectors=["knn"], device="cpu")
+    wanted, said = numbers(now), list(DetectionResults(now).rows(["knn"]))
     before = forget(now)
     units = plan.missing(before)
     assert [(u.work, u.names) for u in units] == [("functional", (m,)) for m in METHODS for _ in COLUMNS]
@@ -115,14 +120,15 @@ def test_asking_again_adds_them_and_fits_nothing(done: Store, spy: Spy) -> None:
     again = made(done, report=impatient)
     assert again.id == now.id
     assert spy.evaluated == grid_of()
-    assert spy.dm == spy.tlm == spy.indices == set()
+    assert not spy.dm | spy.tlm
+    assert not spy.indices
     assert spy.accuracies == 0
     for key, number in numbers(again).items():
         assert number == pytest.approx(wanted[key], rel=1e-9), key
     there = written(again)
     assert files == {name: there[name] for name in files}, "nothing else was written anew"
     assert len(there) == len(files) + 8
-    assert list(Distribution(again).rows(["knn"])) == said
+    assert list(DetectionResults(again).rows(["knn"])) == said
     assert plan.missing(again) == []
     assert again.provenance()["seconds"]["dm"] > now.provenance()["seconds"]["dm"]
 
@@ -183,8 +189,9 @@ def test_a_worker_does_one_methods_and_does_not_wait_for_the_others(done: Store)
     before = forget(made(done))
     unit = next(u for u in plan.missing(before) if u.names == ("dm",))
     done.put("jobs", "job", {"attempt": "job-00000000"})
-    work = threading.Thread(target=tasks.compute, daemon=True,
-                            args=(str(done.root), before.id, unit, "cpu", "job-00000000", 0))
+    work = threading.Thread(
+        target=tasks.compute, daemon=True, args=(str(done.root), before.id, unit, "cpu", "job-00000000", 0)
+    )
     work.start()
     work.join(60)
     assert not work.is_alive(), "those of task loss matching on the same cells are another unit"
@@ -249,17 +256,42 @@ def repacked(entries: dict[str, bytes]) -> bytes:
     return archive.write(entries | {"stitchlab.json": json.dumps(manifest).encode()})
 
 
-def test_the_command_compare_adds_them(done: Store, capsys: pytest.CaptureFixture[str], tmp_path: Path,
-                                       monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_compare_adds_them(
+    done: Store, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("STITCHLAB_CACHE", str(done.root))
     run = made(done, methods=["dm"], indices=[])
     before = forget(run, ("dm",))
     assert main(["show", before.id]) == 0
     assert f"dm / jsd ({BEFORE})" in capsys.readouterr().out
-    assert main(["compare", "digits-a", "digits-b", "--methods", "dm", "--indices", "",
-                 "--front-layers", ",".join(ROWS), "--end-layers", ",".join(COLUMNS), "--dm-images", "40",
-                 "--tlm-epochs", str(run.request.tlm.epochs), "--eval-images", "150", "--device", "cpu",
-                 "--out", str(tmp_path / "out")]) == 0
+    assert (
+        main(
+            [
+                "compare",
+                "digits-a",
+                "digits-b",
+                "--methods",
+                "dm",
+                "--indices",
+                "",
+                "--front-layers",
+                ",".join(ROWS),
+                "--end-layers",
+                ",".join(COLUMNS),
+                "--dm-images",
+                "40",
+                "--tlm-epochs",
+                str(run.request.tlm.epochs),
+                "--eval-images",
+                "150",
+                "--device",
+                "cpu",
+                "--out",
+                str(tmp_path / "out"),
+            ]
+        )
+        == 0
+    )
     told = capsys.readouterr()
     assert told.out.splitlines()[-1] == run.id
     assert told.err.splitlines()[0].startswith("agreement, prediction divergence and error consistency of 4 cells to")

@@ -16,10 +16,10 @@ from stitchlab.catalog.indices import INDICES
 from stitchlab.errors import Cancelled, StitchLabError
 from stitchlab.grid.ask import ask
 from stitchlab.models.tensors import get_tensors
-from stitchlab.request import accuracy_key, cell_key, map_key
-from stitchlab.results.keys import index_key
+from stitchlab.results.keys import accuracy_key, cell_key, index_key, map_key
 from stitchlab.results.run import Run
 from stitchlab.stitch import maps
+from stitchlab.stitch.task import task_loss_matching
 from stitchlab.store import Store
 from stitchlab.store.claims import claimed
 
@@ -143,7 +143,7 @@ def test_waiting_can_be_cancelled(done: Store) -> None:
 
 def test_two_at_once_compute_everything_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[str, str]] = []
-    train = maps.task_loss_matching
+    train = task_loss_matching
 
     def count(pair: Any, cells: Sequence[tuple[str, str]], *rest: Any) -> Any:
         calls.extend(cells)

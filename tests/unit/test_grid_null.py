@@ -19,13 +19,14 @@ from stitchlab.export.formats import make
 from stitchlab.export.options import Options
 from stitchlab.export.report.grids import shows, values
 from stitchlab.figures import grids
-from stitchlab.figures.heatmap import heatmap, stars
+from stitchlab.figures.grid import stars
+from stitchlab.figures.heatmap import heatmap
 from stitchlab.grid.ask import ask
 from stitchlab.indices.null import NOT_PERMUTABLE
 from stitchlab.request import NULL
 from stitchlab.results import chance, cleaning
 from stitchlab.results.bundle import pack, unpack
-from stitchlab.results.detection import Distribution
+from stitchlab.results.detection import DetectionResults
 from stitchlab.results.run import Run
 from stitchlab.results.tables import cells_csv
 from stitchlab.store import Store
@@ -68,8 +69,10 @@ def test_a_new_layer_computes_its_own_nulls_only_and_they_do_not_depend_on_the_r
 def test_tables_have_the_bound_and_p_of_each_index(permuted: Run) -> None:
     rows = list(csv.DictReader(io.StringIO(cells_csv(permuted))))
     assert {(row["method"], row["metric"]) for row in rows} == {
-        (name, metric) for name in SOME["indices"]
-        for metric in ("distance" if name.startswith("opd") else "similarity", "null95", "p")}
+        (name, metric)
+        for name in SOME["indices"]
+        for metric in ("distance" if name.startswith("opd") else "similarity", "null95", "p")
+    }
     by = {(row["front_layer"], row["end_layer"], row["method"], row["metric"]): row["value"] for row in rows}
     for i, j in permuted.request.cells:
         null = chance.null(permuted, "cka", i, j)
@@ -107,8 +110,9 @@ def test_without_a_null_there_are_no_such_numbers(store: Store) -> None:
 
 
 def test_a_null_without_an_index_is_no_other_request(store: Store) -> None:
-    one, other = (ask("digits-a", "digits-b", store, **{**SMALL, "methods": ["dm"], "indices": []}, null=n)
-                  for n in (0, 200))
+    one, other = (
+        ask("digits-a", "digits-b", store, **{**SMALL, "methods": ["dm"], "indices": []}, null=n) for n in (0, 200)
+    )
     assert one.id == other.id
 
 
@@ -122,7 +126,7 @@ def test_a_stitch_file_has_the_nulls(permuted: Run) -> None:
 def test_a_stitch_file_with_a_null_of_another_length_is_refused(permuted: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     first = next(key for key in permuted.cells if key[0] == f"{NULL}cka")
     permuted.cells[first] = permuted.cells[first] | {"null": [0.5] * 24}
-    with pytest.raises(StitchLabError, match="null of another number of permutations"):
+    with pytest.raises(StitchLabError, match="null with a wrong number of permutations"):
         pack(permuted)
 
 
@@ -136,8 +140,9 @@ def test_cleaning_keeps_nulls_and_deleting_removes_them(store: Store, permuted: 
 
 def chancy(store: Store) -> Run:
     """Invented numbers of CKA: the first two columns are far above their nulls, the others are in their midst."""
-    return invented.run(store, LAYERS, LAYERS, indices=("cka",), null=100,
-                        chance=lambda name, i, j: 0.0 if j in LAYERS[:2] else 0.5)
+    return invented.run(
+        store, LAYERS, LAYERS, indices=("cka",), null=100, chance=lambda name, i, j: 0.0 if j in LAYERS[:2] else 0.5
+    )
 
 
 def test_the_best_of_a_column_may_be_there_by_chance(store: Store) -> None:
@@ -186,7 +191,7 @@ def test_calibrated_heatmaps_are_on_one_scale_and_exported(store: Store, tmp_pat
     assert "calibrated by 100 permutations of images" in said
     assert "TLM" not in said
     assert make(run, "svg", Options(show=("calibrated/opd",)))
-    found = Distribution(run)
+    found = DetectionResults(run)
     assert "cka/calibrated" in values(found)
     assert {"calibrated", "indices"} <= {show["key"] for show in shows(found)}
 

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import torch
 from reference import capture
-from test_layers import ZOO, zoo_network
 from torch import Tensor, nn
 from toys import InPlace, Shortcuts, Skip, seeded
 
@@ -16,6 +15,7 @@ from stitchlab.cutting.hooks import Hooked, SameLogits
 from stitchlab.cutting.layered import Layered
 from stitchlab.errors import StitchLabError
 from stitchlab.models import zoo
+from unit.test_layers import ZOO, zoo_network
 
 
 def images(*shape: int, seed: int = 1) -> Tensor:
@@ -41,7 +41,8 @@ def built(arch: str, size: int, **options: Any) -> nn.Module:
 
 SAMPLE = [
     *((arch, size, options) for arch, (size, options) in ZOO.items() if arch != "noise"),
-    ("torchvision/resnet18", 64, {}), ("torchvision/swin_t", 32, {}),
+    ("torchvision/resnet18", 64, {}),
+    ("torchvision/swin_t", 32, {}),
     ("torchvision/mobilenet_v3_small", 64, {}),
 ]
 
@@ -216,10 +217,15 @@ class Constant(Bare):
         return torch.zeros(len(x), 3) if bool(x.sum() >= 0) else x
 
 
-@pytest.mark.parametrize(("make", "message"), [
-    (Noisy, "gives other logits for the same images"), (Bare, "calls no module once"),
-    (lambda: Deciding(skip=True), "connections skip them all"), (Constant, "same logits for different images"),
-])
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (Noisy, "gives different logits for the same images"),
+        (Bare, "no module that it calls just once"),
+        (lambda: Deciding(skip=True), "connections skip them all"),
+        (Constant, "same logits for different images"),
+    ],
+)
 def test_what_cannot_be_cut_says_why(make: Any, message: str) -> None:
     with pytest.raises(StitchLabError, match=message) as raised:
         Layered(seeded(make), (1, 8, 8))
@@ -245,8 +251,12 @@ class Output:
 
 
 WRAPS: dict[str, Any] = {
-    "tuple": lambda t: (t, t + 1), "list": lambda t: [t], "dict": lambda t: {"aux": t + 1, "logits": t},
-    "single": lambda t: {"scores": t}, "object": Output, "nested": lambda t: (Output(t),),
+    "tuple": lambda t: (t, t + 1),
+    "list": lambda t: [t],
+    "dict": lambda t: {"aux": t + 1, "logits": t},
+    "single": lambda t: {"scores": t},
+    "object": Output,
+    "nested": lambda t: (Output(t),),
 }
 
 
@@ -264,5 +274,5 @@ def test_logits_are_found_in_what_networks_return(wrap: str, way: Any) -> None:
 
 @pytest.mark.parametrize("wrap", [lambda t: None, lambda t: (), lambda t: {"a": t, "b": t}, lambda t: "logits"])
 def test_an_output_without_logits_is_refused(wrap: Any) -> None:
-    with pytest.raises(StitchLabError, match="a network returns logits"):
+    with pytest.raises(StitchLabError, match="a network that returns logits"):
         Layered(seeded(lambda: Wrapped(wrap)), (1, 8, 8))

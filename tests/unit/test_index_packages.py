@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import repsim
 import torch
-from rsatoolbox.data import Dataset
-from rsatoolbox.rdm import calc_rdm, compare
+from rsatoolbox.data.dataset import Dataset
+from rsatoolbox.rdm.calc import calc_rdm
+from rsatoolbox.rdm.compare import compare
+from rsatoolbox.rdm.rdms import RDMs
 from shesha import sim
 from torch import Tensor
 
-from stitchlab.indices.statistics import measure
+from stitchlab.indices.two_layers import measure
 
 SHAPES = [((60, 8), (60, 8)), ((80, 12), (80, 5)), ((40, 3, 4, 4), (40, 5, 3, 3))]
 
@@ -54,11 +56,15 @@ def test_shesha_says_the_same(one: tuple[int, ...], other: tuple[int, ...]) -> N
     said = sim.rdm_similarity(images(x), images(y), metric="correlation", method="spearman")
     assert measure("rsa", x, y) == pytest.approx(said)
     if one == other:  # it asks for equal shapes, and gives the similarity 1 − half the distance
-        assert measure("opd", x, y) == pytest.approx(2 - 2 * sim.procrustes_similarity(rows(x), rows(y)))
+        similarity = sim.procrustes_similarity(rows(x), rows(y))
+        assert isinstance(similarity, float)
+        assert measure("opd", x, y) == pytest.approx(2 - 2 * similarity)
 
 
 @pytest.mark.parametrize(("one", "other"), SHAPES)
 def test_rsatoolbox_says_the_same(one: tuple[int, ...], other: tuple[int, ...]) -> None:
     x, y = activations(one, other)
     first, second = (calc_rdm(Dataset(images(v)), method="correlation") for v in (x, y))
+    assert isinstance(first, RDMs)
+    assert isinstance(second, RDMs)
     assert measure("rsa", x, y) == pytest.approx(float(compare(first, second, method="spearman")[0, 0]))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import reference
 import torch
+from handy import noting
 from index_references import REFERENCES
 from reference import Kind
 from torch import Tensor, nn
@@ -18,7 +19,8 @@ from stitchlab.catalog.indices import CHANGES, DEFAULT_INDICES, INDICES, ROWS, C
 from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.indices import Value, grams, index_function, statistics
 from stitchlab.indices.grams import gram
-from stitchlab.indices.statistics import Wanted, defined, measure
+from stitchlab.indices.statistics import Wanted
+from stitchlab.indices.two_layers import defined, measure
 from stitchlab.stitch.pair import Cell, Pair
 
 Array = np.ndarray
@@ -31,11 +33,24 @@ def indices(pair: Pair, names: Sequence[str], cells: Sequence[Cell], images: Ten
 
 CHANNELS = [name for name, index in INDICES.items() if index.needs != "grams"]
 SHAPES = [
-    ((40, 5), (40, 7)), ((40, 7), (40, 7)), ((12, 30), (12, 25)), ((60, 3, 4, 4), (60, 3, 4, 4)),
-    ((60, 3, 4, 4), (60, 6, 4, 4)), ((60, 3, 4, 4), (60, 3, 2, 2)), ((20, 5, 1, 1), (20, 5)), ((20, 5, 3, 3), (20, 4)),
-    ((25, 9, 4), (25, 9, 6)), ((25, 10, 4), (25, 9, 4)), ((25, 9, 4), (25, 10, 4)), ((25, 10, 4), (25, 3, 3, 3)),
-    ((25, 9, 4), (25, 2)), ((15, 4, 4, 3), (15, 5, 5, 3)), ((15, 4, 4, 3), (15, 3, 4, 4)), ((9, 20, 3, 3), (9, 6)),
-    ((30, 7, 4), (30, 7, 5)), ((30, 7, 4), (30, 4, 3, 3)),
+    ((40, 5), (40, 7)),
+    ((40, 7), (40, 7)),
+    ((12, 30), (12, 25)),
+    ((60, 3, 4, 4), (60, 3, 4, 4)),
+    ((60, 3, 4, 4), (60, 6, 4, 4)),
+    ((60, 3, 4, 4), (60, 3, 2, 2)),
+    ((20, 5, 1, 1), (20, 5)),
+    ((20, 5, 3, 3), (20, 4)),
+    ((25, 9, 4), (25, 9, 6)),
+    ((25, 10, 4), (25, 9, 4)),
+    ((25, 9, 4), (25, 10, 4)),
+    ((25, 10, 4), (25, 3, 3, 3)),
+    ((25, 9, 4), (25, 2)),
+    ((15, 4, 4, 3), (15, 5, 5, 3)),
+    ((15, 4, 4, 3), (15, 3, 4, 4)),
+    ((9, 20, 3, 3), (9, 6)),
+    ((30, 7, 4), (30, 7, 5)),
+    ((30, 7, 4), (30, 4, 3, 3)),
 ]
 
 
@@ -54,12 +69,13 @@ def compared(needs: str, x: Tensor, y: Tensor) -> tuple[Array, Array] | None:
     maps = [reference.as_map(v, kind) for v, kind in ((x, one), (y, other)) if v.dim() == 4]
     equal = maps[0].shape == maps[1].shape if len(maps) == 2 else x.dim() == y.dim() == 3 and x.shape[1] == y.shape[1]
     if needs == "averages" or (needs == "paper" and not equal):
-        return tuple(reference.positions(v, kind_of(v)).double().mean(1).numpy() for v in (x, y))
+        first, second = (reference.positions(v, kind_of(v)).double().mean(1).numpy() for v in (x, y))
+        return first, second
     if not equal and any(v.dim() == 3 and v.shape[1] == 7 for v in (x, y)) and y.dim() != 2:
         return None
     front, end = reference.aligned(x, one, y, other), reference.positions(y, other)
     end = end[:, 1:] if other.class_token and not one.class_token else end
-    return tuple(v.flatten(0, 1).double().numpy() for v in (front, end))
+    return front.flatten(0, 1).double().numpy(), end.flatten(0, 1).double().numpy()
 
 
 def wanted(name: str, x: Tensor, y: Tensor) -> float | None:
@@ -114,7 +130,8 @@ def test_a_copy_is_the_most_similar_and_noise_is_less(name: str, shape: tuple[in
 
 
 def orthogonal(size: int) -> Tensor:
-    return torch.linalg.qr(randn(size, size, seed=9).double())[0]
+    q: Tensor = torch.linalg.qr(randn(size, size, seed=9).double())[0]
+    return q
 
 
 CHANGED: dict[Change, Callable[[Tensor], Tensor]] = {
@@ -212,8 +229,10 @@ def test_pwcca_needs_more_rows_than_directions(rows: int, expected: str | None) 
     """7 + 5 directions and the mean: with 13 rows some number, with 12 two unrelated sets correlate perfectly."""
     value = defined("pwcca", randn(rows, 7), randn(rows, 5, seed=1))
     if expected is None:
-        assert value == ("12 rows are too few for 7 directions of the front and 5 of the end: two such sets of any "
-                         "rows correlate perfectly somewhere")
+        assert value == (
+            "12 rows are too few for 7 directions of the front and 5 of the end: two such sets of any "
+            "rows correlate perfectly somewhere"
+        )
     else:
         assert isinstance(value, float)
 
@@ -222,7 +241,8 @@ def test_pwcca_needs_more_rows_than_directions(rows: int, expected: str | None) 
 def test_debiased_cka_of_unrelated_activations_is_near_0_where_cka_is_not(count: int) -> None:
     debiased, biased = (
         [measure(name, randn(count, 100, seed=s), randn(count, 100, seed=s + 50)) or 0.0 for s in range(20)]
-        for name in ("cka-debiased", "cka"))
+        for name in ("cka-debiased", "cka")
+    )
     assert abs(sum(debiased) / 20) < 0.02
     assert min(debiased) < 0, "never clamped"
     assert sum(biased) / 20 == pytest.approx(100 / (100 + count), abs=0.05)
@@ -241,7 +261,7 @@ def test_positions_need_a_stitch_and_averages_do_not() -> None:
     for name in ("pwcca", "opd", "pwcca-paper", "opd-paper"):
         assert isinstance(defined(name, x, y), float)
     for name in ("pwcca-positions", "opd-positions"):
-        assert "7 tokens are no square map" in str(defined(name, x, y))
+        assert "7 tokens do not form a square map" in str(defined(name, x, y))
 
 
 def test_averages_do_not_put_cells_of_equal_shape_on_another_scale() -> None:
@@ -255,7 +275,7 @@ def test_averages_do_not_put_cells_of_equal_shape_on_another_scale() -> None:
 
 @pytest.mark.parametrize(("one", "other"), [((5, 3), (6, 3)), ((5,), (5,))])
 def test_measure_checks_shapes(one: tuple[int, ...], other: tuple[int, ...]) -> None:
-    with pytest.raises(StitchLabError, match=r"same N ≥ 1 images were expected|tensor of real numbers"):
+    with pytest.raises(StitchLabError, match=r"of the same N ≥ 1 images at both|tensor of real numbers"):
         measure("cka", torch.zeros(one), torch.zeros(other))
 
 
@@ -365,9 +385,7 @@ def test_second_moments_of_some_cells_at_a_time(monkeypatch: pytest.MonkeyPatch)
     whole = indices(both, CHANNELS, cells, torch.arange(60))
     monkeypatch.setattr(statistics, "MOMENT_MEMORY", 8 * 12 * 12 + 1)
     ran: list[Tensor] = []
-    batches = Pair.batches
-    monkeypatch.setattr(Pair, "batches", lambda self, split, order, size: ran.append(order) or batches(
-        self, split, order, size))
+    monkeypatch.setattr(Pair, "batches", noting(lambda self, split, order, size: ran.append(order), Pair.batches))
     assert indices(both, CHANNELS, cells, torch.arange(60)) == whole
     assert len(ran) > 3
 
@@ -400,8 +418,11 @@ def test_the_contract_of_the_catalog(index: Index) -> None:
     assert all(part in text for part in ("Args:", "Returns:", ">>> ", "reason")), "formula, shapes, an example"
     module = inspect.getmodule(index_function(index.name))
     assert module is not None
-    public = [name for name, value in vars(module).items() if inspect.isfunction(value)
-              and value.__module__ == module.__name__ and not name.startswith("_")]
+    public = [
+        name
+        for name, value in vars(module).items()
+        if inspect.isfunction(value) and value.__module__ == module.__name__ and not name.startswith("_")
+    ]
     assert public == [index_function(index.name).__name__], "one file, one public function"
     for seed in range(5):
         value = measure(index.name, randn(25, 4, seed=seed), randn(25, 6, seed=seed + 50))
@@ -416,9 +437,9 @@ def test_a_network_runs_once_for_as_many_layers_as_memory_holds(
     """Three front layers of 864, 252 and 72 features, and three end layers of the same network."""
     both = through_networks(*(seeded(lambda: Convolutions((6, 7, 8), 4)) for _ in range(2)))
     ran: list[list[str]] = []
-    front, end = Pair.run_front, Pair.run_end
-    monkeypatch.setattr(Pair, "run_front", lambda self, layers: ran.append(list(layers)) or front(self, layers))
-    monkeypatch.setattr(Pair, "run_end", lambda self, layers: ran.append(list(layers)) or end(self, layers))
+    for run in ("run_front", "run_end"):
+        note = noting(lambda self, layers: ran.append(list(layers)), getattr(Pair, run))
+        monkeypatch.setattr(Pair, run, note)
     cells = [(i, j) for i in ("act0", "act1", "act2") for j in ("act0", "act1", "act2")]
     whole = indices(both, ["cka"], cells, torch.arange(120))
     ran.clear()

@@ -7,10 +7,12 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from grids import folder
+from handy import sure
 
 from stitchlab.catalog.training_recipes import Attack
 from stitchlab.data import registry as datasets
@@ -22,23 +24,26 @@ from stitchlab.jobs import (
     Jobs,
     Status,
     connection,
+    detecting,
     fetching,
-    judging,
+    following,
     making,
     measuring,
     preparing,
     probing,
-    walking,
 )
+from stitchlab.jobs.names import checking
 from stitchlab.models import store as model_store
 from stitchlab.probes.compute import probe
 from stitchlab.request import Detection, TaskLoss
 from stitchlab.results import demo, networks, probes, trajectory
-from stitchlab.results.detection import STATISTICS, Distribution
+from stitchlab.results.checks import suite, table
+from stitchlab.results.checks.answers import Answers, suites
+from stitchlab.results.detection import STATISTICS, DetectionResults
 from stitchlab.results.run import Run
 from stitchlab.store import Store, uploads
 
-SMALL = {"front_layers": ["layer1.0", "layer3.1"], "end_layers": ["layer2.0"], "eval_images": 100}
+SMALL: dict[str, Any] = {"front_layers": ["layer1.0", "layer3.1"], "end_layers": ["layer2.0"], "eval_images": 100}
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +71,14 @@ def ended(jobs: Jobs, job: str, seconds: float = 120) -> Status:
 
 
 def test_a_network_is_trained_with_its_curve(jobs: Jobs) -> None:
-    wanted = {"name": "queued", "arch": "mlp", "data": digits(jobs), "epochs": 3, "seed": 4,
-              "attack": Attack(2 / 255, 1)}
+    wanted = {
+        "name": "queued",
+        "arch": "mlp",
+        "data": digits(jobs),
+        "epochs": 3,
+        "seed": 4,
+        "attack": Attack(2 / 255, 1),
+    }
     jobs.train(wanted)
     assert jobs.begun()["queued"].active
     assert ended(jobs, making("queued")).state == "done"
@@ -95,12 +106,15 @@ def test_training_is_cancelled_and_leaves_nothing(jobs: Jobs) -> None:
     jobs.forget(making("long"))
 
 
-@pytest.mark.parametrize(("what", "message"), [
-    ({"arch": "os:system"}, "no architecture is called 'os:system'"),
-    ({"arch": "/tmp/x.py:Net"}, "no architecture is called '/tmp/x.py:Net'"),
-    ({"data": "folder:/etc"}, "no data set is called 'folder:/etc'"),
-    ({"arch": "tiny10"}, "tiny10 takes images of 27"),
-])
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [
+        ({"arch": "os:system"}, "no architecture is called 'os:system'"),
+        ({"arch": "/tmp/x.py:Net"}, "no architecture is called '/tmp/x.py:Net'"),
+        ({"data": "folder:/etc"}, "no data set is called 'folder:/etc'"),
+        ({"arch": "tiny10"}, "tiny10 takes images of 27"),
+    ],
+)
 def test_what_pages_may_not_name_is_refused_on_the_worker(jobs: Jobs, what: dict[str, str], message: str) -> None:
     jobs.train({"name": "evil", "arch": "mlp", "data": digits(jobs), "epochs": 1, **what})
     assert ended(jobs, making("evil")).message.startswith(message)
@@ -115,8 +129,11 @@ def test_an_upload_is_imported_and_goes(jobs: Jobs, tmp_path: Path) -> None:
     torch.save(theirs, tmp_path / "w.pt")
     content = memoryview((tmp_path / "w.pt").read_bytes())
     shape = {"arch": "resnet14", "data": digits(jobs)}
-    for name, sent, message in (("theirs", content, ""), ("broken", content[:-200], "mine.pt could not be read as a"),
-                                ("wrong", content, "do not fit resnet20")):
+    for name, sent, message in (
+        ("theirs", content, ""),
+        ("broken", content[:-200], "mine.pt could not be read as a"),
+        ("wrong", content, "do not fit resnet20"),
+    ):
         before = sorted(path.name for path in jobs.store.root.glob("networks/*"))
         key = uploads.keep(jobs.store, "w.pt", sent)
         arch = {"arch": "resnet20"} if name == "wrong" else {}
@@ -154,7 +171,7 @@ def test_measuring_and_fetching(jobs: Jobs) -> None:
     jobs.fetch("cifar10")
     status = ended(jobs, fetching("cifar10"))
     assert status.state == "failed", "no test uses a network: its worker has none"
-    assert "could not be fetched" in status.message
+    assert "could not be downloaded" in status.message
 
 
 def test_probes_are_computed_once_and_what_is_wrong_is_said(jobs: Jobs) -> None:
@@ -163,8 +180,14 @@ def test_probes_are_computed_once_and_what_is_wrong_is_said(jobs: Jobs) -> None:
     assert ended(jobs, probing(found.wanted())).state == "done"
     made = probes.find(jobs.store, **found.wanted())
     assert made.complete
-    assert made.rows()[0].accuracy == probe("digits-a", Store(jobs.store.root), layers=["layer3.1"], train_images=100,
-                                            eval_images=60, device="cpu").rows()[0].accuracy
+    assert (
+        made.rows()[0].accuracy
+        == probe(
+            "digits-a", Store(jobs.store.root), layers=["layer3.1"], train_images=100, eval_images=60, device="cpu"
+        )
+        .rows()[0]
+        .accuracy
+    )
     wrong = found.wanted() | {"layers": ["nowhere"]}
     jobs.probe(wrong, "linear probes")
     assert ended(jobs, probing(wrong)).message.startswith("no layer is called 'nowhere'")
@@ -190,8 +213,8 @@ def test_a_queued_run_has_the_numbers_of_one_in_this_process(jobs: Jobs, store: 
     other = ask("digits-a", "digits-b", jobs.store, tlm=TaskLoss(epochs=1), seed=1, **SMALL)
     assert jobs.estimate(other, 60).value["timed"]
     assert jobs.estimate(done, 60).value["seconds"] == 0
-    record = jobs.store.get("jobs", run.id)
-    weights = jobs.store.get("progress", f"{record['attempt']}.plan")["weights"]
+    record = sure(jobs.store.get("jobs", run.id))
+    weights = sure(jobs.store.get("progress", f"{record['attempt']}.plan"))["weights"]
     assert len(weights) == len(record["labels"]) > 3
     assert len(set(weights)) == len(weights), "the pages' worker has found out what each unit is of the whole"
 
@@ -235,8 +258,9 @@ def test_a_failure_is_one_line(jobs: Jobs) -> None:
 
 
 def test_a_job_whose_process_is_gone_is_interrupted(jobs: Jobs) -> None:
-    jobs.store.put("jobs", "left", {"attempt": "left-1", "weights": [1.0], "labels": ["x"],
-                                    "created": time.time() - QUIET - 1})
+    jobs.store.put(
+        "jobs", "left", {"attempt": "left-1", "weights": [1.0], "labels": ["x"], "created": time.time() - QUIET - 1}
+    )
     status = jobs.status("left")
     assert status is not None
     assert status.state == "interrupted"
@@ -251,7 +275,7 @@ def test_the_demo_is_trained_where_there_is_nothing(tmp_path: Path) -> None:
     finally:
         jobs.close()
     assert {network.name for network in networks.list_networks(jobs.store)} == set(demo.NAMES)
-    assert all(network.accuracy > 0.95 for network in networks.list_networks(jobs.store))
+    assert all(sure(network.accuracy) > 0.95 for network in networks.list_networks(jobs.store))
     assert demo.run(jobs.store) is not None
 
 
@@ -263,14 +287,16 @@ def test_a_scheduler_that_does_not_answer_is_one_line(store: Store) -> None:
 
 def test_somebodys_cluster_does_the_work_if_it_sees_the_store(jobs: Jobs, tmp_path: Path) -> None:
     jobs.compute(ask("digits-a", "digits-b", jobs.store, methods=["dm"], indices=[], seed=7, **SMALL))
-    address = jobs._connection.client().result().scheduler.address
+    scheduler = jobs._connection.client().result().scheduler
+    assert scheduler is not None
+    address = scheduler.address
     run = ask("digits-a", "digits-b", jobs.store, methods=["dm"], indices=[], seed=8, **SMALL)
     theirs = Jobs(jobs.store, address, device="cpu")
     theirs.compute(run)
     assert ended(theirs, run.id).state == "done"
     theirs.close()
     blind = Jobs(Store(tmp_path / "elsewhere"), address, device="cpu")
-    with pytest.raises(StitchLabError, match="does not see the cache"):
+    with pytest.raises(StitchLabError, match="cannot read the cache"):
         blind.train_demo()
 
 
@@ -284,15 +310,15 @@ def test_one_cell_is_computed_judged_and_followed(jobs: Jobs) -> None:
     assert run.own_accuracy is not None
     cells = [("tlm", i, j), ("dm", i, j)]
     jobs.store.delete("runs", run.id)  # as of a run that is looked at only, whose cells came with another one
-    jobs.judge(run, Detection(), ["knn", "frechet"], cells)
-    assert ended(jobs, judging(run, Detection(), cells)).state == "done"
-    found = Distribution(run)
+    jobs.detect(run, Detection(), ["knn", "frechet"], cells)
+    assert ended(jobs, detecting(run, Detection(), cells)).state == "done"
+    found = DetectionResults(run)
     assert not found.lacking(["knn", "frechet", STATISTICS], cells)
     assert found.interval("knn", "tlm", "auroc", i, j).value is not None
-    jobs.judge(run, Detection(), ["knn", "frechet"], cells)
-    assert ended(jobs, judging(run, Detection(), cells)).state == "done", "nothing was lacking, nothing is queued"
-    jobs.walk(run, i, j)
-    assert ended(jobs, walking(run, i, j)).state == "done"
+    jobs.detect(run, Detection(), ["knn", "frechet"], cells)
+    assert ended(jobs, detecting(run, Detection(), cells)).state == "done", "nothing was lacking, nothing is queued"
+    jobs.compute_trajectory(run, i, j)
+    assert ended(jobs, following(run, i, j)).state == "done"
     assert trajectory.kept(run, i, j) is not None
     assert not jobs.store.has("runs", run.id), "looking writes no run"
 
@@ -304,8 +330,8 @@ def test_outliers_that_do_not_fit_fail_in_one_line(jobs: Jobs, tmp_path: Path) -
     large = datasets.load(folder(tmp_path / "large", ["a", "b"], colour=True, size=16), jobs.store)
     wrong = Detection(outliers=f"data:{large.fingerprint}")
     cells = [("dm", "layer3.1", "layer2.0")]
-    jobs.judge(run, wrong, ["knn"], cells)
-    status = ended(jobs, judging(run, wrong, cells))
+    jobs.detect(run, wrong, ["knn"], cells)
+    status = ended(jobs, detecting(run, wrong, cells))
     assert status.state == "failed"
     assert "3×16×16" in status.message
     assert "\n" not in status.message
@@ -322,7 +348,7 @@ def test_a_job_leaves_nothing_when_it_is_forgotten(jobs: Jobs) -> None:
         jobs.train({**wanted, "seed": seed})
         assert ended(jobs, making("mayfly")).state == ("failed" if seed else "done"), "the name is taken then"
         (attempt,) = {key.split(".")[0] for key in entries(jobs, making("mayfly"))} - {making("mayfly")}
-        assert attempt == jobs.store.get("jobs", making("mayfly"))["attempt"], "nothing of the attempt before"
+        assert attempt == sure(jobs.store.get("jobs", making("mayfly")))["attempt"], "nothing of the attempt before"
     jobs.forget(making("mayfly"))
     assert not entries(jobs, making("mayfly"))
 
@@ -342,8 +368,16 @@ def test_who_is_cancelled_and_asked_again_at_once_stops_all_the_same(jobs: Jobs)
 
 
 def test_what_a_request_needs_is_prepared(jobs: Jobs) -> None:
-    wanted = {"front": "random-init of digits-a", "end": "digits-b", "data": "digits", "seed": 3, "methods": ["tlm"],
-              "indices": [], "tlm": {"epochs": 1, "init": "dm"}, **SMALL}
+    wanted: dict[str, Any] = {
+        "front": "random-init of digits-a",
+        "end": "digits-b",
+        "data": "digits",
+        "seed": 3,
+        "methods": ["tlm"],
+        "indices": [],
+        "tlm": {"epochs": 1, "init": "dm"},
+        **SMALL,
+    }
     jobs.prepare(wanted)
     status = ended(jobs, preparing(wanted))
     assert (status.state, status.message) == ("done", "")
@@ -372,9 +406,26 @@ def test_nobody_waits_for_the_workers_to_start(store: Store, monkeypatch: pytest
     jobs.measure(networks.find(store, "vit").id)
     jobs.cancel(fetching("digits"))
     job = measuring(networks.find(store, "vit").id)
-    assert [jobs.status(name).state for name in (fetching("digits"), job)] == ["cancelled", "queued"]
+    assert [sure(jobs.status(name)).state for name in (fetching("digits"), job)] == ["cancelled", "queued"]
     started.set()
     assert ended(jobs, job, 30).state == "failed"
-    assert jobs.status(job).message == "no worker could be started (RuntimeError: no process can be made); try again"
-    assert jobs.status(fetching("digits")).state == "cancelled"
+    assert (
+        sure(jobs.status(job)).message == "no worker could be started (RuntimeError: no process can be made); try again"
+    )
+    assert sure(jobs.status(fetching("digits"))).state == "cancelled"
     jobs.close()
+
+
+def test_measures_are_checked_step_by_step_and_the_price_is_known_before(jobs: Jobs) -> None:
+    what = suite.wanted(suite.find(jobs.store, ["digits-a", "digits-b"], methods=(), indices=("cka",)))
+    price = jobs.price(what, ["self"], wait=120)  # workers start
+    assert price.value is not None
+    assert price.value["grids"] == 2
+    assert 0 < price.value["seconds"] < 600
+    jobs.check(what, ["self"])
+    assert ended(jobs, checking(what)).state == "done"
+    assert [record["wanted"] for record in suites(jobs.store)] == [what], "it is listed from then on"
+    answers = Answers(suite.asked(jobs.store, what))
+    assert [(row.check, row.value) for row in table.rows(answers)] == [("self", 1.0)] * 2
+    after = jobs.price(what, ["self"], there=1, wait=120)
+    assert after.value == {"seconds": 0.0, "timed": True, "grids": 0}

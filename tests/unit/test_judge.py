@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from grids import COLUMNS, ROWS, folder, harm, made
+from handy import sure
 from reference import capture, module_of, prepared
 from scipy.linalg import sqrtm
 from sklearn.covariance import LedoitWolf
@@ -24,12 +25,13 @@ from stitchlab.models.tensors import get_tensors
 from stitchlab.ood import evaluate as judging
 from stitchlab.ood import reference as side
 from stitchlab.ood.detectors import energy, knn
-from stitchlab.ood.evaluate import activations_of, judge
+from stitchlab.ood.evaluate import activations_of, detect
 from stitchlab.ood.inputs import CannotFit
-from stitchlab.request import Detection, TaskLoss, map_key
-from stitchlab.results.activation_layout import form
-from stitchlab.results.detection import NATIVE, OUTLIERS, STATISTICS, Belief, Distribution
+from stitchlab.request import Detection, TaskLoss
+from stitchlab.results.activation_layout import layout_of
+from stitchlab.results.detection import NATIVE, OUTLIERS, STATISTICS, DetectionResults, Reliability
 from stitchlab.results.interval import Interval
+from stitchlab.results.keys import map_key
 from stitchlab.results.run import Run
 from stitchlab.stitch.affine import Stitch
 from stitchlab.store import Store
@@ -40,7 +42,7 @@ QUICK = [name for name in DETECTORS if not DETECTORS[name].learns]
 
 
 def test_the_rows_are_the_contracts(run: Run) -> None:
-    rows = list(judge(run, device="cpu").rows())
+    rows = list(detect(run, device="cpu").rows())
     metrics = [(name, metric) for name, detector in DETECTORS.items() for metric in detector.metrics]
     assert len(rows) == len(metrics) * (2 * len(COLUMNS) + 2 * len(ROWS) * len(COLUMNS))
     for j in COLUMNS:
@@ -64,16 +66,22 @@ def test_numbers_are_those_of_hooks_and_plain_formulas(run: Run, method: str) ->
     data = datasets.load_by_fingerprint(request.data, store)
     order = data.train.order(request.seed)
     held = len(order) // 5
-    tests = data.test.take(data.test.order(request.seed)[:request.eval_images])[0]
+    tests = data.test.take(data.test.order(request.seed)[: request.eval_images])[0]
     fitted = data.train.take(order[:-held])[0]
     i, j = CELL
     kept = get_tensors(store, "maps", map_key(request, method, i, j))
     assert kept is not None
+
     def look_at_end(images: Tensor) -> Tensor:
         return capture(module_of(end), j, prepared(end, images))
 
     ours, native = capture(module_of(front), i, prepared(front, tests)), look_at_end(tests)
-    stitch = Stitch.of(form(tuple(ours.shape[1:])), form(tuple(native.shape[1:])), kept["weight"], kept["bias"])
+    stitch = Stitch.of(
+        layout_of(tuple(ours.shape[1:])),
+        layout_of(tuple(native.shape[1:])),
+        kept["weight"],
+        kept["bias"],
+    )
     with torch.no_grad():
         stitched = stitch(ours)
 
@@ -88,7 +96,7 @@ def test_numbers_are_those_of_hooks_and_plain_formulas(run: Run, method: str) ->
     train = look(look_at_end(fitted))
     estimate = LedoitWolf().fit(train)
     nearest = lambda x: -np.sort(np.sqrt(((x[:, None] - train[None]) ** 2).sum(2)), 1)[:, 4]  # noqa: E731
-    found = judge(run, detectors=["mahalanobis", "knn", "frechet", "tail-energy"], device="cpu")
+    found = detect(run, detectors=["mahalanobis", "knn", "frechet", "tail-energy"], device="cpu")
     others = {method: (i, stitched), NATIVE: ("", look_at_end(data.train.take(order[-held:])[0]))}
     for who, (row, other) in others.items():
         for name, score in (("mahalanobis", lambda x: -estimate.mahalanobis(x)), ("knn", nearest)):
@@ -106,7 +114,7 @@ def test_numbers_are_those_of_hooks_and_plain_formulas(run: Run, method: str) ->
     assert np.allclose(statistics["norms"], stitched.flatten(1).norm(dim=1), rtol=1e-4)
     own = found.arrays(STATISTICS, NATIVE, "", j)["predictions"]
     assert (own == end.module(prepare(end, tests)).argmax(1).numpy()).all()
-    labels = data.test.take(data.test.order(request.seed)[:request.eval_images])[1]
+    labels = data.test.take(data.test.order(request.seed)[: request.eval_images])[1]
     right = (statistics["predictions"] == labels.numpy()).mean()
     assert right == pytest.approx(run.value(method, "accuracy", i, j))
 
@@ -120,77 +128,84 @@ def test_what_is_kept_is_not_computed_again(run: Run, monkeypatch: pytest.Monkey
         column(run, detection, names, j, cells, *rest)
 
     monkeypatch.setattr(judging, "judge_column", noted)
-    judge(run, detectors=["knn"], cells=[("tlm", *CELL)], device="cpu")
+    detect(run, detectors=["knn"], cells=[("tlm", *CELL)], device="cpu")
     assert columns == [(COLUMNS[0], ("knn", STATISTICS), 1)]
-    first = list(Distribution(run).rows(["knn"], [("tlm", *CELL)]))
-    judge(run, detectors=["knn"], cells=[("tlm", *CELL)], device="cpu")
+    first = list(DetectionResults(run).rows(["knn"], [("tlm", *CELL)]))
+    detect(run, detectors=["knn"], cells=[("tlm", *CELL)], device="cpu")
     assert len(columns) == 1
-    judge(run, detectors=["knn"], cells=[("tlm", *CELL), ("dm", *CELL)], device="cpu")
+    detect(run, detectors=["knn"], cells=[("tlm", *CELL), ("dm", *CELL)], device="cpu")
     assert columns[1:] == [(COLUMNS[0], ("knn", STATISTICS), 1)]
-    judge(run, detectors=["knn", "pca-residual"], cells=[("tlm", *CELL), ("dm", *CELL)], device="cpu")
+    detect(run, detectors=["knn", "pca-residual"], cells=[("tlm", *CELL), ("dm", *CELL)], device="cpu")
     assert columns[2:] == [(COLUMNS[0], ("pca-residual",), 2)]
-    assert list(Distribution(run).rows(["knn"], [("tlm", *CELL)])) == first
+    assert list(DetectionResults(run).rows(["knn"], [("tlm", *CELL)])) == first
 
 
 def test_alone_or_beside_others_a_cell_has_the_same_numbers(run: Run) -> None:
-    alone = list(judge(run, cells=[("dm", *CELL)], device="cpu").rows(cells=[("dm", *CELL)]))
+    alone = list(detect(run, cells=[("dm", *CELL)], device="cpu").rows(cells=[("dm", *CELL)]))
     for path in (run.store.root / "ood").iterdir():
         path.unlink()
     side._sides.clear()
-    beside = list(judge(run, device="cpu").rows(cells=[("dm", *CELL)]))
+    beside = list(detect(run, device="cpu").rows(cells=[("dm", *CELL)]))
     for one, other in zip(alone, beside, strict=True):
         assert one[:5] == other[:5]
         assert one.value == pytest.approx(other.value, abs=1e-4, rel=1e-4)
 
 
 def test_other_known_outliers_change_their_rows_only(run: Run) -> None:
-    plain, other = judge(run, detectors=QUICK, device="cpu"), Detection(outliers="constant")
-    changed = judge(run, detectors=QUICK, detection=other, device="cpu")
+    plain, other = detect(run, detectors=QUICK, device="cpu"), Detection(outliers="constant")
+    changed = detect(run, detectors=QUICK, detection=other, device="cpu")
     before, after = (list(found.rows(QUICK)) for found in (plain, changed))
     for one, two in zip(before, after, strict=True):
         assert (one == two) or one.method == OUTLIERS
     assert before != after
 
 
-@pytest.mark.parametrize(("field", "value", "changed"), [
-    ("outliers", "blur", {(name, NATIVE) for name in (*DETECTORS, STATISTICS)}),
-    ("training_outliers", ("noise",), {("energy", NATIVE), ("energy", "tlm"), ("energy", "dm")}),
-])
+@pytest.mark.parametrize(
+    ("field", "value", "changed"),
+    [
+        ("outliers", "blur", {(name, NATIVE) for name in (*DETECTORS, STATISTICS)}),
+        ("training_outliers", ("noise",), {("energy", NATIVE), ("energy", "tlm"), ("energy", "dm")}),
+    ],
+)
 def test_each_setting_changes_the_keys_that_it_must(run: Run, field: str, value: Any, changed: set[Any]) -> None:
-    one, other = Distribution(run), Distribution(run, replace(Detection(), **{field: value}))
-    found = {(name, who) for name in (*DETECTORS, STATISTICS) for who in (NATIVE, "tlm", "dm")
-             if one.key(name, who, *CELL) != other.key(name, who, *CELL)}
+    one, other = DetectionResults(run), DetectionResults(run, replace(Detection(), **{field: value}))
+    found = {
+        (name, who)
+        for name in (*DETECTORS, STATISTICS)
+        for who in (NATIVE, "tlm", "dm")
+        if one.key(name, who, *CELL) != other.key(name, who, *CELL)
+    }
     assert found == changed
 
 
 def test_what_was_learned_serves_every_cell_of_the_column(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    judge(run, detectors=["energy"], cells=[("tlm", *CELL)], device="cpu")
+    detect(run, detectors=["energy"], cells=[("tlm", *CELL)], device="cpu")
     side._sides.clear()
     monkeypatch.setattr(energy, "_train", None)  # it cannot be trained again
-    found = judge(run, detectors=["energy"], cells=[("dm", ROWS[0], COLUMNS[0])], device="cpu")
+    found = detect(run, detectors=["energy"], cells=[("dm", ROWS[0], COLUMNS[0])], device="cpu")
     assert found.interval("energy", "dm", "auroc", ROWS[0], COLUMNS[0]).value is not None
 
 
 def test_wrong_questions_are_one_line(run: Run, tmp_path: Any) -> None:
     with pytest.raises(UnknownName, match="detector"):
-        judge(run, detectors=["mahalanobi"])
+        detect(run, detectors=["mahalanobi"])
     with pytest.raises(StitchLabError, match="not computed yet"):
-        judge(run, cells=[("tlm", "layer9", "relu")])
+        detect(run, cells=[("tlm", "layer9", "relu")])
     with pytest.raises(UnknownName, match="kind of outliers"):
-        judge(run, detectors=["knn"], detection=Detection(outliers="nonsense"), device="cpu")
+        detect(run, detectors=["knn"], detection=Detection(outliers="nonsense"), device="cpu")
     with pytest.raises(UnknownName, match="kind of outliers"):
         side.resolve_outliers("nonsense", run.store)
     large = folder(tmp_path / "large", ["a", "b"], colour=True, size=16)
     kind = side.resolve_outliers(f"data:{large}", run.store)
     with pytest.raises(StitchLabError, match="3×16×16") as error:
-        judge(run, detectors=["knn"], detection=Detection(outliers=kind), device="cpu")
+        detect(run, detectors=["knn"], detection=Detection(outliers=kind), device="cpu")
     assert "1×8×8" in str(error.value)
 
 
 def test_another_data_set_of_the_same_shape_serves_as_outliers(run: Run, tmp_path: Any) -> None:
     kind = side.resolve_outliers(f"data:{folder(tmp_path / 'noise', ['a', 'b'], colour=False)}", run.store)
-    found = judge(run, detectors=["knn"], detection=Detection(outliers=kind), device="cpu")
-    assert found.interval("knn", OUTLIERS, "auroc", "", COLUMNS[0]).value > 0.8
+    found = detect(run, detectors=["knn"], detection=Detection(outliers=kind), device="cpu")
+    assert sure(found.interval("knn", OUTLIERS, "auroc", "", COLUMNS[0]).value) > 0.8
 
 
 def test_the_learned_detector_may_be_tuned_on_another_data_set(
@@ -198,15 +213,19 @@ def test_the_learned_detector_may_be_tuned_on_another_data_set(
 ) -> None:
     # Outliers count only once their energy falls below its margin, which takes a trained classifier.
     monkeypatch.setattr(energy, "STEPS", {"training": 300, "fine-tuning": 60})
-    other = Detection(training_outliers=(
-        side.resolve_outliers(f"data:{folder(tmp_path / 'noise', ['a', 'b'], colour=False)}", run.store), "blur"))
+    other = Detection(
+        training_outliers=(
+            side.resolve_outliers(f"data:{folder(tmp_path / 'noise', ['a', 'b'], colour=False)}", run.store),
+            "blur",
+        )
+    )
     cells = [("dm", *CELL)]
-    plain = judge(run, detectors=["energy"], cells=cells, device="cpu")
-    tuned = judge(run, detectors=["energy"], cells=cells, detection=other, device="cpu")
+    plain = detect(run, detectors=["energy"], cells=cells, device="cpu")
+    tuned = detect(run, detectors=["energy"], cells=cells, detection=other, device="cpu")
     assert tuned.interval("energy", "dm", "shift", *CELL).value != plain.interval("energy", "dm", "shift", *CELL).value
     large = side.resolve_outliers(f"data:{folder(tmp_path / 'large', ['a', 'b'], colour=True, size=16)}", run.store)
     with pytest.raises(StitchLabError, match="3×16×16"):
-        judge(run, detectors=["energy"], cells=cells, detection=Detection(training_outliers=(large,)), device="cpu")
+        detect(run, detectors=["energy"], cells=cells, detection=Detection(training_outliers=(large,)), device="cpu")
 
 
 def test_a_detector_that_cannot_be_fitted_lets_the_others_go_on(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,17 +233,17 @@ def test_a_detector_that_cannot_be_fitted_lets_the_others_go_on(run: Run, monkey
         raise CannotFit("too few images")
 
     monkeypatch.setattr(knn, "knn", refuse)
-    found = judge(run, detectors=["knn", "mahalanobis"], device="cpu")
+    found = detect(run, detectors=["knn", "mahalanobis"], device="cpu")
     assert found.interval("knn", "tlm", "auroc", *CELL) == Interval()
     assert found.reason("knn", "tlm", *CELL) == "too few images"
-    assert found.belief("knn", CELL[1]) == Belief(False, "too few images")
+    assert found.reliability("knn", CELL[1]) == Reliability(False, "too few images")
     assert found.interval("mahalanobis", "tlm", "auroc", *CELL).value is not None
     assert not found.lacking(["knn", "mahalanobis", STATISTICS], found.cells)
 
 
 def test_training_that_diverged_is_undefined_with_a_reason(done: Store) -> None:
     run = made(done, tlm=TaskLoss(epochs=1, lr=1e30))
-    found = judge(run, detectors=QUICK, device="cpu")
+    found = detect(run, detectors=QUICK, device="cpu")
     undefined = [name for name in QUICK if found.interval(name, "tlm", DETECTORS[name].metrics[0], *CELL).value is None]
     assert undefined == QUICK
     assert "training diverged" in found.reason("knn", "tlm", *CELL)
@@ -232,13 +251,13 @@ def test_training_that_diverged_is_undefined_with_a_reason(done: Store) -> None:
 
 
 def test_damaged_results_are_computed_again(run: Run) -> None:
-    found = judge(run, detectors=["knn"], device="cpu")
+    found = detect(run, detectors=["knn"], device="cpu")
     before = list(found.rows(["knn"]))
     harm(run.store.path("ood", found.key("knn", "tlm", *CELL), ".json"))
-    assert Distribution(run).interval("knn", "tlm", "auroc", *CELL) == Interval()
-    assert list(judge(run, detectors=["knn"], device="cpu").rows(["knn"])) == before
+    assert DetectionResults(run).interval("knn", "tlm", "auroc", *CELL) == Interval()
+    assert list(detect(run, detectors=["knn"], device="cpu").rows(["knn"])) == before
     harm(run.store.path("ood", found.key("knn", "tlm", *CELL), ".safetensors"))
-    assert Distribution(run).arrays("knn", "tlm", *CELL) == {}
+    assert DetectionResults(run).arrays("knn", "tlm", *CELL) == {}
 
 
 def test_finished_columns_survive_a_cancel(run: Run) -> None:
@@ -247,8 +266,8 @@ def test_finished_columns_survive_a_cancel(run: Run) -> None:
             raise Cancelled("cancelled")
 
     with pytest.raises(Cancelled):
-        judge(run, detectors=["knn"], device="cpu", report=stop)
-    found = Distribution(run)
+        detect(run, detectors=["knn"], device="cpu", report=stop)
+    found = DetectionResults(run)
     assert set(found.lacking(["knn", STATISTICS], found.cells)) == {COLUMNS[1]}
 
 
@@ -264,12 +283,19 @@ def test_one_images_activations_at_a_cell(run: Run) -> None:
 
 
 BELIEFS = [
-    ("knn", (0.5, 0.45, 0.55), (0.95, 0.9, 1), True), ("knn", (0.54, 0.53, 0.56), (0.81, 0.8, 0.9), True),
-    ("knn", (0.44, 0.39, 0.51), (0.95, 0.9, 1), True), ("knn", (0.44, 0.41, 0.47), (0.95, 0.9, 1), False),
-    ("knn", (0.6, 0.57, 0.66), (0.95, 0.9, 1), False), ("knn", (0.5, 0.45, 0.55), (0.79, 0.7, 0.9), False),
-    ("knn", (), (0.95, 0.9, 1), None), ("frechet", (0.01,), (0.2,), True), ("frechet", (0.2,), (5.0,), False),
-    ("frechet", (0.05,), (0.06,), False), ("knn", (0.0, 0.0, 0.0), (0.95, 0.9, 1), False),
-    ("knn", (1.0, 1.0, 1.0), (0.95, 0.9, 1), False), ("knn", (0.6,), (0.95,), True),
+    ("knn", (0.5, 0.45, 0.55), (0.95, 0.9, 1), True),
+    ("knn", (0.54, 0.53, 0.56), (0.81, 0.8, 0.9), True),
+    ("knn", (0.44, 0.39, 0.51), (0.95, 0.9, 1), True),
+    ("knn", (0.44, 0.41, 0.47), (0.95, 0.9, 1), False),
+    ("knn", (0.6, 0.57, 0.66), (0.95, 0.9, 1), False),
+    ("knn", (0.5, 0.45, 0.55), (0.79, 0.7, 0.9), False),
+    ("knn", (), (0.95, 0.9, 1), None),
+    ("frechet", (0.01,), (0.2,), True),
+    ("frechet", (0.2,), (5.0,), False),
+    ("frechet", (0.05,), (0.06,), False),
+    ("knn", (0.0, 0.0, 0.0), (0.95, 0.9, 1), False),
+    ("knn", (1.0, 1.0, 1.0), (0.95, 0.9, 1), False),
+    ("knn", (0.6,), (0.95,), True),
 ]
 
 
@@ -278,7 +304,7 @@ def test_when_a_detector_is_believed(
     name: str, native: Any, outliers: Any, holds: bool | None, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     says = {NATIVE: Interval(*native), OUTLIERS: Interval(*outliers)}
-    monkeypatch.setattr(Distribution, "interval", lambda self, name, who, *rest: says[who])
-    belief = Distribution(run).belief(name, CELL[1])
+    monkeypatch.setattr(DetectionResults, "interval", lambda self, name, who, *rest: says[who])
+    belief = DetectionResults(run).reliability(name, CELL[1])
     assert belief.holds is holds
     assert bool(belief.why) == (holds is False)

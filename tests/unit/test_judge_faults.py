@@ -18,13 +18,14 @@ from stitchlab.__main__ import main
 from stitchlab.catalog.detectors import DETECTORS
 from stitchlab.errors import StitchLabError
 from stitchlab.ood import reference as side
-from stitchlab.ood.detectors.frechet import Moments, frechet
-from stitchlab.ood.evaluate import activations_of, judge
+from stitchlab.ood.detectors.frechet import RowMoments, frechet
+from stitchlab.ood.evaluate import activations_of, detect
 from stitchlab.ood.inputs import Native, Score
 from stitchlab.ood.outliers import outliers
-from stitchlab.request import Detection, map_key
-from stitchlab.results.activation_layout import form
-from stitchlab.results.detection import STATISTICS, Distribution
+from stitchlab.request import Detection
+from stitchlab.results.activation_layout import layout_of
+from stitchlab.results.detection import STATISTICS, DetectionResults
+from stitchlab.results.keys import map_key
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 
@@ -36,7 +37,7 @@ def test_a_lost_map_is_trained_again_but_not_while_a_page_waits(run: Run) -> Non
     path.unlink()
     assert set(activations_of(run, 0, *CELL)) == {"native", "dm"}
     assert not path.exists()
-    judge(run, detectors=["knn"], cells=[("tlm", *CELL)], device="cpu")
+    detect(run, detectors=["knn"], cells=[("tlm", *CELL)], device="cpu")
     assert path.exists()
     assert set(activations_of(run, 0, *CELL)) == {"native", "tlm", "dm"}
 
@@ -45,16 +46,16 @@ def test_a_lost_map_is_trained_again_but_not_while_a_page_waits(run: Run) -> Non
 @pytest.mark.parametrize("who", ["native", "tlm"])
 @pytest.mark.parametrize("name", ["knn", STATISTICS])
 def test_lost_scores_and_statistics_are_computed_again(run: Run, name: str, who: str, loss: str) -> None:
-    found = judge(run, detectors=["knn"], device="cpu")
+    found = detect(run, detectors=["knn"], device="cpu")
     asked = (name, who, "" if who == "native" else CELL[0], CELL[1])
     path = run.store.path("ood", found.key(*asked), ".safetensors")
     before = {key: value.copy() for key, value in found.arrays(*asked).items()}  # they are mapped from the file
     path.unlink() if loss == "lost" else harm(path)
-    now = Distribution(run)
+    now = DetectionResults(run)
     assert now.entry(*asked) is None
     assert now.arrays(*asked) == {}
     assert set(now.lacking(["knn", STATISTICS], now.cells)) == {CELL[1]}
-    after = judge(run, detectors=["knn"], device="cpu").arrays(*asked)
+    after = detect(run, detectors=["knn"], device="cpu").arrays(*asked)
     assert before.keys() == after.keys()
     assert all(np.array_equal(before[key], after[key]) for key in before)
 
@@ -77,14 +78,14 @@ def test_each_detector_that_learns_has_a_memory_of_its_own(run: Run, monkeypatch
         side._sides.clear()
         for path in (run.store.root / "ood").glob("*"):
             path.unlink()
-        judge(run, detectors=["one", "another"], cells=[("dm", *CELL)], device="cpu")
+        detect(run, detectors=["one", "another"], cells=[("dm", *CELL)], device="cpu")
     assert {name: state["which"].item() for name, state in recalled.items()} == {"one": 3, "another": 7}
 
 
 def test_a_cell_named_twice_is_one(
     run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    judge(run, detectors=["knn"], cells=[("tlm", *CELL)] * 2, device="cpu")
+    detect(run, detectors=["knn"], cells=[("tlm", *CELL)] * 2, device="cpu")
     monkeypatch.setenv("STITCHLAB_CACHE", str(run.store.root))
     tables = []
     for pair in (":".join(CELL), f"{':'.join(CELL)},{':'.join(CELL)}"):
@@ -107,7 +108,7 @@ def test_mistakes_are_one_line(
 def test_one_evaluation_image_is_undefined_not_an_error(done: Store) -> None:
     side._sides.clear()
     run = made(done, methods=["dm"], eval_images=1)
-    found = judge(run, detectors=["knn", "frechet"], device="cpu")
+    found = detect(run, detectors=["knn", "frechet"], device="cpu")
     assert found.interval("frechet", "dm", "ratio", ROWS[1], "flatten").value is None
     assert found.reason("frechet", "dm", ROWS[1], "flatten")
 
@@ -118,7 +119,7 @@ def test_frechet_of_native_activations_that_are_not_finite_is_undefined() -> Non
     broken[0, 0] = torch.nan
     sets = []
     for values in (broken, x):
-        moments = Moments(form((3,)), 60)
+        moments = RowMoments(layout_of((3,)), 60)
         moments.add(values)
         sets.append(moments)
     assert frechet(*sets, paired=True).value is None

@@ -16,8 +16,14 @@ from stitchlab.cutting.layered import Layered
 from stitchlab.errors import StitchLabError, UnknownName
 
 ZOO = {
-    "tiny10": (32, {}), "resnet14": (8, {}), "resnet20": (8, {}), "resnet18": (8, {"width": 8}),
-    "vit-tiny": (8, {}), "vit-nano": (8, {}), "mlp": (8, {}), "noise": (8, {}),
+    "tiny10": (32, {}),
+    "resnet14": (8, {}),
+    "resnet20": (8, {}),
+    "resnet18": (8, {"width": 8}),
+    "vit-tiny": (8, {}),
+    "vit-nano": (8, {}),
+    "mlp": (8, {}),
+    "noise": (8, {}),
 }
 
 
@@ -32,7 +38,8 @@ def zoo_network(arch: str) -> tuple[nn.Module, int]:
 
 @torch.no_grad()
 def assert_parts_add_up(module: nn.Module, x: Tensor, names: list[str]) -> None:
-    cuts = Layered(module, tuple(x.shape[1:]))  # type: ignore[arg-type]
+    channels, height, width = x.shape[1:]
+    cuts = Layered(module, (channels, height, width))
     whole = module(x)
     for name in names or [point.name for point in cuts.points]:
         (activation,) = cuts.up_to([name])(x)
@@ -60,28 +67,34 @@ def test_several_layers_at_once_are_what_hooks_saw(arch: str) -> None:
         torch.testing.assert_close(activation, capture(module, name, x), rtol=1e-5, atol=1e-5, msg=name)
 
 
-@pytest.mark.parametrize(("name", "layers"), [
-    ("resnet18", ["relu", "layer1.1", "layer3.0", "avgpool"]),
-    ("vgg11", ["features.0", "features.12", "classifier.1"]),
-    ("densenet121", ["features.pool0", "features.denseblock2", "features.norm5"]),
-    ("swin_t", ["features.0", "features.3.1", "features.6"]),
-    ("convnext_tiny", ["features.1.2", "features.5.8", "features.6"]),
-])
+@pytest.mark.parametrize(
+    ("name", "layers"),
+    [
+        ("resnet18", ["relu", "layer1.1", "layer3.0", "avgpool"]),
+        ("vgg11", ["features.0", "features.12", "classifier.1"]),
+        ("densenet121", ["features.pool0", "features.denseblock2", "features.norm5"]),
+        ("swin_t", ["features.0", "features.3.1", "features.6"]),
+        ("convnext_tiny", ["features.1.2", "features.5.8", "features.6"]),
+    ],
+)
 def test_torchvision(name: str, layers: list[str]) -> None:
     module = seeded(lambda: torchvision.models.get_model(name, num_classes=5))
     assert_parts_add_up(module, images(2, 3, 64, 64), layers)
 
 
-@pytest.mark.parametrize(("arch", "layers"), [
-    ("tiny10", [f"relu{k}" for k in range(1, 9)]),
-    ("resnet14", [f"layer{s}.{b}" for s in (1, 2, 3) for b in (0, 1)]),
-    ("resnet20", [f"layer{s}.{b}" for s in (1, 2, 3) for b in (0, 1, 2)]),
-    ("resnet18", [f"layer{s}.{b}" for s in (1, 2, 3, 4) for b in (0, 1)]),
-    ("vit-tiny", [f"blocks.{b}" for b in range(12)]),
-    ("vit-nano", [f"blocks.{b}" for b in range(6)]),
-    ("mlp", [f"layers.{b}" for b in range(4)]),
-    ("noise", [f"blocks.{b}" for b in range(6)]),
-])
+@pytest.mark.parametrize(
+    ("arch", "layers"),
+    [
+        ("tiny10", [f"relu{k}" for k in range(1, 9)]),
+        ("resnet14", [f"layer{s}.{b}" for s in (1, 2, 3) for b in (0, 1)]),
+        ("resnet20", [f"layer{s}.{b}" for s in (1, 2, 3) for b in (0, 1, 2)]),
+        ("resnet18", [f"layer{s}.{b}" for s in (1, 2, 3, 4) for b in (0, 1)]),
+        ("vit-tiny", [f"blocks.{b}" for b in range(12)]),
+        ("vit-nano", [f"blocks.{b}" for b in range(6)]),
+        ("mlp", [f"layers.{b}" for b in range(4)]),
+        ("noise", [f"blocks.{b}" for b in range(6)]),
+    ],
+)
 def test_grids_offer_block_outputs_unasked(arch: str, layers: list[str]) -> None:
     module, size = zoo_network(arch)
     cuts = Layered(module, (3, size, size))
@@ -105,7 +118,14 @@ def test_names_are_the_outermost_that_is_no_container_and_others_are_aliases() -
 def test_what_a_module_only_passes_on_is_not_called_after_it(shortcut: Callable[[], nn.Module]) -> None:
     cuts = Layered(seeded(lambda: Shortcuts(shortcut)), (1, 8, 8))
     assert [p.name for p in cuts.points] == [
-        "conv", ":relu", "layer1.0:add", "layer1.0", "layer1.1:add", "layer1.1", ":mean", "fc"
+        "conv",
+        ":relu",
+        "layer1.0:add",
+        "layer1.0",
+        "layer1.1:add",
+        "layer1.1",
+        ":mean",
+        "fc",
     ]
     assert cuts.find("layer1.0.shortcut").name == ":relu", "what it was called once is understood"
     assert cuts.find("layer1.1.shortcut").name == "layer1.0"
@@ -119,14 +139,21 @@ class Residual(nn.Sequential):
     """A Sequential with a function of its own is a block like any other."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.relu(super().forward(x) + x)
+        out = x
+        for block in self:
+            out = block(out)
+        return torch.relu(out + x)
 
 
 def test_a_container_never_names_a_layer_but_a_block_that_is_one_does() -> None:
-    module = seeded(lambda: nn.Sequential(
-        nn.Sequential(nn.Sequential(nn.Conv2d(1, 4, 1)), nn.Sequential()), nn.Sequential(Residual(nn.Conv2d(4, 4, 1))),
-        nn.Flatten(), nn.Linear(256, 3),
-    ))
+    module = seeded(
+        lambda: nn.Sequential(
+            nn.Sequential(nn.Sequential(nn.Conv2d(1, 4, 1)), nn.Sequential()),
+            nn.Sequential(Residual(nn.Conv2d(4, 4, 1))),
+            nn.Flatten(),
+            nn.Linear(256, 3),
+        )
+    )
     cuts = Layered(module, (1, 8, 8))
     assert [p.name for p in cuts.points] == ["0.0.0", "1.0:add", "1.0", "2", "3"]
     assert cuts.find("0").name == cuts.find("0.1").name == "0.0.0"
@@ -152,8 +179,10 @@ def test_points_are_in_network_order() -> None:
 
 def test_two_threads_trace_at_once() -> None:
     made: list[list[str]] = []
-    threads = [threading.Thread(target=lambda: made.append(Layered(zoo_network("resnet20")[0], (3, 8, 8)).defaults()))
-               for _ in range(4)]
+    threads = [
+        threading.Thread(target=lambda: made.append(Layered(zoo_network("resnet20")[0], (3, 8, 8)).defaults()))
+        for _ in range(4)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -235,7 +264,9 @@ def test_the_network_is_not_changed() -> None:
     children, output = dict(module.named_modules()), module(x)
     cuts = Layered(module, (1, 8, 8))
     cuts.after("act")(cuts.up_to(["act"])(x)[0])
-    assert module.act.inplace
+    act = module.get_submodule("act")
+    assert isinstance(act, nn.ReLU)
+    assert act.inplace
     assert dict(module.named_modules()) == children
     assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
     assert torch.equal(module(x), output)
@@ -260,13 +291,19 @@ def test_neither_part_computes_what_belongs_to_the_other() -> None:
     assert calls(head, x) == [module.conv0, module.act0, module.conv1, module.act1]
     activation = cuts.up_to(["act1"])(x)[0]
     assert calls(tail, activation) == [module.conv2, module.act2, module.pool, module.flat, module.fc]
-    parameters = {name for name, _ in tail.named_parameters()}  # type: ignore[attr-defined]
+    assert isinstance(tail, nn.Module)
+    parameters = {name for name, _ in tail.named_parameters()}
     assert parameters == {"conv2.weight", "conv2.bias", "fc.weight", "fc.bias"}
 
 
-@pytest.mark.parametrize(("arch", "shape"), [
-    ("vit-nano", (3, 12, 12)), ("tiny10", (3, 16, 16)), ("resnet14", (1, 8, 8)),
-])
+@pytest.mark.parametrize(
+    ("arch", "shape"),
+    [
+        ("vit-nano", (3, 12, 12)),
+        ("tiny10", (3, 16, 16)),
+        ("resnet14", (1, 8, 8)),
+    ],
+)
 def test_images_that_do_not_fit_are_refused(arch: str, shape: tuple[int, int, int]) -> None:
     with pytest.raises(StitchLabError, match="images of {}×{}×{} do not fit".format(*shape)):
         Layered(zoo_network(arch)[0], shape)

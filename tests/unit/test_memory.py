@@ -38,8 +38,9 @@ print(json.dumps([outside, inside, faults()]))
 
 @pytest.mark.skipif(not GLIBC, reason="only glibc gives memory back so eagerly")
 def test_pages_are_mapped_once() -> None:
-    made = subprocess.run([sys.executable, "-c", COUNT], capture_output=True, text=True, check=True,
-                          cwd=Path(__file__).parents[2])
+    made = subprocess.run(
+        [sys.executable, "-c", COUNT], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
+    )
     outside, inside, after = json.loads(made.stdout)
     assert outside > 100
     assert inside < outside / 5

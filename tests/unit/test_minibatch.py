@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
@@ -20,12 +22,14 @@ def hsic(k: Tensor, m: Tensor) -> float:
 def layers(seed: int = 0, shift: float = 0.0) -> dict[str, Tensor]:
     generator = torch.Generator().manual_seed(seed)
     base = torch.randn(40, 6, generator=generator)
-    return {"map": (base @ torch.randn(6, 48, generator=generator)).reshape(40, 3, 4, 4) + shift,
-            "tokens": (base**2 @ torch.randn(6, 20, generator=generator)).reshape(40, 5, 4) + shift,
-            "vector": torch.randn(40, 7, generator=generator) + shift}
+    return {
+        "map": (base @ torch.randn(6, 48, generator=generator)).reshape(40, 3, 4, 4) + shift,
+        "tokens": (base**2 @ torch.randn(6, 20, generator=generator)).reshape(40, 5, 4) + shift,
+        "vector": torch.randn(40, 7, generator=generator) + shift,
+    }
 
 
-def run(made: dict[str, Tensor]):  # type: ignore[no-untyped-def]
+def run(made: dict[str, Tensor]) -> Callable[[Tensor], dict[str, Tensor]]:
     return lambda places: {name: value[places] for name, value in made.items()}
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from grids import COLUMNS, ROWS, SMALL, harm, made
+from handy import sure
 from torch import nn
 from toys import Convolutions, network, noise, pair, seeded
 
@@ -19,14 +20,15 @@ from stitchlab.catalog.detectors import QUICK
 from stitchlab.catalog.methods import FUNCTIONAL
 from stitchlab.export.tables import cells_csv, run_json
 from stitchlab.figures import activations as figures
-from stitchlab.figures import grids
+from stitchlab.figures import feature_maps, grids
 from stitchlab.figures.words import conclusions
 from stitchlab.models import store as models
 from stitchlab.models.tensors import get_tensors
 from stitchlab.ood import trajectory as walk
-from stitchlab.ood.evaluate import activations_of, judge
-from stitchlab.request import TaskLoss, accuracy_key, cell_key, map_key
+from stitchlab.ood.evaluate import activations_of, detect
+from stitchlab.request import TaskLoss
 from stitchlab.results import networks, trajectory
+from stitchlab.results.keys import accuracy_key, cell_key, map_key
 from stitchlab.results.plan import missing
 from stitchlab.results.run import DIVERGED, Run
 from stitchlab.stitch.affine import Stitch
@@ -65,8 +67,11 @@ def reasons(side: str, i: str, j: str, method: str) -> dict[str, str]:
     """Why each of a cell's numbers has to be undefined; what is missing here has to be as it was."""
     if side == "front layer2.0.bn1.bias":
         return dict.fromkeys(METRICS, FRONT.format(i)) if i == "layer3.1" else {}
-    native, logits = {"end layer3.0.bn2.bias": (j == "flatten", j == "layer2.0"), "end fc.bias": (False, True),
-                      "end conv1.weight": (True, False)}[side]
+    native, logits = {
+        "end layer3.0.bn2.bias": (j == "flatten", j == "layer2.0"),
+        "end fc.bias": (False, True),
+        "end conv1.weight": (True, False),
+    }[side]
     found = {"relative_accuracy": LOGITS, "penalty": LOGITS, **dict.fromkeys(FUNCTIONAL, LOGITS)}
     if native:
         found |= dict.fromkeys(METRICS if method == "dm" else ["distance"], OWN.format(j))
@@ -76,8 +81,9 @@ def reasons(side: str, i: str, j: str, method: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("optimiser", "value"), [("adam", math.nan), ("soap", math.inf)])
-@pytest.mark.parametrize("side", ["front layer2.0.bn1.bias", "end layer3.0.bn2.bias", "end fc.bias",
-                                  "end conv1.weight"])
+@pytest.mark.parametrize(
+    "side", ["front layer2.0.bn1.bias", "end layer3.0.bn2.bias", "end fc.bias", "end conv1.weight"]
+)
 def test_a_grid_with_something_infinite_in_a_layer_completes(
     store: Store, sound: dict[str, Run], side: str, optimiser: str, value: float
 ) -> None:
@@ -103,7 +109,7 @@ def test_a_grid_with_something_infinite_in_a_layer_completes(
 
 
 def _detectors_complete(run: Run) -> None:
-    found = judge(run, detectors=QUICK, device="cpu")
+    found = detect(run, detectors=QUICK, device="cpu")
     for row in found.rows(QUICK):
         why = found.reason(row.detector, row.method, row.front_layer, row.end_layer)
         assert (row.value is None) <= bool(why), row
@@ -115,7 +121,7 @@ def _detectors_complete(run: Run) -> None:
             told = conclusions(found, "knn", i, j)
             assert set(told) == {"tlm", "dm"}
             assert all("undefined" in told[m].sentence or run.value(m, "accuracy", i, j) is not None for m in told)
-    walk.walk(run, ROWS[1], COLUMNS[0], torch.device("cpu"))
+    walk.compute_trajectory(run, ROWS[1], COLUMNS[0], torch.device("cpu"))
     assert trajectory.kept(run, ROWS[1], COLUMNS[0]) is not None
     for metric in ("accuracy", "penalty", "distance"):
         assert len(grids.stitched(run, metric)) == 2
@@ -162,17 +168,18 @@ def test_an_accuracy_that_was_lost_is_no_accuracy_that_is_undefined(done: Store)
 def test_one_map_without_a_gradient_stops_alone(value: float) -> None:
     """As on a GPU, where the maps of a shape step together; a gradient comes back, the map does not."""
     made = [(torch.randn(3, 5), torch.randn(3)) for _ in range(3)]
-    plain, other = ([(w.clone().requires_grad_(), b.clone().requires_grad_()) for w, b in maps]
-                    for maps in (made, made))
+    plain, other = (
+        [(w.clone().requires_grad_(), b.clone().requires_grad_()) for w, b in maps] for maps in (made, made)
+    )
     for maps, bad in ((plain, None), (other, 1)):
         optimiser = Soap(maps, 0.05)
         joined = [p for group in optimiser.param_groups for p in group["params"]]
         optimiser.param_groups[:] = [optimiser.param_groups[0] | {"params": joined}]
         for step in range(12):
             optimiser.zero_grad()
-            sum((w.sum(1) + b).square().sum() for w, b in maps).backward()  # type: ignore[union-attr]
+            torch.stack([(w.sum(1) + b).square().sum() for w, b in maps]).sum().backward()
             if step == 4 and bad is not None:
-                maps[bad][1].grad[0] = value  # type: ignore[index]
+                sure(maps[bad][1].grad)[0] = value
             optimiser.step()
     for k, (here, there) in enumerate(zip(plain, other, strict=True)):
         assert torch.equal(here[0], there[0]) == (k != 1)
@@ -208,8 +215,11 @@ def test_one_image_is_enough() -> None:
 
 def test_what_overflows_on_the_way_is_told_apart() -> None:
     data = noise(size=12, train=40, test=30)
-    both = pair(network(seeded(lambda: Convolutions((5, 6), 4), 0), data),
-                network(seeded(lambda: Convolutions((5, 6), 4), 1), data), data)
+    both = pair(
+        network(seeded(lambda: Convolutions((5, 6), 4), 0), data),
+        network(seeded(lambda: Convolutions((5, 6), 4), 1), data),
+        data,
+    )
     source, target = both.source("act1"), both.target("act0")
 
     def of(weight: float) -> Stitch:
@@ -231,7 +241,11 @@ def test_figures_of_nothing_finite_are_drawn() -> None:
     full = {"mean": known, "deviation": abs(known), "spectrum": abs(known), "norms": abs(known)}
     for native, tlm in ((empty, full), (full, empty), (empty, empty)):
         by_set = {"native": native, "tlm": tlm}
-        for figure in (figures.channels(by_set, [1]), figures.norms(by_set), figures.spectrum(by_set),
-                       figures.scores({name: of["mean"] for name, of in by_set.items()}, "x"),
-                       figures.feature_maps({name: of["mean"].reshape(1, 5, 8) for name, of in by_set.items()}, [0])):
+        for figure in (
+            figures.channels(by_set, [1]),
+            figures.norms(by_set),
+            figures.spectrum(by_set),
+            figures.scores({name: of["mean"] for name, of in by_set.items()}, "x"),
+            feature_maps.feature_maps({name: of["mean"].reshape(1, 5, 8) for name, of in by_set.items()}, [0]),
+        ):
             assert figure.data

@@ -17,7 +17,7 @@ from stitchlab.catalog.ood_metrics import OOD_METRICS, SCORED
 from stitchlab.errors import Damaged
 from stitchlab.ood.detectors import detector_function, energy
 from stitchlab.ood.inputs import Array, Batch, CannotFit, Native, as_map, features
-from stitchlab.results.activation_layout import Form, form
+from stitchlab.results.activation_layout import Layout, layout_of
 
 CLASSES = 3
 SHAPES = {"map": (4, 6, 6), "map-last": (5, 5, 4), "tokens": (10, 4), "vector": (8,)}
@@ -44,12 +44,18 @@ def native(shape: tuple[int, ...], count: int = 240, **change: Any) -> Native:
         while True:
             yield 3 * torch.randn(60, *shape, generator=shuffled)
 
-    made = Native(features=features(x, form(shape)), labels=labels.numpy(), classes=CLASSES, form=form(shape),
-                  batches=batches, outliers=outliers)
+    made = Native(
+        features=features(x, layout_of(shape)),
+        labels=labels.numpy(),
+        classes=CLASSES,
+        form=layout_of(shape),
+        batches=batches,
+        outliers=outliers,
+    )
     return replace(made, **change)
 
 
-def batch(x: Tensor, shape: Form) -> Batch:
+def batch(x: Tensor, shape: Layout) -> Batch:
     weight = torch.randn(CLASSES, x[0].numel(), generator=torch.Generator().manual_seed(5))
     return Batch(x, shape, lambda activation: activation.flatten(1) @ weight.T)
 
@@ -61,8 +67,15 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_catalog_says_what_it_holds() -> None:
-    assert list(DETECTORS) == ["energy", "mahalanobis", "mahalanobis-class", "knn", "pca-residual", "tail-energy",
-                               "frechet"]
+    assert list(DETECTORS) == [
+        "energy",
+        "mahalanobis",
+        "mahalanobis-class",
+        "knn",
+        "pca-residual",
+        "tail-energy",
+        "frechet",
+    ]
     for name, detector in DETECTORS.items():
         assert detector.name == name
         assert detector.label
@@ -79,8 +92,8 @@ def test_the_catalog_says_what_it_holds() -> None:
 def test_larger_is_more_native(detector: Detector, kind: str) -> None:
     shape = SHAPES[kind]
     score = detector_function(detector.name)(native(shape))
-    inside = score(batch(images(shape, 90, 7)[0], form(shape)))
-    outside = score(batch(4 * torch.randn(90, *shape, generator=torch.Generator().manual_seed(8)), form(shape)))
+    inside = score(batch(images(shape, 90, 7)[0], layout_of(shape)))
+    outside = score(batch(4 * torch.randn(90, *shape, generator=torch.Generator().manual_seed(8)), layout_of(shape)))
     assert inside.shape == outside.shape == (90,)
     assert inside.dtype == np.float64
     assert (inside[:, None] > outside[None]).mean() > 0.8
@@ -91,10 +104,10 @@ def test_scores_depend_on_nothing_but_the_image(detector: Detector) -> None:
     shape = SHAPES["map"]
     score = detector_function(detector.name)(native(shape))
     x = images(shape, 12, 3)[0]
-    whole = score(batch(x, form(shape)))
-    parts = np.concatenate([score(batch(part, form(shape))) for part in x.split(5)])
+    whole = score(batch(x, layout_of(shape)))
+    parts = np.concatenate([score(batch(part, layout_of(shape))) for part in x.split(5)])
     assert np.allclose(whole, parts, rtol=1e-5)
-    assert np.array_equal(score(batch(x, form(shape))), whole)
+    assert np.array_equal(score(batch(x, layout_of(shape))), whole)
 
 
 @pytest.mark.parametrize("detector", [d for d in FITTED if d.name != "tail-energy"], ids=lambda d: d.name)
@@ -125,7 +138,11 @@ def scored(name: str, shape: tuple[int, ...] = SHAPES["map"]) -> tuple[Native, A
     """Native material, new features, and what a detector says of them."""
     material = native(shape)
     x = 1.5 * images(shape, 20, 4)[0]
-    return material, features(x, form(shape)), detector_function(name)(material)(batch(x, form(shape)))
+    return (
+        material,
+        features(x, layout_of(shape)),
+        detector_function(name)(material)(batch(x, layout_of(shape))),
+    )
 
 
 def test_mahalanobis_is_numpys() -> None:
@@ -155,13 +172,13 @@ def test_the_pca_residual_is_numpys() -> None:
     centre = material.features.mean(0)
     _, values, axes = np.linalg.svd(material.features - centre, full_matrices=False)
     share = np.cumsum(values**2) / (values**2).sum()
-    kept = axes[:int(np.searchsorted(share, 0.95, side="right")) + 1]
+    kept = axes[: int(np.searchsorted(share, 0.95, side="right")) + 1]
     off = x - centre
     assert np.allclose(found, -np.linalg.norm(off - off @ kept.T @ kept, axis=1))
 
 
 def test_the_tail_energy_is_its_logsumexp() -> None:
-    shape = form(SHAPES["vector"])
+    shape = layout_of(SHAPES["vector"])
     x = images(SHAPES["vector"], 9, 2)[0]
     score, one = detector_function("tail-energy")(native(SHAPES["vector"])), batch(x, shape)
     assert np.allclose(score(one), np.log(np.exp(one.logits.double().numpy()).sum(1)))
@@ -171,21 +188,25 @@ def test_the_tail_energy_is_its_logsumexp() -> None:
 def test_features_are_means_and_deviations(kind: str) -> None:
     shape = SHAPES[kind]
     x = images(shape, 6, 0)[0]
-    last = {"map": lambda a: a.transpose(0, 2, 3, 1).reshape(6, -1, 4), "map-last": lambda a: a.reshape(6, -1, 4),
-            "tokens": lambda a: a, "vector": lambda a: a[:, None]}[kind](x.double().numpy())
+    last = {
+        "map": lambda a: a.transpose(0, 2, 3, 1).reshape(6, -1, 4),
+        "map-last": lambda a: a.reshape(6, -1, 4),
+        "tokens": lambda a: a,
+        "vector": lambda a: a[:, None],
+    }[kind](x.double().numpy())
     expected = last[:, 0] if kind == "vector" else np.concatenate([last.mean(1), last.std(1)], 1)
-    assert np.allclose(features(x, form(shape)), expected, atol=1e-5)
+    assert np.allclose(features(x, layout_of(shape)), expected, atol=1e-5)
 
 
 def test_activations_become_maps_to_look_at() -> None:
     maps = images(SHAPES["map"], 2, 0)[0]
-    assert torch.equal(as_map(maps, form(SHAPES["map"])), maps)
+    assert torch.equal(as_map(maps, layout_of(SHAPES["map"])), maps)
     last = images(SHAPES["map-last"], 2, 0)[0]
-    assert torch.equal(as_map(last, form(SHAPES["map-last"])), last.permute(0, 3, 1, 2))
+    assert torch.equal(as_map(last, layout_of(SHAPES["map-last"])), last.permute(0, 3, 1, 2))
     tokens = images(SHAPES["tokens"], 2, 0)[0]  # a class token and 3×3
-    assert torch.equal(as_map(tokens, form((10, 4)))[0, 1], tokens[0, 1:, 1].view(3, 3))
-    assert as_map(torch.zeros(2, 7, 4), form((7, 4))).shape == (2, 4, 7, 1)
-    assert as_map(torch.zeros(2, 8), form((8,))).shape == (2, 8, 1, 1)
+    assert torch.equal(as_map(tokens, layout_of((10, 4)))[0, 1], tokens[0, 1:, 1].view(3, 3))
+    assert as_map(torch.zeros(2, 7, 4), layout_of((7, 4))).shape == (2, 4, 7, 1)
+    assert as_map(torch.zeros(2, 8), layout_of((8,))).shape == (2, 8, 1, 1)
 
 
 def test_the_margins_are_their_formula() -> None:
@@ -204,8 +225,9 @@ def test_the_margins_are_their_formula() -> None:
 
 @pytest.mark.parametrize("kind", SHAPES)
 def test_what_was_learned_is_recalled(kind: str) -> None:
-    shape, kept = SHAPES[kind], {}
-    x = batch(images(shape, 30, 4)[0], form(shape))
+    shape = SHAPES[kind]
+    kept: dict[str, Any] = {}
+    x = batch(images(shape, 30, 4)[0], layout_of(shape))
     state = torch.get_rng_state()
     first = energy.energy(native(shape, remember=kept.update))(x)
     assert torch.equal(torch.get_rng_state(), state), "the caller's random numbers are left alone"
@@ -224,7 +246,8 @@ def test_a_damaged_memory_is_learned_again() -> None:
     def damaged() -> None:
         raise Damaged("cut off")
 
-    shape, kept = SHAPES["vector"], {}
+    shape = SHAPES["vector"]
+    kept: dict[str, Any] = {}
     energy.energy(native(shape, recall=damaged, remember=kept.update))
     assert kept
 
@@ -236,7 +259,7 @@ def test_fine_tuning_brings_energies_to_their_margins() -> None:
     for steps in (0, 200):
         energy.STEPS["fine-tuning"] = steps
         score = energy.energy(native(shape))
-        energies = [torch.from_numpy(-score(batch(each, form(shape)))) for each in (x, strange)]
+        energies = [torch.from_numpy(-score(batch(each, layout_of(shape)))) for each in (x, strange)]
         losses.append(energy.margins(*energies).item())
     assert losses[1] < 0.8 * losses[0]
 
@@ -245,13 +268,13 @@ def test_the_learned_energy_does_not_grow_with_the_size_of_activations() -> None
     shape = SHAPES["map"]
     score = energy.energy(native(shape))
     x = images(shape, 60, 4)[0]
-    assert np.median(score(batch(100 * x, form(shape)))) < 1.5 * np.median(score(batch(x, form(shape)))) + 5
+    assert np.median(score(batch(100 * x, layout_of(shape)))) < 1.5 * np.median(score(batch(x, layout_of(shape)))) + 5
 
 
 def test_each_form_has_its_network() -> None:
     kinds = {"map": nn.Conv2d, "map-last": nn.Conv2d, "tokens": nn.TransformerEncoderLayer, "vector": nn.Linear}
     for kind, layer in kinds.items():
-        made = energy.Classifier(form(SHAPES[kind]), CLASSES, 32).eval()
+        made = energy.Classifier(layout_of(SHAPES[kind]), CLASSES, 32).eval()
         assert any(isinstance(module, layer) for module in made.modules())
         assert made(torch.randn(2, *SHAPES[kind])).shape == (2, CLASSES)
 
@@ -262,12 +285,12 @@ def test_every_form_is_scored_image_by_image(detector: Detector, kind: str) -> N
     shape = SHAPES[kind]
     score = detector_function(detector.name)(native(shape))
     x = images(shape, 9, 3)[0]
-    whole = score(batch(x, form(shape)))
+    whole = score(batch(x, layout_of(shape)))
     assert whole.shape == (9,)
     assert len(set(whole)) == 9
-    turned = score(batch(x.flip(0), form(shape)))
+    turned = score(batch(x.flip(0), layout_of(shape)))
     assert np.allclose(turned[::-1], whole, rtol=1e-5)
-    assert np.allclose([score(batch(one, form(shape)))[0] for one in x.split(1)], whole, rtol=1e-5)
+    assert np.allclose([score(batch(one, layout_of(shape)))[0] for one in x.split(1)], whole, rtol=1e-5)
 
 
 @pytest.mark.parametrize("detector", [d for d in FITTED if not d.learns], ids=lambda d: d.name)
@@ -283,9 +306,10 @@ def test_what_does_not_learn_asks_for_features_only(detector: Detector) -> None:
 
 
 def test_the_learned_detector_knows_its_classes() -> None:
-    shape, kept = SHAPES["map"], {}
+    shape = SHAPES["map"]
+    kept: dict[str, Any] = {}
     energy.energy(native(shape, remember=kept.update))
-    classifier = energy.Classifier(form(shape), CLASSES, energy.WIDTH)
+    classifier = energy.Classifier(layout_of(shape), CLASSES, energy.WIDTH)
     classifier.load_state_dict(kept)
     x, labels = images(shape, 90, 11)
     assert (classifier.eval()(x).argmax(1) == labels).float().mean() > 0.9, "it classifies new native activations"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from handy import noting
 from PIL import Image
 
 from stitchlab.catalog.data_sets import DATA_SETS
@@ -44,12 +46,10 @@ def test_a_folder_is_outlined_as_it_is_loaded(
 
 
 @pytest.mark.parametrize("modes", ["all colour", "colour first"])
-def test_one_header_tells_that_there_are_colours(
-    tmp_path: Path, modes: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_header_tells_that_there_are_colours(tmp_path: Path, modes: str, monkeypatch: pytest.MonkeyPatch) -> None:
     listed = image_folder.listing(painted(tmp_path / "images", MODES[modes]), None)
-    opened, real = [], image_folder._opened
-    monkeypatch.setattr(image_folder, "_opened", lambda path: opened.append(path) or real(path))
+    opened: list[Any] = []
+    monkeypatch.setattr(image_folder, "_opened", noting(opened.append, image_folder._opened))
     assert image_folder.first_shape(listed, None, Store(tmp_path / "cache")) == (3, 6, 6)
     assert len(opened) == 1
 
@@ -58,8 +58,13 @@ def test_the_catalogs_data_is_outlined_before_it_is_fetched(tmp_path: Path) -> N
     store = Store(tmp_path / "cache")
     told = {name: registry.outline(name, store) for name in DATA_SETS}
     assert {name: (made.shape, len(made.classes)) for name, made in told.items()} == {
-        "digits": ((1, 8, 8), 10), "mnist": ((1, 28, 28), 10), "fashion-mnist": ((1, 28, 28), 10),
-        "cifar10": ((3, 32, 32), 10), "cifar100": ((3, 32, 32), 100), "svhn": ((3, 32, 32), 10)}
+        "digits": ((1, 8, 8), 10),
+        "mnist": ((1, 28, 28), 10),
+        "fashion-mnist": ((1, 28, 28), 10),
+        "cifar10": ((3, 32, 32), 10),
+        "cifar100": ((3, 32, 32), 100),
+        "svhn": ((3, 32, 32), 10),
+    }
     digits = registry.load("digits", store)
     assert (told["digits"].shape, told["digits"].classes) == (digits.shape, digits.classes)
     with pytest.raises(UnknownName, match="nearest: cifar10"):

@@ -19,7 +19,6 @@ from grids import folder
 from reference import capture, prepared
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
-from test_cleaning import files, lay_by
 from torch import Tensor, nn
 from toys import Tokens, network, noise, pair, seeded
 
@@ -32,11 +31,14 @@ from stitchlab.models import store as model_store
 from stitchlab.probes import classifier, compute
 from stitchlab.probes.compute import probe
 from stitchlab.probes.features import gathered
+from stitchlab.request import DEFINITIONS
 from stitchlab.results import networks, probes
 from stitchlab.results.cleaning import clean
 from stitchlab.results.networks import PROBED
 from stitchlab.results.probes import ProbeRequest, Probes, find
+from stitchlab.stitch.pair import Pair
 from stitchlab.store import Store
+from unit.test_cleaning import files, lay_by
 
 Array = npt.NDArray[Any]
 FEW: dict[str, Any] = {"train_images": 300, "eval_images": 200, "seed": 3}
@@ -55,8 +57,8 @@ def plain(store: Store, name: str, layer: str, train_images: int, eval_images: i
     sides = []
     for split, count in ((data.train, train_images), (data.test, eval_images)):
         rows = torch.randperm(len(split), generator=torch.Generator().manual_seed(seed))[:count].numpy()
-        x = capture(net.module, layer, prepared(net, torch.from_numpy(np.asarray(split.images[rows]))))
-        sides.append((by_hand(x), split.labels[rows]))
+        seen = capture(net.module, layer, prepared(net, torch.from_numpy(np.asarray(split.images[rows]))))
+        sides.append((by_hand(seen), split.labels[rows]))
     (x, y), (test, labels) = sides
     scaler = StandardScaler().fit(x)
     model = LogisticRegression(max_iter=1000).fit(scaler.transform(x), y)
@@ -190,8 +192,9 @@ def test_what_is_not_finite_on_evaluation_images_only_has_a_training_accuracy() 
     assert baselines["accuracy"] is None
 
 
-@pytest.mark.parametrize(("count", "message"), [
-    (1, "there is one training image: a probe needs two or more classes"), (2, "")])
+@pytest.mark.parametrize(
+    ("count", "message"), [(1, "there is one training image: a probe needs two or more classes"), (2, "")]
+)
 def test_one_image_or_one_class(store: Store, count: int, message: str) -> None:
     (row,) = probe("digits-a", store, layers=["relu"], train_images=count, eval_images=50, device="cpu").rows()
     assert row.reason == message
@@ -206,13 +209,13 @@ def test_classes_that_the_network_does_not_know(store: Store, tmp_path: Path) ->
     assert found.own_accuracy is None
     assert found.chance == pytest.approx(1 / 3)
     assert found.baselines is not None
-    assert found.baselines["reason"] == "digits-a knows other classes than images has"
+    assert found.baselines["reason"] == "digits-a predicts other classes than images has"
 
 
 def fitted_layers(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many channels each probe has that is trained from now on."""
     seen: list[int] = []
-    fit = compute.fit
+    fit = classifier.fit
 
     def noted(features: Any, labels: Any) -> Any:
         seen.append(features.shape[1])
@@ -234,7 +237,8 @@ def test_adding_layers_computes_those_only_and_no_number_depends_on_its_neighbou
     assert both.kept["flatten"] == first.kept["flatten"]
     assert both.rows() == probed["digits-a"].rows()
     assert {k: v for k, v in (both.baselines or {}).items() if k in ("accuracy", "chance")} == {
-        k: v for k, v in (probed["digits-a"].baselines or {}).items() if k in ("accuracy", "chance")}
+        k: v for k, v in (probed["digits-a"].baselines or {}).items() if k in ("accuracy", "chance")
+    }
     monkeypatch.setattr(compute, "load", None)  # nothing is run
     assert probe("digits-a", store, layers=["relu", "flatten"], device="cpu", **FEW).complete
 
@@ -258,8 +262,14 @@ def test_stopped_work_keeps_nothing_half(store: Store) -> None:
 
 
 REQUEST = ProbeRequest(network="a" * 64, data="b" * 64, train_images=100, eval_images=50)
-OTHER: dict[str, Any] = {"network": "c" * 64, "data": "c" * 64, "train_images": 99, "eval_images": 49, "seed": 1,
-                         "precision": "bf16"}
+OTHER: dict[str, Any] = {
+    "network": "c" * 64,
+    "data": "c" * 64,
+    "train_images": 99,
+    "eval_images": 49,
+    "seed": 1,
+    "precision": "bf16",
+}
 
 
 def test_a_key_hangs_on_all_that_a_probe_depends_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -270,7 +280,7 @@ def test_a_key_hangs_on_all_that_a_probe_depends_on(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(probes, "VERSION", 2)
     keys += [probes.key(REQUEST, "x"), probes.baselines_key(REQUEST)]
     monkeypatch.setattr(probes, "VERSION", 1)
-    monkeypatch.setitem(probes.DEFINITIONS, "input", 3)
+    monkeypatch.setitem(DEFINITIONS, "input", 3)
     keys += [probes.key(REQUEST, "x"), probes.baselines_key(REQUEST)]
     assert len(set(keys)) == len(keys)
     assert all(key.partition("-")[0] in ("a" * 64, "c" * 64) for key in keys)
@@ -284,11 +294,17 @@ def test_defaults_are_resolved(store: Store) -> None:
     assert find(store, **found.wanted()).request == found.request
 
 
-@pytest.mark.parametrize(("wanted", "message"), [
-    ({"train_images": 1258}, "training images of the probes .* 1,258 came"), ({"eval_images": 0}, "evaluation images"),
-    ({"layers": ["layer9"]}, "no layer is called 'layer9'"), ({"layers": []}, "one name or more was expected"),
-    ({"data": "mnist"}, "no data set is called 'mnist'"), ({"seed": -1}, "a seed is"),
-])
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        ({"train_images": 1258}, "training images of the probes .* got 1,258"),
+        ({"eval_images": 0}, "evaluation images"),
+        ({"layers": ["layer9"]}, "no layer is called 'layer9'"),
+        ({"layers": []}, "expected one name or more"),
+        ({"data": "mnist"}, "no data set is called 'mnist'"),
+        ({"seed": -1}, "expected a seed"),
+    ],
+)
 def test_what_does_not_fit_is_one_line(store: Store, wanted: dict[str, Any], message: str) -> None:
     with pytest.raises(StitchLabError, match=message) as raised:
         find(store, "digits-a", **wanted)
@@ -305,7 +321,8 @@ def test_probes_stay_as_long_as_their_network(store: Store) -> None:
     assert not store.has(PROBED, strange)
     networks.delete(store, "vit")
     assert {name.partition("-")[0] for name in files(store) if name.startswith(PROBED)} == {
-        f"{PROBED}/{found.network.id}"}
+        f"{PROBED}/{found.network.id}"
+    }
 
 
 def command(store: Store, monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
@@ -330,8 +347,13 @@ def test_files_of_several_networks_and_reading_them_without_pytorch(
     store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     capsys.readouterr()
-    for suffix, begins in (("csv", b"network,layer"), ("json", b"["), ("svg", b"<?xml"), ("pdf", b"%PDF"),
-                           ("png", b"\x89PNG")):
+    for suffix, begins in (
+        ("csv", b"network,layer"),
+        ("json", b"["),
+        ("svg", b"<?xml"),
+        ("pdf", b"%PDF"),
+        ("png", b"\x89PNG"),
+    ):
         place = tmp_path / f"curves.{suffix}"
         assert command(store, monkeypatch, *WORDS, "--out", str(place)) == 0
         assert place.read_bytes().startswith(begins)
@@ -341,21 +363,33 @@ def test_files_of_several_networks_and_reading_them_without_pytorch(
     assert "vit itself" in (tmp_path / "curves.svg").read_text()
     one, other = json.loads((tmp_path / "curves.json").read_text())
     assert (one["network"]["name"], len(one["layers"]), other["request"]["seed"]) == ("digits-a", 6, 3)
-    done = python("from stitchlab.__main__ import main\nimport sys\nsys.exit(main())", "probe", *WORDS,
-                  STITCHLAB_CACHE=str(store.root))
+    done = python(
+        "from stitchlab.__main__ import main\nimport sys\nsys.exit(main())",
+        "probe",
+        *WORDS,
+        STITCHLAB_CACHE=str(store.root),
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout == (tmp_path / "curves.csv").read_text()
 
 
-@pytest.mark.parametrize(("words", "message"), [
-    (["nobody"], "no network is called 'nobody'"), (["digits-a", "--layers", "x"], "no layer is called 'x'"),
-    (["digits-a", "--out", "x.xls"], "no kind of file of probes is called 'xls'"),
-    (["digits-a", "--eval-images", "541"], "541 came"), (["digits-a", "--device", "gpu"], "no device is called 'gpu'"),
-    (["digits-a", "--data", "folder:/nowhere"], "/nowhere"),
-])
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["nobody"], "no network is called 'nobody'"),
+        (["digits-a", "--layers", "x"], "no layer is called 'x'"),
+        (["digits-a", "--out", "x.xls"], "no kind of file of probes is called 'xls'"),
+        (["digits-a", "--eval-images", "541"], "got 541"),
+        (["digits-a", "--device", "gpu"], "no device is called 'gpu'"),
+        (["digits-a", "--data", "folder:/nowhere"], "/nowhere"),
+    ],
+)
 def test_mistakes_are_one_line(
-    digits_store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: Sequence[str],
-    message: str
+    digits_store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: Sequence[str],
+    message: str,
 ) -> None:
     capsys.readouterr()
     assert command(digits_store, monkeypatch, *words) == 2
@@ -377,7 +411,7 @@ def test_figures(probed: dict[str, Probes]) -> None:
     drawn = json.loads(figure([one, other], dark=True).to_json())
     assert [trace["name"] for trace in drawn["data"]] == [curve.name for curve in together.curves]
     for draw in (curves, figure):
-        with pytest.raises(StitchLabError, match="1 to 6 networks were expected, got 7"):
+        with pytest.raises(StitchLabError, match="expected 1 to 6 networks, got 7"):
             draw([one] * 7)
 
 
@@ -398,14 +432,14 @@ def test_a_layer_that_has_no_features_is_empty_alone(store: Store, monkeypatch: 
     net = network(seeded(Deep), data)
     with pytest.raises(StitchLabError, match="neither a map, tokens nor a vector"):
         pair(net, net, data).target("act")
-    target = compute.Pair.target
+    target = Pair.target
 
     def refused(self: Any, layer: str) -> Any:
         if layer == "relu":
             raise StitchLabError("neither a map, tokens nor a vector")
         return target(self, layer)
 
-    monkeypatch.setattr(compute.Pair, "target", refused)
+    monkeypatch.setattr(Pair, "target", refused)
     relu, other = probe("digits-a", store, layers=["relu", "layer1.0"], device="cpu", **FEW).rows()
     assert relu[2:] == (None, None, "neither a map, tokens nor a vector")
     assert other.accuracy is not None

@@ -9,7 +9,7 @@ from grids import COLUMNS, ROWS, SMALL, made
 from stitchlab.data import splits
 from stitchlab.ood import reference as side
 from stitchlab.ood import trajectory as walk
-from stitchlab.ood.evaluate import judge
+from stitchlab.ood.evaluate import detect
 from stitchlab.request import TaskLoss
 from stitchlab.store import Store
 
@@ -26,8 +26,8 @@ def test_what_is_done_is_between_nothing_and_all(
         told.setdefault(what.split(",")[0], []).append(done)
 
     run = made(store, report=report, **SMALL | {"dm_images": 100, "tlm": TaskLoss(epochs=2)})
-    judge(run, device="cpu", cells=[("tlm", ROWS[0], COLUMNS[0])], report=report)
-    walk.walk(run, ROWS[0], COLUMNS[0], torch.device("cpu"), report)
+    detect(run, device="cpu", cells=[("tlm", ROWS[0], COLUMNS[0])], report=report)
+    walk.compute_trajectory(run, ROWS[0], COLUMNS[0], torch.device("cpu"), report)
     assert len(told) > 8
     for what, shares in told.items():
         assert all(0 <= share <= 1 for share in shares), (what, max(shares))

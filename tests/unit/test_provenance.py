@@ -15,23 +15,27 @@ from grids import COLUMNS, ROWS, made
 import stitchlab
 from stitchlab.export.tables import run_json
 from stitchlab.models import store as model_store
-from stitchlab.ood.evaluate import judge
-from stitchlab.ood.trajectory import walk
+from stitchlab.ood.evaluate import detect
+from stitchlab.ood.trajectory import compute_trajectory
 from stitchlab.results import networks, trajectory, version
 from stitchlab.results.detection import NATIVE, STATISTICS
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 
 CELL = (ROWS[1], COLUMNS[0])
-VERSIONS = {"stitchlab": version.VERSION, "scipy": scipy.__version__, "scikit-learn": sklearn.__version__,
-            "torch": torch.__version__}
+VERSIONS = {
+    "stitchlab": version.VERSION,
+    "scipy": scipy.__version__,
+    "scikit-learn": sklearn.__version__,
+    "torch": torch.__version__,
+}
 
 
 def test_the_version_has_one_source() -> None:
     project = tomllib.loads((Path(stitchlab.__file__).parents[1] / "pyproject.toml").read_text())
     assert "version" not in project["project"]
-    assert project["project"]["dynamic"] == ["version"]
-    assert project["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "stitchlab.results.version.VERSION"}
+    assert "version" in project["project"]["dynamic"]
+    assert project["tool"]["hatch"]["version"] == {"path": "stitchlab/results/version.py"}
     assert stitchlab.__version__ == version.VERSION
 
 
@@ -60,12 +64,15 @@ def test_weights_that_are_gone_are_said_to_be(run: Run) -> None:
 
 
 def test_what_detectors_say_says_how_it_was_computed(run: Run) -> None:
-    found = judge(run, detectors=["knn"], device="cpu")
-    walk(run, *CELL, torch.device("cpu"))
+    found = detect(run, detectors=["knn"], device="cpu")
+    compute_trajectory(run, *CELL, torch.device("cpu"))
     walked = trajectory.kept(run, *CELL)
     assert walked is not None
-    entries = [found.entry(name, method, i, CELL[1]) for name in ("knn", STATISTICS)
-               for method, i in ((NATIVE, ""), ("tlm", CELL[0]), ("dm", CELL[0]))]
+    entries = [
+        found.entry(name, method, i, CELL[1])
+        for name in ("knn", STATISTICS)
+        for method, i in ((NATIVE, ""), ("tlm", CELL[0]), ("dm", CELL[0]))
+    ]
     for entry in (*entries, walked[0]):
         assert entry is not None
         assert VERSIONS.items() <= entry["versions"].items()

@@ -12,19 +12,21 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import psutil
 import pytest
 import torch
 from distributed import LocalCluster
+from handy import sure
 
 from stitchlab.data import registry as datasets
 from stitchlab.data.splits import evaluation
 from stitchlab.errors import StitchLabError
 from stitchlab.grid.ask import ask, compare
-from stitchlab.jobs import Answer, Jobs, connection, questions
+from stitchlab.jobs import Answer, Jobs, Status, connection, questions
+from stitchlab.jobs.connection import Connection
 from stitchlab.jobs.questions import Questions
 from stitchlab.models import zoo
 from stitchlab.models.cut_points import outline
@@ -37,7 +39,7 @@ from stitchlab.store import Store, uploads
 from stitchlab.worker import questions as answers
 
 HOUSE = Path(__file__).resolve().parents[2]
-SMALL = {"front_layers": ["layer1.0", "layer3.1"], "end_layers": ["layer2.0"], "eval_images": 100}
+SMALL: dict[str, Any] = {"front_layers": ["layer1.0", "layer3.1"], "end_layers": ["layer2.0"], "eval_images": 100}
 WAIT = 90.0
 OURS = """
 import os
@@ -126,7 +128,7 @@ def test_a_question_is_answered_on_the_pages_worker_and_a_grid_computed_on_the_o
     assert jobs.ask("where", wait=WAIT) == Answer("there", "pages")
     long = ask("digits-a", "digits-b", jobs.store, tlm=TaskLoss(epochs=5000), methods=["tlm"], indices=[], **SMALL)
     jobs.compute(long)
-    until(lambda: "task loss" in (jobs.status(long.id) or Answer("failed")).what)
+    until(lambda: "task loss" in (jobs.status(long.id) or Status("failed")).what)
     client = jobs._connection.client().result()
     names = {address: worker["name"] for address, worker in client.scheduler_info()["workers"].items()}
     at = {names[address] for address, keys in client.processing().items() if any(long.id in str(key) for key in keys)}
@@ -149,8 +151,10 @@ def test_answers_are_what_is_computed_here(jobs: Jobs, run: Run) -> None:
     digits = datasets.load("digits", jobs.store)
     for name in ("vit", "digits-a"):
         found = networks.find(jobs.store, name)
-        assert Cuts.from_record(jobs.ask("cut_points", found.id, wait=WAIT).value).record() == outline(
-            jobs.store, found).record()
+        assert (
+            Cuts.from_record(jobs.ask("cut_points", found.id, wait=WAIT).value).record()
+            == outline(jobs.store, found).record()
+        )
     cuts = jobs.ask("architecture_cut_points", "resnet14", "digits", {}, None, wait=WAIT).value
     assert [p["name"] for p in cuts["points"]] == [p.name for p in outline(jobs.store, found).points]
     like = jobs.ask("front_cut_points", "random-init of vit", "digits-a", 0, wait=WAIT).value
@@ -203,8 +207,9 @@ def test_a_failure_is_a_line_and_can_be_asked_again(jobs: Jobs) -> None:
 
 def test_a_worker_that_is_killed_is_a_line_and_comes_back(jobs: Jobs, ours: None) -> None:
     answer = jobs.ask("die_unless", "flag", wait=WAIT)
-    assert answer == Answer("failed", None, "The worker that answers pages ended (twice over this question). Ask again "
-                                            "starts it anew.")
+    assert answer == Answer(
+        "failed", None, "The worker that answers pages ended (twice on this question). Ask again restarts it."
+    )
     (jobs.store.root / "flag").touch()
     assert jobs.ask_again("die_unless", "flag", wait=WAIT).value == "alive"
 
@@ -214,7 +219,7 @@ def test_a_worker_whose_keeper_is_killed_too_is_started_again(
 ) -> None:
     monkeypatch.setattr(questions, "LOOK", 0.2)
     monkeypatch.setattr(questions, "ALONE", 2.0)
-    cluster = jobs._connection.client().result().cluster
+    cluster = sure(jobs._connection.client().result().cluster)
     keeper = psutil.Process(cluster.workers["pages"].process.pid)
     for process in [keeper, *keeper.children(recursive=True)]:
         process.kill()
@@ -260,12 +265,13 @@ def test_asking_does_not_wait_for_the_connection(store: Store, monkeypatch: pyte
 
 def test_on_a_cluster_that_names_no_kinds_questions_go_first(store: Store) -> None:
     run = ask("digits-a", "digits-b", store, methods=["dm"], indices=[], **SMALL)
-    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address=None,
-                      host="127.0.0.1") as cluster:
+    with LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address=None, host="127.0.0.1"
+    ) as cluster:
         jobs = Jobs(store, cluster.scheduler_address, device="cpu")
         jobs.compute(run)
         assert jobs.ask("cut_points", "vit", wait=WAIT).state == "there"
-        until(lambda: not jobs.status(run.id).active)
+        until(lambda: not sure(jobs.status(run.id)).active)
         assert Run.load(run.id, store).complete
         jobs.close()
 
@@ -311,7 +317,7 @@ class Connected:
 
 def test_few_answers_are_kept(store: Store) -> None:
     client = Told()
-    asked = Questions(store, Connected(client), entries=3, size=1000)  # type: ignore[arg-type]
+    asked = Questions(store, cast(Connection, Connected(client)), entries=3, size=1000)
     for size in (1, 2, 3, 1, 4):
         assert len(asked.ask("q", size).value) == size
     assert client.asked == 4

@@ -43,8 +43,14 @@ def grid(tmp_path_factory: pytest.TempPathFactory) -> Run:
     images = datasets.load(f"folder:{root / 'images'}", store)
     for seed in (0, 1):
         importing.import_weights(
-            TINY10 / f"tiny10-cifar10-seed{seed}.pt", store, arch="tiny10", data=images, name=f"seed{seed}",
-            mean=(0.4914, 0.4822, 0.4465), std=(0.2023, 0.1994, 0.2010), device="cpu",
+            TINY10 / f"tiny10-cifar10-seed{seed}.pt",
+            store,
+            arch="tiny10",
+            data=images,
+            name=f"seed{seed}",
+            mean=(0.4914, 0.4822, 0.4465),
+            std=(0.2023, 0.1994, 0.2010),
+            device="cpu",
         )
     return compare("seed0", "seed1", store=store, device="cpu", methods=["dm"])
 
@@ -63,8 +69,8 @@ def test_direct_matching_is_best_on_or_next_to_the_diagonal(grid: Run) -> None:
 def test_numbers_equal_numpy(grid: Run, front_layer: str, end_layer: str) -> None:
     store, request = grid.store, grid.request
     images = datasets.load_by_fingerprint(request.data, store)
-    both = (model_store.load(name, store, device="cpu") for name in (request.front, request.end))
-    whole = reference.Whole(*both, front_layer, end_layer)
+    front, end = (model_store.load(name, store, device="cpu") for name in (request.front, request.end))
+    whole = reference.Whole(front, end, front_layer, end_layer)
     fitted, _ = images.train.take(images.train.order(0)[: request.dm.images])
     weight, bias = (torch.from_numpy(part).float() for part in whole.direct(fitted))
     order = images.test.order(0)[: request.eval_images]
@@ -75,7 +81,10 @@ def test_numbers_equal_numpy(grid: Run, front_layer: str, end_layer: str) -> Non
     rows = [v.mean((2, 3)) for v in (a, b)]
     centred = [v.reshape(len(v), -1) - v.reshape(len(v), -1).mean(0) for v in (a, b)]
     k, m = (v @ v.T for v in centred)
-    expected = {"cka": (k * m).sum() / np.linalg.norm(k) / np.linalg.norm(m), "pwcca": reference.pwcca(*rows),
-                "opd": reference.opd(*rows)}
+    expected = {
+        "cka": (k * m).sum() / np.linalg.norm(k) / np.linalg.norm(m),
+        "pwcca": reference.pwcca(*rows),
+        "opd": reference.opd(*rows),
+    }
     for name, metric in (("cka", "similarity"), ("pwcca", "distance"), ("opd", "distance")):
         assert grid.value(name, metric, front_layer, end_layer) == pytest.approx(expected[name], abs=1e-4)

@@ -15,6 +15,7 @@ from grids import SMALL, folder, made
 from stitchlab import __main__ as cli
 from stitchlab.catalog.indices import DEFAULT_INDICES
 from stitchlab.data import registry as datasets
+from stitchlab.errors import StitchLabError
 from stitchlab.grid import compute
 from stitchlab.models import create as making
 from stitchlab.results import networks, repeating
@@ -58,7 +59,7 @@ def test_the_same_run_is_asked_for_and_computed(
     status, out, err = said(capsys, "repeat", told, "--device", "cpu", "--out", tmp_path / "again")
     assert status == 0
     assert out.splitlines()[-1] == described["id"]
-    assert "is asked for as" not in err
+    assert "is repeated as" not in err
     assert Run.load(described["id"], fresh).complete
     again = json.loads((tmp_path / "again" / "run.json").read_text())
     for field in ("id", "request", "weights", "own_accuracy", "front_accuracy"):
@@ -107,10 +108,13 @@ def test_what_is_missing_is_named_in_one_line(
     request = json.loads(told.read_text())["request"]
     status, out, err = said(capsys, "repeat", told)
     assert (status, out, len(err.splitlines())) == (2, "", 1)
-    for words in (f"the front network digits-a (resnet14, trained on digits from seed 0, fingerprint "
-                  f"{request['front'][:12]}) is not in this store", "the end network digits-b (resnet14",
-                  f"the data Digits (fingerprint {request['data'][:12]}) is not in this store",
-                  "`python -m stitchlab data digits --download`"):
+    for words in (
+        f"the front network digits-a (resnet14, trained on digits from seed 0, fingerprint "
+        f"{request['front'][:12]}) is not in this store",
+        "the end network digits-b (resnet14",
+        f"the data Digits (fingerprint {request['data'][:12]}) is not in this store",
+        "`python -m stitchlab data digits --download`",
+    ):
         assert words in err
     assert not (tmp_path / "empty").exists()
 
@@ -119,12 +123,13 @@ def test_a_folder_of_images_is_named_with_its_size(fresh: Store, tmp_path: Path)
     name = folder(tmp_path / "letters", "ab", colour=False) + "@8"
     data = datasets.load(name, fresh)
     network = making.untrained("mlp", data, fresh, name="own", device="cpu")
-    run = made(fresh, "own", "own", front_layers=None, end_layers=None, methods=["dm"], indices=[], dm_images=5,
-               eval_images=5)
+    run = made(
+        fresh, "own", "own", front_layers=None, end_layers=None, methods=["dm"], indices=[], dm_images=5, eval_images=5
+    )
     path = tmp_path / "run.json"
     path.write_text(json.dumps(run.provenance()))
     shutil.rmtree(fresh.root / "data")
-    with pytest.raises(repeating.StitchLabError, match=rf"`python -m stitchlab data {data.name}`") as raised:
+    with pytest.raises(StitchLabError, match=rf"`python -m stitchlab data {data.name}`") as raised:
         repeating.wanted(fresh, repeating.described(fresh, path))
     assert network.name not in str(raised.value), "it is there"
 
@@ -153,12 +158,13 @@ def test_a_control_of_another_network_of_that_name_is_none(done: Store, fresh: S
     path.write_text(json.dumps(first.provenance()))
     networks.rename(fresh, "digits-a", "other")
     networks.rename(fresh, "vit", "digits-a")
-    with pytest.raises(repeating.StitchLabError, match="the front network random-init-of-digits-a-s0"):
+    with pytest.raises(StitchLabError, match="the front network random-init-of-digits-a-s0"):
         repeating.wanted(fresh, repeating.described(fresh, path))
 
 
 def broken(record: dict[str, Any]) -> dict[str, bytes]:
     """Files that are no run.json, by what is wrong with them."""
+
     def with_request(**change: Any) -> bytes:
         made = copy.deepcopy(record)
         made["request"] |= change
@@ -167,16 +173,30 @@ def broken(record: dict[str, Any]) -> dict[str, bytes]:
     whole, request = json.dumps(record).encode(), record["request"]
     lacking = {**record, "request": {key: value for key, value in request.items() if key != "end"}}
     return {
-        "empty": b"", "truncated": whole[:-40], "no JSON": b"front_layer,end_layer\n", "binary": bytes(range(256)),
-        "a list": b"[]", "a number": b"3", "another object": b'{"a": 1}', "no request": b'{"request": null}',
-        "deep": b"[" * 100_000, "a field less": json.dumps(lacking).encode(), "newer": with_request(colour="red"),
-        "newer recipe": with_request(tlm={**request["tlm"], "colour\n": 1}), "no recipe": with_request(tlm=[]),
-        "words for numbers": with_request(eval_images="many"), "a word for layers": with_request(end_layers="relu"),
-        "numbers for layers": with_request(front_layers=[1]), "no seed": with_request(seed=None),
-        "a list of definitions": with_request(definitions=["cka"]), "precision": with_request(precision="fp16"),
-        "NaN": with_request(seed=float("nan")), "epochs": with_request(tlm={**request["tlm"], "epochs": "30"}),
-        "truth": with_request(seed=True), "no front": with_request(front=""), "half a number": with_request(
-            tlm={**request["tlm"], "images": 2.5}),
+        "empty": b"",
+        "truncated": whole[:-40],
+        "no JSON": b"front_layer,end_layer\n",
+        "binary": bytes(range(256)),
+        "a list": b"[]",
+        "a number": b"3",
+        "another object": b'{"a": 1}',
+        "no request": b'{"request": null}',
+        "deep": b"[" * 100_000,
+        "a field less": json.dumps(lacking).encode(),
+        "newer": with_request(colour="red"),
+        "newer recipe": with_request(tlm={**request["tlm"], "colour\n": 1}),
+        "no recipe": with_request(tlm=[]),
+        "words for numbers": with_request(eval_images="many"),
+        "a word for layers": with_request(end_layers="relu"),
+        "numbers for layers": with_request(front_layers=[1]),
+        "no seed": with_request(seed=None),
+        "a list of definitions": with_request(definitions=["cka"]),
+        "precision": with_request(precision="fp16"),
+        "NaN": with_request(seed=float("nan")),
+        "epochs": with_request(tlm={**request["tlm"], "epochs": "30"}),
+        "truth": with_request(seed=True),
+        "no front": with_request(front=""),
+        "half a number": with_request(tlm={**request["tlm"], "images": 2.5}),
     }
 
 
@@ -220,10 +240,21 @@ def test_definitions_that_did_not_change_are_not_listed(done: Store) -> None:
     assert "foo" not in told
 
 
-@pytest.mark.parametrize("request_", [
-    {"front_layers": ["layer9"]}, {"methods": ["tml"]}, {"indices": ["kca"]}, {"seed": -1}, {"eval_images": 10**6},
-    {"dm": {"images": 0}}, {"front_layers": []}, {"end": "digits-a"}, {"data": "../digits"},
-], ids=str)
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"front_layers": ["layer9"]},
+        {"methods": ["tml"]},
+        {"indices": ["kca"]},
+        {"seed": -1},
+        {"eval_images": 10**6},
+        {"dm": {"images": 0}},
+        {"front_layers": []},
+        {"end": "digits-a"},
+        {"data": "../digits"},
+    ],
+    ids=str,
+)
 def test_requests_that_make_no_sense_are_one_line(
     request_: dict[str, Any], told: Path, fresh: Store, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -240,8 +271,11 @@ def test_a_file_that_cannot_be_read_is_one_line(name: str, fresh: Store, capsys:
 
 
 def test_reading_one_needs_nothing_that_computes(told: Path, fresh: Store) -> None:
-    done = python("import sys\nfrom pathlib import Path\nfrom stitchlab.results import repeating\n"
-                  "from stitchlab.store import Store\nstore = Store(sys.argv[1])\n"
-                  "print(repeating.wanted(store, repeating.described(store, Path(sys.argv[2])))['end_layers'])",
-                  str(fresh.root), str(told))
+    done = python(
+        "import sys\nfrom pathlib import Path\nfrom stitchlab.results import repeating\n"
+        "from stitchlab.store import Store\nstore = Store(sys.argv[1])\n"
+        "print(repeating.wanted(store, repeating.described(store, Path(sys.argv[2])))['end_layers'])",
+        str(fresh.root),
+        str(told),
+    )
     assert done.stdout.strip() == str(SMALL["end_layers"]), done.stderr

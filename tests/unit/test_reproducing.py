@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 from grids import COLUMNS, ROWS
-from test_imports import HOUSE
 from toys import Convolutions, network, noise, pair, seeded
 
 from stitchlab.data import augment
@@ -24,6 +23,7 @@ from stitchlab.stitch.affine import rows
 from stitchlab.stitch.direct import direct_matching
 from stitchlab.stitch.evaluate import evaluate
 from stitchlab.stitch.task import epoch_order, initial, task_loss_matching
+from unit.test_imports import HOUSE
 
 PAGE = (HOUSE / "docs" / "reproducing.md").read_text()
 LAYERS = ("act0", "act1")
@@ -40,18 +40,24 @@ def program() -> SimpleNamespace:
 
 THEIRS = program()
 DATA = noise(size=12, train=50, test=20, seed=1)
-PAIR = pair(network(seeded(lambda: Convolutions((6, 7, 8), 4), 0), DATA, "a"),
-            network(seeded(lambda: Convolutions((5, 6, 9), 4), 1), DATA, "b"), DATA)
+PAIR = pair(
+    network(seeded(lambda: Convolutions((6, 7, 8), 4), 0), DATA, "a"),
+    network(seeded(lambda: Convolutions((5, 6, 9), 4), 1), DATA, "b"),
+    DATA,
+)
 
 
 def test_the_page_needs_nothing_of_stitchlab() -> None:
-    imports = re.findall(r"^(?:import|from) (\w+)", "\n".join(re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)),
-                         re.MULTILINE)
+    imports = re.findall(
+        r"^(?:import|from) (\w+)", "\n".join(re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)), re.MULTILINE
+    )
     assert set(imports) == {"hashlib", "json", "math", "numpy", "torch"}
 
 
-@pytest.mark.parametrize("parts", [("initialisation", 0, "layer1.0", "relu"), ("order of an epoch", 2**32 - 1, 29),
-                                   ("x", 1, "blocks.5", "add:é\"")])
+@pytest.mark.parametrize(
+    "parts",
+    [("initialisation", 0, "layer1.0", "relu"), ("order of an epoch", 2**32 - 1, 29), ("x", 1, "blocks.5", 'add:é"')],
+)
 def test_seeds_are_derived_as_it_says(parts: tuple[Any, ...]) -> None:
     assert THEIRS.derived_seed(*parts) == derived_seed(*parts)
 
@@ -84,8 +90,8 @@ def test_images_are_drawn_as_it_says(run: Run) -> None:
     data, request = datasets.load_by_fingerprint(run.request.data, run.store), run.request
     told = run.provenance()["data"]
     train, test = (THEIRS.permutation(request.seed, told[part]) for part in ("train", "test"))
-    assert np.array_equal(train[:request.dm.images], draw(data.train, request.seed, request.dm.images, "").numpy())
-    assert np.array_equal(test[:request.eval_images], evaluation(data, request).numpy())
+    assert np.array_equal(train[: request.dm.images], draw(data.train, request.seed, request.dm.images, "").numpy())
+    assert np.array_equal(test[: request.eval_images], evaluation(data, request).numpy())
 
 
 def test_weights_have_the_checksum_that_it_says(run: Run) -> None:
@@ -129,8 +135,17 @@ def test_task_loss_matching_is_the_programs() -> None:
     front, end = PAIR.front.module, PAIR.end.module
     size = until(end, prepared(DATA.test.images), LAYERS[1]).shape[2:]
     weight, bias = THEIRS.task_loss_matching(
-        lambda x: until(front, x, LAYERS[0]), lambda x: onward(end, x, LAYERS[1]), prepared(DATA.train.images),
-        torch.from_numpy(DATA.train.labels), 5, LAYERS, *reversed(ours.weight.shape), tuple(size), 3, 11)
+        lambda x: until(front, x, LAYERS[0]),
+        lambda x: onward(end, x, LAYERS[1]),
+        prepared(DATA.train.images),
+        torch.from_numpy(DATA.train.labels),
+        5,
+        LAYERS,
+        *reversed(ours.weight.shape),
+        tuple(size),
+        3,
+        11,
+    )
     assert torch.allclose(weight, ours.weight, atol=2e-5)
     assert torch.allclose(bias, ours.bias, atol=2e-5)
     begun = initial(PAIR, LAYERS, 5, None).weight
@@ -140,8 +155,10 @@ def test_task_loss_matching_is_the_programs() -> None:
 def test_direct_matching_is_the_programs() -> None:
     images = torch.arange(20)
     ours = direct_matching(PAIR, [LAYERS], images)[LAYERS]
-    x, y = (until(each.module, prepared(DATA.train.images[:20]), layer)
-            for each, layer in zip((PAIR.front, PAIR.end), LAYERS, strict=True))
+    x, y = (
+        until(each.module, prepared(DATA.train.images[:20]), layer)
+        for each, layer in zip((PAIR.front, PAIR.end), LAYERS, strict=True)
+    )
     x = torch.nn.functional.interpolate(x, y.shape[2:], mode="bilinear", align_corners=False)
     weight, bias = THEIRS.direct_matching(rows(x).numpy(), rows(y).numpy())
     assert np.allclose(weight, ours.weight.detach().numpy(), atol=1e-5)
@@ -163,8 +180,12 @@ def test_predictions_are_compared_as_it_says() -> None:
 def test_every_field_that_it_names_is_in_run_json(run: Run) -> None:
     told = run.provenance()
     table = PAGE.partition("## What run.json says")[2].partition("\n\nA network")[0]
-    fields = {name for line in table.splitlines() if line.startswith("| `")
-              for name in re.findall(r"`(\w+)`", line.split("|")[1])}
+    fields = {
+        name
+        for line in table.splitlines()
+        if line.startswith("| `")
+        for name in re.findall(r"`(\w+)`", line.split("|")[1])
+    }
     assert len(fields) >= 10
     assert fields <= told.keys()
     assert {"options", "classes", "channels", "size", "resize", "mean", "std", "origin"} <= told["end"].keys()

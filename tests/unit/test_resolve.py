@@ -19,7 +19,8 @@ from stitchlab.request import TaskLoss
 from stitchlab.results import controls, cut_points, networks, plan
 from stitchlab.results.cut_points import Cuts
 from stitchlab.results.resolve import NotFoundYet, resolve
-from stitchlab.results.run import ROOM, Run
+from stitchlab.results.run import Run
+from stitchlab.results.run_record import ROOM
 from stitchlab.store import Store
 
 RANDOM = "random-init of digits-a"
@@ -37,13 +38,22 @@ def cuts_of(store: Store, front: str) -> Cuts | None:
     return cut_points_of(store, front, networks.find(store, "digits-b"), 0) if front == controls.NOISE else None
 
 
-@pytest.mark.parametrize("change", [
-    {}, {"seed": 3}, {"front_layers": ["layer1.0.relu2"], "methods": ["dm"]}, {"methods": [], "indices": ["opd"]},
-    {"tlm": TaskLoss(epochs=2)}, {"tlm": preset("quick", augment="crop", images=9)},
-    {"eval_images": None, "front_layers": None, "end_layers": None}, {"data": "digits"},
-])
-def test_looking_writes_nothing_and_says_what_asking_says(digits_store: Store, store: Store,
-                                                           change: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"seed": 3},
+        {"front_layers": ["layer1.0.relu2"], "methods": ["dm"]},
+        {"methods": [], "indices": ["opd"]},
+        {"tlm": TaskLoss(epochs=2)},
+        {"tlm": preset("quick", augment="crop", images=9)},
+        {"eval_images": None, "front_layers": None, "end_layers": None},
+        {"data": "digits"},
+    ],
+)
+def test_looking_writes_nothing_and_says_what_asking_says(
+    digits_store: Store, store: Store, change: dict[str, Any]
+) -> None:
     wanted, before = {**SMALL, **change}, files(store)
     looked = resolve(store, "digits-a", "digits-b", **wanted)
     assert files(store) == before
@@ -98,13 +108,21 @@ def test_a_draft_of_a_control_has_the_layers_that_are_wanted(store: Store) -> No
 
 
 @pytest.mark.parametrize("front", [controls.NOISE, RANDOM])
-@pytest.mark.parametrize(("change", "message"), [
-    ({"front_layers": ["nope"]}, "no layer is called 'nope'"), ({"end_layers": ["flaten"]}, "nearest: flatten"),
-    ({"end_layers": []}, "at least one"), ({"methods": ["dmm"]}, "no method is called"),
-    ({"indices": ["pcca"]}, "no similarity index"), ({"methods": [], "indices": []}, "nothing to compute"),
-    ({"dm_images": 1258}, "; 1,258 came"), ({"eval_images": 0}, "; 0 came"), ({"seed": -1}, "seed"),
-    ({"data": "digit"}, "no data set is called"),
-])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"front_layers": ["nope"]}, "no layer is called 'nope'"),
+        ({"end_layers": ["flaten"]}, "nearest: flatten"),
+        ({"end_layers": []}, "at least one"),
+        ({"methods": ["dmm"]}, "no method is called"),
+        ({"indices": ["pcca"]}, "no similarity index"),
+        ({"methods": [], "indices": []}, "nothing to compute"),
+        ({"dm_images": 1258}, "got 1,258"),
+        ({"eval_images": 0}, "got 0"),
+        ({"seed": -1}, "seed"),
+        ({"data": "digit"}, "no data set is called"),
+    ],
+)
 def test_wrong_input_makes_no_control(store: Store, front: str, change: dict[str, Any], message: str) -> None:
     before = files(store)
     with pytest.raises(StitchLabError, match=message):
@@ -112,8 +130,9 @@ def test_wrong_input_makes_no_control(store: Store, front: str, change: dict[str
     with pytest.raises(StitchLabError, match=message):
         ask(front, "digits-b", store, **{**WITHOUT_ROWS, **change})
     assert [network.name for network in networks.list_networks(store)] == ["digits-a", "digits-b", "vit"]
-    assert {path for path in files(store) if path.parent.name != "data"} == {p for p in before
-                                                                             if p.parent.name != "data"}
+    assert {path for path in files(store) if path.parent.name != "data"} == {
+        p for p in before if p.parent.name != "data"
+    }
 
 
 def test_cut_points_that_are_not_kept_are_found_by_whoever_computes(store: Store) -> None:
@@ -170,13 +189,15 @@ def test_all_training_images_and_no_number_are_one_request(store: Store) -> None
     every, few = (resolve(store, "digits-a", "digits-b", **SMALL | {"tlm": TaskLoss(images=n)}) for n in (1257, 1256))
     assert every.request.tlm.images is None
     assert few.request.tlm.images == 1256
-    with pytest.raises(StitchLabError, match="training images for task loss matching: a number from 1 to 1,257"):
+    with pytest.raises(
+        StitchLabError, match="training images for task loss matching: expected a number from 1 to 1,257"
+    ):
         resolve(store, "digits-a", "digits-b", **SMALL | {"tlm": TaskLoss(images=1258)})
     without = SMALL | {"methods": ["dm"], "tlm": TaskLoss(images=1258)}
     assert resolve(store, "digits-a", "digits-b", **without).request.tlm == TaskLoss()  # nothing uses it
 
 
 def test_a_rate_that_soap_would_cap_is_refused(store: Store) -> None:
-    with pytest.raises(StitchLabError, match=r"at most 0.1 was expected, got 0.2"):
+    with pytest.raises(StitchLabError, match=r"expected at most 0.1, got 0.2"):
         resolve(store, "digits-a", "digits-b", **SMALL | {"tlm": preset("quick", lr=0.2)})
     assert resolve(store, "digits-a", "digits-b", **SMALL | {"tlm": preset("paper", lr=0.2)}).request.tlm.lr == 0.2

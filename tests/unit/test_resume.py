@@ -6,18 +6,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 from grids import SMALL, harm, made, numbers
+from handy import noting
 from toys import Convolutions, network, noise, pair, seeded
 
 from stitchlab.catalog.presets import PRESETS, resolved
 from stitchlab.errors import Cancelled
 from stitchlab.grid import estimate
 from stitchlab.models.tensors import get_tensors
-from stitchlab.request import DirectMatching, Request, TaskLoss, map_key
+from stitchlab.request import DirectMatching, Request, TaskLoss
 from stitchlab.results.cleaning import clean, delete_run
+from stitchlab.results.keys import map_key
 from stitchlab.results.run import list_runs
 from stitchlab.stitch import resume, tails, trail
 from stitchlab.stitch.affine import Stitch
@@ -28,8 +31,11 @@ from stitchlab.store import Store
 from stitchlab.store.checking import check
 
 DATA = noise(size=12, train=50, test=20, seed=1)
-BOTH = pair(network(seeded(lambda: Convolutions((6, 7, 8), 4), 0), DATA, "a"),
-            network(seeded(lambda: Convolutions((5, 6, 9), 4), 1), DATA, "b"), DATA)
+BOTH = pair(
+    network(seeded(lambda: Convolutions((6, 7, 8), 4), 0), DATA, "a"),
+    network(seeded(lambda: Convolutions((5, 6, 9), 4), 1), DATA, "b"),
+    DATA,
+)
 ROWS, COLUMNS = ("act0", "act1", "act2"), ("act0", "act1")
 CELLS = [(i, j) for j in COLUMNS for i in ROWS]
 STEPS = 5  # an epoch, of batches of 11 of 50 images
@@ -37,8 +43,17 @@ Maps = dict[Cell, Stitch]
 
 
 def request(recipe: TaskLoss, seed: int = 0) -> Request:
-    return Request(front="a", end="b", data="noise", front_layers=ROWS, end_layers=COLUMNS, eval_images=20,
-                   tlm=replace(resolved(recipe, "flip-crop"), batch=11), seed=seed, dm=DirectMatching(images=30))
+    return Request(
+        front="a",
+        end="b",
+        data="noise",
+        front_layers=ROWS,
+        end_layers=COLUMNS,
+        eval_images=20,
+        tlm=replace(resolved(recipe, "flip-crop"), batch=11),
+        seed=seed,
+        dm=DirectMatching(images=30),
+    )
 
 
 class Steps:
@@ -77,9 +92,13 @@ def always(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 VARIATIONS = {
-    **{f"{name}{'-soft' * soft}{'-dm' * dm}": replace(recipe, targets="soft" if soft else "labels",
-                                                     init="dm" if dm else "default")
-       for name, recipe in PRESETS.items() for soft, dm in ((False, False), (True, True))},
+    **{
+        f"{name}{'-soft' * soft}{'-dm' * dm}": replace(
+            recipe, targets="soft" if soft else "labels", init="dm" if dm else "default"
+        )
+        for name, recipe in PRESETS.items()
+        for soft, dm in ((False, False), (True, True))
+    },
     "adam-cycle": TaskLoss(epochs=4, lr=1e-2, schedule="one-cycle"),
     "soap-constant": TaskLoss(epochs=4, lr=1e-2, optimiser="soap"),
 }
@@ -134,13 +153,20 @@ def test_the_furthest_of_several_points_is_taken(tmp_path: Path) -> None:
     interrupted(tmp_path, of, 2 * STEPS, CELLS[:1])  # an epoch further
     keys = {cell: map_key(of, "tlm", *cell) for cell in CELLS}
     assert {cell: state.epoch for cell, state in resume.find(Store(tmp_path), keys).items()} == {
-        CELLS[0]: 3, CELLS[1]: 1}
+        CELLS[0]: 3,
+        CELLS[1]: 1,
+    }
 
 
-@pytest.mark.parametrize("change", [
-    lambda of: replace(of, seed=1), lambda of: replace(of, tlm=replace(of.tlm, lr=2e-3)),
-    lambda of: replace(of, tlm=replace(of.tlm, epochs=5)), lambda of: replace(of, end="another"),
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda of: replace(of, seed=1),
+        lambda of: replace(of, tlm=replace(of.tlm, lr=2e-3)),
+        lambda of: replace(of, tlm=replace(of.tlm, epochs=5)),
+        lambda of: replace(of, end="another"),
+    ],
+)
 def test_other_settings_begin_anew(change: Callable[[Request], Request], tmp_path: Path) -> None:
     of = request(replace(PRESETS["paper"], epochs=4))
     interrupted(tmp_path / "parts", of, 3 * STEPS)
@@ -164,14 +190,17 @@ def test_a_damaged_point_is_passed_over(suffix: str, tmp_path: Path) -> None:
     assert not list((tmp_path / "parts" / "resume").iterdir())
 
 
-def test_a_point_is_kept_once_a_minute_where_epochs_are_short(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock, kept = 0.0, []
+def test_a_point_is_kept_once_a_minute_where_epochs_are_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = 0.0
+    kept: list[int] = []
     monkeypatch.setattr(resume, "EVERY", 60.0)
     monkeypatch.setattr(resume, "time", SimpleNamespace(monotonic=lambda: clock))
-    put = Store.put
-    monkeypatch.setattr(Store, "put", lambda *a: (kept.append(a[3]["epoch"]) if a[1] == "resume" else None, put(*a)))
+
+    def note(self: Store, room: str, key: str, value: dict[str, Any], *rest: Any) -> None:
+        if room == "resume":
+            kept.append(value["epoch"])
+
+    monkeypatch.setattr(Store, "put", noting(note, Store.put))
 
     def report(what: str, done: float) -> None:
         nonlocal clock
@@ -186,8 +215,9 @@ def test_soap_goes_on_where_maps_of_a_shape_step_together() -> None:
 
     def fresh() -> tuple[list[tuple[torch.Tensor, torch.Tensor]], Soap]:
         generator = torch.Generator().manual_seed(0)
-        made = [(torch.randn(3, 5, generator=generator).requires_grad_(), torch.zeros(3).requires_grad_())
-                for _ in range(3)]
+        made = [
+            (torch.randn(3, 5, generator=generator).requires_grad_(), torch.zeros(3).requires_grad_()) for _ in range(3)
+        ]
         optimiser = Soap(made, 0.05)
         joined = [p for group in optimiser.param_groups for p in group["params"]]
         optimiser.param_groups[:] = [optimiser.param_groups[0] | {"params": joined}]
@@ -196,7 +226,8 @@ def test_soap_goes_on_where_maps_of_a_shape_step_together() -> None:
     def steps(of: list[tuple[torch.Tensor, torch.Tensor]], optimiser: Soap, count: int) -> None:
         for _ in range(count):
             optimiser.zero_grad()
-            sum((w @ torch.arange(5.0) * (k + 1) + b - 1).square().sum() for k, (w, b) in enumerate(of)).backward()
+            losses = [(w @ torch.arange(5.0) * (k + 1) + b - 1).square().sum() for k, (w, b) in enumerate(of)]
+            torch.stack(losses).sum().backward()
             optimiser.step()
 
     (whole, one), (parts, other), (last, third) = fresh(), fresh(), fresh()
@@ -225,8 +256,11 @@ def test_a_grid_that_was_cancelled_goes_on_within_a_unit(store: Store, monkeypat
     per_epoch = 5  # 1,257 images by 256
     cancelled(store, 2 * per_epoch + 3)
     learned: list[set[Cell]] = []
-    monkeypatch.setattr(estimate, "learn", lambda store, pair, request, work, cells, seconds: learned.append(
-        set(cells)) if work == "tlm" else None)
+    monkeypatch.setattr(
+        estimate,
+        "learn",
+        lambda store, pair, request, work, cells, seconds: learned.append(set(cells)) if work == "tlm" else None,
+    )
     (name,) = store.keys("resume")
     assert not list((store.root / "claims").glob("*.json"))
     told = Steps()

@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
-import test_bundle_hostile as hostile
 from grids import Spy, made, numbers
 
+import unit.test_bundle_hostile as hostile
 from stitchlab.__main__ import main
 from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.jobs import Jobs
@@ -82,7 +82,7 @@ def test_an_opened_run_is_found_read_and_let_go(empty: Store, packed: bytes) -> 
 def test_a_file_that_is_none_leaves_nothing(empty: Store, packed: bytes) -> None:
     before = sorted(empty.root.rglob("*"))
     for data in (b"", packed[:-5], b"PK" + packed, bytes(100)):
-        with pytest.raises(StitchLabError, match=r"^bad\.stitch is no \.stitch file that can be opened: "):
+        with pytest.raises(StitchLabError, match=r"^bad\.stitch cannot be opened as a \.stitch file: "):
             shelf.open_file(empty, data, "../../bad.stitch")
     assert sorted(empty.root.rglob("*")) == before
 
@@ -103,7 +103,7 @@ def test_nothing_computed_here_takes_a_number_from_a_file(
     differing = shelf.differences(own, opened)
     assert {d.metric for d in differing} >= {"accuracy", "distance", "similarity"}
     assert all(d.there is not None for d in differing if d.metric == "accuracy")
-    assert "are others" in shelf.compared(own, opened)
+    assert "differ" in shelf.compared(own, opened)
     assert shelf.differences(own, unpack(pack(own), "own.stitch")) == []
     assert shelf.others(empty) == []
     assert [run.source is not None for run in shelf.same(empty, own)] == [True]
@@ -152,8 +152,11 @@ def test_the_gallery_is_read_in_order_and_a_damaged_file_breaks_nothing(
 def test_no_job_is_ever_made_of_an_opened_run(empty: Store, packed: bytes, tmp_path: Path) -> None:
     opened, jobs = shelf.open_file(empty, packed, "a.stitch"), Jobs(empty, "tcp://127.0.0.1:1")
     for ask in (
-        lambda: jobs.compute(opened), lambda: jobs.estimate(opened), lambda: jobs.ask("feature_maps", opened, 0),
-        lambda: jobs.judge(opened, Detection(), ["knn"], []), lambda: jobs.walk(opened, "a", "b"),
+        lambda: jobs.compute(opened),
+        lambda: jobs.estimate(opened),
+        lambda: jobs.ask("feature_maps", opened, 0),
+        lambda: jobs.detect(opened, Detection(), ["knn"], []),
+        lambda: jobs.compute_trajectory(opened, "a", "b"),
     ):
         with pytest.raises(StitchLabError, match=r"opened from a\.stitch, to be read"):
             ask()
@@ -182,12 +185,12 @@ def test_commands(
     assert told.out.startswith("front_layer,end_layer,method,detector")
     assert "nothing is computed" in told.err
     assert main(["delete", key]) == 0
-    assert "was let go" in capsys.readouterr().out
+    assert "was removed" in capsys.readouterr().out
     for name, why in ((tmp_path / "none.stitch", "could not be read"), (tmp_path, "could not be read")):
         assert main(["open", str(name)]) == 2
         assert why in (line := capsys.readouterr().err)
         assert line.count("\n") == 1
     file.write_bytes(b"x" + packed)
     assert main(["open", str(file)]) == 2
-    assert capsys.readouterr().err.startswith("stitchlab open: a.stitch is no .stitch file that can be opened: ")
+    assert capsys.readouterr().err.startswith("stitchlab open: a.stitch cannot be opened as a .stitch file: ")
     assert main(["show", key]) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,9 +16,9 @@ from stitchlab.stitch.soap import Soap
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 
-def trained(loss: Loss, weight: Tensor, bias: Tensor, steps: int, **how: float) -> tuple[Tensor, Tensor]:
+def trained(loss: Loss, weight: Tensor, bias: Tensor, steps: int, **how: Any) -> tuple[Tensor, Tensor]:
     w, b = weight.clone().requires_grad_(), bias.clone().requires_grad_()
-    optimiser = Soap([(w, b)], **how)  # type: ignore[arg-type]
+    optimiser = Soap([(w, b)], **how)
     for _ in range(steps):
         optimiser.zero_grad()
         loss(w, b).backward()
@@ -104,7 +105,7 @@ def test_maps_of_many_shapes_step_together_as_alone() -> None:
     optimiser = Soap(together, 0.05)
     for _ in range(12):
         optimiser.zero_grad()
-        sum(loss(k)(*pair) for k, pair in enumerate(together)).backward()  # type: ignore[union-attr]
+        torch.stack([loss(k)(*pair) for k, pair in enumerate(together)]).sum().backward()
         optimiser.step()
     for k, (start, made) in enumerate(zip(maps, together, strict=True)):
         alone = trained(loss(k), *start, 12, lr=0.05)

@@ -20,21 +20,23 @@ from stitchlab.request import (
     DirectMatching,
     Request,
     TaskLoss,
-    accuracy_key,
     canonical,
-    cell_key,
     content_id,
     derived_seed,
-    functional_key,
-    map_key,
 )
 from stitchlab.results.definitions import todays
-from stitchlab.results.keys import index_key, null_key
+from stitchlab.results.keys import accuracy_key, cell_key, functional_key, index_key, map_key, null_key
 
 VERSIONS = {**DEFINITIONS, "cka": 1, "pwcca": 1, "opd": 1}
 REQUEST = Request(
-    front="a" * 64, end="b" * 64, data="c" * 64, front_layers=("x", "y"), end_layers=("u", "v"), eval_images=500,
-    indices=("cka", "pwcca", "opd"), definitions=VERSIONS,
+    front="a" * 64,
+    end="b" * 64,
+    data="c" * 64,
+    front_layers=("x", "y"),
+    end_layers=("u", "v"),
+    eval_images=500,
+    indices=("cka", "pwcca", "opd"),
+    definitions=VERSIONS,
 )
 
 
@@ -44,10 +46,15 @@ class Point:
     a: float
 
 
-@pytest.mark.parametrize(("value", "text"), [
-    ({"b": (1, 2), "a": 0.5}, '{"a":0.5,"b":[1,2]}'), (Point((3,), 1e-3), '{"a":0.001,"b":[3]}'),
-    ([None, True, "é"], r'[null,true,"\u00e9"]'), ({"z": {"y": 1, "x": 2}}, '{"z":{"x":2,"y":1}}'),
-])
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ({"b": (1, 2), "a": 0.5}, '{"a":0.5,"b":[1,2]}'),
+        (Point((3,), 1e-3), '{"a":0.001,"b":[3]}'),
+        ([None, True, "é"], r'[null,true,"\u00e9"]'),
+        ({"z": {"y": 1, "x": 2}}, '{"z":{"x":2,"y":1}}'),
+    ],
+)
 def test_canonical_json(value: Any, text: str) -> None:
     assert canonical(value) == text
 
@@ -65,10 +72,16 @@ def test_identity_is_the_sha256_of_the_canonical_json() -> None:
     assert len(REQUEST.id) == 16
 
 
-@pytest.mark.parametrize("change", [
-    {}, {"tlm": TaskLoss(epochs=2, init="dm")}, {"methods": (), "seed": 7}, {"dm": DirectMatching(images=3)},
-    {"indices": ("cka",), "definitions": {**VERSIONS, "dm": 9}},
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"tlm": TaskLoss(epochs=2, init="dm")},
+        {"methods": (), "seed": 7},
+        {"dm": DirectMatching(images=3)},
+        {"indices": ("cka",), "definitions": {**VERSIONS, "dm": 9}},
+    ],
+)
 def test_a_request_comes_back_from_its_json(change: dict[str, Any]) -> None:
     asked = replace(REQUEST, **change)
     back = Request.from_json(json.loads(canonical(asked)))
@@ -83,12 +96,16 @@ def test_a_request_with_strange_fields_is_refused() -> None:
 
 Key = Callable[[Request], str]
 KEYS: dict[str, Key] = {
-    "dm map": lambda r: map_key(r, "dm", "x", "u"), "tlm map": lambda r: map_key(r, "tlm", "x", "u"),
-    "dm cell": lambda r: cell_key(r, "dm", "x", "u"), "tlm cell": lambda r: cell_key(r, "tlm", "x", "u"),
+    "dm map": lambda r: map_key(r, "dm", "x", "u"),
+    "tlm map": lambda r: map_key(r, "tlm", "x", "u"),
+    "dm cell": lambda r: cell_key(r, "dm", "x", "u"),
+    "tlm cell": lambda r: cell_key(r, "tlm", "x", "u"),
     "dm functional": lambda r: functional_key(r, "dm", "x", "u"),
     "tlm functional": lambda r: functional_key(r, "tlm", "x", "u"),
-    "cka": lambda r: index_key(r, "cka", "x", "u"), "pwcca": lambda r: index_key(r, "pwcca", "x", "u"),
-    "opd": lambda r: index_key(r, "opd", "x", "u"), "null": lambda r: null_key(r, "cka", "x", "u"),
+    "cka": lambda r: index_key(r, "cka", "x", "u"),
+    "pwcca": lambda r: index_key(r, "pwcca", "x", "u"),
+    "opd": lambda r: index_key(r, "opd", "x", "u"),
+    "null": lambda r: null_key(r, "cka", "x", "u"),
     "accuracy": lambda r: accuracy_key(r, r.end),
 }
 DM, TLM = {"dm map", "dm cell", "dm functional"}, {"tlm map", "tlm cell", "tlm functional"}
@@ -192,8 +209,10 @@ def test_soap_hangs_on_its_definition_and_keeps_its_first_ids() -> None:
 def test_functional_metrics_changed_no_id_and_no_key_of_a_cell() -> None:
     """A request names their definition from its second version on; these keys were made by the code from before."""
     assert "functional" not in todays(METHODS, ("cka",), TaskLoss())
-    assert "functional" not in Request(front="a", end="b", data="c", front_layers=("x",), end_layers=("u",),
-                                       eval_images=5).definitions
+    assert (
+        "functional"
+        not in Request(front="a", end="b", data="c", front_layers=("x",), end_layers=("u",), eval_images=5).definitions
+    )
     old = replace(REQUEST, definitions={name: v for name, v in VERSIONS.items() if name != "functional"})
     assert old.id == "23c27dc7935fee3b"
     assert cell_key(old, "dm", "x", "u") == "384e92ce4b52225e0a76062717645cf7242311f6f481e31187570934220cf252"
@@ -208,25 +227,42 @@ def test_beyond_a_thousand_images_an_index_stays() -> None:
 def test_averages_over_positions_are_of_all_images_since_their_second_version() -> None:
     """Keys from before stay: these were made by the code of then."""
     many = replace(REQUEST, eval_images=5000)
-    for name, key in (("cka", "2bf25499b986047012c9850a263e03dd737806730eb533653b881b9176fc90dc"),
-                      ("pwcca", "4b7293db14a69a4d753b0a3585f1ee6be09d2c5601d02916e24bf9b147b17438"),
-                      ("opd", "4254896e3b67ac25b3b20a825bef61030e3b4efecb0876a0eab827e0fd1ae4f4")):
+    for name, key in (
+        ("cka", "2bf25499b986047012c9850a263e03dd737806730eb533653b881b9176fc90dc"),
+        ("pwcca", "4b7293db14a69a4d753b0a3585f1ee6be09d2c5601d02916e24bf9b147b17438"),
+        ("opd", "4254896e3b67ac25b3b20a825bef61030e3b4efecb0876a0eab827e0fd1ae4f4"),
+    ):
         assert index_key(many, name, "x", "u") == key
     versions = {**VERSIONS, **{name: index.version for name, index in CATALOG.items()}}
     few, many = (replace(REQUEST, eval_images=m, definitions=versions) for m in (1000, 5000))
     assert {name for name in CATALOG if index_key(few, name, "x", "u") != index_key(many, name, "x", "u")} == {
-        name for name, index in CATALOG.items() if index.needs == "averages"}
+        name for name, index in CATALOG.items() if index.needs == "averages"
+    }
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    ({"epochs": 0}, "epoch.*; 0 came"), ({"epochs": -3}, "epoch.*; -3 came"), ({"lr": 0.0}, "0.0 .*came"),
-    ({"lr": -1e-3}, "-0.001 .*came"), ({"lr": math.nan}, "nan .*came"), ({"lr": math.inf}, "inf .*came"),
-    ({"batch": 0}, "0 came"), ({"batch": -1}, "-1 came"), ({"weight_decay": -1.0}, "-1.0 came"),
-    ({"weight_decay": math.nan}, "nan came"), ({"weight_decay": math.inf}, "inf came"),
-    ({"schedule": "cosine"}, "no schedule is called 'cosine'"), ({"targets": "label"}, "nearest: labels"),
-    ({"init": "random"}, "'random'"), ({"images": "5"}, "a whole number was expected, got '5'"),
-    ({"images": 5.5}, "got 5.5"), ({"epochs": True}, "got True"), ({"augment": "rotate"}, "'rotate'"),
-])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"epochs": 0}, "epoch.*, got 0"),
+        ({"epochs": -3}, "epoch.*, got -3"),
+        ({"lr": 0.0}, "got 0.0 and"),
+        ({"lr": -1e-3}, "got -0.001 and"),
+        ({"lr": math.nan}, "got nan and"),
+        ({"lr": math.inf}, "got inf and"),
+        ({"batch": 0}, "got 0"),
+        ({"batch": -1}, "got -1"),
+        ({"weight_decay": -1.0}, "and -1.0"),
+        ({"weight_decay": math.nan}, "and nan"),
+        ({"weight_decay": math.inf}, "and inf"),
+        ({"schedule": "cosine"}, "no schedule is called 'cosine'"),
+        ({"targets": "label"}, "nearest: labels"),
+        ({"init": "random"}, "'random'"),
+        ({"images": "5"}, "expected a whole number, got '5'"),
+        ({"images": 5.5}, "got 5.5"),
+        ({"epochs": True}, "got True"),
+        ({"augment": "rotate"}, "'rotate'"),
+    ],
+)
 def test_bad_recipes_are_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(StitchLabError, match=message):
         TaskLoss(**change)

@@ -6,17 +6,19 @@ import errno
 import json
 import os
 import pickletools
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+import platformdirs
 import pytest
 import torch
 
 from stitchlab import store as store_module
 from stitchlab.errors import Damaged, StitchLabError
 from stitchlab.models.tensors import digest, get_tensors, intact_tensors, put_tensors
-from stitchlab.store import Store
+from stitchlab.store import Store, places
 from stitchlab.store import digest as array_digest
 
 
@@ -30,10 +32,16 @@ def files(store: Store) -> set[str]:
 
 
 TENSORS = {
-    "scalar": torch.tensor(3.5), "empty": torch.zeros(0, 4), "bf16": torch.randn(3, 2).bfloat16(),
-    "half": torch.ones(2).half(), "double": torch.rand(2, 2, 2, dtype=torch.float64), "int": torch.arange(5),
-    "byte": torch.arange(6, dtype=torch.uint8).view(2, 3), "bool": torch.tensor([True, False]),
-    "turned": torch.rand(3, 4).T, "parameter": torch.nn.Parameter(torch.rand(2)),
+    "scalar": torch.tensor(3.5),
+    "empty": torch.zeros(0, 4),
+    "bf16": torch.randn(3, 2).bfloat16(),
+    "half": torch.ones(2).half(),
+    "double": torch.rand(2, 2, 2, dtype=torch.float64),
+    "int": torch.arange(5),
+    "byte": torch.arange(6, dtype=torch.uint8).view(2, 3),
+    "bool": torch.tensor([True, False]),
+    "turned": torch.rand(3, 4).T,
+    "parameter": torch.nn.Parameter(torch.rand(2)),
 }
 
 
@@ -65,14 +73,31 @@ def test_tensors_come_back(store: Store) -> None:
 
 
 #: Types that NumPy has, by PyTorch's names.
-TYPES = [torch.float16, torch.float32, torch.float64, torch.int8, torch.int16, torch.int32, torch.int64, torch.uint8,
-         torch.uint16, torch.uint32, torch.uint64, torch.bool, torch.complex64]
+TYPES = [
+    torch.float16,
+    torch.float32,
+    torch.float64,
+    torch.int8,
+    torch.int16,
+    torch.int32,
+    torch.int64,
+    torch.uint8,
+    torch.uint16,
+    torch.uint32,
+    torch.uint64,
+    torch.bool,
+    torch.complex64,
+]
 
 
 @pytest.mark.parametrize("dtype", TYPES, ids=str)
 def test_numpy_reads_what_pytorch_wrote_and_takes_the_same_checksum(store: Store, dtype: torch.dtype) -> None:
-    tensors = {"a": (torch.arange(6.0) % 2).view(2, 3).to(dtype), "scalar": torch.ones(()).to(dtype),
-               "empty": torch.zeros(0, 4).to(dtype), "turned": torch.ones(3, 2).to(dtype).T}
+    tensors = {
+        "a": (torch.arange(6.0) % 2).view(2, 3).to(dtype),
+        "scalar": torch.ones(()).to(dtype),
+        "empty": torch.zeros(0, 4).to(dtype),
+        "turned": torch.ones(3, 2).to(dtype).T,
+    }
     put_tensors(store, "room", "key", tensors)
     back = store.get_arrays("room", "key")
     assert back is not None
@@ -118,16 +143,26 @@ def test_deleting(store: Store) -> None:
 @pytest.mark.parametrize("key", ["../x", "a/b", "/etc/passwd", "", ".", "..", ".hidden", "a/../b"])
 def test_keys_are_names_and_never_paths(store: Store, key: str) -> None:
     for use in (store.get, store.has, store.delete, store.get_arrays, partial(get_tensors, store)):
-        with pytest.raises(StitchLabError, match="a key of the store is a plain name"):
+        with pytest.raises(StitchLabError, match="expected a plain name as a key of the store"):
             use("room", key)
     with pytest.raises(StitchLabError, match="plain name"):
         store.put("room", key, {})
     assert files(store) == set()
 
 
-@pytest.mark.parametrize("broken", [
-    b"", b"{", b"[]", b"null", b"{}", b'{"sha256": "0", "value": {"a": 1}}', b"\xff\xfe", b'{"value": {"a": 1}}',
-])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"{}",
+        b'{"sha256": "0", "value": {"a": 1}}',
+        b"\xff\xfe",
+        b'{"value": {"a": 1}}',
+    ],
+)
 def test_a_damaged_value_is_noticed(store: Store, broken: bytes) -> None:
     store.put("room", "key", {"a": 1})
     store.path("room", "key", ".json").write_bytes(broken)
@@ -150,7 +185,8 @@ def test_damaged_tensors_are_noticed(store: Store, harm: str) -> None:
     data = bytearray(path.read_bytes())
     if harm == "flipped":
         data[-3] ^= 1
-    path.write_bytes({"cut": data[:-9], "flipped": data, "emptied": b"", "stranger": b"hello" * 9}[harm])
+    written = {"cut": bytes(data[:-9]), "flipped": bytes(data), "emptied": b"", "stranger": b"hello" * 9}
+    path.write_bytes(written[harm])
     for read in (store.get_arrays, partial(get_tensors, store)):
         with pytest.raises(Damaged, match="does not match its checksum"):
             read("room", "key")
@@ -166,8 +202,11 @@ def full(*args: object) -> None:
 def test_a_full_disk_is_one_line_and_leaves_what_was(store: Store, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
     store.put("room", "key", {"old": 1})
     monkeypatch.setattr(Path, where, full if where != "mkdir" else lambda *args, **kwargs: full())
-    for write in (lambda: store.put("room", "key", {"new": 2}),
-                  lambda: put_tensors(store, "room", "key", {"a": torch.zeros(3)})):
+    writes: list[Callable[[], object]] = [
+        lambda: store.put("room", "key", {"new": 2}),
+        lambda: put_tensors(store, "room", "key", {"a": torch.zeros(3)}),
+    ]
+    for write in writes:
         with pytest.raises(StitchLabError, match=r"No space left on device.*STITCHLAB_CACHE") as raised:
             write()
         assert "\n" not in str(raised.value)
@@ -179,9 +218,9 @@ def test_a_full_disk_is_one_line_and_leaves_what_was(store: Store, where: str, m
 def test_a_write_that_is_cut_off_leaves_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     write = Path.write_bytes
 
-    def half(path: Path, data: bytes) -> int:
+    def half(path: Path, data: bytes) -> None:
         write(path, data[: len(data) // 2])
-        return full()  # type: ignore[return-value,func-returns-value]
+        full()
 
     monkeypatch.setattr(Path, "write_bytes", half)
     with pytest.raises(StitchLabError):
@@ -212,11 +251,33 @@ def test_where_the_store_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert Store().root == Path(store_module.__file__).resolve().parents[2] / "cache"
 
 
+def test_where_it_lies_once_it_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "site-packages" / "stitchlab" / "app").mkdir(parents=True)
+    monkeypatch.setattr(places, "PACKAGE", tmp_path / "site-packages" / "stitchlab")
+    monkeypatch.delenv("STITCHLAB_CACHE", raising=False)
+    monkeypatch.delenv("STITCHLAB_GALLERY")
+    monkeypatch.setattr(platformdirs, "user_data_path", lambda name, **_: tmp_path / "data" / name)
+    assert Store().root == tmp_path / "data" / "stitchlab"
+    assert places.gallery() == tmp_path / "site-packages" / "stitchlab" / "app" / "gallery"
+    monkeypatch.setenv("STITCHLAB_CACHE", str(tmp_path / "moved"))
+    assert Store().root == tmp_path / "moved"
+    assert not (tmp_path / "data").exists()
+
+
 def test_digests_tell_names_types_and_shapes_apart() -> None:
     a = torch.arange(6.0)
-    made = [digest(t) for t in (
-        {"a": a}, {"b": a}, {"a": a.view(2, 3)}, {"a": a.int()}, {"a": a.flip(0)}, {"a": a, "b": a}, {},
-    )]
+    made = [
+        digest(t)
+        for t in (
+            {"a": a},
+            {"b": a},
+            {"a": a.view(2, 3)},
+            {"a": a.int()},
+            {"a": a.flip(0)},
+            {"a": a, "b": a},
+            {},
+        )
+    ]
     assert len(set(made)) == 7
     assert digest({"a": a, "b": -a}) == digest({"b": -a, "a": a})
     assert digest({"a": a.view(2, 3).T.contiguous().T}) == digest({"a": a.view(2, 3)})

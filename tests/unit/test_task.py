@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -15,8 +16,8 @@ from toys import Convolutions, InPlace, Tokens, fresh, network, noise, pair, see
 from stitchlab.catalog.presets import PRESETS
 from stitchlab.data import splits as dataset
 from stitchlab.errors import Cancelled
+from stitchlab.models.store import LoadedNetwork
 from stitchlab.request import TaskLoss, derived_seed
-from stitchlab.results.networks import Network
 from stitchlab.stitch import tails
 from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.direct import direct_matching
@@ -28,7 +29,7 @@ DATA = noise(size=12, train=50, test=20, seed=1)
 TEN_STEPS = TaskLoss(epochs=2, batch=11)  # 4 full batches and one of 6, twice
 
 
-def nets() -> dict[str, Network]:
+def nets() -> dict[str, LoadedNetwork]:
     made: dict[str, nn.Module] = {
         "a": seeded(lambda: Convolutions((6, 7, 8), 4), 0),
         "b": seeded(lambda: Convolutions((5, 6, 9), 4), 1),
@@ -40,10 +41,15 @@ def nets() -> dict[str, Network]:
 
 NETS = nets()
 CELLS = [
-    ("a", "act0", MAP, "b", "act1", MAP), ("a", "act2", MAP, "b", "act0", MAP), ("b", "conv1", MAP, "b", "conv1", MAP),
-    ("a", "flat", VECTOR, "b", "flat", VECTOR), ("a", "act1", MAP, "tokens", "first", TOKENS),
-    ("tokens", "first", TOKENS, "a", "act1", MAP), ("tokens", "first", TOKENS, "tokens", "second", TOKENS),
-    ("a", "act1", MAP, "inplace", "norm", MAP), ("inplace", "act", MAP, "resnet", "layer1.1", MAP),
+    ("a", "act0", MAP, "b", "act1", MAP),
+    ("a", "act2", MAP, "b", "act0", MAP),
+    ("b", "conv1", MAP, "b", "conv1", MAP),
+    ("a", "flat", VECTOR, "b", "flat", VECTOR),
+    ("a", "act1", MAP, "tokens", "first", TOKENS),
+    ("tokens", "first", TOKENS, "a", "act1", MAP),
+    ("tokens", "first", TOKENS, "tokens", "second", TOKENS),
+    ("a", "act1", MAP, "inplace", "norm", MAP),
+    ("inplace", "act", MAP, "resnet", "layer1.1", MAP),
     ("resnet", "layer3.0", MAP, "resnet", "layer2.0", MAP),
 ]
 Cell = tuple[str, str, Kind, str, str, Kind]
@@ -83,17 +89,20 @@ def test_ten_steps_are_those_of_the_plain_recipe(cell: Cell) -> None:
     assert_same(trained(cell, TEN_STEPS, 3), wanted[0], wanted[1], weight)
 
 
-@pytest.mark.parametrize(("recipe", "settings"), [
-    (TaskLoss(epochs=2, batch=11, targets="soft"), {"soft": True}),
-    (TaskLoss(epochs=2, batch=11, schedule="one-cycle", lr=1e-2), {"one_cycle": True, "lr": 1e-2}),
-    (TaskLoss(epochs=2, batch=11, weight_decay=0.5), {"weight_decay": 0.5}),
-    (TaskLoss(epochs=1, batch=5, lr=3e-3), {"lr": 3e-3, "epochs": 1, "batch": 5}),
-])
+@pytest.mark.parametrize(
+    ("recipe", "settings"),
+    [
+        (TaskLoss(epochs=2, batch=11, targets="soft"), {"soft": True}),
+        (TaskLoss(epochs=2, batch=11, schedule="one-cycle", lr=1e-2), {"one_cycle": True, "lr": 1e-2}),
+        (TaskLoss(epochs=2, batch=11, weight_decay=0.5), {"weight_decay": 0.5}),
+        (TaskLoss(epochs=1, batch=5, lr=3e-3), {"lr": 3e-3, "epochs": 1, "batch": 5}),
+    ],
+)
 def test_other_recipes(recipe: TaskLoss, settings: dict[str, float]) -> None:
     cell = CELLS[0]
     weight, bias = initial(cell, 0)
-    how = {"epochs": 2, "batch": 11, "lr": 1e-3} | settings
-    wanted = whole(cell).train(DATA.train, weight, bias, seed=0, **how)  # type: ignore[arg-type]
+    how: dict[str, Any] = {"epochs": 2, "batch": 11, "lr": 1e-3} | settings
+    wanted = whole(cell).train(DATA.train, weight, bias, seed=0, **how)
     assert wanted[2] == 10
     assert_same(trained(cell, recipe), wanted[0], wanted[1], weight)
 
@@ -110,8 +119,9 @@ def test_from_direct_matching() -> None:
 
 def test_the_papers_recipe() -> None:
     """The defaults are the paper's: Adam 1e-3, weight decay 1e-5, batch 256, 30 epochs, labels, default init."""
-    wanted = TaskLoss(epochs=30, lr=1e-3, weight_decay=1e-5, batch=256, schedule="constant", targets="labels",
-                      init="default")
+    wanted = TaskLoss(
+        epochs=30, lr=1e-3, weight_decay=1e-5, batch=256, schedule="constant", targets="labels", init="default"
+    )
     assert PRESETS["plain"] == TaskLoss() == wanted
     assert PRESETS["paper"] == replace(wanted, augment="auto")  # as Balogh & Jelasity's code trains
     assert PRESETS["quick"] != PRESETS["paper"]
@@ -137,9 +147,7 @@ def test_company_does_not_matter(together: int, optimiser: str, monkeypatch: pyt
 
 @pytest.mark.parametrize("together", [0, 2**30])
 @pytest.mark.parametrize("cell", [CELLS[1], CELLS[-1]], ids=["toy", "resnet"])
-def test_an_epoch_in_float64_is_the_plain_recipes(
-    cell: Cell, together: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_epoch_in_float64_is_the_plain_recipes(cell: Cell, together: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(tails.TOGETHER, "cpu", together)
     front, i, kind, end, j, target = cell
     one, other = (replace(NETS[name], module=copy.deepcopy(module_of(NETS[name])).double()) for name in (front, end))

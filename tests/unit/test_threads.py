@@ -5,11 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
-from test_networks import toy
 from torch import Tensor, nn
 from toys import noise, seeded
 
@@ -21,6 +20,7 @@ from stitchlab.models import zoo
 from stitchlab.models.zoo.base import Architecture
 from stitchlab.results.networks import Network
 from stitchlab.store import Store
+from unit.test_networks import toy
 
 SECONDS = 60.0  # that one thread waits for the other at most
 
@@ -66,8 +66,19 @@ def of_two_parts(gate: Gate) -> tuple[Architecture, Network]:
         return nn.Sequential(nn.Flatten(), first, nn.Linear(5, classes))
 
     data = noise()
-    network = Network(name="n", architecture="two", options={}, classes=data.classes, channels=1, size=8, mean=(0.0,),
-                      std=(1.0,), data="noise", data_fingerprint="f", origin={})
+    network = Network(
+        name="n",
+        architecture="two",
+        options={},
+        classes=data.classes,
+        channels=1,
+        size=8,
+        mean=(0.0,),
+        std=(1.0,),
+        data="noise",
+        data_fingerprint="f",
+        origin={},
+    )
     return Architecture(name="two", label="two", build=build, reference="", optimiser="sgd"), network
 
 
@@ -111,11 +122,15 @@ DRAWS: dict[str, Callable[[], Tensor]] = {
     "sparse": lambda: nn.init.sparse_(torch.empty(4, 3), 0.5),
     "orthogonal": lambda: nn.init.orthogonal_(torch.empty(3, 4)),
     "truncated": lambda: nn.init.trunc_normal_(torch.empty(5)),
-    "method": lambda: torch.empty(4).exponential_(), "like": lambda: torch.randn_like(torch.empty(4)),
-    "integers": lambda: torch.randint(0, 9, (4,)), "order": lambda: torch.randperm(9),
-    "choice": lambda: torch.multinomial(torch.ones(5), 3), "normal": lambda: torch.normal(torch.zeros(3), 1.0),
-    "gamma": lambda: torch.distributions.Beta(1.0, 2.0).sample((3,)), "recurrent": lambda: nn.GRU(2, 3).weight_hh_l0,
-    "parametrised": lambda: nn.utils.parametrizations.spectral_norm(nn.Linear(3, 4)).weight,
+    "method": lambda: torch.empty(4).exponential_(),
+    "like": lambda: torch.randn_like(torch.empty(4)),
+    "integers": lambda: torch.randint(0, 9, (4,)),
+    "order": lambda: torch.randperm(9),
+    "choice": lambda: torch.multinomial(torch.ones(5), 3),
+    "normal": lambda: torch.normal(torch.zeros(3), 1.0),
+    "gamma": lambda: torch.distributions.Beta(1.0, 2.0).sample((3,)),
+    "recurrent": lambda: nn.GRU(2, 3).get_parameter("weight_hh_l0"),
+    "parametrised": lambda: cast(Tensor, nn.utils.parametrizations.spectral_norm(nn.Linear(3, 4)).weight),
 }
 
 
@@ -184,4 +199,4 @@ def test_captures_of_two_threads_and_plain_passes_do_not_meet(gate: Gate) -> Non
     activation, logits = beside(gate, lambda: capture(one), meanwhile)
     assert torch.equal(activation, wanted[id(one)][0])
     torch.testing.assert_close(logits, wanted[id(one)][1])
-    assert not module.act._forward_hooks
+    assert not module.get_submodule("act")._forward_hooks

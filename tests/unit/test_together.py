@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
+from handy import sure
 from scipy import stats
 
 from stitchlab.catalog.methods import METRICS
@@ -22,12 +24,27 @@ ROWS, COLUMNS = ["layer1.0", "layer2.0", "layer3.1"], ["layer1.1", "layer3.1"]
 def made(store: Store, numbers: int, front: str = "digits-a", end: str = "digits-b", **change: object) -> Run:
     """A run whose accuracies are drawn from these random numbers."""
     random = np.random.default_rng(numbers)
-    asked = {"front_layers": ROWS, "end_layers": COLUMNS, "methods": ["dm"], "indices": [], "seed": numbers}
+    asked: dict[str, Any] = {
+        "front_layers": ROWS,
+        "end_layers": COLUMNS,
+        "methods": ["dm"],
+        "indices": [],
+        "seed": numbers,
+    }
     run = ask(front, end, store, **asked | change)
     for i, j in run.request.cells if run.request.methods else ():
-        store.put("cells", result_key(run.request, "dm", i, j), {
-            "accuracy": float(random.random()), "distance": 1.0, "reason": "", "seconds": 1.0, "device": "cpu",
-            "versions": {}})
+        store.put(
+            "cells",
+            result_key(run.request, "dm", i, j),
+            {
+                "accuracy": float(random.random()),
+                "distance": 1.0,
+                "reason": "",
+                "seconds": 1.0,
+                "device": "cpu",
+                "versions": {},
+            },
+        )
     return Run(store, run.record)
 
 
@@ -36,8 +53,10 @@ def test_the_difference_of_two_runs_is_on_their_common_layers(store: Store) -> N
     both = together([one, other])
     assert (both.front_layers, both.end_layers) == (tuple(ROWS[1:]), ("layer3.1",))
     found = difference(both, "dm", "accuracy")
-    wanted = [[other.value("dm", "accuracy", i, "layer3.1") - one.value("dm", "accuracy", i, "layer3.1")]
-              for i in ROWS[1:]]
+    wanted = [
+        [sure(other.value(*cell)) - sure(one.value(*cell))]
+        for cell in (("dm", "accuracy", i, "layer3.1") for i in ROWS[1:])
+    ]
     assert found.tolist() == wanted
     assert both.quantities == [("dm", metric) for metric in METRICS]
 

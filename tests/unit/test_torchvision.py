@@ -27,11 +27,29 @@ from stitchlab.store import Store
 #: The smallest of each family, with an input as small as it takes. All others are built of the same blocks: `make slow`
 #: runs them too.
 FAMILIES = {
-    "alexnet": 64, "convnext_tiny": 32, "densenet121": 32, "efficientnet_b0": 32, "efficientnet_v2_s": 32,
-    "googlenet": 32, "inception_v3": 75, "maxvit_t": 224, "mnasnet0_5": 32, "mobilenet_v2": 32,
-    "mobilenet_v3_small": 32, "regnet_x_400mf": 32, "regnet_y_400mf": 32, "resnet18": 32, "resnext50_32x4d": 32,
-    "shufflenet_v2_x0_5": 32, "squeezenet1_0": 32, "swin_t": 32, "swin_v2_t": 64, "vgg11": 32, "vgg11_bn": 32,
-    "vit_b_32": 32, "wide_resnet50_2": 32,
+    "alexnet": 64,
+    "convnext_tiny": 32,
+    "densenet121": 32,
+    "efficientnet_b0": 32,
+    "efficientnet_v2_s": 32,
+    "googlenet": 32,
+    "inception_v3": 75,
+    "maxvit_t": 224,
+    "mnasnet0_5": 32,
+    "mobilenet_v2": 32,
+    "mobilenet_v3_small": 32,
+    "regnet_x_400mf": 32,
+    "regnet_y_400mf": 32,
+    "resnet18": 32,
+    "resnext50_32x4d": 32,
+    "shufflenet_v2_x0_5": 32,
+    "squeezenet1_0": 32,
+    "swin_t": 32,
+    "swin_v2_t": 64,
+    "vgg11": 32,
+    "vgg11_bn": 32,
+    "vit_b_32": 32,
+    "wide_resnet50_2": 32,
 }
 SMALLEST = {"vit_h_14": 28, "vit_l_16": 32, "vit_b_16": 32, "vit_l_32": 32, "swin_v2_b": 64, "swin_v2_s": 64}
 
@@ -53,6 +71,7 @@ def alive(module: torch.nn.Module, size: int) -> torch.nn.Module:
 @pytest.fixture
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Networks are filled with cheap numbers: drawing proper ones takes seconds a network."""
+
     def fill(tensor: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
         with torch.no_grad():
             return tensor.uniform_(-1, 1).div_(max(1, tensor[0].numel() if tensor.dim() > 1 else 1) ** 0.5)
@@ -100,7 +119,8 @@ def test_every_network_is_cut_without_its_weights(name: str) -> None:
 
 def test_names_are_torchvisions() -> None:
     assert set(vision.names()) == {
-        f"torchvision/{name}" for name in torchvision.models.list_models(module=torchvision.models)}
+        f"torchvision/{name}" for name in torchvision.models.list_models(module=torchvision.models)
+    }
     with pytest.raises(UnknownName, match="nearest: torchvision/resnet50"):
         zoo.architecture("torchvision/resnet51")
 
@@ -111,11 +131,14 @@ def test_grey_images(name: str) -> None:
     assert module(torch.zeros(2, 1, 32, 32)).shape == (2, 4)
 
 
-@pytest.mark.parametrize(("name", "size", "message"), [
-    ("inception_v3", 64, r"does not take images of 64×64 pixels .*sizes that it takes: 75, 96, 112"),
-    ("maxvit_t", 100, r"not divisible by partition size 7.*sizes that it takes: 224, 448"),
-    ("vit_b_16", 100, r"Input shape indivisible by patch size.*sizes that it takes: 96, 112, 128"),
-])
+@pytest.mark.parametrize(
+    ("name", "size", "message"),
+    [
+        ("inception_v3", 64, r"does not take images of 64×64 pixels .*sizes that it takes: 75, 96, 112"),
+        ("maxvit_t", 100, r"not divisible by partition size 7.*sizes that it takes: 224, 448"),
+        ("vit_b_16", 100, r"Input shape indivisible by patch size.*sizes that it takes: 96, 112, 128"),
+    ],
+)
 def test_sizes_that_do_not_fit_name_those_that_do(name: str, size: int, message: str) -> None:
     with pytest.raises(StitchLabError, match=message) as raised:
         making.fits(f"torchvision/{name}", noise(3, 8), size=size)
@@ -125,8 +148,19 @@ def test_sizes_that_do_not_fit_name_those_that_do(name: str, size: int, message:
 def test_an_outline_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = Store(tmp_path)
     found = zoo.architecture("torchvision/resnet18")
-    network = Network(name="n", architecture=found.name, options={}, classes=("a", "b"), channels=3, size=64, mean=(),
-                      std=(), data="", data_fingerprint="", origin={})
+    network = Network(
+        name="n",
+        architecture=found.name,
+        options={},
+        classes=("a", "b"),
+        channels=3,
+        size=64,
+        mean=(),
+        std=(),
+        data="",
+        data_fingerprint="",
+        origin={},
+    )
     first = outline(store, network)
     monkeypatch.setattr("stitchlab.models.cut_points.of_architecture", lambda *_: pytest.fail("it is known"))
     assert outline(store, network).record() == first.record() == of_architecture(found, network).record()
@@ -166,14 +200,16 @@ def test_published_weights_bring_their_preprocessing_and_classes(
     server = Pretend(theirs.state_dict())
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", server)
     data = noise(3, 40, train=4, test=4)
-    with pytest.raises(StitchLabError, match=r"is not on this machine .* say --download"):
+    with pytest.raises(StitchLabError, match=r"is not on this machine .* add --download"):
         importing.import_weights("DEFAULT", store, arch="torchvision/resnet18", data=data, name="r18", device="cpu")
-    with pytest.raises(StitchLabError, match="published weights bring their own size, classes: leave that out"):
-        importing.import_weights("DEFAULT", store, arch="torchvision/resnet18", data=data, name="r18", size=64,
-                                 classes=3, device="cpu")
-    assert not server.calls
-    made = importing.import_weights("DEFAULT", store, arch="torchvision/resnet18", data=data, name="r18", download=True,
-                                 device="cpu")
+    with pytest.raises(StitchLabError, match="published weights come with their own size, classes: leave these out"):
+        importing.import_weights(
+            "DEFAULT", store, arch="torchvision/resnet18", data=data, name="r18", size=64, classes=3, device="cpu"
+        )
+    assert server.calls == 0
+    made = importing.import_weights(
+        "DEFAULT", store, arch="torchvision/resnet18", data=data, name="r18", download=True, device="cpu"
+    )
     assert server.calls == 1
     weights = torchvision.models.ResNet18_Weights.DEFAULT
     assert made.classes == tuple(weights.meta["categories"])
@@ -186,8 +222,9 @@ def test_published_weights_bring_their_preprocessing_and_classes(
     with torch.no_grad():
         torch.testing.assert_close(loaded.module(prepare(loaded, images)), theirs.eval()(expected))
     with pytest.raises(UnknownName, match="no published weights of torchvision/resnet18 is called 'V7'"):
-        importing.import_weights("V7", store, arch="torchvision/resnet18", data=data, name="x", download=True,
-                                 device="cpu")
+        importing.import_weights(
+            "V7", store, arch="torchvision/resnet18", data=data, name="x", download=True, device="cpu"
+        )
 
 
 @pytest.mark.parametrize("name", ["googlenet", "inception_v3"])
@@ -197,15 +234,18 @@ def test_networks_that_rescale_their_input_by_themselves(
     """torchvision publishes these with transform_input: here it is part of the preprocessing."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        theirs = torchvision.models.get_model(name, weights=None, transform_input=True, aux_logits=True,
-                                              init_weights=False)
+        theirs = torchvision.models.get_model(
+            name, weights=None, transform_input=True, aux_logits=True, init_weights=False
+        )
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", Pretend(theirs.state_dict()))
     data = noise(3, 40, train=2, test=2)
-    made = importing.import_weights(
-        "DEFAULT", Store(tmp_path), arch=f"torchvision/{name}", data=data, name="n", download=True, device="cpu")
+    store = Store(tmp_path)
+    importing.import_weights(
+        "DEFAULT", store, arch=f"torchvision/{name}", data=data, name="n", download=True, device="cpu"
+    )
+    made = model_store.load("n", store, device="cpu")
     images = torch.from_numpy(data.test.images)
     expected = torchvision.models.get_model_weights(name).DEFAULT.transforms()(images)
-    assert made.module is not None
     with torch.no_grad():
         torch.testing.assert_close(made.module(prepare(made, images)), theirs.eval()(expected), atol=1e-4, rtol=1e-4)
 
@@ -215,8 +255,15 @@ def test_without_a_network_published_weights_are_one_line(tmp_path: Path, monkey
         raise OSError("Name or service not known\nsecond line")
 
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", fail)
-    with pytest.raises(StitchLabError, match=r"could not be fetched from https://.* \(Name or service") as raised:
-        importing.import_weights("DEFAULT", Store(tmp_path), arch="torchvision/resnet18", data=noise(3, 40), name="r",
-                              download=True, device="cpu")
+    with pytest.raises(StitchLabError, match=r"could not be downloaded from https://.* \(Name or service") as raised:
+        importing.import_weights(
+            "DEFAULT",
+            Store(tmp_path),
+            arch="torchvision/resnet18",
+            data=noise(3, 40),
+            name="r",
+            download=True,
+            device="cpu",
+        )
     assert "\n" not in str(raised.value)
     assert not list(tmp_path.glob("networks/*"))

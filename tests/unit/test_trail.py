@@ -10,8 +10,9 @@ from grids import SMALL, made
 
 from stitchlab.errors import StitchLabError
 from stitchlab.models.tensors import get_tensors, put_tensors
-from stitchlab.request import TaskLoss, map_key
-from stitchlab.results.activation_layout import form
+from stitchlab.request import TaskLoss
+from stitchlab.results.activation_layout import layout_of
+from stitchlab.results.keys import map_key
 from stitchlab.stitch import trail
 from stitchlab.stitch.affine import Stitch
 from stitchlab.store import Store
@@ -57,7 +58,7 @@ def test_no_trail_is_kept_where_none_is_wanted(store: Store, monkeypatch: pytest
 
 
 def stitch(weight: torch.Tensor, bias: torch.Tensor) -> Stitch:
-    return Stitch.of(form((weight.shape[1],)), form((weight.shape[0],)), weight, bias)
+    return Stitch.of(layout_of((weight.shape[1],)), layout_of((weight.shape[0],)), weight, bias)
 
 
 @pytest.mark.parametrize("size", [1e-20, 1.0, 1e20])
@@ -109,8 +110,9 @@ def test_points_are_on_the_disk_as_soon_as_their_epoch_ends(store: Store) -> Non
             seen.append(there)
             assert int(what.split("epoch ")[1].split()[0]) - 1 in {*map(int, there), 3}
 
-    run = made(store, **SMALL | {"methods": ["tlm"], "indices": [], "end_layers": ["flatten"], "tlm": recipe},
-               report=report)
+    run = made(
+        store, **SMALL | {"methods": ["tlm"], "indices": [], "end_layers": ["flatten"], "tlm": recipe}, report=report
+    )
     assert seen[0] == {"0"}
     assert seen[-1] == {"0", "1", "2"}
     for i, j in run.request.cells:

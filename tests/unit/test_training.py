@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from test_networks import toy
 from toys import Convolutions, seeded
 
 from stitchlab.catalog.training_recipes import RECIPES, Attack, Recipe
@@ -23,6 +22,7 @@ from stitchlab.models.store import prepare
 from stitchlab.request import derived_seed
 from stitchlab.results import networks
 from stitchlab.store import Store
+from unit.test_networks import toy
 
 
 @pytest.fixture
@@ -100,8 +100,10 @@ def test_label_noise_replaces_a_share_of_labels_by_others() -> None:
 
 def test_label_noise_is_trained_on(store: Store) -> None:
     digits = data.load("digits", store)
-    clean, noisy = (making.train("mlp", digits, store, name=f"n{share}", epochs=5, label_noise=share, device="cpu")
-                    for share in (0.0, 0.6))
+    clean, noisy = (
+        making.train("mlp", digits, store, name=f"n{share}", epochs=5, label_noise=share, device="cpu")
+        for share in (0.0, 0.6)
+    )
     assert clean.origin["curve"][-1]["train"] > noisy.origin["curve"][-1]["train"] + 0.3
     assert noisy.origin["label_noise"] == 0.6
 
@@ -152,10 +154,22 @@ def test_without_augmentation_the_order_is_what_it_always_was(store: Store, monk
 
 
 def test_natural_images_are_augmented_unless_told_otherwise(store: Store) -> None:
-    for natural, asked, wanted in ((True, None, ["crop", "flip"]), (False, None, []), (True, ["flip"], ["flip"]),
-                                   (True, [], [])):
-        made = making.train("resnet14", toy(natural=natural), store, epochs=1, augment=asked, seed=3,
-                            name=f"{natural}{len(wanted)}{asked is None}", device="cpu")
+    for natural, asked, wanted in (
+        (True, None, ["crop", "flip"]),
+        (False, None, []),
+        (True, ["flip"], ["flip"]),
+        (True, [], []),
+    ):
+        made = making.train(
+            "resnet14",
+            toy(natural=natural),
+            store,
+            epochs=1,
+            augment=asked,
+            seed=3,
+            name=f"{natural}{len(wanted)}{asked is None}",
+            device="cpu",
+        )
         assert made.origin["augment"] == wanted
         networks.delete(store, made.id)
     with pytest.raises(UnknownName, match="no augmentation is called 'rotate'"):
@@ -164,8 +178,9 @@ def test_natural_images_are_augmented_unless_told_otherwise(store: Store) -> Non
 
 def test_the_curve_is_told_and_kept(store: Store) -> None:
     told: list[int] = []
-    made = making.train("mlp", data.load("digits", store), store, epochs=3, device="cpu",
-                        watch=lambda curve: told.append(len(curve)))
+    made = making.train(
+        "mlp", data.load("digits", store), store, epochs=3, device="cpu", watch=lambda curve: told.append(len(curve))
+    )
     curve = made.origin["curve"]
     assert told == [1, 2, 3]
     assert [point["epoch"] for point in curve] == [1, 2, 3]
@@ -188,10 +203,15 @@ def test_a_network_that_diverges_is_one_line(store: Store, monkeypatch: pytest.M
     assert not networks.list_networks(store)
 
 
-@pytest.mark.parametrize(("wrong", "message"), [
-    ({"label_noise": 1.5}, "label noise is a share"), ({"label_noise": -0.1}, "label noise is a share"),
-    ({"arch": "noise"}, "noise is a control and learns nothing"), ({"seed": -1}, "a seed is"),
-])
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"label_noise": 1.5}, "label noise is a share"),
+        ({"label_noise": -0.1}, "label noise is a share"),
+        ({"arch": "noise"}, "noise is a control and learns nothing"),
+        ({"seed": -1}, "expected a seed"),
+    ],
+)
 def test_wrong_recipes(store: Store, wrong: dict[str, Any], message: str) -> None:
     what: dict[str, Any] = {"arch": "mlp", **wrong}
     with pytest.raises(StitchLabError, match=message):
@@ -205,5 +225,3 @@ def test_the_first_images_of_a_split_are_drawn_evenly() -> None:
     assert len(few) == 40
     assert (few.labels == split.labels[split.order(0)[:40].numpy()]).all()
     assert (few.images == split.images[split.order(0)[:40].numpy()]).all()
-
-

@@ -6,19 +6,20 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from stitchlab.errors import StitchLabError
 from stitchlab.jobs import status as standing
+from stitchlab.jobs.connection import Connection
 from stitchlab.jobs.status import Status
 from stitchlab.jobs.turns import Attempt, Turns
 from stitchlab.request import Report
 from stitchlab.results.plan import missing
 from stitchlab.results.resolve import resolve
 from stitchlab.store import Store, looks
-from stitchlab.worker.tasks import told
+from stitchlab.worker.progress import run_with_progress
 
 
 class Sent(Future[Any]):
@@ -62,7 +63,7 @@ def workers() -> Workers:
 
 @pytest.fixture
 def turns(tmp_path: Path, workers: Workers) -> Turns:
-    return Turns(Store(tmp_path), workers)  # type: ignore[arg-type]
+    return Turns(Store(tmp_path), cast(Connection, workers))
 
 
 def attempt(name: str, tasks: int, *, asked: bool = True, away: float = 0.0) -> Attempt:
@@ -139,8 +140,18 @@ def test_waiting_says_behind_what_and_how_long(turns: Turns, workers: Workers, t
     assert turns.before("grid") == ([f"{long}.0", f"{long}.1"], 0)
     assert standing.behind(store, Status("queued"), *turns.before("grid")).behind == "detectors on relu0"
     for k, done in ((0, 0.02), (1, 0.5)):
-        store.put("progress", f"{long}.{k}", {"done": done, "what": "native activations", "state": "running",
-                                              "started": now - 20, "time": now, "message": ""})
+        store.put(
+            "progress",
+            f"{long}.{k}",
+            {
+                "done": done,
+                "what": "native activations",
+                "state": "running",
+                "started": now - 20,
+                "time": now,
+                "message": "",
+            },
+        )
     found = standing.behind(store, Status("queued"), *turns.before("grid"))
     assert found.behind == "detectors on relu1"
     assert found.seconds_left == pytest.approx(20, abs=2)
@@ -155,25 +166,35 @@ def status_of(store: Store, works: list[str], told_of: list[tuple[float, float] 
     now = time.time()
     for k, one in enumerate(told_of):
         if one is not None:
-            store.put("progress", f"x-0.{k}", {
-                "done": one[0], "what": "it", "state": "done" if one[0] == 1 else "running", "started": now - one[1],
-                "time": now, "message": ""})
+            store.put(
+                "progress",
+                f"x-0.{k}",
+                {
+                    "done": one[0],
+                    "what": "it",
+                    "state": "done" if one[0] == 1 else "running",
+                    "started": now - one[1],
+                    "time": now,
+                    "message": "",
+                },
+            )
     if plan:
         store.put("progress", "x-0.plan", plan)
-    return standing.status(store, {"attempt": "x-0", "labels": works, "works": works, "weights": [1.0] * len(works),
-                                   "created": now}, [])
+    return standing.status(
+        store, {"attempt": "x-0", "labels": works, "works": works, "weights": [1.0] * len(works), "created": now}, []
+    )
 
 
 def test_no_time_is_told_before_something_like_it_was_timed(tmp_path: Path) -> None:
     """What direct matching takes says nothing about task loss matching: 2.8 h were told for a minute's work."""
     works, weights = ["dm", "tlm", "tlm"], [1.0, 1000.0, 1000.0]
     begun = [(1.0, 5.0), (0.03, 1.0), None]
-    assert status_of(Store(tmp_path / "a"), works, begun, weights=weights,
-                     timed=[False] * 3).seconds_left is None
+    assert status_of(Store(tmp_path / "a"), works, begun, weights=weights, timed=[False] * 3).seconds_left is None
     known = status_of(Store(tmp_path / "b"), works, begun, weights=weights, timed=[False, True, True]).seconds_left
     assert known == pytest.approx(1970), "weights are seconds where work like it was timed on this machine"
-    moved = status_of(Store(tmp_path / "c"), works, [(1.0, 5.0), (0.5, 10.0), None], weights=weights,
-                      timed=[False] * 3).seconds_left
+    moved = status_of(
+        Store(tmp_path / "c"), works, [(1.0, 5.0), (0.5, 10.0), None], weights=weights, timed=[False] * 3
+    ).seconds_left
     assert moved == pytest.approx(30, rel=0.01), "its own rate, once it has come some way"
 
 
@@ -182,12 +203,22 @@ def test_unasked_work_ends_when_its_page_is_left_and_asked_work_does_not(
 ) -> None:
     store = Store(tmp_path)
     monkeypatch.setattr(looks, "LEFT", 0.05)
-    monkeypatch.setattr("stitchlab.worker.tasks.EVERY", 0.0)
+    monkeypatch.setattr("stitchlab.worker.progress.PROGRESS_INTERVAL_S", 0.0)
 
     def begin(name: str, asked: bool, then: Callable[[], None]) -> bool:
         """Whether twenty steps of work were done."""
-        store.put("jobs", name, {"attempt": f"{name}-0123abcd", "labels": ["x"], "weights": [1.0], "works": ["it"],
-                                 "created": time.time(), "asked": asked})
+        store.put(
+            "jobs",
+            name,
+            {
+                "attempt": f"{name}-0123abcd",
+                "labels": ["x"],
+                "weights": [1.0],
+                "works": ["it"],
+                "created": time.time(),
+                "asked": asked,
+            },
+        )
         steps = []
 
         def work(report: Report) -> None:
@@ -197,7 +228,7 @@ def test_unasked_work_ends_when_its_page_is_left_and_asked_work_does_not(
                 report("x", k / 20)
                 steps.append(k)
 
-        told(store, f"{name}-0123abcd", 0, "x", work)
+        run_with_progress(store, f"{name}-0123abcd", 0, "x", work)
         return len(steps) == 20
 
     assert not begin("left", False, lambda: None)

@@ -26,13 +26,16 @@ def test_a_file_is_kept_under_a_key_and_goes(tmp_path: Path) -> None:
         uploads.place(store, "../networks/x")
 
 
-@pytest.mark.parametrize(("name", "size", "message"), [
-    ("weights.exe", 3, "weights are files that end in .safetensors"), ("weights", 3, "weights are files that end in"),
-    ("w.pt", 0, "a file of 1 byte to 1 MB was expected"), ("w.pt", 2**20 + 1, "Larger ones come in by"),
-])
-def test_what_is_no_upload(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, size: int, message: str
-) -> None:
+@pytest.mark.parametrize(
+    ("name", "size", "message"),
+    [
+        ("weights.exe", 3, "expected a file of weights that ends in .safetensors"),
+        ("weights", 3, "expected a file of weights that ends in"),
+        ("w.pt", 0, "expected a file of 1 byte to 1 MB"),
+        ("w.pt", 2**20 + 1, "Bring larger ones with"),
+    ],
+)
+def test_what_is_no_upload(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, size: int, message: str) -> None:
     monkeypatch.setattr(uploads, "LIMIT_MB", 1)
     with pytest.raises(StitchLabError, match=message):
         uploads.keep(Store(tmp_path), name, memoryview(bytes(size)))

@@ -9,10 +9,11 @@ from grids import COLUMNS, ROWS, harm, made
 from stitchlab.errors import Cancelled, StitchLabError
 from stitchlab.models.tensors import get_tensors, put_tensors
 from stitchlab.ood import trajectory as walk
-from stitchlab.ood.evaluate import judge
-from stitchlab.request import TaskLoss, map_key
+from stitchlab.ood.evaluate import detect
+from stitchlab.request import TaskLoss
 from stitchlab.results import trajectory
 from stitchlab.results.cleaning import delete_run
+from stitchlab.results.keys import map_key
 from stitchlab.results.run import Run
 from stitchlab.stitch import trail
 from stitchlab.store import Store
@@ -42,7 +43,7 @@ def test_a_map_is_kept_before_training_and_along_its_epochs(done: Store) -> None
 
 def test_a_walk_says_which_epochs_it_shows(done: Store) -> None:
     run = made(done, tlm=TaskLoss(epochs=4), methods=["tlm"], indices=[])
-    walk.walk(run, *CELL, CPU)
+    walk.compute_trajectory(run, *CELL, CPU)
     kept = trajectory.kept(run, *CELL)
     assert kept is not None
     assert kept[0]["epochs"] == [0, 1, 2, 4]
@@ -65,7 +66,7 @@ def test_a_trail_from_before_is_followed(run: Run) -> None:
     weights, biases = (torch.stack(part) for part in zip(*maps.values(), strict=True))
     put_tensors(run.store, "epochs", key, {"weight": weights, "bias": biases})
     assert trajectory.possible(run, *CELL)
-    walk.walk(run, *CELL, CPU)
+    walk.compute_trajectory(run, *CELL, CPU)
     kept = trajectory.kept(run, *CELL)
     assert kept is not None
     assert kept[0]["epochs"] == [0, 1]
@@ -73,8 +74,8 @@ def test_a_trail_from_before_is_followed(run: Run) -> None:
 
 
 def test_the_last_epoch_has_the_cells_own_numbers(run: Run) -> None:
-    walk.walk(run, *CELL, CPU)
-    found = judge(run, detectors=["knn", "tail-energy", "frechet"], device="cpu")
+    walk.compute_trajectory(run, *CELL, CPU)
+    found = detect(run, detectors=["knn", "tail-energy", "frechet"], device="cpu")
     kept = trajectory.kept(run, *CELL)
     assert kept is not None
     value, plane = kept
@@ -89,29 +90,30 @@ def test_the_last_epoch_has_the_cells_own_numbers(run: Run) -> None:
 
 def test_it_begins_at_direct_matching_where_training_does(done: Store) -> None:
     run = made(done, tlm=TaskLoss(epochs=1, init="dm"))
-    walk.walk(run, *CELL, CPU)
+    walk.compute_trajectory(run, *CELL, CPU)
     kept = trajectory.kept(run, *CELL)
     assert kept is not None
-    found = judge(run, detectors=["frechet"], cells=[("dm", *CELL)], device="cpu")
+    found = detect(run, detectors=["frechet"], cells=[("dm", *CELL)], device="cpu")
     assert kept[0]["accuracy"][0] == pytest.approx(run.value("dm", "accuracy", *CELL))
     assert kept[0]["detectors"]["frechet"]["ratio"][0] == pytest.approx(
-        found.interval("frechet", "dm", "ratio", *CELL).value)
+        found.interval("frechet", "dm", "ratio", *CELL).value
+    )
 
 
 def test_an_older_cache_is_told_what_to_do(run: Run) -> None:
     run.store.delete("epochs", map_key(run.request, "tlm", *CELL))
     assert not trajectory.possible(run, *CELL)
     with pytest.raises(StitchLabError, match="compute it again"):
-        walk.walk(run, *CELL, CPU)
+        walk.compute_trajectory(run, *CELL, CPU)
     assert trajectory.kept(run, *CELL) is None
 
 
 @pytest.mark.parametrize("suffix", [".json", ".safetensors"])
 def test_a_damaged_walk_is_followed_again(run: Run, suffix: str) -> None:
-    walk.walk(run, *CELL, CPU)
+    walk.compute_trajectory(run, *CELL, CPU)
     harm(run.store.path("ood", trajectory.key(run, *CELL), suffix))
     assert trajectory.kept(run, *CELL) is None
-    walk.walk(run, *CELL, CPU)
+    walk.compute_trajectory(run, *CELL, CPU)
     assert trajectory.kept(run, *CELL) is not None
 
 
@@ -121,12 +123,12 @@ def test_a_cancelled_walk_keeps_nothing(run: Run) -> None:
             raise Cancelled("cancelled")
 
     with pytest.raises(Cancelled):
-        walk.walk(run, *CELL, CPU, stop)
+        walk.compute_trajectory(run, *CELL, CPU, stop)
     assert trajectory.kept(run, *CELL) is None
 
 
 def test_deleting_a_run_deletes_its_epochs(run: Run) -> None:
-    walk.walk(run, *CELL, CPU)
+    walk.compute_trajectory(run, *CELL, CPU)
     delete_run(run.store, run.id)
     assert not list((run.store.root / "epochs").glob("*"))
     assert trajectory.kept(run, *CELL) is None

@@ -5,25 +5,27 @@ from __future__ import annotations
 import json
 import pkgutil
 import shutil
-from pathlib import Path
 
 import pytest
 import reading
 import torch
 from blocked import COMPUTES, HOUSE, python
 from grids import COLUMNS, ROWS
-from test_imports import RANK, WING
 
 from stitchlab.__main__ import main
-from stitchlab.ood.evaluate import judge
-from stitchlab.ood.trajectory import walk
+from stitchlab.ood.evaluate import detect
+from stitchlab.ood.trajectory import compute_trajectory
 from stitchlab.results.run import list_runs
 from stitchlab.store import Store
+from unit.test_imports import RANK, WING
 
 CELL = (ROWS[1], COLUMNS[0])
 READING = {name for name in RANK if WING[name] != "computing"} - {"app", "stitchlab", "__main__"}
-MODULES = sorted(module.name for module in pkgutil.walk_packages([str(HOUSE / "stitchlab")], "stitchlab.")
-                 if module.name.split(".")[1] in READING)
+MODULES = sorted(
+    module.name
+    for module in pkgutil.walk_packages([str(HOUSE / "stitchlab")], "stitchlab.")
+    if module.name.split(".")[1] in READING
+)
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +35,8 @@ def judged(finished_grid: Store, tmp_path_factory: pytest.TempPathFactory) -> St
     shutil.copytree(finished_grid.root, root)
     store = Store(root)
     (run,) = list_runs(store)
-    judge(run, detectors=["knn"], device="cpu")
-    walk(run, *CELL, torch.device("cpu"))
+    detect(run, detectors=["knn"], device="cpu")
+    compute_trajectory(run, *CELL, torch.device("cpu"))
     return store
 
 
@@ -46,10 +48,17 @@ def test_what_computes_cannot_be_imported_there(name: str) -> None:
 
 
 def test_every_module_that_reads_is_imported() -> None:
-    assert {"stitchlab.results.resolve", "stitchlab.jobs.local_cluster", "stitchlab.ui.cell",
-            "stitchlab.cli.runs"} <= set(MODULES)
-    done = python("import importlib, sys\nfor name in sys.argv[1:]:\n    importlib.import_module(name)\n"
-                  "print(*sorted(name for name in sys.modules if name.startswith('stitchlab.')))", *MODULES)
+    assert {
+        "stitchlab.results.resolve",
+        "stitchlab.jobs.local_cluster",
+        "stitchlab.ui.cell",
+        "stitchlab.cli.runs",
+    } <= set(MODULES)
+    done = python(
+        "import importlib, sys\nfor name in sys.argv[1:]:\n    importlib.import_module(name)\n"
+        "print(*sorted(name for name in sys.modules if name.startswith('stitchlab.')))",
+        *MODULES,
+    )
     assert done.returncode == 0, done.stderr
     there = set(done.stdout.split())
     assert set(MODULES) <= there
@@ -57,8 +66,7 @@ def test_every_module_that_reads_is_imported() -> None:
 
 
 def test_all_that_reads_says_the_same_without_pytorch(judged: Store) -> None:
-    done = python("import sys, reading\nprint(reading.told(sys.argv[1]))", str(judged.root),
-                  folders=[Path(__file__).parent])
+    done = python("import sys, reading\nprint(reading.told(sys.argv[1]))", str(judged.root))
     assert done.returncode == 0, done.stderr
     here = reading.told(str(judged.root))
     assert done.stdout.strip() == here
@@ -80,15 +88,27 @@ def test_all_that_reads_says_the_same_without_pytorch(judged: Store) -> None:
 
 def command(store: Store, *arguments: str) -> tuple[int, str]:
     """Exit status and stdout of a command where what computes cannot be imported."""
-    done = python("from stitchlab.__main__ import main\nimport sys\nsys.exit(main())", *arguments,
-                  STITCHLAB_CACHE=str(store.root), COLUMNS="100")
+    done = python(
+        "from stitchlab.__main__ import main\nimport sys\nsys.exit(main())",
+        *arguments,
+        STITCHLAB_CACHE=str(store.root),
+        COLUMNS="100",
+    )
     assert "Traceback" not in done.stderr
     return done.returncode, done.stdout
 
 
-@pytest.mark.parametrize("words", [
-    ["runs"], ["show", "RUN"], ["networks"], ["data"], ["layers", "digits-a"], ["layers", "digits-b", "--json"],
-])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["runs"],
+        ["show", "RUN"],
+        ["networks"],
+        ["data"],
+        ["layers", "digits-a"],
+        ["layers", "digits-b", "--json"],
+    ],
+)
 def test_reading_commands_say_the_same_without_pytorch(
     judged: Store, words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,18 +132,35 @@ def test_a_run_is_deleted_without_pytorch(done: Store) -> None:
 def commands() -> list[str]:
     """The names of all commands, as --help lists them."""
     text = python("from stitchlab.__main__ import main\nmain(['--help'])", COLUMNS="100").stdout
-    return [line.split()[0] for line in text.partition("COMMAND\n")[2].splitlines() if line.startswith("    ")
-            and not line.startswith("     ")]
+    return [
+        line.split()[0]
+        for line in text.partition("COMMAND\n")[2].splitlines()
+        if line.startswith("    ") and not line.startswith("     ")
+    ]
 
 
-def test_the_help_of_every_command_is_there_without_pytorch(capsys: pytest.CaptureFixture[str],
-                                                            monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_help_of_every_command_is_there_without_pytorch(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("COLUMNS", "100")
     there = commands()
-    assert {"train", "import", "networks", "data", "layers", "compare", "ood", "runs", "show", "delete",
-            "export"} <= set(there)
-    code = ("from stitchlab.__main__ import main\nimport sys\nfor name in sys.argv[1:]:\n    try:\n"
-            "        main([name, '--help'])\n    except SystemExit as end:\n        assert end.code == 0, name\n")
+    assert {
+        "train",
+        "import",
+        "networks",
+        "data",
+        "layers",
+        "compare",
+        "ood",
+        "runs",
+        "show",
+        "delete",
+        "export",
+    } <= set(there)
+    code = (
+        "from stitchlab.__main__ import main\nimport sys\nfor name in sys.argv[1:]:\n    try:\n"
+        "        main([name, '--help'])\n    except SystemExit as end:\n        assert end.code == 0, name\n"
+    )
     done = python(code, *there, COLUMNS="100")
     assert done.returncode == 0, done.stderr
     capsys.readouterr()

@@ -9,10 +9,10 @@ import pytest
 from stitchlab.catalog.detectors import DETECTORS
 from stitchlab.figures.story import story
 from stitchlab.figures.words import conclusions, counted, disagreements
-from stitchlab.results.detection import OUTLIERS, Belief, Distribution
+from stitchlab.results.detection import OUTLIERS, DetectionResults, Reliability
 from stitchlab.results.interval import Interval
 from stitchlab.results.run import Run, list_runs
-from stitchlab.results.similarity import accuracy_of, apart, deciding, share_kept, telling_cell
+from stitchlab.results.similarity import accuracy_of, deciding, frechet_quotient, share_kept, telling_cell
 from stitchlab.store import Store
 
 OWN = 0.9  # the end network's accuracy: ten classes, so .8 above chance
@@ -22,7 +22,7 @@ class Says:
     """Made-up numbers of a finished grid of 2×2 cells: the same in all cells, but for those that are named."""
 
     def __init__(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.found = Distribution(run)
+        self.found = DetectionResults(run)
         self.accuracy: dict[Any, float | None] = {"tlm": 0.88, "dm": 0.88}
         self.distance: dict[Any, float | None] = {"tlm": 0.8, "dm": 0.8}
         self.own: float | None = OWN
@@ -32,10 +32,10 @@ class Says:
         monkeypatch.setattr(Run, "value", self._value)
         monkeypatch.setattr(Run, "own_accuracy", property(lambda run: self.own))
         monkeypatch.setattr(Run, "reason", lambda run, method, *rest: "it diverged")
-        monkeypatch.setattr(Distribution, "interval", self._interval)
-        monkeypatch.setattr(Distribution, "entry", lambda found, name, *rest: None if name in self.unknown else {})
-        monkeypatch.setattr(Distribution, "reason", lambda *rest: "not finite")
-        monkeypatch.setattr(Distribution, "belief", self._belief)
+        monkeypatch.setattr(DetectionResults, "interval", self._interval)
+        monkeypatch.setattr(DetectionResults, "entry", lambda found, name, *rest: None if name in self.unknown else {})
+        monkeypatch.setattr(DetectionResults, "reason", lambda *rest: "not finite")
+        monkeypatch.setattr(DetectionResults, "reliability", self._belief)
 
     def _value(self, method: str, metric: str, *cell: str) -> float | None:
         kept = self.accuracy if metric == "accuracy" else self.distance
@@ -44,8 +44,8 @@ class Says:
     def _interval(self, name: str, method: str, metric: str, *cell: str) -> Interval:
         return self.number.get((name, method, *cell), self.number.get((name, method), Interval()))
 
-    def _belief(self, name: str, layer: str) -> Belief:
-        return Belief(None if name in self.unknown else name not in self.doubted, "of a reason")
+    def _belief(self, name: str, layer: str) -> Reliability:
+        return Reliability(None if name in self.unknown else name not in self.doubted, "of a reason")
 
     @property
     def cell(self) -> tuple[str, str]:
@@ -60,22 +60,58 @@ def says(finished_grid: Store, monkeypatch: pytest.MonkeyPatch) -> Says:
     return Says(list_runs(finished_grid)[0], monkeypatch)
 
 
-@pytest.mark.parametrize(("accuracy", "ratio", "words", "tone"), [
-    (0.88, 1.23, "0.88 accurate, though out of distribution (Fréchet ratio 1.23): its accuracy is no evidence of "
-     "similarity.", "no evidence"),
-    (0.88, 0.30, "0.88 accurate, though not quite native (Fréchet ratio 0.30): its accuracy is weak evidence of "
-     "similarity.", "no evidence"),
-    (0.88, 0.04, "0.88 accurate and close to native (Fréchet ratio 0.04): similar, as far as this can tell.",
-     "similar"),
-    (0.60, 1.23, "0.60 accurate (the end network alone: 0.90), though out of distribution (Fréchet ratio 1.23): its "
-     "accuracy is no evidence of similarity.", "no evidence"),
-    (0.60, 0.04, "0.60 accurate (the end network alone: 0.90) and close to native (Fréchet ratio 0.04): "
-     "partly similar, as far as this can tell.", "similar"),
-    (0.31, 1.23, "0.31 accurate (the end network alone: 0.90) and out of distribution (Fréchet ratio 1.23): "
-     "it makes no claim of similarity.", "no claim"),
-    (0.31, 0.04, "0.31 accurate (the end network alone: 0.90) and close to native (Fréchet ratio 0.04): "
-     "it makes no claim of similarity.", "no claim"),
-])
+@pytest.mark.parametrize(
+    ("accuracy", "ratio", "words", "tone"),
+    [
+        (
+            0.88,
+            1.23,
+            "0.88 accurate, though out of distribution (Fréchet ratio 1.23): its accuracy is no evidence of "
+            "similarity.",
+            "no evidence",
+        ),
+        (
+            0.88,
+            0.30,
+            "0.88 accurate, though not quite native (Fréchet ratio 0.30): its accuracy is weak evidence of similarity.",
+            "no evidence",
+        ),
+        (
+            0.88,
+            0.04,
+            "0.88 accurate and close to native (Fréchet ratio 0.04): similar, as far as this can tell.",
+            "similar",
+        ),
+        (
+            0.60,
+            1.23,
+            "0.60 accurate (the end network alone: 0.90), though out of distribution (Fréchet ratio 1.23): its "
+            "accuracy is no evidence of similarity.",
+            "no evidence",
+        ),
+        (
+            0.60,
+            0.04,
+            "0.60 accurate (the end network alone: 0.90) and close to native (Fréchet ratio 0.04): "
+            "partly similar, as far as this can tell.",
+            "similar",
+        ),
+        (
+            0.31,
+            1.23,
+            "0.31 accurate (the end network alone: 0.90) and out of distribution (Fréchet ratio 1.23): "
+            "it makes no claim of similarity.",
+            "no claim",
+        ),
+        (
+            0.31,
+            0.04,
+            "0.31 accurate (the end network alone: 0.90) and close to native (Fréchet ratio 0.04): "
+            "it makes no claim of similarity.",
+            "no claim",
+        ),
+    ],
+)
 def test_one_sentence_joins_accuracy_and_distribution(
     accuracy: float, ratio: float, words: str, tone: str, says: Says
 ) -> None:
@@ -83,19 +119,31 @@ def test_one_sentence_joins_accuracy_and_distribution(
     assert conclusions(says.found, "frechet", *says.cell)["tlm"] == (words, tone)
 
 
-@pytest.mark.parametrize(("number", "words", "tone"), [
-    (Interval(0.98, 0.97, 0.99), "though out of distribution (AUROC 0.98 by Mahalanobis): its accuracy is no evidence",
-     "no evidence"),
-    (Interval(0.8, 0.7, 0.85), "though largely out of distribution (AUROC 0.80", "no evidence"),
-    (Interval(0.65, 0.6, 0.7), "though partly out of distribution (AUROC 0.65", "no evidence"),
-    (Interval(0.52, 0.47, 0.55), "and close to native (AUROC 0.52 by Mahalanobis): similar", "similar"),
-    (Interval(0.46, 0.41, 0.52), "and close to native", "similar"),
-    (Interval(0.3, 0.2, 0.4), "though more typical than native (AUROC 0.30 by Mahalanobis): that is no evidence of "
-     "being native", "no evidence"),
-    (Interval(0.2), "no evidence of being native", "no evidence"),
-    (Interval(), "; Mahalanobis undefined (not finite): whether its accuracy is evidence of similarity cannot be said",
-     "open"),
-])
+@pytest.mark.parametrize(
+    ("number", "words", "tone"),
+    [
+        (
+            Interval(0.98, 0.97, 0.99),
+            "though out of distribution (AUROC 0.98 by Mahalanobis): its accuracy is no evidence",
+            "no evidence",
+        ),
+        (Interval(0.8, 0.7, 0.85), "though largely out of distribution (AUROC 0.80", "no evidence"),
+        (Interval(0.65, 0.6, 0.7), "though partly out of distribution (AUROC 0.65", "no evidence"),
+        (Interval(0.52, 0.47, 0.55), "and close to native (AUROC 0.52 by Mahalanobis): similar", "similar"),
+        (Interval(0.46, 0.41, 0.52), "and close to native", "similar"),
+        (
+            Interval(0.3, 0.2, 0.4),
+            "though more typical than native (AUROC 0.30 by Mahalanobis): that is no evidence of being native",
+            "no evidence",
+        ),
+        (Interval(0.2), "no evidence of being native", "no evidence"),
+        (
+            Interval(),
+            "; Mahalanobis undefined (not finite): whether its accuracy is evidence of similarity cannot be said",
+            "open",
+        ),
+    ],
+)
 def test_an_auroc_has_words_of_its_own(number: Interval, words: str, tone: str, says: Says) -> None:
     says.number["mahalanobis", "tlm"] = number
     said = conclusions(says.found, "mahalanobis", *says.cell)["tlm"]
@@ -108,7 +156,7 @@ def test_undefined_accuracies_claim_nothing(says: Says) -> None:
     says.accuracy["tlm"] = None
     assert says.sentence() == "accuracy undefined (it diverged): it says nothing of similarity."
     says.accuracy["tlm"], says.own = 0.5, None
-    assert "own accuracy is not known, so what that claims cannot be said" in says.sentence()
+    assert "own accuracy is not known, so what that means cannot be said" in says.sentence()
     says.own = 0.1
     assert "own accuracy (0.10) is no better than guessing" in says.sentence()
     assert {said.tone for said in conclusions(says.found, "frechet", *says.cell).values()} == {"open"}
@@ -132,8 +180,14 @@ def test_a_method_that_is_not_there_has_no_sentence(says: Says) -> None:
 
 def test_what_is_accurate_depends_on_the_end_network_and_on_chance(says: Says) -> None:
     run = says.found.run
-    for accuracy, share, level in ((0.90, 1.0, "accurate"), (0.74, 0.8, "accurate"), (0.73, 0.7875, "partly"),
-                                   (0.50, 0.5, "partly"), (0.49, 0.4875, "inaccurate"), (0.10, 0.0, "inaccurate")):
+    for accuracy, share, level in (
+        (0.90, 1.0, "accurate"),
+        (0.74, 0.8, "accurate"),
+        (0.73, 0.7875, "partly"),
+        (0.50, 0.5, "partly"),
+        (0.49, 0.4875, "inaccurate"),
+        (0.10, 0.0, "inaccurate"),
+    ):
         says.accuracy["tlm"] = accuracy + 1e-12
         assert share_kept(run, "tlm", *says.cell) == pytest.approx(share, abs=1e-9)
         assert accuracy_of(run, "tlm", *says.cell) == level
@@ -202,7 +256,7 @@ def test_the_telling_cell_is_the_one_where_both_are_accurate_and_farthest_apart(
     assert telling_cell(says.found) == (first, end), "nor where the other is not native"
     says.doubted = {"frechet"}
     assert telling_cell(says.found) == (last, end)
-    assert apart(says.found, last, end) is None
+    assert frechet_quotient(says.found, last, end) is None
 
 
 def test_the_story_says_the_grids_own_numbers(says: Says) -> None:

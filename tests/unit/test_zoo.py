@@ -81,16 +81,19 @@ def test_sizes_are_the_published_ones(arch: str, parameters: int) -> None:
 
 def test_width_scales_all_stages() -> None:
     module = zoo.build("resnet18", classes=2, channels=3, size=8, width=8)
-    assert module.get_submodule("layer4.1").conv2.weight.shape == (64, 64, 3, 3)  # type: ignore[union-attr]
+    assert module.get_parameter("layer4.1.conv2.weight").shape == (64, 64, 3, 3)
     assert zoo.architecture("resnet18").resolve() == {"width": 64, "widths": "doubling", "maps": "halving"}
 
 
-@pytest.mark.parametrize(("options", "shapes"), [
-    ({}, [(4, 16, 16), (8, 8, 8), (16, 4, 4), (32, 2, 2)]),
-    ({"widths": "equal"}, [(4, 16, 16), (4, 8, 8), (4, 4, 4), (4, 2, 2)]),
-    ({"maps": "equal"}, [(4, 16, 16), (8, 16, 16), (16, 16, 16), (32, 16, 16)]),
-    ({"widths": "equal", "maps": "equal"}, [(4, 16, 16)] * 4),
-])
+@pytest.mark.parametrize(
+    ("options", "shapes"),
+    [
+        ({}, [(4, 16, 16), (8, 8, 8), (16, 4, 4), (32, 2, 2)]),
+        ({"widths": "equal"}, [(4, 16, 16), (4, 8, 8), (4, 4, 4), (4, 2, 2)]),
+        ({"maps": "equal"}, [(4, 16, 16), (8, 16, 16), (16, 16, 16), (32, 16, 16)]),
+        ({"widths": "equal", "maps": "equal"}, [(4, 16, 16)] * 4),
+    ],
+)
 def test_the_papers_controls_take_shapes_away(options: dict[str, str], shapes: list[tuple[int, ...]]) -> None:
     module = zoo.build("resnet18", classes=2, channels=3, size=16, width=4, **options).eval()
     cuts = Layered(module, (3, 16, 16))
@@ -110,8 +113,14 @@ def test_public_tiny10_checkpoints_load_as_they_are(seed: int) -> None:
 @pytest.mark.parametrize(
     ("arch", "size", "fits"),
     [
-        ("tiny10", 26, False), ("tiny10", 27, True), ("vit-nano", 16, True), ("vit-nano", 18, False),
-        ("vit-nano", 9, False), ("vit-tiny", 30, False), ("resnet18", 7, False), ("resnet14", 4, True),
+        ("tiny10", 26, False),
+        ("tiny10", 27, True),
+        ("vit-nano", 16, True),
+        ("vit-nano", 18, False),
+        ("vit-nano", 9, False),
+        ("vit-tiny", 30, False),
+        ("resnet18", 7, False),
+        ("resnet14", 4, True),
     ],
 )
 def test_images_that_do_not_fit_are_refused(arch: str, size: int, fits: bool) -> None:
@@ -133,7 +142,7 @@ def test_unknown_things_are_refused() -> None:
     with pytest.raises(UnknownName, match=r"no maps of resnet18 is called 'small'; .*equal"):
         zoo.build("resnet18", classes=2, channels=3, size=8, maps="small")
     for wrong in (0, 2.5, "8", True):
-        with pytest.raises(StitchLabError, match="width is a whole number"):
+        with pytest.raises(StitchLabError, match="width: expected a whole number"):
             zoo.build("resnet18", classes=2, channels=1, size=8, width=wrong)
 
 
@@ -149,5 +158,12 @@ def test_the_catalog_names_what_torchvision_has() -> None:
 def test_the_catalog_says_of_an_architecture_what_builds_it_says(name: str) -> None:
     entry, found = architectures.entry(name), zoo.architecture(name)
     said = (entry.name, entry.label, entry.optimiser, entry.options, entry.smallest, entry.largest, entry.multiple)
-    assert said == (found.name, found.label, found.optimiser, found.options, found.smallest, found.largest,
-                    found.multiple)
+    assert said == (
+        found.name,
+        found.label,
+        found.optimiser,
+        found.options,
+        found.smallest,
+        found.largest,
+        found.multiple,
+    )

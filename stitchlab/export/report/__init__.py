@@ -1,4 +1,4 @@
-"""The report: one HTML file with a run's heatmaps, every cell's numbers and verdicts, and how all was computed.
+"""Makes the report: one HTML file with a run's heatmaps, every cell's numbers and verdicts, and how all was computed.
 
 It needs no server, no network and no Python: a small script of its own (the .js files beside this one), SVG, and the
 numbers as JSON. Those of cells.csv stand in it as they are, digit by digit; ends of intervals are rounded to five
@@ -16,7 +16,7 @@ from stitchlab.export.report import about, grids, page, verdicts
 from stitchlab.figures.layer_names import shorten
 from stitchlab.figures.story import story
 from stitchlab.results import recipe
-from stitchlab.results.detection import Distribution
+from stitchlab.results.detection import DetectionResults
 from stitchlab.results.judged_with import judged_with
 from stitchlab.results.run import Run
 from stitchlab.results.similarity import telling_cell
@@ -30,42 +30,65 @@ def report(runs: Sequence[Run], title: str = "") -> bytes:
         title: of the whole; empty: the first run's, or how many there are.
     """
     if not runs:
-        raise StitchLabError("a report is of one run or more; none came")
+        raise StitchLabError("a report: expected one or more runs, got none")
     told = list({run.id or run.title: run for run in runs}.values())
     title = title or (told[0].title if len(told) == 1 else f"{len(told)} runs")
-    return page.html(title, {"title": title, **about.catalog(), "runs": [
-        _run(run, label) for run, label in zip(told, labels(told), strict=True)]})
+    return page.html(
+        title,
+        {
+            "title": title,
+            **about.catalog(),
+            "runs": [_run(run, label) for run, label in zip(told, labels(told), strict=True)],
+        },
+    )
 
 
 def labels(runs: Sequence[Run]) -> list[str]:
-    """Call each run by its maker's title or its own, and by what tells it apart where two would be called the same."""
+    """Name each run by its file's title or its own, and by what tells it apart where two would have the same name."""
     made = [(run.source and run.source.title) or run.title for run in runs]
     for more in (lambda run: f"{recipe.name(run)} recipe", lambda run: f"seed {run.request.seed}", lambda run: run.id):
         told, said = Counter(made), Counter(zip(made, map(more, runs), strict=True))
-        made = [f"{name}, {more(run)}" if told[name] > said[name, more(run)] else name
-                for name, run in zip(made, runs, strict=True)]
+        made = [
+            f"{name}, {more(run)}" if told[name] > said[name, more(run)] else name
+            for name, run in zip(made, runs, strict=True)
+        ]
     return made
 
 
 def _run(run: Run, label: str) -> dict[str, Any]:
-    """All that the report says of a run, as JSON knows it."""
-    found = Distribution(run, judged_with(run))
+    """Describe all that the report says about a run, as JSON."""
+    found = DetectionResults(run, judged_with(run))
     request, cell = run.request, telling_cell(found)
     return {
-        "id": run.id or "draft", "title": run.title, "label": label, "sentence": sentence(run, found),
+        "id": run.id or "draft",
+        "title": run.title,
+        "label": label,
+        "sentence": sentence(run, found),
         "facts": about.facts(run),
-        "front": run.record["front"]["name"], "end": run.record["end"]["name"], "cell": list(cell),
-        "frontLayers": request.front_layers, "endLayers": request.end_layers,
-        "frontNames": shorten(request.front_layers)._asdict(), "endNames": shorten(request.end_layers)._asdict(),
-        "own": run.own_accuracy, "methods": request.methods, "indices": request.indices,
-        "quantities": run.quantities(), "story": [chapter._asdict() for chapter in story(found)],
-        "values": grids.values(found), "shows": grids.shows(found), "undefined": grids.undefined(run),
-        "judged": verdicts.judged(found), "said": verdicts.said(found), "walks": verdicts.walks(run),
-        "recipe": about.recipe(run), "provenance": about.provenance(run, found),
+        "front": run.record["front"]["name"],
+        "end": run.record["end"]["name"],
+        "cell": list(cell),
+        "frontLayers": request.front_layers,
+        "endLayers": request.end_layers,
+        "frontNames": shorten(request.front_layers)._asdict(),
+        "endNames": shorten(request.end_layers)._asdict(),
+        "own": run.own_accuracy,
+        "methods": request.methods,
+        "indices": request.indices,
+        "quantities": run.quantities(),
+        "story": [chapter._asdict() for chapter in story(found)],
+        "values": grids.values(found),
+        "shows": grids.shows(found),
+        "undefined": grids.undefined(run),
+        "judged": verdicts.judged(found),
+        "said": verdicts.said(found),
+        "walks": verdicts.walks(run),
+        "recipe": about.recipe(run),
+        "provenance": about.provenance(run, found),
     }
 
 
-def sentence(run: Run, found: Distribution) -> str:
+def sentence(run: Run, found: DetectionResults) -> str:
     """Say what a run shows in one sentence from its numbers, for a card."""
     if chapters := story(found):
         return chapters[-1].text.split(". ")[0].replace("**", "").rstrip(".") + "."

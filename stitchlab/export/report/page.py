@@ -1,4 +1,4 @@
-"""The report's HTML: a page that stands by itself, with its style, its data and its script inside."""
+"""Writes the report's HTML: a page that stands by itself, with its style, its data and its script inside."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SCRIPTS = ("base.js", "heatmap.js", "charts.js", "cell.js", "figures.js", "repor
 
 
 def html(title: str, data: dict[str, Any]) -> bytes:
-    """Make the page. Data cannot end its element, whatever it says: its JSON has no ``<``."""
+    """Write the page. Data cannot end its element, whatever it says: its JSON has no ``<``."""
     text = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     parts = {"TITLE": markup.escape(title), "STYLE": part("report.css"), "DATA": text, "SCRIPT": _script()}
     return re.sub(r"\{\{([A-Z]+)\}\}", lambda place: parts[place[1]], part("report.html")).encode("utf-8", "replace")

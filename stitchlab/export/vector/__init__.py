@@ -1,1 +1,1 @@
-"""Figures as files, drawn by Matplotlib without a browser: shapes are shapes and texts are texts. Imported on use."""
+"""Draws figures as files by Matplotlib, without a browser: shapes are shapes and texts are texts. Imported on use."""

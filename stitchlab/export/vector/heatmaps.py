@@ -1,4 +1,4 @@
-"""Heatmaps drawn on a sheet, each cell a square shape of its own, and how many of them stand beside each other."""
+"""Draws heatmaps on a sheet, each cell a square shape of its own, and decides how many stand side by side."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from stitchlab.export.vector.rows import DIAGONAL, LOWEST, Row, bar_ticks
 from stitchlab.export.vector.sheet import Sheet, Values
 from stitchlab.export.vector.style import FILLED, LEAST_NUMBER, WIDEST, Style
 from stitchlab.figures.colours import BLACK, WHITE, on_scale, rgb, white_reads_better
-from stitchlab.figures.heatmap import HOLLOW, VEIL, Grid, coloured, number, stars
-from stitchlab.figures.template import ACCENT, MUTED
+from stitchlab.figures.grid import HOLLOW, VEIL, Grid, coloured, number, stars
+from stitchlab.figures.template import ACCENT, EDGE, HALO, MUTED
 
 LEAST_CELL, MOST_CELL, LARGE = 0.9, 4.3, 9.0  # in font sizes: panels go into another row below the first, and grow to
 #                                               the second; grids of few rows until they are as high as the third
@@ -23,27 +23,40 @@ TINY = 0.5
 GAP_OF_ROWS = 1.6  # in font sizes
 STEPS = 14  # of halving, to find the largest cell that fits
 BAR = 64  # shapes of a colour bar
-STAR = np.array([(math.cos(angle) * far, math.sin(angle) * far) for k in range(10)
-                 for angle, far in [(math.pi * (k / 5 - 0.5), 0.42 if k % 2 else 1.0)]])
+STAR = np.array(
+    [
+        (math.cos(angle) * far, math.sin(angle) * far)
+        for k in range(10)
+        for angle, far in [(math.pi * (k / 5 - 0.5), 0.42 if k % 2 else 1.0)]
+    ]
+)
 
 
 def arranged(
-    grids: Sequence[Grid], letters: Sequence[str], together: Sequence[int], style: Style, data: str, room: float,
+    grids: Sequence[Grid],
+    letters: Sequence[str],
+    together: Sequence[int],
+    style: Style,
+    data: str,
+    room: float,
     height: float | None = None,
 ) -> list[Row]:
     """Set heatmaps in as few rows as leave their cells large enough, with the largest cells that fit.
 
     Args:
+        grids: the heatmaps.
         letters: (a), (b), … of each, or empty.
-        together: numbers of panels that stand beside each other where they can, one after the other: of all panels.
-        data: what the data set is called.
-        room: points across.
-        height: points down, where there is a limit.
+        together: sizes of groups of panels, in order, that stand side by side where they can.
+        style: how they look.
+        data: name of the data set.
+        room: width of a row, points.
+        height: of all rows together, points; None: no limit.
     """
     least = LEAST_NUMBER * width(WIDEST, 1) / FILLED if style.values else LEAST_CELL * style.size
     most = max(max(MOST_CELL, LARGE / len(grid.front_layers)) for grid in grids) * style.size
     found: list[tuple[float, list[Row]]] = []
     for parts in dict.fromkeys(_parts(together, each) for each in range(len(grids), 0, -1)):
+
         def rows(cell: float, parts: Sequence[tuple[int, int]] = parts) -> list[Row]:
             return [Row(grids[k:end], letters[k:end], style, data, cell) for k, end in parts]
 
@@ -73,11 +86,13 @@ def _parts(together: Sequence[int], each: int) -> tuple[tuple[int, int], ...]:
 def _largest(
     rows: Callable[[float], list[Row]], most: float, room: float, height: float | None
 ) -> tuple[float, list[Row]]:
-    """Find the largest cell whose rows fit, and those."""
+    """Find the largest cell whose rows fit, and return its side and the rows."""
+
     def fit(made: list[Row]) -> bool:
         return max(row.width for row in made) <= room and (
-            height is None or sum(row.height for row in made) + GAP_OF_ROWS * made[0].style.size * (len(made) - 1)
-            <= height)
+            height is None
+            or sum(row.height for row in made) + GAP_OF_ROWS * made[0].style.size * (len(made) - 1) <= height
+        )
 
     low, high, best = 0.0, most, rows(most)
     if fit(best):
@@ -93,7 +108,15 @@ def _largest(
 
 
 def draw(sheet: Sheet, row: Row, x: float, y: float, number_size: float | None, name: str) -> None:
-    """Draw a row, its upper left corner at a point; shapes of panel k are in groups that are called ``NAME-k-…``."""
+    """Draw a row of heatmaps on a sheet.
+
+    Args:
+        sheet: where.
+        row: as `arranged` returns it.
+        x, y: its upper left corner, points.
+        number_size: of the numbers in cells, points; None: no numbers.
+        name: shapes of panel k are in groups called ``NAME-k-…`` in the file.
+    """
     for k, (grid, left) in enumerate(zip(row.grids, row.lefts_of_grids(x), strict=True)):
         top = y + row.top
         for line, words in enumerate(row.titles[k]):
@@ -109,14 +132,14 @@ def draw(sheet: Sheet, row: Row, x: float, y: float, number_size: float | None, 
 
 
 def _boxes(row: Row, left: float, top: float, places: Values) -> Values:
-    """Rectangles of cells (N, 2), by row and column."""
+    """Return rectangles of cells (N, 2), given by row and column."""
     corners = np.stack([left + places[:, 1] * row.cell, top + places[:, 0] * row.cell], 1)
     gap = GAP * row.cell
     return np.concatenate([corners + gap, corners + row.cell - gap], 1)
 
 
 def _behind(row: Row, grid: Grid) -> Values:
-    """The colours (front layers, end layers, 3) of the cells, 0..255."""
+    """Return the colours (front layers, end layers, 3) of the cells, 0..255."""
     style = row.style
     behind = on_scale(*coloured(grid), style.scale(grid))
     behind[np.isnan(grid.values)] = rgb(MUTED[style.dark])
@@ -135,37 +158,44 @@ def _numbers(sheet: Sheet, row: Row, grid: Grid, left: float, top: float, size: 
         return
     white = white_reads_better(_behind(row, grid))
     for (i, j), value in np.ndenumerate(grid.values):
-        sheet.text(left + (j + 0.5) * row.cell, top + (i + 0.5) * row.cell + CAPITAL / 2 * size,
-                   number(value, grid.narrow), size, across="center", colour=WHITE if white[i, j] else BLACK)
+        sheet.text(
+            left + (j + 0.5) * row.cell,
+            top + (i + 0.5) * row.cell + CAPITAL / 2 * size,
+            number(value, grid.narrow),
+            size,
+            across="center",
+            colour=WHITE if white[i, j] else BLACK,
+        )
 
 
 def _marks(sheet: Sheet, row: Row, grid: Grid, left: float, top: float, size: float | None, name: str) -> None:
-    """Stars in the upper right corner, above numbers, or in the middle where there are none; and a frame."""
+    """Draw stars in the upper right corner, above numbers, or in the middle where there are none; and a frame."""
     cell = row.cell
     full, hollow = stars(grid)
     across, down, far = (0.85, 0.15, min(0.125 * cell, 0.4 * row.style.size)) if size else (0.5, 0.5, 0.26 * cell)
 
-
     def corners(cells: Sequence[tuple[int, int]], size: float) -> list[Values]:
         return [STAR * size + (left + (j + across) * cell, top + (i + down) * cell) for i, j in cells]
 
-    sheet.polygons(corners([*full, *hollow], far), WHITE, f"{name}-best", edge="#333333", line=min(0.6, 0.04 * cell))
+    sheet.polygons(corners([*full, *hollow], far), WHITE, f"{name}-best", edge=EDGE, line=min(0.6, 0.04 * cell))
     sheet.polygons(corners(hollow, HOLLOW * far), [_behind(row, grid)[at] / 255 for at in hollow], f"{name}-by-chance")
     chosen = row.style.selected
     if chosen and chosen[0] in grid.front_layers and chosen[1] in grid.end_layers:
         i, j = grid.front_layers.index(chosen[0]), grid.end_layers.index(chosen[1])
         box = _boxes(row, left, top, np.array([[i, j]], dtype=float))[0]
-        sheet.frame(box.tolist(), ACCENT[grid.diverging], max(0.9, min(2.0, 0.09 * cell)), f"{name}-selected")
+        wide = max(0.9, min(2.0, 0.09 * cell))
+        sheet.frame(box.tolist(), HALO, 1.8 * wide, f"{name}-halo")
+        sheet.frame(box.tolist(), ACCENT[grid.diverging], wide, f"{name}-selected")
 
 
 def _names(sheet: Sheet, row: Row, k: int, left: float, top: float) -> None:
     """Write the names of layers: of columns below each panel, of rows at the first of a block."""
     cell, size, (fronts, ends), grid = row.cell, row.label, row.names[k], row.grids[k]
     if k in row.blocks:
-        for i, label in list(enumerate(fronts.labels))[::row.every]:
+        for i, label in list(enumerate(fronts.labels))[:: row.every]:
             sheet.text(left - 0.4 * size, top + (i + 0.5) * cell + CAPITAL / 2 * size, label, size, across="right")
     bottom = top + cell * len(grid.front_layers) + 0.25 * row.style.size
-    for j, label in list(enumerate(ends.labels))[::row.every]:
+    for j, label in list(enumerate(ends.labels))[:: row.every]:
         middle = left + (j + 0.5) * cell
         if row.angles[k] == 0:
             sheet.text(middle, bottom + CAPITAL * size, label, size, across="center")
@@ -197,8 +227,9 @@ def _bar(sheet: Sheet, row: Row, grid: Grid, left: float, top: float, name: str)
     style = row.style
     tall, wide = max(row.cell * len(grid.front_layers), 4 * style.size), 0.8 * style.size
     colours = on_scale((np.arange(BAR) + 0.5) / BAR, 0.0, 1.0, style.scale(grid)) / 255
-    sheet.rectangles(np.array([(left, top, left + wide, top + tall * (1 - k / BAR)) for k in range(BAR)]), colours,
-                     f"{name}-bar")
+    sheet.rectangles(
+        np.array([(left, top, left + wide, top + tall * (1 - k / BAR)) for k in range(BAR)]), colours, f"{name}-bar"
+    )
     for place, words in bar_ticks(grid, max(1, min(5, int(tall / (1.7 * style.small))))):
         y = top + tall * (1 - place) + CAPITAL / 2 * style.small
         sheet.text(left + wide + 0.35 * style.size, y, words, style.small)

@@ -1,4 +1,4 @@
-"""How wide texts of exported figures are, and how they are broken or cut to fit. Sizes are points (1/72 inch).
+"""Measures texts of exported figures, and breaks or cuts them to fit. Sizes are points (1/72 inch).
 
 The font is DejaVu Sans, which comes with Matplotlib, so that a figure is the same on every machine.
 """
@@ -16,12 +16,13 @@ LINE = 1.22  # from one line to the next, in font sizes
 CAPITAL, BELOW = 0.73, 0.24  # of a letter, above its line and below it, in font sizes
 ABSENT = "\u25a1"  # stands for a letter that the font does not have
 _EM = 1000
-_FILES = {bold: Path(matplotlib.get_data_path(), "fonts", "ttf", f"DejaVuSans{'-Bold' * bold}.ttf")
-          for bold in (False, True)}
+_FILES = {
+    bold: Path(matplotlib.get_data_path(), "fonts", "ttf", f"DejaVuSans{'-Bold' * bold}.ttf") for bold in (False, True)
+}
 
 
 def font(size: float, bold: bool = False) -> FontProperties:
-    """Give the font of this size, for Matplotlib."""
+    """Return the font of this size, for Matplotlib."""
     return FontProperties(family="sans-serif", weight="bold" if bold else "normal", size=size, fname=_FILES[bold])
 
 
@@ -55,7 +56,12 @@ def printable(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def width(text: str, size: float, bold: bool = False) -> float:
-    """Measure how wide a text is.
+    """Measure how wide a text is, in points.
+
+    Args:
+        text: one line.
+        size: of the letters, points.
+        bold: whether they are bold.
 
     >>> round(width("StitchLab", 10), 1) < round(width("StitchLab", 10, bold=True), 1)
     True
@@ -64,7 +70,13 @@ def width(text: str, size: float, bold: bool = False) -> float:
 
 
 def cut(text: str, room: float, size: float, bold: bool = False) -> str:
-    """Cut a text in its middle, so that it fits into the room that there is.
+    """Cut a text in its middle, so that it fits.
+
+    Args:
+        text: one line.
+        room: width that there is, points.
+        size: of the letters, points.
+        bold: whether they are bold.
 
     >>> cut("a-very-long-name-of-a-network", 80, 10)
     'a-very-…etwork'
@@ -78,11 +90,18 @@ def cut(text: str, room: float, size: float, bold: bool = False) -> str:
 
 
 def _without_middle(text: str, keep: int) -> str:
-    return text[:(keep + 1) // 2] + "…" + text[len(text) - keep // 2:]
+    return text[: (keep + 1) // 2] + "…" + text[len(text) - keep // 2 :]
 
 
 def lines(text: str, room: float, size: float, *, most: int = 1000, bold: bool = False) -> list[str]:
     """Break a text at its spaces into lines that fit; what is too long for a line, or for the last one, is cut.
+
+    Args:
+        text: line breaks in it are spaces.
+        room: width that there is, points.
+        size: of the letters, points.
+        most: how many lines at most.
+        bold: whether letters are bold.
 
     >>> lines("End layer of a network", 60, 10), lines("End layer of a network", 60, 10, most=2)
     (['End layer', 'of a', 'network'], ['End layer', 'of a …work'])

@@ -1,4 +1,4 @@
-"""An exported figure as a whole: title, panels, notes and caption on a page of the size that was asked for."""
+"""Draws an exported figure as a whole: title, panels, notes and caption on a page of the wanted size."""
 
 from __future__ import annotations
 
@@ -14,22 +14,26 @@ from stitchlab.export.vector.rows import Row
 from stitchlab.export.vector.sheet import INCH, Sheet
 from stitchlab.export.vector.style import Style
 from stitchlab.figures.curves import Curves
-from stitchlab.figures.heatmap import Grid
-from stitchlab.figures.template import SEQUENTIAL
+from stitchlab.figures.grid import Grid
+from stitchlab.figures.template import FADED, SEQUENTIAL
 from stitchlab.results.run import Run
 
 MARGIN, GAP = 0.6, heatmaps.GAP_OF_ROWS  # around all, and between rows, in font sizes
 SHARES: dict[type, float] = {Grid: 1.8, Curves: 1.0}
 TITLE = 1.15  # in font sizes
 MOST_TITLE = 4  # lines
-FADED = {False: "#5a6070", True: "#a9adb8"}  # notes, by dark: 6:1 on their ground
 
 
 def figure(run: Run, options: Options) -> Sheet:
-    """Draw a figure of a run. Raises UnknownName for what the run has not."""
+    """Draw a figure of a run. Raises UnknownName for what the run does not have."""
     shown, size = panels(run, options), options.points
-    style = Style(size=size, dark=options.dark, values=options.values, selected=options.cell,
-                  sequential=SEQUENTIAL if options.colours == "viridis" else "Cividis")
+    style = Style(
+        size=size,
+        dark=options.dark,
+        values=options.values,
+        selected=options.cell,
+        sequential=SEQUENTIAL if options.colours == "viridis" else "Cividis",
+    )
     wide, margin = SIZES[options.size] * INCH, MARGIN * size
     high = SLIDE_HEIGHT * INCH if options.size == "slide" else None
     title, room = heading(run, options), wide - 2 * margin
@@ -46,15 +50,29 @@ def figure(run: Run, options: Options) -> Sheet:
         sheet.text(margin, margin + (k * LINE + CAPITAL) * TITLE * size, words, TITLE * size, bold=True)
     _draw(sheet, rows, style, head + ((high - head - foot - content) / 2 if high else 0))
     for k, words in enumerate(below):
-        sheet.text(margin, sheet.height - foot + 0.6 * size + (k * LINE + CAPITAL) * below_size, words, below_size,
-                   colour=None if options.caption else FADED[options.dark])
+        sheet.text(
+            margin,
+            sheet.height - foot + 0.6 * size + (k * LINE + CAPITAL) * below_size,
+            words,
+            below_size,
+            colour=None if options.caption else FADED[options.dark],
+        )
     return sheet
 
 
 def drawn(run: Run, suffix: str, options: Options) -> bytes:
-    """Make a figure of a run as a file: ``svg``, ``pdf`` or ``png``. Raises UnknownName."""
-    return figure(run, options).file(suffix, dpi=options.dpi, title=heading(run, options) or run.title,
-                                     description=caption(run, options))
+    """Make a figure of a run as a file.
+
+    Args:
+        run: what is drawn.
+        suffix: ``svg``, ``pdf`` or ``png``.
+        options: what is shown, and how.
+
+    Raises UnknownName for what the run does not have; StitchLabError where that is not computed.
+    """
+    return figure(run, options).file(
+        suffix, dpi=options.dpi, title=heading(run, options) or run.title, description=caption(run, options)
+    )
 
 
 def _rows(

@@ -1,4 +1,4 @@
-"""A figure of linear probes as a file: one pair of axes on a page of the size that was asked for."""
+"""Draws linear probes as a file: one pair of axes on a page of the wanted size."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ def figure(shown: Sequence[Probes], options: Options) -> Sheet:
     """Draw the curves of some networks. Raises StitchLabError where there are too many for a figure."""
     wide, margin = SIZES[options.size] * INCH, MARGIN * options.points
     high = SLIDE_HEIGHT * INCH if options.size == "slide" else None
-    (row,) = curves.arranged([figures.curves(shown)], [""], options.points, wide - 2 * margin,
-                             high and high - 2 * margin)
+    (row,) = curves.arranged(
+        [figures.curves(shown)], [""], options.points, wide - 2 * margin, high and high - 2 * margin
+    )
     sheet = Sheet(wide, high or row.height + 2 * margin, options.dark)
     curves.draw(sheet, row, (wide - row.width) / 2, (sheet.height - row.height) / 2, "row-0")
     return sheet

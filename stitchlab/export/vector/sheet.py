@@ -1,7 +1,7 @@
-"""A sheet of paper that figures are drawn on: points from its upper left corner, shapes and texts, then a file.
+"""Draws on a sheet of paper: points from its upper left corner, shapes and texts; then writes a file.
 
-All of Matplotlib is behind this: a `Figure` of its own, never pyplot. What can only be said by its global settings is
-said under a lock, so that several threads may draw.
+All of Matplotlib is behind this: a `Figure` of its own, never pyplot. What only global settings can change is set
+under a lock, so that several threads may draw.
 """
 
 from __future__ import annotations
@@ -23,21 +23,26 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from stitchlab.export.vector.letters import font, printable
-from stitchlab.figures.template import INK
+from stitchlab.figures.template import GROUND, INK
 from stitchlab.results.version import VERSION
 
 INCH = 72.0
-GROUND = {False: "#ffffff", True: "#0e1117"}  # by dark; Streamlit's own
 Values = npt.NDArray[np.float64]
 
 # Text stays text, whole fonts that editors know are embedded, and the same figure is the same file.
-_SETTINGS: Any = {"svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": "stitchlab", "text.usetex": False,
-             "path.simplify": False, "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial"]}
+_SETTINGS: Any = {
+    "svg.fonttype": "none",
+    "pdf.fonttype": 42,
+    "svg.hashsalt": "stitchlab",
+    "text.usetex": False,
+    "path.simplify": False,
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial"],
+}
 _LOCK = threading.RLock()
 
 
 class Sheet:
-    """A page of this many points, and what is drawn on it."""
+    """Represents a page of this many points, and what is drawn on it."""
 
     def __init__(self, width: float, height: float, dark: bool) -> None:
         self.width, self.height, self.dark = width, height, dark
@@ -48,64 +53,165 @@ class Sheet:
         self._axes.set_ylim(height, 0)
 
     def text(
-        self, x: float, y: float, words: str, size: float, *, across: Literal["left", "center", "right"] = "left",
-        down: Literal["baseline", "center", "top"] = "baseline", bold: bool = False, colour: str | None = None,
+        self,
+        x: float,
+        y: float,
+        words: str,
+        size: float,
+        *,
+        across: Literal["left", "center", "right"] = "left",
+        down: Literal["baseline", "center", "top"] = "baseline",
+        bold: bool = False,
+        colour: str | None = None,
         angle: float = 0,
     ) -> None:
-        """Write one line, its ``across`` and ``down`` at a point, turned around that."""
+        """Write one line of text.
+
+        Args:
+            x, y: a point.
+            words: the text; nothing is drawn where it is empty.
+            size: of the letters, points.
+            across, down: which part of the text is at the point.
+            bold: whether letters are bold.
+            colour: None: the sheet's ink.
+            angle: degrees, counterclockwise around the point.
+        """
         if words:
             self._axes.text(
-                x, y, printable(words), fontproperties=font(size, bold), ha=across, color=colour or INK[self.dark],
-                va="center_baseline" if down == "center" else down, rotation=angle, rotation_mode="anchor",
-                parse_math=False)
+                x,
+                y,
+                printable(words),
+                fontproperties=font(size, bold),
+                ha=across,
+                color=colour or INK[self.dark],
+                va="center_baseline" if down == "center" else down,
+                rotation=angle,
+                rotation_mode="anchor",
+                parse_math=False,
+            )
 
-    def polygons(self, corners: Sequence[Values], colours: Any, name: str, *, edge: str = "none", line: float = 0,
-                 opacity: float | None = None) -> None:
-        """Fill polygons (corners, 2), one shape each, in a group of this name."""
+    def polygons(
+        self,
+        corners: Sequence[Values],
+        colours: Any,
+        name: str,
+        *,
+        edge: str = "none",
+        line: float = 0,
+        opacity: float | None = None,
+    ) -> None:
+        """Fill polygons, one shape each.
+
+        Args:
+            corners: (corners, 2) of each.
+            colours: one, or one for each.
+            name: of their group in the file.
+            edge, line: colour and width (points) of the outlines.
+            opacity: 0..1; None: opaque.
+        """
         if len(corners):
-            made = PolyCollection(corners, facecolors=colours, edgecolors=edge, linewidths=line, alpha=opacity,
-                                  clip_on=False)
+            made = PolyCollection(
+                corners, facecolors=colours, edgecolors=edge, linewidths=line, alpha=opacity, clip_on=False
+            )
             made.set_gid(name)
             self._axes.add_collection(made, autolim=False)
 
     def rectangles(self, boxes: Values, colours: Any, name: str, opacity: float | None = None) -> None:
-        """Fill rectangles (N, 4): left, top, right, bottom."""
-        self.polygons([np.array([(x, y), (right, y), (right, bottom), (x, bottom)]) for x, y, right, bottom in boxes],
-                      colours, name, opacity=opacity)
+        """Fill rectangles, one shape each.
+
+        Args:
+            boxes: (N, 4): left, top, right, bottom.
+            colours, name, opacity: as in `polygons`.
+        """
+        self.polygons(
+            [np.array([(x, y), (right, y), (right, bottom), (x, bottom)]) for x, y, right, bottom in boxes],
+            colours,
+            name,
+            opacity=opacity,
+        )
 
     def frame(self, box: Sequence[float], colour: str, line: float, name: str) -> None:
-        """Draw the outline of a rectangle: left, top, right, bottom."""
+        """Draw the outline of a rectangle.
+
+        Args:
+            box: left, top, right, bottom.
+            colour, line: of the outline, and its width in points.
+            name: of the shape in the file.
+        """
         x, y, right, bottom = box
-        self._axes.add_patch(Rectangle((x, y), right - x, bottom - y, fill=False, edgecolor=colour, linewidth=line,
-                                       joinstyle="miter", gid=name, clip_on=False))
+        self._axes.add_patch(
+            Rectangle(
+                (x, y),
+                right - x,
+                bottom - y,
+                fill=False,
+                edgecolor=colour,
+                linewidth=line,
+                joinstyle="miter",
+                gid=name,
+                clip_on=False,
+            )
+        )
 
     def line(self, points: Values, colour: str, line: float, *, dashes: Sequence[float] = (), name: str = "") -> None:
-        """Draw a line through points (N, 2); what is not finite is left out."""
+        """Draw a line through points.
+
+        Args:
+            points: (N, 2); what is not finite is left out.
+            colour, line: of the line, and its width in points.
+            dashes: lengths drawn and left out in turn, in widths of the line; empty: solid.
+            name: of the shape in the file; empty: none.
+        """
         style: Any = (0, tuple(dashes)) if len(dashes) else "solid"
-        self._axes.add_line(Line2D(points[:, 0], points[:, 1], color=colour, linewidth=line, linestyle=style,
-                                   solid_joinstyle="miter", solid_capstyle="butt", gid=name or None,
-                                   clip_on=False))
+        self._axes.add_line(
+            Line2D(
+                points[:, 0],
+                points[:, 1],
+                color=colour,
+                linewidth=line,
+                linestyle=style,
+                solid_joinstyle="miter",
+                solid_capstyle="butt",
+                gid=name or None,
+                clip_on=False,
+            )
+        )
 
     def file(self, suffix: str, *, dpi: int, title: str, description: str) -> bytes:
-        """Make the file: ``svg``, ``pdf`` or ``png``, with its title and description in it."""
+        """Write the sheet as a file.
+
+        Args:
+            suffix: ``svg``, ``pdf`` or ``png``.
+            dpi: dots an inch, of a PNG.
+            title, description: kept in the file's metadata.
+        """
         out, creator = io.BytesIO(), f"StitchLab {VERSION}"
         title, description = (" ".join(text.split()) for text in (title, description))
         with _LOCK, matplotlib.rc_context(_SETTINGS):
             if suffix == "svg":
-                self._canvas(FigureCanvasSVG).print_svg(out, metadata={
-                    "Title": title, "Description": description, "Creator": creator, "Date": None})
+                self._canvas(FigureCanvasSVG).print_svg(
+                    out, metadata={"Title": title, "Description": description, "Creator": creator, "Date": None}
+                )
             elif suffix == "pdf":
-                self._canvas(FigureCanvasPdf).print_pdf(out, metadata={
-                    "Title": title, "Subject": description, "Creator": creator, "Producer": creator,
-                    "CreationDate": None})
+                self._canvas(FigureCanvasPdf).print_pdf(
+                    out,
+                    metadata={
+                        "Title": title,
+                        "Subject": description,
+                        "Creator": creator,
+                        "Producer": creator,
+                        "CreationDate": None,
+                    },
+                )
             else:
                 self._figure.set_dpi(dpi)
                 pixels = [round(length / INCH * dpi) + 1e-4 for length in (self.width, self.height)]
                 self._figure.set_size_inches(pixels[0] / dpi, pixels[1] / dpi)
-                self._canvas(FigureCanvasAgg).print_png(out, metadata={
-                    "Title": title, "Description": description, "Software": creator}, pil_kwargs=None)
+                self._canvas(FigureCanvasAgg).print_png(
+                    out, metadata={"Title": title, "Description": description, "Software": creator}, pil_kwargs=None
+                )
         return out.getvalue()
 
     def _canvas(self, kind: Any) -> Any:
-        """What writes the figure; Matplotlib says no types there."""
+        """Return what writes the figure; Matplotlib declares no types there."""
         return kind(self._figure)

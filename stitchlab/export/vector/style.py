@@ -1,4 +1,4 @@
-"""What all heatmaps of an exported figure have in common. All lengths are points."""
+"""Describes what all heatmaps of an exported figure have in common. All lengths are points."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stitchlab.export.vector.letters import width
-from stitchlab.figures.heatmap import Grid, number
+from stitchlab.figures.grid import Grid, number
 
 LEAST_NUMBER = 5.3  # numbers in cells are left out where they would be smaller
 FILLED = 0.88  # of a cell's width, at most, by its number
@@ -17,7 +17,7 @@ LEAST_LABEL = 4.5  # labels of layers; where rows are lower, only some have one
 
 @dataclass(frozen=True)
 class Style:
-    """How heatmaps look: their letters, their colours, the cell that is framed, whether cells have numbers.
+    """Describes how heatmaps look: their letters, their colours, the framed cell, whether cells have numbers.
 
     ``size`` is that of titles; ``sequential`` is Plotly's name of the colours of what has no middle; ``values`` is as
     in `stitchlab.export.options.Options`.
@@ -31,23 +31,25 @@ class Style:
 
     @property
     def small(self) -> float:
-        """The size of numbers beside a colour bar, and of notes."""
+        """Return the size of numbers beside a colour bar, and of notes."""
         return 0.86 * self.size
 
     def scale(self, grid: Grid) -> str:
-        """Plotly's name of a panel's colours."""
+        """Return Plotly's name of a panel's colours."""
         return grid.scale if grid.diverging else self.sequential
 
     def label(self, cell: float) -> tuple[float, int]:
-        """The size of layers' names beside cells of this side, and which of them are written: every first, second, …"""
+        """Return the size of layers' names beside such cells, and which of them are written: every first, second, …"""
         size = 0.95 * cell
         return max(LEAST_LABEL, min(self.size, size)), max(1, -int(-LEAST_LABEL // max(size, 0.1)))
 
     def number(self, grids: Sequence[Grid], cell: float) -> float | None:
-        """The size of numbers in cells of this side; None where there are none: not asked for, or not legible."""
+        """Return the size of numbers in such cells; None where there are none: not asked for, or not legible."""
         if self.values is False:
             return None
-        widest = max([WIDEST, *{number(v, grid.narrow) for grid in grids for v in grid.values.ravel()}],
-                     key=lambda text: width(text, 1))
+        widest = max(
+            [WIDEST, *{number(v, grid.narrow) for grid in grids for v in grid.values.ravel()}],
+            key=lambda text: width(text, 1),
+        )
         size = min(self.size, HIGHEST * cell, FILLED * cell / width(widest, 1))
         return size if self.values or size >= LEAST_NUMBER else None

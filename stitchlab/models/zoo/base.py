@@ -1,4 +1,4 @@
-"""What an architecture is, wherever it comes from: its entry in the catalog, and what builds it."""
+"""Defines what an architecture is, wherever it comes from: its entry in the catalog, and what builds it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from stitchlab.results.networks import Code
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture(ArchitectureEntry):
-    """An architecture that can be built.
+    """Represents an architecture that can be built.
 
     ``build(classes, channels, size, **options)`` makes it with fresh parameters. Tensors of files whose names begin
     with one of ``unused`` play no part in the classifier. ``code`` is there where building it runs the user's own code.

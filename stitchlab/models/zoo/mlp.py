@@ -1,4 +1,4 @@
-"""A multilayer perceptron on the pixels: no neighbourhoods, no sharing, vectors all the way."""
+"""Builds a multilayer perceptron on the pixels: no neighbourhoods, no sharing, vectors all the way."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import nn
 
 
 class Layer(nn.Module):
-    """A linear layer with batch norm and ReLU: (N,D) -> (N,width)."""
+    """Applies a linear layer, batch norm and ReLU: (N,D) -> (N,width)."""
 
     def __init__(self, features: int, width: int) -> None:
         super().__init__()
@@ -21,7 +21,7 @@ class Layer(nn.Module):
 
 
 class MLP(nn.Module):
-    """(N,C,S,S) -> logits (N,classes); hidden layers ``layers.0``, ``layers.1``, …"""
+    """Maps images (N,C,S,S) to logits (N,classes); hidden layers are ``layers.0``, ``layers.1``, …"""
 
     def __init__(self, features: int, width: int, depth: int, classes: int) -> None:
         super().__init__()
@@ -35,5 +35,10 @@ class MLP(nn.Module):
 
 
 def mlp(classes: int, channels: int, size: int, width: int, depth: int) -> MLP:
-    """An MLP of ``depth`` hidden layers of ``width`` units."""
+    """Build an MLP.
+
+    Args:
+        classes, channels, size: of outputs; 1 or 3 of the images; pixels a side of them.
+        width, depth: units of a hidden layer, and how many hidden layers there are.
+    """
     return MLP(channels * size**2, width, depth, classes)

@@ -1,4 +1,4 @@
-"""A control: activations that are noise. A good measure of similarity must rate them low against anything.
+"""Builds a control whose activations are noise. A good measure of similarity must rate them low against anything.
 
 Each block turns its input into normal noise of the shapes that a small residual network has. The noise is a hash of
 the input's values, so the same image gives the same noise on any machine, and nothing else of the image comes through.
@@ -22,7 +22,7 @@ def _shifted(x: torch.Tensor, bits: int) -> torch.Tensor:
 
 
 def mixed(x: torch.Tensor) -> torch.Tensor:
-    """SplitMix64's finaliser: int64 to int64, every bit depending on every other."""
+    """Mix bits by SplitMix64's finaliser: int64 to int64, every bit depending on every other."""
     x = (x ^ _shifted(x, 30)) * _FIRST
     x = (x ^ _shifted(x, 27)) * _SECOND
     return x ^ _shifted(x, 31)
@@ -30,7 +30,7 @@ def mixed(x: torch.Tensor) -> torch.Tensor:
 
 @torch.fx.wrap  # one node of a graph, not a place to cut at every step
 def number(x: torch.Tensor) -> torch.Tensor:
-    """Anything float32 (N,...) to one number an image, int64 (N,), in which every value and its place counts.
+    """Hash anything float32 (N,...) to one number an image, int64 (N,), in which every value and its place counts.
 
     Values count to 2⁻¹²: whoever divides pixels by 255 may round the last bit otherwise.
     """
@@ -40,7 +40,15 @@ def number(x: torch.Tensor) -> torch.Tensor:
 
 @torch.fx.wrap
 def spread(numbers: torch.Tensor, channels: int, side: int) -> torch.Tensor:
-    """Numbers (N,) to noise (N,channels,side,side): four of 16 bits each for every place, added, which is exact."""
+    """Turn numbers into noise: four numbers of 16 bits each for every place, added, which is exact.
+
+    Args:
+        numbers: int64 (N,), one an image.
+        channels, side: of the maps.
+
+    Returns:
+        float32 (N,channels,side,side): mean 0, variance 1, close to normal.
+    """
     places = torch.arange(1, channels * side**2 + 1, device=numbers.device) * _STEP
     hashed = mixed(numbers[:, None] + places)
     parts = sum((_shifted(hashed, bits) & 0xFFFF for bits in (16, 32, 48)), hashed & 0xFFFF)
@@ -48,14 +56,14 @@ def spread(numbers: torch.Tensor, channels: int, side: int) -> torch.Tensor:
 
 
 class Number(nn.Module):
-    """Anything (N,...) to numbers (N,)."""
+    """Hashes anything (N,...) to numbers (N,)."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return number(x)
 
 
 class Block(nn.Module):
-    """Anything (N,...) to noise (N,channels,side,side): mean 0, variance 1, close to normal."""
+    """Turns anything (N,...) into noise (N,channels,side,side): mean 0, variance 1, close to normal."""
 
     def __init__(self, channels: int, side: int) -> None:
         super().__init__()
@@ -67,7 +75,7 @@ class Block(nn.Module):
 
 
 class Noise(nn.Module):
-    """(N,C,S,S) -> noise in ``blocks.0`` … ``blocks.5`` -> logits (N,classes) of the last block's."""
+    """Maps images (N,C,S,S) to noise in ``blocks.0`` … ``blocks.5``, and the last block's to logits (N,classes)."""
 
     def __init__(self, classes: int, channels: int, size: int) -> None:
         super().__init__()

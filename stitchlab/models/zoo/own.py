@@ -1,4 +1,4 @@
-"""Networks of the user's own code: ``package.module:callable`` or ``FILE.py:callable``.
+"""Builds networks of the user's own code: ``package.module:callable`` or ``FILE.py:callable``.
 
 Naming one runs it, so it is taken from the command line and from Python only, never from a page. A network that was
 made so keeps the file and its SHA-256: it is built again only from the very same file.
@@ -32,7 +32,7 @@ ARGUMENTS = {
 
 
 def architecture(name: str) -> Architecture:
-    """The architecture that ``module:callable`` or ``FILE.py:callable`` builds.
+    """Find the architecture that ``module:callable`` or ``FILE.py:callable`` builds.
 
     The callable is given what it names of classes, channels and size (`ARGUMENTS`); whatever else it takes must have a
     default. Raises StitchLabError where it is not there, or importing it fails.
@@ -43,17 +43,25 @@ def architecture(name: str) -> Architecture:
         there = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
         raise UnknownName(f"class or function of {place}", attribute, there)
     if not (source := getattr(module, "__file__", None)):
-        raise StitchLabError(f"{place} is built into Python and has no file; own code is named FILE.py:callable or "
-                             "module:callable, and returns a torch.nn.Module")
+        raise StitchLabError(
+            f"{place} is built into Python and has no file; give your own code as FILE.py:callable or "
+            "module:callable, which returns a torch.nn.Module"
+        )
     file = Path(source).resolve()
     code = Code(str(file), _sha256(file))
     called = f"{file.name}:{attribute}" if place.endswith(".py") else name
-    return Architecture(name=called, label=f"{attribute} of {file.name}", build=partial(_build, make),
-                        reference=str(file), optimiser="adamw", code=code)
+    return Architecture(
+        name=called,
+        label=f"{attribute} of {file.name}",
+        build=partial(_build, make),
+        reference=str(file),
+        optimiser="adamw",
+        code=code,
+    )
 
 
 def again(name: str, code: Code) -> Architecture:
-    """The architecture of a network that is there, from the very file that it was made with.
+    """Find the architecture of a network that is there, from the very file that it was made with.
 
     Raises StitchLabError where the file is gone or another by now; then nothing of it is run.
     """
@@ -69,11 +77,11 @@ def again(name: str, code: Code) -> Architecture:
 
 
 def _changed(file: Path, what: str) -> StitchLabError:
-    return StitchLabError(f"{file} {what}: bring it back, or make the network again from what is there now")
+    return StitchLabError(f"{file} {what}: restore it, or make the network again from the code as it is now")
 
 
 def _found(module: str) -> Path | None:
-    """The file that importing a module would run; packages around it are imported."""
+    """Find the file that importing a module would run; packages around it are imported."""
     try:
         spec = importlib.util.find_spec(module)
     except ImportError:
@@ -91,7 +99,7 @@ def _imported(place: str) -> ModuleType:
             return importlib.import_module(place)
         file = Path(place).expanduser().resolve()
         if not file.is_file():
-            raise StitchLabError(f"{file} is not a file; own code is named FILE.py:callable or module:callable")
+            raise StitchLabError(f"{file} is not a file; give your own code as FILE.py:callable or module:callable")
         called = f"stitchlab_own_{hashlib.sha256(str(file).encode() + file.read_bytes()).hexdigest()[:16]}"
         if called not in sys.modules:
             return _executed(called, file)

@@ -1,4 +1,4 @@
-"""Residual networks for small images: the CIFAR family (resnet14, resnet20) and resnet18 with a 3×3 stem.
+"""Builds residual networks for small images: the CIFAR family (resnet14, resnet20) and resnet18 with a 3×3 stem.
 
 He et al. 2016, "Deep Residual Learning for Image Recognition", section 4.2 (CIFAR) and table 1 (ResNet-18); shortcuts
 are projections where the shape changes (option B). Parameters are named as torchvision names a ResNet's.
@@ -13,7 +13,7 @@ from torch import nn
 
 
 class BasicBlock(nn.Module):
-    """Two 3×3 convolutions and a shortcut: (N,C,H,W) -> (N,width,H/stride,W/stride), rounded up."""
+    """Adds two 3×3 convolutions to a shortcut: (N,C,H,W) -> (N,width,H/stride,W/stride), rounded up."""
 
     def __init__(self, channels: int, width: int, stride: int) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class BasicBlock(nn.Module):
 
 
 class ResNet(nn.Module):
-    """(N,C,S,S) -> logits (N,classes). Stage k is ``layer{k}``, its blocks ``layer{k}.0``, ``layer{k}.1``, …
+    """Maps images (N,C,S,S) to logits (N,classes). Stage k is ``layer{k}``, its blocks ``layer{k}.0``, ``layer{k}.1``…
 
     Every stage but the first halves the map, unless ``halving`` is False.
     """
@@ -71,7 +71,7 @@ class ResNet(nn.Module):
 
 
 def cifar(depth: int) -> Callable[..., nn.Module]:
-    """A builder of the CIFAR family: 6n + 2 layers in three stages of n blocks, widths 16, 32, 64."""
+    """Make a builder of the CIFAR family: 6n + 2 layers in three stages of n blocks, widths 16, 32, 64."""
     blocks = (depth - 2) // 6
     return lambda classes, channels, size: ResNet(classes, channels, [blocks] * 3, [16, 32, 64])
 
@@ -81,10 +81,17 @@ WIDTHS, MAPS = ("doubling", "equal"), ("halving", "equal")
 
 
 def resnet18(classes: int, channels: int, size: int, width: int, widths: str, maps: str) -> nn.Module:
-    """ResNet-18 with a 3×3 stem and no max pooling; ``width`` is the first stage's.
+    """Build a ResNet-18 with a 3×3 stem and no max pooling.
 
-    ``widths`` and ``maps`` equal are the controls of Balogh & Jelasity 2025: all stages as wide, all maps as large, as
-    the first, so that the shapes of layers tell nothing of where they are.
+    ``widths`` and ``maps`` equal are the controls of Balogh & Jelasity 2025: the shapes of layers tell nothing of where
+    they are.
+
+    Args:
+        classes, channels: of outputs; 1 or 3 of the images.
+        size: pixels a side of the images; it changes nothing.
+        width: channels of the first stage.
+        widths: ``doubling`` from stage to stage, or ``equal`` in all.
+        maps: ``halving`` from stage to stage, or ``equal`` in all.
     """
     factors = (1, 2, 4, 8) if widths == "doubling" else (1,) * 4
     return ResNet(classes, channels, [2] * 4, [width * factor for factor in factors], halving=maps == "halving")

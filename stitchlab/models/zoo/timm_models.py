@@ -1,4 +1,4 @@
-"""timm's networks by name, ``timm/convnext_atto``, where timm is installed (Wightman 2019): an optional extra."""
+"""Builds timm's networks by name, ``timm/convnext_atto``, where that optional extra is installed (Wightman 2019)."""
 
 from __future__ import annotations
 
@@ -14,14 +14,20 @@ from stitchlab.models.zoo.base import Architecture
 
 
 def architecture(name: str) -> Architecture:
-    """The architecture ``timm/NAME``. Raises UnknownName; StitchLabError where timm is not installed."""
+    """Find the architecture ``timm/NAME``. Raises UnknownName; StitchLabError where timm is not installed."""
     timm, short = _timm(), name.removeprefix(TIMM)
     if not timm.is_model(short):
         raise UnknownName("network of timm", short, timm.list_models())
     config = timm.get_pretrained_cfg(short, allow_unregistered=True)
     size = config.input_size[1] if config is not None else 224
-    return Architecture(name=name, label=f"{short} (timm)", build=partial(_build, short),
-                        reference=f"timm {timm.__version__}", optimiser="adamw", size=size)
+    return Architecture(
+        name=name,
+        label=f"{short} (timm)",
+        build=partial(_build, short),
+        reference=f"timm {timm.__version__}",
+        optimiser="adamw",
+        size=size,
+    )
 
 
 def _build(name: str, classes: int, channels: int, size: int) -> nn.Module:

@@ -1,4 +1,4 @@
-"""Tiny-10: eight unpadded convolutions with batch norm and ReLU, global average pooling, one linear layer.
+"""Builds Tiny-10: eight unpadded convolutions with batch norm and ReLU, global average pooling, one linear layer.
 
 Kornblith et al. 2019, "Similarity of Neural Network Representations Revisited", appendix; parameters are named as in
 the public checkpoints of Csiszárik et al. 2021 (renyi-ai/drfrankenstein), which load as they are.
@@ -14,7 +14,7 @@ CONVOLUTIONS = ((16, 3, 1), (16, 3, 1), (32, 3, 2), (32, 3, 1), (32, 3, 1), (64,
 
 
 class Tiny10(nn.Module):
-    """(N,C,S,S) with S ≥ 27 -> logits (N,classes)."""
+    """Maps images (N,C,S,S) with S ≥ 27 to logits (N,classes)."""
 
     def __init__(self, classes: int, channels: int, size: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""torchvision's classification networks by name, ``torchvision/resnet50``: fresh, or with their published weights.
+"""Builds torchvision's classification networks by name, ``torchvision/resnet50``: fresh, or with published weights.
 
 Marcel & Rodriguez 2010, "Torchvision the machine-vision package of Torch"; its documentation names each one's paper.
 """
@@ -19,15 +19,17 @@ from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.models.zoo.base import Architecture
 
 #: What a family is built with beside the number of classes; auxiliary classifiers play no part in the logits.
-_BUILT = {"googlenet": {"aux_logits": False, "init_weights": True},
-          "inception_v3": {"aux_logits": False, "init_weights": True}}
+_BUILT = {
+    "googlenet": {"aux_logits": False, "init_weights": True},
+    "inception_v3": {"aux_logits": False, "init_weights": True},
+}
 _UNUSED = {"googlenet": ("aux1.", "aux2."), "inception_v3": ("AuxLogits.",)}
 #: These two bring images from the usual mean and deviation to their own by themselves, unless they are given so.
 _HALF = {"googlenet", "inception_v3"}
 
 
 class Published(NamedTuple):
-    """Weights that somebody published, with all that belongs to them.
+    """Holds weights that somebody published, with all that belongs to them.
 
     ``resize`` is the shorter side before the centre ``size``×``size`` is cut out, ``mean`` and ``std`` those of pixels
     in 0..1.
@@ -44,25 +46,29 @@ class Published(NamedTuple):
 
 @lru_cache(maxsize=1)
 def names() -> tuple[str, ...]:
-    """All of torchvision's classification networks: ``torchvision/alexnet``, …"""
+    """List all of torchvision's classification networks: ``torchvision/alexnet``, …"""
     return tuple(TORCHVISION + name for name in torchvision.models.list_models(module=torchvision.models))
 
 
 def architecture(name: str) -> Architecture:
-    """The architecture ``torchvision/NAME``. Raises UnknownName."""
+    """Find the architecture ``torchvision/NAME``. Raises UnknownName."""
     if name not in names():
         raise UnknownName("architecture", name, names())
     short = name.removeprefix(TORCHVISION)
     default = torchvision.models.get_model_weights(short).DEFAULT
     return Architecture(
-        name=name, label=f"{short} (torchvision)", build=partial(_build, short),
-        reference=f"torchvision {torchvision.__version__}", optimiser=optimiser_of_torchvision(short),
-        size=default.transforms().crop_size[0], unused=_UNUSED.get(short, ()),
+        name=name,
+        label=f"{short} (torchvision)",
+        build=partial(_build, short),
+        reference=f"torchvision {torchvision.__version__}",
+        optimiser=optimiser_of_torchvision(short),
+        size=default.transforms().crop_size[0],
+        unused=_UNUSED.get(short, ()),
     )
 
 
 def published(name: str, weights: str, folder: Path, download: bool) -> Published:
-    """The published weights of ``torchvision/NAME``.
+    """Get the published weights of ``torchvision/NAME``.
 
     Args:
         name: of the architecture.
@@ -80,24 +86,31 @@ def published(name: str, weights: str, folder: Path, download: bool) -> Publishe
     file = folder / chosen.url.rpartition("/")[2]
     if not file.exists() and not download:
         raise StitchLabError(
-            f"{weights} of {name} is not on this machine ({file} was looked at) and is fetched only when asked: say "
+            f"{weights} of {name} is not on this machine (looked for {file}) and is downloaded only on request: add "
             "--download, or put the file there"
         )
     try:
         tensors = chosen.get_state_dict(model_dir=str(folder), progress=False, check_hash=True, weights_only=True)
     except Exception as error:  # no network, no such file any more, a broken one
         raise StitchLabError(
-            f"{weights} of {name} could not be fetched from {chosen.url} ({' '.join(str(error).split())[:120]}); "
+            f"{weights} of {name} could not be downloaded from {chosen.url} ({' '.join(str(error).split())[:120]}); "
             f"connect this machine to the network, or put the file into {folder}"
         ) from error
     how = chosen.transforms()
     mean, std = ((0.5,) * 3,) * 2 if short in _HALF else (tuple(how.mean), tuple(how.std))
-    return Published(tensors, tuple(chosen.meta["categories"]), how.crop_size[0], how.resize_size[0],
-                     how.interpolation.value, mean, std)
+    return Published(
+        tensors,
+        tuple(chosen.meta["categories"]),
+        how.crop_size[0],
+        how.resize_size[0],
+        how.interpolation.value,
+        mean,
+        std,
+    )
 
 
 def categories(name: str) -> tuple[str, ...]:
-    """What the classes of the published weights of ``torchvision/NAME`` are called."""
+    """Name the classes of the published weights of ``torchvision/NAME``."""
     weights = torchvision.models.get_model_weights(name.removeprefix(TORCHVISION)).DEFAULT
     return tuple(weights.meta["categories"])
 
@@ -115,12 +128,12 @@ def _build(name: str, classes: int, channels: int, size: int) -> nn.Module:
 
 
 def _first_convolution(module: nn.Module, channels: int) -> None:
-    """Makes the convolution that takes the images take this many channels."""
+    """Make the convolution that takes the images take this many channels."""
     path, old = next(_convolutions(module))
-    made = nn.Conv2d(
-        channels, old.out_channels, old.kernel_size, old.stride, old.padding, old.dilation,  # type: ignore[arg-type]
-        bias=old.bias is not None, device=old.weight.device,
-    )
+    alike: dict[str, Any] = {
+        name: getattr(old, name) for name in ("out_channels", "kernel_size", "stride", "padding", "dilation")
+    }
+    made = nn.Conv2d(channels, **alike, bias=old.bias is not None, device=old.weight.device)
     module.set_submodule(path, made)
 
 

@@ -1,4 +1,4 @@
-"""Vision transformers for small images: pre-norm blocks on patch tokens and a class token.
+"""Builds vision transformers for small images: pre-norm blocks on patch tokens and a class token.
 
 Dosovitskiy et al. 2021, "An Image is Worth 16x16 Words"; dim 192, 3 heads, 12 blocks are DeiT-Ti's (Touvron et al.
 2021). No shape is read from the input, so that torch.fx can trace and cut the network as it is.
@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention, (N,T,D) -> (N,T,D)."""
+    """Computes multi-head self-attention, (N,T,D) -> (N,T,D)."""
 
     def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention, then an MLP four times as wide, each added to the residual stream: (N,T,D) -> (N,T,D)."""
+    """Applies attention, then an MLP four times as wide, each added to the residual stream: (N,T,D) -> (N,T,D)."""
 
     def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class Block(nn.Module):
 
 
 class VisionTransformer(nn.Module):
-    """(N,C,S,S), S a multiple of the patch -> logits (N,classes), read off the class token."""
+    """Maps images (N,C,S,S), S a multiple of the patch, to logits (N,classes), read off the class token."""
 
     def __init__(self, classes: int, channels: int, size: int, patch: int, dim: int, depth: int, heads: int) -> None:
         super().__init__()
@@ -69,5 +69,13 @@ class VisionTransformer(nn.Module):
 
 
 def vit(patch: int, dim: int, depth: int, heads: int) -> Callable[..., nn.Module]:
-    """A builder of vision transformers of this shape."""
+    """Make a builder of vision transformers of one shape.
+
+    Args:
+        patch: pixels a side of a patch.
+        dim, depth, heads: width of tokens, number of blocks, and attention heads of a block.
+
+    Returns:
+        a function of classes, channels and size that builds the network.
+    """
     return lambda classes, channels, size: VisionTransformer(classes, channels, size, patch, dim, depth, heads)

@@ -1,8 +1,9 @@
-"""The paper's detector: the energy of a classifier of native activations, fine-tuned on outliers (Liu et al. 2020).
+"""Scores by the paper's detector: the energy of a classifier of native activations, fine-tuned on outliers.
 
 A small network learns the classes from native activations of one layer; then it goes on with margins that pull the
-energy of native activations below m_in and push that of auxiliary outliers above m_out. Which outliers is said in the
-result; stitched activations are never among them. The layers are Balogh & Jelasity's idea, the sizes are ours.
+energy of native activations below m_in and push that of auxiliary outliers above m_out (Liu et al. 2020). Which
+outliers is said in the result; stitched activations are never among them. The layers are Balogh & Jelasity's idea, the
+sizes are ours.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from stitchlab.errors import Damaged
 from stitchlab.models.seeded import Seeded
 from stitchlab.ood.inputs import Array, Batch, Native, Score
 from stitchlab.request import derived_seed
-from stitchlab.results.activation_layout import Form
+from stitchlab.results.activation_layout import Layout
 
 M_IN, M_OUT, WEIGHT = -25.0, -7.0, 0.1  # Liu et al.'s margins for energies, and the weight of their loss
 STEPS = {"training": 300, "fine-tuning": 200}  # of about 100 images; a step is small, so large data are not all seen
@@ -57,7 +58,7 @@ def energy(native: Native) -> Score:
 
 
 def margins(native: Tensor, outliers: Tensor) -> Tensor:
-    """The fine-tuning loss of energies (n,) and (m,): mean (E_in − m_in)₊² + mean (m_out − E_out)₊² (Liu et al.).
+    """Compute the fine-tuning loss of energies (n,), (m,): mean (E_in − m_in)₊² + mean (m_out − E_out)₊² (Liu et al.).
 
     >>> margins(torch.tensor([-25.0, -23.0]), torch.tensor([-7.0, -10.0])).item()
     6.5
@@ -66,12 +67,12 @@ def margins(native: Tensor, outliers: Tensor) -> Tensor:
 
 
 class Classifier(nn.Module):
-    """A small network on activations of one form: residual for maps, a transformer for tokens, residual for vectors."""
+    """Classifies activations of one form: residual for maps and vectors, a transformer for tokens."""
 
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, form: Form, classes: int, width: int) -> None:
+    def __init__(self, form: Layout, classes: int, width: int) -> None:
         super().__init__()
         self.form = form
         self.register_buffer("mean", torch.zeros(form.channels))
@@ -81,7 +82,7 @@ class Classifier(nn.Module):
         self.head = nn.Linear(width, classes)
 
     def forward(self, activation: Tensor) -> Tensor:
-        """Activations (n, ...) to logits (n, classes)."""
+        """Turn activations (n, ...) into logits (n, classes)."""
         if self.form.kind == "map":
             shape = (-1, 1, 1)
             x = (activation - self.mean.view(shape)) / self.deviation.view(shape)
@@ -101,7 +102,7 @@ class _Residual(nn.Module):
         return out
 
 
-def _map(form: Form, width: int) -> nn.Module:
+def _map(form: Layout, width: int) -> nn.Module:
     def conv(channels: int, stride: int = 1) -> list[nn.Module]:
         return [nn.Conv2d(channels, width, 3, stride, 1, bias=False), nn.GroupNorm(GROUPS, width)]
 
@@ -110,7 +111,7 @@ def _map(form: Form, width: int) -> nn.Module:
     return nn.Sequential(*conv(form.channels, stride), nn.ReLU(), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
 
-def _vector(form: Form, width: int) -> nn.Module:
+def _vector(form: Layout, width: int) -> nn.Module:
     def line(features: int) -> list[nn.Module]:
         return [nn.Linear(features, width, bias=False), nn.GroupNorm(GROUPS, width)]
 
@@ -119,7 +120,7 @@ def _vector(form: Form, width: int) -> nn.Module:
 
 
 class _Tokens(nn.Module):
-    def __init__(self, form: Form, width: int) -> None:
+    def __init__(self, form: Layout, width: int) -> None:
         super().__init__()
         self.embed = nn.Linear(form.channels, width)
         self.position = nn.Parameter(0.02 * torch.randn(form.tokens, width))
@@ -142,7 +143,7 @@ def _recalled(classifier: Classifier, native: Native) -> bool:
 
 
 def _scale(classifier: Classifier, native: Native) -> None:
-    """Channels to mean 0 and deviation 1, as seen on the first batch of native activations; dead ones stay as large."""
+    """Scale channels to mean 0 and deviation 1, as seen on the first batch; dead ones stay as large as they are."""
     activation, _ = next(native.batches())
     x = activation.movedim(1, -1) if native.form.kind == "map" else activation
     deviation, mean = torch.std_mean(x.flatten(0, -2), 0)
@@ -166,7 +167,7 @@ def _train(classifier: Classifier, native: Native, stage: str) -> None:
             loss = F.cross_entropy(classifier(activation), labels)
         else:
             both = classifier(torch.cat([activation, next(others)]))
-            logits, outside = both[:len(activation)], both[len(activation):]
+            logits, outside = both[: len(activation)], both[len(activation) :]
             loss = F.cross_entropy(logits, labels) + WEIGHT * margins(-logits.logsumexp(1), -outside.logsumexp(1))
         optimizer.zero_grad()
         loss.backward()

@@ -1,4 +1,4 @@
-"""The Fréchet distance of two sets of activations, over the native variance: a size that does not saturate.
+"""Computes the Fréchet distance of two sets of activations, over the native variance: a size that does not saturate.
 
 Dowson & Landau 1982; with other features and without the denominator it is the FID of Heusel et al. 2017. Rows are
 positions, as in direct matching. Moments are kept for blocks of images, so that blocks can be drawn again (bootstrap)
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from stitchlab.ood.inputs import positions
 from stitchlab.ood.metrics import interval
-from stitchlab.results.activation_layout import Form
+from stitchlab.results.activation_layout import Layout
 from stitchlab.results.interval import Interval
 from stitchlab.stitch.numerics import exact
 
@@ -27,8 +27,8 @@ MEMORY = 2**22  # numbers in the products of all blocks of one set
 ROOTS = 2**25  # numbers in the roots of all native replicates
 
 
-def frechet(native: Moments, other: Moments, *, paired: bool, bounds: bool = True) -> Interval:
-    """(‖μ₁ − μ₂‖² + tr(C₁ + C₂ − 2 (C₁ C₂)^½)) / tr(C₁), C₁ and μ₁ native, with its 95 % bootstrap interval.
+def frechet(native: RowMoments, other: RowMoments, *, paired: bool, bounds: bool = True) -> Interval:
+    """Compute (‖μ₁ − μ₂‖² + tr(C₁ + C₂ − 2 (C₁ C₂)^½)) / tr(C₁), C₁ and μ₁ native, with its 95 % bootstrap interval.
 
     Args:
         native, other: moments of rows (positions), covariances with N − 1.
@@ -38,9 +38,9 @@ def frechet(native: Moments, other: Moments, *, paired: bool, bounds: bool = Tru
     Returns:
         ratio 0..∞; 0 where both have equal moments; None where native rows are constant or anything is infinite.
 
-    >>> from stitchlab.results.activation_layout import form
+    >>> from stitchlab.results.activation_layout import layout_of
     >>> x = torch.randn(64, 3, generator=torch.Generator().manual_seed(0))
-    >>> one, two = Moments(form((3,)), 64), Moments(form((3,)), 64)
+    >>> one, two = RowMoments(layout_of((3,)), 64), RowMoments(layout_of((3,)), 64)
     >>> one.add(x), two.add(x + 1)
     (None, None)
     >>> round(frechet(one, two, paired=True).value * float(torch.cov(x.T).trace()), 4)
@@ -62,15 +62,15 @@ def frechet(native: Moments, other: Moments, *, paired: bool, bounds: bool = Tru
     return interval(value, np.maximum(0.0, found - found.mean() + value) if len(found) else found)
 
 
-class Moments:
-    """Counts, sums and products of rows for blocks of images.
+class RowMoments:
+    """Sums counts, values and products of rows for blocks of images.
 
     Args:
         form: of the activations.
         images: how many will come; 0: no blocks, and so no interval.
     """
 
-    def __init__(self, form: Form, images: int) -> None:
+    def __init__(self, form: Layout, images: int) -> None:
         self.form = form
         most = max(FEWEST_BLOCKS, min(BLOCKS, MEMORY // form.channels**2))
         self.blocks = max(1, min(most, images // 4))
@@ -81,7 +81,7 @@ class Moments:
         self._products = torch.zeros(self.blocks, c, c, dtype=torch.float64)
 
     def add(self, activation: Tensor) -> None:
-        """One batch of activations (n, ...). Images go round the blocks, whatever the batches."""
+        """Add one batch of activations (n, ...). Images go round the blocks, whatever the batches."""
         x = exact(positions(activation, self.form))
         before, images = self._seen % self.blocks, self._seen + torch.arange(len(x))
         self._counts += x.shape[1] * torch.bincount(images % self.blocks, minlength=self.blocks)
@@ -93,11 +93,11 @@ class Moments:
 
     @property
     def finite(self) -> bool:
-        """Whether there are two rows or more, and none was infinite or not a number."""
+        """Tell whether there are two rows or more, and none was infinite or not a number."""
         return bool(self._counts.sum() > 1 and self._sums.isfinite().all() and self._products.isfinite().all())
 
     def drawn(self, weights: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Mean (C,) and covariance (C, C), N − 1, of the rows, with blocks drawn so many times (blocks,), or once."""
+        """Compute mean (C,) and covariance (C, C), N − 1, of rows; each block counts ``weights`` times, or once."""
         w = torch.ones(self.blocks, dtype=torch.float64) if weights is None else weights
         count = w @ self._counts
         mean = w @ self._sums / count
@@ -106,12 +106,12 @@ class Moments:
 
     @cached_property
     def whole(self) -> tuple[Tensor, Tensor, float]:
-        """Root of the covariance (C, C), mean (C,), trace of the covariance."""
+        """Compute the root of the covariance (C, C), the mean (C,), and the trace of the covariance."""
         return _rooted(*self.drawn(None))
 
     @cached_property
     def replicates(self) -> list[tuple[Tensor, Tensor, float]]:
-        """`whole` for blocks drawn again: kept, since every stitched set is compared with the same ones."""
+        """Compute `whole` for blocks drawn again: kept, since every stitched set is compared with the same ones."""
         count = max(FEWEST_REPLICATES, min(REPLICATES, ROOTS // self.form.channels**2))
         return [_rooted(*self.drawn(draws)) for draws in _draws(self.blocks, count, 0)]
 
@@ -130,6 +130,6 @@ def _ratio(root: Tensor, mean: Tensor, size: float, other_mean: Tensor, covarian
 
 
 def _draws(blocks: int, replicates: int, which: int) -> Tensor:
-    """How often each block is drawn: (replicates, blocks). The same for the same sizes."""
+    """Draw how often each block counts: (replicates, blocks). The same for the same sizes."""
     random = np.random.default_rng([blocks, which])
     return torch.from_numpy(random.multinomial(blocks, np.full(blocks, 1 / blocks), replicates).astype(np.float64))

@@ -1,5 +1,8 @@
-"""Distance to the k-th nearest native neighbour (Sun et al. 2022, "Out-of-distribution detection with deep nearest
-neighbors"), on plain features: scaling them to length 1, as they do, would hide how large activations are."""
+"""Scores by the distance to the k-th nearest native neighbour.
+
+Sun et al. 2022, "Out-of-distribution detection with deep nearest neighbors"; on plain features: scaling them to length
+1, as they do, would hide how large activations are.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +19,10 @@ def knn(native: Native) -> Score:
     Raises CannotFit for fewer than 10 images, or constant features.
 
     >>> import numpy as np, torch
-    >>> from stitchlab.results.activation_layout import form
+    >>> from stitchlab.results.activation_layout import layout_of
     >>> x = np.arange(20.0)[:, None]
-    >>> score = knn(Native(features=x, labels=np.zeros(20, int), classes=1, form=form((1,))))
-    >>> score(Batch(torch.tensor([[0.0], [29.0]]), form((1,)), tail=torch.nn.Identity())).tolist()
+    >>> score = knn(Native(features=x, labels=np.zeros(20, int), classes=1, form=layout_of((1,))))
+    >>> score(Batch(torch.tensor([[0.0], [29.0]]), layout_of((1,)), tail=torch.nn.Identity())).tolist()
     [-4.0, -14.0]
     """
     native.enough(2 * NEIGHBOURS)

@@ -1,4 +1,4 @@
-"""Mahalanobis distance to the native mean, the covariance shrunk as Ledoit & Wolf (2004) do it."""
+"""Scores by the Mahalanobis distance to the native mean, the covariance shrunk as Ledoit & Wolf (2004) do it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ def mahalanobis(native: Native) -> Score:
     Raises CannotFit for fewer than 10 images, or constant features.
 
     >>> import numpy as np, torch
-    >>> from stitchlab.results.activation_layout import form
+    >>> from stitchlab.results.activation_layout import layout_of
     >>> x = np.random.default_rng(0).normal(size=(100, 3))
-    >>> score = mahalanobis(Native(features=x, labels=np.zeros(100, int), classes=1, form=form((3,))))
-    >>> near, far = score(Batch(torch.tensor([[0.0, 0, 0], [9, 9, 9]]), form((3,)), tail=torch.nn.Identity()))
+    >>> score = mahalanobis(Native(features=x, labels=np.zeros(100, int), classes=1, form=layout_of((3,))))
+    >>> near, far = score(Batch(torch.tensor([[0.0, 0, 0], [9, 9, 9]]), layout_of((3,)), tail=torch.nn.Identity()))
     >>> bool(near > far)
     True
     """

@@ -1,4 +1,4 @@
-"""Mahalanobis distance to the nearest class, as Lee et al. (2018) detect out-of-distribution samples."""
+"""Scores by the Mahalanobis distance to the nearest class (Lee et al. 2018)."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ def mahalanobis_class(native: Native) -> Score:
     Raises CannotFit where a class has fewer than 2 images, or features are constant within all classes.
 
     >>> import numpy as np, torch
-    >>> from stitchlab.results.activation_layout import form
+    >>> from stitchlab.results.activation_layout import layout_of
     >>> labels = np.arange(100) % 2
     >>> x = np.random.default_rng(0).normal(size=(100, 2)) + 20 * labels[:, None]
-    >>> score = mahalanobis_class(Native(features=x, labels=labels, classes=2, form=form((2,))))
-    >>> near, between = score(Batch(torch.tensor([[20.0, 20], [10, 10]]), form((2,)), tail=torch.nn.Identity()))
+    >>> score = mahalanobis_class(Native(features=x, labels=labels, classes=2, form=layout_of((2,))))
+    >>> near, between = score(Batch(torch.tensor([[20.0, 20], [10, 10]]), layout_of((2,)), tail=torch.nn.Identity()))
     >>> bool(near > between)
     True
     """
     counts = np.bincount(native.labels, minlength=native.classes)
     native.enough(2 * native.classes)
     if counts.min() < 2:
-        raise CannotFit(f"2 training images or more of every class are needed; one class has {counts.min()} here")
+        raise CannotFit(f"expected 2 training images or more of every class; one class has {counts.min()}")
     means = np.stack([native.features[native.labels == c].mean(0) for c in range(native.classes)])
     within = native.features - means[native.labels]
     if not within.any():

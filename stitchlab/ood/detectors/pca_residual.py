@@ -1,4 +1,4 @@
-"""What the principal components of native features leave over (the residual of Wang et al. 2022, "ViM")."""
+"""Scores by what principal components of native features leave over (the residual of Wang et al. 2022, "ViM")."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ def pca_residual(native: Native) -> Score:
     Raises CannotFit for fewer than 10 images, or constant features.
 
     >>> import numpy as np, torch
-    >>> from stitchlab.results.activation_layout import form
+    >>> from stitchlab.results.activation_layout import layout_of
     >>> x = np.outer(np.arange(20.0), [1, 1])
-    >>> score = pca_residual(Native(features=x, labels=np.zeros(20, int), classes=1, form=form((2,))))
-    >>> score(Batch(torch.tensor([[50.0, 50.0], [0.0, 2.0]]), form((2,)), tail=torch.nn.Identity())).round(6).tolist()
+    >>> score = pca_residual(Native(features=x, labels=np.zeros(20, int), classes=1, form=layout_of((2,))))
+    >>> off = torch.tensor([[50.0, 50.0], [0.0, 2.0]])
+    >>> score(Batch(off, layout_of((2,)), tail=torch.nn.Identity())).round(6).tolist()
     [-0.0, -1.414214]
     """
     native.enough(10)

@@ -1,4 +1,4 @@
-"""The .stitch file: one zip with a run's cells, what detectors say of them, and the samples behind the plots.
+"""Write and read .stitch files: one zip with a run's cells, what detectors say and the samples behind the plots.
 
 docs/stitch-file.md describes it for other programs. It holds names, numbers and small samples: no code, no pickle, no
 network. What somebody sends is read with distrust (`stitchlab.results.bundle.checks`), and never mixed with what was

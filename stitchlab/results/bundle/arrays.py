@@ -1,4 +1,4 @@
-"""Arrays in a .stitch file: safetensors as bytes, read here without copying, and the small samples that are kept.
+"""Read and write arrays in a .stitch file: safetensors as bytes, read without copying, and the samples kept.
 
 The format is an 8-byte length, a JSON header that says of each name its type, shape and bytes, and the bytes
 (https://huggingface.co/docs/safetensors). Every header is checked before a byte of data is looked at.
@@ -21,21 +21,21 @@ _TENSOR = {"dtype": str, "shape": [int], "data_offsets": [int]}
 
 
 class Arrays:
-    """The named arrays of an entry: what they are is known at once; they are read when they are asked for."""
+    """Hold the named arrays of an entry: names and shapes are known at once, values are read on demand."""
 
     def __init__(self, name: str, data: bytes) -> None:
         self._name, self._data = name, data
         need(len(data) >= 8, f"{name} is damaged")
         length = int.from_bytes(data[:8], "little")
         need(0 < length <= len(data) - 8, f"{name} is damaged")
-        header = parsed(name, data[8:8 + length])
+        header = parsed(name, data[8 : 8 + length])
         fits(name, header, {str: {}})
         header.pop("__metadata__", None)
         self._start, end = 8 + length, 0
         self._places: dict[str, tuple[str, tuple[int, ...], int]] = {}
         for each, said in sorted(header.items(), key=lambda item: _begin(name, item[1])):
             first, last = said["data_offsets"]
-            need(said["dtype"] in TYPES and len(said["shape"]) <= 4, f"{name} has an array of another type")
+            need(said["dtype"] in TYPES and len(said["shape"]) <= 4, f"{name} has an array of an unexpected type")
             need(all(0 <= n <= 10 * MOST_CHANNELS for n in said["shape"]), f"{name} has an array that is too large")
             size = math.prod(said["shape"]) * np.dtype(TYPES[said["dtype"]]).itemsize
             need(first == end and last == first + size, f"{name} is damaged")
@@ -49,19 +49,28 @@ class Arrays:
         return list(self._places)
 
     def check(self, name: str, types: str, *shape: int | None) -> None:
-        """Raises Wrong where an array is missing, of none of these types, or of another shape (None: any length)."""
+        """Check that an array has the expected type and shape.
+
+        Args:
+            name: of the array.
+            types: those that are allowed, separated by spaces: ``F32``, ``I16 I32``.
+            shape: the length of each dimension; None: any.
+
+        Raises:
+            Wrong: it is missing, or has another type or shape.
+        """
         need(name in self._places, f"{self._name} lacks {name[:60]}")
         dtype, there, _ = self._places[name]
         right = len(there) == len(shape) and all(n is None or n == m for n, m in zip(shape, there, strict=True))
-        need(dtype in types.split() and right, f"{self._name}: {name[:60]} is not what it should be")
+        need(dtype in types.split() and right, f"{self._name}: {name[:60]} has an unexpected type or shape")
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """Say the shape of an array. Raises Wrong where there is none."""
+        """Return the shape of an array. Raises Wrong if there is none."""
         need(name in self._places, f"{self._name} lacks {name[:60]}")
         return self._places[name][1]
 
     def get(self, name: str) -> Array:
-        """Read an array; whole numbers as int64, as the store has them, images as they are."""
+        """Read an array; integers become int64, as the store has them, except images."""
         dtype, shape, first = self._places[name]
         kind = np.dtype(TYPES[dtype]).newbyteorder("<")
         made = np.frombuffer(self._data, kind, math.prod(shape), self._start + first).reshape(shape)
@@ -76,13 +85,13 @@ def _begin(name: str, said: object) -> int:
 
 
 def packed(arrays: Mapping[str, Array]) -> bytes:
-    """Write arrays as an entry, the same bytes each time: real numbers as they are, whole ones as small as they fit."""
+    """Write arrays as an entry, with the same bytes each time; integers take as few bytes as they need."""
     made = {name: np.ascontiguousarray(small(array)) for name, array in arrays.items()}
     return bytes(save(dict(sorted(made.items()))))
 
 
 def small(array: Array) -> Array:
-    """Give whole numbers in 16 or 32 bits, where they fit; all else as it is."""
+    """Convert integers to 16 or 32 bits, if they fit; return anything else as it is."""
     if array.dtype.kind != "i":
         return array
     largest = int(np.abs(array).max()) if array.size else 0

@@ -1,4 +1,4 @@
-"""Checking what somebody's file says: JSON of bounded depth and length, whose values are what they should be."""
+"""Check what somebody's file says: JSON of limited depth and size, whose values are of the expected types."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _NO_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]|\][(:\[]")  # cont
 
 
 class Wrong(Exception):
-    """Something in a file is not what it should be; says what, to be put behind the file's name."""
+    """Report that something in a file is not as it should be; the text follows the file's name."""
 
 
 def need(holds: bool, why: str) -> None:
-    """Raises Wrong, unless something holds."""
+    """Raise Wrong with this reason unless a condition holds."""
     if not holds:
         raise Wrong(why)
 
 
 def plain(text: str) -> bool:
-    """Tell whether a text has no control characters and no links as Markdown has them: pages show it.
+    """Tell whether a text is free of control characters and Markdown links, since pages show it.
 
     >>> plain("a story, [1] in two lines\\n(or more)"), plain("![x](http://example.org/x.png)")
     (True, False)
@@ -34,19 +34,19 @@ def plain(text: str) -> bool:
 
 
 def parsed(name: str, data: bytes) -> Any:
-    """Read a JSON entry, every number of it finite, every text bounded and plain. Raises Wrong."""
+    """Read a JSON entry: all numbers must be finite, all texts short and plain. Raises Wrong."""
     try:
         made = json.loads(data, parse_constant=_no_number, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
-        raise Wrong(f"{name} is no JSON that can be read") from error
+        raise Wrong(f"{name} is not readable JSON") from error
     left, level = VALUES, [made]
     for _ in range(DEPTH):
         left -= len(level)
         need(left >= 0, f"{name} has too many values")
         for text in {each for each in level if isinstance(each, str)}:  # names of fields stand there many times
-            need(len(text) <= TEXT and plain(text), f"{name} has a text that is no plain text")
+            need(len(text) <= TEXT and plain(text), f"{name} has a text that is too long or not plain")
         right = all(abs(each) < LARGEST for each in level if isinstance(each, (int, float)))  # NaN is not
-        need(right, f"{name} has a number that is none")
+        need(right, f"{name} has a number that is not finite")
         inner = [each for each in level if isinstance(each, (dict, list))]
         level = [value for each in inner for value in each]
         level += [value for each in inner if isinstance(each, dict) for value in each.values()]
@@ -56,7 +56,7 @@ def parsed(name: str, data: bytes) -> Any:
 
 
 def fits(what: str, value: Any, kind: Any) -> None:
-    """Raises Wrong where a value that was JSON is not of a kind.
+    """Check that a parsed JSON value is of a kind. Raises Wrong.
 
     Args:
         what: the value, for the message.
@@ -71,9 +71,9 @@ def fits(what: str, value: Any, kind: Any) -> None:
                 return fits(what, value, each)
             except Wrong:
                 continue
-        raise Wrong(f"{what} is not what it should be")
+        raise Wrong(f"{what} is not as expected")
     if isinstance(kind, list):
-        need(isinstance(value, list), f"{what} is no list")
+        need(isinstance(value, list), f"{what} is not a list")
         for each in value:
             fits(what, each, kind[0])
     elif isinstance(kind, dict):
@@ -82,12 +82,12 @@ def fits(what: str, value: Any, kind: Any) -> None:
         need(value is None, f"{what} is not empty")
     else:
         right = isinstance(value, (int, float) if kind is float else kind)
-        need(right and (kind is bool or not isinstance(value, bool)), f"{what} is not what it should be")
+        need(right and (kind is bool or not isinstance(value, bool)), f"{what} is not as expected")
     return None
 
 
 def _fields(what: str, value: Any, kind: Mapping[Any, Any]) -> None:
-    need(isinstance(value, dict), f"{what} is no object")
+    need(isinstance(value, dict), f"{what} is not an object")
     if str in kind:
         for name, each in value.items():
             fits(f"{what}: {name[:60]}", each, kind[str])
@@ -102,9 +102,9 @@ def _fields(what: str, value: Any, kind: Mapping[Any, Any]) -> None:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) < len(pairs):
-        raise ValueError("a name stands twice")
+        raise ValueError("a name appears twice")
     return made
 
 
 def _no_number(name: str) -> Any:
-    raise ValueError(f"it has a {name}")
+    raise ValueError(f"it contains {name}")

@@ -1,4 +1,4 @@
-"""What detectors say of a run, gathered by names for a .stitch file, whatever the store calls it."""
+"""Collect what detectors say of a run for a .stitch file, by names instead of the store's keys."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stitchlab.results import data_sets, samples, trajectory
 from stitchlab.results.bundle.arrays import sample
 from stitchlab.results.bundle.layout import CHANNEL_BYTES, PLACED, PREDICTED
 from stitchlab.results.data_sets import DataRecord
-from stitchlab.results.detection import NATIVE, ROOM, STATISTICS, Distribution, opened_settings
+from stitchlab.results.detection import NATIVE, ROOM, STATISTICS, DetectionResults, opened_settings
 from stitchlab.results.run import Run
 from stitchlab.store import Array
 
@@ -29,7 +29,7 @@ Entry = tuple[dict[str, Any], dict[str, Array]]  # what is said by names, and it
 
 
 def settings(run: Run) -> list[Detection]:
-    """List the settings with which detectors judged a run, those with which they said most first.
+    """List the settings with which detectors judged a run, those with most results first.
 
     A store says results by keys, from which settings cannot be read; so all are tried that this store can have.
     """
@@ -39,7 +39,7 @@ def settings(run: Run) -> list[Detection]:
     found: dict[Detection, set[str]] = {}
     for kind in (*OUTLIERS, *(DATA + record.fingerprint for record in data_sets.known(run.store))):
         for training in _trainings(run):
-            judged = Distribution(run, Detection(outliers=kind, training_outliers=training))
+            judged = DetectionResults(run, Detection(outliers=kind, training_outliers=training))
             keys = {name: {judged.key(name, NATIVE, "", j) for j in run.request.end_layers} & there for name in KINDS}
             if training == Detection.training_outliers or any(keys[name] for name in LEARNING):
                 found[judged.detection] = set().union(*keys.values())
@@ -48,21 +48,33 @@ def settings(run: Run) -> list[Detection]:
 
 
 def version(name: str) -> int:
-    """Say the version of a detector's definition, or of `STATISTICS`."""
+    """Return the version of a detector's definition, or of `STATISTICS`."""
     return STATISTICS_VERSION if name == STATISTICS else DETECTORS[name].version
 
 
 def names(name: str, detection: Detection, method: str, front_layer: str, end_layer: str) -> dict[str, Any]:
-    """Name an entry: the settings among it that it depends on. `NATIVE` stands for both believing rows."""
-    said: dict[str, Any] = {"detector": name, "version": version(name), "method": method, "front_layer": front_layer,
-                            "end_layer": end_layer}
+    """Name an entry by everything that it depends on.
+
+    Args:
+        name: a detector, or `STATISTICS`.
+        detection: the settings, of which only those are named that the entry depends on.
+        method: tlm, dm, or `NATIVE` for both rows by which a detector is believed.
+        front_layer, end_layer: of the cell; the front layer of `NATIVE` is empty.
+    """
+    said: dict[str, Any] = {
+        "detector": name,
+        "version": version(name),
+        "method": method,
+        "front_layer": front_layer,
+        "end_layer": end_layer,
+    }
     said |= {"outliers": detection.outliers} if method == NATIVE else {}
     learns = name in LEARNING
     return said | ({"training_outliers": list(detection.training_outliers)} if learns else {})
 
 
-def entries(judged: list[Distribution]) -> Iterator[Entry]:
-    """Give everything that was said of a run under several settings, each once, with samples of what that is of."""
+def entries(judged: list[DetectionResults]) -> Iterator[Entry]:
+    """Yield everything that was said of a run under several settings, each once, with samples of large arrays."""
     seen: set[str] = set()
     room = CHANNEL_BYTES
     for found in judged:
@@ -83,32 +95,47 @@ def entries(judged: list[Distribution]) -> Iterator[Entry]:
 
 
 def walks(run: Run) -> Iterator[Entry]:
-    """Give the walks through TLM's epochs that are there."""
+    """Yield the trajectories through TLM's epochs that are there."""
     for i, j in run.request.cells if "tlm" in run.request.methods else ():
         if (kept := trajectory.kept(run, i, j)) is not None:
-            yield {"front_layer": i, "end_layer": j, "version": trajectory.VERSION,
-                   "detectors_versions": trajectory.versions()} | kept[0], {"plane": kept[1]}
+            yield (
+                {
+                    "front_layer": i,
+                    "end_layer": j,
+                    "version": trajectory.VERSION,
+                    "detectors_versions": trajectory.versions(),
+                }
+                | kept[0],
+                {"plane": kept[1]},
+            )
 
 
-def data(run: Run, judged: list[Distribution]) -> list[dict[str, Any]]:
-    """Give the records of other data sets that served as outliers, without pixels."""
-    kinds = {kind for each in judged
-             for kind in (each.detection.outliers, *each.detection.training_outliers) if kind.startswith(DATA)}
+def data(run: Run, judged: list[DetectionResults]) -> list[dict[str, Any]]:
+    """List the records of other data sets that served as outliers, without pixels."""
+    kinds = {
+        kind
+        for each in judged
+        for kind in (each.detection.outliers, *each.detection.training_outliers)
+        if kind.startswith(DATA)
+    }
     known = {f.name for f in fields(DataRecord)}
     records = (data_sets.of_fingerprint(run.store, kind.removeprefix(DATA)) for kind in sorted(kinds))
-    return [{name: value for name, value in asdict(record).items() if name in DATA_FIELDS and name in known}
-            for record in records if record is not None]
+    return [
+        {name: value for name, value in asdict(record).items() if name in DATA_FIELDS and name in known}
+        for record in records
+        if record is not None
+    ]
 
 
 def _few(what: str, array: Array) -> Array:
     plain = what.rpartition(".")[2]  # outliers' have a prefix
     if plain in SAMPLED:
         return sample(array).astype(np.float32)
-    return array[:ROWS[plain]] if plain in ROWS else array
+    return array[: ROWS[plain]] if plain in ROWS else array
 
 
 def _trainings(run: Run) -> list[tuple[str, ...]]:
-    """What the learned detector may have been fine-tuned on: the default, and what the store says of this network."""
+    """List what the learned detector may have been fine-tuned on: the default, and what the store records."""
     request, found = run.request, [Detection.training_outliers]
     for key in run.store.keys("detectors"):
         of = run.store.intact("detectors", key)

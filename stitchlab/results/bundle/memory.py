@@ -1,4 +1,4 @@
-"""The store that an opened file becomes: in memory, read like any other, and never written."""
+"""Keep an opened file in memory as a store, which is read like any other and never written."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Named = tuple[Arrays, dict[str, str]]  # arrays of an entry, by what they are ca
 
 
 class BundleStore(Store):
-    """What one .stitch file says, under the keys that results have today.
+    """Hold what one .stitch file says, under the keys that results have today.
 
     Args:
         source: the file.
@@ -24,52 +24,67 @@ class BundleStore(Store):
         checksums: of what the file itself does not hold: networks' weights.
     """
 
-    def __init__(self, source: Source, values: Mapping[Place, dict[str, Any]], arrays: Mapping[Place, Named],
-                 checksums: Mapping[Place, str]) -> None:
+    def __init__(
+        self,
+        source: Source,
+        values: Mapping[Place, dict[str, Any]],
+        arrays: Mapping[Place, Named],
+        checksums: Mapping[Place, str],
+    ) -> None:
         self.source = source
         self.root = Path(source.file)  # for messages; it is no folder
         self._values, self._arrays, self._checksums = values, arrays, checksums
 
     def get(self, room: str, key: str) -> dict[str, Any] | None:
-        """The entry's JSON value, or None where the file has none."""
+        """Return the entry's JSON value, or None if the file has none."""
         return self._values.get((room, key))
 
     def get_arrays(self, room: str, key: str) -> dict[str, Array] | None:
-        """The entry's arrays, or None where the file has none."""
+        """Return the entry's arrays, or None if the file has none."""
         if (room, key) not in self._arrays:
             return None
         arrays, names = self._arrays[room, key]
         return {called: arrays.get(name) for called, name in names.items()}
 
     def checksum(self, room: str, key: str) -> str | None:
-        """The SHA-256 that the file says of tensors which it does not hold."""
+        """Return the SHA-256 that the file states of tensors which it does not hold."""
         return self._checksums.get((room, key))
 
     def has(self, room: str, key: str) -> bool:
-        """Whether the file has a JSON value for the entry."""
+        """Tell whether the file has a JSON value for the entry."""
         return (room, key) in self._values
 
     def keys(self, room: str) -> list[str]:
-        """The keys of all JSON entries of a room, sorted."""
+        """List the keys of all JSON entries of a room, sorted."""
         return sorted(key for where, key in self._values if where == room)
 
     def path(self, room: str, key: str, suffix: str) -> Path:
-        """Raises StitchLabError: nothing of it lies in a folder."""
+        """Refuse, with a StitchLabError: nothing of the file lies in a folder.
+
+        Args:
+            room, key, suffix: as in `Store.path`; not used.
+        """
         self._refuse()
 
     def put(self, room: str, key: str, value: dict[str, Any]) -> None:
-        """Raises StitchLabError: it is only read."""
+        """Refuse, with a StitchLabError: an opened file is only read.
+
+        Args:
+            room, key, value: as in `Store.put`; not used.
+        """
         self._refuse()
 
     def delete(self, room: str, key: str) -> None:
-        """Raises StitchLabError: it is only read."""
+        """Refuse, with a StitchLabError: an opened file is only read."""
         self._refuse()
 
     def delete_all(self, room: str, beginning: str) -> None:
-        """Raises StitchLabError: it is only read."""
+        """Refuse, with a StitchLabError: an opened file is only read."""
         self._refuse()
 
     def _refuse(self) -> NoReturn:
         assert self.source is not None
-        raise StitchLabError(f"{self.source.file} was opened to be read: nothing is computed from it or kept in it. "
-                             "Compare the same networks here to compute the run yourself")
+        raise StitchLabError(
+            f"{self.source.file} is an opened file and read-only: nothing is computed from it or kept in it. "
+            "Compare the same networks here to compute the run yourself"
+        )

@@ -1,4 +1,4 @@
-"""Packing a run, with all that was said of it, into the bytes of a .stitch file. Everything is named, nothing keyed."""
+"""Pack a run, with all that was said of it, into the bytes of a .stitch file, by names instead of keys."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 
 from stitchlab.catalog.detectors import DETECTORS
 from stitchlab.errors import StitchLabError
-from stitchlab.request import accuracy_key, map_key
 from stitchlab.results import samples
-from stitchlab.results.bundle import archive, judged
+from stitchlab.results.bundle import archive, checked, judged
 from stitchlab.results.bundle.arrays import packed
 from stitchlab.results.bundle.checks import plain
 from stitchlab.results.bundle.layout import (
     CELLS,
     CELLS_CSV,
+    FIRST,
     FORMAT,
     MANIFEST,
     MAP_ARRAYS,
@@ -30,12 +30,14 @@ from stitchlab.results.bundle.layout import (
     SAMPLES,
     SCHEMA,
     STORY,
+    TABLES,
     TITLE,
 )
 from stitchlab.results.bundle.private import private
 from stitchlab.results.bundle.private import text as private_text
 from stitchlab.results.bundle.reading import unpack
-from stitchlab.results.detection import Distribution
+from stitchlab.results.detection import DetectionResults
+from stitchlab.results.keys import accuracy_key, map_key
 from stitchlab.results.run import Run
 from stitchlab.results.tables import cells_csv, ood_csv
 from stitchlab.results.version import VERSION
@@ -59,14 +61,23 @@ def pack(run: Run, *, title: str = "", story: str = "", command: str = "", maps:
     if run.draft:
         raise StitchLabError("this run has no results yet: its control is made when it is computed")
     said = _said(run, title, story, command)
-    found = [Distribution(run, each) for each in judged.settings(run)]
+    found = [DetectionResults(run, each) for each in judged.settings(run)]
     entries = {RUN: _run(run, said.maker), CELLS_CSV: cells_csv(run).encode(), CELLS: _cells(run)}
-    entries |= _judged(run, found) | _sampled(next(iter(found), Distribution(run))) | (_maps(run) if maps else {})
+    entries |= _judged(run, found) | _sampled(next(iter(found), DetectionResults(run))) | (_maps(run) if maps else {})
+    if (tables := checked.tables(run)) is not None:
+        entries[TABLES] = _json(tables)
     manifest = {
-        "format": FORMAT, "schema": SCHEMA, "maker": said.maker, "made": said.made, "title": said.title,
-        "story": said.story, "command": said.command, "run": run.id,
-        "entries": {name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
-                    for name, data in entries.items()},
+        "format": FORMAT,
+        "schema": SCHEMA if TABLES in entries else FIRST,
+        "maker": said.maker,
+        "made": said.made,
+        "title": said.title,
+        "story": said.story,
+        "command": said.command,
+        "run": run.id,
+        "entries": {
+            name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)} for name, data in entries.items()
+        },
     }
     made = archive.write({MANIFEST: _json(manifest, indent=1), **entries})
     unpack(made, "this run as a .stitch file")  # what nobody could open is not handed on
@@ -74,33 +85,48 @@ def pack(run: Run, *, title: str = "", story: str = "", command: str = "", maps:
 
 
 def _said(run: Run, title: str, story: str, command: str) -> Source:
-    """What the file says of itself; of an opened one, what it said, unless something else is said now."""
+    """Describe the file: as a file that was opened described itself, unless something else is said now."""
     was = run.source or Source(file="", maker=VERSION, made=datetime.now(UTC).isoformat(timespec="seconds"))
     for what, said, most in (("title", title, TITLE), ("story", story, STORY), ("command", command, STORY)):
         if len(said) > most or not plain(said):
-            raise StitchLabError(f"the {what} of a .stitch file is plain text, without links, of at most {most:,} "
-                                 f"characters; {len(said):,} came")
-    return Source(file="", maker=was.maker, made=was.made, title=title or was.title, story=story or was.story,
-                  command=private_text(command) or was.command)
+            raise StitchLabError(
+                f"the {what} of a .stitch file is plain text, without links, of at most {most:,} "
+                f"characters; got {len(said):,}"
+            )
+    return Source(
+        file="",
+        maker=was.maker,
+        made=was.made,
+        title=title or was.title,
+        story=story or was.story,
+        command=private_text(command) or was.command,
+    )
 
 
 def _run(run: Run, maker: str) -> bytes:
-    """run.json as `Run.provenance` has it; the request stays as it is, since the run's id is made of it."""
+    """Write run.json as `Run.provenance` has it; the request stays unchanged, since the run's id is made of it."""
     made = run.provenance()
     return _json(private(made) | {"request": made["request"], "stitchlab": maker}, indent=1)
 
 
 def _cells(run: Run) -> bytes:
     versions: Versions = []
-    cells, functional = ([_named({"method": method, "front_layer": i, "end_layer": j}, kept, versions)
-                          for (method, i, j), kept in of.items()] for of in (run.cells, run.functional))
-    own = {side: run.store.intact("accuracies", accuracy_key(run.request, network))
-           for side, network in (("front", run.request.front), ("end", run.request.end))}
+    cells, functional = (
+        [
+            _named({"method": method, "front_layer": i, "end_layer": j}, kept, versions)
+            for (method, i, j), kept in of.items()
+        ]
+        for of in (run.cells, run.functional)
+    )
+    own = {
+        side: run.store.intact("accuracies", accuracy_key(run.request, network))
+        for side, network in (("front", run.request.front), ("end", run.request.end))
+    }
     accuracies = {side: kept and _named({}, kept, versions) for side, kept in own.items()}
     return _json({"versions": versions, "accuracies": accuracies, "cells": cells, "functional": functional})
 
 
-def _judged(run: Run, found: list[Distribution]) -> dict[str, bytes]:
+def _judged(run: Run, found: list[DetectionResults]) -> dict[str, bytes]:
     versions: Versions = []
     arrays: dict[str, Array] = {}
 
@@ -112,8 +138,13 @@ def _judged(run: Run, found: list[Distribution]) -> dict[str, bytes]:
         return told
 
     entries, walks = listed(judged.entries(found), ""), listed(judged.walks(run), "walk")
-    said = {"settings": [asdict(each.detection) for each in found], "data": private(judged.data(run, found)),
-            "versions": versions, "entries": entries, "walks": walks}
+    said = {
+        "settings": [asdict(each.detection) for each in found],
+        "data": private(judged.data(run, found)),
+        "versions": versions,
+        "entries": entries,
+        "walks": walks,
+    }
     there = {entry["detector"] for entry in entries}
     made = {OOD: _json(said)}
     if found:
@@ -121,8 +152,8 @@ def _judged(run: Run, found: list[Distribution]) -> dict[str, bytes]:
     return made | ({OOD_ARRAYS: packed(arrays)} if arrays else {})
 
 
-def _sampled(found: Distribution) -> dict[str, bytes]:
-    """The samples of telling cells that are kept; images and labels, which they share, once."""
+def _sampled(found: DetectionResults) -> dict[str, bytes]:
+    """Collect the samples of telling cells; images and labels, which they share, once."""
     versions: Versions = []
     told: list[dict[str, Any]] = []
     arrays: dict[str, Array] = {}
@@ -138,7 +169,7 @@ def _sampled(found: Distribution) -> dict[str, bytes]:
 
 
 def _maps(run: Run) -> dict[str, bytes]:
-    """The stitches that are kept, named by the places of their layers in the request."""
+    """Collect the stitches that are kept, named by the positions of their layers in the request."""
     request = run.request
     arrays: dict[str, Array] = {}
     for method in request.methods:
@@ -150,7 +181,7 @@ def _maps(run: Run) -> dict[str, bytes]:
 
 
 def _named(names: Mapping[str, Any], kept: Mapping[str, Any], versions: Versions) -> dict[str, Any]:
-    """A result with its names, where it was made left out, and its versions said by their place in a list."""
+    """Add names to a result, leave out where it was made, and replace its versions by their place in a list."""
     said: dict[str, Any] = {**names, **private({key: value for key, value in kept.items() if key != "versions"})}
     for name in ("front_layer", "end_layer"):  # names of the request, which stay as they are
         if name in said:

@@ -1,4 +1,4 @@
-"""Leaving out of a file what says where it was made: folders and names of machines, of which users' names are part."""
+"""Leave out of a file where it was made: folders and names of machines, which often contain users' names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FILES = ("file", "path")  # names of fields that hold a path as a whole
 
 
 def private(value: Any, field: str = "") -> Any:
-    """Give a JSON value without folders and names of machines; doing it twice changes nothing.
+    """Remove folders and names of machines from a JSON value; doing it twice changes nothing.
 
     >>> private({"data": "folder:/home/ada/CIFAR-10", "device": "cpu on ada-laptop"})
     {'data': 'folder:CIFAR-10', 'device': 'cpu'}
@@ -37,7 +37,7 @@ def private(value: Any, field: str = "") -> Any:
 
 
 def text(value: str) -> str:
-    """Leave out the folders of absolute paths within a text.
+    """Remove the folders of absolute paths within a text.
 
     >>> text("compare a b --data folder:/home/ada/CIFAR-10, see https://example.org/a/b and TLM/DM")
     'compare a b --data folder:CIFAR-10, see https://example.org/a/b and TLM/DM'

@@ -1,4 +1,4 @@
-"""What a file says of distributions, epochs and samples, checked against its request and put where results lie."""
+"""Read what a file says of distributions, epochs and samples: check it against its request, and store it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from stitchlab.catalog.detectors import DETECTORS, QUICK
 from stitchlab.catalog.outliers import OUTLIERS as KINDS
-from stitchlab.request import Detection, map_key
+from stitchlab.request import Detection
 from stitchlab.results import data_sets, samples, trajectory
 from stitchlab.results.bundle import judged
 from stitchlab.results.bundle.arrays import Arrays
@@ -29,17 +29,43 @@ from stitchlab.results.bundle.layout import (
 from stitchlab.results.bundle.opened import HOW, Opened, expanded
 from stitchlab.results.bundle.records import data_record
 from stitchlab.results.detection import NATIVE, OUTLIERS, ROOM, SETTINGS, STATISTICS
+from stitchlab.results.keys import map_key
 
 _NUMBER = (float, None)
 _METRICS = {str: [_NUMBER]}
 _SETTING = {"outliers": str, "training_outliers": [str]}
 _CELL = {"front_layer": str, "end_layer": str}
 _OOD = {
-    "settings": [_SETTING], "data": [{}], "versions": [{str: str}],
-    "entries": [{**_CELL, "detector": str, "version": int, "method": str, "?outliers": str,
-                 "?training_outliers": [str], "?metrics": {}, "?reason": str, "tensors": bool, **HOW}],
-    "walks": [{**_CELL, "version": int, "detectors_versions": [[(str, int)]], "epochs": [int], "accuracy": [_NUMBER],
-               "detectors": {str: {str: [_NUMBER]}}, "images": int, "tensors": bool, **HOW}],
+    "settings": [_SETTING],
+    "data": [{}],
+    "versions": [{str: str}],
+    "entries": [
+        {
+            **_CELL,
+            "detector": str,
+            "version": int,
+            "method": str,
+            "?outliers": str,
+            "?training_outliers": [str],
+            "?metrics": {},
+            "?reason": str,
+            "tensors": bool,
+            **HOW,
+        }
+    ],
+    "walks": [
+        {
+            **_CELL,
+            "version": int,
+            "detectors_versions": [[(str, int)]],
+            "epochs": [int],
+            "accuracy": [_NUMBER],
+            "detectors": {str: {str: [_NUMBER]}},
+            "images": int,
+            "tensors": bool,
+            **HOW,
+        }
+    ],
 }
 _SAMPLES = {"versions": [{str: str}], "cells": [{**_CELL, **HOW}]}
 _NAMES = ("detector", "version", "method", "front_layer", "end_layer", "outliers", "training_outliers")
@@ -47,7 +73,7 @@ _WALKS, _ENTRIES = 2000, 100_000
 
 
 def put(of: Opened) -> None:
-    """Put all of it into the store that is being filled. Raises Wrong."""
+    """Copy all of it into the store that is being filled. Raises Wrong."""
     told, arrays = of.parsed(OOD, _OOD), of.its_arrays(OOD_ARRAYS)
     need(len(told["entries"]) <= _ENTRIES and len(told["walks"]) <= _WALKS, f"{OOD} has too many entries")
     _put_settings(of, told)
@@ -62,9 +88,15 @@ def put(of: Opened) -> None:
 
 def _put_settings(of: Opened, told: dict[str, Any]) -> None:
     need(len(told["settings"]) <= 100 and len(told["data"]) <= 100, f"{OOD} has too many settings")
-    known = [each for each in told["settings"] if each["training_outliers"]
-             and all(kind in KINDS or re.fullmatch("data:[0-9a-f]{64}", kind)
-                     for kind in (each["outliers"], *each["training_outliers"]))]
+    known = [
+        each
+        for each in told["settings"]
+        if each["training_outliers"]
+        and all(
+            kind in KINDS or re.fullmatch("data:[0-9a-f]{64}", kind)
+            for kind in (each["outliers"], *each["training_outliers"])
+        )
+    ]
     of.values[SETTINGS, of.run.id] = {"settings": known}
     for said in told["data"]:
         record = data_record(said)
@@ -73,10 +105,14 @@ def _put_settings(of: Opened, told: dict[str, Any]) -> None:
 
 
 def _put_entry(
-    of: Opened, said: dict[str, Any], versions: list[dict[str, str]], arrays: Arrays | None, k: str,
+    of: Opened,
+    said: dict[str, Any],
+    versions: list[dict[str, str]],
+    arrays: Arrays | None,
+    k: str,
     sizes: dict[tuple[str, str], tuple[int, ...]],
 ) -> None:
-    """What a detector says; of an earlier definition or an unknown detector, nothing: today's pages mean today's."""
+    """Store what a detector says, unless its definition is an earlier one or not known."""
     name, method, i, j = (said[part] for part in ("detector", "method", "front_layer", "end_layer"))
     believing = method == NATIVE
     request = of.run.request
@@ -90,8 +126,10 @@ def _put_entry(
         metrics = metrics.get(part, {}) if part else {} if name == STATISTICS else metrics
         fits(OOD, metrics, _METRICS)
         need(all(len(number) == 3 for number in metrics.values()), f"{OOD} has a number without its interval")
-    detection = Detection(outliers=said.get("outliers", Detection.outliers),
-                          training_outliers=tuple(said.get("training_outliers") or Detection.training_outliers))
+    detection = Detection(
+        outliers=said.get("outliers", Detection.outliers),
+        training_outliers=tuple(said.get("training_outliers") or Detection.training_outliers),
+    )
     place = (ROOM, of.found(detection).key(name, method, i, j))
     need(place not in of.values, f"{OOD} has an entry twice")
     of.values[place] = expanded(said, versions, _NAMES)
@@ -106,14 +144,14 @@ def _scores(arrays: Arrays, k: str, believing: bool) -> dict[str, str]:
     names = {name: f"{k}.{name}" for name in ("scores", *((f"{OUTLIERS}.scores",) if believing else ()))}
     for name in names.values():
         arrays.check(name, "F32", None)
-        need(0 < arrays.shape(name)[0] <= SCORES, f"{OOD_ARRAYS}: {name} is not what it should be")
+        need(0 < arrays.shape(name)[0] <= SCORES, f"{OOD_ARRAYS}: {name} has an unexpected length")
     return names
 
 
 def _statistics(
     of: Opened, arrays: Arrays, k: str, believing: bool, sizes: dict[tuple[str, str], tuple[int, ...]], j: str
 ) -> dict[str, str]:
-    """The statistics of a set and, of native ones, of the outliers and the labels; all sets of a layer are alike."""
+    """Check the statistics of a set, and of native ones those of outliers and labels; return their arrays' names."""
     names: dict[str, str] = {}
     classes = len(of.run.record["data"]["classes"])
     for prefix in ("", f"{OUTLIERS}.") if believing else ("",):
@@ -126,10 +164,15 @@ def _statistics(
             arrays.check(mine[what], "F32", *channels)
         counts = arrays.shape(mine["predictions"])
         size = (*channels, *(counts if not prefix else ()))
-        right = (len(channels) == 1 and 0 < channels[0] <= MOST_CHANNELS and size == sizes.setdefault((j, prefix), size)
-                 and 0 < counts[0] <= PREDICTED and 0 < arrays.shape(mine["plane"])[0] <= PLACED
-                 and 0 < arrays.shape(mine["norms"])[0] <= SCORES)
-        need(right, f"{OOD_ARRAYS}: the statistics of {j} are not all of one size")
+        right = (
+            len(channels) == 1
+            and 0 < channels[0] <= MOST_CHANNELS
+            and size == sizes.setdefault((j, prefix), size)
+            and 0 < counts[0] <= PREDICTED
+            and 0 < arrays.shape(mine["plane"])[0] <= PLACED
+            and 0 < arrays.shape(mine["norms"])[0] <= SCORES
+        )
+        need(right, f"{OOD_ARRAYS}: the statistics of {j} do not all have the same size")
         _within(arrays, mine["predictions"], -1, classes)
         names |= {f"{prefix}{what}": name for what, name in mine.items()}
     if believing:
@@ -141,7 +184,7 @@ def _statistics(
 
 def _within(arrays: Arrays, name: str, low: int, beyond: int) -> None:
     values = arrays.get(name)
-    need(bool(((values >= low) & (values < beyond)).all()), f"{name} has a class that there is not")
+    need(bool(((values >= low) & (values < beyond)).all()), f"{name} has a class that does not exist")
 
 
 def _put_walk(
@@ -153,11 +196,16 @@ def _put_walk(
     if (said["version"], said["detectors_versions"]) != todays:
         return
     series = [metric for metrics in said["detectors"].values() for metric in metrics.values()]
-    right = (set(said["detectors"]) <= set(QUICK) and "frechet" in said["detectors"]
-             and all(set(said["detectors"][d]) == set(DETECTORS[d].metrics) for d in said["detectors"]))
+    right = (
+        set(said["detectors"]) <= set(QUICK)
+        and "frechet" in said["detectors"]
+        and all(set(said["detectors"][d]) == set(DETECTORS[d].metrics) for d in said["detectors"])
+    )
     count = len(said["accuracy"])
-    need(right and count > 0 and all(len(each) == count for each in (said["epochs"], *series)),
-         f"{OOD} has epochs that are not whole")
+    need(
+        right and count > 0 and all(len(each) == count for each in (said["epochs"], *series)),
+        f"{OOD} has incomplete epochs",
+    )
     need(arrays is not None and said["tensors"], f"{OOD_ARRAYS} is missing")
     assert arrays is not None
     arrays.check(name, "F32", count, None, 2)
@@ -176,7 +224,7 @@ def _put_samples(of: Opened) -> None:
     shape = arrays.shape("images")
     colours = [n for n in (of.run.record["data"]["shape"][0],) if n > 1]
     right = 0 < shape[0] <= samples.IMAGES and all(0 < n <= samples.PIXELS for n in shape[1:3])
-    need(right and list(shape[3:]) == colours, f"{SAMPLE_ARRAYS}: its images are not what they should be")
+    need(right and list(shape[3:]) == colours, f"{SAMPLE_ARRAYS}: its images are not as expected")
     arrays.check("images", "U8", *shape)
     arrays.check("labels", "I16 I32", shape[0])
     _within(arrays, "labels", 0, len(of.run.record["data"]["classes"]))
@@ -185,9 +233,13 @@ def _put_samples(of: Opened) -> None:
         need(of.asked(i, j), f"{SAMPLES} has a cell that was not asked for")
         names = {what: f"{k}.{what}" for what in ("channels", "scale", NATIVE, *request.methods)}
         maps = arrays.shape(names[NATIVE])
-        right = (len(maps) == 4 and maps[0] == shape[0] and 0 < maps[1] <= samples.CHANNELS
-                 and all(0 < n <= samples.SIDE for n in maps[2:]))
-        need(right, f"{SAMPLE_ARRAYS}: the maps of {i} → {j} are not what they should be")
+        right = (
+            len(maps) == 4
+            and maps[0] == shape[0]
+            and 0 < maps[1] <= samples.CHANNELS
+            and all(0 < n <= samples.SIDE for n in maps[2:])
+        )
+        need(right, f"{SAMPLE_ARRAYS}: the maps of {i} → {j} are not as expected")
         for what in (NATIVE, *request.methods):
             arrays.check(names[what], "F16", *maps)
         arrays.check(names["scale"], "F32", 1)

@@ -1,4 +1,4 @@
-"""Checking what a file says was asked, of which networks and of which data: the record of its run."""
+"""Check the record of a file's run: what was asked, of which networks and of which data."""
 
 from __future__ import annotations
 
@@ -16,24 +16,66 @@ from stitchlab.results.data_sets import DataRecord
 from stitchlab.results.networks import Network
 
 #: What `Run.provenance` says beside the run's record: it follows from the rest.
-DERIVED = ("id", "stitchlab", "weights", "own_accuracy", "front_accuracy", "complete", "undefined",
-           "earlier_definitions", "devices", "threads", "versions", "seconds")
+DERIVED = (
+    "id",
+    "stitchlab",
+    "weights",
+    "own_accuracy",
+    "front_accuracy",
+    "complete",
+    "undefined",
+    "earlier_definitions",
+    "devices",
+    "threads",
+    "versions",
+    "seconds",
+)
 
-DATA: dict[str, Any] = {"name": str, "label": str, "fingerprint": str, "shape": [int], "classes": [str], "train": int,
-                        "test": int}
-_NETWORK = {
-    "id": str, "name": str, "architecture": str, "options": {}, "classes": [str], "channels": int, "size": int,
-    "mean": [float], "std": [float], "?resize": (None, int), "?interpolation": str, "data": str,
-    "data_fingerprint": str, "?accuracy": (None, float), "?parameters": int, "?seed": (None, int), "origin": {},
-    "?created": str, "?code": (None, {"file": str, "sha256": str}),
+DATA: dict[str, Any] = {
+    "name": str,
+    "label": str,
+    "fingerprint": str,
+    "shape": [int],
+    "classes": [str],
+    "train": int,
+    "test": int,
 }
-_RUN = {"id": str, "request": {}, "front": _NETWORK, "end": _NETWORK, "data": DATA, "created": str, "?name": str,
-        "weights": {"?front": (None, str), "?end": (None, str)}}
+_NETWORK = {
+    "id": str,
+    "name": str,
+    "architecture": str,
+    "options": {},
+    "classes": [str],
+    "channels": int,
+    "size": int,
+    "mean": [float],
+    "std": [float],
+    "?resize": (None, int),
+    "?interpolation": str,
+    "data": str,
+    "data_fingerprint": str,
+    "?accuracy": (None, float),
+    "?parameters": int,
+    "?seed": (None, int),
+    "origin": {},
+    "?created": str,
+    "?code": (None, {"file": str, "sha256": str}),
+}
+_RUN = {
+    "id": str,
+    "request": {},
+    "front": _NETWORK,
+    "end": _NETWORK,
+    "data": DATA,
+    "created": str,
+    "?name": str,
+    "weights": {"?front": (None, str), "?end": (None, str)},
+}
 _LAYER = re.compile(r"[\w.:/ -]{1,200}")  # module paths, and nodes of functions
 
 
 def record_of(said: Any) -> tuple[dict[str, Any], Request]:
-    """Give the record of the run that run.json is of, and its request. Raises Wrong."""
+    """Read the record and the request of the run in run.json. Raises Wrong."""
     fits("run.json", said, _RUN)
     try:
         request = repeating.checked(Request.from_json(said["request"]))
@@ -45,24 +87,27 @@ def record_of(said: Any) -> tuple[dict[str, Any], Request]:
         raise Wrong(str(error)) from error
     _check(request)
     need(said["id"] == request.id, "its id is not that of its request")
-    need((said["front"]["id"], said["end"]["id"], said["data"]["fingerprint"])
-         == (request.front, request.end, request.data), "its records are not those of its request")
+    need(
+        (said["front"]["id"], said["end"]["id"], said["data"]["fingerprint"])
+        == (request.front, request.end, request.data),
+        "its records are not those of its request",
+    )
     return {key: value for key, value in said.items() if key not in DERIVED}, request
 
 
 def data_record(said: Any) -> DataRecord:
-    """Give the record of data that a file has. Raises Wrong."""
+    """Read the record of data in a file. Raises Wrong."""
     fits("data", said, DATA)
-    need(len(said["shape"]) == 3 and all(0 < n <= 100_000 for n in said["shape"]), "its images have no shape")
+    need(len(said["shape"]) == 3 and all(0 < n <= 100_000 for n in said["shape"]), "its images have an invalid shape")
     need(0 < len(said["classes"]) <= MOST_CLASSES, "it has too many classes, or none")
     return DataRecord.from_record(said)
 
 
 def _check(request: Request) -> None:
-    """Raises Wrong for a request that nobody can have asked."""
+    """Check that somebody can have made this request. Raises Wrong."""
     for layers in (request.front_layers, request.end_layers):
-        need(0 < len(layers) <= MOST_LAYERS and _once(layers), "its layers are too many, none, or not all different")
-        need(all(_LAYER.fullmatch(layer) for layer in layers), "it has a layer that cannot be called so")
+        need(0 < len(layers) <= MOST_LAYERS and _once(layers), "it has too many layers, none, or one twice")
+        need(all(_LAYER.fullmatch(layer) for layer in layers), "it has a layer with an invalid name")
     need(len(request.cells) <= MOST_CELLS, "it has too many cells")
     for names, known in ((request.methods, METHODS), (request.indices, INDICES)):
         need(_once(names) and set(names) <= set(known), f"it has methods or indices that are not known here: {names}")
@@ -70,7 +115,7 @@ def _check(request: Request) -> None:
     need(0 < request.eval_images <= MOST_IMAGES and request.dm.images > 0, "it has no images")
     needed = definitions.todays(request.methods, request.indices, request.tlm)
     lacking = set(needed) - set(SINCE_2) - set(request.definitions)
-    need(not lacking and all(0 < v < 1000 for v in request.definitions.values()), "its definitions are not all there")
+    need(not lacking and all(0 < v < 1000 for v in request.definitions.values()), "some of its definitions are missing")
 
 
 def _once(names: Sequence[str]) -> bool:

@@ -1,4 +1,4 @@
-"""The views of one cell's activations, one a file, the plainest first: what is chosen is drawn, and nothing else."""
+"""Draws the views of one cell's activations, one view a file, the simplest first; only the chosen one is drawn."""
 
 from __future__ import annotations
 
@@ -11,22 +11,38 @@ from stitchlab.ui.views import channels, epochs, feature_maps, image_map, predic
 from stitchlab.ui.views.subject import BOUND, Subject
 
 VIEWS: dict[str, tuple[str, Callable[[Subject], None]]] = {
-    "maps": ("Feature maps", feature_maps.draw), "channels": ("Channels", channels.draw),
-    "plane": ("Map of images", image_map.draw), "scores": ("Scores", scores.draw),
-    "predictions": ("Predictions", predictions.draw), "epochs": ("TLM's epochs", epochs.draw),
-    "grid": ("Whole grid", whole_grid.draw), "cells": ("All cells", whole_grid.scatter),
+    "maps": ("Feature maps", feature_maps.draw),
+    "channels": ("Channels", channels.draw),
+    "plane": ("Map of images", image_map.draw),
+    "scores": ("Scores", scores.draw),
+    "predictions": ("Predictions", predictions.draw),
+    "epochs": ("TLM's epochs", epochs.draw),
+    "grid": ("Whole grid", whole_grid.draw),
+    "cells": ("All cells", whole_grid.scatter),
 }
 
 
 def draw(cell: Subject) -> None:
-    """Draw the switch, and the view that it says."""
-    name = st.segmented_control("Look at", list(VIEWS), default="maps", key="look", required=True, wrap=True,
-                                label_visibility="collapsed", format_func=lambda key: VIEWS[key][0], **BOUND) or "maps"
+    """Draw the switch of views, and the chosen view."""
+    name = (
+        st.segmented_control(
+            "Look at",
+            list(VIEWS),
+            default="maps",
+            key="look",
+            required=True,
+            wrap=True,
+            label_visibility="collapsed",
+            format_func=lambda key: VIEWS[key][0],
+            **BOUND,
+        )
+        or "maps"
+    )
     VIEWS[name][1](cell)
 
 
 def panels(cell: Subject) -> list[str]:
-    """What the view that is looked at is in an exported figure, as `stitchlab.export.options.Options` names it."""
+    """Name the chosen view as exported figures do (`stitchlab.export.options.Options.show`)."""
     look = st.session_state.get("look", "maps")
     if look == "grid":
         metrics = DETECTORS[cell.detector].metrics

@@ -1,4 +1,4 @@
-"""The view of channels: mean and deviation of each against native, norms, spectra, negatives where native has none."""
+"""Draws the view of channels: mean and deviation of each against native, norms, spectra, negative values."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import streamlit as st
 from stitchlab import ui
 from stitchlab.catalog.methods import METHOD_LABELS
 from stitchlab.figures import activations as figures
+from stitchlab.figures.sets import SETS
 from stitchlab.results.channel_statistics import effective_rank, moved, negatives
 from stitchlab.store import Array
 from stitchlab.ui.views.subject import Subject, nothing
@@ -23,27 +24,31 @@ def draw(cell: Subject) -> None:
         return
     order_of = {name: moved(by_set["native"], by_set[name]) for name in cell.run.request.methods if name in by_set}
     named = list(dict.fromkeys(int(c) for order in order_of.values() for c in order[:NAMED]))
-    cell.chart(figures.channels(by_set, named, dark=ui.dark()), "channels",
-               "Mean and deviation of every channel, stitched over native")
+    cell.chart(figures.channels(by_set, named, dark=ui.dark()), "channels")
     for name, order in order_of.items():
-        st.markdown(f"**{METHOD_LABELS[name]}** moved channels {', '.join(str(c) for c in order[:NAMED])} most "
-                    "(change of the mean, in native deviations).")
+        st.markdown(
+            f"**{METHOD_LABELS[name]}** moved channels {', '.join(str(c) for c in order[:NAMED])} most "
+            "(change of the mean, in native deviations)."
+        )
     st.table([_summary(by_set, name) for name in by_set], border="horizontal")
-    st.caption("Negative where native has none: over the channels in which no native value is negative; a stitch after "
-               "a ReLU has no ReLU. Effective rank: exp of the entropy of the spectrum (Roy & Vetterli 2007).")
+    st.caption(
+        "Negative where native has none: over the channels in which no native value is negative; a stitch after "
+        "a ReLU has no ReLU. Effective rank: exp of the entropy of the spectrum (Roy & Vetterli 2007)."
+    )
     left, right = st.columns(2)
     with left:
-        cell.chart(figures.norms(by_set, dark=ui.dark()), "norms", "Histograms of norms")
+        cell.chart(figures.norms(by_set, dark=ui.dark()), "norms")
     with right:
-        cell.chart(figures.spectrum(by_set, dark=ui.dark()), "spectrum", "Spectra of covariances")
+        cell.chart(figures.spectrum(by_set, dark=ui.dark()), "spectrum")
 
 
 def _summary(by_set: dict[str, dict[str, Array]], name: str) -> dict[str, str]:
     values = by_set[name]
     negative, rank = negatives(by_set["native"], values), effective_rank(values["spectrum"].astype(np.float64))
     return {
-        "": figures.SETS[name],
-        "Negative where native has none": "– (native has some in every channel)" if negative is None
+        "": SETS[name],
+        "Negative where native has none": "– (native has some in every channel)"
+        if negative is None
         else f"{negative:.1%}",
         "Exact zeros": f"{values['zero'].mean():.1%}",
         "Median norm": f"{np.median(values['norms']):.3g}",

@@ -1,4 +1,4 @@
-"""The view of one image's feature maps: native ones over those that each method makes."""
+"""Draws the view of one image's feature maps: native ones above those that each method makes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from stitchlab import ui
-from stitchlab.figures import activations as figures
+from stitchlab.figures import feature_maps as figures
 from stitchlab.results.channel_statistics import moved
 from stitchlab.store import Array
 from stitchlab.ui import material
@@ -26,8 +26,7 @@ def draw(cell: Subject) -> None:
         if maps is None:
             return
         if maps["native"].shape[1:] == (1, 1):
-            cell.chart(figures.vectors({n: m[:, 0, 0] for n, m in maps.items()}, dark=ui.dark()), f"image {image}",
-                       "One image's activations by channel")
+            cell.chart(figures.vectors({n: m[:, 0, 0] for n, m in maps.items()}, dark=ui.dark()), f"image {image}")
         else:
             _maps(cell, maps, image)
 
@@ -39,12 +38,16 @@ def _maps(cell: Subject, maps: dict[str, Array], image: int) -> None:
     there = material.channels(cell.run, cell.i, cell.j, count)
     first = [int(c) for c in order if c in there][:CHANNELS]
     place = st.container()
-    chosen = st.multiselect("Channels", there, default=first, max_selections=8,
-                            key=f"channels-{cell.run.id}-{cell.i}-{cell.j}", wrap=True,
-                            help="At first the ones that the stitch moved most.")
+    chosen = st.multiselect(
+        "Channels",
+        there,
+        default=first,
+        max_selections=8,
+        key=f"channels-{cell.run.id}-{cell.i}-{cell.j}",
+        wrap=True,
+        help="At first the ones that the stitch moved most.",
+    )
     if chosen:
         with place:
-            cell.chart(figures.feature_maps(maps, chosen, dark=ui.dark()), f"feature maps of image {image}",
-                       f"Feature maps of test image {image}, native and stitched; channels "
-                       + ", ".join(map(str, chosen)))
+            cell.chart(figures.feature_maps(maps, chosen, dark=ui.dark()), f"feature maps of image {image}")
         st.caption("Each channel has one colour range for all rows, so that colours can be compared downwards.")

@@ -1,4 +1,4 @@
-"""The view of predictions: what stitched networks call the images, and those right though out of distribution."""
+"""Draws the view of predictions: what stitched networks predict, and images right though out of distribution."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TYPICAL = 0.05  # share of native images that score below what counts as out of 
 
 
 def draw(cell: Subject) -> None:
-    """Draw confusions by method, and the images that are right and out of distribution."""
+    """Draw a confusion matrix for each method, and the images that are right and out of distribution."""
     by_set, run = cell.statistics, cell.run
     if not by_set:
         nothing()
@@ -40,11 +40,12 @@ def draw(cell: Subject) -> None:
         with column:
             title = f"{METHOD_LABELS[name]}: agrees with the end network on {agree:.1%}"
             shares = confusion(labels, told, len(classes))
-            cell.chart(figures.confusion(shares, classes, title, dark=ui.dark()), f"confusion {name}",
-                       "Predictions by label")
+            cell.chart(figures.confusion(shares, classes, title, dark=ui.dark()), f"confusion {name}")
     if run.source:
-        st.caption(f"Of the first {len(labels):,} test images, which the file holds; which of them are right and out "
-                   "of distribution would need every image's score.")
+        st.caption(
+            f"Of the first {len(labels):,} test images, which the file holds; which of them are right and out "
+            "of distribution would need every image's score."
+        )
     elif "tlm" in by_set and (by_set["tlm"]["predictions"] >= 0).all():
         _right_and_out(cell, by_set["tlm"]["predictions"] == labels)
 

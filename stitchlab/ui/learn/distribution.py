@@ -1,0 +1,121 @@
+"""Draws step 6: all cells, accuracy against the distance of their activations from native ones."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from stitchlab import ui
+from stitchlab.catalog.lesson import BOTH
+from stitchlab.catalog.methods import METHOD_LABELS
+from stitchlab.figures.words import conclusions
+from stitchlab.results.anomalies import Accurate, accurate_twice, both_accurate, only_trained
+from stitchlab.results.detection import DetectionResults
+from stitchlab.results.judged_with import judged_with
+from stitchlab.results.run import Run
+from stitchlab.results.similarity import ACCURATE, INACCURATE, SETS, telling_cell
+from stitchlab.ui import address, links
+from stitchlab.ui.charts import cells_scatter
+from stitchlab.ui.learn import place
+from stitchlab.ui.learn.lesson import Lesson, Reply, choose, lacking
+
+CELL = "pages/2_Activations.py"
+LAY = {"native": "close to native", "off": "not quite native", "out": "out of distribution"}
+
+
+def draw(lesson: Lesson) -> None:
+    """Draw the picture of all cells, a cell in words beside it, the question."""
+    run = lesson.run
+    if run is None:
+        lacking("There is no run yet whose activations were judged.")
+        return
+    found = DetectionResults(run, judged_with(run))
+    if not any(found.entry(SETS, *cell) for cell in found.cells):
+        st.info(
+            "How far this run's activations are from native ones is not computed yet. The page Activations "
+            "computes it.",
+            icon=":material/info:",
+        )
+        ui.door(CELL, "Compute it on Activations", links.query(run), "The detectors of a cell")
+        return
+    accurate, cell = both_accurate(found), _cell(found)
+    left, right = st.columns([3, 2], gap="large", vertical_alignment="center")
+    with left:
+        cells_scatter(found, "learn-cells", cell, place.look)
+    with right:
+        _words(found, cell)
+    if accurate.cells:
+        _ask(lesson, run, accurate)
+    else:
+        st.info(f"{_unasked(run)} {_failing(run)}", icon=":material/info:")
+
+
+def _cell(found: DetectionResults) -> place.Cell:
+    said = address.said_cell()
+    return said if said in found.run.request.cells else telling_cell(found)
+
+
+def _words(found: DetectionResults, cell: place.Cell) -> None:
+    """Say what the ringed cell shows, in a sentence a method."""
+    st.markdown(f"**{ui.literal(f'{cell[0]} → {cell[1]}')}**, the ringed cell:")
+    decides = SETS if found.reliability(SETS, cell[1]).holds else None
+    for method, said in conclusions(found, decides, *cell).items():
+        st.markdown(f"- **{METHOD_LABELS[method]}:** {said.sentence}")
+    st.caption("A click on a point rings its cell.")
+
+
+def _ask(lesson: Lesson, run: Run, accurate: Accurate) -> None:
+    right = accurate.farther or BOTH
+
+    def reply(said: str) -> Reply:
+        if said != right:
+            return Reply(False, f"Look at the points near the dashed line: {_medians(accurate)}.")
+        return Reply(
+            True,
+            f"Both are accurate in {_cells(len(accurate.cells))}: they keep {ACCURATE:.0%} or more of "
+            f"the end network's accuracy above chance. {_lie(accurate)}. Accuracy cannot "
+            f"tell these apart. {_failing(run)}",
+        )
+
+    options = {method: f"{label}'s" for method, label in METHOD_LABELS.items()}
+    choose(lesson, options | {BOTH: "Neither's"}, right, reply)
+
+
+def _unasked(run: Run) -> str:
+    """Say why there is no cell to ask about."""
+    if count := len(accurate_twice(run)):
+        return (
+            f"Both methods are accurate in {_cells(count)}, but the Fréchet ratio is not there or not believed, so "
+            "nothing can be said of their activations."
+        )
+    return "In no cell of this run are both methods accurate, so their activations cannot be compared."
+
+
+def _lie(accurate: Accurate) -> str:
+    """Say where each method's activations lie in these cells, with the median ratio."""
+    parts = []
+    for method, label in METHOD_LABELS.items():
+        there = ", ".join(f"{LAY[name]} in {count}" for name, count in accurate.places[method].items() if count)
+        parts.append(f"{label}: {there} (median of the Fréchet ratio {accurate.median(method):.2f})")
+    return "; ".join(parts)
+
+
+def _medians(accurate: Accurate) -> str:
+    return ", ".join(
+        f"{label} has the median ratio {accurate.median(method):.2f}" for method, label in METHOD_LABELS.items()
+    )
+
+
+def _failing(run: Run) -> str:
+    """Say what it means that direct matching fails where task loss matching does not."""
+    if not (count := len(only_trained(run))):
+        return "Direct matching fails in no cell in which task loss matching is accurate."
+    return (
+        f"In {_cells(count)} direct matching fails (it keeps less than {INACCURATE:.0%}) where task loss "
+        f"matching is accurate: the map of least squares "
+        f"on {run.request.dm.images} training images does not bring these activations near enough to native ones, "
+        "which is what *not similar* means here."
+    )
+
+
+def _cells(count: int) -> str:
+    return f"{count} cell{'s' * (count != 1)}"

@@ -1,0 +1,1 @@
+"""The tests of pages, without a browser: a package, since a conftest.py of each folder needs a name of its own."""
