@@ -110,6 +110,17 @@ def still(element: Locator) -> FloatRect:
     return place
 
 
+def press(button: Locator) -> None:
+    """Clicks a button that has just come, once it has stopped moving.
+
+    A row is laid out again when its sentence comes: a click of which the press hits the button and the release hits
+    the sentence is none (seen in 7 of 10 tries).
+    """
+    settle(button.page)
+    still(button)
+    button.click()
+
+
 def click(page: Page, run: Run, heatmap: int, *, row: int, column: int) -> tuple[str, str]:
     """Clicks a cell of a 6×6 heatmap, waits until the link names it, and returns its layers.
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from playwright.sync_api import Browser, Page, TimeoutError, expect
 
-from e2e.driving import CANCEL, TEXTS, Scheme, click, enter, numbers, query, serving, settle, until
+from e2e.driving import CANCEL, TEXTS, Scheme, click, enter, numbers, press, query, serving, settle, until
 from stitchlab.models.store import load
 from stitchlab.results.detection import DetectionResults
 from stitchlab.results.networks import find, list_networks
@@ -258,7 +258,7 @@ def test_cancel_training(finished: Run, server: str, cache: Path, page: Page) ->
     page.locator(".js-plotly-plot").first.wait_for()  # the curve so far
     page.locator(".st-key-cancel-making-never button").click()
     page.get_by_text("never was cancelled; nothing was kept").wait_for(timeout=15_000)
-    page.locator(".st-key-dismiss-never button").click()
+    press(page.locator(".st-key-dismiss-never button"))
     page.locator(".st-key-dismiss-never").wait_for(state="detached")
     assert "never" not in known(Store(cache))
 
@@ -279,7 +279,7 @@ def test_upload_and_delete(finished: Run, server: str, cache: Path, page: Page, 
         page.locator(".st-key-import button").click()
         if problem:
             page.get_by_text(f"could not be made: {file} {problem}").wait_for()
-            page.locator(f".st-key-dismiss-{name} button").click()
+            press(page.locator(f".st-key-dismiss-{name} button"))
             page.locator(f".st-key-dismiss-{name}").wait_for(state="detached")
     running(page, store, "theirs", lambda: "theirs" in known(store))
     assert "broken" not in known(store)
