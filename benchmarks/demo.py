@@ -10,7 +10,7 @@ from benchmarks.material import Source
 from stitchlab.grid import demo
 from stitchlab.grid.ask import compare
 from stitchlab.results.demo import NAMES
-from stitchlab.results.keys import accuracy_key, functional_key, result_key
+from stitchlab.results.keys import accuracy_key, key_of, result_key
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 
@@ -53,5 +53,5 @@ def many_runs(run: Run, folder: Path, count: int) -> Store:
         for cell, kept in run.cells.items():
             store.put("cells", result_key(request, *cell), kept)
         for cell, kept in run.functional.items():
-            store.put("cells", functional_key(request, *cell), kept)
+            store.put("cells", key_of(request, "functional", *cell), kept)
     return store

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from stitchlab.request import no_report
+from stitchlab.request import Cell, no_report
 from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.moments import alignment_key, moments
-from stitchlab.stitch.pair import Cell, Pair
+from stitchlab.stitch.pair import Pair
 
 
 @torch.no_grad()

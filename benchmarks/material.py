@@ -25,9 +25,9 @@ from stitchlab.models import create as making
 from stitchlab.models import importing
 from stitchlab.models import store as model_store
 from stitchlab.models.cut_points import outline
-from stitchlab.request import TaskLoss
+from stitchlab.request import Cell, TaskLoss
 from stitchlab.results import networks
-from stitchlab.stitch.pair import Cell, Pair
+from stitchlab.stitch.pair import Pair
 from stitchlab.stitch.task import initial
 from stitchlab.store import Store
 

@@ -18,11 +18,10 @@ from benchmarks.measure import Measured, Row, alone, finish, timed
 from benchmarks.plain import BATCH
 from stitchlab.catalog.presets import PRESETS
 from stitchlab.models import malloc as memory
-from stitchlab.request import TaskLoss
+from stitchlab.request import Cell, TaskLoss
 from stitchlab.results.plan import columns
 from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.evaluate import evaluate
-from stitchlab.stitch.pair import Cell
 from stitchlab.stitch.task import epoch_order, task_loss_matching
 
 

@@ -11,14 +11,23 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
-from stitchlab.errors import StitchLabError, check_names
+from stitchlab.errors import StitchLabError, UnknownName, check_names
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 Made = TypeVar("Made", bound="DataclassInstance")
+
+Cell = tuple[str, str]  #: (front layer, end layer)
+Method = Literal["tlm", "dm"]  #: how a stitch is found: task loss matching or direct matching
+Optimiser = Literal["adam", "soap"]
+Schedule = Literal["constant", "one-cycle"]
+Targets = Literal["labels", "soft"]  #: of task loss matching: soft ones are the end network's own outputs
+Init = Literal["default", "dm"]  #: where it starts: PyTorch's initialisation, or the map of direct matching
+AugmentationName = Literal["none", "crop", "flip-crop", "affine", "resized-crop"]
+Precision = Literal["fp32"]
 
 # The version of each computation's definition. Raise one when the same request would give other numbers:
 # results kept under the old definition are then simply not found.
@@ -29,17 +38,19 @@ DEFINITIONS = {"dm": 1, "tlm": 1, "evaluation": 1, "functional": 1, "input": 2, 
 #: Definitions that came later than requests did: a request names them from their second version on, and not before.
 SINCE_2 = ("functional", "input", "soap")
 
-METHODS = ("tlm", "dm")
+METHODS: tuple[Method, ...] = get_args(Method)
 NULL = "null:"  # before an index's name: its permutation null, which is a result of its own
 LEAST_PERMUTATIONS = 25  # below which no p-value falls under .05 with anything to spare
-TARGETS = ("labels", "soft")  # of task loss matching: soft ones are the end network's own outputs
-INITS = ("default", "dm")  # where it starts: PyTorch's initialisation, or the map of direct matching
-AUTO = "auto"  # the augmentation that a data set usually has: named when a request is made, never in one
-AUGMENTATION_NAMES = ("none", "crop", "flip-crop", "affine", "resized-crop")
+TARGETS: tuple[Targets, ...] = get_args(Targets)
+INITS: tuple[Init, ...] = get_args(Init)
+AUTO: Literal["auto"] = (
+    "auto"  # the augmentation that a data set usually has: named when a request is made, never in one
+)
+AUGMENTATION_NAMES: tuple[AugmentationName, ...] = get_args(AugmentationName)
 #: Indices look at the first min(1000, M) evaluation images; those of averages over positions look at all M.
 INDEX_IMAGES = 1000
 FIT_IMAGES = 10_000  # detectors are fitted on at most so many of the first four fifths of the training permutation
-PRECISION = "fp32"
+PRECISION: Precision = "fp32"
 
 #: Progress: ``report(what, done)`` is called between steps, ``done`` in 0..1. It may raise `Cancelled` to stop.
 Report = Callable[[str, float], None]
@@ -61,6 +72,13 @@ def portion(report: Report, start: float, share: float) -> Report:
         the callback for the part: its 0..1 becomes ``start`` .. ``start + share``.
     """
     return lambda what, done: report(what, start + share * done)
+
+
+def method_of(name: str) -> Method:
+    """Return the method of this name, as a method. Raises UnknownName."""
+    if name not in METHODS:
+        raise UnknownName("method", name, METHODS)
+    return name
 
 
 def plain(value: Any) -> dict[str, Any]:
@@ -124,16 +142,16 @@ class TaskLoss:
     lr: float = 1e-3
     weight_decay: float = 1e-5
     batch: int = 256
-    schedule: str = "constant"
-    targets: str = "labels"
-    init: str = "default"
-    optimiser: str = field(default="adam", metadata={"later": True})
-    augment: str = field(default="none", metadata={"later": True})
+    schedule: Schedule = "constant"
+    targets: Targets = "labels"
+    init: Init = "default"
+    optimiser: Optimiser = field(default="adam", metadata={"later": True})
+    augment: AugmentationName | Literal["auto"] = field(default="none", metadata={"later": True})
     images: int | None = field(default=None, metadata={"later": True})
 
     def __post_init__(self) -> None:
-        check_names("optimiser", [self.optimiser], ("adam", "soap"))
-        check_names("schedule", [self.schedule], ("constant", "one-cycle"))
+        check_names("optimiser", [self.optimiser], get_args(Optimiser))
+        check_names("schedule", [self.schedule], get_args(Schedule))
         check_names("TLM targets", [self.targets], TARGETS)
         check_names("TLM initialisation", [self.init], INITS)
         check_names("augmentation", [self.augment], (AUTO, *AUGMENTATION_NAMES))
@@ -181,12 +199,12 @@ class Request:
     front_layers: tuple[str, ...]
     end_layers: tuple[str, ...]
     eval_images: int
-    methods: tuple[str, ...] = METHODS
+    methods: tuple[Method, ...] = METHODS
     indices: tuple[str, ...] = ()
     dm: DirectMatching = DirectMatching()
     tlm: TaskLoss = TaskLoss()
     seed: int = 0
-    precision: str = PRECISION
+    precision: Precision = PRECISION
     null: int = field(default=0, metadata={"later": True})
     definitions: dict[str, int] = field(default_factory=lambda: named(DEFINITIONS))
 
@@ -208,7 +226,7 @@ class Request:
         return (*self.methods, *self.indices, *(NULL + name for name in self.indices if self.null))
 
     @property
-    def cells(self) -> list[tuple[str, str]]:
+    def cells(self) -> list[Cell]:
         """List all (front layer, end layer) pairs, column by column."""
         return [(i, j) for j in self.end_layers for i in self.front_layers]
 

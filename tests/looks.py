@@ -28,7 +28,7 @@ from stitchlab.jobs import (
 from stitchlab.jobs.calls import answer
 from stitchlab.jobs.names import checking
 from stitchlab.request import METHODS, Detection
-from stitchlab.results.detection import Cell
+from stitchlab.results.detection import MethodCell
 from stitchlab.results.keys import accuracy_key, functional_key, result_key
 from stitchlab.results.run import Run
 from stitchlab.store import Store
@@ -57,7 +57,7 @@ class Notes:
         self.computed: list[Run] = []
         self.cancelled: list[str] = []
         self.cells: list[tuple[str, str] | None] = []
-        self.judged: list[tuple[Detection, list[str], list[Cell]]] = []
+        self.judged: list[tuple[Detection, list[str], list[MethodCell]]] = []
         self.walked: list[tuple[str, str]] = []
         self.unasked: list[str] = []
         self.looked: list[str] = []
@@ -100,7 +100,7 @@ class Notes:
         return run
 
     def detect(
-        self, run: Run, detection: Detection, detectors: Sequence[str], cells: Sequence[Cell], asked: bool = True
+        self, run: Run, detection: Detection, detectors: Sequence[str], cells: Sequence[MethodCell], asked: bool = True
     ) -> None:
         self.judged.append((detection, list(detectors), list(cells)))
         self.unasked += [] if asked else [detecting(run, detection, cells)]

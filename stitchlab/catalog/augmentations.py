@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stitchlab.catalog.data_sets import DATA_SETS
+from stitchlab.request import AugmentationName
 
 CROPPED = 64  # pixels a side up to which images of a folder are shifted; larger ones are cropped and resized
 
@@ -13,12 +14,12 @@ CROPPED = 64  # pixels a side up to which images of a folder are shifted; larger
 class Augmentation:
     """Describe a way to augment images; ``short`` is what captions call it."""
 
-    name: str
+    name: AugmentationName
     short: str
     meaning: str
 
 
-AUGMENTATIONS = {
+AUGMENTATIONS: dict[str, Augmentation] = {
     augmentation.name: augmentation
     for augmentation in (
         Augmentation(name="none", short="un-augmented", meaning="the images as they are"),
@@ -46,7 +47,7 @@ AUGMENTATIONS = {
 }
 
 
-def usual(data: str, shape: tuple[int, ...]) -> str:
+def usual(data: str, shape: tuple[int, ...]) -> AugmentationName:
     """Name the augmentation that training on this data usually has: that of its catalog entry, or of its shape.
 
     Args:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from stitchlab.request import AugmentationName
+
 FOLDER = "folder:"  # before the path of a folder of images
 DIGIT_NAMES = tuple("0123456789")
 
@@ -23,7 +25,7 @@ class DataSetEntry:
     label: str
     description: str
     natural: bool = False
-    augmentation: str = "none"
+    augmentation: AugmentationName = "none"
     at_hand: bool = False
     outputs: int = 10
     shape: tuple[int, int, int]

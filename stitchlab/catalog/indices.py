@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from stitchlab.catalog.methods import Direction
+
 Needs = Literal["grams", "averages", "positions", "paper"]
 
 #: What an index compares, by what it needs, for people.
@@ -63,7 +65,7 @@ class Index:
     default: bool = False
 
     @property
-    def better(self) -> Literal["higher", "lower"]:
+    def better(self) -> Direction:
         """Tell whether higher or lower values are more similar."""
         return "higher" if self.metric == "similarity" else "lower"
 

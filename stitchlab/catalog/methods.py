@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+Direction = Literal["higher", "lower"]  #: where more similar layers lie
 Group = Literal["stitched", "functional"]
 
 #: What each group is called, in the order in which pages show them; indices are the third, ``representational``.
@@ -28,7 +29,7 @@ class CellMetric:
     label: str
     low: float
     high: float | None
-    better: Literal["higher", "lower"]
+    better: Direction
     meaning: str
     group: Group = "stitched"
 

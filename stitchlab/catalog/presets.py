@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from stitchlab.errors import UnknownName
-from stitchlab.request import AUTO, TaskLoss
+from stitchlab.request import AUTO, AugmentationName, TaskLoss
 
 #: `paper` is what Balogh & Jelasity's code trains stitches by; `plain` is the same on un-augmented images. `quick`
 #: takes a sixth of the paper's steps, and gets further with them: its numbers carry its name and are not the paper's.
@@ -26,12 +26,12 @@ def preset(name: str, **changes: Any) -> TaskLoss:
     return replace(PRESETS[name], **changes)
 
 
-def resolved(recipe: TaskLoss, usual: str) -> TaskLoss:
+def resolved(recipe: TaskLoss, usual: AugmentationName) -> TaskLoss:
     """Replace the augmentation ``auto`` of a recipe by ``usual`` (`stitchlab.catalog.augmentations.usual`)."""
     return replace(recipe, augment=usual) if recipe.augment == AUTO else recipe
 
 
-def name_of(recipe: TaskLoss, usual: str) -> str:
+def name_of(recipe: TaskLoss, usual: AugmentationName) -> str:
     """Name the preset that a recipe is, whatever its number of images; ``own`` if it is none.
 
     ``quick`` is called that whatever its augmentation, which captions say beside it.

@@ -7,6 +7,7 @@ from collections import Counter
 from stitchlab.checks import evidence
 from stitchlab.checks.material import Material
 from stitchlab.checks.statistics import share
+from stitchlab.request import Method, method_of
 from stitchlab.results.checks.answers import Answer
 from stitchlab.results.checks.suite import Ends
 from stitchlab.results.detection import DetectionResults
@@ -31,18 +32,19 @@ def check(material: Material, subject: str) -> Answer:
         ``native`` in 0..1; undefined where no cell is accurate.
     """
     measure, left_out = Quantity.of(subject), 0
+    method = method_of(measure.name)
     parts: dict[Ends, tuple[float, float]] = {}
     groups: dict[str, list[Point]] = {NATIVE: [], OTHER: [], INACCURATE: []}
     for ends, run in material.checking.next.items():
         found, counts = material.judged(ends), Counter[str]()
         for i, j in run.request.cells:
-            group = _group(run, found, measure.name, i, j)
+            group = _group(run, found, method, i, j)
             if group is None:
                 left_out += 1
                 continue
             counts[group] += 1
-            accuracy = run.value(measure.name, "accuracy", i, j)
-            ratio = found.interval(SETS, measure.name, "ratio", i, j).value
+            accuracy = run.value(method, "accuracy", i, j)
+            ratio = found.interval(SETS, method, "ratio", i, j).value
             groups[group].append((accuracy or 0.0, ratio or 0.0, f"{i} → {j}, {material.title(ends)}"))
         parts[ends] = (float(counts[NATIVE]), float(counts[NATIVE] + counts[OTHER]))
     reason = f"{left_out:,} cells left out: no ratio there, or one that is not believed" if left_out else ""
@@ -57,7 +59,7 @@ def check(material: Material, subject: str) -> Answer:
     )
 
 
-def _group(run: Run, found: DetectionResults, method: str, i: str, j: str) -> str | None:
+def _group(run: Run, found: DetectionResults, method: Method, i: str, j: str) -> str | None:
     """Name the group of points that a cell belongs to; None where the Fréchet ratio is not there or not believed."""
     at = place(found, SETS, method, i, j)
     if not found.reliability(SETS, j).holds or at is None:

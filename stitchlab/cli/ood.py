@@ -14,7 +14,7 @@ from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.export.tables import ood_csv
 from stitchlab.request import Detection
 from stitchlab.results import shelf
-from stitchlab.results.detection import Cell, DetectionResults, known_detectors
+from stitchlab.results.detection import DetectionResults, MethodCell, known_detectors
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 
@@ -63,7 +63,7 @@ def _ood(options: argparse.Namespace, store: Store) -> None:
                 print(f"do not believe {name} at {end_layer}: {belief.why}", file=sys.stderr)
 
 
-def _judge(options: argparse.Namespace, run: Run, detectors: list[str], cells: list[Cell]) -> DetectionResults:
+def _judge(options: argparse.Namespace, run: Run, detectors: list[str], cells: list[MethodCell]) -> DetectionResults:
     """Have detectors judge cells; if all cells are meant, also keep samples of the telling ones."""
     from stitchlab.models.device import pick_device
     from stitchlab.ood.evaluate import detect
@@ -81,7 +81,7 @@ def _judge(options: argparse.Namespace, run: Run, detectors: list[str], cells: l
     return found
 
 
-def _chosen(run: Run, pairs: Sequence[str] | None) -> list[Cell]:
+def _chosen(run: Run, pairs: Sequence[str] | None) -> list[MethodCell]:
     """Find the cells FRONT:END of a run, for all its methods; without pairs, all that are computed."""
     there = DetectionResults(run).cells
     request = run.request

@@ -39,15 +39,15 @@ LABELS = {
 OF_EVIDENCE = {"svg": "Figure (SVG)", "pdf": "Figure (PDF)", "png": "Picture (PNG)", "csv": "What is drawn (CSV)"}
 DRAWN = ("svg", "pdf", "png")
 TEX_SIGNS = "Bold: passes; $\\times$: fails; ?: not enough data; --: not for this measure."
-Cell = tuple[str, str]  # a check and a measure
+Judgement = tuple[str, str]  #: (check, measure), whose evidence is one figure
 
 
-def kinds(cell: Cell | None = None) -> dict[str, str]:
+def kinds(cell: Judgement | None = None) -> dict[str, str]:
     """Name the kinds of files, by suffix: of the table, or of the evidence for a cell of it."""
     return LABELS if cell is None else OF_EVIDENCE
 
 
-def make(answers: Answers, suffix: str, options: Options | None = None, cell: Cell | None = None) -> bytes:
+def make(answers: Answers, suffix: str, options: Options | None = None, cell: Judgement | None = None) -> bytes:
     """Make a file of the table, or of the evidence for one cell of it.
 
     Args:
@@ -71,7 +71,7 @@ def make(answers: Answers, suffix: str, options: Options | None = None, cell: Ce
     return {"csv": checks_csv, "json": checks_json, "tex": checks_tex}[suffix](answers).encode()
 
 
-def figures(answers: Answers, cell: Cell) -> list[dict[str, Any]]:
+def figures(answers: Answers, cell: Judgement) -> list[dict[str, Any]]:
     """Return the figures of the evidence for a (check, measure). Raises StitchLabError where there are none."""
     answer = answers.answer(*cell)
     if answer is None or not answer.evidence.get("figures"):
@@ -146,7 +146,7 @@ def evidence_csv(drawn: Sequence[dict[str, Any]]) -> str:
     )
 
 
-def file_name(answers: Answers, suffix: str, cell: Cell | None = None) -> str:
+def file_name(answers: Answers, suffix: str, cell: Judgement | None = None) -> str:
     """Name a file of the table, or of the evidence for one cell of it.
 
     Args:
@@ -158,7 +158,7 @@ def file_name(answers: Answers, suffix: str, cell: Cell | None = None) -> str:
     return f"{of}-{answers.suite.id[:8]}.{suffix}"
 
 
-def caption(answers: Answers, cell: Cell | None = None) -> str:
+def caption(answers: Answers, cell: Judgement | None = None) -> str:
     """Say what the table, or the evidence for a cell of it, shows, so that it can be read by itself."""
     suite = answers.suite
     on = f"{answers.checking.title} on {suite.eval_images:,} test images of {_data(answers)} (seed {suite.seed})"
@@ -192,7 +192,7 @@ def _data(answers: Answers) -> str:
     return data.label if data else "a data set"
 
 
-def _title(cell: Cell | None) -> str:
+def _title(cell: Judgement | None) -> str:
     return "Checks of similarity measures" if cell is None else f"{CHECKS[cell[0]].label}: {label(cell[1])}"
 
 

@@ -20,6 +20,7 @@ from stitchlab.results import trajectory
 from stitchlab.results.detection import NATIVE, DetectionResults
 from stitchlab.results.judged_with import judged_with
 from stitchlab.results.run import Run
+from stitchlab.store import Array
 
 DIFFERENCE, SCORES, TRAJECTORY = "difference", "scores", "trajectory"
 REVERSE, MEAN, SPREAD, CHANGE = "reverse", "mean", "spread", "change"  # before a name and a colon
@@ -218,7 +219,7 @@ def _scores(run: Run, options: Options, detector: str) -> Panel:
     i, j = _cell(run, options, f"{SCORES}/{detector}")
     found = distribution(run, options.detection)
     native = found.arrays(detector, NATIVE, "", j)
-    by_set = {
+    by_set: dict[str, Array] = {
         name: kept["scores"] for name in run.request.methods if "scores" in (kept := found.arrays(detector, name, i, j))
     }
     if "scores" not in native or not by_set:

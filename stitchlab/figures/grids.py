@@ -12,6 +12,7 @@ from stitchlab.catalog.methods import METHOD_LABELS, METRICS
 from stitchlab.catalog.ood_metrics import OOD_METRICS
 from stitchlab.figures.grid import Grid, number
 from stitchlab.figures.ranges import Values, shared_range
+from stitchlab.request import Method
 from stitchlab.results import chance
 from stitchlab.results.definitions import remark
 from stitchlab.results.detection import DetectionResults
@@ -168,7 +169,7 @@ def _log_range(matrices: list[Values]) -> tuple[float, float]:
     return (float(known.min()), max(float(known.max()), float(known.min()) * 1.01)) if known.size else (0.1, 1.0)
 
 
-def _recipe(run: Run, method: str) -> str:
+def _recipe(run: Run, method: Method) -> str:
     of_dm = f"least squares on {run.request.dm.images} training images"
     return _remarked(run, method, words(run) if method == "tlm" else of_dm)
 

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from stitchlab.figures import alt
 from stitchlab.figures.ranges import log_ticks
 from stitchlab.figures.template import BELOW, COLOURS, INK, SYMBOLS, legend, template, titled
+from stitchlab.request import Method
 from stitchlab.results.detection import DetectionResults
 
 LEAST = 1e-3  # ratios below it, 0 among them, stand here: a logarithmic axis has no 0
@@ -60,7 +61,7 @@ def accuracy_and_frechet(
 
 def _add_cells(
     figure: go.Figure,
-    method: str,
+    method: Method,
     ratio: np.ndarray,
     accuracy: np.ndarray,
     names: Sequence[str],
@@ -100,14 +101,14 @@ def _add_selected(figure: go.Figure, points: Sequence[tuple[float, float]], dark
     )
 
 
-def _told(method: str, ratio: np.ndarray, accuracy: np.ndarray, names: Sequence[str]) -> str:
+def _told(method: Method, ratio: np.ndarray, accuracy: np.ndarray, names: Sequence[str]) -> str:
     return (
         f"{method.upper()}: {(~np.isnan(ratio)).sum()} cells; accuracy {alt.extremes(accuracy, names)}; Fréchet "
         f"ratio {alt.extremes(ratio, names)}."
     )
 
 
-def _numbers(found: DetectionResults, method: str) -> tuple[np.ndarray, np.ndarray]:
+def _numbers(found: DetectionResults, method: Method) -> tuple[np.ndarray, np.ndarray]:
     """Return ratio and accuracy (cells,), row by row; both NaN where either is."""
     ratio = found.matrix("frechet", method, "ratio").ravel()
     accuracy = found.run.matrix(method, "accuracy").ravel()
@@ -115,7 +116,7 @@ def _numbers(found: DetectionResults, method: str) -> tuple[np.ndarray, np.ndarr
     return np.where(lacking, np.nan, ratio), np.where(lacking, np.nan, accuracy)
 
 
-def _name(method: str, accuracy: np.ndarray) -> str:
+def _name(method: Method, accuracy: np.ndarray) -> str:
     there = int((~np.isnan(accuracy)).sum())
     return method.upper() + ("" if there == accuracy.size else f" ({there} of {accuracy.size} cells)")
 

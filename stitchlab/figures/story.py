@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stitchlab.catalog.indices import INDICES
+from stitchlab.request import METHODS
 from stitchlab.results.detection import DetectionResults
 from stitchlab.results.run import Run
 from stitchlab.results.similarity import SETS, accuracy_of, frechet_quotient, telling_cell
@@ -62,12 +63,12 @@ def _accurate(found: DetectionResults, i: str, j: str) -> Chapter | None:
     if (accuracies := _accuracies(run, i, j)) is None:
         return None
     tlm, dm = accuracies
-    both = all(accuracy_of(run, method, i, j) == "accurate" for method in accuracies._fields)
+    both = all(accuracy_of(run, method, i, j) == "accurate" for method in METHODS)
     title = "Both accurate" if both else "Last layer into last"
     last = run.request.front_layers[-1], run.request.end_layers[-1]
     where = "The last layer into the last" if (i, j) == last else "Far apart"
     text = f"{where} ({i} → {j}): task loss matching is **{tlm:.2f}** accurate, direct matching **{dm:.2f}**"
-    far, near = (found.interval(SETS, method, "ratio", i, j).value for method in accuracies._fields)
+    far, near = (found.interval(SETS, method, "ratio", i, j).value for method in METHODS)
     if far is None or near is None or not found.reliability(SETS, j).holds:
         return Chapter(i, j, title, f"{text}, the end network alone {run.own_accuracy:.2f}.")
     text += (

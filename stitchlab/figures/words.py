@@ -10,7 +10,8 @@ from typing import Literal, NamedTuple
 from stitchlab.catalog.detectors import DETECTORS
 from stitchlab.catalog.methods import METHOD_LABELS
 from stitchlab.catalog.ood_metrics import OOD_METRICS
-from stitchlab.results.detection import DetectionResults
+from stitchlab.request import Method
+from stitchlab.results.detection import DetectionResults, MethodCell
 from stitchlab.results.similarity import FAR, SETS, Accuracy, Place, accuracy_of, place
 
 Tone = Literal["similar", "no evidence", "no claim", "open"]
@@ -50,7 +51,7 @@ def conclusions(
     }
 
 
-def _conclusion(found: DetectionResults, detector: str | None, method: str, i: str, j: str) -> Conclusion:
+def _conclusion(found: DetectionResults, detector: str | None, method: Method, i: str, j: str) -> Conclusion:
     run = found.run
     value, own, level = run.value(method, "accuracy", i, j), run.own_accuracy, accuracy_of(run, method, i, j)
     if value is None:
@@ -86,7 +87,7 @@ def _follows(level: Accuracy, there: Place | None) -> tuple[str, Tone]:
 
 
 def _placed(
-    found: DetectionResults, detector: str | None, there: Place | None, level: Accuracy, cell: tuple[str, str, str]
+    found: DetectionResults, detector: str | None, there: Place | None, level: Accuracy, cell: MethodCell
 ) -> str:
     """Write the part of the sentence that says where the activations are, with the number behind it."""
     method, i, j = cell

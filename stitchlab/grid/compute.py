@@ -16,7 +16,7 @@ from stitchlab.grid import estimate as cost
 from stitchlab.indices.statistics import Wanted, indices
 from stitchlab.models import malloc as memory
 from stitchlab.models.provenance import provenance
-from stitchlab.request import NULL, Report, Request, no_report, portion
+from stitchlab.request import NULL, Cell, Report, Request, no_report, portion
 from stitchlab.results import definitions, summary
 from stitchlab.results.keys import accuracy_key, cell_key, functional_key, key_of, map_key
 from stitchlab.results.plan import Unit, missing
@@ -24,7 +24,7 @@ from stitchlab.results.run import Run
 from stitchlab.stitch.evaluate import evaluate, own_accuracy
 from stitchlab.stitch.maps import maps, none_begun
 from stitchlab.stitch.numerics import fp32
-from stitchlab.stitch.pair import Cell, Pair, load_pair
+from stitchlab.stitch.pair import Pair, load_pair
 from stitchlab.store import Store
 from stitchlab.store.claims import claimed
 
@@ -149,16 +149,15 @@ def _kept(what: str, value: float | list[float] | str) -> dict[str, Any]:
 def _anew(store: Store, request: Request, unit: Unit, cells: Sequence[Cell]) -> bool:
     """Tell whether a unit does just what it is estimated for: nothing is begun, or metrics' maps are there."""
     if unit.work == "functional":
-        (method,) = unit.names
-        return all(store.path("maps", map_key(request, method, *cell), ".safetensors").exists() for cell in cells)
-    return unit.work == "indices" or none_begun(store, request, unit.work, cells)
+        return all(store.path("maps", map_key(request, unit.method, *cell), ".safetensors").exists() for cell in cells)
+    return unit.work == "indices" or none_begun(store, request, unit.method, cells)
 
 
 def _stitched(
     store: Store, pair: Pair, request: Request, unit: Unit, cells: Sequence[Cell], images: Tensor, report: Report
 ) -> dict[str, dict[str, Any]]:
     """Evaluate stitches, fitting missing ones: what is kept of them, by keys, in the order of keeping."""
-    (method,) = unit.names
+    method = unit.method
     # Training takes nearly all the time of TLM, looking at the test images that of DM, and all where maps are there.
     fitting = {"tlm": 0.95, "dm": 0.1}.get(unit.work, 0.0)
     stitches = maps(store, pair, request, method, cells, portion(report, 0.0, fitting))

@@ -15,10 +15,10 @@ from typing import NamedTuple
 from stitchlab.catalog.indices import INDICES
 from stitchlab.catalog.presets import PRESETS
 from stitchlab.grid import machine
-from stitchlab.request import INDEX_IMAGES, Request
-from stitchlab.results.plan import Unit, missing
+from stitchlab.request import INDEX_IMAGES, Cell, Request
+from stitchlab.results.plan import Unit, Work, missing
 from stitchlab.results.run import Run
-from stitchlab.stitch.pair import Cell, Pair
+from stitchlab.stitch.pair import Pair
 from stitchlab.store import Store
 
 #: How many times longer an operation takes than in `stitchlab.grid.machine`'s measure: reading and preparing images,
@@ -36,7 +36,7 @@ class Cost(NamedTuple):
     timed: bool
 
 
-def flops(pair: Pair, request: Request, work: str, cells: Sequence[Cell]) -> float:
+def flops(pair: Pair, request: Request, work: Work, cells: Sequence[Cell]) -> float:
     """Count the floating point operations of a unit (`stitchlab.results.plan.Unit`).
 
     Forward passes count once; a backward pass to the stitch costs about another forward pass of the tail.
@@ -88,7 +88,7 @@ def _permuting(pair: Pair, request: Request, cells: Sequence[Cell]) -> float:
     return float(request.null * each)
 
 
-def learn(store: Store, pair: Pair, request: Request, work: str, cells: Sequence[Cell], seconds: float) -> None:
+def learn(store: Store, pair: Pair, request: Request, work: Work, cells: Sequence[Cell], seconds: float) -> None:
     """Keep the rate at which a unit was computed on this machine.
 
     Args:
@@ -156,7 +156,7 @@ def cheaper(run: Run, pair: Pair) -> list[tuple[str, float]]:
     return [(what, total(run.store, pair, other, units).seconds) for what, (other, units) in asked.items()]
 
 
-def _timed(store: Store, pair: Pair, work: str) -> float | None:
+def _timed(store: Store, pair: Pair, work: Work) -> float | None:
     """Look up the seconds for an operation of such work, timed on this machine: into this end network, else others."""
     exact = store.intact(machine.ROOM, machine.key(work, pair.device, pair.end.id))
     if exact is not None:

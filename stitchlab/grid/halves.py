@@ -59,7 +59,7 @@ def compute(run: Run, device: torch.device, report: Report = no_report) -> Halve
     return Halves(run)
 
 
-def _groups(names: Sequence[str]) -> Iterator[list[str]]:
+def _groups(names: Sequence[str]) -> Iterator[Sequence[str]]:
     """Group the names that one pass serves: each method, the indices of Gram matrices, those of averages."""
     yield from ([name] for name in names if name in METHODS)
     for need in ("grams", "averages"):

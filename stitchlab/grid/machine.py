@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 import platform
 import time
+from typing import Literal
 
 import torch
 
 from stitchlab.cutting.layered import Layered
 from stitchlab.models import zoo
+from stitchlab.results.plan import Work
 from stitchlab.store import Store
 
 ROOM = "timings"
@@ -23,7 +25,7 @@ IMAGES = {"cpu": 64}  # run together; more on a GPU, which as few would not fill
 SHAPE = (3, 32, 32)
 
 
-def key(work: str, device: torch.device, end: str) -> str:
+def key(work: Work | Literal["machine"], device: torch.device, end: str) -> str:
     """Name the rate of a kind of work on this machine.
 
     Args:

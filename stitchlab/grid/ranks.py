@@ -22,14 +22,14 @@ from stitchlab.models.cut_points import outline
 from stitchlab.models.provenance import provenance
 from stitchlab.probes.classifier import fit
 from stitchlab.probes.features import Features, Labels, gathered
-from stitchlab.request import Report, no_report, portion
+from stitchlab.request import Cell, Report, no_report, portion
 from stitchlab.results import definitions, networks
 from stitchlab.results.ranks import PROBE, ROOM, Ranks, metrics
 from stitchlab.results.run import Run
 from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.evaluate import evaluate
 from stitchlab.stitch.numerics import fp32
-from stitchlab.stitch.pair import Cell, Pair, load_pair
+from stitchlab.stitch.pair import Pair, load_pair
 from stitchlab.stitch.task import initial, task_loss_matching
 from stitchlab.stitch.truncation import Basis, TruncatedPair, bases, cut_name, direct_matching_at, truncated
 

@@ -10,9 +10,9 @@ from math import prod
 import torch
 from torch import Tensor
 
-from stitchlab.request import Report
+from stitchlab.request import Cell, Report
 from stitchlab.stitch.numerics import exact
-from stitchlab.stitch.pair import Cell, Pair, Run
+from stitchlab.stitch.pair import Pair, Run
 
 GRAM_MEMORY = 2**29  # bytes of features at a time
 CONSTANT = 1e-12  # a variance below this share of the mean square is rounding noise of fp32: it is constant

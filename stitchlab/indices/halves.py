@@ -13,9 +13,9 @@ from stitchlab.indices import Value, index_function
 from stitchlab.indices.grams import Gram, grams
 from stitchlab.indices.second_moments import Sums
 from stitchlab.indices.statistics import Wanted, by_moments, parts_of, summed, unusable
-from stitchlab.request import INDEX_IMAGES, Report, no_report, portion
+from stitchlab.request import INDEX_IMAGES, Cell, Report, no_report, portion
 from stitchlab.stitch.halves import Halved, Item
-from stitchlab.stitch.pair import Cell, Pair
+from stitchlab.stitch.pair import Pair
 
 PASS = 0.1  # of the progress: the networks' pass, before half samples are looked at
 

@@ -16,8 +16,7 @@ import torch
 from torch import Tensor
 
 from stitchlab.indices.second_moments import SecondMoments
-from stitchlab.request import derived_seed
-from stitchlab.stitch.pair import Cell
+from stitchlab.request import Cell, derived_seed
 
 Null = list[float] | str  # a value for each permutation, or the reason why there are none
 Alive = Callable[[float], None]  # told how far it is, 0..1

@@ -17,12 +17,12 @@ from torch import Tensor
 from stitchlab.catalog.indices import Needs
 from stitchlab.errors import StitchLabError
 from stitchlab.indices.grams import CONSTANT
+from stitchlab.request import Cell
 from stitchlab.results.activation_layout import Layout, check, layout_of
 from stitchlab.stitch.affine import align, lacks_class_token
 from stitchlab.stitch.affine import rows as positions
 from stitchlab.stitch.moments import with_ones
 from stitchlab.stitch.numerics import exact
-from stitchlab.stitch.pair import Cell
 
 CUTOFF = 1e-6  # of the largest singular value of the centred rows; directions below it are dropped
 

@@ -13,8 +13,8 @@ from stitchlab.indices import Value, index_function, null
 from stitchlab.indices.grams import Gram, grams
 from stitchlab.indices.null import Null
 from stitchlab.indices.second_moments import SecondMoments, Sums
-from stitchlab.request import INDEX_IMAGES, Report, no_report, portion
-from stitchlab.stitch.pair import Cell, Pair
+from stitchlab.request import INDEX_IMAGES, Cell, Report, no_report, portion
+from stitchlab.stitch.pair import Pair
 
 MOMENT_MEMORY = 2**30  # bytes of second moments, and of averages that are kept, at a time
 MATRIX_MEMORY = 2**30  # bytes of what indices of images compare at a time

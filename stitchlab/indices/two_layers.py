@@ -11,8 +11,7 @@ from stitchlab.indices.grams import gram
 from stitchlab.indices.null import Null
 from stitchlab.indices.second_moments import Sums
 from stitchlab.indices.statistics import Found, Wanted, by_grams, by_moments
-from stitchlab.request import no_report
-from stitchlab.stitch.pair import Cell
+from stitchlab.request import Cell, no_report
 
 _XY: Cell = ("x", "y")
 

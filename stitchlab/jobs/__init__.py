@@ -25,7 +25,7 @@ from stitchlab.request import Detection
 from stitchlab.results import definitions, plan
 from stitchlab.results.checks import plan as suites
 from stitchlab.results.demo import NAMES
-from stitchlab.results.detection import Cell, DetectionResults
+from stitchlab.results.detection import DetectionResults, MethodCell
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 
@@ -169,7 +169,7 @@ class Jobs(Queue):
         self._submit(preparing(wanted), "pages", [("prepare", (wanted,))], ["preparing the request"])
 
     def detect(
-        self, run: Run, detection: Detection, detectors: Sequence[str], cells: Sequence[Cell], asked: bool = True
+        self, run: Run, detection: Detection, detectors: Sequence[str], cells: Sequence[MethodCell], asked: bool = True
     ) -> None:
         """Queue what detectors have not computed yet on these cells (job `judging`), column by column.
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stitchlab.request import Detection, content_id
-from stitchlab.results.detection import Cell
+from stitchlab.results.detection import MethodCell
 from stitchlab.results.run import Run
 
 DEMO = "demo"  # the job that trains the demo's networks
@@ -43,7 +43,7 @@ def checking(what: Mapping[str, Any]) -> str:
     return f"checking-{content_id(dict(what))[:16]}"
 
 
-def detecting(run: Run, detection: Detection, cells: Sequence[Cell]) -> str:
+def detecting(run: Run, detection: Detection, cells: Sequence[MethodCell]) -> str:
     """Name the job that has detectors judge cells of a run.
 
     Args:

@@ -12,12 +12,15 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from stitchlab.store import Store
 
 SOME_WAY = 0.05  # of a task, after which its rate says something; starting up does not count
 QUIET = 60.0  # seconds without a word after which a job of another process counts as interrupted
+
+
+State = Literal["queued", "running", "done", "cancelled", "failed", "left", "interrupted"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Status:
     what a job that is done has to say, where it has.
     """
 
-    state: str
+    state: State
     what: str = ""
     done: float = 0.0
     seconds_left: float | None = None
@@ -151,7 +154,7 @@ def tidy(store: Store, job: str, keep: str = "") -> None:
 
 def _state(
     store: Store, record: dict[str, Any], told: Sequence[dict[str, Any]], futures: Sequence[Any], waits: bool
-) -> tuple[str, str]:
+) -> tuple[State, str]:
     failed = [u["message"] for u in told if u["state"] == "failed"]
     # A worker that died could not tell; its future knows.
     failed += [f"a worker ended: {f.exception()}" for f in futures if f.status == "error" and not failed]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -18,7 +18,7 @@ from stitchlab.ood.keep import keep
 from stitchlab.ood.reference import BATCH, NativeReference, Verdict, numerics, side_of
 from stitchlab.request import Detection, Report, no_report, portion
 from stitchlab.results import definitions, summary
-from stitchlab.results.detection import NATIVE, STATISTICS, Cell, DetectionResults, known_detectors
+from stitchlab.results.detection import NATIVE, STATISTICS, DetectionResults, MethodCell, SetName, known_detectors
 from stitchlab.results.run import Run
 from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.maps import kept_map, maps
@@ -29,7 +29,7 @@ def detect(
     run: Run,
     *,
     detectors: Sequence[str] | None = None,
-    cells: Sequence[Cell] | None = None,
+    cells: Sequence[MethodCell] | None = None,
     detection: Detection | None = None,
     device: str | torch.device = "auto",
     report: Report = no_report,
@@ -69,7 +69,7 @@ def judge_column(
     detection: Detection,
     names: Sequence[str],
     end_layer: str,
-    cells: Sequence[Cell],
+    cells: Sequence[MethodCell],
     device: torch.device,
     report: Report = no_report,
 ) -> None:
@@ -101,7 +101,12 @@ def judge_column(
         _keep(found, {cell: side.of(each) for cell, each in gathered.items()}, device, started)
 
 
-def _keep(found: DetectionResults, said: dict[Cell, dict[str, Verdict]], device: torch.device, started: float) -> None:
+def _keep(
+    found: DetectionResults,
+    said: Mapping[tuple[SetName, str, str], dict[str, Verdict]],
+    device: torch.device,
+    started: float,
+) -> None:
     """Keep what was said of some sets since then, with how it was computed; each took its share of the time."""
     entries = [(found.key(name, *of), verdict) for of, verdicts in said.items() for name, verdict in verdicts.items()]
     how = provenance(device, (time.monotonic() - started) / len(entries))
@@ -110,10 +115,10 @@ def _keep(found: DetectionResults, said: dict[Cell, dict[str, Verdict]], device:
 
 
 def _stitched(
-    side: NativeReference, found: DetectionResults, pair: Pair, cells: Sequence[Cell], report: Report
-) -> dict[Cell, Gathered]:
+    side: NativeReference, found: DetectionResults, pair: Pair, cells: Sequence[MethodCell], report: Report
+) -> dict[MethodCell, Gathered]:
     fronts = list(dict.fromkeys(i for _, i, _ in cells))
-    stitches: dict[Cell, Stitch] = {}
+    stitches: dict[MethodCell, Stitch] = {}
     for method in dict.fromkeys(m for m, _, _ in cells):
         column = [(i, j) for m, i, j in cells if m == method]
         with torch.enable_grad():  # a map that was lost is trained again
@@ -144,7 +149,7 @@ def activations_of(run: Run, image: int, front_layer: str, end_layer: str) -> di
     """
     pair = load_pair(run.store, run.request, torch.device("cpu"))
     images, _ = pair.data.test.take(evaluation(pair.data, run.request)[image : image + 1])
-    made = {NATIVE: pair.run_end([end_layer])(images)[end_layer]}
+    made: dict[str, Tensor] = {NATIVE: pair.run_end([end_layer])(images)[end_layer]}
     ours = pair.run_front([front_layer])(images)[front_layer]
     for method in run.request.methods:
         # A map that was lost is not fitted again here: a page waits for this.

@@ -16,13 +16,13 @@ from stitchlab.models.provenance import provenance
 from stitchlab.models.tensors import put_tensors
 from stitchlab.ood.inputs import as_map
 from stitchlab.ood.reference import numerics
-from stitchlab.request import Report, no_report
+from stitchlab.request import Cell, Report, no_report
 from stitchlab.results import definitions, samples
 from stitchlab.results.channel_statistics import moved
 from stitchlab.results.detection import NATIVE, STATISTICS, DetectionResults
 from stitchlab.results.samples import CHANNELS, IMAGES, PIXELS, SIDE
 from stitchlab.stitch.maps import kept_map
-from stitchlab.stitch.pair import Cell, Pair, load_pair
+from stitchlab.stitch.pair import Pair, load_pair
 
 LARGEST = 6e4  # number that float16 holds
 
@@ -63,7 +63,7 @@ def _maps(found: DetectionResults, pair: Pair, batch: Tensor, cell: Cell) -> dic
     """Compute the maps of a cell by set, over one scale, with the channels that they are of; None: a stitch is lost."""
     run, form = found.run, pair.target(cell[1])
     ours = pair.run_front([cell[0]])(batch)[cell[0]]
-    made = {NATIVE: pair.run_end([cell[1]])(batch)[cell[1]]}
+    made: dict[str, Tensor] = {NATIVE: pair.run_end([cell[1]])(batch)[cell[1]]}
     for method in run.request.methods:
         if (stitch := kept_map(run.store, pair, run.request, method, cell)) is None:
             return None

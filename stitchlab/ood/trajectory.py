@@ -19,7 +19,7 @@ from stitchlab.models.provenance import provenance
 from stitchlab.ood.accumulate import Gathered
 from stitchlab.ood.keep import keep
 from stitchlab.ood.reference import BATCH, NativeReference, numerics, side_of
-from stitchlab.request import Detection, Report, no_report, portion
+from stitchlab.request import Cell, Detection, Method, Report, no_report, portion
 from stitchlab.results import definitions
 from stitchlab.results.detection import STATISTICS, DetectionResults
 from stitchlab.results.keys import map_key
@@ -28,7 +28,7 @@ from stitchlab.results.trajectory import key
 from stitchlab.stitch import trail
 from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.maps import kept_map
-from stitchlab.stitch.pair import Cell, Pair, load_pair
+from stitchlab.stitch.pair import Pair, load_pair
 
 IMAGES = 1000  # the first min(1000, M) evaluation images
 POINTS = 150  # of them are followed in the plane
@@ -80,7 +80,8 @@ def _stitches(run: Run, pair: Pair, cell: Cell, maps: trail.Maps) -> dict[int, S
     source, target = pair.source(cell[0]), pair.target(cell[1])
     made = {epoch: Stitch.of(source, target, *of).to(pair.device, pair.dtype) for epoch, of in maps.items()}
     recipe = run.request.tlm
-    for epoch, method in ((recipe.epochs, "tlm"), (0, "dm")) if recipe.init == "dm" else ((recipe.epochs, "tlm"),):
+    ends: list[tuple[int, Method]] = [(recipe.epochs, "tlm"), (0, "dm")]
+    for epoch, method in ends if recipe.init == "dm" else ends[:1]:
         exact = kept_map(run.store, pair, run.request, method, cell)
         if epoch in made and exact is not None:
             made[epoch] = exact

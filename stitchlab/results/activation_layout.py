@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 from stitchlab.errors import StitchLabError
+
+Kind = Literal["map", "map-last", "tokens", "vector"]
 
 
 @dataclass(frozen=True)
@@ -16,7 +19,7 @@ class Layout:
     ``tokens`` counts the class token; height and width are those of the map, 0 for tokens that are no square.
     """
 
-    kind: str
+    kind: Kind
     channels: int
     height: int = 1
     width: int = 1

@@ -13,11 +13,10 @@ from typing import NamedTuple
 import numpy as np
 
 from stitchlab.catalog.check_rules import DISTANT
+from stitchlab.request import Cell, Method
 from stitchlab.results.detection import DetectionResults
 from stitchlab.results.run import Run
 from stitchlab.results.similarity import SETS, Place, accuracy_of, place
-
-Cell = tuple[str, str]  # front layer, end layer
 
 ALPHA = 0.05  # how often a grid without such layers may be said to have one
 
@@ -101,7 +100,7 @@ def is_within(run: Run) -> bool:
     return run.request.front == run.request.end and run.request.front_layers == run.request.end_layers
 
 
-def unlike_itself(run: Run, method: str) -> list[Unlike]:
+def unlike_itself(run: Run, method: Method) -> list[Unlike]:
     """List the layers whose cell with itself is less accurate than another of its row or column, clearest first.
 
     Differences that the number of evaluation images leaves open do not count, by two-sided tests of all pairs that are
@@ -151,7 +150,7 @@ class Accurate:
     ratios: dict[str, list[float]] = field(default_factory=dict)
     places: dict[str, dict[Place, int]] = field(default_factory=dict)
 
-    def median(self, method: str) -> float:
+    def median(self, method: Method) -> float:
         """Return the median of a method's Fréchet ratios."""
         return float(np.median(self.ratios[method]))
 

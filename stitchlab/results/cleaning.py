@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from stitchlab.catalog.detectors import LEARNING
 from stitchlab.errors import StitchLabError
-from stitchlab.request import Detection, content_id
+from stitchlab.request import Detection, Method, content_id
 from stitchlab.results import (
     cut_points,
     data_sets,
@@ -114,7 +114,8 @@ class References:
 
     def _add(self, run: Run) -> None:
         request, keys = run.request, self._keys
-        fitted = {*request.methods, *(["dm"] if "tlm" in request.methods and request.tlm.init == "dm" else [])}
+        starts: tuple[Method, ...] = ("dm",) if "tlm" in request.methods and request.tlm.init == "dm" else ()
+        fitted = {*request.methods, *starts}
         stitched = {cell_key(request, m, i, j) for m in request.methods for i, j in request.cells}
         keys[RUNS].add(run.id)
         keys[summary.ROOM].add(run.id)

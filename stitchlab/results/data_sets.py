@@ -12,6 +12,7 @@ from typing import Any
 from stitchlab.catalog.augmentations import usual
 from stitchlab.catalog.data_sets import DATA_SETS, FOLDER
 from stitchlab.errors import StitchLabError, UnknownName
+from stitchlab.request import AugmentationName
 from stitchlab.store import Store
 
 ROOM = "data"
@@ -42,7 +43,7 @@ class DataRecord:
         return DATA_SETS[self.name].natural if self.name in DATA_SETS else self.shape[0] == 3
 
     @property
-    def augmentation(self) -> str:
+    def augmentation(self) -> AugmentationName:
         """Name the augmentation that training on these images usually has."""
         return usual(self.name, self.shape)
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from stitchlab.catalog.indices import INDICES
 from stitchlab.errors import StitchLabError
-from stitchlab.request import DEFINITIONS, METHODS, Request, TaskLoss, named
+from stitchlab.request import DEFINITIONS, METHODS, Method, Request, TaskLoss, named
 
 
 def rests_on(name: str, tlm: TaskLoss) -> set[str]:
@@ -27,7 +27,7 @@ def rests_on(name: str, tlm: TaskLoss) -> set[str]:
     return {name, "input", "evaluation", "functional"} | (tlms if name == "tlm" else set())
 
 
-def todays(methods: Iterable[str], indices: Iterable[str], tlm: TaskLoss) -> dict[str, int]:
+def todays(methods: Iterable[Method], indices: Iterable[str], tlm: TaskLoss) -> dict[str, int]:
     """Return today's versions of the definitions that a request depends on, as far as requests state them.
 
     Args:

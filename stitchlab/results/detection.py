@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from stitchlab.catalog.detectors import DETECTORS, LEARNING, QUICK, STATISTICS_VERSION
 from stitchlab.errors import check_names
-from stitchlab.request import FIT_IMAGES, Detection, Request
+from stitchlab.request import FIT_IMAGES, Detection, Method, Request
 from stitchlab.results.interval import Interval
 from stitchlab.results.keys import cell_key, native_key, verdict_key
 from stitchlab.results.run import Run
@@ -25,13 +25,15 @@ from stitchlab.store import Array, Store
 ROOM = "ood"
 STATISTICS = "statistics"  # kept beside the detectors' scores: what a cell's page shows
 SETTINGS = "settings"  # the room in which an opened file says what its run was judged with; the store has none
-NATIVE, OUTLIERS = "native", "outliers"
+NATIVE: Literal["native"] = "native"
+OUTLIERS: Literal["outliers"] = "outliers"
 
 # When a detector is believed: evaluation images look like other native ones, and known outliers do not.
 NATIVE_WITHIN, OUTLIERS_LEAST = 0.05, 0.8  # AUROC from 0.5, AUROC
 NATIVE_RATIO, TIMES = 0.1, 5.0  # Fréchet: native at most, known outliers at least so many times as much
 
-Cell = tuple[str, str, str]  # method, front layer, end layer
+MethodCell = tuple[Method, str, str]  #: (method, front layer, end layer)
+SetName = Literal[Method, "native", "outliers"]  #: what detectors judge: a method's activations, `NATIVE` or `OUTLIERS`
 
 
 class OodRow(NamedTuple):
@@ -39,7 +41,7 @@ class OodRow(NamedTuple):
 
     front_layer: str
     end_layer: str
-    method: str
+    method: SetName
     detector: str
     metric: str
     value: float | None
@@ -67,12 +69,12 @@ class DetectionResults:
         self._read: dict[tuple[str, ...], tuple[dict[str, Any], dict[str, Array]] | None] = {}
 
     @property
-    def cells(self) -> list[Cell]:
+    def cells(self) -> list[MethodCell]:
         """List the stitched cells that are computed, column by column."""
         request = self.run.request
         return [(m, i, j) for i, j in request.cells for m in request.methods if (m, i, j) in self.run.cells]
 
-    def key(self, name: str, method: str, front_layer: str, end_layer: str) -> str:
+    def key(self, name: str, method: SetName, front_layer: str, end_layer: str) -> str:
         """Return the key of what a detector found; `NATIVE` and `OUTLIERS` share an entry.
 
         Args:
@@ -86,13 +88,15 @@ class DetectionResults:
         of = (NATIVE if believing else method, front_layer, end_layer)
         if of not in self._subjects:  # one for all detectors
             self._subjects[of] = (
-                native_key(self.run.request, end_layer) if believing else cell_key(self.run.request, *of)
+                native_key(self.run.request, end_layer)
+                if method in (NATIVE, OUTLIERS)
+                else cell_key(self.run.request, method, front_layer, end_layer)
             )
         settings += [self.detection.outliers] if believing else []
         version = STATISTICS_VERSION if name == STATISTICS else DETECTORS[name].version
         return verdict_key(self._subjects[of], name, version, settings)
 
-    def entry(self, name: str, method: str, front_layer: str, end_layer: str) -> dict[str, Any] | None:
+    def entry(self, name: str, method: SetName, front_layer: str, end_layer: str) -> dict[str, Any] | None:
         """Read what is kept: ``metrics`` by set (or of the cell), and a ``reason`` if something is undefined.
 
         None also where its tensors are lost or damaged: then it is computed again, as a whole.
@@ -103,7 +107,7 @@ class DetectionResults:
         kept = self._kept(name, method, front_layer, end_layer)
         return kept and kept[0]
 
-    def arrays(self, name: str, method: str, front_layer: str, end_layer: str) -> dict[str, Array]:
+    def arrays(self, name: str, method: SetName, front_layer: str, end_layer: str) -> dict[str, Array]:
         """Read the scores of images, or the statistics of images and channels; empty if there are none.
 
         Args:
@@ -112,12 +116,15 @@ class DetectionResults:
         kept = self._kept(name, method, front_layer, end_layer)
         return kept[1] if kept else {}
 
-    def _kept(self, *asked: str) -> tuple[dict[str, Any], dict[str, Array]] | None:
+    def _kept(
+        self, name: str, method: SetName, front_layer: str, end_layer: str
+    ) -> tuple[dict[str, Any], dict[str, Array]] | None:
+        asked = (name, method, front_layer, end_layer)
         if asked not in self._read:
             self._read[asked] = read(self.run.store, self.key(*asked))
         return self._read[asked]
 
-    def interval(self, detector: str, method: str, metric: str, front_layer: str, end_layer: str) -> Interval:
+    def interval(self, detector: str, method: SetName, metric: str, front_layer: str, end_layer: str) -> Interval:
         """Return a number with its interval.
 
         Args:
@@ -133,7 +140,7 @@ class DetectionResults:
             found = found.get(method, {})
         return Interval(*found.get(metric, ()))
 
-    def reason(self, detector: str, method: str, front_layer: str, end_layer: str) -> str:
+    def reason(self, detector: str, method: SetName, front_layer: str, end_layer: str) -> str:
         """Return the reason why a number that was computed is undefined; empty if it is not.
 
         Args:
@@ -161,7 +168,7 @@ class DetectionResults:
             return Reliability(False, f"known outliers give only AUROC {outliers.value:.2f}")
         return Reliability(True)
 
-    def matrix(self, detector: str, method: str, metric: str) -> npt.NDArray[np.float64]:
+    def matrix(self, detector: str, method: Method, metric: str) -> npt.NDArray[np.float64]:
         """Return one number of all cells of a method.
 
         Args:
@@ -184,9 +191,11 @@ class DetectionResults:
         ]
         return np.array(values, dtype=np.float64)
 
-    def lacking(self, names: Iterable[str], cells: Sequence[Cell]) -> dict[str, tuple[list[str], list[Cell]]]:
+    def lacking(
+        self, names: Iterable[str], cells: Sequence[MethodCell]
+    ) -> dict[str, tuple[list[str], list[MethodCell]]]:
         """Return what the store lacks, by end layer: detectors (or `STATISTICS`), and cells of that column."""
-        found: dict[str, tuple[list[str], list[Cell]]] = {}
+        found: dict[str, tuple[list[str], list[MethodCell]]] = {}
         names = list(names)
         for j in dict.fromkeys(j for _, _, j in cells):
             column = [cell for cell in cells if cell[2] == j]
@@ -199,7 +208,9 @@ class DetectionResults:
                 found[j] = absent, [c for c in column if any(self.entry(n, *c) is None for n in absent)]
         return found
 
-    def columns(self, names: Iterable[str], cells: Sequence[Cell]) -> list[tuple[list[str], str, list[Cell]]]:
+    def columns(
+        self, names: Iterable[str], cells: Sequence[MethodCell]
+    ) -> list[tuple[list[str], str, list[MethodCell]]]:
         """List what the store lacks of these detectors and `STATISTICS`, by column; trained detectors come last.
 
         Each is detectors, an end layer, and cells of it: one piece of work.
@@ -209,13 +220,17 @@ class DetectionResults:
         return [(lacking, j, column) for part in parts for j, (lacking, column) in self.lacking(part, cells).items()]
 
     def rows(
-        self, detectors: Iterable[str] = tuple(DETECTORS), cells: Sequence[Cell] | None = None
+        self, detectors: Iterable[str] = tuple(DETECTORS), cells: Sequence[MethodCell] | None = None
     ) -> Iterator[OodRow]:
         """Yield all lines of `ood`'s table: by end layer, the rows by which a detector is believed first."""
         detectors = list(detectors)
         cells = self.cells if cells is None else cells
         for j in dict.fromkeys(j for _, _, j in cells):
-            sets = [(NATIVE, ""), (OUTLIERS, ""), *((m, i) for m, i, column in cells if column == j)]
+            sets: list[tuple[SetName, str]] = [
+                (NATIVE, ""),
+                (OUTLIERS, ""),
+                *((m, i) for m, i, column in cells if column == j),
+            ]
             for method, i in sets:
                 for name in detectors:
                     for metric in DETECTORS[name].metrics:

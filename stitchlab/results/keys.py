@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from stitchlab.catalog.indices import INDICES
-from stitchlab.request import FIT_IMAGES, INDEX_IMAGES, METHODS, NULL, Request, content_id, plain
+from stitchlab.request import FIT_IMAGES, INDEX_IMAGES, METHODS, NULL, Method, Request, content_id, method_of, plain
+from stitchlab.results.plan import Work
 
 NULL_VERSION = 1  # of how nulls are drawn and computed
 
 
-def map_key(request: Request, method: str, front_layer: str, end_layer: str) -> str:
+def map_key(request: Request, method: Method, front_layer: str, end_layer: str) -> str:
     """Return the key of a cell's map (W, b), which depends on all that fitting uses, but not on evaluation images.
 
     Args:
@@ -34,7 +35,7 @@ def map_key(request: Request, method: str, front_layer: str, end_layer: str) -> 
     )
 
 
-def cell_key(request: Request, method: str, front_layer: str, end_layer: str) -> str:
+def cell_key(request: Request, method: Method, front_layer: str, end_layer: str) -> str:
     """Return the key of the evaluation of a cell's map on the first M test images.
 
     Args:
@@ -50,7 +51,7 @@ def cell_key(request: Request, method: str, front_layer: str, end_layer: str) ->
     )
 
 
-def functional_key(request: Request, method: str, front_layer: str, end_layer: str) -> str:
+def functional_key(request: Request, method: Method, front_layer: str, end_layer: str) -> str:
     """Return the key of the functional metrics of a cell's map on the first M test images.
 
     Args:
@@ -154,18 +155,21 @@ def result_key(request: Request, name: str, front_layer: str, end_layer: str) ->
     """
     if name.startswith(NULL):
         return null_key(request, name.removeprefix(NULL), front_layer, end_layer)
-    key = cell_key if name in METHODS else index_key
-    return key(request, name, front_layer, end_layer)
+    if name in METHODS:
+        return cell_key(request, name, front_layer, end_layer)
+    return index_key(request, name, front_layer, end_layer)
 
 
-def key_of(request: Request, work: str, name: str, front_layer: str, end_layer: str) -> str:
+def key_of(request: Request, work: Work, name: str, front_layer: str, end_layer: str) -> str:
     """Return the key of what a kind of work computes for one method or index on one cell.
 
     Args:
         request, name, front_layer, end_layer: as in `result_key`.
         work: as in `stitchlab.results.plan.Unit`.
     """
-    return (functional_key if work == "functional" else result_key)(request, name, front_layer, end_layer)
+    if work == "functional":
+        return functional_key(request, method_of(name), front_layer, end_layer)
+    return result_key(request, name, front_layer, end_layer)
 
 
 def _cell_of(request: Request, front_layer: str, end_layer: str) -> dict[str, Any]:

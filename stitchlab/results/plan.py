@@ -11,15 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from stitchlab.catalog.methods import FUNCTIONAL, METRICS
-from stitchlab.request import METHODS
+from stitchlab.request import METHODS, Cell, Method, method_of
 
 if TYPE_CHECKING:
     from stitchlab.results.run import Run
 
-Cell = tuple[str, str]  # front layer, end layer
+
+Work = Literal["dm", "tlm", "functional", "indices", "accuracy"]  #: the last is of the networks themselves
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,15 @@ class Unit:
     method whose stitches they are of.
     """
 
-    work: str
+    work: Work
     names: tuple[str, ...] = ()
     cells: tuple[Cell, ...] = ()
+
+    @property
+    def method(self) -> Method:
+        """Return the method of stitches and of their functional metrics; of no other work. Raises UnknownName."""
+        (name,) = self.names
+        return method_of(name)
 
     @property
     def label(self) -> str:

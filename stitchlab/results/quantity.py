@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from stitchlab.catalog.indices import INDICES, Index
-from stitchlab.catalog.methods import METHOD_LABELS, METRICS, CellMetric
+from stitchlab.catalog.methods import METHOD_LABELS, METRICS, CellMetric, Direction
 from stitchlab.request import METHODS
 
 
@@ -48,7 +47,7 @@ class Quantity:
         return f"{METHOD_LABELS[self.name]}: {label.lower()}" if self.stitched else label
 
     @property
-    def better(self) -> Literal["higher", "lower"]:
+    def better(self) -> Direction:
         """Tell whether higher or lower values are more similar."""
         return self._known.better
 

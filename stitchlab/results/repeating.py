@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 from stitchlab.catalog.data_sets import FOLDER
 from stitchlab.errors import StitchLabError
@@ -97,7 +97,9 @@ def _fits(value: Any, hint: Any) -> bool:
         return isinstance(value, tuple) and all(_fits(each, parts[0]) for each in value)
     if origin is dict:
         return isinstance(value, dict) and all(_fits(k, parts[0]) and _fits(v, parts[1]) for k, v in value.items())
-    if parts:  # one of several
+    if origin is Literal:
+        return value in parts
+    if parts:  # one of several types
         return any(_fits(value, part) for part in parts)
     return isinstance(value, (int, float) if hint is float else hint) and (hint is bool or not isinstance(value, bool))
 

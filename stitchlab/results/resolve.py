@@ -16,7 +16,7 @@ from typing import Any
 from stitchlab.catalog.indices import DEFAULT_INDICES, INDICES
 from stitchlab.catalog.presets import PRESETS, SOAP_MAX_LR, resolved
 from stitchlab.errors import StitchLabError, check_names
-from stitchlab.request import LEAST_PERMUTATIONS, METHODS, DirectMatching, Request, TaskLoss, checked_seed
+from stitchlab.request import LEAST_PERMUTATIONS, METHODS, DirectMatching, Method, Request, TaskLoss, checked_seed
 from stitchlab.results import controls, cut_points, data_sets, networks
 from stitchlab.results.activation_layout import check, layout_of
 from stitchlab.results.cut_points import CutPoint, Cuts
@@ -48,7 +48,7 @@ def resolve(
     data: str | None = None,
     front_layers: Sequence[str] | None = None,
     end_layers: Sequence[str] | None = None,
-    methods: Sequence[str] = METHODS,
+    methods: Sequence[Method] = METHODS,
     indices: Sequence[str] = DEFAULT_INDICES,
     tlm: TaskLoss = PRESETS["paper"],
     dm_images: int = 100,
@@ -87,7 +87,7 @@ def resolve(
 
 def _how(
     images: DataRecord,
-    methods: Sequence[str],
+    methods: Sequence[Method],
     indices: Sequence[str],
     tlm: TaskLoss,
     dm_images: int,
@@ -157,7 +157,7 @@ def _layers(cuts: Cuts, names: Sequence[str] | None) -> list[CutPoint]:
     return [cuts.find(name) for name in cuts.in_order(cuts.defaults() if names is None else names)]
 
 
-def _grid(rows: Sequence[CutPoint], columns: Sequence[CutPoint], methods: Sequence[str]) -> dict[str, Any]:
+def _grid(rows: Sequence[CutPoint], columns: Sequence[CutPoint], methods: Sequence[Method]) -> dict[str, Any]:
     """Return a request's layers. Raises StitchLabError if there are none, or methods cannot stitch them."""
     if not (rows and columns):
         raise StitchLabError("a grid needs at least one front layer and one end layer; `layers NETWORK` lists them")
@@ -169,7 +169,7 @@ def _grid(rows: Sequence[CutPoint], columns: Sequence[CutPoint], methods: Sequen
     }
 
 
-def _something(methods: Sequence[str], indices: Sequence[str]) -> None:
+def _something(methods: Sequence[Method], indices: Sequence[str]) -> None:
     """Check that all methods and indices are known, and that there is one. Raises StitchLabError."""
     check_names("method", methods, METHODS)
     check_names("similarity index", indices, INDICES)

@@ -87,9 +87,9 @@ class Run(RunRecord):
     def functional(self) -> dict[tuple[str, str, str], dict[str, Any]]:
         """Read the functional metrics of stitched cells that are there, by (method, front layer, end layer)."""
         kept = {
-            cell: self.store.intact("cells", functional_key(self.request, *cell))
-            for cell in self.cells
-            if cell[0] in METHODS
+            (method, i, j): self.store.intact("cells", functional_key(self.request, method, i, j))
+            for method, i, j in self.cells
+            if method in METHODS
         }
         return {cell: value for cell, value in kept.items() if value is not None}
 

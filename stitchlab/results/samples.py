@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from stitchlab.request import Request, content_id
+from stitchlab.request import Cell, Request, content_id
 from stitchlab.results.detection import DetectionResults
 from stitchlab.results.keys import cell_key
 from stitchlab.results.run import Run
@@ -18,8 +18,6 @@ ROOM = "samples"
 VERSION = 1  # of what a sample is
 IMAGES, CHANNELS = 10, 8  # the first evaluation images; the channels that the first method moved most
 SIDE, PIXELS = 32, 64  # positions of a map, and pixels of an image, along a side at most: larger ones are averaged
-
-Cell = tuple[str, str]  # front layer, end layer
 
 
 def cells(found: DetectionResults) -> list[Cell]:

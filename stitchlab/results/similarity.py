@@ -17,6 +17,7 @@ from __future__ import annotations
 from typing import Literal
 
 from stitchlab.catalog.detectors import DETECTORS
+from stitchlab.request import Method
 from stitchlab.results.detection import OUTLIERS, DetectionResults
 from stitchlab.results.interval import Interval
 from stitchlab.results.run import Run
@@ -30,7 +31,7 @@ FAR_RATIO, NEAR_RATIO = 0.5, 0.1  # Fréchet
 SETS = "frechet"  # the detector that compares sets as a whole
 
 
-def share_kept(run: Run, method: str, front_layer: str, end_layer: str) -> float | None:
+def share_kept(run: Run, method: Method, front_layer: str, end_layer: str) -> float | None:
     """Return the share of the end network's accuracy above chance that a stitched network keeps.
 
     Args:
@@ -51,7 +52,7 @@ def share_kept(run: Run, method: str, front_layer: str, end_layer: str) -> float
     return (accuracy - chance) / (own - chance)
 
 
-def accuracy_of(run: Run, method: str, front_layer: str, end_layer: str) -> Accuracy | None:
+def accuracy_of(run: Run, method: Method, front_layer: str, end_layer: str) -> Accuracy | None:
     """Tell whether a stitched network is accurate, relative to its end network.
 
     Args:
@@ -91,7 +92,7 @@ def place_by_ratio(ratio: float | None, outliers: float | None = None) -> Place 
     return "native" if ratio <= NEAR_RATIO and (outliers is None or ratio < outliers) else "off"
 
 
-def place(found: DetectionResults, detector: str, method: str, front_layer: str, end_layer: str) -> Place | None:
+def place(found: DetectionResults, detector: str, method: Method, front_layer: str, end_layer: str) -> Place | None:
     """Classify a method's activations in a cell by a detector.
 
     Args:

@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Sequence
 
-from stitchlab.results.detection import Cell, DetectionResults, OodRow
+from stitchlab.results.detection import DetectionResults, MethodCell, OodRow
 from stitchlab.results.run import Row, Run
 
 
@@ -20,7 +20,7 @@ def cells_csv(run: Run) -> str:
     return out.getvalue()
 
 
-def ood_csv(found: DetectionResults, detectors: Sequence[str], cells: Sequence[Cell]) -> str:
+def ood_csv(found: DetectionResults, detectors: Sequence[str], cells: Sequence[MethodCell]) -> str:
     """Write what detectors found as CSV: front_layer,end_layer,method,detector,metric,value,low,high.
 
     Args:

@@ -16,10 +16,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from stitchlab.request import Report, no_report
+from stitchlab.request import Cell, Report, no_report
 from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.moments import alignment_key, moments
-from stitchlab.stitch.pair import Cell, Pair
+from stitchlab.stitch.pair import Pair
 
 CUTOFF = 1e-7  # of the largest singular value of [X 1]
 

@@ -13,11 +13,11 @@ from torch import Tensor
 
 from stitchlab.data.splits import BATCH
 from stitchlab.models.store import LoadedNetwork
-from stitchlab.request import Report, no_report
+from stitchlab.request import Cell, Report, no_report
 from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.functional import Answers, Functional, Own
 from stitchlab.stitch.numerics import exact
-from stitchlab.stitch.pair import Cell, Pair
+from stitchlab.stitch.pair import Pair
 from stitchlab.stitch.tails import Stitched, Tails, retry_on_oom
 from stitchlab.stitch.undefined import OWN, cause, finite
 

@@ -21,8 +21,8 @@ import torch
 from torch import Tensor
 
 from stitchlab.catalog.methods import FUNCTIONAL
+from stitchlab.request import Cell
 from stitchlab.stitch.numerics import exact
-from stitchlab.stitch.pair import Cell
 from stitchlab.stitch.undefined import OWN_LOGITS, finite
 
 Array = Any  # float64, of NumPy, or of PyTorch on a GPU

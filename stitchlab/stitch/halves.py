@@ -13,13 +13,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from stitchlab.request import Report, derived_seed, no_report
+from stitchlab.request import Cell, Report, derived_seed, no_report
 from stitchlab.results.halves import SAMPLES
 from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.evaluate import look
 from stitchlab.stitch.functional import Own, divergence, kappa, log_shares
 from stitchlab.stitch.numerics import exact
-from stitchlab.stitch.pair import Cell, Pair
+from stitchlab.stitch.pair import Pair
 from stitchlab.stitch.tails import Stitched
 from stitchlab.stitch.undefined import finite
 

@@ -10,18 +10,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from stitchlab.data.splits import draw
 from stitchlab.models.tensors import intact_tensors, put_tensors
-from stitchlab.request import Report, Request, no_report, portion
+from stitchlab.request import Cell, Method, Report, Request, no_report, portion
 from stitchlab.results.keys import map_key
 from stitchlab.stitch import resume, trail
 from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.direct import direct_matching
-from stitchlab.stitch.pair import Cell, Pair
+from stitchlab.stitch.pair import Pair
 from stitchlab.stitch.task import task_loss_matching
 from stitchlab.store import Store
 
 
 def maps(
-    store: Store, pair: Pair, request: Request, method: str, cells: Sequence[Cell], report: Report = no_report
+    store: Store, pair: Pair, request: Request, method: Method, cells: Sequence[Cell], report: Report = no_report
 ) -> dict[Cell, Stitch]:
     """Get the stitches of some cells: those in the store, the others fitted now and kept.
 
@@ -51,7 +51,7 @@ def maps(
     return {cell: made[cell] for cell in cells}
 
 
-def kept_map(store: Store, pair: Pair, request: Request, method: str, cell: Cell) -> Stitch | None:
+def kept_map(store: Store, pair: Pair, request: Request, method: Method, cell: Cell) -> Stitch | None:
     """Read the stitch of a cell from the store, onto the pair's device.
 
     Args:
@@ -71,7 +71,7 @@ def kept_map(store: Store, pair: Pair, request: Request, method: str, cell: Cell
     return Stitch.of(source, target, kept["weight"], kept["bias"]).to(pair.device, pair.dtype)
 
 
-def none_begun(store: Store, request: Request, method: str, cells: Sequence[Cell]) -> bool:
+def none_begun(store: Store, request: Request, method: Method, cells: Sequence[Cell]) -> bool:
     """Tell whether no map of these cells is there, nor a training that has begun.
 
     Args:

@@ -16,11 +16,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stitchlab.data.splits import Split
-from stitchlab.request import Report
+from stitchlab.request import Cell, Report
 from stitchlab.results.activation_layout import Layout
 from stitchlab.stitch.affine import align, complete, grid, grows, lacks_class_token, rows
 from stitchlab.stitch.numerics import exact, precise
-from stitchlab.stitch.pair import Cell, Pair
+from stitchlab.stitch.pair import Pair
 
 
 @dataclass

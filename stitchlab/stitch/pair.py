@@ -18,8 +18,6 @@ from stitchlab.request import Request
 from stitchlab.results.activation_layout import Layout, layout_of
 from stitchlab.store import Store
 
-Cell = tuple[str, str]  # front layer, end layer
-
 #: uint8 images (N, C, H, W) to the activations of some layers, by layer.
 Run = Callable[[Tensor], dict[str, Tensor]]
 

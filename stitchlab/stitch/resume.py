@@ -18,10 +18,9 @@ import torch
 from torch import Tensor
 
 from stitchlab.models.tensors import intact_tensors, put_tensors
-from stitchlab.request import content_id
+from stitchlab.request import Cell, content_id
 from stitchlab.results.resume import ROOM, VERSION, lacking
 from stitchlab.stitch.affine import Stitch
-from stitchlab.stitch.pair import Cell
 from stitchlab.stitch.soap import Soap
 from stitchlab.store import Store
 

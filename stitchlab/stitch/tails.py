@@ -14,8 +14,9 @@ from math import prod
 import torch
 from torch import Tensor
 
+from stitchlab.request import Cell
 from stitchlab.stitch.affine import Stitch
-from stitchlab.stitch.pair import Cell, Pair
+from stitchlab.stitch.pair import Pair
 
 #: Bytes of stitched activations that go through a tail together, by device. Measured for cpu (4 to 16 MB are alike);
 #: a GPU is taken to want as much work as there is.

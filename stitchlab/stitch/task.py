@@ -20,10 +20,10 @@ from stitchlab.catalog.presets import SOAP_MAX_LR
 from stitchlab.data.augment import EpochAugmentation, draw
 from stitchlab.data.splits import Split
 from stitchlab.data.splits import draw as draw_images
-from stitchlab.request import Report, TaskLoss, derived_seed, no_report
+from stitchlab.request import Cell, Report, TaskLoss, derived_seed, no_report
 from stitchlab.results.plan import between
 from stitchlab.stitch.affine import Stitch
-from stitchlab.stitch.pair import Cell, Pair, Run
+from stitchlab.stitch.pair import Pair, Run
 from stitchlab.stitch.resume import State, Training
 from stitchlab.stitch.soap import Soap
 from stitchlab.stitch.tails import Tails, retry_on_oom

@@ -18,11 +18,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from stitchlab.request import Report, no_report
+from stitchlab.request import Cell, Report, no_report
 from stitchlab.stitch.affine import Stitch, affine, align, complete, rows
 from stitchlab.stitch.direct import CUTOFF, least_squares
 from stitchlab.stitch.moments import alignment_key, moments, with_ones
-from stitchlab.stitch.pair import Cell, Pair, Run
+from stitchlab.stitch.pair import Pair, Run
 from stitchlab.stitch.undefined import finite
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from stitchlab.request import Cell
 from stitchlab.stitch.affine import Stitch
-from stitchlab.stitch.pair import Cell
 
 OWN_LOGITS = "the end network's own logits are not finite"
 OWN = "the end network's own activations at {} are not finite"

@@ -13,7 +13,7 @@ from stitchlab.catalog.methods import METHOD_LABELS
 from stitchlab.jobs import Jobs, detecting
 from stitchlab.results import data_sets
 from stitchlab.results.definitions import changed, listed
-from stitchlab.results.detection import STATISTICS, Cell, DetectionResults
+from stitchlab.results.detection import STATISTICS, DetectionResults, MethodCell
 from stitchlab.results.run import Run
 from stitchlab.results.similarity import deciding
 from stitchlab.ui import detectors, evidence, opened, views
@@ -87,7 +87,7 @@ def judged(jobs: Jobs, run: Run, i: str, j: str) -> None:
         figure_panel(run, views.panels(subject), (i, j))
 
 
-def _bring(jobs: Jobs, found: DetectionResults, cells: list[Cell]) -> None:
+def _bring(jobs: Jobs, found: DetectionResults, cells: list[MethodCell]) -> None:
     """Queue missing verdicts, once: quick detectors always, trained ones where it takes seconds, or on a click."""
     run = found.run
     if run.source:
@@ -129,6 +129,6 @@ def _bring(jobs: Jobs, found: DetectionResults, cells: list[Cell]) -> None:
             ui.queue(lambda: jobs.detect(run, found.detection, LEARNING, cells))
 
 
-def _lacking(found: DetectionResults, cells: list[Cell]) -> tuple[Any, Any]:
+def _lacking(found: DetectionResults, cells: list[MethodCell]) -> tuple[Any, Any]:
     """List what the quick detectors have not judged yet, and what those that are trained have not."""
     return found.lacking([*QUICK, STATISTICS], cells), found.lacking(LEARNING, cells)

@@ -12,8 +12,6 @@ from stitchlab.results.checks.answers import Answers
 from stitchlab.ui import embedding
 from stitchlab.ui.figure_panel import SIZE_LABELS
 
-Cell = tuple[str, str]
-
 
 def table(answers: Answers) -> None:
     """Draw the panel that saves the table as a file."""
@@ -33,7 +31,7 @@ def evidence(answers: Answers, name: str, subject: str) -> None:
         _panel(answers, (name, subject), "Save these figures", "evidence_file")
 
 
-def _panel(answers: Answers, cell: Cell | None, label: str, key: str) -> None:
+def _panel(answers: Answers, cell: files.Judgement | None, label: str, key: str) -> None:
     if embedding.embedded():
         return
     panel = st.expander(label, icon=":material/download:", key=f"{key}s", on_change="rerun")

@@ -11,7 +11,7 @@ from stitchlab.catalog.methods import METHOD_LABELS
 from stitchlab.figures.sets import SETS as NAMES
 from stitchlab.figures.words import IMAGES_AND_SETS, Tone, conclusions, disagreements
 from stitchlab.results.channel_statistics import negatives
-from stitchlab.results.detection import NATIVE, DetectionResults
+from stitchlab.results.detection import NATIVE, DetectionResults, SetName
 from stitchlab.results.recipe import words
 from stitchlab.results.similarity import ACCURATE, INACCURATE, SETS
 from stitchlab.store import Array
@@ -73,7 +73,9 @@ def numbers(found: DetectionResults, decides: str | None, i: str, j: str) -> Non
     st.caption(" ".join([*said, *disagreements(found, i, j)]), help=meaning + NUMBERS_HELP)
 
 
-def _line(found: DetectionResults, by_set: dict[str, dict[str, Array]], name: str, i: str, j: str) -> dict[str, str]:
+def _line(
+    found: DetectionResults, by_set: dict[str, dict[str, Array]], name: SetName, i: str, j: str
+) -> dict[str, str]:
     run = found.run
     native = name == NATIVE
     return {

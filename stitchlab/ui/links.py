@@ -15,7 +15,7 @@ from stitchlab.catalog.augmentations import AUGMENTATIONS, usual
 from stitchlab.catalog.indices import INDICES
 from stitchlab.catalog.presets import PRESETS, preset, resolved
 from stitchlab.errors import StitchLabError
-from stitchlab.request import AUTO, INITS, METHODS, TARGETS, TaskLoss
+from stitchlab.request import AUTO, INITS, METHODS, TARGETS, AugmentationName, TaskLoss
 from stitchlab.results import data_sets, networks, shelf
 from stitchlab.results.definitions import changed
 from stitchlab.results.resolve import NotFoundYet, resolve
@@ -175,7 +175,7 @@ def _value(key: str, text: str) -> str | int | float | None:
     return None
 
 
-def _recipe(tlm: TaskLoss, usual: str) -> dict[str, Any] | None:
+def _recipe(tlm: TaskLoss, usual: AugmentationName) -> dict[str, Any] | None:
     """Return what the pickers of a recipe show: a preset, and what differs from it; None where no preset is near."""
     picked: dict[str, Any] = {
         "epochs": tlm.epochs,

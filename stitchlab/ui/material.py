@@ -85,7 +85,7 @@ def _sampled(run: Run, image: int, i: str, j: str) -> dict[str, Array] | None:
             ),
         )
         return None
-    made = {}
+    made: dict[str, Array] = {}
     for name in (NATIVE, *run.request.methods):
         of = kept[name][image].astype(np.float32) * kept["scale"][0]
         made[name] = np.full((int(kept["channels"].max()) + 1, *of.shape[1:]), np.nan, np.float32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import streamlit as st
@@ -13,7 +13,7 @@ from stitchlab.catalog.glossary import meaning
 from stitchlab.catalog.indices import DEFAULT_INDICES, INDICES, ROWS
 from stitchlab.catalog.methods import METHOD_LABELS
 from stitchlab.catalog.presets import PRESETS, preset
-from stitchlab.request import AUTO, INITS, LEAST_PERMUTATIONS, METHODS, TARGETS, TaskLoss
+from stitchlab.request import AUTO, INITS, LEAST_PERMUTATIONS, METHODS, TARGETS, AugmentationName, TaskLoss
 from stitchlab.results import data_sets
 from stitchlab.results.chance import A_COLUMN, PERMUTATIONS
 from stitchlab.results.networks import Network
@@ -49,7 +49,7 @@ def settings(store: Store, end: Network) -> dict[str, Any]:
     return {**measures, "data": data, "tlm": _tlm(images.augmentation), **_amounts()}
 
 
-def _measures(left: DeltaGenerator, right: DeltaGenerator) -> dict[str, list[str]]:
+def _measures(left: DeltaGenerator, right: DeltaGenerator) -> dict[str, Sequence[str]]:
     """Choose what is computed for every cell: methods, and similarity indices."""
     set_default("methods", list(METHODS), METHODS)
     methods = left.pills(
@@ -93,7 +93,7 @@ def _data(store: Store, end: Network) -> str | None:
     return None if chosen == end.data else chosen
 
 
-def _tlm(usual: str) -> TaskLoss:
+def _tlm(usual: AugmentationName) -> TaskLoss:
     """Choose the settings of task loss matching: a recipe, and changes to it; ``usual`` is the data's augmentation."""
     one, two, three = st.columns(3)
     recipe = _one_of(one, "TLM recipe", "recipe", list(PRESETS), on_change=_take_recipe, help=RECIPES_HELP)

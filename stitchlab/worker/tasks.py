@@ -30,7 +30,7 @@ from stitchlab.probes.compute import compute as compute_probes
 from stitchlab.request import Detection, Report, TaskLoss
 from stitchlab.results import data_sets, networks, probes, summary
 from stitchlab.results.checks.plan import Step
-from stitchlab.results.detection import Cell
+from stitchlab.results.detection import MethodCell
 from stitchlab.results.plan import Unit, missing
 from stitchlab.results.run import Run
 from stitchlab.store import Store, uploads
@@ -97,7 +97,7 @@ def detect(
     detection: Detection,
     names: Sequence[str],
     end_layer: str,
-    cells: Sequence[Cell],
+    cells: Sequence[MethodCell],
     device: str,
     attempt: str,
     k: int,

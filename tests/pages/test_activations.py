@@ -13,10 +13,10 @@ from stitchlab.catalog.detectors import DETECTORS, QUICK, Detector
 from stitchlab.catalog.methods import METHOD_LABELS
 from stitchlab.figures.words import IMAGES_AND_SETS, conclusions
 from stitchlab.jobs import Status, detecting, following
-from stitchlab.request import Detection
+from stitchlab.request import METHODS, Detection
 from stitchlab.results.channel_statistics import negatives
 from stitchlab.results.cleaning import delete_run
-from stitchlab.results.detection import NATIVE, STATISTICS, DetectionResults
+from stitchlab.results.detection import NATIVE, STATISTICS, DetectionResults, MethodCell
 from stitchlab.results.keys import map_key
 from stitchlab.results.resolve import resolve
 from stitchlab.results.run import Run
@@ -29,7 +29,7 @@ PAGE = "pages/2_Activations.py"
 CELL = {"front_layer": "layer3.1", "end_layer": "relu"}
 
 
-def cells(run: Run, i: str = "layer3.1", j: str = "relu") -> list[tuple[str, str, str]]:
+def cells(run: Run, i: str = "layer3.1", j: str = "relu") -> list[MethodCell]:
     return [("tlm", i, j), ("dm", i, j)]
 
 
@@ -170,10 +170,10 @@ def test_every_view_with_every_detector(look: str, detector: Detector, opened: O
 def test_the_grid_shows_the_numbers(opened: Open, jobs: Notes, judged: Run) -> None:
     at = sound(opened(judged.store, PAGE, run=judged.id, look="Whole grid", detector="Nearest neighbours", **CELL))
     found = DetectionResults(judged)
-    for figure, method in zip(charts(at), ("tlm", "dm"), strict=True):
+    for figure, method in zip(charts(at), METHODS, strict=True):
         assert (drawn(figure) == found.matrix("knn", method, "auroc")).all()
     at = sound(opened(judged.store, PAGE, run=judged.id, look="Whole grid", detector="Fréchet ratio", **CELL))
-    for figure, method in zip(charts(at), ("tlm", "dm"), strict=True):
+    for figure, method in zip(charts(at), METHODS, strict=True):
         assert abs(10 ** drawn(figure) - found.matrix("frechet", method, "ratio")).max() < 1e-9, "on one log scale"
     ranges = {str([t["zmin"], t["zmax"]]) for f in charts(at) for t in f["data"] if "zmin" in t}
     assert len(ranges) == 1

@@ -10,6 +10,7 @@ from handy import sure
 from looks import PAGES, Notes, Open, charts, drawn, fill, has, sound, text, widget
 
 from stitchlab.jobs import DEMO, Status, detecting
+from stitchlab.jobs.status import State
 from stitchlab.request import Detection
 from stitchlab.results import demo, networks
 from stitchlab.results.detection import NATIVE, OUTLIERS, DetectionResults
@@ -65,7 +66,7 @@ def test_the_demo_is_trained_and_computed_by_one_click(opened: Open, jobs: Notes
 
 @pytest.mark.parametrize("state", ["failed", "cancelled"])
 def test_a_demo_that_could_not_be_trained_waits_for_a_click(
-    state: str, opened: Open, jobs: Notes, tmp_path: Path
+    state: State, opened: Open, jobs: Notes, tmp_path: Path
 ) -> None:
     jobs.states[DEMO] = Status(state, message="the disk is full" if state == "failed" else "")
     at = sound(opened(Store(tmp_path / "empty"), "app.py"))

@@ -14,6 +14,7 @@ from stitchlab import ui
 from stitchlab.catalog.presets import preset
 from stitchlab.grid.ask import ask
 from stitchlab.jobs import Answer, Status, preparing
+from stitchlab.jobs.status import State
 from stitchlab.request import TaskLoss
 from stitchlab.results import networks
 from stitchlab.results.run import Run
@@ -202,7 +203,7 @@ def test_a_partial_run_says_what_is_there_and_computes_the_rest(opened: Open, jo
 
 
 @pytest.mark.parametrize("state", ["failed", "cancelled", "interrupted"])
-def test_work_that_ended_early_says_what_to_do(state: str, opened: Open, jobs: Notes, asked: Run) -> None:
+def test_work_that_ended_early_says_what_to_do(state: State, opened: Open, jobs: Notes, asked: Run) -> None:
     jobs.states[asked.id] = Status(state, message="no space is left" if state == "failed" else "")
     at = sound(opened(asked.store, run=asked.id))
     said = text(at, "error" if state == "failed" else "info")

@@ -237,6 +237,6 @@ def test_a_method_that_a_run_was_not_asked_for_has_no_matrix_and_no_value(run: s
 @pytest.mark.parametrize(
     "asked", [("nkk", "dm", "auroc"), ("knn", "md", "auroc"), ("knn", "dm", "ratio"), ("frechet", "dm", "auroc")]
 )
-def test_what_no_detector_says_is_no_matrix(asked: tuple[str, str, str], run: stitchlab.Run) -> None:
+def test_what_no_detector_says_is_no_matrix(asked: tuple[str, Any, str], run: stitchlab.Run) -> None:
     with pytest.raises(stitchlab.UnknownName):
         stitchlab.DetectionResults(run).matrix(*asked)

@@ -17,7 +17,7 @@ from toys import pair
 from stitchlab.catalog.augmentations import AUGMENTATIONS
 from stitchlab.data.augment import draw
 from stitchlab.errors import StitchLabError, UnknownName
-from stitchlab.request import AUGMENTATION_NAMES, Request, TaskLoss, canonical, derived_seed
+from stitchlab.request import AUGMENTATION_NAMES, AugmentationName, Request, TaskLoss, canonical, derived_seed
 from stitchlab.stitch.task import epoch_order, task_loss_matching, training_images
 from unit.test_task import DATA, NETS, initial
 
@@ -134,7 +134,7 @@ def test_the_stream_is_its_own() -> None:
 
 
 @pytest.mark.parametrize(("kind", "soft"), [("crop", False), ("flip-crop", True), ("affine", False)])
-def test_ten_steps_on_augmented_images_are_the_plain_recipes(kind: str, soft: bool) -> None:
+def test_ten_steps_on_augmented_images_are_the_plain_recipes(kind: AugmentationName, soft: bool) -> None:
     """Both networks see the augmented image, and so do soft targets."""
     cell = ("a", "act0", MAP, "b", "act1", MAP)
     weight, bias = initial(cell, 3)

@@ -25,12 +25,12 @@ from stitchlab.ood.trajectory import compute_trajectory
 from stitchlab.request import Detection, TaskLoss
 from stitchlab.results import cut_points, networks, trajectory
 from stitchlab.results.cleaning import Amount, clean, delete_run, sizes
-from stitchlab.results.detection import DetectionResults
+from stitchlab.results.detection import DetectionResults, MethodCell
 from stitchlab.results.run import Run, list_runs
 from stitchlab.store import Store, uploads
 from stitchlab.store.checking import check
 
-CELL = ("tlm", ROWS[1], COLUMNS[0])
+CELL: MethodCell = ("tlm", ROWS[1], COLUMNS[0])
 DETECTORS = ["energy", "knn"]
 
 

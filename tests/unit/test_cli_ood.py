@@ -15,6 +15,7 @@ from stitchlab.grid.ask import ask
 from stitchlab.ood import reference as side
 from stitchlab.ood.detectors import knn
 from stitchlab.ood.inputs import CannotFit, Native, Score
+from stitchlab.request import METHODS
 from stitchlab.results.detection import DetectionResults
 from stitchlab.results.keys import cell_key
 from stitchlab.results.run import list_runs
@@ -119,7 +120,7 @@ def test_the_file_is_what_stdout_gets_in_full_precision(
     out = capsys.readouterr().out
     assert main([*asked, "--out", str(tmp_path / "ood.csv")]) == 0
     assert (tmp_path / "ood.csv").read_text() == out
-    cells = [(method, ROWS[1], COLUMNS[0]) for method in ("tlm", "dm")]
+    cells = [(method, ROWS[1], COLUMNS[0]) for method in METHODS]
     kept = list(DetectionResults(list_runs(done)[0]).rows(["mahalanobis", "frechet"], cells))
     rows = read(out)
     assert len(rows) == len(kept) == 4 * 5

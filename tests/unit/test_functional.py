@@ -16,11 +16,12 @@ from sklearn.metrics import cohen_kappa_score
 from torch import Tensor, nn
 from toys import Convolutions, InPlace, Tokens, network, noise, pair, seeded
 
+from stitchlab.request import Cell
 from stitchlab.stitch import evaluate as evaluating
 from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.evaluate import evaluate
 from stitchlab.stitch.functional import Answers, Functional, Own, consistency, divergence, log_shares, normalised
-from stitchlab.stitch.pair import Cell, Pair
+from stitchlab.stitch.pair import Pair
 from stitchlab.stitch.undefined import OWN_LOGITS
 
 DATA = noise(size=12, train=20, test=61, seed=2)

@@ -28,6 +28,7 @@ from stitchlab.jobs import Jobs
 from stitchlab.models import store as models
 from stitchlab.models.tensors import get_tensors
 from stitchlab.ood.evaluate import detect
+from stitchlab.request import METHODS, Method
 from stitchlab.results import plan, shelf, summary
 from stitchlab.results.bundle import archive, pack, unpack
 from stitchlab.results.bundle.private import private
@@ -44,14 +45,13 @@ from stitchlab.store.claims import claimed
 from stitchlab.worker import tasks
 
 CPU = torch.device("cpu")
-METHODS = ("tlm", "dm")
 
 
 def numbers(run: Run, metrics: tuple[str, ...] = FUNCTIONAL) -> dict[tuple[str, ...], float | None]:
     return {tuple(row[:4]): row.value for row in run.rows() if row.metric in metrics}
 
 
-def forget(run: Run, methods: tuple[str, ...] = METHODS) -> Run:
+def forget(run: Run, methods: tuple[Method, ...] = METHODS) -> Run:
     """The run as it was before there were functional metrics, or those of some methods."""
     for method in methods:
         for cell in run.request.cells:
@@ -71,12 +71,12 @@ def written(run: Run) -> dict[str, bytes]:
 def test_a_grids_numbers_are_those_of_plain_references(done: Store) -> None:
     run = ask("digits-a", "digits-b", done, **SMALL)
     front, end = (models.load(name, done, device="cpu") for name in ("digits-a", "digits-b"))
-    pixels, truth = datasets.load("digits", done).test.take(
-        torch.randperm(540, generator=torch.Generator().manual_seed(0))[:150]
-    )
+    chosen = torch.randperm(540, generator=torch.Generator().manual_seed(0))[:150]
+    pixels, truth = datasets.load("digits", done).test.take(chosen)
     with torch.no_grad():
         own = module_of(end)(prepared(end, pixels))
-    for method, i, j, target in (("tlm", "layer1.0", "layer2.0", MAP), ("dm", "layer3.1", "flatten", VECTOR)):
+    targets = (("layer1.0", "layer2.0", MAP), ("layer3.1", "flatten", VECTOR))
+    for method, (i, j, target) in zip(METHODS, targets, strict=True):
         kept = get_tensors(done, "maps", map_key(run.request, method, i, j))
         assert kept is not None
         with torch.no_grad():

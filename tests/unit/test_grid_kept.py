@@ -7,7 +7,7 @@ import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from grids import COLUMNS, ROWS, SMALL, Spy, grid_of, harm, impatient, made, numbers
@@ -16,6 +16,7 @@ from stitchlab.catalog.indices import INDICES
 from stitchlab.errors import Cancelled, StitchLabError
 from stitchlab.grid.ask import ask
 from stitchlab.models.tensors import get_tensors
+from stitchlab.request import Method
 from stitchlab.results.keys import accuracy_key, cell_key, index_key, map_key
 from stitchlab.results.run import Run
 from stitchlab.stitch import maps
@@ -54,7 +55,8 @@ def test_what_is_done_is_kept_when_cancelled(store: Store, spy: Spy, after: int)
 def test_a_damaged_cell_is_computed_again(done: Store, spy: Spy, name: str) -> None:
     first = ask("digits-a", "digits-b", done, **SMALL)
     before, cell = numbers(first), (ROWS[1], COLUMNS[0])
-    key = (index_key if name in INDICES else cell_key)(first.request, name, *cell)
+    method = cast(Method, name)  # where it is no index
+    key = index_key(first.request, name, *cell) if name in INDICES else cell_key(first.request, method, *cell)
     harm(done.path("cells", key, ".json"))
     assert not ask("digits-a", "digits-b", done, **SMALL).complete
     again = made(done, report=impatient)

@@ -21,7 +21,8 @@ from stitchlab.indices import Value, grams, index_function, statistics
 from stitchlab.indices.grams import gram
 from stitchlab.indices.statistics import Wanted
 from stitchlab.indices.two_layers import defined, measure
-from stitchlab.stitch.pair import Cell, Pair
+from stitchlab.request import Cell
+from stitchlab.stitch.pair import Pair
 
 Array = np.ndarray
 

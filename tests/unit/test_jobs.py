@@ -39,7 +39,7 @@ from stitchlab.request import Detection, TaskLoss
 from stitchlab.results import demo, networks, probes, trajectory
 from stitchlab.results.checks import suite, table
 from stitchlab.results.checks.answers import Answers, suites
-from stitchlab.results.detection import STATISTICS, DetectionResults
+from stitchlab.results.detection import STATISTICS, DetectionResults, MethodCell
 from stitchlab.results.run import Run
 from stitchlab.store import Store, uploads
 
@@ -308,7 +308,7 @@ def test_one_cell_is_computed_judged_and_followed(jobs: Jobs) -> None:
     run = Run.load(run.id, jobs.store)
     assert set(run.cells) == {("tlm", i, j), ("dm", i, j)}, "no other cell"
     assert run.own_accuracy is not None
-    cells = [("tlm", i, j), ("dm", i, j)]
+    cells: list[MethodCell] = [("tlm", i, j), ("dm", i, j)]
     jobs.store.delete("runs", run.id)  # as of a run that is looked at only, whose cells came with another one
     jobs.detect(run, Detection(), ["knn", "frechet"], cells)
     assert ended(jobs, detecting(run, Detection(), cells)).state == "done"
@@ -329,7 +329,7 @@ def test_outliers_that_do_not_fit_fail_in_one_line(jobs: Jobs, tmp_path: Path) -
     assert ended(jobs, run.id).state == "done"
     large = datasets.load(folder(tmp_path / "large", ["a", "b"], colour=True, size=16), jobs.store)
     wrong = Detection(outliers=f"data:{large.fingerprint}")
-    cells = [("dm", "layer3.1", "layer2.0")]
+    cells: list[MethodCell] = [("dm", "layer3.1", "layer2.0")]
     jobs.detect(run, wrong, ["knn"], cells)
     status = ended(jobs, detecting(run, wrong, cells))
     assert status.state == "failed"

@@ -27,9 +27,9 @@ from stitchlab.ood import reference as side
 from stitchlab.ood.detectors import energy, knn
 from stitchlab.ood.evaluate import activations_of, detect
 from stitchlab.ood.inputs import CannotFit
-from stitchlab.request import Detection, TaskLoss
+from stitchlab.request import Detection, Method, TaskLoss
 from stitchlab.results.activation_layout import layout_of
-from stitchlab.results.detection import NATIVE, OUTLIERS, STATISTICS, DetectionResults, Reliability
+from stitchlab.results.detection import NATIVE, OUTLIERS, STATISTICS, DetectionResults, MethodCell, Reliability
 from stitchlab.results.interval import Interval
 from stitchlab.results.keys import map_key
 from stitchlab.results.run import Run
@@ -60,7 +60,7 @@ def test_the_rows_are_the_contracts(run: Run) -> None:
 
 
 @pytest.mark.parametrize("method", ["tlm", "dm"])
-def test_numbers_are_those_of_hooks_and_plain_formulas(run: Run, method: str) -> None:
+def test_numbers_are_those_of_hooks_and_plain_formulas(run: Run, method: Method) -> None:
     store, request = run.store, run.request
     front, end = (model_store.load(name, store, device="cpu") for name in (request.front, request.end))
     data = datasets.load_by_fingerprint(request.data, store)
@@ -219,7 +219,7 @@ def test_the_learned_detector_may_be_tuned_on_another_data_set(
             "blur",
         )
     )
-    cells = [("dm", *CELL)]
+    cells: list[MethodCell] = [("dm", *CELL)]
     plain = detect(run, detectors=["energy"], cells=cells, device="cpu")
     tuned = detect(run, detectors=["energy"], cells=cells, detection=other, device="cpu")
     assert tuned.interval("energy", "dm", "shift", *CELL).value != plain.interval("energy", "dm", "shift", *CELL).value

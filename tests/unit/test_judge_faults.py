@@ -24,7 +24,7 @@ from stitchlab.ood.inputs import Native, Score
 from stitchlab.ood.outliers import outliers
 from stitchlab.request import Detection
 from stitchlab.results.activation_layout import layout_of
-from stitchlab.results.detection import STATISTICS, DetectionResults
+from stitchlab.results.detection import STATISTICS, DetectionResults, SetName
 from stitchlab.results.keys import map_key
 from stitchlab.results.run import Run
 from stitchlab.store import Store
@@ -45,7 +45,7 @@ def test_a_lost_map_is_trained_again_but_not_while_a_page_waits(run: Run) -> Non
 @pytest.mark.parametrize("loss", ["lost", "damaged"])
 @pytest.mark.parametrize("who", ["native", "tlm"])
 @pytest.mark.parametrize("name", ["knn", STATISTICS])
-def test_lost_scores_and_statistics_are_computed_again(run: Run, name: str, who: str, loss: str) -> None:
+def test_lost_scores_and_statistics_are_computed_again(run: Run, name: str, who: SetName, loss: str) -> None:
     found = detect(run, detectors=["knn"], device="cpu")
     asked = (name, who, "" if who == "native" else CELL[0], CELL[1])
     path = run.store.path("ood", found.key(*asked), ".safetensors")

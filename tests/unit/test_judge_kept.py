@@ -31,7 +31,7 @@ from stitchlab.ood.detectors import energy
 from stitchlab.ood.evaluate import detect
 from stitchlab.ood.outliers import outliers
 from stitchlab.request import Detection, DirectMatching, TaskLoss
-from stitchlab.results.detection import NATIVE, OUTLIERS, STATISTICS, DetectionResults
+from stitchlab.results.detection import NATIVE, OUTLIERS, STATISTICS, DetectionResults, MethodCell, SetName
 from stitchlab.results.interval import Interval
 from stitchlab.results.keys import map_key
 from stitchlab.results.run import Run, list_runs
@@ -39,7 +39,7 @@ from stitchlab.store import Store
 
 pytestmark = pytest.mark.usefixtures("short")
 CELL = (ROWS[1], COLUMNS[0])
-SETS = (NATIVE, OUTLIERS, "tlm", "dm")
+SETS: tuple[SetName, ...] = (NATIVE, OUTLIERS, "tlm", "dm")
 
 
 def forget(run: Run, *rooms: str) -> None:
@@ -92,7 +92,7 @@ def test_every_number_is_that_of_two_whole_networks(end: str, i: str, j: str, ki
     order = data.train.order(request.seed)
     fitted, held = (data.train.take(chosen)[0] for chosen in order.split(len(order) - len(order) // 5))
     ours, native = whole.activations(images)
-    sets = {
+    sets: dict[SetName, tuple[str, Tensor]] = {
         NATIVE: ("", whole.activations(held)[1]),
         OUTLIERS: ("", whole.activations(outliers("noise", images, request.seed))[1]),
     }
@@ -220,7 +220,8 @@ def test_a_cancel_leaves_nothing_half_done(when: str, native: bool, run: Run) ->
         if what.startswith(when):
             raise Cancelled("cancelled")
 
-    names, cells = ["energy", "knn"], [("dm", *CELL)]
+    names = ["energy", "knn"]
+    cells: list[MethodCell] = [("dm", *CELL)]
     with pytest.raises(Cancelled):
         detect(run, detectors=names, cells=cells, device="cpu", report=stop)
     left = DetectionResults(run)

@@ -18,7 +18,7 @@ from stitchlab.models import store as model_store
 from stitchlab.ood.evaluate import detect
 from stitchlab.ood.trajectory import compute_trajectory
 from stitchlab.results import networks, trajectory, version
-from stitchlab.results.detection import NATIVE, STATISTICS
+from stitchlab.results.detection import NATIVE, STATISTICS, SetName
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 
@@ -68,11 +68,8 @@ def test_what_detectors_say_says_how_it_was_computed(run: Run) -> None:
     compute_trajectory(run, *CELL, torch.device("cpu"))
     walked = trajectory.kept(run, *CELL)
     assert walked is not None
-    entries = [
-        found.entry(name, method, i, CELL[1])
-        for name in ("knn", STATISTICS)
-        for method, i in ((NATIVE, ""), ("tlm", CELL[0]), ("dm", CELL[0]))
-    ]
+    sets: list[tuple[SetName, str]] = [(NATIVE, ""), ("tlm", CELL[0]), ("dm", CELL[0])]
+    entries = [found.entry(name, method, i, CELL[1]) for name in ("knn", STATISTICS) for method, i in sets]
     for entry in (*entries, walked[0]):
         assert entry is not None
         assert VERSIONS.items() <= entry["versions"].items()

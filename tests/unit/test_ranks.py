@@ -34,7 +34,7 @@ from stitchlab.grid.ranks import compute
 from stitchlab.indices.two_layers import defined
 from stitchlab.models import store as models
 from stitchlab.models.store import LoadedNetwork
-from stitchlab.request import DirectMatching, Request, TaskLoss
+from stitchlab.request import DirectMatching, Precision, Request, TaskLoss
 from stitchlab.results import networks, probes
 from stitchlab.results import ranks as reading
 from stitchlab.results.cleaning import clean, delete_run
@@ -414,7 +414,7 @@ CHANGES: dict[str, tuple[Request, set[str]]] = {
     "end": (replace(REQUEST, end="c" * 64), {"tlm", "dm", "cka"}),
     "data": (replace(REQUEST, data="c" * 64), {"tlm", "dm", "cka", PROBE}),
     "seed": (replace(REQUEST, seed=1), {"tlm", "dm", "cka", PROBE}),
-    "precision": (replace(REQUEST, precision="bf16"), {"tlm", "dm", "cka", PROBE}),
+    "precision": (replace(REQUEST, precision=cast(Precision, "bf16")), {"tlm", "dm", "cka", PROBE}),
     "images of evaluation": (replace(REQUEST, eval_images=49), {"tlm", "dm", "cka", PROBE}),
     "K": (replace(REQUEST, dm=DirectMatching(images=99)), {"tlm", "dm", "cka", PROBE}),
     "recipe": (replace(REQUEST, tlm=TaskLoss(lr=1e-4)), {"tlm"}),

@@ -18,14 +18,13 @@ from stitchlab.catalog.presets import PRESETS, resolved
 from stitchlab.errors import Cancelled
 from stitchlab.grid import estimate
 from stitchlab.models.tensors import get_tensors
-from stitchlab.request import DirectMatching, Request, TaskLoss
+from stitchlab.request import Cell, DirectMatching, Request, TaskLoss
 from stitchlab.results.cleaning import clean, delete_run
 from stitchlab.results.keys import map_key
 from stitchlab.results.run import list_runs
 from stitchlab.stitch import resume, tails, trail
 from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.maps import maps
-from stitchlab.stitch.pair import Cell
 from stitchlab.stitch.soap import Soap
 from stitchlab.store import Store
 from stitchlab.store.checking import check

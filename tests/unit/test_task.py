@@ -17,7 +17,7 @@ from stitchlab.catalog.presets import PRESETS
 from stitchlab.data import splits as dataset
 from stitchlab.errors import Cancelled
 from stitchlab.models.store import LoadedNetwork
-from stitchlab.request import TaskLoss, derived_seed
+from stitchlab.request import Optimiser, TaskLoss, derived_seed
 from stitchlab.stitch import tails
 from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.direct import direct_matching
@@ -129,7 +129,7 @@ def test_the_papers_recipe() -> None:
 
 @pytest.mark.parametrize("together", [0, 2**30])
 @pytest.mark.parametrize("optimiser", ["adam", "soap"])
-def test_company_does_not_matter(together: int, optimiser: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_company_does_not_matter(together: int, optimiser: Optimiser, monkeypatch: pytest.MonkeyPatch) -> None:
     """One by one not at all; where stitches share a batch, by rounding."""
     monkeypatch.setitem(tails.TOGETHER, "cpu", together)
     both = pair(NETS["a"], NETS["b"], DATA)
@@ -266,7 +266,7 @@ def test_a_step_is_taken_on_the_whole_batch_however_large_the_images(monkeypatch
 
 @pytest.mark.parametrize("optimiser", ["adam", "soap"])
 @pytest.mark.parametrize("batch", [7, 25, 50])
-def test_a_cycle_of_few_steps_or_one(optimiser: str, batch: int) -> None:
+def test_a_cycle_of_few_steps_or_one(optimiser: Optimiser, batch: int) -> None:
     recipe = TaskLoss(epochs=1, batch=batch, lr=2e-2, schedule="one-cycle", optimiser=optimiser)
     made = trained(CELLS[0], recipe)
     moved = float((made.weight.detach() - initial(CELLS[0], 0)[0]).abs().max())

@@ -28,12 +28,13 @@ def judged(found: DetectionResults) -> dict[str, dict[str, Any]]:
     for name in detectors:
         metric = DETECTORS[name].metrics[0]
         beliefs = [found.reliability(name, j) for j in request.end_layers]
+        believing: dict[str, list[list[float | None]]] = {
+            who: [_interval(found.interval(name, who, metric, "", j)) for j in request.end_layers]
+            for who in (NATIVE, OUTLIERS)
+        }
         made[name] = {
             "belief": [[belief.holds, belief.why] for belief in beliefs],
-            **{
-                who: [_interval(found.interval(name, who, metric, "", j)) for j in request.end_layers]
-                for who in (NATIVE, OUTLIERS)
-            },
+            **believing,
             "ends": {
                 method: [
                     [_ends(found.interval(name, method, metric, i, j)) for j in request.end_layers]

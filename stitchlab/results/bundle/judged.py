@@ -15,7 +15,7 @@ from stitchlab.results import data_sets, samples, trajectory
 from stitchlab.results.bundle.arrays import sample
 from stitchlab.results.bundle.layout import CHANNEL_BYTES, PLACED, PREDICTED
 from stitchlab.results.data_sets import DataRecord
-from stitchlab.results.detection import NATIVE, ROOM, STATISTICS, DetectionResults, opened_settings
+from stitchlab.results.detection import NATIVE, ROOM, STATISTICS, DetectionResults, SetName, opened_settings
 from stitchlab.results.run import Run
 from stitchlab.store import Array
 
@@ -52,7 +52,7 @@ def version(name: str) -> int:
     return STATISTICS_VERSION if name == STATISTICS else DETECTORS[name].version
 
 
-def names(name: str, detection: Detection, method: str, front_layer: str, end_layer: str) -> dict[str, Any]:
+def names(name: str, detection: Detection, method: SetName, front_layer: str, end_layer: str) -> dict[str, Any]:
     """Name an entry by everything that it depends on.
 
     Args:
@@ -81,7 +81,7 @@ def entries(judged: list[DetectionResults]) -> Iterator[Entry]:
         run = found.run
         telling = samples.cells(found)
         first = [(m, *cell) for cell in telling for m in run.request.methods]
-        natives = [(NATIVE, "", j) for j in run.request.end_layers]
+        natives: list[tuple[SetName, str, str]] = [(NATIVE, "", j) for j in run.request.end_layers]
         for of in dict.fromkeys([*natives, *first, *found.cells]):
             for name in KINDS:
                 if (key := found.key(name, *of)) in seen or (kept := found.entry(name, *of)) is None:

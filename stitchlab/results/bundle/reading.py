@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from stitchlab.catalog.indices import INDICES
 from stitchlab.catalog.methods import FUNCTIONAL
 from stitchlab.errors import StitchLabError
-from stitchlab.request import METHODS, NULL, Request
+from stitchlab.request import METHODS, NULL
 from stitchlab.results import data_sets, networks
 from stitchlab.results.bundle import checked, reading_ood
 from stitchlab.results.bundle.archive import Archive
@@ -148,10 +148,10 @@ def _put_cells(of: Opened) -> None:
         method = each["method"]
         need(method in request.results, "it has a cell that was not asked for")
         metrics = ("accuracy", "distance") if method in METHODS else (_metric(method),)
-        _put_cell(of, each, told, result_key, metrics)
+        _put_cell(of, each, told, result_key(request, *(each[name] for name in _NAMES)), metrics)
     for each in told.get("functional", ()):
         need(each["method"] in request.methods, "it has functional metrics of a cell that was not asked for")
-        _put_cell(of, each, told, functional_key, FUNCTIONAL)
+        _put_cell(of, each, told, functional_key(request, *(each[name] for name in _NAMES)), FUNCTIONAL)
     for side, network in (("front", request.front), ("end", request.end)):
         if (own := told["accuracies"][side]) is not None:
             fits(CELLS, own, HOW)
@@ -162,13 +162,12 @@ def _put_cell(
     of: Opened,
     each: dict[str, Any],
     told: dict[str, Any],
-    key: Callable[[Request, str, str, str], str],
+    key: str,
     metrics: Sequence[str],
 ) -> None:
     """Copy a cell's numbers into the run's store, if each is a number, or empty with a reason."""
-    method, i, j = (each[name] for name in _NAMES)
-    need(of.asked(i, j), "it has a cell that was not asked for")
-    place = ("cells", key(of.run.request, method, i, j))
+    need(of.asked(each["front_layer"], each["end_layer"]), "it has a cell that was not asked for")
+    place = ("cells", key)
     need(place not in of.values, "it has a cell twice")
     for metric in metrics:
         fits(f"{CELLS}: {metric}", each.get(metric, ""), _NULL if metric == "null" else _NUMBER)

@@ -12,7 +12,7 @@ from stitchlab.catalog.indices import INDICES
 from stitchlab.catalog.methods import METRICS
 from stitchlab.catalog.presets import PRESETS
 from stitchlab.errors import StitchLabError, check_names
-from stitchlab.request import METHODS, DirectMatching, Request, TaskLoss, canonical, content_id, made_of
+from stitchlab.request import METHODS, DirectMatching, Method, Request, TaskLoss, canonical, content_id, made_of
 from stitchlab.results import controls, cut_points, data_sets, networks, recipe
 from stitchlab.results.chance import enough
 from stitchlab.results.networks import Network
@@ -37,7 +37,7 @@ class Suite:
 
     networks: tuple[str, ...]
     data: str
-    methods: tuple[str, ...]
+    methods: tuple[Method, ...]
     indices: tuple[str, ...]
     eval_images: int
     dm: DirectMatching
@@ -210,7 +210,7 @@ def find(
     names: Sequence[str],
     *,
     data: str | None = None,
-    methods: Sequence[str] = METHODS,
+    methods: Sequence[Method] = METHODS,
     indices: Sequence[str] = tuple(INDICES),
     tlm: TaskLoss = PRESETS[RECIPE],
     dm_images: int = 100,

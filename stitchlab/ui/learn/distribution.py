@@ -8,6 +8,7 @@ from stitchlab import ui
 from stitchlab.catalog.lesson import BOTH
 from stitchlab.catalog.methods import METHOD_LABELS
 from stitchlab.figures.words import conclusions
+from stitchlab.request import METHODS, Cell
 from stitchlab.results.anomalies import Accurate, accurate_twice, both_accurate, only_trained
 from stitchlab.results.detection import DetectionResults
 from stitchlab.results.judged_with import judged_with
@@ -49,12 +50,12 @@ def draw(lesson: Lesson) -> None:
         st.info(f"{_unasked(run)} {_failing(run)}", icon=":material/info:")
 
 
-def _cell(found: DetectionResults) -> place.Cell:
+def _cell(found: DetectionResults) -> Cell:
     said = address.said_cell()
     return said if said in found.run.request.cells else telling_cell(found)
 
 
-def _words(found: DetectionResults, cell: place.Cell) -> None:
+def _words(found: DetectionResults, cell: Cell) -> None:
     """Say what the ringed cell shows, in a sentence a method."""
     st.markdown(f"**{ui.literal(f'{cell[0]} → {cell[1]}')}**, the ringed cell:")
     decides = SETS if found.reliability(SETS, cell[1]).holds else None
@@ -93,15 +94,15 @@ def _unasked(run: Run) -> str:
 def _lie(accurate: Accurate) -> str:
     """Say where each method's activations lie in these cells, with the median ratio."""
     parts = []
-    for method, label in METHOD_LABELS.items():
+    for method in METHODS:
         there = ", ".join(f"{LAY[name]} in {count}" for name, count in accurate.places[method].items() if count)
-        parts.append(f"{label}: {there} (median of the Fréchet ratio {accurate.median(method):.2f})")
+        parts.append(f"{METHOD_LABELS[method]}: {there} (median of the Fréchet ratio {accurate.median(method):.2f})")
     return "; ".join(parts)
 
 
 def _medians(accurate: Accurate) -> str:
     return ", ".join(
-        f"{label} has the median ratio {accurate.median(method):.2f}" for method, label in METHOD_LABELS.items()
+        f"{METHOD_LABELS[method]} has the median ratio {accurate.median(method):.2f}" for method in METHODS
     )
 
 

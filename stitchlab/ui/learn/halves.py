@@ -8,6 +8,7 @@ import streamlit as st
 
 from stitchlab import ui
 from stitchlab.catalog.lesson import LEVELS
+from stitchlab.request import Cell
 from stitchlab.results import shelf
 from stitchlab.results.layer_sizes import channels
 from stitchlab.results.run import Run
@@ -65,13 +66,13 @@ def _level() -> int:
     return LEVELS.index(chosen or LEVELS[1])
 
 
-def _middle(run: Run) -> place.Cell:
+def _middle(run: Run) -> Cell:
     """Return layers of the middle, so that a half of each network is seen."""
     rows, columns = run.request.front_layers, run.request.end_layers
     return rows[(len(rows) - 1) // 2], columns[(len(columns) - 1) // 2]
 
 
-def _networks(run: Run, cell: place.Cell, front: Sizes, end: Sizes) -> dict[str, Any]:
+def _networks(run: Run, cell: Cell, front: Sizes, end: Sizes) -> dict[str, Any]:
     """Describe both networks and the stitched one, as the drawing takes them."""
     request, names = run.request, [run.record[side]["name"] for side in ("front", "end")]
     said = {}
@@ -97,7 +98,7 @@ def _networks(run: Run, cell: place.Cell, front: Sizes, end: Sizes) -> dict[str,
     }
 
 
-def _map(cell: place.Cell, front: Sizes, end: Sizes) -> dict[str, Any]:
+def _map(cell: Cell, front: Sizes, end: Sizes) -> dict[str, Any]:
     """Describe the map at one position, as the drawing takes it."""
     into, out = front.get(cell[0]), end.get(cell[1])
     numbers = f"{out} × {into} weights" if into and out else "weights"
@@ -121,7 +122,7 @@ def _drawn(into: int, out: int) -> tuple[int, int]:
     return max(1, round(into * MOST / most)), max(1, round(out * MOST / most))
 
 
-def _reply(run: Run, cell: place.Cell, front: Sizes, end: Sizes) -> Reply:
+def _reply(run: Run, cell: Cell, front: Sizes, end: Sizes) -> Reply:
     into, out = front.get(cell[0]), end.get(cell[1])
     sizes = f", {into} channels into {out}," if into and out else ""
     return Reply(

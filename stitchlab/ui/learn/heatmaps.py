@@ -6,6 +6,7 @@ import streamlit as st
 
 from stitchlab import ui
 from stitchlab.figures import grids
+from stitchlab.request import Cell
 from stitchlab.results.anomalies import (
     Unlike,
     called_alike,
@@ -21,7 +22,6 @@ from stitchlab.results.similarity import INACCURATE
 from stitchlab.ui.charts import side_by_side
 from stitchlab.ui.learn import runs
 from stitchlab.ui.learn.lesson import Lesson, Reply, clicked, find, lacking, shown_cell
-from stitchlab.ui.learn.place import Cell
 from stitchlab.ui.run_table import called
 
 

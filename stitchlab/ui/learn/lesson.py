@@ -11,6 +11,7 @@ import streamlit as st
 from stitchlab import ui
 from stitchlab.catalog.lesson import STEPS, Step
 from stitchlab.jobs import Jobs
+from stitchlab.request import Cell
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 from stitchlab.ui.learn import place
@@ -85,9 +86,7 @@ def put(lesson: Lesson, reply: Reply | None) -> None:
         _reply(reply)
 
 
-def find(
-    lesson: Lesson, run: Run, right: Sequence[place.Cell], reply: Callable[[place.Cell], Reply], none: str
-) -> None:
+def find(lesson: Lesson, run: Run, right: Sequence[Cell], reply: Callable[[Cell], Reply], none: str) -> None:
     """Ask the question of a step that is answered by a click on a cell, or by saying that there is none.
 
     Args:
@@ -117,7 +116,7 @@ def find(
             _reply(Reply(False, f"None so far; {to_come:,} results of this run are not computed yet."))
 
 
-def _without_click(right: Sequence[place.Cell], *, settled: bool) -> None:
+def _without_click(right: Sequence[Cell], *, settled: bool) -> None:
     """Draw two buttons that answer in place of a click: that there is no such cell, and to have the answer shown."""
     answer = place.words(right[0]) if right else "none"
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -136,7 +135,7 @@ def _without_click(right: Sequence[place.Cell], *, settled: bool) -> None:
         )
 
 
-def shown_cell(lesson: Lesson, run: Run, right: Sequence[place.Cell]) -> place.Cell | None:
+def shown_cell(lesson: Lesson, run: Run, right: Sequence[Cell]) -> Cell | None:
     """Return the cell that was answered; where the step was answered earlier, the most telling one; else None.
 
     Args:
@@ -148,7 +147,7 @@ def shown_cell(lesson: Lesson, run: Run, right: Sequence[place.Cell]) -> place.C
     return said or (right[0] if lesson.done and right and not lesson.said else None)
 
 
-def clicked(run: Run, key: str, right: Sequence[place.Cell]) -> None:
+def clicked(run: Run, key: str, right: Sequence[Cell]) -> None:
     """Take a click on a heatmap as an answer.
 
     Args:

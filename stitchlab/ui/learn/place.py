@@ -9,12 +9,11 @@ import streamlit as st
 
 from stitchlab import ui
 from stitchlab.catalog.lesson import STEPS
+from stitchlab.request import Cell
 from stitchlab.ui import address
 
 STEP, ANSWERED, SAID = "step", "answered", "said"
 BETWEEN = "~"  # a front layer and an end layer: no layer has it in its name
-
-Cell = tuple[str, str]  # front layer, end layer
 
 
 def step() -> int:

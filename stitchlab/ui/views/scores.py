@@ -8,6 +8,7 @@ from stitchlab import ui
 from stitchlab.catalog.detectors import DETECTORS
 from stitchlab.figures import activations as figures
 from stitchlab.results.detection import NATIVE
+from stitchlab.store import Array
 from stitchlab.ui.views.subject import Subject, nothing
 
 
@@ -15,7 +16,7 @@ def draw(cell: Subject) -> None:
     """Draw the histograms, or say why this detector has no scores here."""
     found, detector = cell.found, cell.scoring
     native = found.arrays(detector, NATIVE, "", cell.j)
-    by_set = {
+    by_set: dict[str, Array] = {
         name: kept["scores"]
         for name in cell.run.request.methods
         if "scores" in (kept := found.arrays(detector, name, cell.i, cell.j))
