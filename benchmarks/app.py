@@ -20,7 +20,7 @@ from benchmarks.demo import finished, many_runs
 from benchmarks.material import Source
 from benchmarks.measure import Measured, Row
 from benchmarks.serving import ROOT, Server, chromium, look_at, needed, seconds_until_drawn, serving
-from stitchlab.figures import grids
+from stitchlab.figures import run_grids
 from stitchlab.figures.heatmap import heatmap
 from stitchlab.results.run import Run
 
@@ -189,5 +189,7 @@ def _ours(run: Run, checkout: Path) -> AbstractContextManager[Server]:
 def _bare(run: Run, folder: Path, *, dask: bool = False) -> AbstractContextManager[Server]:
     """Serve the bare page, which needs nothing of StitchLab, with the figures of the run."""
     figures = folder / "figures.json"
-    figures.write_text(json.dumps([json.loads(heatmap(grid).to_json()) for grid in grids.stitched(run, "accuracy")]))
+    figures.write_text(
+        json.dumps([json.loads(heatmap(grid).to_json()) for grid in run_grids.stitched(run, "accuracy")])
+    )
     return serving("benchmarks/bare_page.py", ROOT, BARE_FIGURES=str(figures), **({"BARE_DASK": "1"} if dask else {}))

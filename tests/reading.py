@@ -16,7 +16,7 @@ from stitchlab.catalog.detectors import QUICK
 from stitchlab.catalog.methods import METRICS
 from stitchlab.catalog.presets import preset
 from stitchlab.export.tables import cells_csv, ood_csv, run_json
-from stitchlab.figures import grids
+from stitchlab.figures import run_grids
 from stitchlab.figures.heatmap import heatmap
 from stitchlab.figures.networks import chain
 from stitchlab.figures.story import story
@@ -80,9 +80,13 @@ def _run(run: Run) -> dict[str, Any]:
     )
     draft = resolve(run.store, controls.RANDOM + run.record["front"]["name"], request.end, seed=5)
     drawn = [
-        *(grid for metric in METRICS for grid in (*grids.stitched(run, metric), *grids.difference(run, metric))),
-        *grids.indices(run),
-        *grids.judged(found, "knn", "auroc"),
+        *(
+            grid
+            for metric in METRICS
+            for grid in (*run_grids.stitched(run, metric), *run_grids.difference(run, metric))
+        ),
+        *run_grids.indices(run),
+        *run_grids.judged(found, "knn", "auroc"),
     ]
     kept = [found.arrays(STATISTICS, *cell) for cell in found.cells]
     return {

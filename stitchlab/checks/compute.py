@@ -28,7 +28,7 @@ from stitchlab.results.checks.plan import Step, steps
 from stitchlab.results.checks.suite import Checking, asked, find, wanted
 from stitchlab.results.checks.table import applies, has, lacks
 from stitchlab.results.demo import SEEDS, untrained
-from stitchlab.results.similarity import SETS
+from stitchlab.results.similarity import SET_DETECTOR
 from stitchlab.store import Store, given
 
 
@@ -113,7 +113,7 @@ def perform(store: Store, step: Step, device: torch.device, report: Report) -> N
     elif step.work == "halves":
         halves.compute(run, device, rest)
     elif step.work == "frechet":
-        detect(run, detectors=[SETS], device=device, report=rest)
+        detect(run, detectors=[SET_DETECTOR], device=device, report=rest)
 
 
 def answer(checking: Checking, checks: Sequence[str], device: torch.device, report: Report) -> None:

@@ -13,7 +13,7 @@ from stitchlab.results.checks.suite import Ends
 from stitchlab.results.detection import DetectionResults
 from stitchlab.results.quantity import Quantity
 from stitchlab.results.run import Run
-from stitchlab.results.similarity import SETS, accuracy_of, place
+from stitchlab.results.similarity import SET_DETECTOR, accuracy_of, nativeness
 
 Point = tuple[float, float, str]
 NATIVE, OTHER, INACCURATE = "accurate and native", "accurate, not native", "not accurate"
@@ -44,7 +44,7 @@ def check(material: Material, subject: str) -> Answer:
                 continue
             counts[group] += 1
             accuracy = run.value(method, "accuracy", i, j)
-            ratio = found.interval(SETS, method, "ratio", i, j).value
+            ratio = found.interval(SET_DETECTOR, method, "ratio", i, j).value
             groups[group].append((accuracy or 0.0, ratio or 0.0, f"{i} → {j}, {material.title(ends)}"))
         parts[ends] = (float(counts[NATIVE]), float(counts[NATIVE] + counts[OTHER]))
     reason = f"{left_out:,} cells left out: no ratio there, or one that is not believed" if left_out else ""
@@ -61,8 +61,8 @@ def check(material: Material, subject: str) -> Answer:
 
 def _group(run: Run, found: DetectionResults, method: Method, i: str, j: str) -> str | None:
     """Name the group of points that a cell belongs to; None where the Fréchet ratio is not there or not believed."""
-    at = place(found, SETS, method, i, j)
-    if not found.reliability(SETS, j).holds or at is None:
+    at = nativeness(found, SET_DETECTOR, method, i, j)
+    if not found.reliability(SET_DETECTOR, j).holds or at is None:
         return None
     if accuracy_of(run, method, i, j) != "accurate":
         return INACCURATE

@@ -11,7 +11,7 @@ import numpy as np
 
 from stitchlab.errors import StitchLabError
 from stitchlab.export.report import labels, page, report, sentence
-from stitchlab.figures import grids
+from stitchlab.figures import run_grids
 from stitchlab.figures.colours import on_scale
 from stitchlab.figures.grid import Grid
 from stitchlab.figures.template import MUTED
@@ -82,7 +82,7 @@ def thumbnail(drawn: Sequence[Grid]) -> str:
 
 
 def _card(run: Run, label: str, name: str) -> str:
-    drawn = (grids.stitched(run, "accuracy") or grids.indices(run))[:2]
+    drawn = (run_grids.stitched(run, "accuracy") or run_grids.indices(run))[:2]
     said = sentence(run, DetectionResults(run, judged_with(run)))
     return (
         f'<li><a class="card" href="{markup.escape(name)}">{thumbnail(drawn)}<strong>{markup.escape(label)}'

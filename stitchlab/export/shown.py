@@ -12,7 +12,7 @@ from stitchlab.catalog.ood_metrics import OOD_METRICS
 from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.export import several
 from stitchlab.export.options import Options
-from stitchlab.figures import curves, grids
+from stitchlab.figures import curves, run_grids
 from stitchlab.figures.curves import Curves
 from stitchlab.figures.grid import Grid
 from stitchlab.request import Detection
@@ -47,7 +47,7 @@ class Panel:
     @property
     def index(self) -> str:
         """Return the similarity index whose values it draws, raw or calibrated; empty where it draws none."""
-        name = self.quantity.removeprefix(f"{grids.CALIBRATED}/")
+        name = self.quantity.removeprefix(f"{run_grids.CALIBRATED}/")
         return name if name in INDICES else ""
 
     @property
@@ -68,7 +68,7 @@ def panels(run: Run, options: Options) -> list[Panel]:
 def shown(run: Run, options: Options) -> tuple[str, ...]:
     """Return the names of what is shown: those of the options, or all indices where nothing is stitched nor named."""
     if options.show == Options.show and not run.request.methods and run.request.indices:
-        return (grids.SHOWN_INDICES,)
+        return (run_grids.SHOWN_INDICES,)
     return options.show
 
 
@@ -84,9 +84,9 @@ def names(run: Run, detection: Detection | None = None) -> Iterator[str]:
         if set(methods) == set(METHOD_LABELS):
             yield f"{DIFFERENCE}/{metric}"
     if run.request.indices:
-        yield from (grids.SHOWN_INDICES, *run.request.indices)
-    if with_null := grids.with_null(run):
-        yield from (grids.CALIBRATED, *(f"{grids.CALIBRATED}/{name}" for name in with_null))
+        yield from (run_grids.SHOWN_INDICES, *run.request.indices)
+    if with_null := run_grids.with_null(run):
+        yield from (run_grids.CALIBRATED, *(f"{run_grids.CALIBRATED}/{name}" for name in with_null))
     judged = _judged(run, detection)
     for detector in judged:
         for metric in DETECTORS[detector].metrics:
@@ -177,23 +177,23 @@ def _grids(run: Run, options: Options, item: str) -> list[Panel]:
     def panel(grid: Grid, quantity: str, method: str = "") -> Panel:
         return Panel(grid, item, run, quantity, method)
 
-    by_index = {name: panel(grid, name) for name, grid in zip(run.request.indices, grids.indices(run), strict=True)}
-    if item == grids.SHOWN_INDICES:
+    by_index = {name: panel(grid, name) for name, grid in zip(run.request.indices, run_grids.indices(run), strict=True)}
+    if item == run_grids.SHOWN_INDICES:
         return list(by_index.values())
     if item in by_index:
         return [by_index[item]]
     first, _, rest = item.partition("/")
-    if first == grids.CALIBRATED:
+    if first == run_grids.CALIBRATED:
         by_chance = {
             name: panel(grid, f"{first}/{name}")
-            for name, grid in zip(grids.with_null(run), grids.calibrated(run), strict=True)
+            for name, grid in zip(run_grids.with_null(run), run_grids.calibrated(run), strict=True)
         }
         return [by_chance[rest]] if rest else list(by_chance.values())
     if first == DIFFERENCE:
-        return [panel(grid, item) for grid in grids.difference(run, rest)]
+        return [panel(grid, item) for grid in run_grids.difference(run, rest)]
     quantity = rest if first in METHOD_LABELS else item
     detector, _, metric = quantity.partition("/")
-    made = _judged_grids(run, options, detector, metric) if metric else grids.stitched(run, quantity)
+    made = _judged_grids(run, options, detector, metric) if metric else run_grids.stitched(run, quantity)
     return [
         panel(grid, quantity, method)
         for method, grid in zip(run.request.methods, made, strict=True)
@@ -206,7 +206,7 @@ def _judged_grids(run: Run, options: Options, detector: str, metric: str) -> lis
     known, label = DETECTORS[detector], OOD_METRICS[metric].label
     of = "" if known.label == label else f" ({known.label[0].lower()}{known.label[1:]})"
     found = distribution(run, options.detection)
-    return [replace(grid, title=grid.title + of) for grid in grids.judged(found, detector, metric)]
+    return [replace(grid, title=grid.title + of) for grid in run_grids.judged(found, detector, metric)]
 
 
 def _cell(run: Run, options: Options, item: str) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from stitchlab.figures.cell_numbers import cell_numbers
 from stitchlab.figures.colours import on_scale
 from stitchlab.figures.histograms import histograms, stretched, stretched_ticks
 from stitchlab.figures.ranges import ends
-from stitchlab.figures.sets import SETS, colour, line
+from stitchlab.figures.sets import SET_LABELS, colour, line
 from stitchlab.figures.template import BELOW, COLOURS, GREEN, MUTED, SEQUENTIAL, SYMBOLS, legend, template
 
 Array = npt.NDArray[Any]
@@ -49,7 +49,7 @@ def scores(by_set: Mapping[str, Array], label: str, *, dark: bool = False) -> go
     return alt.with_alt_text(
         figure,
         f"Histograms of the {label} scores of test images, in native interquartile ranges from the native median.",
-        alt.spreads({SETS[k]: np.sinh(v) for k, v in stretched(by_set).items()}),
+        alt.spreads({SET_LABELS[k]: np.sinh(v) for k, v in stretched(by_set).items()}),
     )
 
 
@@ -83,7 +83,7 @@ def channels(by_set: Mapping[str, Mapping[str, Array]], named: Sequence[int], *,
         figure,
         "Scatter plots of each channel's mean and standard deviation, stitched against native.",
         *(
-            f"{SETS[name]}, {what} minus native's: {alt.extremes(by_set[name][what] - native[what], every)}."
+            f"{SET_LABELS[name]}, {what} minus native's: {alt.extremes(by_set[name][what] - native[what], every)}."
             for name in stitched
             for what in ("mean", "deviation")
         ),
@@ -111,13 +111,13 @@ def _channel_dots(name: str, native: Array, stitched: Array, named: Sequence[int
         "x": native,
         "y": stitched,
         "mode": "markers+text",
-        "name": SETS[name],
+        "name": SET_LABELS[name],
         "legendgroup": name,
         "marker": {"color": colour(name, dark), "symbol": SYMBOLS[name], "size": 7},
         "text": [str(c) if c in named else "" for c in channel],
         "textposition": "top center",
         "customdata": np.array(channel),
-        "hovertemplate": f"channel %{{customdata}}: native %{{x:.3g}}, {SETS[name].lower()} %{{y:.3g}}<extra></extra>",
+        "hovertemplate": f"channel %{{customdata}}: native %{{x:.3g}}, {SET_LABELS[name].lower()} %{{y:.3g}}<extra></extra>",
     }
 
 
@@ -130,9 +130,9 @@ def spectrum(by_set: Mapping[str, Mapping[str, Array]], *, dark: bool = False) -
             x=np.arange(1, len(share) + 1),
             y=np.where(share > 1e-8, share, np.nan),
             mode="lines",
-            name=SETS[name],
+            name=SET_LABELS[name],
             line=line(name, dark),
-            hovertemplate="component %{x}: %{y:.2%}<extra>" + SETS[name] + "</extra>",
+            hovertemplate="component %{x}: %{y:.2%}<extra>" + SET_LABELS[name] + "</extra>",
         )
     figure.update_layout(
         template=template(dark),
@@ -162,7 +162,7 @@ def norms(by_set: Mapping[str, Mapping[str, Array]], *, dark: bool = False) -> g
     return alt.with_alt_text(
         figure,
         "Histograms of the norm of an image's activations.",
-        alt.spreads({SETS[name]: found["norms"] for name, found in by_set.items()}),
+        alt.spreads({SET_LABELS[name]: found["norms"] for name, found in by_set.items()}),
     )
 
 
@@ -201,7 +201,7 @@ def plane(
         figure,
         "Scatter plot of images on the two principal axes of native features.",
         alt.points(
-            {SETS[name]: (points[:SHOWN, 0], points[:SHOWN, 1]) for name, points in by_set.items()},
+            {SET_LABELS[name]: (points[:SHOWN, 0], points[:SHOWN, 1]) for name, points in by_set.items()},
             "first axis",
             "second axis",
         ),
@@ -214,10 +214,10 @@ def _add_images(figure: go.Figure, name: str, points: Array, texts: Sequence[str
         x=points[:, 0],
         y=points[:, 1],
         mode="markers",
-        name=SETS[name],
+        name=SET_LABELS[name],
         text=texts,
         marker={"color": colour(name, dark), "symbol": SYMBOLS[name], "size": 7, "opacity": 0.7},
-        hovertemplate="%{text}<extra>" + SETS[name] + "</extra>",
+        hovertemplate="%{text}<extra>" + SET_LABELS[name] + "</extra>",
         unselected={"marker": {"opacity": 0.7}},
     )
 
@@ -285,9 +285,9 @@ def _outlines(figure: go.Figure, by_set: Mapping[str, Array], dark: bool) -> Arr
             y=share,
             mode="lines",
             line_shape="hvh",
-            name=SETS[name],
+            name=SET_LABELS[name],
             line=line(name, dark),
             cliponaxis=False,
-            hovertemplate="%{y:.1%}<extra>" + SETS[name] + "</extra>",
+            hovertemplate="%{y:.1%}<extra>" + SET_LABELS[name] + "</extra>",
         )
     return edges

@@ -13,7 +13,7 @@ from stitchlab.catalog.detectors import DETECTORS
 from stitchlab.catalog.ood_metrics import OOD_METRICS
 from stitchlab.figures.histograms import histograms, stretched, stretched_ticks
 from stitchlab.figures.ranges import Ticks, Values, round_ticks
-from stitchlab.figures.sets import SETS
+from stitchlab.figures.sets import SET_LABELS
 from stitchlab.figures.template import COLOURS, DASHES, OTHERS, SYMBOLS, mark
 
 
@@ -64,7 +64,7 @@ def scores(by_set: Mapping[str, npt.NDArray[Any]], label: str, cell: str) -> Cur
         across="native interquartile ranges from the native median (right is more native)",
         down="share of images",
         curves=tuple(
-            Curve(SETS[name], _steps(edges, share), COLOURS.get(name, ""), DASHES[name])
+            Curve(SET_LABELS[name], _steps(edges, share), COLOURS.get(name, ""), DASHES[name])
             for name, share in shares.items()
         ),
         x_range=(float(edges[0]), float(edges[-1])),
@@ -86,10 +86,10 @@ def trajectory(value: Mapping[str, Any], own: float | None, cell: str) -> list[C
     alone = (
         [] if own is None else [Curve("end network alone", np.array([(epochs[0], own), (epochs[-1], own)]), "", "dash")]
     )
-    tlm = Curve(SETS["tlm"], _line(epochs, value["accuracy"]), COLOURS["tlm"], marked=True, symbol=SYMBOLS["tlm"])
+    tlm = Curve(SET_LABELS["tlm"], _line(epochs, value["accuracy"]), COLOURS["tlm"], marked=True, symbol=SYMBOLS["tlm"])
     told = value["detectors"]
     ratio = Curve(
-        SETS["tlm"], _line(epochs, told["frechet"]["ratio"]), COLOURS["tlm"], marked=True, symbol=SYMBOLS["tlm"]
+        SET_LABELS["tlm"], _line(epochs, told["frechet"]["ratio"]), COLOURS["tlm"], marked=True, symbol=SYMBOLS["tlm"]
     )
     aurocs = [(name, told[name]["auroc"]) for name in DETECTORS if "auroc" in told.get(name, {})]
     lines = [

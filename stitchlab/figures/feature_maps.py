@@ -12,7 +12,7 @@ from plotly.subplots import make_subplots
 
 from stitchlab.figures import alt
 from stitchlab.figures.ranges import ends
-from stitchlab.figures.sets import SETS, line
+from stitchlab.figures.sets import SET_LABELS, line
 from stitchlab.figures.template import BELOW, SEQUENTIAL, SYMBOLS, legend, template
 
 Array = npt.NDArray[Any]
@@ -26,12 +26,12 @@ def feature_maps(maps: Mapping[str, Array], chosen: Sequence[int], *, dark: bool
         chosen: channels that are drawn.
         dark: for a dark page.
     """
-    sets = [name for name in SETS if name in maps]
+    sets = [name for name in SET_LABELS if name in maps]
     figure = make_subplots(
         len(sets),
         len(chosen),
         column_titles=[f"channel {c}" for c in chosen],
-        row_titles=[SETS[s] for s in sets],
+        row_titles=[SET_LABELS[s] for s in sets],
         horizontal_spacing=0.02,
         vertical_spacing=0.04,
     )
@@ -46,7 +46,7 @@ def feature_maps(maps: Mapping[str, Array], chosen: Sequence[int], *, dark: bool
                     zmax=high if high > low else low + 1,
                     colorscale=SEQUENTIAL,
                     showscale=False,
-                    hovertemplate="%{z:.3g}<extra>" + SETS[name] + f", channel {channel}</extra>",
+                    hovertemplate="%{z:.3g}<extra>" + SET_LABELS[name] + f", channel {channel}</extra>",
                 ),
                 row,
                 column,
@@ -59,7 +59,9 @@ def feature_maps(maps: Mapping[str, Array], chosen: Sequence[int], *, dark: bool
         figure,
         "Feature maps of one image.",
         *(
-            f"Channel {channel}: " + ", ".join(f"{SETS[name]} {alt.extent(maps[name][channel])}" for name in sets) + "."
+            f"Channel {channel}: "
+            + ", ".join(f"{SET_LABELS[name]} {alt.extent(maps[name][channel])}" for name in sets)
+            + "."
             for channel in chosen
         ),
     )
@@ -68,15 +70,15 @@ def feature_maps(maps: Mapping[str, Array], chosen: Sequence[int], *, dark: bool
 def vectors(values: Mapping[str, Array], *, dark: bool = False) -> go.Figure:
     """Draw one image's activations (C,) by set where a layer has one position only."""
     figure = go.Figure()
-    for name in (n for n in SETS if n in values):
+    for name in (n for n in SET_LABELS if n in values):
         figure.add_scatter(
             x=np.arange(len(values[name])),
             y=values[name],
             mode="lines+markers",
-            name=SETS[name],
+            name=SET_LABELS[name],
             line=line(name, dark),
             marker={"size": 5, "symbol": SYMBOLS[name]},
-            hovertemplate="channel %{x}: %{y:.3g}<extra>" + SETS[name] + "</extra>",
+            hovertemplate="channel %{x}: %{y:.3g}<extra>" + SET_LABELS[name] + "</extra>",
         )
     figure.update_layout(
         template=template(dark), height=340, legend=legend(), margin_b=BELOW, title="Activations of this image"

@@ -6,7 +6,7 @@ from typing import Any
 
 from stitchlab.figures.template import COLOURS, DASHES, INK
 
-SETS = {"native": "Native", "tlm": "Task loss matching", "dm": "Direct matching", "outliers": "Known outliers"}
+SET_LABELS = {"native": "Native", "tlm": "Task loss matching", "dm": "Direct matching", "outliers": "Known outliers"}
 
 
 def colour(name: str, dark: bool) -> str:

@@ -10,7 +10,7 @@ from stitchlab.catalog.indices import INDICES
 from stitchlab.request import METHODS
 from stitchlab.results.detection import DetectionResults
 from stitchlab.results.run import Run
-from stitchlab.results.similarity import SETS, accuracy_of, frechet_quotient, telling_cell
+from stitchlab.results.similarity import SET_DETECTOR, accuracy_of, frechet_quotient, telling_cell
 
 FAR_APART = 0.1  # accuracy
 
@@ -68,8 +68,8 @@ def _accurate(found: DetectionResults, i: str, j: str) -> Chapter | None:
     last = run.request.front_layers[-1], run.request.end_layers[-1]
     where = "The last layer into the last" if (i, j) == last else "Far apart"
     text = f"{where} ({i} → {j}): task loss matching is **{tlm:.2f}** accurate, direct matching **{dm:.2f}**"
-    far, near = (found.interval(SETS, method, "ratio", i, j).value for method in METHODS)
-    if far is None or near is None or not found.reliability(SETS, j).holds:
+    far, near = (found.interval(SET_DETECTOR, method, "ratio", i, j).value for method in METHODS)
+    if far is None or near is None or not found.reliability(SET_DETECTOR, j).holds:
         return Chapter(i, j, title, f"{text}, the end network alone {run.own_accuracy:.2f}.")
     text += (
         f". How far are these activations from those that the end network makes itself? Fréchet ratio "

@@ -12,7 +12,7 @@ from stitchlab.catalog.methods import METHOD_LABELS
 from stitchlab.catalog.ood_metrics import OOD_METRICS
 from stitchlab.request import Method
 from stitchlab.results.detection import DetectionResults, MethodCell
-from stitchlab.results.similarity import FAR, SETS, Accuracy, Place, accuracy_of, place
+from stitchlab.results.similarity import FAR, SET_DETECTOR, Accuracy, Nativeness, accuracy_of, nativeness
 
 Tone = Literal["similar", "no evidence", "no claim", "open"]
 LARGELY = 0.75  # AUROC from which a set that is off is called largely out of distribution
@@ -63,7 +63,7 @@ def _conclusion(found: DetectionResults, detector: str | None, method: Method, i
             f"{value:.2f} accurate. The end network's own accuracy {beside}, so what that means cannot be said.",
             "open",
         )
-    there = None if detector is None else place(found, detector, method, i, j)
+    there = None if detector is None else nativeness(found, detector, method, i, j)
     scale = "" if level == "accurate" or own is None else f" (the end network alone: {own:.2f})"
     followed, tone = _follows(level, there)
     return Conclusion(
@@ -71,7 +71,7 @@ def _conclusion(found: DetectionResults, detector: str | None, method: Method, i
     )
 
 
-def _follows(level: Accuracy, there: Place | None) -> tuple[str, Tone]:
+def _follows(level: Accuracy, there: Nativeness | None) -> tuple[str, Tone]:
     """Say what accuracy and distribution together mean for similarity."""
     if level == "inaccurate":
         return "it makes no claim of similarity", "no claim"
@@ -87,7 +87,7 @@ def _follows(level: Accuracy, there: Place | None) -> tuple[str, Tone]:
 
 
 def _placed(
-    found: DetectionResults, detector: str | None, there: Place | None, level: Accuracy, cell: MethodCell
+    found: DetectionResults, detector: str | None, there: Nativeness | None, level: Accuracy, cell: MethodCell
 ) -> str:
     """Write the part of the sentence that says where the activations are, with the number behind it."""
     method, i, j = cell
@@ -152,10 +152,10 @@ def disagreements(found: DetectionResults, front_layer: str, end_layer: str) -> 
     Returns: a sentence for each such method; none where either number is missing or the ratio is not believed.
     """
     run, said = found.run, []
-    for method in run.request.methods if found.reliability(SETS, end_layer).holds else ():
+    for method in run.request.methods if found.reliability(SET_DETECTOR, end_layer).holds else ():
         distance = run.value(method, "distance", front_layer, end_layer)
-        ratio = found.interval(SETS, method, "ratio", front_layer, end_layer).value
-        there = place(found, SETS, method, front_layer, end_layer)
+        ratio = found.interval(SET_DETECTOR, method, "ratio", front_layer, end_layer).value
+        there = nativeness(found, SET_DETECTOR, method, front_layer, end_layer)
         if distance is None or ratio is None:
             continue
         numbers = f"distance to native {distance:.2f}, Fréchet ratio {ratio:.2f}"

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from stitchlab.request import Cell, Report
 from stitchlab.stitch.numerics import exact
-from stitchlab.stitch.pair import Pair, Run
+from stitchlab.stitch.pair import ForwardPass, Pair
 
 GRAM_MEMORY = 2**29  # bytes of features at a time
 CONSTANT = 1e-12  # a variance below this share of the mean square is rounding noise of fp32: it is constant
@@ -135,7 +135,7 @@ def _of(batches: list[dict[str, Tensor]] | Callable[[], Iterator[dict[str, Tenso
     return (batch[layer] for batch in (batches if isinstance(batches, list) else batches()))
 
 
-def _batches(pair: Pair, run: Run, images: Tensor, alive: Callable[[], None]) -> Iterator[dict[str, Tensor]]:
+def _batches(pair: Pair, run: ForwardPass, images: Tensor, alive: Callable[[], None]) -> Iterator[dict[str, Tensor]]:
     for batch, _ in pair.batches(pair.data.test, images):
         alive()
         yield run(batch)

@@ -16,7 +16,7 @@ from stitchlab.catalog.check_rules import DISTANT
 from stitchlab.request import Cell, Method
 from stitchlab.results.detection import DetectionResults
 from stitchlab.results.run import Run
-from stitchlab.results.similarity import SETS, Place, accuracy_of, place
+from stitchlab.results.similarity import SET_DETECTOR, Nativeness, accuracy_of, nativeness
 
 ALPHA = 0.05  # how often a grid without such layers may be said to have one
 
@@ -148,7 +148,7 @@ class Accurate:
 
     cells: list[Cell]
     ratios: dict[str, list[float]] = field(default_factory=dict)
-    places: dict[str, dict[Place, int]] = field(default_factory=dict)
+    places: dict[str, dict[Nativeness, int]] = field(default_factory=dict)
 
     def median(self, method: Method) -> float:
         """Return the median of a method's Fréchet ratios."""
@@ -171,13 +171,13 @@ def both_accurate(found: DetectionResults) -> Accurate:
     cells = [
         (i, j)
         for i, j in accurate_twice(found.run)
-        if found.reliability(SETS, j).holds
-        and all(place(found, SETS, method, i, j) is not None for method in ("tlm", "dm"))
+        if found.reliability(SET_DETECTOR, j).holds
+        and all(nativeness(found, SET_DETECTOR, method, i, j) is not None for method in ("tlm", "dm"))
     ]
     made = Accurate(cells)
     for method in ("tlm", "dm"):
-        made.ratios[method] = [found.interval(SETS, method, "ratio", *cell).value or 0.0 for cell in cells]
-        there = [place(found, SETS, method, *cell) for cell in cells]
+        made.ratios[method] = [found.interval(SET_DETECTOR, method, "ratio", *cell).value or 0.0 for cell in cells]
+        there = [nativeness(found, SET_DETECTOR, method, *cell) for cell in cells]
         made.places[method] = {name: there.count(name) for name in ("native", "off", "out")}
     return made
 

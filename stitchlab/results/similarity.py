@@ -23,12 +23,12 @@ from stitchlab.results.interval import Interval
 from stitchlab.results.run import Run
 
 Accuracy = Literal["accurate", "partly", "inaccurate"]
-Place = Literal["out", "off", "native", "typical"]
+Nativeness = Literal["out", "off", "native", "typical"]
 
 ACCURATE, INACCURATE = 0.8, 0.5  # share of the end network's accuracy above chance
 FAR, PARTLY = 0.9, 0.6  # AUROC from which a set is out of distribution, and partly out
 FAR_RATIO, NEAR_RATIO = 0.5, 0.1  # Fréchet
-SETS = "frechet"  # the detector that compares sets as a whole
+SET_DETECTOR = "frechet"  # the detector that compares sets as a whole
 
 
 def share_kept(run: Run, method: Method, front_layer: str, end_layer: str) -> float | None:
@@ -70,7 +70,7 @@ def accuracy_of(run: Run, method: Method, front_layer: str, end_layer: str) -> A
     return "accurate" if share >= ACCURATE else "partly" if share >= INACCURATE else "inaccurate"
 
 
-def place_by_auroc(number: Interval) -> Place | None:
+def nativeness_by_auroc(number: Interval) -> Nativeness | None:
     """Classify a set by its AUROC against native activations; ``typical`` is below 0.5: more typical than native."""
     if number.value is None:
         return None
@@ -79,10 +79,10 @@ def place_by_auroc(number: Interval) -> Place | None:
     return "typical" if (number.value if number.high is None else number.high) < 0.5 else "native"
 
 
-def place_by_ratio(ratio: float | None, outliers: float | None = None) -> Place | None:
+def nativeness_by_ratio(ratio: float | None, outliers: float | None = None) -> Nativeness | None:
     """Classify a set by its Fréchet ratio; one that is as far as known outliers is never native.
 
-    >>> place_by_ratio(1.23, 0.12), place_by_ratio(0.04, 0.12), place_by_ratio(0.04, 0.03)
+    >>> nativeness_by_ratio(1.23, 0.12), nativeness_by_ratio(0.04, 0.12), nativeness_by_ratio(0.04, 0.03)
     ('out', 'native', 'off')
     """
     if ratio is None:
@@ -92,7 +92,9 @@ def place_by_ratio(ratio: float | None, outliers: float | None = None) -> Place 
     return "native" if ratio <= NEAR_RATIO and (outliers is None or ratio < outliers) else "off"
 
 
-def place(found: DetectionResults, detector: str, method: Method, front_layer: str, end_layer: str) -> Place | None:
+def nativeness(
+    found: DetectionResults, detector: str, method: Method, front_layer: str, end_layer: str
+) -> Nativeness | None:
     """Classify a method's activations in a cell by a detector.
 
     Args:
@@ -105,8 +107,8 @@ def place(found: DetectionResults, detector: str, method: Method, front_layer: s
     """
     number = found.interval(detector, method, DETECTORS[detector].metrics[0], front_layer, end_layer)
     if DETECTORS[detector].compares:
-        return place_by_ratio(number.value, found.interval(detector, OUTLIERS, "ratio", "", end_layer).value)
-    return place_by_auroc(number)
+        return nativeness_by_ratio(number.value, found.interval(detector, OUTLIERS, "ratio", "", end_layer).value)
+    return nativeness_by_auroc(number)
 
 
 def deciding(
@@ -125,7 +127,7 @@ def deciding(
         none, or not yet.
     """
     cells = [cell for m in found.run.request.methods if (cell := (m, front_layer, end_layer)) in found.run.cells]
-    for name in dict.fromkeys([chosen, SETS, *DETECTORS]):
+    for name in dict.fromkeys([chosen, SET_DETECTOR, *DETECTORS]):
         if scores and DETECTORS[name].compares:
             continue
         if (
@@ -152,12 +154,12 @@ def frechet_quotient(found: DetectionResults, front_layer: str, end_layer: str) 
     """
     cell = front_layer, end_layer
     if any(accuracy_of(found.run, method, *cell) != "accurate" for method in ("tlm", "dm")) or not (
-        found.reliability(SETS, end_layer).holds
+        found.reliability(SET_DETECTOR, end_layer).holds
     ):
         return None
-    if [place(found, SETS, method, *cell) for method in ("tlm", "dm")] != ["out", "native"]:
+    if [nativeness(found, SET_DETECTOR, method, *cell) for method in ("tlm", "dm")] != ["out", "native"]:
         return None
-    far, near = (found.interval(SETS, method, "ratio", *cell).value or 0.0 for method in ("tlm", "dm"))
+    far, near = (found.interval(SET_DETECTOR, method, "ratio", *cell).value or 0.0 for method in ("tlm", "dm"))
     return far / max(near, 1e-9)
 
 

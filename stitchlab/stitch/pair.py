@@ -19,7 +19,7 @@ from stitchlab.results.activation_layout import Layout, layout_of
 from stitchlab.store import Store
 
 #: uint8 images (N, C, H, W) to the activations of some layers, by layer.
-Run = Callable[[Tensor], dict[str, Tensor]]
+ForwardPass = Callable[[Tensor], dict[str, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,11 @@ class Pair:
         """Give the form of an end layer's activations."""
         return layout_of(self.end_shape(layer))
 
-    def run_front(self, layers: Sequence[str]) -> Run:
+    def run_front(self, layers: Sequence[str]) -> ForwardPass:
         """Make what runs the front network up to the last of these layers; no gradients."""
         return _run(self.front, self.front_cuts, layers)
 
-    def run_end(self, layers: Sequence[str]) -> Run:
+    def run_end(self, layers: Sequence[str]) -> ForwardPass:
         """Make what runs the end network alone up to the last of these layers: native activations; no gradients."""
         return _run(self.end, self.end_cuts, layers)
 
@@ -137,7 +137,7 @@ def _dtype(network: LoadedNetwork) -> torch.dtype:
     return next((p.dtype for p in network.module.parameters()), torch.float32)
 
 
-def _run(network: LoadedNetwork, cuts: Layered, layers: Sequence[str]) -> Run:
+def _run(network: LoadedNetwork, cuts: Layered, layers: Sequence[str]) -> ForwardPass:
     up_to = cuts.folded(cuts.up_to(layers))
 
     @torch.no_grad()

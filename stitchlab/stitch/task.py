@@ -23,7 +23,7 @@ from stitchlab.data.splits import draw as draw_images
 from stitchlab.request import Cell, Report, TaskLoss, derived_seed, no_report
 from stitchlab.results.plan import between
 from stitchlab.stitch.affine import Stitch
-from stitchlab.stitch.pair import Pair, Run
+from stitchlab.stitch.pair import ForwardPass, Pair
 from stitchlab.stitch.resume import State, Training
 from stitchlab.stitch.soap import Soap
 from stitchlab.stitch.tails import Tails, retry_on_oom
@@ -109,7 +109,7 @@ def _step(
 
 
 def _gradients(
-    pair: Pair, front: Run, tails: Tails, targets: Callable[[Tensor, Tensor], Tensor], batch: _Batch, size: int
+    pair: Pair, front: ForwardPass, tails: Tails, targets: Callable[[Tensor, Tensor], Tensor], batch: _Batch, size: int
 ) -> None:
     """Add the gradients of every stitch's mean loss over a batch, ``size`` images at a time."""
     seen = 0

@@ -22,7 +22,7 @@ from stitchlab.request import Cell, Report, no_report
 from stitchlab.stitch.affine import Stitch, affine, align, complete, rows
 from stitchlab.stitch.direct import CUTOFF, least_squares
 from stitchlab.stitch.moments import alignment_key, moments, with_ones
-from stitchlab.stitch.pair import Pair, Run
+from stitchlab.stitch.pair import ForwardPass, Pair
 from stitchlab.stitch.undefined import finite
 
 
@@ -110,7 +110,7 @@ class TruncatedPair(Pair):
         """Give the shape of one image's activations at a front layer; cutting does not change it."""
         return super().front_shape(self._whole(layer))
 
-    def run_front(self, layers: Sequence[str]) -> Run:
+    def run_front(self, layers: Sequence[str]) -> ForwardPass:
         """Make what runs the front network up to the last of these layers, and cuts the layers in ``cuts``."""
         run = super().run_front(list(dict.fromkeys(map(self._whole, layers))))
 

@@ -16,9 +16,9 @@ from stitchlab.results import data_sets
 from stitchlab.results.detection import NATIVE, OUTLIERS, DetectionResults, opened_settings
 from stitchlab.results.interval import Interval
 from stitchlab.results.run import Run
-from stitchlab.results.similarity import SETS
+from stitchlab.results.similarity import SET_DETECTOR
 
-DEFAULT = SETS  # the detector that is chosen at first: it trains nothing and never saturates
+DEFAULT = SET_DETECTOR  # the detector that is chosen at first: it trains nothing and never saturates
 BOUND: Any = {"bind": "query-params"}
 
 

@@ -8,16 +8,16 @@ import streamlit as st
 
 from stitchlab.catalog.detectors import DETECTORS
 from stitchlab.catalog.methods import METHOD_LABELS
-from stitchlab.figures.sets import SETS as NAMES
+from stitchlab.figures.sets import SET_LABELS as NAMES
 from stitchlab.figures.words import IMAGES_AND_SETS, Tone, conclusions, disagreements
 from stitchlab.results.channel_statistics import negatives
 from stitchlab.results.detection import NATIVE, DetectionResults, SetName
 from stitchlab.results.recipe import words
-from stitchlab.results.similarity import ACCURATE, INACCURATE, SETS
+from stitchlab.results.similarity import ACCURATE, INACCURATE, SET_DETECTOR
 from stitchlab.store import Array
 from stitchlab.ui import material
 
-SETS_LABEL = DETECTORS[SETS].label
+SETS_LABEL = DETECTORS[SET_DETECTOR].label
 BOXES: dict[Tone, tuple[Callable[..., object], str]] = {
     "similar": (st.success, ":material/check_circle:"),
     "no evidence": (st.warning, ":material/block:"),
@@ -83,7 +83,7 @@ def _line(
         "Accuracy": _shown(run.own_accuracy if native else run.value(name, "accuracy", i, j)),
         "Negative where native has none": _share(by_set, name),
         "Distance to native": "0" if native else _shown(run.value(name, "distance", i, j)),
-        SETS_LABEL: _shown(found.interval(SETS, name, "ratio", "" if native else i, j).value),
+        SETS_LABEL: _shown(found.interval(SET_DETECTOR, name, "ratio", "" if native else i, j).value),
     }
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 from stitchlab import ui
 from stitchlab.catalog.keys import COMPUTE
 from stitchlab.errors import StitchLabError
-from stitchlab.figures import grids
+from stitchlab.figures import run_grids
 from stitchlab.figures.story import Chapter, sentence, story
 from stitchlab.figures.thumbnail import describe, thumbnail
 from stitchlab.jobs import DEMO, Jobs, detecting
@@ -19,7 +19,7 @@ from stitchlab.results.detection import DetectionResults
 from stitchlab.results.judged_with import judged_with
 from stitchlab.results.resolve import NotFoundYet
 from stitchlab.results.run import Run, list_runs
-from stitchlab.results.similarity import SETS
+from stitchlab.results.similarity import SET_DETECTOR
 from stitchlab.store import Store
 from stitchlab.ui import links, runs
 from stitchlab.ui.asking import answered
@@ -54,7 +54,7 @@ def telling(run: Run) -> None:
     framed = (chapters[0].front_layer, chapters[0].end_layer) if chapters else None
     side_by_side(
         run.id,
-        grids.stitched(run, "accuracy"),
+        run_grids.stitched(run, "accuracy"),
         "telling",
         framed,
         on_select=lambda key: _opened(run, key),
@@ -177,7 +177,7 @@ def _draw(run: Run) -> None:
 
 def _words(found: DetectionResults, chapters: Sequence[Chapter]) -> None:
     """Explain the telling cells, with links to them, beside a picture of all cells where Fréchet ratios are there."""
-    drawn = any(found.entry(SETS, *cell) for cell in found.cells)
+    drawn = any(found.entry(SET_DETECTOR, *cell) for cell in found.cells)
     picture, words = st.columns([5, 4], vertical_alignment="center") if drawn else (None, st.container())
     if picture is not None:
         with picture:
@@ -226,7 +226,7 @@ def _bring(jobs: Jobs, found: DetectionResults) -> None:
         or jobs.lacking
         or not run.complete
         or changed(run.request, *run.request.methods)
-        or (not found.lacking([SETS], cells))
+        or (not found.lacking([SET_DETECTOR], cells))
     ):
         return
     job = detecting(run, found.detection, cells)
@@ -234,4 +234,4 @@ def _bring(jobs: Jobs, found: DetectionResults) -> None:
     if status is not None and status.active:
         ui.watch(jobs, job)
     elif status is None or status.state not in ("failed", "cancelled"):  # it ends when the page is left, and goes on
-        ui.queue(lambda: jobs.detect(run, found.detection, [SETS], cells, asked=False))
+        ui.queue(lambda: jobs.detect(run, found.detection, [SET_DETECTOR], cells, asked=False))

@@ -9,7 +9,7 @@ import streamlit as st
 
 from stitchlab import ui
 from stitchlab.catalog.indices import INDICES, Needs
-from stitchlab.figures import grids
+from stitchlab.figures import run_grids
 from stitchlab.figures.grid import Grid
 from stitchlab.results import chance
 from stitchlab.results.run import Run
@@ -49,11 +49,11 @@ def draw(run: Run, selected: tuple[str, str] | None, key: str) -> None:
         )
         == "calibrated"
     )
-    if calibrated and not grids.with_null(run):
+    if calibrated and not run_grids.with_null(run):
         _offer(run)
         return
-    names = grids.with_null(run) if calibrated else list(run.request.indices)
-    made = dict(zip(names, grids.calibrated(run) if calibrated else grids.indices(run), strict=True))
+    names = run_grids.with_null(run) if calibrated else list(run.request.indices)
+    made = dict(zip(names, run_grids.calibrated(run) if calibrated else run_grids.indices(run), strict=True))
     groups = _grouped(made)
     for title, drawn in groups.items():
         if len(groups) > 1:
@@ -65,14 +65,14 @@ def draw(run: Run, selected: tuple[str, str] | None, key: str) -> None:
 
 def shown(run: Run) -> str:
     """Name what is on the screen as exported figures do: raw or calibrated indices."""
-    return grids.CALIBRATED if _calibrated() and grids.with_null(run) else grids.SHOWN_INDICES
+    return run_grids.CALIBRATED if _calibrated() and run_grids.with_null(run) else run_grids.SHOWN_INDICES
 
 
 def about(run: Run) -> str:
     """Explain the numbers on the heatmaps."""
-    if shown(run) == grids.CALIBRATED:
-        return grids.ABOUT_CALIBRATED.format(run.request.null)
-    return grids.ABOUT_INDICES
+    if shown(run) == run_grids.CALIBRATED:
+        return run_grids.ABOUT_CALIBRATED.format(run.request.null)
+    return run_grids.ABOUT_INDICES
 
 
 def numbers(run: Run, name: str, i: str, j: str) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def numbers(run: Run, name: str, i: str, j: str) -> dict[str, Any]:
         name: of the index.
         i, j: front layer and end layer of the cell.
     """
-    if not grids.with_null(run):
+    if not run_grids.with_null(run):
         return {}
     called = {"null95": "95 % of chance", "calibrated": "Calibrated", "p": "p"}
     return {label: run.value(name, metric, i, j) for metric, label in called.items()}
@@ -133,7 +133,7 @@ def _offer(run: Run) -> None:
 
 def _beyond_chance(run: Run) -> str:
     """Say for each index in how many columns the best cell (★) is beyond chance."""
-    tests = {name: chance.columns(run, name) for name in grids.with_null(run)}
+    tests = {name: chance.columns(run, name) for name in run_grids.with_null(run)}
     known = {name: of for name, of in tests.items() if of}
     if not known:
         return "Permutations are not computed yet."

@@ -8,13 +8,13 @@ import streamlit as st
 
 from stitchlab import ui
 from stitchlab.catalog.methods import FUNCTIONAL, METRICS
-from stitchlab.figures import grids
+from stitchlab.figures import run_grids
 from stitchlab.results import recipe
 from stitchlab.results.chance import IN_TABLES
 from stitchlab.results.detection import DetectionResults
 from stitchlab.results.duration import seconds
 from stitchlab.results.run import Run
-from stitchlab.results.similarity import SETS
+from stitchlab.results.similarity import SET_DETECTOR
 from stitchlab.results.why_empty import BEFORE
 from stitchlab.ui import address, indices, keyboard, links, opened, views
 from stitchlab.ui.charts import cells_scatter, heatmaps
@@ -29,7 +29,7 @@ SHOWN = {
         metric.name: f"Functional: {metric.label.lower()}" if metric.name in FUNCTIONAL else metric.label
         for metric in METRICS.values()
     },
-    grids.SHOWN_INDICES: indices.LABEL,
+    run_grids.SHOWN_INDICES: indices.LABEL,
 }
 VIEWS = {"maps": "Side by side", "difference": "Difference", "cells": "All cells", "table": "Table"}
 
@@ -56,7 +56,7 @@ def explore(run: Run) -> None:
 
 def _panels(run: Run, shown: str, view: str) -> list[str]:
     """Name what is on the screen as exported figures do."""
-    if shown == grids.SHOWN_INDICES:
+    if shown == run_grids.SHOWN_INDICES:
         return [indices.shown(run)]
     return [f"difference/{shown}" if view == "difference" and shown in METRICS else shown]
 
@@ -71,13 +71,13 @@ def figures(run: Run, shown: str, view: str = "maps", *, key: str, selected: tup
         key: beginning of the widgets' keys.
         selected: front and end layer of the framed cell; None: no frame, and no clicks.
     """
-    if shown == grids.SHOWN_INDICES and run.request.indices:
+    if shown == run_grids.SHOWN_INDICES and run.request.indices:
         indices.draw(run, selected, key)
         return
     made = (
         []
-        if shown == grids.SHOWN_INDICES
-        else (grids.difference(run, shown) if view == "difference" else grids.stitched(run, shown))
+        if shown == run_grids.SHOWN_INDICES
+        else (run_grids.difference(run, shown) if view == "difference" else run_grids.stitched(run, shown))
     )
     if not made:
         st.info(
@@ -91,7 +91,7 @@ def figures(run: Run, shown: str, view: str = "maps", *, key: str, selected: tup
 def _all_cells(run: Run, selected: tuple[str, str]) -> None:
     """Draw every cell as a point: accuracy against the Fréchet ratio, of the cells that have one."""
     found = DetectionResults(run)
-    looked_at = sum(found.entry(SETS, *cell) is not None for cell in found.cells)
+    looked_at = sum(found.entry(SET_DETECTOR, *cell) is not None for cell in found.cells)
     if run.source and not looked_at:
         opened.lacks(run, "Fréchet ratios")
     elif not run.source and (looked_at < len(found.cells) or not looked_at):
@@ -135,7 +135,7 @@ def _about(run: Run, shown: str, view: str) -> str:
         about = f"**{METRICS[shown].label}**: {METRICS[shown].meaning}; {METRICS[shown].better} = more similar."
     else:
         about = indices.about(run)
-    star = "★ best of its column. " if view == "maps" or shown == grids.SHOWN_INDICES else ""
+    star = "★ best of its column. " if view == "maps" or shown == run_grids.SHOWN_INDICES else ""
     older = f", or {BEFORE}, as {len(run.older)} cells are" if shown in FUNCTIONAL and run.older else ""
     return f"{about} {star}Grey: not computed yet, or undefined{older}. Click a cell to select it."
 

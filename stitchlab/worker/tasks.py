@@ -24,7 +24,7 @@ from stitchlab.grid.compute import compute_unit
 from stitchlab.models import create, importing, zoo
 from stitchlab.models.device import pick_device
 from stitchlab.models.train import Point
-from stitchlab.ood import trajectory as walks
+from stitchlab.ood import trajectory
 from stitchlab.ood.evaluate import judge_column
 from stitchlab.probes.compute import compute as compute_probes
 from stitchlab.request import Detection, Report, TaskLoss
@@ -131,7 +131,7 @@ def compute_trajectory(
         attempt,
         k,
         "following the epochs",
-        lambda report: walks.compute_trajectory(
+        lambda report: trajectory.compute_trajectory(
             Run(store, record), front_layer, end_layer, pick_device(device), report
         ),
     )

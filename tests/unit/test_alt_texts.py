@@ -26,7 +26,6 @@ from stitchlab.figures import (
     scatter,
     thumbnail,
     together,
-    walk,
 )
 from stitchlab.figures.grid import Grid
 from stitchlab.results.cut_points import CutPoint, Cuts
@@ -228,7 +227,7 @@ CASES: dict[Callable[..., Any], list[tuple[tuple[Any, ...], dict[str, Any], list
             ],
         )
     ],
-    walk.animation: [
+    trajectory.animation: [
         (
             (),
             WALK,

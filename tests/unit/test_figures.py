@@ -15,7 +15,7 @@ from grids import COLUMNS, ROWS, SMALL, made
 
 from stitchlab.catalog.methods import METRICS
 from stitchlab.catalog.presets import PRESETS
-from stitchlab.figures import grids
+from stitchlab.figures import run_grids
 from stitchlab.figures.cell_numbers import NOTHING
 from stitchlab.figures.colours import on_scale
 from stitchlab.figures.grid import Grid, best_of_columns
@@ -173,7 +173,7 @@ def test_a_grid_of_one_cell_is_drawn() -> None:
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_both_methods_share_one_range_and_hold_the_runs_numbers(run: Run, metric: str) -> None:
-    tlm, dm = grids.stitched(run, metric)
+    tlm, dm = run_grids.stitched(run, metric)
     assert (tlm.low, tlm.high, tlm.better) == (dm.low, dm.high, METRICS[metric].better)
     for grid, method in ((tlm, "tlm"), (dm, "dm")):
         np.testing.assert_array_equal(grid.values, run.matrix(method, metric))
@@ -186,8 +186,8 @@ def test_both_methods_share_one_range_and_hold_the_runs_numbers(run: Run, metric
 
 def test_every_tlm_figure_carries_its_recipe(run: Run) -> None:
     for metric in METRICS:
-        tlm, dm = grids.stitched(run, metric)
-        (difference,) = grids.difference(run, metric)
+        tlm, dm = run_grids.stitched(run, metric)
+        (difference,) = run_grids.difference(run, metric)
         assert recipe.words(run) in tlm.subtitle
         assert recipe.words(run) in difference.subtitle
         assert str(run.request.dm.images) in dm.subtitle
@@ -242,7 +242,7 @@ def test_a_recipe_is_called_by_its_presets_name_only_where_it_is_that(
 
 
 def test_the_difference_is_tlm_minus_dm(run: Run) -> None:
-    (grid,) = grids.difference(run, "accuracy")
+    (grid,) = run_grids.difference(run, "accuracy")
     np.testing.assert_array_equal(grid.values, run.matrix("tlm", "accuracy") - run.matrix("dm", "accuracy"))
     assert grid.diverging
     assert not grid.better, "no cell of a difference is the best"
@@ -252,7 +252,7 @@ def test_the_difference_is_tlm_minus_dm(run: Run) -> None:
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_red_is_where_tlm_calls_layers_more_similar(run: Run, metric: str) -> None:
-    (grid,) = grids.difference(run, metric)
+    (grid,) = run_grids.difference(run, metric)
     assert grid.low == -grid.high < 0
     higher, lower = on_scale(np.array([0.9 * grid.high, 0.9 * grid.low]), grid.low, grid.high, grid.scale)
     red, blue = (higher, lower) if METRICS[metric].better == "higher" else (lower, higher)
@@ -262,7 +262,7 @@ def test_red_is_where_tlm_calls_layers_more_similar(run: Run, metric: str) -> No
 
 
 def test_indices_stand_on_scales_of_their_own(run: Run) -> None:
-    made_grids = grids.indices(run)
+    made_grids = run_grids.indices(run)
     assert [grid.title for grid in made_grids] == [
         "Linear CKA",
         "Linear CKA (debiased)",
@@ -276,7 +276,11 @@ def test_indices_stand_on_scales_of_their_own(run: Run) -> None:
 
 def test_a_run_without_numbers_is_drawn_grey_and_says_nothing(digits_store: Store, store: Store) -> None:
     empty = ask("digits-a", "digits-b", store, **SMALL)
-    for grid in (*grids.stitched(empty, "distance"), *grids.difference(empty, "distance"), *grids.indices(empty)):
+    for grid in (
+        *run_grids.stitched(empty, "distance"),
+        *run_grids.difference(empty, "distance"),
+        *run_grids.indices(empty),
+    ):
         assert not any(text for row in numbers(heatmap(grid)) for text in row)
         assert not places(named(heatmap(grid), "best"))
     assert story(DetectionResults(empty)) == []
@@ -284,9 +288,9 @@ def test_a_run_without_numbers_is_drawn_grey_and_says_nothing(digits_store: Stor
 
 def test_a_run_of_one_method_has_one_heatmap_and_no_difference(store: Store) -> None:
     only = ask("digits-a", "digits-b", store, **{**SMALL, "methods": ["dm"], "indices": []})
-    assert [grid.title for grid in grids.stitched(only, "accuracy")] == ["Direct matching: accuracy"]
-    assert grids.difference(only, "accuracy") == []
-    assert grids.indices(only) == []
+    assert [grid.title for grid in run_grids.stitched(only, "accuracy")] == ["Direct matching: accuracy"]
+    assert run_grids.difference(only, "accuracy") == []
+    assert run_grids.indices(only) == []
     assert story(DetectionResults(only)) == []
 
 

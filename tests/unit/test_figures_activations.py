@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stitchlab.figures import activations as figures
-from stitchlab.figures import feature_maps, grids, walk
+from stitchlab.figures import feature_maps, run_grids, trajectory
 from stitchlab.figures.cell_numbers import NOTHING
 from stitchlab.results.detection import DetectionResults, Reliability
 from stitchlab.results.interval import Interval
@@ -124,7 +124,9 @@ def test_the_animation_has_a_frame_a_point_of_the_trail() -> None:
     epochs = [0, 1, 4, 30]
     accuracy, told = [0.1, 0.5, 0.8, 0.9], [1.0, 1.5, None, 1.2]
     points = RANDOM.normal(size=(4, 20, 2))
-    figure = walk.animation(epochs, accuracy, told, "Fréchet ratio", RANDOM.normal(size=(50, 2)), points, own=0.95)
+    figure = trajectory.animation(
+        epochs, accuracy, told, "Fréchet ratio", RANDOM.normal(size=(50, 2)), points, own=0.95
+    )
     assert [frame.name for frame in figure.frames] == ["0", "1", "4", "30"]
     assert [list(figure.data[k].x) for k in range(3)] == [epochs, epochs, [0, 30]]
     assert [figure.data[k].name for k in range(3)] == [
@@ -145,7 +147,7 @@ def test_the_animation_has_a_frame_a_point_of_the_trail() -> None:
 
 def test_a_walk_of_nothing_finite_is_drawn() -> None:
     nowhere = np.full((2, 5, 2), np.nan)
-    assert walk.animation([0, 3], [None, None], [None, None], "x", nowhere[0], nowhere).frames[1].name == "3"
+    assert trajectory.animation([0, 3], [None, None], [None, None], "x", nowhere[0], nowhere).frames[1].name == "3"
 
 
 @pytest.fixture
@@ -166,9 +168,9 @@ def test_a_detectors_grids_share_a_range_and_mark_what_is_not_believed(
     shape = len(found.run.request.front_layers), len(found.run.request.end_layers)
     values = {"tlm": np.full(shape, 4.0), "dm": np.full(shape, 0.02)}
     monkeypatch.setattr(DetectionResults, "matrix", lambda self, name, method, metric: values[method])
-    ratio = grids.judged(found, "frechet", "ratio")
+    ratio = run_grids.judged(found, "frechet", "ratio")
     assert {(grid.low, grid.high, grid.log) for grid in ratio} == {(0.02, 4.0, True)}
     assert not ratio[0].doubtful
-    auroc = grids.judged(found, "knn", "auroc")
+    auroc = run_grids.judged(found, "knn", "auroc")
     assert {(grid.low, grid.high, grid.log) for grid in auroc} == {(0, 1, False)}
     assert auroc[0].doubtful == found.run.request.end_layers

@@ -18,7 +18,7 @@ from stitchlab.export.captions import caption
 from stitchlab.export.formats import make
 from stitchlab.export.options import Options
 from stitchlab.export.report.grids import shows, values
-from stitchlab.figures import grids
+from stitchlab.figures import run_grids
 from stitchlab.figures.grid import stars
 from stitchlab.figures.heatmap import heatmap
 from stitchlab.grid.ask import ask
@@ -104,7 +104,7 @@ def test_without_a_null_there_are_no_such_numbers(store: Store) -> None:
     assert "null95" not in cells_csv(run)
     assert np.isnan(run.matrix("cka", "p")).all()
     assert chance.columns(run, "cka") == []
-    assert grids.calibrated(run) == []
+    assert run_grids.calibrated(run) == []
     with pytest.raises(UnknownName, match="calibrated/cka"):
         make(run, "svg", Options(show=("calibrated/cka",)))
 
@@ -167,7 +167,7 @@ def test_too_few_permutations_decide_nothing(store: Store) -> None:
 
 def test_stars_are_hollow_where_chance_gets_as_far(store: Store) -> None:
     run = chancy(store)
-    (grid,) = grids.indices(run)
+    (grid,) = run_grids.indices(run)
     full, hollow = stars(grid)
     assert {LAYERS[c] for _, c in full} == set(LAYERS[:2])
     assert {LAYERS[c] for _, c in hollow} == set(LAYERS[2:])
@@ -183,7 +183,7 @@ def test_stars_are_hollow_where_chance_gets_as_far(store: Store) -> None:
 
 def test_calibrated_heatmaps_are_on_one_scale_and_exported(store: Store, tmp_path: Path) -> None:
     run = invented.run(store, LAYERS, LAYERS, indices=("cka", "opd"), null=100, chance=lambda name, i, j: 0.3)
-    made_of = grids.calibrated(run)
+    made_of = run_grids.calibrated(run)
     assert [grid.title for grid in made_of] == ["Linear CKA, calibrated", "Orthogonal Procrustes, calibrated"]
     assert len({(grid.low, grid.high, grid.diverging) for grid in made_of}) == 1
     assert made_of[0].low == -made_of[0].high < 0, "something is below chance, so colours are centred on 0"

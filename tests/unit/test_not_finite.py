@@ -20,7 +20,7 @@ from stitchlab.catalog.detectors import QUICK
 from stitchlab.catalog.methods import FUNCTIONAL
 from stitchlab.export.tables import cells_csv, run_json
 from stitchlab.figures import activations as figures
-from stitchlab.figures import feature_maps, grids
+from stitchlab.figures import feature_maps, run_grids
 from stitchlab.figures.words import conclusions
 from stitchlab.models import store as models
 from stitchlab.models.tensors import get_tensors
@@ -124,8 +124,8 @@ def _detectors_complete(run: Run) -> None:
     walk.compute_trajectory(run, ROWS[1], COLUMNS[0], torch.device("cpu"))
     assert trajectory.kept(run, ROWS[1], COLUMNS[0]) is not None
     for metric in ("accuracy", "penalty", "distance"):
-        assert len(grids.stitched(run, metric)) == 2
-        assert len(grids.difference(run, metric)) == 1
+        assert len(run_grids.stitched(run, metric)) == 2
+        assert len(run_grids.difference(run, metric)) == 1
 
 
 def test_a_map_that_diverged_has_no_accuracy_and_can_still_be_read(store: Store) -> None:

@@ -14,7 +14,7 @@ from stitchlab.catalog.ood_metrics import OOD_METRICS
 from stitchlab.catalog.outliers import DATA, OUTLIERS
 from stitchlab.export.report.grids import judging, scales
 from stitchlab.figures.histograms import DECADES
-from stitchlab.figures.sets import SETS
+from stitchlab.figures.sets import SET_LABELS
 from stitchlab.figures.template import COLOURS
 from stitchlab.figures.words import IMAGES_AND_SETS
 from stitchlab.results import data_sets
@@ -86,7 +86,7 @@ def catalog() -> dict[str, Any]:
         "version": VERSION,
         "scales": scales(),
         "colours": COLOURS,
-        "sets": SETS,
+        "sets": SET_LABELS,
         "decades": DECADES,
         "methods": METHOD_LABELS,
         "citations": CITATIONS,

@@ -13,7 +13,7 @@ from stitchlab.catalog.detectors import DETECTORS
 from stitchlab.catalog.indices import INDICES
 from stitchlab.catalog.methods import GROUPS, METRICS
 from stitchlab.catalog.ood_metrics import OOD_METRICS
-from stitchlab.figures import grids
+from stitchlab.figures import run_grids
 from stitchlab.figures.colours import rgb
 from stitchlab.figures.grid import Grid
 from stitchlab.figures.ranges import log_ticks
@@ -37,7 +37,7 @@ def values(found: DetectionResults) -> dict[str, list[list[float | None]]]:
     run = found.run
     made = {
         f"{name}/{metric}": matrix(run.matrix(name, metric))
-        for name, metric in (*run.quantities(), *((name, grids.CALIBRATED) for name in grids.with_null(run)))
+        for name, metric in (*run.quantities(), *((name, run_grids.CALIBRATED) for name in run_grids.with_null(run)))
     }
     for detector, metric in judging(found):
         for method in run.request.methods:
@@ -76,8 +76,8 @@ def _stitched(run: Run) -> Iterator[dict[str, Any]]:
             "about": f"{metric.meaning}; {metric.better} = more similar.",
             "better": metric.better,
             "span": None if metric.high is None else metric.high - metric.low,
-            "maps": _described(grids.stitched(run, metric.name), keys),
-            "difference": _described(apart := grids.difference(run, metric.name), [keys] * len(apart)),
+            "maps": _described(run_grids.stitched(run, metric.name), keys),
+            "difference": _described(apart := run_grids.difference(run, metric.name), [keys] * len(apart)),
         }
 
 
@@ -85,22 +85,22 @@ def _indices(run: Run) -> Iterator[dict[str, Any]]:
     if run.request.indices:
         keys = [f"{name}/{INDICES[name].metric}" for name in run.request.indices]
         yield {
-            "key": grids.SHOWN_INDICES,
+            "key": run_grids.SHOWN_INDICES,
             "label": "Similarity indices",
             "group": WITHOUT_STITCHING,
-            "about": grids.ABOUT_INDICES,
-            "maps": _described(grids.indices(run), keys),
+            "about": run_grids.ABOUT_INDICES,
+            "maps": _described(run_grids.indices(run), keys),
         }
 
 
 def _calibrated(run: Run) -> Iterator[dict[str, Any]]:
-    if names := grids.with_null(run):
+    if names := run_grids.with_null(run):
         yield {
-            "key": grids.CALIBRATED,
+            "key": run_grids.CALIBRATED,
             "label": "Similarity indices, calibrated",
             "group": WITHOUT_STITCHING,
-            "about": grids.ABOUT_CALIBRATED.format(run.request.null),
-            "maps": _described(grids.calibrated(run), [f"{name}/{grids.CALIBRATED}" for name in names]),
+            "about": run_grids.ABOUT_CALIBRATED.format(run.request.null),
+            "maps": _described(run_grids.calibrated(run), [f"{name}/{run_grids.CALIBRATED}" for name in names]),
         }
 
 
@@ -114,7 +114,7 @@ def _judged(found: DetectionResults) -> Iterator[dict[str, Any]]:
             "group": "In or out of distribution",
             "about": known.meaning + ".",
             "span": None if known.high is None else 1.0,
-            "maps": _described(grids.judged(found, detector, told), keys),
+            "maps": _described(run_grids.judged(found, detector, told), keys),
         }
 
 

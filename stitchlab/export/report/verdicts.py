@@ -14,7 +14,7 @@ from stitchlab.results import trajectory
 from stitchlab.results.detection import NATIVE, OUTLIERS, DetectionResults
 from stitchlab.results.interval import Interval
 from stitchlab.results.run import Run
-from stitchlab.results.similarity import SETS, deciding
+from stitchlab.results.similarity import SET_DETECTOR, deciding
 from stitchlab.store import Array
 
 BINS = 60  # of a histogram
@@ -105,7 +105,7 @@ def said(found: DetectionResults) -> list[list[dict[str, Any]]]:
 
 
 def _said(found: DetectionResults, i: str, j: str) -> dict[str, Any]:
-    decides = deciding(found, SETS, i, j)
+    decides = deciding(found, SET_DETECTOR, i, j)
     told: dict[str, Any] = {method: list(followed) for method, followed in conclusions(found, decides, i, j).items()}
     if decides:
         told["decides"] = decides

@@ -22,7 +22,7 @@ from stitchlab.results.networks import find
 from stitchlab.results.plan import missing
 from stitchlab.results.ranks import Ranks
 from stitchlab.results.resolve import resolve
-from stitchlab.results.similarity import SETS
+from stitchlab.results.similarity import SET_DETECTOR
 from stitchlab.store import Store
 
 Work = Literal["train", "grid", "ranks", "halves", "frechet", "answers"]
@@ -186,4 +186,6 @@ def _done(store: Store, step: Step) -> bool:
         return Ranks(run).complete
     if step.work == "halves":
         return Halves(run).complete
-    return step.work == "grid" or not DetectionResults(run).lacking([SETS, STATISTICS], DetectionResults(run).cells)
+    return step.work == "grid" or not DetectionResults(run).lacking(
+        [SET_DETECTOR, STATISTICS], DetectionResults(run).cells
+    )

@@ -13,7 +13,7 @@ from stitchlab.results.anomalies import Accurate, accurate_twice, both_accurate,
 from stitchlab.results.detection import DetectionResults
 from stitchlab.results.judged_with import judged_with
 from stitchlab.results.run import Run
-from stitchlab.results.similarity import ACCURATE, INACCURATE, SETS, telling_cell
+from stitchlab.results.similarity import ACCURATE, INACCURATE, SET_DETECTOR, telling_cell
 from stitchlab.ui import address, links
 from stitchlab.ui.charts import cells_scatter
 from stitchlab.ui.learn import place
@@ -30,7 +30,7 @@ def draw(lesson: Lesson) -> None:
         lacking("There is no run yet whose activations were judged.")
         return
     found = DetectionResults(run, judged_with(run))
-    if not any(found.entry(SETS, *cell) for cell in found.cells):
+    if not any(found.entry(SET_DETECTOR, *cell) for cell in found.cells):
         st.info(
             "How far this run's activations are from native ones is not computed yet. The page Activations "
             "computes it.",
@@ -58,7 +58,7 @@ def _cell(found: DetectionResults) -> Cell:
 def _words(found: DetectionResults, cell: Cell) -> None:
     """Say what the ringed cell shows, in a sentence a method."""
     st.markdown(f"**{ui.literal(f'{cell[0]} → {cell[1]}')}**, the ringed cell:")
-    decides = SETS if found.reliability(SETS, cell[1]).holds else None
+    decides = SET_DETECTOR if found.reliability(SET_DETECTOR, cell[1]).holds else None
     for method, said in conclusions(found, decides, *cell).items():
         st.markdown(f"- **{METHOD_LABELS[method]}:** {said.sentence}")
     st.caption("A click on a point rings its cell.")

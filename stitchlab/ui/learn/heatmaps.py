@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from stitchlab import ui
-from stitchlab.figures import grids
+from stitchlab.figures import run_grids
 from stitchlab.request import Cell
 from stitchlab.results.anomalies import (
     Unlike,
@@ -65,7 +65,7 @@ def itself(lesson: Lesson) -> None:
 def _heatmaps(lesson: Lesson, run: Run, right: list[Cell]) -> None:
     side_by_side(
         run.id,
-        grids.stitched(run, "accuracy"),
+        run_grids.stitched(run, "accuracy"),
         f"learn-{lesson.number}",
         shown_cell(lesson, run, right),
         on_select=lambda key: clicked(run, key, right),

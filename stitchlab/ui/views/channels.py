@@ -8,7 +8,7 @@ import streamlit as st
 from stitchlab import ui
 from stitchlab.catalog.methods import METHOD_LABELS
 from stitchlab.figures import activations as figures
-from stitchlab.figures.sets import SETS
+from stitchlab.figures.sets import SET_LABELS
 from stitchlab.results.channel_statistics import effective_rank, moved, negatives
 from stitchlab.store import Array
 from stitchlab.ui.views.subject import Subject, nothing
@@ -46,7 +46,7 @@ def _summary(by_set: dict[str, dict[str, Array]], name: str) -> dict[str, str]:
     values = by_set[name]
     negative, rank = negatives(by_set["native"], values), effective_rank(values["spectrum"].astype(np.float64))
     return {
-        "": SETS[name],
+        "": SET_LABELS[name],
         "Negative where native has none": "– (native has some in every channel)"
         if negative is None
         else f"{negative:.1%}",

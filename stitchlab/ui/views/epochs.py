@@ -9,7 +9,7 @@ import streamlit as st
 from stitchlab import ui
 from stitchlab.catalog.detectors import DETECTORS
 from stitchlab.catalog.ood_metrics import OOD_METRICS
-from stitchlab.figures.walk import animation
+from stitchlab.figures.trajectory import animation
 from stitchlab.jobs import following
 from stitchlab.results import trajectory as walk
 from stitchlab.store import Array

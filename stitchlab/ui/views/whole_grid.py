@@ -7,10 +7,10 @@ import streamlit as st
 from stitchlab import ui
 from stitchlab.catalog.detectors import DETECTORS, QUICK
 from stitchlab.catalog.ood_metrics import OOD_METRICS
-from stitchlab.figures.grids import judged
+from stitchlab.figures.run_grids import judged
 from stitchlab.jobs import detecting
 from stitchlab.results.detection import STATISTICS, DetectionResults
-from stitchlab.results.similarity import SETS
+from stitchlab.results.similarity import SET_DETECTOR
 from stitchlab.ui import opened
 from stitchlab.ui.charts import cells_scatter, heatmaps
 from stitchlab.ui.views.subject import BOUND, Subject
@@ -56,7 +56,7 @@ def scatter(cell: Subject) -> None:
         "Accuracy claims similarity; the Fréchet ratio says whether the activations bear that out: 0 is native. "
         "Top right is accurate though out of distribution. Click a point to go to its cell."
     )
-    _judge_all(cell, SETS)
+    _judge_all(cell, SET_DETECTOR)
 
 
 def _judge_all(cell: Subject, detector: str) -> None:

@@ -12,7 +12,7 @@ from plotly.subplots import make_subplots
 
 from stitchlab.figures import alt
 from stitchlab.figures.activations import SHOWN
-from stitchlab.figures.sets import SETS, colour, line
+from stitchlab.figures.sets import SET_LABELS, colour, line
 from stitchlab.figures.template import INK, MUTED, SYMBOLS, template
 
 Array = npt.NDArray[Any]
@@ -57,7 +57,7 @@ def animation(
         _add_static(figure, name, placed[:SHOWN], dark)
     first = len(figure.data)
     for trace in _at(0, epochs, accuracy, told, points, dark):
-        in_plane = trace.name == SETS["tlm"]
+        in_plane = trace.name == SET_LABELS["tlm"]
         figure.add_trace(trace, 2 if in_plane else 1, 1, **({} if in_plane else {"secondary_y": trace.name == "told"}))
     moving = list(range(first, first + 3))
     figure.frames = [
@@ -104,7 +104,7 @@ def _add_static(figure: go.Figure, name: str, placed: Array, dark: bool) -> None
         x=placed[:, 0],
         y=placed[:, 1],
         mode="markers",
-        name=SETS[name],
+        name=SET_LABELS[name],
         hoverinfo="skip",
         marker={"color": colour(name, dark), "symbol": SYMBOLS[name], "size": 5, "opacity": 0.5},
         row=2,
@@ -123,8 +123,8 @@ def _told(
 ) -> Iterator[str]:
     """Describe the animation for those who do not see it."""
     places = {
-        **{SETS[name]: placed[:SHOWN].T for name, placed in static.items()},
-        **{f"{SETS['tlm']} after epoch {epochs[k]}": points[k].T for k in (0, -1)},
+        **{SET_LABELS[name]: placed[:SHOWN].T for name, placed in static.items()},
+        **{f"{SET_LABELS['tlm']} after epoch {epochs[k]}": points[k].T for k in (0, -1)},
     }
     yield "Animation of a stitch over its epochs."
     yield alt.lines([("Accuracy", epochs, accuracy), (label, epochs, told)], "epoch")
@@ -154,7 +154,7 @@ def _at(k: int, epochs: Sequence[int], accuracy: Series, told: Series, points: A
             x=where[:, 0],
             y=where[:, 1],
             mode="markers",
-            name=SETS["tlm"],
+            name=SET_LABELS["tlm"],
             hoverinfo="skip",
             marker={"color": colour("tlm", dark), "symbol": SYMBOLS["tlm"], "size": 6, "opacity": 0.8},
         ),
