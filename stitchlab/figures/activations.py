@@ -117,7 +117,8 @@ def _channel_dots(name: str, native: Array, stitched: Array, named: Sequence[int
         "text": [str(c) if c in named else "" for c in channel],
         "textposition": "top center",
         "customdata": np.array(channel),
-        "hovertemplate": f"channel %{{customdata}}: native %{{x:.3g}}, {SET_LABELS[name].lower()} %{{y:.3g}}<extra></extra>",
+        "hovertemplate": f"channel %{{customdata}}: native %{{x:.3g}}, {SET_LABELS[name].lower()} %{{y:.3g}}"
+        "<extra></extra>",
     }
 
 

@@ -26,6 +26,7 @@ from stitchlab.figures import (
     scatter,
     thumbnail,
     together,
+    trajectory,
 )
 from stitchlab.figures.grid import Grid
 from stitchlab.results.cut_points import CutPoint, Cuts
