@@ -79,6 +79,11 @@ def parameters(name: str) -> dict[str, inspect.Parameter]:
     return dict(inspect.signature(getattr(stitchlab, name)).parameters)
 
 
+@pytest.mark.parametrize("name", [name for name in stitchlab.__all__ if inspect.isclass(getattr(stitchlab, name))])
+def test_every_public_object_says_what_it_is(name: str) -> None:
+    assert getattr(stitchlab, name).__repr__ is not object.__repr__
+
+
 FUNCTIONS = [name for name in stitchlab.__all__ if inspect.isfunction(getattr(stitchlab, name))]
 KEPT = [name for name in FUNCTIONS if "store" in parameters(name)]
 COMPUTING = [name for name in FUNCTIONS if "device" in parameters(name)]
