@@ -1,4 +1,4 @@
-"""Call a worker's function by its name, which only the worker has to be able to import: this is what Dask runs."""
+"""Call a worker's function by its name. Dask runs this, so only the worker must be able to import the function."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from stitchlab.errors import StitchLabError
 def run(name: str, *arguments: Any) -> Any:
     """Call the function of this name, ``module:function``, on a worker.
 
-    Raises StitchLabError with one line, whatever the function raised: an error of torch's own could not be read where
-    there is no torch, and `UnknownName` is not made of its text alone.
+    Raises StitchLabError with one line, whatever the function raised. The process that asked could not unpickle other
+    errors: those of torch where torch is not installed, `UnknownName` because it is not made from its text alone.
     """
     module, _, function = name.partition(":")
     try:
@@ -23,7 +23,7 @@ def run(name: str, *arguments: Any) -> Any:
     except Exception as error:
         logging.getLogger(__name__).exception("%s failed", name)
         line = one_line(error)
-    raise StitchLabError(line)  # here, where no other error is being handled: that one would be sent along
+    raise StitchLabError(line)  # outside of `except`, or the first error would be sent along with this one
 
 
 def answer(name: str, *arguments: Any) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def answer(name: str, *arguments: Any) -> dict[str, Any]:
 
 
 def load(modules: list[str]) -> None:
-    """Import modules in advance, so that the first task on this worker need not wait for that."""
+    """Import modules in advance, so that the first task on this worker does not have to wait for that."""
     for module in modules:
         importlib.import_module(module)
 
