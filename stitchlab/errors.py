@@ -55,3 +55,9 @@ class Damaged(StitchLabError):
 
 class Cancelled(StitchLabError):
     """Stop the work: progress callbacks raise this. What is finished by then is kept."""
+
+
+def one_line(error: BaseException) -> str:
+    """Write an error as one line, with its type unless it is StitchLab's own."""
+    line = (str(error).splitlines() or [""])[0]
+    return line if isinstance(error, StitchLabError) else f"{type(error).__name__}: {line}"

@@ -24,52 +24,45 @@ from stitchlab.store import Store
 
 def add(command: Command) -> None:
     """Add the command to a parser."""
-    add_argument = command(
+    arg = command(
         "check",
         _check,
         "Which measures of similarity deserve trust, on these networks? Writes CSV: "
         f"{','.join(table.CheckRow._fields)}.",
     ).add_argument
-    add_argument("checks", nargs="*", metavar="NAME", help=f"which checks (default: all): {', '.join(CHECKS)}")
-    add_argument(
+    arg("checks", nargs="*", metavar="NAME", help=f"which checks (default: all): {', '.join(CHECKS)}")
+    arg(
         "--networks",
         type=names,
         metavar="N,N",
         help="names or ids; networks with the same layers, such as seeds of "
         f"one architecture, can be checked fully (default: {','.join(SEEDS)}, which are trained if need be)",
     )
-    add_argument("--data", help="a data set's name, or folder:PATH (default: the first network's)")
-    add_argument("--methods", type=names, default=list(METHODS), metavar="M,M", help="tlm, dm (default: both)")
-    add_argument("--indices", type=names, default=list(INDICES), metavar="I,I", help="default: all")
-    add_argument(
+    arg("--data", help="a data set's name, or folder:PATH (default: the first network's)")
+    arg("--methods", type=names, default=list(METHODS), metavar="M,M", help="tlm, dm (default: both)")
+    arg("--indices", type=names, default=list(INDICES), metavar="I,I", help="default: all")
+    arg(
         "--tlm-preset",
         choices=tuple(PRESETS),
         default=suite.RECIPE,
         help=f"the recipe of task loss matching (default: {suite.RECIPE})",
     )
-    add_argument(
+    arg(
         "--train-images",
         type=int,
         metavar="N",
         help="training images of task loss matching and of probes (default: all; probes at most 10,000)",
     )
-    add_argument("--eval-images", type=int, metavar="M", help="test images (default: all)")
-    add_argument(
-        "--dm-images", type=int, default=100, metavar="K", help="training images of direct matching (default: 100)"
-    )
-    add_argument(
-        "--null",
-        type=int,
-        metavar="PERMUTATIONS",
-        help="of images, for the check of chance (default: as many as are enough to decide)",
-    )
-    add_argument(
+    arg("--eval-images", type=int, metavar="M", help="test images (default: all)")
+    arg("--dm-images", type=int, default=100, metavar="K", help="training images of direct matching (default: 100)")
+    arg("--null", type=int, metavar="PERMUTATIONS", help="of images, for the check of chance (default: enough for it)")
+    arg(
         "--out",
         type=Path,
         metavar="FILE",
         help="the suffix sets the format: .csv, .json, .tex, .svg, .pdf, .png (default: CSV on stdout)",
     )
-    add_argument("--download", action="store_true", help="download the data set if it is missing")
+    arg("--download", action="store_true", help="download the data set if it is missing")
 
 
 def _check(options: argparse.Namespace, store: Store) -> None:

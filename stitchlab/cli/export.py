@@ -23,19 +23,19 @@ DEFAULT_SHOW_OF_SEVERAL_RUNS = ("mean:accuracy", "spread:accuracy")  # with --me
 
 def add(command: Command) -> None:
     """Add the command to a parser."""
-    add_argument = command(
+    arg = command(
         "export",
         _export,
         f"Write a run as a file; the suffix says which: {', '.join('.' + suffix for suffix in FORMATS)}.",
     ).add_argument
-    add_argument(
+    arg(
         "run",
         metavar="RUN",
         help=f"its id, or the beginning of it; {GALLERY}: all runs that come with StitchLab, into a "
         "folder of HTML files for any static host",
     )
-    add_argument("path", metavar="PATH", help="of the file, or of that folder")
-    add_argument(
+    arg("path", metavar="PATH", help="of the file, or of that folder")
+    arg(
         "--show",
         type=names,
         metavar="A,B",
@@ -44,23 +44,21 @@ def add(command: Command) -> None:
         "trajectory (with --cell); reverse:accuracy for the opposite direction; mean:accuracy and spread:accuracy over "
         f"the runs of --mean-of (default: {','.join(Options.show)})",
     )
-    add_argument("--size", choices=tuple(SIZES), default=Options.size, help=f"default: {Options.size}")
-    add_argument("--dpi", type=int, default=Options.dpi, help=f"of .png (default: {Options.dpi})")
-    add_argument(
-        "--values", choices=tuple(SHOW_VALUES), default="auto", help="numbers in cells (default: if they are legible)"
-    )
-    add_argument("--font-size", type=float, metavar="POINTS", help="default: 7, on a slide 15")
-    add_argument("--dark", action="store_true", help="light letters on a dark ground")
-    add_argument("--colours", choices=get_args(Colours), default=Options.colours, help=f"default: {Options.colours}")
-    add_argument("--title", help="default: the run's title; empty: none")
-    add_argument("--letters", action="store_true", help="(a), (b), (c) before the titles of panels")
-    add_argument("--caption", action="store_true", help="write the caption under the figure; it is printed in any case")
-    add_argument(
+    arg("--size", choices=tuple(SIZES), default=Options.size, help=f"default: {Options.size}")
+    arg("--dpi", type=int, default=Options.dpi, help=f"of .png (default: {Options.dpi})")
+    arg("--values", choices=tuple(SHOW_VALUES), default="auto", help="numbers in cells (default: if they are legible)")
+    arg("--font-size", type=float, metavar="POINTS", help="default: 7, on a slide 15")
+    arg("--dark", action="store_true", help="light letters on a dark ground")
+    arg("--colours", choices=get_args(Colours), default=Options.colours, help=f"default: {Options.colours}")
+    arg("--title", help="default: the run's title; empty: none")
+    arg("--letters", action="store_true", help="(a), (b), (c) before the titles of panels")
+    arg("--caption", action="store_true", help="write the caption under the figure; it is printed in any case")
+    arg(
         "--cell",
         metavar="FRONT:END",
         help="the cell that is framed, or the only one that is drawn where a figure shows one cell",
     )
-    add_argument(
+    arg(
         "--mean-of",
         type=names,
         metavar="RUN,RUN",

@@ -21,26 +21,26 @@ from stitchlab.store import Store
 
 def add(command: Command) -> None:
     """Add the command to a parser."""
-    add_argument = command(
+    arg = command(
         "ood", _ood, "Are stitched activations in or out of the end network's distribution? Writes CSV."
     ).add_argument
-    add_argument("run", metavar="RUN", help="its id, or the beginning of it")
-    add_argument("--detectors", type=names, metavar="D,D", help=f"of {', '.join(DETECTORS)} (default: all)")
-    add_argument("--cells", type=names, metavar="FRONT:END,…", help="default: all that are computed")
-    add_argument(
+    arg("run", metavar="RUN", help="its id, or the beginning of it")
+    arg("--detectors", type=names, metavar="D,D", help=f"of {', '.join(DETECTORS)} (default: all)")
+    arg("--cells", type=names, metavar="FRONT:END,…", help="default: all that are computed")
+    arg(
         "--outliers",
         default=Detection.outliers,
         metavar="KIND",
         help=f"known outliers: {', '.join(OUTLIERS)}, or data:NAME (default: {Detection.outliers})",
     )
-    add_argument(
+    arg(
         "--training-outliers",
         type=names,
         default=Detection.training_outliers,
         metavar="KIND,KIND",
         help=f"what the learned detector is fine-tuned on, likewise (default: {','.join(Detection.training_outliers)})",
     )
-    add_argument("--out", type=Path, metavar="FILE.csv", help="default: stdout")
+    arg("--out", type=Path, metavar="FILE.csv", help="default: stdout")
 
 
 def _ood(options: argparse.Namespace, store: Store) -> None:

@@ -17,35 +17,31 @@ from stitchlab.store import Store
 
 def add(command: Command) -> None:
     """Add the command to a parser."""
-    add_argument = command(
+    arg = command(
         "probe",
         _probe,
         "How well a linear classifier predicts the classes from each layer of a network "
         "(linear probes). Writes CSV: network,layer,accuracy,train_accuracy,reason.",
     ).add_argument
-    add_argument(
-        "networks", nargs="+", metavar="NETWORK", help="name or id of a network; several become one table, one figure"
-    )
-    add_argument("--data", help="a data set's name, or folder:PATH (default: each network's own)")
-    add_argument(
-        "--layers", type=names, metavar="L,L", help="default: all blocks; `layers NETWORK` lists what there is"
-    )
-    add_argument(
+    arg("networks", nargs="+", metavar="NETWORK", help="name or id of a network; several become one table, one figure")
+    arg("--data", help="a data set's name, or folder:PATH (default: each network's own)")
+    arg("--layers", type=names, metavar="L,L", help="default: all blocks; `layers NETWORK` lists what there is")
+    arg(
         "--train-images",
         type=int,
         metavar="N",
         help=f"the first N of the training split's permutation (default: all, at most {TRAIN_IMAGES:,})",
     )
-    add_argument("--eval-images", type=int, metavar="M", help="test images of the evaluation (default: all)")
-    add_argument(
+    arg("--eval-images", type=int, metavar="M", help="test images of the evaluation (default: all)")
+    arg(
         "--out",
         type=Path,
         metavar="FILE",
         help=f"the suffix sets the format: {', '.join('.' + s for s in MEDIA_TYPES)} (default: CSV on stdout)",
     )
-    add_argument("--size", choices=tuple(SIZES), default=Options.size, help=f"of a figure (default: {Options.size})")
-    add_argument("--dark", action="store_true", help="light letters on a dark ground")
-    add_argument("--download", action="store_true", help="download the data set if it is missing")
+    arg("--size", choices=tuple(SIZES), default=Options.size, help=f"of a figure (default: {Options.size})")
+    arg("--dark", action="store_true", help="light letters on a dark ground")
+    arg("--download", action="store_true", help="download the data set if it is missing")
 
 
 def _probe(options: argparse.Namespace, store: Store) -> None:

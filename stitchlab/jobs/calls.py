@@ -6,7 +6,7 @@ import importlib
 import logging
 from typing import Any
 
-from stitchlab.errors import StitchLabError
+from stitchlab.errors import StitchLabError, one_line
 
 
 def run(name: str, *arguments: Any) -> Any:
@@ -38,9 +38,3 @@ def load(modules: list[str]) -> None:
     """Import modules in advance, so that the first task on this worker does not have to wait for that."""
     for module in modules:
         importlib.import_module(module)
-
-
-def one_line(error: BaseException) -> str:
-    """Write an error as one line, with its type unless it is StitchLab's own."""
-    line = (str(error).splitlines() or [""])[0]
-    return line if isinstance(error, StitchLabError) else f"{type(error).__name__}: {line}"

@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stitchlab.errors import StitchLabError
+from stitchlab.errors import StitchLabError, one_line
 from stitchlab.jobs import calls
 from stitchlab.jobs.local_workers import GRID_WORKERS, WORKERS, WorkerKind
 from stitchlab.store import Store
@@ -120,7 +120,7 @@ class Connection:
         except StitchLabError as error:
             connecting.set_exception(error)
         except Exception as error:  # the operating system may fail to start a process in many ways
-            connecting.set_exception(StitchLabError(f"no worker could be started ({calls.one_line(error)}); try again"))
+            connecting.set_exception(StitchLabError(f"no worker could be started ({one_line(error)}); try again"))
         else:
             connecting.set_result(client)
 

@@ -18,8 +18,8 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from stitchlab.errors import StitchLabError
-from stitchlab.jobs.calls import answer, one_line
+from stitchlab.errors import StitchLabError, one_line
+from stitchlab.jobs.calls import answer
 from stitchlab.jobs.connection import QUESTIONS, Connection
 from stitchlab.request import content_id
 from stitchlab.results.run import Run

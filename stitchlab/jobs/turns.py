@@ -14,9 +14,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from stitchlab.errors import StitchLabError
+from stitchlab.errors import StitchLabError, one_line
 from stitchlab.jobs import status as job_status
-from stitchlab.jobs.calls import one_line
 from stitchlab.jobs.calls import run as call
 from stitchlab.jobs.connection import TASKS, Connection
 from stitchlab.jobs.local_workers import WorkerKind

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from stitchlab.errors import Cancelled, StitchLabError
+from stitchlab.errors import Cancelled, StitchLabError, one_line
 from stitchlab.request import Report
 from stitchlab.results import job_records
 from stitchlab.results.job_records import TaskProgress, TaskState
@@ -29,13 +29,11 @@ def run_with_progress(
         label: what the task does, in words for people.
         work: does it, and returns the result as JSON, or None.
     """
-    started = time.time()
-    last_written = 0.0
-    views = ViewWatch(store, attempt)
+    key, views = job_records.task_key(attempt, k), ViewWatch(store, attempt)
+    started, last_written = time.time(), 0.0
 
     def write(what: str, done: float, state: TaskState = "running", message: str = "", result: Any = None) -> None:
-        progress = TaskProgress(state, what, done, message, started, time.time(), result)
-        job_records.write_task(store, job_records.task_key(attempt, k), progress)
+        job_records.write_task(store, key, TaskProgress(state, what, done, message, started, time.time(), result))
 
     def report(what: str, done: float) -> None:
         nonlocal last_written
@@ -60,8 +58,6 @@ def run_with_progress(
             if job_records.read_latest(store, attempt) is not None:
                 write(label, 0.0, "cancelled")
     except Exception as error:
-        line = str(error).splitlines()[0] if str(error) else ""
-        message = line if isinstance(error, StitchLabError) else f"{type(error).__name__}: {line}"
         with contextlib.suppress(StitchLabError):  # the disk may be full, and that may be the error
-            write(label, 0.0, "failed", message)
+            write(label, 0.0, "failed", one_line(error))
         raise
