@@ -1,4 +1,4 @@
-# Two commands: `make app` and `make test`. Each sets up all it needs in .venv first.
+# The two main commands are `make app` and `make test`. Both first install what they need into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -7,8 +7,8 @@ BIN := .venv/bin
 app: .venv/app
 	$(BIN)/python -m stitchlab app
 
-# Tests of pages and units stand for themselves, so two processes share them, each with one thread of PyTorch's: two
-# threads each would wait for one another. Browser tests have both cores, since they say what takes too long.
+# Tests of pages and units do not depend on each other, so two processes share them. Each process has one thread of
+# PyTorch, because more threads than cores would wait for one another. Browser tests run alone: they measure times.
 test: check
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/unit tests/pages -n 2 --dist loadfile
 	$(BIN)/python -m pytest tests/e2e

@@ -1,4 +1,4 @@
-"""Draws Home: a grid that shows the finding, in pictures and in words; the gallery; the demo; links to the rest."""
+"""Draw Home: a grid that shows the main finding, in pictures and in words; the gallery, the demo, and links."""
 
 import streamlit as st
 
@@ -17,11 +17,11 @@ with embedding.alone():
     ui.door(
         "pages/6_Learn.py", "Learn why, in seven steps", {}, "A lesson of ten minutes: you find the cells that mislead"
     )
-    first, others = home.gallery()
-    if first is not None:
-        home.telling(first)
-        home.cards(others)
-    home.demo_here(jobs, store, alone=first is None)
+    featured_run, other_runs = home.gallery()
+    if featured_run is not None:
+        home.telling(featured_run)
+        home.cards(other_runs)
+    home.demo_here(jobs, store, alone=featured_run is None)
     home.trust()
     home.yours(store)
     st.caption(

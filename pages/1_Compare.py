@@ -1,7 +1,7 @@
-"""Draws Compare: two networks, a grid of their layers, heatmaps side by side.
+"""Draw Compare: two networks, a grid of their layers, heatmaps side by side.
 
-The address says which run is shown. The pickers are open only while another one is asked for: then they decide, and a
-change of one puts its run into the address.
+The address of the page names the run that is shown. While the pickers are open, they decide: when the user changes one
+of them, the page writes the run that they describe into the address.
 """
 
 from typing import Any
@@ -22,44 +22,44 @@ state = st.session_state
 
 
 def go(run: Run, *, picking: bool = False) -> None:
-    """Put a run into the address as this page's own choice; the page is drawn again with it."""
+    """Write a run into the address, and note that the page itself did so; the page is then drawn again."""
     address.write(run)
     state.update(compared=address.said(), picking=picking, picks=links.picked(store, run) or {})
 
 
-def toggle(picks: dict[str, Any], kept: bool) -> None:
-    """Open the pickers, or close them; where they cannot describe the run that is shown, start them anew."""
-    if kept:
+def toggle(picks: dict[str, Any], is_old: bool) -> None:
+    """Open or close the pickers; if they cannot describe the run that is shown, start a new comparison."""
+    if is_old:
         address.clear()
-    state.update(compared=address.said(), picking=kept or not state["picking"])
+    state.update(compared=address.said(), picking=is_old or not state["picking"])
     show(picks)
 
 
 with embedding.alone():
-    said = address.said()
+    query = address.said()
     run, missing = address.run(store)
     picks = (links.picked(store, run) if run else None) or {}
-    kept = run is not None and not links.sayable(store, run)
-    known = [] if run else list_runs(store)
-    if said != state.get("compared") or ui.arrived():  # somebody's link, or the back button
-        state["compared"] = said
+    is_old = run is not None and not links.sayable(store, run)  # the pickers cannot describe it
+    stored_runs = [] if run else list_runs(store)
+    if query != state.get("compared") or ui.arrived():  # the user opened a link or pressed the back button
+        state["compared"] = query
         if run is None:
-            state["picking"] = not missing and bool(said or not known)
+            state["picking"] = not missing and bool(query or not stored_runs)
         else:
-            state["picking"] = bool(state.get("picking")) and not kept and not ui.arrived()
-        show(picks or links.values(said))
+            state["picking"] = bool(state.get("picking")) and not is_old and not ui.arrived()
+        show(picks or links.values(query))
 
-    label = "Close" if state["picking"] else "New comparison" if run is None or kept else "Change"
-    title, _ = ui.beside(label, ":material/tune:", key="pick", on_click=lambda: toggle(picks, kept))
+    label = "Close" if state["picking"] else "New comparison" if run is None or is_old else "Change"
+    title, _ = ui.beside(label, ":material/tune:", key="pick", on_click=lambda: toggle(picks, is_old))
     with title:
         st.title("Compare" if run is None else ui.literal(run.title))
         st.caption(
-            runs.about(run) if run else "Two networks, a grid of their layers, and what each measure says of them."
+            runs.about(run) if run else "Two networks, a grid of their layers, and what each measure says about them."
         )
     if missing:
         st.warning(f"This link's run is not here: {ui.literal(missing)}", icon=":material/link_off:")
-    if known:
-        runs.choice(known, PAGE)
+    if stored_runs:
+        runs.choice(stored_runs, PAGE)
     if state["picking"]:
         with st.container(border=True):
             run = pick(store, jobs)
@@ -68,7 +68,7 @@ with embedding.alone():
             st.rerun()
     if run is not None:
         ui.name_tab(run)
-    if run is not None and kept:
+    if run is not None and is_old:
         if kept_bar(run):
             go(run.under_todays_definitions())
             st.rerun()

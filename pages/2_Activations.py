@@ -1,4 +1,4 @@
-"""Draws Activations: is one cell in or out of distribution?"""
+"""Draw Activations: are the stitched activations of one cell in or out of distribution?"""
 
 import streamlit as st
 
@@ -14,23 +14,23 @@ with embedding.alone():
     st.title(
         "Activations",
         help="One cell of a grid: the front network's activations, mapped into the end network. "
-        f"Are they anything that the end network could have made itself? {NATIVE}",
+        f"Could the end network have made such activations itself? {NATIVE}",
     )
-    left, middle, right, last = st.columns([5, 6, 2, 2], vertical_alignment="bottom")
-    with left:
+    run_column, cell_column, grid_column, link_column = st.columns([5, 6, 2, 2], vertical_alignment="bottom")
+    with run_column:
         run = choose_run(store)
     if run is not None:
         ui.name_tab(run)
-        with middle:
+        with cell_column:
             i, j = choose_cell(run)
-        with right:
+        with grid_column:
             ui.door(
                 "pages/1_Compare.py",
                 "Its grid",
                 links.query(run, front_layer=i, end_layer=j),
                 "This cell's grid in Compare",
             )
-        with last:
+        with link_column:
             copy_link(links.query(run, front_layer=i, end_layer=j))
         opened.mark(run)
         if ready(jobs, run, i, j):

@@ -1,4 +1,4 @@
-"""Draws Checks: which measure of similarity deserves trust, on a set of networks; the evidence of every number."""
+"""Draw Checks: which measure of similarity deserves trust, on a set of networks, and the evidence of every number."""
 
 import streamlit as st
 
@@ -13,9 +13,9 @@ with embedding.alone():
         "Which measure of similarity deserves trust? Ten checks of every measure on a set of networks, each "
         "with its rule, its uncertainty, and the runs behind it."
     )
-    asked = checks.choose(store, jobs)
-    if asked is not None and asked.checking is not None:
-        checks.about(asked.checking)
-    if asked is not None:
-        checks_computing.compute(jobs, store, asked)
-    checks_page.draw(None if asked is None or asked.checking is None else Answers(asked.checking))
+    choice = checks.choose(store, jobs)
+    if choice is not None and choice.checking is not None:
+        checks.about(choice.checking)
+    if choice is not None:
+        checks_computing.compute(jobs, store, choice)
+    checks_page.draw(None if choice is None or choice.checking is None else Answers(choice.checking))

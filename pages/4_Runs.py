@@ -1,4 +1,4 @@
-"""Draws Runs: the table of runs, several of them compared, and the queue of what is being computed."""
+"""Draw Runs: the table of runs, a comparison of several runs, and the queue of jobs."""
 
 import streamlit as st
 
@@ -7,15 +7,14 @@ from stitchlab.ui import comparing, embedding, opening, run_actions, run_table, 
 
 store, jobs = ui.frame("Runs")
 with embedding.alone():
-    title, place = st.columns([5, 1], vertical_alignment="center")
-    with title:
+    title_column, open_column = st.columns([5, 1], vertical_alignment="center")
+    with title_column:
         st.title("Runs")
-    with place:
+    with open_column:
         opening.draw(store)
-    with st.container():  # what comes and goes there must not move what is below
+    with st.container():  # bars appear and disappear here, and must not move what is below
         work.under_way(store, jobs)
-    known = run_table.known(store)
-    chosen = run_table.draw(store, known)
+    chosen = run_table.draw(store, run_table.known(store))
     if chosen:
         ui.name_tab(*chosen)
     if len(chosen) == 1:

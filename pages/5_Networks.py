@@ -1,4 +1,4 @@
-"""Draws Networks: the list of networks, training, import, and the data sets."""
+"""Draw Networks: the list of networks, training, import, and the data sets."""
 
 import streamlit as st
 
@@ -23,6 +23,6 @@ with embedding.alone():
         )
         or "Networks"
     )
-    with st.container():  # what comes and goes there must not move what is below, or open expanders close
+    with st.container():  # bars appear and disappear here: if they moved what is below, expanders would close
         being_made.draw(jobs)
     PARTS[part](store, jobs)

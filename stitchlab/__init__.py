@@ -1,6 +1,6 @@
 """StitchLab shows what makes neural networks' representations similar, and which similarity measures mislead.
 
-Names are loaded when they are used (PEP 562): what only reads never imports PyTorch.
+Names are loaded when they are first used (PEP 562), so code that only reads results never imports PyTorch.
 """
 
 import sys
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from stitchlab.results.run import Run, list_runs
     from stitchlab.store import Store
 
-__version__: str  # told here, and not imported above: a name outside __all__ would be none for type checkers
+__version__: str  # declared, not imported above: for type checkers, an imported name outside __all__ does not exist
 
 #: Where each name of the public API is defined, and how it is called there.
-_PLACES = {
+_DEFINED_IN = {
     "Cancelled": "errors:Cancelled",
     "CutPoint": "results.cut_points:CutPoint",
     "Damaged": "errors:Damaged",
@@ -68,8 +68,8 @@ _PLACES = {
     "__version__": "results.version:VERSION",
 }
 
-#: What runs can besides, whoever made them, once a name of the public API was used: `run.plot("accuracy")`.
-_OF_RUNS = {
+#: Methods that `Run` has in addition once a name of the public API was used, such as `run.plot("accuracy")`.
+_RUN_METHODS = {
     "caption": "export.pictures:caption",
     "export": "export.files:export",
     "plot": "export.pictures:plot",
@@ -114,40 +114,40 @@ if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
         """Load a name of the public API when it is first used."""
-        if name not in _PLACES:
+        if name not in _DEFINED_IN:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = _load(_PLACES[name])
+        value = _load(_DEFINED_IN[name])
         globals()[name] = value
-        _lend()
+        _add_run_methods()
         return value
 
 
-def _load(place: str) -> Any:
-    module, _, called = place.partition(":")
-    return getattr(import_module(f"{__name__}.{module}"), called)
+def _load(definition: str) -> Any:
+    """Import what ``module:name`` names."""
+    module, _, name = definition.partition(":")
+    return getattr(import_module(f"{__name__}.{module}"), name)
 
 
-class _Lent:
+class _LazyMethod:
     """Stand in for a method of `Run` until it is first used, and then load the function that implements it."""
 
-    def __init__(self, name: str, place: str) -> None:
-        self.name, self.place = name, place
+    def __init__(self, name: str, definition: str) -> None:
+        self.name, self.definition = name, definition
 
-    def __get__(self, run: Any, kind: type) -> Any:
-        """Load the function and put it in this object's place."""
-        function = _load(self.place)
-        setattr(kind, self.name, function)
-        return getattr(kind if run is None else run, self.name)
+    def __get__(self, run: Any, run_class: type) -> Any:
+        """Load the function and replace this object by it."""
+        setattr(run_class, self.name, _load(self.definition))
+        return getattr(run_class if run is None else run, self.name)
 
 
-def _lend() -> None:
-    """Attach the methods in `_OF_RUNS` to `Run`, once that is imported: `results` itself imports nothing above it."""
-    kind = getattr(sys.modules.get(f"{__name__}.results.run"), "Run", None)
-    for name, place in _OF_RUNS.items():
-        if kind is not None and name not in vars(kind):
-            setattr(kind, name, _Lent(name, place))
+def _add_run_methods() -> None:
+    """Add the methods in `_RUN_METHODS` to `Run` if it is imported: it may not import them, they are above it."""
+    run_class = getattr(sys.modules.get(f"{__name__}.results.run"), "Run", None)
+    for name, definition in _RUN_METHODS.items():
+        if run_class is not None and name not in vars(run_class):
+            setattr(run_class, name, _LazyMethod(name, definition))
 
 
 def __dir__() -> list[str]:
     """List the public API, for editors and notebooks."""
-    return sorted({*globals(), *_PLACES})
+    return sorted({*globals(), *_DEFINED_IN})

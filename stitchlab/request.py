@@ -1,7 +1,8 @@
-"""Represent what is asked for: requests as frozen data classes, and their canonical JSON.
+"""Represent comparisons that users ask for: requests as frozen data classes, and their canonical JSON.
 
-A request's SHA-256 is its identity; nothing here computes, reads or draws. Two requests that mean the same have the
-same JSON, so the defaults that depend on the data (all layers, all test images) are resolved before a request is made.
+A request is identified by the SHA-256 of its JSON. Two requests that mean the same must have the same JSON; therefore
+defaults that depend on the data (all layers, all test images) are resolved before a request is made. Nothing here
+computes, reads files or draws.
 """
 
 from __future__ import annotations
@@ -24,32 +25,32 @@ Cell = tuple[str, str]  #: (front layer, end layer)
 Method = Literal["tlm", "dm"]  #: how a stitch is found: task loss matching or direct matching
 Optimiser = Literal["adam", "soap"]
 Schedule = Literal["constant", "one-cycle"]
-Targets = Literal["labels", "soft"]  #: of task loss matching: soft ones are the end network's own outputs
-Init = Literal["default", "dm"]  #: where it starts: PyTorch's initialisation, or the map of direct matching
+Targets = Literal["labels", "soft"]  #: of task loss matching: labels, or the end network's own outputs (soft)
+Init = Literal["default", "dm"]  #: of task loss matching: PyTorch's initialisation, or the stitch of direct matching
 AugmentationName = Literal["none", "crop", "flip-crop", "affine", "resized-crop"]
 Precision = Literal["fp32"]
 
-# The version of each computation's definition. Raise one when the same request would give other numbers:
-# results kept under the old definition are then simply not found.
-# (An index has its version in its catalog entry. `input` is how images become the input of a network, `soap` the
-# steps of that optimiser: since version 2 they are computed in float64, map by map. `functional` are the metrics of a
-# stitched network's predictions beside the end network's.)
+# The version of each computation's definition. Increase it when the same request would give other numbers: results that
+# are kept under the old version are then not found any more.
+# (The version of an index is in its catalog entry. `input` is how images become the input of a network. `soap` are the
+# steps of that optimiser, which are computed in float64, map by map, since version 2. `functional` are the metrics that
+# compare the predictions of the stitched network and the end network.)
 DEFINITIONS = {"dm": 1, "tlm": 1, "evaluation": 1, "functional": 1, "input": 2, "soap": 2}
-#: Definitions that came later than requests did: a request names them from their second version on, and not before.
+#: Definitions that are younger than the first requests: a request names them only from their second version on.
 SINCE_2 = ("functional", "input", "soap")
 
 METHODS: tuple[Method, ...] = get_args(Method)
-NULL = "null:"  # before an index's name: its permutation null, which is a result of its own
-LEAST_PERMUTATIONS = 25  # below which no p-value falls under .05 with anything to spare
+NULL = "null:"  # this before an index's name is the name of its permutation null, which is a result of its own
+LEAST_PERMUTATIONS = 25  # with fewer, hardly any p-value can be below 0.05
 TARGETS: tuple[Targets, ...] = get_args(Targets)
 INITS: tuple[Init, ...] = get_args(Init)
-AUTO: Literal["auto"] = (
-    "auto"  # the augmentation that a data set usually has: named when a request is made, never in one
-)
+#: The augmentation that is usual for a data set. A request never has it: it names the augmentation itself.
+AUTO: Literal["auto"] = "auto"
 AUGMENTATION_NAMES: tuple[AugmentationName, ...] = get_args(AugmentationName)
-#: Indices look at the first min(1000, M) evaluation images; those of averages over positions look at all M.
+#: Indices use the first min(1000, M) evaluation images; those of averages over positions use all M.
 INDEX_IMAGES = 1000
-FIT_IMAGES = 10_000  # detectors are fitted on at most so many of the first four fifths of the training permutation
+#: Detectors are fitted on at most so many images, from the first four fifths of the training permutation.
+FIT_IMAGES = 10_000
 PRECISION: Precision = "fp32"
 
 #: Progress: ``report(what, done)`` is called between steps, ``done`` in 0..1. It may raise `Cancelled` to stop.
@@ -57,25 +58,25 @@ Report = Callable[[str, float], None]
 
 
 def no_report(what: str, done: float) -> None:
-    """Ignore progress: the default callback where nobody watches."""
+    """Ignore progress: the default callback."""
 
 
 def portion(report: Report, start: float, share: float) -> Report:
-    """Return a callback that reports the progress of one part of the work as progress of the whole.
+    """Return a callback that reports the progress of one part of the work as progress of all the work.
 
     Args:
-        report: told the progress of the whole.
-        start: where the part begins, 0..1 of the whole.
-        share: how much of the whole it is, 0..1.
+        report: receives the progress of all the work.
+        start: how much of the work is done when the part begins, 0..1.
+        share: what share of the work the part is, 0..1.
 
     Returns:
-        the callback for the part: its 0..1 becomes ``start`` .. ``start + share``.
+        the callback for the part: 0..1 becomes ``start`` .. ``start + share``.
     """
     return lambda what, done: report(what, start + share * done)
 
 
 def method_of(name: str) -> Method:
-    """Return the method of this name, as a method. Raises UnknownName."""
+    """Return the name of a method with the type `Method`. Raises UnknownName."""
     if name not in METHODS:
         raise UnknownName("method", name, METHODS)
     return name
@@ -84,7 +85,8 @@ def method_of(name: str) -> Method:
 def plain(value: Any) -> dict[str, Any]:
     """Return the fields of a dataclass as a dictionary for JSON.
 
-    Fields that were added later (metadata ``later``) are left out at their default: requests from before stay the same.
+    Fields that were added later (metadata ``later``) are left out if they have their default, so that older requests
+    keep their JSON.
     """
     return {
         f.name: getattr(value, f.name)
@@ -108,20 +110,20 @@ def content_id(value: Any) -> str:
 
 
 def checked_seed(seed: int) -> int:
-    """Return the seed, if PyTorch and NumPy accept it. Raises StitchLabError."""
+    """Return the seed if PyTorch and NumPy accept it. Raises StitchLabError."""
     if not 0 <= seed < 2**32:
         raise StitchLabError(f"expected a seed from 0 to {2**32 - 1}, got {seed}")
     return seed
 
 
 def derived_seed(*parts: Any) -> int:
-    """Derive a 63-bit seed from its parts alone: it is the same on every machine and in any order of work."""
+    """Derive a 63-bit seed from these parts alone: it is the same on every machine and in any order of work."""
     return int(content_id(list(parts))[:16], 16) >> 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class DirectMatching:
-    """Hold the settings of direct matching: least squares on ``images`` un-augmented training images (K)."""
+    """Hold the settings of direct matching: least squares on ``images`` (K) training images, without augmentation."""
 
     images: int = 100
 
@@ -130,12 +132,16 @@ class DirectMatching:
 class TaskLoss:
     """Hold the settings of task loss matching; defaults are the paper's, but without augmentation (preset ``plain``).
 
-    ``schedule`` is ``constant`` or ``one-cycle``; ``targets`` are ``labels`` or ``soft`` (the end network's own
-    outputs, Csiszárik et al. 2021); ``init`` is PyTorch's ``default`` or the map that direct matching finds (``dm``);
-    ``augment`` is how training images are augmented (`stitchlab.catalog.augmentations`), where ``auto``, the data set's
-    usual way, is resolved when a request is made; ``images`` are the first so many of the training split's permutation,
-    None all of them; ``optimiser`` is ``adam`` or ``soap`` (`stitchlab.stitch.soap`), whose ``lr`` in a cycle is that
-    of 500 steps.
+    Attributes:
+        epochs, weight_decay, batch: of the optimiser.
+        lr: the learning rate; with ``soap`` and ``one-cycle``, that of a cycle of 500 steps.
+        schedule: of the learning rate.
+        targets: labels, or the end network's own outputs (``soft``, Csiszárik et al. 2021).
+        init: PyTorch's ``default``, or the stitch that direct matching finds (``dm``).
+        optimiser: ``adam``, or ``soap`` (`stitchlab.stitch.soap`).
+        augment: how training images are augmented (`stitchlab.catalog.augmentations`); ``auto``, as is usual for the
+            data set, is resolved when a request is made.
+        images: the stitch is trained on the first so many of the training split's permutation; None: on all of them.
     """
 
     epochs: int = 30
@@ -155,11 +161,11 @@ class TaskLoss:
         check_names("TLM targets", [self.targets], TARGETS)
         check_names("TLM initialisation", [self.init], INITS)
         check_names("augmentation", [self.augment], (AUTO, *AUGMENTATION_NAMES))
-        for what, value in (("epochs", self.epochs), ("batch", self.batch), ("training images", self.images)):
+        for setting, value in (("epochs", self.epochs), ("batch", self.batch), ("training images", self.images)):
             if value is not None and type(value) is not int:
-                raise StitchLabError(f"TLM's {what}: expected a whole number, got {value!r}")
+                raise StitchLabError(f"TLM's {setting}: expected a whole number, got {value!r}")
             if value is not None and value < 1:
-                raise StitchLabError(f"TLM's {what}: expected 1 or more, got {value}")
+                raise StitchLabError(f"TLM's {setting}: expected 1 or more, got {value}")
         if not (0 < self.lr < math.inf and 0 <= self.weight_decay < math.inf):
             raise StitchLabError(
                 "TLM's learning rate must be above 0 and its weight decay 0 or more; "
@@ -169,10 +175,13 @@ class TaskLoss:
 
 @dataclass(frozen=True, kw_only=True)
 class Detection:
-    """Hold the settings of detectors: known outliers to recognise, and those that the learned detector trains on.
+    """Hold the settings of detectors.
 
-    Each is a kind of `stitchlab.catalog.outliers`, or ``data:FINGERPRINT`` for another data set: its test images where
-    they have to be recognised, its training images to learn from.
+    Outliers are a kind of `stitchlab.catalog.outliers`, or ``data:FINGERPRINT`` for another data set.
+
+    Attributes:
+        outliers: the known outliers that detectors have to reject; of another data set, its test images.
+        training_outliers: those on which the learned detector is fine-tuned; of another data set, its training images.
     """
 
     outliers: str = "noise"
@@ -185,12 +194,21 @@ class Detection:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """Describe a comparison: what to stitch, on what data and how. Networks and data are given by fingerprints.
+    """Describe a comparison of two networks: what to stitch, on which data and how.
 
-    Rows are ``front_layers``, columns ``end_layers``, both in network order. ``eval_images`` is M, already resolved
-    to a number; ``null`` is how many permutations of images tell what the indices say by chance, 0 none;
-    ``definitions`` are the versions of the definitions it uses. Make one with `stitchlab.results.resolve.resolve`,
-    which checks it against the records of networks and data.
+    `stitchlab.results.resolve.resolve` makes requests; it checks them against the records of networks and data.
+
+    Attributes:
+        front, end: the ids of the networks.
+        data: the fingerprint of the data.
+        front_layers, end_layers: the rows and columns of the grid, both in network order.
+        eval_images: the number of evaluation images, M.
+        methods, indices: by name.
+        dm, tlm: the settings of the methods.
+        seed: from which everything random is drawn.
+        precision: in which networks compute.
+        null: the number of permutations of images from which the indices' nulls are computed; 0: no nulls.
+        definitions: the versions of the definitions that it uses.
     """
 
     front: str
@@ -222,7 +240,7 @@ class Request:
 
     @property
     def results(self) -> tuple[str, ...]:
-        """Name what is computed for each cell: methods, indices, and null distributions of the indices (`NULL`)."""
+        """Return the names of what is computed for each cell: methods, indices and the indices' nulls (`NULL`)."""
         return (*self.methods, *self.indices, *(NULL + name for name in self.indices if self.null))
 
     @property
@@ -232,7 +250,7 @@ class Request:
 
     @classmethod
     def from_json(cls, value: Any) -> Request:
-        """Read a request that `canonical` wrote. Raises StitchLabError if it is none, or a newer version's."""
+        """Read a request that `canonical` wrote. Raises StitchLabError if it is not one, or a newer version's."""
         parts = value if isinstance(value, dict) else {}
         return made_of(cls, value, dm=made_of(DirectMatching, parts.get("dm")), tlm=made_of(TaskLoss, parts.get("tlm")))
 
@@ -246,7 +264,7 @@ def made_of(kind: type[Made], value: Any, **parts: Any) -> Made:
         parts: fields that were rebuilt already, which replace those in ``value``.
 
     Raises:
-        StitchLabError: it is no such object, or a field is unknown or missing.
+        StitchLabError: the JSON is not such an object, or a field is unknown or missing.
     """
     if not isinstance(value, dict):
         raise StitchLabError(f"expected the settings of a {kind.__name__}, got {canonical(value)[:60]}")
@@ -257,12 +275,12 @@ def made_of(kind: type[Made], value: Any, **parts: Any) -> Made:
         )
     try:
         return kind(**{name: tuple(v) if isinstance(v, list) else v for name, v in value.items()} | parts)
-    except TypeError as error:  # something is missing, or no number
+    except TypeError as error:  # a field is missing, or not a number
         raise StitchLabError(f"this is not a request that StitchLab wrote ({error})") from error
 
 
 def named(versions: dict[str, int]) -> dict[str, int]:
-    """Keep the versions of definitions that a request states: later ones only from their second version on.
+    """Return those versions of definitions that a request names: younger ones only from their second version on.
 
     >>> named({"dm": 1, "functional": 1, "soap": 2})
     {'dm': 1, 'soap': 2}

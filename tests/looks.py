@@ -40,16 +40,17 @@ OWN = 0.96  # the end network's own accuracy in made-up runs
 
 
 class Notes:
-    """A queue with the interface of `stitchlab.jobs.Jobs` that computes nothing and notes what it was asked.
+    """A `stitchlab.jobs.JobQueue` that computes nothing and notes what it was asked.
 
     Questions are answered at once, in this process, unless an answer was laid out for them.
     """
+
+    store: Store  # set where pages get their queue
 
     def close(self) -> None:
         """What a server does with its queue at its end."""
 
     def __init__(self) -> None:
-        self.store: Store | None = None
         self.started = False
         self.asked: list[tuple[Any, ...]] = []
         self.answers: dict[str, Answer] = {}
@@ -80,7 +81,6 @@ class Notes:
         if name in self.answers:
             return self.answers[name]
         plain = [argument.record if isinstance(argument, Run) else argument for argument in arguments]
-        assert self.store is not None
         told = answer(f"stitchlab.worker.questions:{name}", str(self.store.root), *plain)
         return Answer("there", told["value"]) if "value" in told else Answer("failed", message=told["message"])
 
@@ -88,9 +88,9 @@ class Notes:
         self.answers.pop(name, None)
         return self.ask(name, *arguments)
 
-    def prepare(self, wanted: dict[str, Any]) -> None:
-        self.prepared.append(wanted)
-        self.states[preparing(wanted)] = Status("running", "preparing the request", 0.5)
+    def prepare(self, arguments: dict[str, Any]) -> None:
+        self.prepared.append(arguments)
+        self.states[preparing(arguments)] = Status("running", "preparing the request", 0.5)
 
     def compute(self, run: Run, cell: tuple[str, str] | None = None, last: str = "") -> Run:
         run.save()
@@ -116,29 +116,29 @@ class Notes:
             self.trained += 1
             self.states[DEMO] = Status("queued", "training two networks on digits")
 
-    def train(self, wanted: dict[str, Any]) -> None:
-        self.made.append(wanted)
-        self.states[making(wanted["name"])] = Status("running", "epoch 1 of 3, loss 2.30", 0.1, 8.0)
+    def train(self, arguments: dict[str, Any]) -> None:
+        self.made.append(arguments)
+        self.states[making(arguments["name"])] = Status("running", "epoch 1 of 3, loss 2.30", 0.1, 8.0)
 
-    def bring(self, upload: str, wanted: dict[str, Any]) -> None:
+    def bring(self, upload: str, arguments: dict[str, Any]) -> None:
         self.uploads.append(upload)
-        self.made.append(wanted)
-        self.states[making(wanted["name"])] = Status("queued", f"importing {wanted['name']}")
+        self.made.append(arguments)
+        self.states[making(arguments["name"])] = Status("queued", f"importing {arguments['name']}")
 
     def measure(self, network: str) -> None:
         self.measured.append(network)
         self.states[measuring(network)] = Status("running", "measuring", 0.5)
 
-    def probe(self, wanted: dict[str, Any], label: str) -> None:
-        self.probed.append(wanted)
-        self.states[probing(wanted)] = Status("running", label, 0.5)
+    def probe(self, arguments: dict[str, Any], label: str) -> None:
+        self.probed.append(arguments)
+        self.states[probing(arguments)] = Status("running", label, 0.5)
 
-    def check(self, wanted: dict[str, Any], checks: Sequence[str]) -> None:
-        self.checked.append((wanted, list(checks)))
-        self.states[checking(wanted)] = Status("running", "checking measures", 0.5)
+    def check(self, suite: dict[str, Any], checks: Sequence[str]) -> None:
+        self.checked.append((suite, list(checks)))
+        self.states[checking(suite)] = Status("running", "checking measures", 0.5)
 
-    def price(self, what: dict[str, Any], checks: Sequence[str], there: Any = None, wait: float = 0.0) -> Answer:
-        return self.ask("checks_price", what, list(checks), "cpu")
+    def price(self, suite: dict[str, Any], checks: Sequence[str], cache_key: Any = None, wait: float = 0.0) -> Answer:
+        return self.ask("checks_price", suite, list(checks), "cpu")
 
     def fetch(self, data: str) -> None:
         self.fetched.append(data)
@@ -166,7 +166,7 @@ class Notes:
         assert job, "a job has a name"
         return self.states.get(job)
 
-    def recent(self, most: int = 60) -> dict[str, Status]:
+    def recent(self, limit: int = 60) -> dict[str, Status]:
         return dict(self.states)
 
     def look(self, job: str) -> Status | None:

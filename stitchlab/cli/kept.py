@@ -22,14 +22,14 @@ from stitchlab.store import Store
 
 def add(command: Command) -> None:
     """Add the commands to a parser."""
-    command("open", _open, "Add a run from somebody's file to yours; its id is the last line.").add_argument(
-        "file", type=Path, metavar="FILE.stitch", help="what `export RUN FILE.stitch` wrote, or the page's button"
+    command("open", _open, "Add a run from a .stitch file to your runs; its id is the last line.").add_argument(
+        "file", type=Path, metavar="FILE.stitch", help="a file that `export RUN FILE.stitch` or a page wrote"
     )
     command("runs", _runs, "List the runs, and how much of each is computed.")
     command("show", _show, "Show a run.").add_argument("run", metavar="RUN", help="its id, or the beginning of it")
-    command("delete", _delete, "Delete a run and what only it uses, or close an opened one.").add_argument(
-        "run", metavar="RUN"
-    )
+    command(
+        "delete", _delete, "Delete a run and what only it uses; close a run that was opened from a file."
+    ).add_argument("run", metavar="RUN")
 
 
 def _open(options: argparse.Namespace, store: Store) -> None:
@@ -40,19 +40,19 @@ def _open(options: argparse.Namespace, store: Store) -> None:
         f"{run.source.made[:10]}{f'; {run.source.title}' if run.source.title else ''}",
         file=sys.stderr,
     )
-    if (own := shelf.find(store, run.id)).source is None:
+    if (own_run := shelf.find(store, run.id)).source is None:
         print(
-            f"this run is already here, and the numbers computed here are shown; {shelf.compared(own, run)}",
+            f"this run is already here, and the numbers computed here are shown; {shelf.compared(own_run, run)}",
             file=sys.stderr,
         )
     print(run.id)
 
 
 def _runs(options: argparse.Namespace, store: Store) -> None:
-    computed = set(store.keys("cells"))
+    computed_here = set(store.keys("cells"))
 
-    def there(run: Run) -> int:
-        return run.there(computed if run.source is None else set(run.store.keys("cells")))
+    def count_results(run: Run) -> int:
+        return run.there(computed_here if run.source is None else set(run.store.keys("cells")))
 
     table(
         ("run", "front", "end", "data", "grid", "methods", "there", "created", "from"),
@@ -64,7 +64,7 @@ def _runs(options: argparse.Namespace, store: Store) -> None:
                 run.record["data"]["label"],
                 f"{len(run.request.front_layers)}×{len(run.request.end_layers)}",
                 ",".join((*run.request.methods, *run.request.indices)),
-                f"{there(run)} of {run.total}",
+                f"{count_results(run)} of {run.total}",
                 run.record["created"],
                 _from(run),
             )
@@ -74,7 +74,7 @@ def _runs(options: argparse.Namespace, store: Store) -> None:
 
 
 def _from(run: Run) -> str:
-    """Return the file that a run was read from; empty if it was computed here."""
+    """Return the name of the file from which a run was read; empty if it was computed here."""
     return "" if run.source is None else f"{'gallery: ' if run.source.gallery else ''}{run.source.file}"
 
 
@@ -91,8 +91,8 @@ def _delete(options: argparse.Namespace, store: Store) -> None:
         shelf.close(store, run)
         print(f"closed {run.id} ({run.title}): {run.source.file} was removed; results computed here are unchanged")
         return
-    gone = delete_run(store, options.run)
-    print(f"deleted {gone.id} ({gone.title}); results that other runs share are kept")
+    deleted = delete_run(store, options.run)
+    print(f"deleted {deleted.id} ({deleted.title}); results that other runs share are kept")
 
 
 def print_tables(run: Run) -> None:
@@ -101,11 +101,11 @@ def print_tables(run: Run) -> None:
         print(f"tlm: {words(run)}\n")
     for method, metric in run.quantities():
         if metric in ("relative_accuracy", "penalty"):
-            continue  # they follow from the accuracies
-        values, said = run.matrix(method, metric), remark(run.request, method)
-        said = BEFORE if metric in FUNCTIONAL and run.older and np.isnan(values).all() else said
-        print(f"{method} / {metric}{f' ({said})' if said else ''}")
-        if said == BEFORE:
+            continue  # these follow from the accuracies
+        values, note = run.matrix(method, metric), remark(run.request, method)
+        note = BEFORE if metric in FUNCTIONAL and run.older and np.isnan(values).all() else note
+        print(f"{method} / {metric}{f' ({note})' if note else ''}")
+        if note == BEFORE:
             continue
         table(
             ("", *run.request.end_layers),

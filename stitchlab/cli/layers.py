@@ -1,4 +1,4 @@
-"""List where a network can be cut (command ``layers``); code that computes is imported only if that is not known."""
+"""List where a network can be cut (command ``layers``); code that computes is imported only if it is needed."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ def _layers(options: argparse.Namespace, store: Store) -> None:
 
 def _cuts(name: str, size: int | None, store: Store) -> Cuts:
     """Find the cut points of a network in the store, or of an architecture for ten classes of colour images."""
-    known = networks.list_networks(store)
-    if name not in {n.name for n in known} and (name in ARCHITECTURES or "/" in name or ":" in name):
+    stored = networks.list_networks(store)
+    if name not in {n.name for n in stored} and (name in ARCHITECTURES or "/" in name or ":" in name):
         return _of_architecture(name, size)
     try:
         network = networks.find(store, name)
     except UnknownName as error:
-        there = [*(n.name for n in known), *architectures.known()]
-        raise UnknownName("network or architecture", name, there) from error
+        known_names = [*(n.name for n in stored), *architectures.known()]
+        raise UnknownName("network or architecture", name, known_names) from error
     if size is None or size == network.size:
-        return cut_points.kept(store, network.id) or _found(store, network)
+        return cut_points.kept(store, network.id) or _computed(store, network)
     return _at_another_size(store, network, size)
 
 
@@ -62,15 +62,15 @@ def _of_architecture(name: str, size: int | None) -> Cuts:
     from stitchlab.models import zoo
     from stitchlab.models.cut_points import of_architecture
 
-    found = zoo.architecture(name)
-    size = found.size if size is None else size
-    found.check_size(size)
+    architecture = zoo.architecture(name)
+    size = architecture.size if size is None else size
+    architecture.check_size(size)
     return of_architecture(
-        found,
+        architecture,
         networks.Network(
             name="",
-            architecture=found.name,
-            options=found.resolve(),
+            architecture=architecture.name,
+            options=architecture.resolve(),
             classes=tuple("0123456789"),
             channels=3,
             size=size,
@@ -79,12 +79,12 @@ def _of_architecture(name: str, size: int | None) -> Cuts:
             data="",
             data_fingerprint="",
             origin={},
-            code=found.code,
+            code=architecture.code,
         ),
     )
 
 
-def _found(store: Store, network: networks.Network) -> Cuts:
+def _computed(store: Store, network: networks.Network) -> Cuts:
     from stitchlab.models.cut_points import outline
 
     return outline(store, network)

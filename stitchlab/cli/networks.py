@@ -1,6 +1,6 @@
 """Make, list and change networks and data (commands train, import, networks, data).
 
-What computes is imported where it is needed: listing, renaming and deleting run where there is no PyTorch.
+Code that computes is imported only where it is needed: listing, renaming and deleting work without PyTorch.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from stitchlab.catalog.architectures import ARCHITECTURES
 from stitchlab.catalog.data_sets import DATA_SETS
 from stitchlab.catalog.training_recipes import AUGMENTATION_STEPS, Attack
-from stitchlab.cli import Command, Parser, bar, fraction, names, numbers, pairs, table, whole
+from stitchlab.cli import Command, Parser, bar, fraction, integers, named_values, names, numbers, table
 from stitchlab.results import data_sets, networks
 from stitchlab.store import Store
 
@@ -27,35 +27,37 @@ def add(command: Command) -> None:
     """Add the commands to a parser."""
     train = command("train", _train, "Train a network and keep it.")
     train.add_argument("arch", metavar="ARCH", help=ARCH)
-    train.add_argument("--name", help="what to call it; with several seeds, -sSEED is appended")
+    train.add_argument("--name", help="the network's name; with several seeds, -sSEED is appended")
     _training_arguments(train)
     bring = command("import", _import, "Import weights: safetensors or a torch state dict.")
     _import_arguments(bring)
-    for made in (train, bring):
-        made.add_argument("--data", required=True, help="a data set's name, or folder:PATH, or folder:PATH@SIZE")
-        made.add_argument(
+    for parser in (train, bring):
+        parser.add_argument("--data", required=True, help="a data set's name, or folder:PATH, or folder:PATH@SIZE")
+        parser.add_argument(
             "--options",
-            type=pairs,
+            type=named_values,
             default={},
             metavar="NAME=VALUE,…",
             help="of the architecture: of resnet18 width, widths=equal, maps=equal; of mlp width, depth",
         )
-        made.add_argument("--size", type=int, metavar="S", help="pixels a side of its input (default: the images')")
-    known = command("networks", _networks, "List the networks in the store.")
-    change = known.add_mutually_exclusive_group()
+        parser.add_argument("--size", type=int, metavar="S", help="pixels a side of its input (default: the images')")
+    listing = command("networks", _networks, "List the networks in the store.")
+    change = listing.add_mutually_exclusive_group()
     change.add_argument("--rename", nargs=2, metavar=("NETWORK", "NAME"), help="rename one")
-    change.add_argument("--delete", metavar="NETWORK", help="delete one; results computed with it stay")
+    change.add_argument("--delete", metavar="NETWORK", help="delete one; results computed with it are kept")
     data = command("data", _data, "List the data sets, or load one.")
     data.add_argument("data", nargs="?", metavar="DATA", help="load this one: a name, folder:PATH or folder:PATH@SIZE")
-    for made in (train, bring, data):
-        made.add_argument("--download", action="store_true", help="download what is missing: the data set, the weights")
+    for parser in (train, bring, data):
+        parser.add_argument(
+            "--download", action="store_true", help="download what is missing: the data set, the weights"
+        )
 
 
 def _training_arguments(train: Parser) -> None:
     add = train.add_argument
     add("--epochs", type=int, metavar="E", help="passes over the training images")
-    add("--seeds", type=whole, metavar="S,S", help="several networks in one go, one for each seed")
-    add("--untrained", action="store_true", help="keep it with its initial weights")
+    add("--seeds", type=integers, metavar="S,S", help="train several networks, one for each seed")
+    add("--untrained", action="store_true", help="do not train: keep it with its initial weights")
     add(
         "--augment",
         type=names,
@@ -76,21 +78,24 @@ def _import_arguments(bring: Parser) -> None:
     add = bring.add_argument
     add("weights", metavar="WEIGHTS", help="a file; for torchvision/NAME also DEFAULT, IMAGENET1K_V1, …")
     add("--arch", required=True, metavar="ARCH", help=ARCH)
-    add("--name", required=True, help="what to call it")
+    add("--name", required=True, help="the network's name")
     add(
         "--mean",
         type=numbers,
         metavar="R,G,B",
-        help="mean that it was trained with, of pixels in 0..1 (default: that of the training images)",
+        help="mean of pixels in 0..1 with which it was trained (default: that of the training images)",
     )
     add("--std", type=numbers, metavar="R,G,B", help="standard deviation likewise")
     add(
         "--replace",
         action="store_true",
-        help="in place of the network that has this name; results computed with that stay",
+        help="replace the network that has this name; results computed with that network are kept",
     )
     add(
-        "--classes", type=int, metavar="N", help="number of outputs; where the data has others, accuracy is not defined"
+        "--classes",
+        type=int,
+        metavar="N",
+        help="number of outputs; if the data has another number of classes, accuracy is not defined",
     )
 
 
@@ -100,21 +105,21 @@ def _train(options: argparse.Namespace, store: Store) -> None:
     from stitchlab.models.device import pick_device
 
     images = datasets.load(options.data, store, report=bar(), download=options.download)
-    what: dict[str, Any] = {"options": options.options, "size": options.size, "device": pick_device(options.device)}
+    settings: dict[str, Any] = {"options": options.options, "size": options.size, "device": pick_device(options.device)}
     attack = None if options.adversarial is None else Attack(options.adversarial, options.pgd_steps)
     seeds = options.seeds or [options.seed]
-    called = {
+    name_of_seed = {
         seed: options.name if options.seeds is None or options.name is None else f"{options.name}-s{seed}"
         for seed in seeds
     }
-    for name in filter(None, called.values()):
-        networks.check_name_free(store, name)  # of all of them, before any is trained
-    made = []
-    for seed, name in called.items():
+    for name in filter(None, name_of_seed.values()):
+        networks.check_name_free(store, name)  # checked for all networks before any is trained
+    trained = []
+    for seed, name in name_of_seed.items():
         if options.untrained:
-            made.append(create.untrained(options.arch, images, store, name=name, seed=seed, **what))
+            trained.append(create.untrained(options.arch, images, store, name=name, seed=seed, **settings))
         else:
-            made.append(
+            trained.append(
                 create.train(
                     options.arch,
                     images,
@@ -126,17 +131,17 @@ def _train(options: argparse.Namespace, store: Store) -> None:
                     label_noise=options.label_noise,
                     attack=attack,
                     report=bar(),
-                    **what,
+                    **settings,
                 )
             )
-    _table(made)
+    _table(trained)
 
 
 def _import(options: argparse.Namespace, store: Store) -> None:
     from stitchlab.models import importing
     from stitchlab.models.device import pick_device
 
-    made = importing.import_weights(
+    network = importing.import_weights(
         options.weights,
         store,
         arch=options.arch,
@@ -152,9 +157,9 @@ def _import(options: argparse.Namespace, store: Store) -> None:
         device=pick_device(options.device),
         report=bar(),
     )
-    _table([made])
-    if remark := made.origin.get("remark"):
-        print(f"{made.name}: {remark}", file=sys.stderr)
+    _table([network])
+    if remark := network.origin.get("remark"):
+        print(f"{network.name}: {remark}", file=sys.stderr)
 
 
 def _networks(options: argparse.Namespace, store: Store) -> None:
@@ -166,7 +171,7 @@ def _networks(options: argparse.Namespace, store: Store) -> None:
         _table(networks.list_networks(store))
 
 
-def _table(made: Iterable[networks.Network]) -> None:
+def _table(rows: Iterable[networks.Network]) -> None:
     table(
         ("name", "architecture", "data", "accuracy", "parameters", "seed", "how", "id"),
         (
@@ -180,7 +185,7 @@ def _table(made: Iterable[networks.Network]) -> None:
                 n.origin.get("how"),
                 n.short,
             )
-            for n in made
+            for n in rows
         ),
     )
 
@@ -190,19 +195,19 @@ def _data(options: argparse.Namespace, store: Store) -> None:
         from stitchlab.data import registry as datasets
 
         datasets.load(options.data, store, report=bar(), download=options.download)
-    used = {record.name: record for record in data_sets.known(store)}
+    records = {record.name: record for record in data_sets.known(store)}
     table(
         ("name", "training images", "test images", "shape", "what"),
         (
             (
                 name,
                 *(
-                    (used[name].train, used[name].test, "×".join(map(str, used[name].shape)))
-                    if name in used
+                    (records[name].train, records[name].test, "×".join(map(str, records[name].shape)))
+                    if name in records
                     else ("", "", "")
                 ),
-                DATA_SETS[name].description if name in DATA_SETS else used[name].label,
+                DATA_SETS[name].description if name in DATA_SETS else records[name].label,
             )
-            for name in (*DATA_SETS, *(name for name in used if name not in DATA_SETS))
+            for name in (*DATA_SETS, *(name for name in records if name not in DATA_SETS))
         ),
     )

@@ -1,7 +1,7 @@
 """Make runs (commands compare, repeat).
 
-What computes is imported where it is needed: the other commands run where there is no PyTorch, and so does `compare`
-where it asks somebody's workers.
+Code that computes is imported only where it is needed. So the other commands run without PyTorch, and so does `compare`
+when a cluster's workers compute (--workers).
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ from stitchlab.results.run import Run
 from stitchlab.store import Store
 
 if TYPE_CHECKING:
-    from stitchlab.jobs import Jobs, Status
+    from stitchlab.jobs import JobQueue, Status
 
-PATIENCE = 20.0  # seconds that a command waits for an estimate before work begins without
+ESTIMATE_WAIT_S = 20.0  # after which the work begins without an estimate of how long it takes
+STATUS_INTERVAL_S = 0.3  # between two looks at the status of a job
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
@@ -44,13 +45,13 @@ def add(command: Command) -> None:
     repeat = command(
         "repeat", _repeat, "Repeat the comparison that a run.json describes; the run's id is the last line."
     )
-    repeat.add_argument("description", type=Path, metavar="RUN.json", help="what `compare --out DIR` wrote")
+    repeat.add_argument("description", type=Path, metavar="RUN.json", help="a file that `compare --out DIR` wrote")
     repeat.set_defaults(data=None, download=False)
-    for made in (compare, repeat):
-        made.add_argument(
+    for parser in (compare, repeat):
+        parser.add_argument(
             "--workers", metavar="ADDRESS", help="a Dask scheduler, tcp://…, whose workers see the same cache"
         )
-        made.add_argument("--out", type=Path, metavar="DIR", help="write cells.csv and run.json there")
+        parser.add_argument("--out", type=Path, metavar="DIR", help="write cells.csv and run.json there")
 
 
 def _compare(options: argparse.Namespace, store: Store) -> None:
@@ -63,7 +64,7 @@ def _compare(options: argparse.Namespace, store: Store) -> None:
         "images": options.train_images,
     }
     recipe = preset(options.tlm_preset, **{key: value for key, value in changes.items() if value is not None})
-    _asked(
+    _make_run(
         options,
         store,
         {
@@ -85,17 +86,22 @@ def _compare(options: argparse.Namespace, store: Store) -> None:
 
 def _repeat(options: argparse.Namespace, store: Store) -> None:
     old = repeating.described(store, options.description)
-    new = _asked(options, store, repeating.wanted(store, old))
+    new = _make_run(options, store, repeating.wanted(store, old))
     if why := repeating.changes(old, new):
         print(why, file=sys.stderr)
 
 
-def _asked(options: argparse.Namespace, store: Store, wanted: dict[str, Any]) -> Run:
-    """Compute what is wanted, here or on a cluster's workers, write and print it; the run's id comes last."""
+def _make_run(options: argparse.Namespace, store: Store, wanted: dict[str, Any]) -> Run:
+    """Compute a run, here or on a cluster's workers, write it and print it; its id comes last.
+
+    Args:
+        options, store: of the command.
+        wanted: arguments of `stitchlab.grid.ask.ask`.
+    """
     run = (
-        _queued(options, store, wanted | {"tlm": asdict(wanted["tlm"])})
+        _compute_on_cluster(options, store, wanted | {"tlm": asdict(wanted["tlm"])})
         if options.workers
-        else _computed(options, store, wanted)
+        else _compute_here(options, store, wanted)
     )
     if options.out:
         write(run, options.out)
@@ -104,8 +110,8 @@ def _asked(options: argparse.Namespace, store: Store, wanted: dict[str, Any]) ->
     return run
 
 
-def _computed(options: argparse.Namespace, store: Store, wanted: dict[str, Any]) -> Run:
-    """Make the run of what is wanted and compute it in this process."""
+def _compute_here(options: argparse.Namespace, store: Store, wanted: dict[str, Any]) -> Run:
+    """Make a run and compute it in this process."""
     from stitchlab.data import registry as datasets
     from stitchlab.grid import estimate
     from stitchlab.grid.ask import ask
@@ -118,28 +124,28 @@ def _computed(options: argparse.Namespace, store: Store, wanted: dict[str, Any])
         datasets.load(options.data, store, report=bar(), download=options.download)
     run = ask(store=store, **wanted)
     if units := missing(run):
-        _say(run, *estimate.total(store, load_pair(store, run.request, device), run.request, units))
+        _print_estimate(run, *estimate.total(store, load_pair(store, run.request, device), run.request, units))
     return compute(store, run, device, bar())
 
 
-def _queued(options: argparse.Namespace, store: Store, wanted: dict[str, Any]) -> Run:
-    """Have a cluster's workers make and compute the run of what is wanted."""
+def _compute_on_cluster(options: argparse.Namespace, store: Store, wanted: dict[str, Any]) -> Run:
+    """Have a cluster's workers make a run and compute it."""
     from stitchlab.jobs import Jobs, fetching, preparing
 
-    check_names("device", [options.device], DEVICES)  # whether the workers have it, they know
+    check_names("device", [options.device], DEVICES)  # only the workers know whether they have it
     jobs = Jobs(store, options.workers, options.device)
     try:
         if options.data in DATA_SETS and options.download:
             jobs.fetch(options.data)
-            _done(jobs, fetching(options.data))
-        elif (options.data or "").startswith(FOLDER):  # the workers' working directory may be another
+            _result(jobs, fetching(options.data))
+        elif (options.data or "").startswith(FOLDER):  # workers may have another working directory
             wanted["data"] = FOLDER + str(Path(options.data.removeprefix(FOLDER)).expanduser().resolve())
         jobs.prepare(wanted)
-        run = Run.load(_done(jobs, preparing(wanted))["run"], store)
-        if missing(run) and (price := jobs.estimate(run, wait=PATIENCE)).value:
-            _say(run, price.value["seconds"], price.value["timed"])
+        run = Run.load(_result(jobs, preparing(wanted))["run"], store)
+        if missing(run) and (answer := jobs.estimate(run, wait=ESTIMATE_WAIT_S)).value:
+            _print_estimate(run, answer.value["seconds"], answer.value["timed"])
         jobs.compute(run)
-        status = _awaited(jobs, run.id)
+        status = _wait(jobs, run.id)
     finally:
         jobs.close()
     run = Run.load(run.id, store)
@@ -148,27 +154,27 @@ def _queued(options: argparse.Namespace, store: Store, wanted: dict[str, Any]) -
     return run
 
 
-def _say(run: Run, seconds: float, timed: bool) -> None:
-    """Print, before work begins, how long it should take."""
+def _print_estimate(run: Run, seconds: float, timed: bool) -> None:
+    """Print how long the work should take."""
     print(f"{to_compute(run)}: {expected(seconds, timed)}", file=sys.stderr)
 
 
-def _done(jobs: Jobs, job: str) -> dict[str, Any]:
+def _result(jobs: JobQueue, job: str) -> dict[str, Any]:
     """Wait for the result of a job. Raises StitchLabError if the job ends without one."""
-    status = _awaited(jobs, job)
+    status = _wait(jobs, job)
     if status is None or status.state != "done":
         state = "gone" if status is None else status.state
         raise StitchLabError((status and status.message) or f"the workers' job is {state}; try again")
     return status.result or {}
 
 
-def _awaited(jobs: Jobs, job: str) -> Status | None:
+def _wait(jobs: JobQueue, job: str) -> Status | None:
     """Show a job's progress until it has ended, and return its final state; Ctrl-C stops it."""
     report = bar()
     try:
         while (status := jobs.status(job)) is not None and status.active:
             report(status.what, status.done)
-            time.sleep(0.3)
+            time.sleep(STATUS_INTERVAL_S)
     except KeyboardInterrupt:
         jobs.cancel(job)
         raise
@@ -180,7 +186,7 @@ def _compare_arguments(parser: argparse.ArgumentParser) -> None:
     add("front", metavar="FRONT", help=f"name or id of the front network, or a control: '{RANDOM}X', {NOISE}")
     add("end", metavar="END", help="name or id of the end network")
     add("--data", help="a data set's name, or folder:PATH (default: the end network's)")
-    add("--front-layers", type=names, metavar="L,L", help="default: all blocks; `layers` lists what there is")
+    add("--front-layers", type=names, metavar="L,L", help="default: all blocks; `layers` lists the layers")
     add("--end-layers", type=names, metavar="L,L")
     add("--methods", type=names, default=list(METHODS), help="of tlm and dm (default: both; empty: none)")
     add(
@@ -212,6 +218,6 @@ def _compare_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=0,
         metavar="PERMUTATIONS",
-        help="hold every index against so many permutations of the images: rows null95 and p in cells.csv (default: 0, "
+        help="compare every index with so many permutations of the images: rows null95 and p in cells.csv (default: 0, "
         f"none; {PERMUTATIONS} are usual, {A_COLUMN} for each end layer where those are more)",
     )

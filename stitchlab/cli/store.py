@@ -10,7 +10,7 @@ from stitchlab.results.cleaning import Amount, clean, sizes
 from stitchlab.store import Store
 from stitchlab.store.checking import check
 
-DAMAGED = 1  # the exit status where a file is damaged
+DAMAGED_STATUS = 1  # the exit status if a file is damaged
 
 
 def add(command: Command) -> None:
@@ -18,26 +18,26 @@ def add(command: Command) -> None:
     parser = command("store", _store, "Check, clean or measure the store, in which all results are kept.")
     parser.add_argument(
         "what",
-        choices=list(_WHAT),
+        choices=list(_ACTIONS),
         help="check: verify every file; clean: remove what nothing "
-        "refers to any more and did not change within the hour; size: list how large each part is",
+        "refers to any more and what did not change within the hour; size: list how large each part is",
     )
 
 
 def _store(options: argparse.Namespace, store: Store) -> int:
-    return _WHAT[options.what](store)
+    return _ACTIONS[options.what](store)
 
 
 def _check(store: Store) -> int:
     files = damaged = 0
-    for path, wrong in check(store):
+    for path, problem in check(store):
         files += 1
-        if wrong:
+        if problem:
             damaged += 1
-            print(f"{path.relative_to(store.root)}: {wrong}")
+            print(f"{path.relative_to(store.root)}: {problem}")
     if not damaged:
         print(f"{files} files match their checksums")
-    return DAMAGED if damaged else 0
+    return DAMAGED_STATUS if damaged else 0
 
 
 def _clean(store: Store) -> int:
@@ -59,4 +59,4 @@ def _table(rooms: Sequence[Amount]) -> None:
     table(("room", "files", "MB"), ((room.room, room.files, f"{room.bytes / 1e6:.1f}") for room in (*rooms, total)))
 
 
-_WHAT = {"check": _check, "clean": _clean, "size": _size}
+_ACTIONS = {"check": _check, "clean": _clean, "size": _size}

@@ -1,9 +1,10 @@
 """Queue work: requests become tasks of Dask workers, and pages can read their progress.
 
-By default workers on this machine, of which some compute grids and one answers pages; or somebody's cluster, whose
-workers must see the same cache. What workers tell lies in the store (rooms ``jobs``, ``progress``, ``cancel``), so
-that any process may look, and closing a tab or a server loses nothing that is finished. Dask cannot stop a running
-task: a cancel flag is read between steps. Nothing here computes: workers are asked for functions by their names.
+By default the workers run on this machine: some compute grids and one answers pages. They may also belong to a cluster
+elsewhere, and must then see the same cache. Workers write their progress into the store
+(`stitchlab.results.job_records`). So any process can read it, and closing a tab or a server loses nothing that is
+finished. Dask cannot stop a running task; therefore workers look for a cancel mark between two steps. Nothing here
+computes: workers are asked for functions by their names.
 """
 
 from __future__ import annotations
@@ -16,23 +17,36 @@ from typing import Any
 from stitchlab.catalog.detectors import LEARNING
 from stitchlab.jobs import names
 from stitchlab.jobs.connection import Connection, NotInstalled
-from stitchlab.jobs.names import DEMO, MAKING, detecting, fetching, following, making, measuring, preparing, probing
+from stitchlab.jobs.local_workers import WorkerKind
+from stitchlab.jobs.names import (
+    DEMO,
+    NETWORK_JOB_PREFIX,
+    detecting,
+    fetching,
+    following,
+    making,
+    measuring,
+    preparing,
+    probing,
+)
+from stitchlab.jobs.protocol import JobQueue
 from stitchlab.jobs.questions import Answer, Questions, plain_argument
 from stitchlab.jobs.queue import Queue
-from stitchlab.jobs.status import QUIET, Status
-from stitchlab.jobs.turns import Task
-from stitchlab.request import Detection
-from stitchlab.results import definitions, plan
+from stitchlab.jobs.status import Status
+from stitchlab.jobs.turns import WorkerCall
+from stitchlab.request import Cell, Detection
+from stitchlab.results import definitions, job_records, plan
 from stitchlab.results.checks import plan as suites
 from stitchlab.results.demo import NAMES
 from stitchlab.results.detection import DetectionResults, MethodCell
+from stitchlab.results.job_records import TaskDescription, TaskWork
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 
 __all__ = [
     "DEMO",
-    "QUIET",
     "Answer",
+    "JobQueue",
     "Jobs",
     "NotInstalled",
     "Status",
@@ -44,6 +58,10 @@ __all__ = [
     "preparing",
     "probing",
 ]
+
+
+LEARNING_WEIGHT = 30.0  # of a detector that has to be trained, in cells that a detector judges
+QUICK_WEIGHT = 1.0  # of all others, likewise
 
 
 class Jobs(Queue):
@@ -61,7 +79,7 @@ class Jobs(Queue):
         self._questions = Questions(store, self._connection)
 
     def close(self) -> None:
-        """Shut down the workers of this machine, or disconnect from somebody's cluster."""
+        """Shut down the workers of this machine, or disconnect from a cluster elsewhere."""
         super().close()
         self._questions.close()
 
@@ -70,12 +88,12 @@ class Jobs(Queue):
 
         Args:
             name: of the question.
-            arguments: those that follow the store's folder; plain values, as JSON knows them. A run stands for its
-                record.
+            arguments: those that follow the store's folder: plain values, as in JSON, or a run, which is replaced by
+                its record.
             wait: seconds to wait for the answer, at most.
 
         Returns:
-            the answer, or that it is still awaited or failed.
+            the answer; or that it is still awaited, or that the question failed.
 
         Raises:
             StitchLabError: a run was opened from a file.
@@ -96,52 +114,48 @@ class Jobs(Queue):
 
     def estimate(self, run: Run, wait: float = 0.0) -> Answer:
         """Ask how many seconds what is missing of a run should take (`stitchlab.worker.questions.seconds`)."""
-        there = len(run.cells), len(run.functional), run.own_accuracy, len(self.store.keys("timings"))
-        answer = self.ask("seconds", run, self.device, there, wait=wait)
+        cache_key = len(run.cells), len(run.functional), run.own_accuracy, len(self.store.keys("timings"))
+        answer = self.ask("seconds", run, self.device, cache_key, wait=wait)
         if not answer.value:
             return answer
-        workers, one = self._connection.grid_workers, answer.value
-        return replace(
-            answer,
-            value=one
-            | {
-                "seconds": one["seconds"] / workers,
-                "cheaper": [(what, each / workers) for what, each in one["cheaper"]],
-            },
-        )
+        workers = self._connection.grid_workers
+        on_all_workers = {
+            "seconds": answer.value["seconds"] / workers,
+            "cheaper": [(what, seconds / workers) for what, seconds in answer.value["cheaper"]],
+        }
+        return replace(answer, value=answer.value | on_all_workers)
 
-    def price(self, what: dict[str, Any], checks: Sequence[str], there: Any = None, wait: float = 0.0) -> Answer:
+    def price(self, suite: dict[str, Any], checks: Sequence[str], cache_key: Any = None, wait: float = 0.0) -> Answer:
         """Ask how long the checks of a suite should take.
 
         Args:
-            what: the suite, arguments of `stitchlab.results.checks.suite.find` as JSON.
+            suite: arguments of `stitchlab.results.checks.suite.find` as JSON.
             checks: their names.
-            there: what the store has by now, as any plain value: the question is asked anew when it changes.
+            cache_key: any plain value that changes when the store has more results: the question is then asked anew.
             wait: seconds to wait for the answer, at most.
 
         Returns:
             an answer whose value has ``seconds`` on all workers, whether they were ``timed``, and how many ``grids``.
         """
-        answer = self.ask("checks_price", what, list(checks), self.device, there, wait=wait)
-        return (
-            replace(answer, value=answer.value | {"seconds": answer.value["seconds"] / self._connection.grid_workers})
-            if answer.value
-            else answer
-        )
+        answer = self.ask("checks_price", suite, list(checks), self.device, cache_key, wait=wait)
+        if not answer.value:
+            return answer
+        seconds = answer.value["seconds"] / self._connection.grid_workers
+        return replace(answer, value=answer.value | {"seconds": seconds})
 
-    def compute(self, run: Run, cell: tuple[str, str] | None = None, last: str = "") -> Run:
+    def compute(self, run: Run, cell: Cell | None = None, last: str = "") -> Run:
         """Queue what is missing of a run, or of one cell of it, and write the run's record.
 
-        Nothing happens where it is queued already or complete.
+        Nothing happens if it is queued already, or complete.
 
         Args:
             run: what is computed.
-            cell: the one that is wanted; default is all.
-            last: the kind of work (`stitchlab.results.plan.Unit`) that whoever asks does not wait for.
+            cell: the only one that is computed; default is all.
+            last: the kind of work (`stitchlab.results.plan.Work`) that is done after all other work.
 
         Returns:
-            the run that is computed: another one, under today's definitions, where one has changed and something is
-            missing.
+            the run that is computed. It is another one, under today's definitions, if something is missing of the run
+            and a definition has changed.
 
         Raises StitchLabError where the cluster does not answer or does not see the store.
         """
@@ -153,121 +167,116 @@ class Jobs(Queue):
             run.save()
             units = [part for unit in units for part in plan.shared(unit, self._connection.grid_workers)]
             units.sort(key=lambda unit: unit.work == last)
-            wanted: list[Task] = [("compute", (run.id, unit, self.device)) for unit in units]
             self._submit(
                 run.id,
                 "grid",
-                wanted,
-                [unit.label for unit in units],
-                works=[unit.work for unit in units],
-                planned=("plan", (run.id, units, self.device)),
+                [
+                    (WorkerCall("compute", (run.id, unit, self.device)), TaskDescription(unit.label, work=unit.work))
+                    for unit in units
+                ],
+                planning=WorkerCall("plan", (run.id, units, self.device)),
             )
         return run
 
-    def prepare(self, wanted: dict[str, Any]) -> None:
+    def prepare(self, arguments: dict[str, Any]) -> None:
         """Queue the making of what a request needs (`tasks.prepare`), job `preparing`; its result holds the ``run``."""
-        self._submit(preparing(wanted), "pages", [("prepare", (wanted,))], ["preparing the request"])
+        self._submit_one(preparing(arguments), "pages", "preparing the request", "prepare", arguments)
 
     def detect(
         self, run: Run, detection: Detection, detectors: Sequence[str], cells: Sequence[MethodCell], asked: bool = True
     ) -> None:
-        """Queue what detectors have not computed yet on these cells (job `judging`), column by column.
+        """Queue what detectors have not computed yet on these cells (job `detecting`), column by column.
 
         Args:
-            run, detection: what is judged, and with which settings.
+            run: whose stitched activations are judged.
+            detection: the settings of the detectors.
             detectors: their names; those that have to be trained come last.
             cells: (method, front layer, end layer) each.
-            asked: whether somebody asked for it; else it ends soon after the last page that shows it is left (`look`).
+            asked: whether a user asked for it. If not, it ends soon after no page shows it any more (`look`).
 
         Raises:
             StitchLabError: a definition of its stitches has changed, it is from a file, or no worker answers.
         """
         run.check_own()
         definitions.check(run.request, *run.request.methods)
-        columns = DetectionResults(run, detection).columns(detectors, cells)
-        wanted: list[Task] = [("detect", (run.record, detection, *column, self.device)) for column in columns]
-        if wanted:
-            works = ["learning" if set(names) & set(LEARNING) else "quick" for names, _, _ in columns]
-            weights = [
-                len(column) + (30.0 if work == "learning" else 1.0)
-                for work, (_, _, column) in zip(works, columns, strict=True)
-            ]
-            self._submit(
-                detecting(run, detection, cells),
-                "grid",
-                wanted,
-                [f"detectors on {j}" for _, j, _ in columns],
-                weights,
-                works=works,
-                asked=asked,
-            )
+        tasks = []
+        for names_of_column, end_layer, cells_of_column in DetectionResults(run, detection).columns(detectors, cells):
+            work: TaskWork = "learning" if set(names_of_column) & set(LEARNING) else "quick"
+            weight = len(cells_of_column) + (LEARNING_WEIGHT if work == "learning" else QUICK_WEIGHT)
+            arguments = (run.record, detection, names_of_column, end_layer, cells_of_column, self.device)
+            description = TaskDescription(f"detectors on {end_layer}", weight, work)
+            tasks.append((WorkerCall("detect", arguments), description))
+        if tasks:
+            self._submit(detecting(run, detection, cells), "grid", tasks, asked=asked)
 
     def compute_trajectory(self, run: Run, front_layer: str, end_layer: str, asked: bool = True) -> None:
-        """Queue a cell's trajectory through the epochs of task loss matching (job `walking`).
+        """Queue a cell's trajectory through the epochs of task loss matching (job `following`).
 
         Args:
             run: the run.
             front_layer, end_layer: of the cell.
-            asked: as in `judge`.
+            asked: as in `detect`.
 
         Raises:
-            StitchLabError: as `judge` does.
+            StitchLabError: as `detect` does.
         """
         run.check_own()
         definitions.check(run.request, "tlm")
-        wanted = ("compute_trajectory", (run.record, front_layer, end_layer, self.device))
-        self._submit(following(run, front_layer, end_layer), "grid", [wanted], ["following the epochs"], asked=asked)
-
-    def train(self, wanted: dict[str, Any]) -> None:
-        """Queue the training of a network (`tasks.train`), job `making` of its name."""
-        self._submit(making(wanted["name"]), "grid", [("train", (wanted, self.device))], [f"training {wanted['name']}"])
-
-    def bring(self, upload: str, wanted: dict[str, Any]) -> None:
-        """Queue the import of an upload (`tasks.bring`), job `making` of the network's name."""
+        arguments = (run.record, front_layer, end_layer, self.device)
         self._submit(
-            making(wanted["name"]),
+            following(run, front_layer, end_layer),
             "grid",
-            [("bring", (upload, wanted, self.device))],
-            [f"importing {wanted['name']}"],
-            upload=upload,
+            [(WorkerCall("compute_trajectory", arguments), TaskDescription("following the epochs"))],
+            asked=asked,
         )
+
+    def train(self, arguments: dict[str, Any]) -> None:
+        """Queue the training of a network (`tasks.train`), job `making` of its name."""
+        name = arguments["name"]
+        self._submit_one(making(name), "grid", f"training {name}", "train", arguments, self.device)
+
+    def bring(self, upload: str, arguments: dict[str, Any]) -> None:
+        """Queue the import of an upload (`tasks.bring`), job `making` of the network's name."""
+        name = arguments["name"]
+        call = WorkerCall("bring", (upload, arguments, self.device))
+        self._submit(making(name), "grid", [(call, TaskDescription(f"importing {name}"))], upload=upload)
 
     def measure(self, network: str) -> None:
         """Queue the measuring of a network, given by its id, on the test images of its data (job `measuring`)."""
-        self._submit(measuring(network), "grid", [("measure", (network, self.device))], ["measuring"])
+        self._submit_one(measuring(network), "grid", "measuring", "measure", network, self.device)
 
-    def probe(self, wanted: dict[str, Any], label: str) -> None:
+    def probe(self, arguments: dict[str, Any], label: str) -> None:
         """Queue linear probes of a network (`tasks.probe`), job `probing`; ``label`` names the job for people."""
-        self._submit(probing(wanted), "grid", [("probe", (wanted, self.device))], [label])
+        self._submit_one(probing(arguments), "grid", label, "probe", arguments, self.device)
 
-    def check(self, what: dict[str, Any], checks: Sequence[str]) -> None:
-        """Queue what checks still need (job `names.checking`): ``what`` as in `stitchlab.results.checks.plan.begin`."""
-        steps = suites.begin(self.store, what, checks)
-        self._submit(
-            names.checking(what),
-            "grid",
-            [("check", (step, self.device)) for step in steps],
-            [step.label for step in steps],
-            [step.weight for step in steps],
-        )
+    def check(self, suite: dict[str, Any], checks: Sequence[str]) -> None:
+        """Queue what checks still need (job `names.checking`): ``suite`` is that of `results.checks.plan.begin`."""
+        tasks = [
+            (WorkerCall("check", (step, self.device)), TaskDescription(step.label, step.weight))
+            for step in suites.begin(self.store, suite, checks)
+        ]
+        self._submit(names.checking(suite), "grid", tasks)
 
     def fetch(self, data: str) -> None:
         """Queue the download of a data set (job `fetching`)."""
-        self._submit(fetching(data), "data", [("fetch", (data,))], [f"getting {data}"])
+        self._submit_one(fetching(data), "data", f"getting {data}", "fetch", data)
 
     def train_demo(self) -> None:
         """Queue the training of the demo's two networks."""
-        wanted: list[Task] = [("train_demo", (seed,)) for seed in range(len(NAMES))]
-        self._submit(DEMO, "grid", wanted, ["training two networks on digits"] * len(wanted))
+        description = TaskDescription("training two networks on digits")
+        self._submit(DEMO, "grid", [(WorkerCall("train_demo", (seed,)), description) for seed in range(len(NAMES))])
 
     def begun(self) -> dict[str, Status]:
         """List networks that are being made, or could not be made, by name; `forget` removes one."""
-        names = [key.removeprefix(MAKING) for key in self.store.keys("jobs") if key.startswith(MAKING)]
-        found = {name: self.status(making(name)) for name in names}
-        return {name: status for name, status in found.items() if status is not None and status.state != "done"}
+        jobs = [job for job in self.store.keys(job_records.JOBS) if job.startswith(NETWORK_JOB_PREFIX)]
+        statuses = {job.removeprefix(NETWORK_JOB_PREFIX): self.status(job) for job in jobs}
+        return {name: status for name, status in statuses.items() if status is not None and status.state != "done"}
 
     def curve(self, name: str) -> list[dict[str, float]]:
         """Read the training curve so far of a network: `train.Point` as JSON."""
-        record = self.store.intact("jobs", making(name))
-        kept = self.store.intact("progress", f"{record['attempt']}.0.curve") if record else None
-        return kept["curve"] if kept else []
+        record = job_records.read_job(self.store, making(name))
+        return job_records.read_curve(self.store, job_records.task_key(record.attempt, 0)) if record else []
+
+    def _submit_one(self, job: str, kind: WorkerKind, label: str, function: str, *arguments: Any) -> None:
+        """Queue a job that is a single task."""
+        self._submit(job, kind, [(WorkerCall(function, arguments), TaskDescription(label))])

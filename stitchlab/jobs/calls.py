@@ -1,4 +1,4 @@
-"""Call a worker's function by its name, which only the worker has to be able to import: this is what Dask runs."""
+"""Call a worker's function by its name. Dask runs this, so only the worker must be able to import the function."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import importlib
 import logging
 from typing import Any
 
-from stitchlab.errors import StitchLabError
+from stitchlab.errors import StitchLabError, one_line
 
 
 def run(name: str, *arguments: Any) -> Any:
     """Call the function of this name, ``module:function``, on a worker.
 
-    Raises StitchLabError with one line, whatever the function raised: an error of torch's own could not be read where
-    there is no torch, and `UnknownName` is not made of its text alone.
+    Raises StitchLabError with one line, whatever the function raised. The process that asked could not unpickle other
+    errors: those of torch where torch is not installed, `UnknownName` because it is not made from its text alone.
     """
     module, _, function = name.partition(":")
     try:
@@ -23,7 +23,7 @@ def run(name: str, *arguments: Any) -> Any:
     except Exception as error:
         logging.getLogger(__name__).exception("%s failed", name)
         line = one_line(error)
-    raise StitchLabError(line)  # here, where no other error is being handled: that one would be sent along
+    raise StitchLabError(line)  # outside of `except`, or the first error would be sent along with this one
 
 
 def answer(name: str, *arguments: Any) -> dict[str, Any]:
@@ -35,12 +35,6 @@ def answer(name: str, *arguments: Any) -> dict[str, Any]:
 
 
 def load(modules: list[str]) -> None:
-    """Import modules in advance, so that the first task on this worker need not wait for that."""
+    """Import modules in advance, so that the first task on this worker does not have to wait for that."""
     for module in modules:
         importlib.import_module(module)
-
-
-def one_line(error: BaseException) -> str:
-    """Write an error as one line, with its type unless it is StitchLab's own."""
-    line = (str(error).splitlines() or [""])[0]
-    return line if isinstance(error, StitchLabError) else f"{type(error).__name__}: {line}"

@@ -1,6 +1,6 @@
-"""Connect to the workers: once, in the background, when first needed, and again when the connection is gone.
+"""Connect to the workers: in the background, when they are first needed, and again when the connection is lost.
 
-Dask is imported on use, since who only looks at results needs none.
+Dask is imported only when it is used, since looking at results needs none.
 """
 
 from __future__ import annotations
@@ -13,19 +13,24 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stitchlab.errors import StitchLabError
+from stitchlab.errors import StitchLabError, one_line
 from stitchlab.jobs import calls
-from stitchlab.jobs.local_workers import GRID_WORKERS, WORKERS, Kind
+from stitchlab.jobs.local_workers import GRID_WORKERS, WORKERS, WorkerKind
 from stitchlab.store import Store
 
 if TYPE_CHECKING:
     from distributed import Client
 
-KINDS: tuple[Kind, ...] = ("grid", "pages")
-TASKS, QUESTIONS = "stitchlab.worker.tasks", "stitchlab.worker.questions"  # the modules whose functions workers call
-_NEEDED: dict[Kind, list[str]] = {"grid": [TASKS], "pages": [QUESTIONS, TASKS]}
-HERE, ELSEWHERE = ("torch", "distributed"), ("distributed",)  # what computing needs, on workers of this machine or not
-ANSWER = 10.0  # seconds that somebody's scheduler has to answer
+KINDS: tuple[WorkerKind, ...] = ("grid", "pages")
+# The modules whose functions workers call.
+TASKS = "stitchlab.worker.tasks"
+QUESTIONS = "stitchlab.worker.questions"
+_MODULES: dict[WorkerKind, list[str]] = {"grid": [TASKS], "pages": [QUESTIONS, TASKS]}
+# The packages that this process's environment needs before workers can compute.
+PACKAGES_FOR_LOCAL_WORKERS = ("torch", "distributed")
+PACKAGES_FOR_REMOTE_WORKERS = ("distributed",)
+SCHEDULER_TIMEOUT_S = 10.0  # for connecting to a cluster elsewhere
+STORE_TEST_TIMEOUT_S = 60.0  # for a worker of that cluster to say whether it sees the store
 
 
 class NotInstalled(StitchLabError):
@@ -39,17 +44,18 @@ class Connection:
         self._store, self._address = store, address
         self._lock = threading.Lock()
         self._client: Future[Client] | None = None
-        self._resources: set[str] = set()  # by which workers are told apart; none where they do not name these kinds
+        self._resources: set[str] = set()  # by which workers are told apart; empty if they do not name these kinds
 
     @property
     def grid_workers(self) -> int:
-        """Count the workers that share a grid's units; a cluster elsewhere counts as one."""
+        """Count the workers that share the tasks of a grid; a cluster elsewhere counts as one."""
         return 1 if self.remote else GRID_WORKERS
 
     @cached_property
     def lacking(self) -> str:
         """Say in one line what to install before there can be workers; empty if nothing is missing."""
-        absent = [name for name in (ELSEWHERE if self.remote else HERE) if not _installed(name)]
+        packages = PACKAGES_FOR_REMOTE_WORKERS if self.remote else PACKAGES_FOR_LOCAL_WORKERS
+        absent = [name for name in packages if not _installed(name)]
         if not absent:
             return ""
         return (
@@ -60,7 +66,7 @@ class Connection:
 
     @property
     def remote(self) -> bool:
-        """Tell whether the workers are a cluster elsewhere, and none of this machine's own."""
+        """Tell whether the workers are a cluster elsewhere, and not this machine's own."""
         return self._address is not None
 
     def client(self) -> Future[Client]:
@@ -70,16 +76,19 @@ class Connection:
         """
         with self._lock:
             if self._client is None or _gone(self._client):
-                old, self._client = self._client, Future()
-                threading.Thread(target=self._connect, args=(self._client, old), name="connect", daemon=True).start()
+                previous = self._client
+                connecting: Future[Client] = Future()
+                self._client = connecting
+                arguments = connecting, previous
+                threading.Thread(target=self._connect, args=arguments, name="connect", daemon=True).start()
             return self._client
 
-    def place(self, kind: Kind) -> dict[str, Any]:
+    def place(self, kind: WorkerKind) -> dict[str, Any]:
         """Return the arguments of `Client.submit` by which a worker of this kind takes the task."""
         return {"resources": {kind: 1}} if kind in self._resources else {}
 
-    def has(self, kind: Kind) -> bool:
-        """Tell whether a worker takes tasks of this kind. This asks the scheduler, so it may take a while."""
+    def has(self, kind: WorkerKind) -> bool:
+        """Tell whether there is a worker for tasks of this kind. This asks the scheduler, so it may take a while."""
         if self._client is None or not self._client.done() or _gone(self._client):
             return False
         with contextlib.suppress(Exception):
@@ -88,31 +97,32 @@ class Connection:
         return False
 
     def repair(self) -> None:
-        """Restart local workers whose process has ended, which Dask itself does not do."""
+        """Restart local workers whose process has ended; Dask itself does not do that."""
         if self._client is not None and self._client.done() and not _gone(self._client):
             cluster = self._client.result().cluster
             if cluster is not None:
                 cluster.scale(len(WORKERS))
 
     def close(self) -> None:
-        """Shut down the workers of this machine, or disconnect from somebody's cluster."""
+        """Shut down the workers of this machine, or disconnect from a cluster elsewhere."""
         with self._lock:
             client, self._client = self._client, None
         _close(client)
 
-    def _connect(self, made: Future[Client], old: Future[Client] | None) -> None:
+    def _connect(self, connecting: Future[Client], previous: Future[Client] | None) -> None:
+        """Set the result of ``connecting`` to the new client, or its exception to a StitchLabError."""
         try:
-            _close(old)
+            _close(previous)
             client = _local() if self._address is None else _remote(self._address, self._store)
             self._resources = {*KINDS, "data"} if self._address is None else _kinds(client)
             if self._address is None:
                 _warm_up(client)
         except StitchLabError as error:
-            made.set_exception(error)
-        except Exception as error:  # of an operating system that starts no process, anything may come
-            made.set_exception(StitchLabError(f"no worker could be started ({calls.one_line(error)}); try again"))
+            connecting.set_exception(error)
+        except Exception as error:  # the operating system may fail to start a process in many ways
+            connecting.set_exception(StitchLabError(f"no worker could be started ({one_line(error)}); try again"))
         else:
-            made.set_result(client)
+            connecting.set_result(client)
 
 
 def _installed(package: str) -> bool:
@@ -130,9 +140,9 @@ def _close(client: Future[Client] | None) -> None:
     """Close a connection once it is made, and the cluster that was started for it."""
     if client is None or client.exception() is not None:
         return
-    ours, cluster = client.result(), client.result().cluster
-    with contextlib.suppress(Exception):  # of a cluster that was killed nothing is left to end
-        ours.close()
+    cluster = client.result().cluster
+    with contextlib.suppress(Exception):  # if the cluster was killed, there is nothing left to close
+        client.result().close()
     if cluster is not None:
         with contextlib.suppress(Exception):
             cluster.close()
@@ -147,7 +157,7 @@ def _local() -> Client:
 
 
 def let_run(future: Any) -> None:
-    """Have Dask run a task although nobody waits for it, which it would drop otherwise."""
+    """Have Dask run a task whose future is not kept; otherwise Dask would drop it."""
     from distributed import fire_and_forget
 
     fire_and_forget(future)
@@ -155,13 +165,13 @@ def let_run(future: Any) -> None:
 
 def _warm_up(client: Client) -> None:
     for kind in WORKERS.values():
-        let_run(client.submit(calls.load, _NEEDED[kind], pure=False, priority=10_000, resources={kind: 1}))
+        let_run(client.submit(calls.load, _MODULES[kind], pure=False, priority=10_000, resources={kind: 1}))
 
 
 def _kinds(client: Client) -> set[str]:
-    """Return the resources of a cluster's workers, if they tell grids from pages."""
-    named = {name for worker in client.scheduler_info()["workers"].values() for name in worker["resources"]}
-    return named if set(KINDS) <= named else set()
+    """Return the Dask resources of a cluster's workers if they name both kinds, ``grid`` and ``pages``; else none."""
+    resources = {name for worker in client.scheduler_info()["workers"].values() for name in worker["resources"]}
+    return resources if set(KINDS) <= resources else set()
 
 
 def _remote(address: str, store: Store) -> Client:
@@ -169,17 +179,18 @@ def _remote(address: str, store: Store) -> Client:
     from distributed import Client
 
     try:
-        client = Client(address, timeout=ANSWER)
+        client = Client(address, timeout=SCHEDULER_TIMEOUT_S)
     except (OSError, ValueError) as error:
         raise StitchLabError(
             f"no Dask scheduler answers at {address} ({error}); start one, or leave --workers and STITCHLAB_WORKERS out"
         ) from error
     try:
-        sees = client.submit(Path.is_dir, store.root / "networks", pure=False).result(timeout=60)
+        test = client.submit(Path.is_dir, store.root / "networks", pure=False)
+        sees_store = test.result(timeout=STORE_TEST_TIMEOUT_S)
     except TimeoutError:
-        sees = None
-    if not sees:
+        sees_store = None
+    if not sees_store:
         client.close()
-        what = "has no worker that answers" if sees is None else f"cannot read the cache at {store.root}"
-        raise StitchLabError(f"the cluster at {address} {what}; start workers with access to the same folder")
+        problem = "has no worker that answers" if sees_store is None else f"cannot read the cache at {store.root}"
+        raise StitchLabError(f"the cluster at {address} {problem}; start workers with access to the same folder")
     return client

@@ -1,4 +1,4 @@
-"""Name jobs: the same work has the same name, so that it is queued once and found again. A run's is its id."""
+"""Name jobs: the same work always has the same name, so it is queued once. The job of a run has the run's id."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from stitchlab.results.detection import MethodCell
 from stitchlab.results.run import Run
 
 DEMO = "demo"  # the job that trains the demo's networks
-MAKING = "making-"  # before the name of a network
+NETWORK_JOB_PREFIX = "making-"
 
 
-def making(name: str) -> str:
+def making(network: str) -> str:
     """Name the job that trains or imports the network of this name."""
-    return f"{MAKING}{name}"
+    return f"{NETWORK_JOB_PREFIX}{network}"
 
 
 def measuring(network: str) -> str:
@@ -28,33 +28,34 @@ def fetching(data: str) -> str:
     return f"fetching-{content_id(data)[:16]}"
 
 
-def preparing(wanted: Mapping[str, Any]) -> str:
+def preparing(arguments: Mapping[str, Any]) -> str:
     """Name the job that makes what a request needs (`Jobs.prepare`)."""
-    return f"preparing-{content_id(dict(wanted))[:16]}"
+    return f"preparing-{content_id(dict(arguments))[:16]}"
 
 
-def probing(wanted: Mapping[str, Any]) -> str:
+def probing(arguments: Mapping[str, Any]) -> str:
     """Name the job that computes linear probes of a network (`stitchlab.results.probes.Probes.wanted`)."""
-    return f"probing-{content_id(dict(wanted))[:16]}"
+    return f"probing-{content_id(dict(arguments))[:16]}"
 
 
-def checking(what: Mapping[str, Any]) -> str:
+def checking(suite: Mapping[str, Any]) -> str:
     """Name the job that checks measures on networks (`stitchlab.results.checks.suite.wanted`)."""
-    return f"checking-{content_id(dict(what))[:16]}"
+    return f"checking-{content_id(dict(suite))[:16]}"
 
 
 def detecting(run: Run, detection: Detection, cells: Sequence[MethodCell]) -> str:
-    """Name the job that has detectors judge cells of a run.
+    """Name the job that runs detectors on cells of a run.
 
     Args:
-        run, detection: what is judged, and with which settings.
+        run: whose stitched activations they judge.
+        detection: the settings of the detectors.
         cells: (method, front layer, end layer) each.
     """
     return f"{run.id}-ood-{content_id([detection, cells])[:16]}"
 
 
 def following(run: Run, front_layer: str, end_layer: str) -> str:
-    """Name the job that follows a cell through the epochs of its training.
+    """Name the job that computes a cell's trajectory.
 
     Args:
         run: the run.

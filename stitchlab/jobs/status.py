@@ -1,7 +1,6 @@
-"""Tell how a job stands from what its workers wrote into the store, so that any process may look.
+"""Say what state a job is in, from what the store keeps of it (`stitchlab.results.job_records`).
 
-An attempt at a job, ``{job}-{8 digits}``, has an entry ``{attempt}.{k}`` for each of its tasks in the room
-``progress``, and one in the room ``cancel`` once it was told to stop.
+The store is enough for that, so any process can show a job, not only the one that queued it.
 """
 
 from __future__ import annotations
@@ -10,27 +9,35 @@ import contextlib
 import os
 import re
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
+from stitchlab.results import job_records
+from stitchlab.results.job_records import JobRecord, TaskDescription, TaskProgress
 from stitchlab.store import Store
 
-SOME_WAY = 0.05  # of a task, after which its rate says something; starting up does not count
-QUIET = 60.0  # seconds without a word after which a job of another process counts as interrupted
-
+MIN_SHARE_FOR_RATE = 0.05  # of a task: what is done by then is mostly starting up, and its rate says nothing
+#: Seconds without any news after which a job that another process queued counts as interrupted.
+SILENCE_UNTIL_INTERRUPTED_S = 60.0
 
 State = Literal["queued", "running", "done", "cancelled", "failed", "left", "interrupted"]
 
 
 @dataclass(frozen=True)
 class Status:
-    """Describe a job's state: queued, running, done, cancelled, failed, left or interrupted.
+    """Describe what state a job is in.
 
-    It was left where nobody had asked for it and nobody looked any more; interrupted where nobody works on it, whyever.
-    ``what`` is being worked on, ``done`` is in 0..1, ``seconds_left`` is None while unknown: until it is done, or for
-    one that is queued, until its turn; it waits ``behind`` this. ``message`` is the one line of a failure, ``result``
-    what a job that is done has to say, where it has.
+    Attributes:
+        state: ``left`` is a job that no user asked for and that stopped when no page showed it any more;
+            ``interrupted`` one that no process works on any more, for whatever reason.
+        what: what is being done now, in words for people.
+        done: how much of the job is done, 0..1.
+        seconds_left: until a running job is done, or until a queued one begins; None while that is unknown.
+        message: why it failed, in one line.
+        result: what a job that is done has to hand over, as JSON; None: nothing.
+        behind: the work that a queued job waits for, in words for people.
     """
 
     state: State
@@ -43,75 +50,99 @@ class Status:
 
     @property
     def active(self) -> bool:
-        """Tell whether somebody works on it or will."""
+        """Tell whether a process works on the job or will do so."""
         return self.state in ("queued", "running")
 
 
-def status(store: Store, record: dict[str, Any], futures: Sequence[Any], waits: bool = False) -> Status:
-    """Return the state of the job with this record.
+class TaskFuture(Protocol):
+    """Represent a task that a worker was given: what is used of Dask's futures."""
 
-    Args:
-        store: where workers tell.
-        record: what `Jobs` keeps of a job (room ``jobs``).
-        futures: Dask's, of its tasks, where this process asked for them.
-        waits: whether this process has tasks of it that no worker was given yet.
-    """
-    attempt = record["attempt"]
-    units = [store.intact("progress", f"{attempt}.{k}") for k in range(len(record["labels"]))]
-    plan = store.intact("progress", f"{attempt}.plan")
-    weights = plan["weights"] if plan else record["weights"]
-    done = sum(w * (u["done"] if u else 0) for w, u in zip(weights, units, strict=True))
-    told = [u for u in units if u is not None]
-    last = max(told, key=lambda u: float(u["time"])) if told else {"what": record["labels"][0]}
-    state, message = _state(store, record, told, futures, waits)
-    found = Status(state, last["what"], done / sum(weights), message=message, result=last.get("result"))
-    if state != "running":
-        return found
-    works = record.get("works") or ["it"] * len(units)
-    timed = plan["timed"] if plan and "timed" in plan else [False] * len(units)
-    return replace(found, seconds_left=_seconds_left(works, weights, timed, units))
+    @property
+    def status(self) -> str:
+        """Return Dask's word for the task's state: pending, finished, error, cancelled or lost."""
+
+    def done(self) -> bool:
+        """Tell whether the task has ended, however it ended."""
+
+    def exception(self) -> BaseException | None:
+        """Return the error with which the task ended, if there was one."""
+
+    def cancel(self) -> object:
+        """Take the task back from the worker, unless the worker has begun it."""
 
 
-def behind(store: Store, queued: Status, running: Sequence[str], others: int) -> Status:
-    """Add to a queued job's state what it waits for.
+def status_of(store: Store, record: JobRecord, futures: Sequence[TaskFuture], waits: bool = False) -> Status:
+    """Return the status of the job with this record.
 
     Args:
         store: where workers write their progress.
-        queued: the job's state.
-        running: the tasks that workers have now, ``{attempt}.{k}`` each.
-        others: how many other jobs come first.
+        record: of the job.
+        futures: of those of its tasks that this process gave to workers.
+        waits: whether this process has tasks of it that no worker was given yet.
+    """
+    keys = [job_records.task_key(record.attempt, k) for k in range(len(record.tasks))]
+    progress = [job_records.read_task(store, key) for key in keys]
+    plan = job_records.read_plan(store, record.attempt)
+    weights = [task.weight for task in record.tasks] if plan is None else list(plan.weights)
+    done = sum(weight * (task.done if task else 0) for weight, task in zip(weights, progress, strict=True))
+    begun = [task for task in progress if task is not None]
+    last = max(begun, key=lambda task: task.time) if begun else None
+    state, message = _state(store, record, begun, futures, waits)
+    status = Status(
+        state,
+        record.tasks[0].label if last is None else last.what,
+        done / sum(weights),
+        message=message,
+        result=None if last is None else last.result,
+    )
+    if state != "running":
+        return status
+    tasks = [replace(task, weight=weight) for task, weight in zip(record.tasks, weights, strict=True)]
+    timed = plan.timed if plan is not None and plan.timed else [False] * len(tasks)
+    return replace(status, seconds_left=_seconds_left(tasks, timed, progress))
+
+
+def with_wait(store: Store, queued: Status, running: Sequence[str], jobs_before: int) -> Status:
+    """Add to a queued job's status what the job waits for.
+
+    Args:
+        store: where workers write their progress.
+        queued: the job's status.
+        running: the keys of the tasks that workers do now (`stitchlab.results.job_records.task_key`).
+        jobs_before: how many other jobs have their turn before this one.
 
     Returns:
-        the state, with the task that ends first, and the seconds until then if no other job comes first.
+        the status, with the task that ends first; with the seconds until then if no other job comes before.
     """
     if not running:
         return queued
-    told = {task: store.intact("progress", task) for task in running}
-    left = {task: seconds for task, unit in told.items() if unit and (seconds := _left(unit)) is not None}
+    progress = {key: job_records.read_task(store, key) for key in running}
+    estimates = {key: _task_seconds_left(task) for key, task in progress.items() if task is not None}
+    left = {key: seconds for key, seconds in estimates.items() if seconds is not None}
     first = min(left, key=left.__getitem__) if left else running[0]
-    more = "" if not others else " and another job" if others == 1 else f" and {others} other jobs"
-    return replace(queued, behind=_label(store, first) + more, seconds_left=None if others else left.get(first))
+    others = "" if not jobs_before else " and another job" if jobs_before == 1 else f" and {jobs_before} other jobs"
+    return replace(queued, behind=_label(store, first) + others, seconds_left=None if jobs_before else left.get(first))
 
 
-def _label(store: Store, task: str) -> str:
-    attempt, _, k = task.rpartition(".")
-    record = store.intact("jobs", attempt.rpartition("-")[0])
-    return str(record["labels"][int(k)]) if record and record["attempt"] == attempt else "work that is ending"
+def _label(store: Store, key: str) -> str:
+    attempt, _, k = key.rpartition(".")
+    record = job_records.read_latest(store, attempt)
+    return record.tasks[int(k)].label if record else "work that is ending"
 
 
-def recent(store: Store, most: int) -> list[str]:
-    """List the jobs with the latest news, newest first."""
-    last: dict[str, float] = {}
-    for room in ("jobs", "progress"):
-        for name, when in _written(store, room):
-            job = name if room == "jobs" else re.sub(r"-[0-9a-f]{8}(\.[^-]*)?$", "", name)
-            last[job] = max(last.get(job, 0.0), when)
-    there = set(store.keys("jobs"))
-    return sorted(there & last.keys(), key=last.__getitem__, reverse=True)[:most]
+def latest_jobs(store: Store, limit: int) -> list[str]:
+    """List the names of the jobs that had news last, newest first, at most so many."""
+    times: dict[str, float] = {}
+    for room in (job_records.JOBS, job_records.PROGRESS):
+        for name, written in _entries(store, room):
+            job = name if room == job_records.JOBS else re.sub(r"-[0-9a-f]{8}(\.[^-]*)?$", "", name)
+            times[job] = max(times.get(job, 0.0), written)
+    names = set(store.keys(job_records.JOBS))
+    return sorted(names & times.keys(), key=times.__getitem__, reverse=True)[:limit]
 
 
-def _written(store: Store, room: str) -> Iterator[tuple[str, float]]:
-    """List the entries of a room with the time when each was written, except those that vanish meanwhile."""
+def _entries(store: Store, room: str) -> Iterator[tuple[str, float]]:
+    """List the entries of a room with the time when each was written, except those that are removed meanwhile."""
     with contextlib.suppress(OSError), os.scandir(store.root / room) as entries:
         for entry in entries:
             if entry.name.endswith(".json"):
@@ -119,82 +150,88 @@ def _written(store: Store, room: str) -> Iterator[tuple[str, float]]:
                     yield entry.name.removesuffix(".json"), entry.stat().st_mtime
 
 
-def fail(store: Store, attempt: str, message: str) -> None:
-    """Record that an attempt failed before any worker could say so.
+def record_failure(store: Store, attempt: str, message: str) -> None:
+    """Record that an attempt failed before any worker began it.
 
     Args:
         store: where workers write their progress.
-        attempt: the attempt at a job, ``{job}-{8 digits}``.
-        message: the one line that users see.
+        attempt: its name.
+        message: why, in the one line that users see.
     """
     now = time.time()
-    store.put(
-        "progress",
-        f"{attempt}.0",
-        {"state": "failed", "what": "", "done": 0.0, "message": message, "started": now, "time": now},
+    job_records.write_task(
+        store, job_records.task_key(attempt, 0), TaskProgress("failed", "", 0.0, message, started=now, time=now)
     )
 
 
-def tidy(store: Store, job: str, keep: str = "") -> None:
-    """Remove what attempts at a job left in the store.
+def remove_attempts(store: Store, job: str, keep: str = "") -> None:
+    """Remove the progress of attempts at a job from the store.
 
-    Who is still at work for one of them sees from the job's record that it shall stop.
+    A worker that is still busy with one of them stops because the job's record names another attempt, or is gone.
 
     Args:
         store: where workers write their progress.
         job: its name.
         keep: the attempt whose entries stay; empty: none.
     """
-    ours = re.compile(rf"{re.escape(job)}-[0-9a-f]{{8}}(?=$|\.)")
-    for room in ("progress", "cancel"):
+    of_this_job = re.compile(rf"{re.escape(job)}-[0-9a-f]{{8}}(?=$|\.)")
+    for room in (job_records.PROGRESS, job_records.CANCEL):
         for key in store.keys(room):
-            if (found := ours.match(key)) and found[0] != keep:
+            if (attempt := of_this_job.match(key)) and attempt[0] != keep:
                 store.delete(room, key)
 
 
 def _state(
-    store: Store, record: dict[str, Any], told: Sequence[dict[str, Any]], futures: Sequence[Any], waits: bool
+    store: Store, record: JobRecord, begun: Sequence[TaskProgress], futures: Sequence[TaskFuture], waits: bool
 ) -> tuple[State, str]:
-    failed = [u["message"] for u in told if u["state"] == "failed"]
-    # A worker that died could not tell; its future knows.
-    failed += [f"a worker ended: {f.exception()}" for f in futures if f.status == "error" and not failed]
-    if len(told) == len(record["labels"]) and all(u["state"] == "done" for u in told):
+    """Return the state of a job, and why it failed if it did."""
+    failures = [task.message for task in begun if task.state == "failed"]
+    # A worker whose process died could not write that its task failed, but the future knows.
+    failures += [f"a worker ended: {f.exception()}" for f in futures if f.status == "error" and not failures]
+    if len(begun) == len(record.tasks) and all(task.state == "done" for task in begun):
         return "done", ""  # also where a cancel came too late
-    if store.has("cancel", record["attempt"]):
-        return ("left" if (store.intact("cancel", record["attempt"]) or {}).get("left") else "cancelled"), ""
-    ours = waits or any(not future.done() for future in futures)
-    last = max([record["created"], *(u["time"] for u in told)])
-    if ours or (not futures and not failed and time.time() - last < QUIET):
-        return ("running" if told else "queued"), ""
-    return ("failed", failed[0]) if failed else ("interrupted", "")
+    if job_records.is_cancelled(store, record.attempt):
+        return ("left" if job_records.is_page_left(store, record.attempt) else "cancelled"), ""
+    in_this_process = waits or any(not future.done() for future in futures)
+    last_news = max([record.created, *(task.time for task in begun)])
+    is_recent = time.time() - last_news < SILENCE_UNTIL_INTERRUPTED_S
+    if in_this_process or (not futures and not failures and is_recent):
+        return ("running" if begun else "queued"), ""
+    return ("failed", failures[0]) if failures else ("interrupted", "")
 
 
 def _seconds_left(
-    works: Sequence[str], weights: Sequence[float], timed: Sequence[bool], units: Sequence[dict[str, Any] | None]
+    tasks: Sequence[TaskDescription], timed: Sequence[bool], progress: Sequence[TaskProgress | None]
 ) -> float | None:
-    """Estimate the seconds left from the rates of this job's own tasks, once each kind left has come some way.
+    """Estimate the seconds left, from the rates of this job's own tasks; None while that is not possible.
 
-    Rates of other kinds say nothing: direct matching mostly loads, task loss matching computes. A kind none of whose
-    tasks has come any way yet has the seconds that weights are, where work like it was timed on this machine.
+    Each kind of work has its own rate: direct matching mostly loads, task loss matching computes. Where no task of a
+    kind has progressed far enough to have a rate, its weights count as seconds if work like it was timed on this
+    machine. If not, nothing can be said.
+
+    Args:
+        tasks: with their weights in the attempt's plan.
+        timed: for each task, whether work like it was timed on this machine.
+        progress: of each task; None where it has not begun.
     """
-    spent: dict[str, list[float]] = {}
-    for work, weight, unit in zip(works, weights, units, strict=True):
-        if unit is not None and unit["done"] > SOME_WAY and weight > 0:
-            one = spent.setdefault(work, [0.0, 0.0])
-            one[0] += unit["time"] - unit["started"]
-            one[1] += unit["done"] * weight
+    seconds_spent: dict[str, float] = defaultdict(float)
+    weight_done: dict[str, float] = defaultdict(float)
+    for task, news in zip(tasks, progress, strict=True):
+        if news is not None and news.done > MIN_SHARE_FOR_RATE and task.weight > 0:
+            seconds_spent[task.work] += news.seconds
+            weight_done[task.work] += news.done * task.weight
     total = 0.0
-    for work, weight, known, unit in zip(works, weights, timed, units, strict=True):
-        rest = weight * (1 - (unit["done"] if unit else 0.0))
-        if work not in spent and rest > 0 and not known:
+    for task, is_timed, news in zip(tasks, timed, progress, strict=True):
+        rest = task.weight * (1 - (news.done if news else 0.0))
+        if task.work not in seconds_spent and rest > 0 and not is_timed:
             return None
-        total += rest * (spent[work][0] / spent[work][1] if work in spent else 1.0)
-    beside = sum(unit is not None and unit["state"] == "running" for unit in units)
-    return float(total / max(1, beside))
+        total += rest * (seconds_spent[task.work] / weight_done[task.work] if task.work in seconds_spent else 1.0)
+    running = sum(news is not None and news.state == "running" for news in progress)
+    return float(total / max(1, running))
 
 
-def _left(unit: dict[str, Any]) -> float | None:
-    """Estimate the seconds that a running task will still take, from its own rate."""
-    if unit["done"] <= SOME_WAY:
+def _task_seconds_left(task: TaskProgress) -> float | None:
+    """Estimate the seconds that a running task will still take, from its own rate; None while it has none."""
+    if task.done <= MIN_SHARE_FOR_RATE:
         return None
-    return float(max(0.0, (unit["time"] - unit["started"]) / unit["done"] - (time.time() - unit["started"])))
+    return float(max(0.0, task.seconds / task.done - (time.time() - task.started)))

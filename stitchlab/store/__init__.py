@@ -1,9 +1,9 @@
-"""Keep everything that StitchLab computes, by content, in one folder (`stitchlab.store.places.cache`).
+"""Keep everything that StitchLab computes in one folder (`stitchlab.store.places.cache`).
 
-A *room* is a folder (networks, maps, cells, ...); in it each entry is one JSON file, one safetensors file, or both,
-named by its key. Files are written beside and renamed, so that nobody ever reads half a file, and carry a checksum and
-their own place (files from before have none), so that one that lies in another's place is noticed. Nothing here is a
-pickle.
+A *room* is a folder (networks, maps, cells, ...). Each of its entries is one JSON file, one safetensors file, or both;
+their name is the entry's key, which is made from what the entry is. A file is written under a temporary name and then
+renamed, so no process ever reads half a file. It holds its own checksum, and its room and key (older files do not): so
+a file that was damaged, or copied over another one, is noticed. Nothing here is a pickle.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Source:
-    """Describe the .stitch file that results came from: who made it, and what it is called.
+    """Describe the .stitch file from which results were read.
 
     Attributes:
         file: the name of the file, without folders.
         maker: the version of StitchLab that wrote it.
-        made: when, ISO 8601.
-        title: what its maker calls it; may be empty.
-        story: what its maker says of it; may be empty.
-        command: the command that computed it; may be empty.
+        made: when it was written, ISO 8601.
+        title: which its author gave it; may be empty.
+        story: what its author says about it; may be empty.
+        command: the command that computed the results; may be empty.
         gallery: whether it comes with StitchLab.
     """
 
@@ -55,11 +55,11 @@ class Store:
     """Represent a folder of results.
 
     Args:
-        root: where it lies; default is `stitchlab.store.places.cache`: the environment's STITCHLAB_CACHE, else cache/
-            in a clone, else the platform's place for a user's data.
+        root: the folder; default is `stitchlab.store.places.cache`: STITCHLAB_CACHE of the environment, else cache/ in
+            a clone, else the platform's folder for a user's data.
 
     Attributes:
-        source: the file that its results were read from; None: they were computed here.
+        source: the file from which its results were read; None if they were computed here.
     """
 
     source: Source | None = None
@@ -67,8 +67,11 @@ class Store:
     def __init__(self, root: str | Path | None = None) -> None:
         self.root = Path(root or places.cache()).expanduser().resolve()
 
+    def __repr__(self) -> str:
+        return f"Store({str(self.root)!r})"
+
     def path(self, room: str, key: str, suffix: str) -> Path:
-        """Return the path of an entry's file. Nothing but plain names is accepted as a key.
+        """Return the path of an entry's file. Only plain names are accepted as keys.
 
         Args:
             room: the folder within the store.
@@ -86,15 +89,15 @@ class Store:
         """Read the entry's JSON value; None if there is none. Raises Damaged."""
         path = self.path(room, key, ".json")
         try:
-            kept = json.loads(path.read_bytes())
+            entry = json.loads(path.read_bytes())
         except FileNotFoundError:
             return None
         except ValueError as error:
             raise damaged(path) from error
-        if not isinstance(kept, dict) or kept.get("sha256") != _sha256(kept.get("value")):
+        if not isinstance(entry, dict) or entry.get("sha256") != _sha256(entry.get("value")):
             raise damaged(path)
-        check_place(path, kept.get("place"))
-        value: dict[str, Any] = kept["value"]
+        check_place(path, entry.get("place"))
+        value: dict[str, Any] = entry["value"]
         return value
 
     def intact(self, room: str, key: str) -> dict[str, Any] | None:
@@ -104,18 +107,18 @@ class Store:
         return None
 
     def put(self, room: str, key: str, value: dict[str, Any]) -> None:
-        """Write a JSON value under a key, replacing what was there.
+        """Write a JSON value under a key, in place of the one that was there.
 
         Args:
-            room, key: where the entry belongs.
-            value: what to keep; no NaN: undefined numbers are None.
+            room, key: of the entry.
+            value: what to keep. It may not have NaN: undefined numbers are None.
 
         Raises:
             StitchLabError: the key is not a plain name, or the disk is full or not writable.
         """
         path = self.path(room, key, ".json")
-        kept = {"place": place(path), "sha256": _sha256(value), "value": value}
-        self.write(path, json.dumps(kept, indent=1, allow_nan=False).encode())
+        entry = {"place": place(path), "sha256": _sha256(value), "value": value}
+        self.write(path, json.dumps(entry, indent=1, allow_nan=False).encode())
 
     def get_arrays(self, room: str, key: str) -> dict[str, Array] | None:
         """Read the entry's tensors as NumPy arrays; None if there are none.
@@ -129,17 +132,17 @@ class Store:
         try:
             with safe_open(path, framework="np") as file:
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-                remarks = file.metadata() or {}
+                metadata = file.metadata() or {}
         except (SafetensorError, OSError) as error:
             raise damaged(path) from error
-        except (TypeError, AttributeError) as error:  # what safetensors raises where NumPy lacks a type
+        except (TypeError, AttributeError) as error:  # safetensors raises these if NumPy does not have the type
             raise StitchLabError(
                 f"{path} has tensors of a type that NumPy does not know ({error}); read it with "
                 "`stitchlab.models.tensors.get_tensors`"
             ) from error
-        if remarks.get("sha256") != digest(arrays):
+        if metadata.get("sha256") != digest(arrays):
             raise damaged(path)
-        check_place(path, remarks.get("place"))
+        check_place(path, metadata.get("place"))
         return arrays
 
     def intact_arrays(self, room: str, key: str) -> dict[str, Array] | None:
@@ -149,13 +152,16 @@ class Store:
         return None
 
     def checksum(self, room: str, key: str) -> str | None:
-        """Read the SHA-256 kept with an entry's tensors (`digest`), none of which is read; None if lost or damaged."""
+        """Read the SHA-256 that is kept with an entry's tensors (`digest`); None if it is missing or damaged.
+
+        The tensors themselves are neither read nor compared with it.
+        """
         with (
             contextlib.suppress(SafetensorError, OSError),
             safe_open(self.path(room, key, ".safetensors"), framework="np") as file,
         ):
-            carried: str | None = (file.metadata() or {}).get("sha256")
-            return carried
+            sha256: str | None = (file.metadata() or {}).get("sha256")
+            return sha256
         return None
 
     def has(self, room: str, key: str) -> bool:
@@ -181,20 +187,20 @@ class Store:
             self.path(room, key, suffix).unlink(missing_ok=True)
 
     def write(self, path: Path, data: bytes | memoryview) -> None:
-        """Write a file under a temporary name and rename it, so that it is never half there.
+        """Write a file under a temporary name and rename it, so that no process reads half of it.
 
-        Raises StitchLabError where the disk is full or the folder cannot be written.
+        Raises StitchLabError if the disk is full or the folder cannot be written.
         """
         if not path.name:
             raise StitchLabError(f"{path} is a folder; expected the name of a file")
-        beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            beside.write_bytes(data)
-            beside.replace(path)
+            temporary.write_bytes(data)
+            temporary.replace(path)
         except OSError as error:
             with contextlib.suppress(OSError):
-                beside.unlink(missing_ok=True)
+                temporary.unlink(missing_ok=True)
             raise unwritable(path.parent, error) from error
 
 
@@ -211,7 +217,7 @@ def given(store: Store | None) -> Store:
 
 
 def unwritable(folder: Path, error: OSError) -> StitchLabError:
-    """Make the error that says that a folder of the store could not be written."""
+    """Return the error that says that a folder of the store could not be written."""
     return StitchLabError(
         f"could not write to {folder} ({error.strerror}); nothing was half-written. Free some space or choose another "
         "folder (STITCHLAB_CACHE moves the cache)"
@@ -239,12 +245,12 @@ def place(path: Path) -> str:
     return f"{path.parent.name}/{path.stem}"
 
 
-def check_place(path: Path, said: str | None) -> None:
-    """Check that a file lies where it says it belongs; older files do not say. Raises Damaged."""
-    if said not in (None, place(path)):
-        raise Damaged(f"{path} belongs at {said}; delete it, and it is computed or imported again")
+def check_place(path: Path, recorded: str | None) -> None:
+    """Check that a file lies at the place that is recorded in it; older files record none. Raises Damaged."""
+    if recorded not in (None, place(path)):
+        raise Damaged(f"{path} belongs at {recorded}; delete it, and it is computed or imported again")
 
 
 def damaged(path: Path) -> Damaged:
-    """Make the error that says that a file of the store does not match its checksum."""
+    """Return the error that says that a file of the store does not match its checksum."""
     return Damaged(f"{path} does not match its checksum; delete it, and it is computed or imported again")

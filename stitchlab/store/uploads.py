@@ -10,13 +10,13 @@ from stitchlab.errors import StitchLabError
 from stitchlab.store import Store
 
 ROOM = "uploads"
-LIMIT_MB = 500  # megabytes; larger files come in on the command line
+LIMIT_MB = 500  # larger files are imported on the command line
 SUFFIXES = (".safetensors", ".pt", ".pth", ".th", ".bin", ".ckpt")
-OLD = 86_400.0  # seconds after which a file that nobody read goes
+OLD = 86_400.0  # after which a file that no worker has read is removed
 
 
 def keep(store: Store, name: str, content: memoryview) -> str:
-    """Keep an uploaded file of weights under a key of its own.
+    """Keep an uploaded file of weights under a new key.
 
     Args:
         store: where to keep it.
@@ -27,14 +27,14 @@ def keep(store: Store, name: str, content: memoryview) -> str:
         the key.
 
     Raises:
-        StitchLabError: it is too large or empty, or its name does not end as that of weights.
+        StitchLabError: it is too large or empty, or its suffix is not one of `SUFFIXES`.
     """
     suffix = Path(name).suffix.lower()
     if suffix not in SUFFIXES:
         raise StitchLabError(f"expected a file of weights that ends in {', '.join(SUFFIXES)}, got {name!r}")
     if not 0 < content.nbytes <= LIMIT_MB * 2**20:
         raise StitchLabError(
-            f"expected a file of 1 byte to {LIMIT_MB} MB; {name} has {content.nbytes / 2**20:.0f} MB. Bring larger "
+            f"expected a file of 1 byte to {LIMIT_MB} MB; {name} has {content.nbytes / 2**20:.0f} MB. Import larger "
             "ones with `python -m stitchlab import`"
         )
     clean(store)
@@ -49,12 +49,12 @@ def place(store: Store, key: str) -> Path:
 
 
 def remove(store: Store, key: str) -> None:
-    """Remove an uploaded file; do nothing if it is gone."""
+    """Remove an uploaded file; do nothing if it was removed already."""
     place(store, key).unlink(missing_ok=True)
 
 
 def clean(store: Store) -> None:
-    """Remove uploaded files that nobody has read within a day."""
+    """Remove uploaded files that no worker has read within a day."""
     for path in (store.root / ROOM).glob("*"):
         if time.time() - path.stat().st_mtime > OLD:
             path.unlink(missing_ok=True)

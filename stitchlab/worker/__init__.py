@@ -1,1 +1,1 @@
-"""Does what a worker process is asked to do."""
+"""Do, in a worker's process, what the queue asks for: tasks of jobs, and answers to pages' questions."""

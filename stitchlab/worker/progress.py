@@ -1,4 +1,4 @@
-"""Runs a task's work: tells the store how it goes and what comes of it, and stops it where the store says so."""
+"""Run a task's work: write its progress and its result into the store, and stop it where the store says so."""
 
 from __future__ import annotations
 
@@ -7,62 +7,57 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from stitchlab.errors import Cancelled, StitchLabError
+from stitchlab.errors import Cancelled, StitchLabError, one_line
 from stitchlab.request import Report
+from stitchlab.results import job_records
+from stitchlab.results.job_records import TaskProgress, TaskState
 from stitchlab.store import Store
-from stitchlab.store.looks import Watch, leave
+from stitchlab.store.page_views import ViewWatch
 
-PROGRESS_INTERVAL_S = 0.3  # between two words on how a task goes
+PROGRESS_INTERVAL_S = 0.3  # between two times that a task's progress is written
 
 
 def run_with_progress(
     store: Store, attempt: str, k: int, label: str, work: Callable[[Report], dict[str, Any] | None]
 ) -> None:
-    """Do the work, telling the store how it goes and what comes of it, and stop where the store says so.
+    """Do the work, write its progress and its result into the store, and stop where the store says so.
 
     Args:
-        store, attempt: that is told; of the job, ``{job}-{8 digits}``.
+        store: where progress is written.
+        attempt: the attempt at the job, ``{job}-{8 digits}``.
         k: which of its tasks this is.
-        label: what the task is, for people.
-        work: does it, and gives the result as JSON knows it, or None.
+        label: what the task does, in words for people.
+        work: does it, and returns the result as JSON, or None.
     """
-    started = time.time()
-    last = 0.0
-    looks = Watch(store, attempt)
+    key, views = job_records.task_key(attempt, k), ViewWatch(store, attempt)
+    started, last_written = time.time(), 0.0
 
-    def tell(what: str, done: float, state: str = "running", message: str = "", **more: Any) -> None:
-        how = {"state": state, "what": what, "done": done, "message": message, "started": started, "time": time.time()}
-        store.put("progress", f"{attempt}.{k}", how | more)
+    def write(what: str, done: float, state: TaskState = "running", message: str = "", result: Any = None) -> None:
+        job_records.write_task(store, key, TaskProgress(state, what, done, message, started, time.time(), result))
 
     def report(what: str, done: float) -> None:
-        nonlocal last
-        if store.has("cancel", attempt):
+        nonlocal last_written
+        if job_records.is_cancelled(store, attempt):
             raise Cancelled("cancelled")
-        if time.monotonic() - last > PROGRESS_INTERVAL_S:
-            if (record := current(store, attempt)) is None:
-                raise Cancelled("the job was dropped, or started again")
-            if not record.get("asked", True) and looks.left():
-                leave(store, attempt)
-                raise Cancelled("nobody asked for it, and nobody looks at it any more")
-            last = time.monotonic()
-            tell(what, done)
+        if time.monotonic() - last_written > PROGRESS_INTERVAL_S:
+            if (record := job_records.read_latest(store, attempt)) is None:
+                raise Cancelled("the job was removed or started again")
+            if not record.asked and views.page_left:
+                job_records.cancel(store, attempt, page_left=True)
+                raise Cancelled("no user asked for it, and no page shows it any more")
+            last_written = time.monotonic()
+            write(what, done)
 
     try:
         report(label, 0.0)
         result = work(report)
-        tell(label, 1.0, "done", result=result)
+        write(label, 1.0, "done", result=result)
     except Cancelled:
         with contextlib.suppress(StitchLabError):
-            if current(store, attempt) is not None:  # else nobody wants to know any more, and nobody would remove it
-                tell(label, 0.0, "cancelled")
+            # Nobody reads, and nobody would remove, the progress of an attempt that is not the latest one.
+            if job_records.read_latest(store, attempt) is not None:
+                write(label, 0.0, "cancelled")
     except Exception as error:
-        line = str(error).splitlines()[0] if str(error) else ""
         with contextlib.suppress(StitchLabError):  # the disk may be full, and that may be the error
-            tell(label, 0.0, "failed", line if isinstance(error, StitchLabError) else f"{type(error).__name__}: {line}")
+            write(label, 0.0, "failed", one_line(error))
         raise
-
-
-def current(store: Store, attempt: str) -> dict[str, Any] | None:
-    """Read the record of a job whose latest attempt this is; None where it was let go or begun anew."""
-    record = store.intact("jobs", attempt.rpartition("-")[0])
-    return record if record is not None and record["attempt"] == attempt else None

@@ -1,7 +1,7 @@
-"""Answers what pages ask: each function is a question, answered in one go, in plain values and NumPy arrays.
+"""Answer pages' questions: each function is a question; its answer consists of plain values and NumPy arrays.
 
-`stitchlab.jobs` calls them by name on the worker that answers pages, the store's folder first. A ``record`` is that of
-a run (`Run.record`): it may have been looked at only, so that the store knows nothing of it.
+`stitchlab.jobs` calls these functions by name on the worker that answers pages. Their first argument is the store's
+folder. A ``record`` is that of a run (`Run.record`): the run may only be looked at, and is then not in the store.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ def front_cut_points(root: str, front: str, end: str, seed: int) -> dict[str, An
         root: the store's folder.
         front: a network's name or id, or a control's name.
         end: name or id of the end network, whose classes and images a control takes.
-        seed: that a control is drawn from.
+        seed: from which a control is drawn.
 
     Raises:
-        UnknownName: a network of that name is not there.
+        UnknownName: there is no such network.
         StitchLabError: images do not fit it, or it can be cut nowhere.
     """
     store = Store(root)
@@ -65,75 +65,76 @@ def architecture_cut_points(
 
     Args:
         root: the store's folder.
-        architecture: one of those known by name (`stitchlab.models.zoo.known`).
-        data: a name that a page may say, or a fingerprint.
-        options: of the architecture, by name; others are at their default.
+        architecture: the name of an architecture (`stitchlab.models.zoo.known`).
+        data: a name that pages may use, or a fingerprint.
+        options: of the architecture, by name; those that are left out have their defaults.
         size: pixels a side of its input; None: the images' own.
 
     Raises:
-        UnknownName: the architecture or the data is not there.
+        UnknownName: there is no such architecture or data.
         StitchLabError: the images do not fit it.
     """
     return create.fits(zoo.public(architecture), load_public(Store(root), data), options, size).record()
 
 
-def upload_architecture(root: str, upload: str, called: str) -> str:
-    """Find the architecture, of those known by name, that an uploaded file's tensors belong to; empty where none is.
+def upload_architecture(root: str, upload: str, file: str) -> str:
+    """Find the known architecture that an uploaded file's tensors belong to; empty if there is none.
 
     Args:
         root: the store's folder.
         upload: its key (`stitchlab.store.uploads`).
-        called: what its owner calls it, for messages.
+        file: what the user calls the file, for messages.
 
-    Raises StitchLabError where it is no state dict.
+    Raises StitchLabError if the file holds no state dict.
     """
-    return architecture_of(read_weights(uploads.place(Store(root), upload), called))
+    return architecture_of(read_weights(uploads.place(Store(root), upload), file))
 
 
-def seconds(root: str, record: dict[str, Any], device: str, there: Any = None) -> dict[str, Any] | None:
-    """Estimate the ``seconds`` that what is missing of a run takes on this machine; None for a draft.
+def seconds(root: str, record: dict[str, Any], device: str, cache_key: Any = None) -> dict[str, Any] | None:
+    """Estimate how long what is missing of a run takes on this machine; None for a draft.
 
     Args:
         root: the store's folder.
         record: of the run.
         device: auto, cpu, cuda or mps.
-        there: any value that tells one moment from another; the same question is answered anew when it changes.
+        cache_key: any plain value. It is not used, but answers are kept by arguments: so the question is answered
+            anew when this value changes.
 
     Returns:
-        ``seconds``; whether similar work was ``timed`` here; and ``cheaper`` ways to ask, each with its seconds.
+        ``seconds``; whether similar work was ``timed`` on this machine; and ``cheaper`` requests with their seconds.
     """
     run = Run(Store(root), record)
     if run.draft:
         return None
-    pair = looked_at(run, device)
-    found = estimate.total(run.store, pair, run.request, plan.missing(run))
-    return {"seconds": found.seconds, "timed": found.timed, "cheaper": estimate.cheaper(run, pair)}
+    pair = pair_on_cpu(run, device)
+    total = estimate.total(run.store, pair, run.request, plan.missing(run))
+    return {"seconds": total.seconds, "timed": total.timed, "cheaper": estimate.cheaper(run, pair)}
 
 
 def checks_price(
-    root: str, what: dict[str, Any], checks: Sequence[str], device: str, there: Any = None
+    root: str, suite: dict[str, Any], checks: Sequence[str], device: str, cache_key: Any = None
 ) -> dict[str, Any]:
-    """Estimate what a suite of checks lacks: ``seconds``, ``timed`` and ``grids`` of `stitchlab.checks.price.price`.
+    """Estimate how long what a suite of checks lacks takes: the result of `stitchlab.checks.price.price`.
 
     Args:
         root: the store's folder.
-        what: the suite that is asked for, as in `stitchlab.results.checks.plan.lacking`.
+        suite: its arguments, as in `stitchlab.results.checks.plan.lacking`.
         checks: by name.
         device: auto, cpu, cuda or mps.
-        there: as for `seconds`.
+        cache_key: as for `seconds`.
 
     Raises:
         StitchLabError: networks do not fit together.
     """
-    return price(Store(root), what, checks, device)
+    return price(Store(root), suite, checks, device)
 
 
 def sample_images(root: str, data: str, per_class: int, classes: int) -> tuple[Array, list[str]]:
-    """Give the first training images of each of the first classes, and the names of their classes.
+    """Return the first training images of each of the first classes, and the names of their classes.
 
     Args:
         root: the store's folder.
-        data: a name that a page may say, or a fingerprint.
+        data: a name that pages may use, or a fingerprint.
         per_class: images of each class, at most.
         classes: how many classes, at most.
 
@@ -141,74 +142,77 @@ def sample_images(root: str, data: str, per_class: int, classes: int) -> tuple[A
         uint8 (n, H, W, C), or grey (n, H, W): the first image of each class, then the second of each, and so on.
 
     Raises:
-        UnknownName: the data is not there.
+        UnknownName: there is no such data.
     """
-    found = load_public(Store(root), data)
-    by_class = [np.flatnonzero(found.train.labels == c)[:per_class] for c in range(min(classes, len(found.classes)))]
-    places = [int(places[k]) for k in range(per_class) for places in by_class if k < len(places)]
-    return _shown(np.asarray(found.train.images[places])), [found.classes[found.train.labels[p]] for p in places]
+    images = load_public(Store(root), data)
+    of_each_class = [
+        np.flatnonzero(images.train.labels == c)[:per_class] for c in range(min(classes, len(images.classes)))
+    ]
+    chosen = [int(indices[k]) for k in range(per_class) for indices in of_each_class if k < len(indices)]
+    names = [images.classes[images.train.labels[index]] for index in chosen]
+    return _channels_last(np.asarray(images.train.images[chosen])), names
 
 
 def class_balance(root: str, data: str) -> tuple[list[int], list[int]]:
     """Count the training images and the test images of each class."""
-    found = load_public(Store(root), data)
-    train, test = (np.bincount(split.labels, minlength=len(found.classes)) for split in (found.train, found.test))
+    images = load_public(Store(root), data)
+    train, test = (np.bincount(split.labels, minlength=len(images.classes)) for split in (images.train, images.test))
     return train.tolist(), test.tolist()
 
 
-def evaluation_images(root: str, record: dict[str, Any], places: Sequence[int]) -> tuple[Array, Array]:
-    """Give evaluation images of a run by their places; places beyond the last image are left out.
+def evaluation_images(root: str, record: dict[str, Any], indices: Sequence[int]) -> tuple[Array, Array]:
+    """Return evaluation images of a run by their indices; indices beyond the last image are left out.
 
     Args:
         root: the store's folder.
         record: of the run.
-        places: among the evaluation images, 0..M-1.
+        indices: among the evaluation images, 0..M-1.
 
     Returns:
         images uint8 (n, H, W, C) or grey (n, H, W), and their labels (n,).
 
     Raises:
-        StitchLabError: the data is not there.
+        StitchLabError: the data is not in the store.
     """
     test, order = _evaluation(root, record)
-    images, labels = test.take(order[[p for p in places if p < len(order)]])
-    return _shown(images.numpy()), labels.numpy()
+    images, labels = test.take(order[[index for index in indices if index < len(order)]])
+    return _channels_last(images.numpy()), labels.numpy()
 
 
 def evaluation_labels(root: str, record: dict[str, Any]) -> Array:
-    """Give the labels (M,) of all evaluation images of a run."""
+    """Return the labels (M,) of all evaluation images of a run."""
     test, order = _evaluation(root, record)
     return np.asarray(test.labels[order.numpy()])
 
 
 def feature_maps(
-    root: str, record: dict[str, Any], image: int, front_layer: str, end_layer: str, there: Any = None
+    root: str, record: dict[str, Any], image: int, front_layer: str, end_layer: str, cache_key: Any = None
 ) -> dict[str, Array]:
-    """Give one evaluation image's activations at a cell, by set: native, and each method whose map is kept.
+    """Return one evaluation image's activations at a cell, by set: native, and each method whose stitch is kept.
 
     Args:
         root: the store's folder.
         record: of the run.
-        image: its place among the evaluation images.
+        image: its index among the evaluation images.
         front_layer, end_layer: the cell.
-        there: whatever tells one moment from another, as for `seconds`: maps may come.
+        cache_key: as for `seconds`: it changes when more stitches are kept.
 
     Returns:
         float32 (C, H, W) each, as `stitchlab.ood.evaluate.activations_of`.
     """
-    made = activations_of(Run(Store(root), record), image, front_layer, end_layer)
-    return {name: activation.numpy() for name, activation in made.items()}
+    activations = activations_of(Run(Store(root), record), image, front_layer, end_layer)
+    return {name: activation.numpy() for name, activation in activations.items()}
 
 
 def load_public(store: Store, data: str) -> DataSet:
-    """Load data by a name that a page may say, or by its fingerprint. Raises UnknownName; StitchLabError."""
+    """Load data by a name that pages may use, or by its fingerprint. Raises UnknownName and StitchLabError."""
     if re.fullmatch("[0-9a-f]{64}", data):
         return datasets.load_by_fingerprint(data, store)
     return datasets.here(data_sets.public(data, store), store)
 
 
-def looked_at(run: Run, device: str) -> Pair:
-    """Load a run's networks to look at, so on the CPU, in a pair that says what they will be computed on."""
+def pair_on_cpu(run: Run, device: str) -> Pair:
+    """Load a run's networks onto the CPU, in a pair whose ``device`` is the one on which the run will be computed."""
     return replace(load_pair(run.store, run.request, torch.device("cpu")), device=pick_device(device))
 
 
@@ -218,7 +222,7 @@ def _evaluation(root: str, record: dict[str, Any]) -> tuple[Split, Tensor]:
     return data.test, evaluation(data, request)
 
 
-def _shown(images: Array) -> Array:
-    """Give images (n, C, H, W) as screens take them: (n, H, W, C), or grey (n, H, W)."""
+def _channels_last(images: Array) -> Array:
+    """Return images (n, C, H, W) as browsers draw them: (n, H, W, C), or grey (n, H, W)."""
     pixels = images.transpose(0, 2, 3, 1)
     return np.ascontiguousarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)

@@ -1,7 +1,7 @@
-"""Does the tasks of jobs, as a worker runs them: each tells the store how it goes, and stops where it says so.
+"""Do the tasks of jobs in a worker's process: each writes its progress into the store, and stops if the store says so.
 
-In all, ``root`` is the store's folder, ``device`` auto, cpu, cuda or mps; ``attempt`` and ``k`` are as for
-`stitchlab.worker.progress.run_with_progress`.
+In all functions, ``root`` is the store's folder and ``device`` is auto, cpu, cuda or mps; ``attempt`` and ``k`` are as
+for `stitchlab.worker.progress.run_with_progress`.
 """
 
 from __future__ import annotations
@@ -28,21 +28,26 @@ from stitchlab.ood import trajectory
 from stitchlab.ood.evaluate import judge_column
 from stitchlab.probes.compute import compute as compute_probes
 from stitchlab.request import Detection, Report, TaskLoss
-from stitchlab.results import data_sets, networks, probes, summary
+from stitchlab.results import data_sets, job_records, networks, probes, summary
 from stitchlab.results.checks.plan import Step
 from stitchlab.results.detection import MethodCell
+from stitchlab.results.job_records import AttemptPlan
 from stitchlab.results.plan import Unit, missing
 from stitchlab.results.run import Run
 from stitchlab.store import Store, uploads
-from stitchlab.worker.progress import PROGRESS_INTERVAL_S, current, run_with_progress
-from stitchlab.worker.questions import looked_at
+from stitchlab.worker.progress import PROGRESS_INTERVAL_S, run_with_progress
+from stitchlab.worker.questions import pair_on_cpu
+
+MIN_WEIGHT = 1e-9  # of a unit, in seconds: progress is divided by the sum of all weights
 
 
 def compute(root: str, run_id: str, unit: Unit, device: str, attempt: str, k: int) -> None:
-    """Compute one unit, until all its cells are there, whoever computes them.
+    """Compute one unit of a run; wait for those of its cells that another process computes.
 
     Args:
-        root, run_id, unit, device, attempt, k: as for all tasks; the run, and what of it is computed.
+        root, device, attempt, k: as for all tasks.
+        run_id: of the run.
+        unit: what is computed.
     """
     store = Store(root)
 
@@ -59,34 +64,34 @@ def compute(root: str, run_id: str, unit: Unit, device: str, attempt: str, k: in
 
 
 def plan(root: str, run_id: str, units: Sequence[Unit], device: str, attempt: str) -> None:
-    """Find out what share of the work each unit of an attempt is, for its progress.
+    """Estimate what share of the work each unit of an attempt is, so that progress can be summed over units.
 
     Args:
-        root, run_id, units, device, attempt: as for all tasks; the run, and its units in the order of their ``k``.
+        root, device, attempt: as for all tasks.
+        run_id: of the run.
+        units: in the order of their ``k``.
     """
     store = Store(root)
     run = Run.load(run_id, store)
-    each = estimate.shares(store, looked_at(run, device), run.request, units)
-    if current(store, attempt) is not None:
-        store.put(
-            "progress",
-            f"{attempt}.plan",
-            {"weights": [max(one.seconds, 1e-9) for one in each], "timed": [one.timed for one in each]},
-        )
+    estimates = estimate.shares(store, pair_on_cpu(run, device), run.request, units)
+    if job_records.read_latest(store, attempt) is not None:
+        weights = tuple(max(one.seconds, MIN_WEIGHT) for one in estimates)
+        timed = tuple(one.timed for one in estimates)
+        job_records.write_plan(store, attempt, AttemptPlan(weights, timed))
 
 
-def prepare(root: str, wanted: dict[str, Any], attempt: str, k: int) -> None:
+def prepare(root: str, arguments: dict[str, Any], attempt: str, k: int) -> None:
     """Make what a request needs, a control or decoded images, and write its record; the result has the ``run``'s id.
 
     Args:
-        root, wanted, attempt, k: as for all tasks; arguments of `stitchlab.grid.ask.ask` as plain values.
+        root, attempt, k: as for all tasks.
+        arguments: of `stitchlab.grid.ask.ask`, as plain values.
     """
-    store, what = Store(root), dict(wanted)
+    store = Store(root)
 
     def work(report: Report) -> dict[str, Any]:
-        if "tlm" in what:
-            what["tlm"] = TaskLoss(**what["tlm"])
-        return {"run": ask(store=store, report=report, **what).id}
+        recipe = {"tlm": TaskLoss(**arguments["tlm"])} if "tlm" in arguments else {}
+        return {"run": ask(store=store, report=report, **arguments | recipe).id}
 
     run_with_progress(store, attempt, k, "preparing the request", work)
 
@@ -95,23 +100,25 @@ def detect(
     root: str,
     record: dict[str, Any],
     detection: Detection,
-    names: Sequence[str],
+    detectors: Sequence[str],
     end_layer: str,
     cells: Sequence[MethodCell],
     device: str,
     attempt: str,
     k: int,
 ) -> None:
-    """Have detectors look at one column.
+    """Run detectors on the stitched activations of one column.
 
     Args:
-        root, record, detection, names, end_layer, cells, device, attempt, k: as for all tasks, and `judge_column`.
+        root, device, attempt, k: as for all tasks.
+        record: of the run.
+        detection, detectors, end_layer, cells: as for `stitchlab.ood.evaluate.judge_column`.
     """
     store = Store(root)
 
     def work(report: Report) -> None:
         run = Run(store, record)
-        judge_column(run, detection, names, end_layer, cells, pick_device(device), report)
+        judge_column(run, detection, detectors, end_layer, cells, pick_device(device), report)
         summary.keep(run)
 
     run_with_progress(store, attempt, k, f"detectors on {end_layer}", work)
@@ -120,10 +127,12 @@ def detect(
 def compute_trajectory(
     root: str, record: dict[str, Any], front_layer: str, end_layer: str, device: str, attempt: str, k: int
 ) -> None:
-    """Follow a cell's walk through TLM's epochs.
+    """Compute a cell's trajectory through the epochs of task loss matching.
 
     Args:
-        root, record, front_layer, end_layer, device, attempt, k: as for all tasks; the run's record; the cell.
+        root, device, attempt, k: as for all tasks.
+        record: of the run.
+        front_layer, end_layer: of the cell.
     """
     store = Store(root)
     run_with_progress(
@@ -137,19 +146,22 @@ def compute_trajectory(
     )
 
 
-def train(root: str, wanted: dict[str, Any], device: str, attempt: str, k: int) -> None:
-    """Train a network (`stitchlab.models.create.train`), architecture and data by names that a page may say.
+def train(root: str, arguments: dict[str, Any], device: str, attempt: str, k: int) -> None:
+    """Train a network (`stitchlab.models.create.train`).
 
     Args:
-        root, wanted, device, attempt, k: as for all tasks; arguments of `train`, the data's name or fingerprint.
+        root, device, attempt, k: as for all tasks.
+        arguments: of `stitchlab.models.create.train`; ``arch`` and ``data`` are names that pages may use, or for data
+            a fingerprint.
     """
-    store, what, label = Store(root), dict(wanted), f"training {wanted['name']}"
+    store, label = Store(root), f"training {arguments['name']}"
 
     def watch(curve: list[Point]) -> None:
-        store.put("progress", f"{attempt}.{k}.curve", {"curve": [asdict(point) for point in curve]})
+        job_records.write_curve(store, job_records.task_key(attempt, k), [asdict(point) for point in curve])
 
     def work(report: Report) -> None:
-        arch, data = zoo.public(what.pop("arch")), _data(store, what.pop("data"))
+        options = dict(arguments)
+        arch, data = zoo.public(options.pop("arch")), _data(store, options.pop("data"))
         with _training_threads():
             create.train(
                 arch,
@@ -158,58 +170,64 @@ def train(root: str, wanted: dict[str, Any], device: str, attempt: str, k: int) 
                 device=pick_device(device),
                 watch=watch,
                 report=lambda what, done: report(f"{label}: {what}", done),
-                **what,
+                **options,
             )
 
     run_with_progress(store, attempt, k, label, work)
 
 
-def bring(root: str, upload: str, wanted: dict[str, Any], device: str, attempt: str, k: int) -> None:
-    """Import uploaded weights (`stitchlab.models.importing.import_weights`); the upload goes, whatever comes of it.
+def bring(root: str, upload: str, arguments: dict[str, Any], device: str, attempt: str, k: int) -> None:
+    """Import uploaded weights (`stitchlab.models.importing.import_weights`), and remove the upload in any case.
 
     Args:
-        root, upload, wanted, device, attempt, k: as for all tasks; the upload's key; arguments as for `train`.
+        root, device, attempt, k: as for all tasks.
+        upload: the key of the uploaded file (`stitchlab.store.uploads`).
+        arguments: of `stitchlab.models.importing.import_weights`, as for `train`.
     """
-    store, what = Store(root), dict(wanted)
+    store = Store(root)
 
     def work(report: Report) -> None:
-        arch, data = zoo.public(what.pop("arch")), _data(store, what.pop("data"))
+        options = dict(arguments)
+        arch, data = zoo.public(options.pop("arch")), _data(store, options.pop("data"))
+        weights = uploads.place(store, upload)
         importing.import_weights(
-            uploads.place(store, upload), store, arch=arch, data=data, device=pick_device(device), report=report, **what
+            weights, store, arch=arch, data=data, device=pick_device(device), report=report, **options
         )
 
     try:
-        run_with_progress(store, attempt, k, f"importing {wanted['name']}", work)
+        run_with_progress(store, attempt, k, f"importing {arguments['name']}", work)
     finally:
         uploads.remove(store, upload)
 
 
 def measure(root: str, network: str, device: str, attempt: str, k: int) -> None:
-    """Count which classes a network puts the test images of its data into, and keep that.
+    """Count which classes a network predicts for the test images of its data, and keep the counts.
 
     Args:
-        root, network, device, attempt, k: as for all tasks; the network's name or id.
+        root, device, attempt, k: as for all tasks.
+        network: its name or id.
     """
     store = Store(root)
 
     def work(report: Report) -> None:
-        found = networks.find(store, network)
-        data = datasets.load_by_fingerprint(found.data_fingerprint, store)
-        create.measure(store, found.id, data, pick_device(device), report)
+        record = networks.find(store, network)
+        data = datasets.load_by_fingerprint(record.data_fingerprint, store)
+        create.measure(store, record.id, data, pick_device(device), report)
 
     run_with_progress(store, attempt, k, "measuring", work)
 
 
-def probe(root: str, wanted: dict[str, Any], device: str, attempt: str, k: int) -> None:
-    """Compute what linear probes of a network lack.
+def probe(root: str, arguments: dict[str, Any], device: str, attempt: str, k: int) -> None:
+    """Compute what is missing of a network's linear probes.
 
     Args:
-        root, wanted, device, attempt, k: as for all tasks; arguments of `stitchlab.results.probes.find`.
+        root, device, attempt, k: as for all tasks.
+        arguments: of `stitchlab.results.probes.find`.
     """
     store = Store(root)
 
     def work(report: Report) -> None:
-        compute_probes(probes.find(store, **wanted), pick_device(device), report)
+        compute_probes(probes.find(store, **arguments), pick_device(device), report)
 
     run_with_progress(store, attempt, k, "linear probes", work)
 
@@ -218,17 +236,19 @@ def check(root: str, step: Step, device: str, attempt: str, k: int) -> None:
     """Do a step of a suite of checks.
 
     Args:
-        root, step, device, attempt, k: as for all tasks; the step, as it was planned.
+        root, device, attempt, k: as for all tasks.
+        step: as it was planned.
     """
     store = Store(root)
     run_with_progress(store, attempt, k, step.label, lambda report: perform(store, step, pick_device(device), report))
 
 
 def fetch(root: str, data: str, attempt: str, k: int) -> None:
-    """Get a data set: download it if need be, or decode a folder under a configured root.
+    """Get a data set: download it if necessary, or decode a folder under a configured root.
 
     Args:
-        root, data, attempt, k: as for all tasks; a name that a page may say.
+        root, attempt, k: as for all tasks.
+        data: a name that pages may use.
     """
     store = Store(root)
 
@@ -242,7 +262,8 @@ def train_demo(root: str, seed: int, attempt: str, k: int) -> None:
     """Train one of the demo's networks.
 
     Args:
-        root, seed, attempt, k: as for all tasks; the place of its name in `stitchlab.results.demo.SEEDS`.
+        root, attempt, k: as for all tasks.
+        seed: the index of its name in `stitchlab.results.demo.SEEDS`.
     """
     store = Store(root)
     run_with_progress(
@@ -252,17 +273,17 @@ def train_demo(root: str, seed: int, attempt: str, k: int) -> None:
 
 @contextlib.contextmanager
 def _training_threads() -> Iterator[None]:
-    """Compute with all cores of a machine whose workers share them for grids: a training shares with nobody."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(int(os.environ.get("STITCHLAB_TRAINING_THREADS") or before))
+    """Compute with all cores of the machine: workers share them while they compute a grid, but one alone trains."""
+    threads_before = torch.get_num_threads()
+    torch.set_num_threads(int(os.environ.get("STITCHLAB_TRAINING_THREADS") or threads_before))
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(threads_before)
 
 
 def _data(store: Store, data: str) -> DataSet:
-    """Load data that work is asked for with, by fingerprint or by a name that a page may say; it is recorded."""
+    """Load data by its fingerprint, or by a name that pages may use, and record it in the store."""
     if data_sets.is_fingerprint(data):
         return datasets.load_by_fingerprint(data, store)
     return datasets.load(data_sets.public(data, store), store)

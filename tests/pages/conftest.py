@@ -17,6 +17,7 @@ from streamlit.testing.v1 import AppTest
 
 from stitchlab import ui
 from stitchlab.grid.ask import ask, compare
+from stitchlab.jobs import JobQueue
 from stitchlab.ood.detectors import energy
 from stitchlab.ood.evaluate import detect
 from stitchlab.ood.trajectory import compute_trajectory
@@ -41,7 +42,7 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> Notes:
     """The queue that pages see."""
     notes = Notes()
 
-    def queue(store: Store) -> Notes:
+    def queue(store: Store) -> JobQueue:
         notes.store = store
         return notes
 

@@ -36,7 +36,7 @@ def typed() -> dict[str, str]:
 
 def test_type_checkers_are_told_what_is_loaded() -> None:
     told = typed()
-    places = {name: f"stitchlab.{place}" for name, place in stitchlab._PLACES.items()}
+    places = {name: f"stitchlab.{place}" for name, place in stitchlab._DEFINED_IN.items()}
     assert told | {"__version__": "stitchlab.results.version:VERSION"} == places
     assert list(stitchlab.__all__) == sorted(told)
     assert stitchlab.__annotations__ == {"__version__": str}

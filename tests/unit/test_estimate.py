@@ -14,7 +14,7 @@ from stitchlab.results.plan import missing
 from stitchlab.results.resolve import resolve
 from stitchlab.results.run import Run
 from stitchlab.store import Store
-from stitchlab.worker.questions import looked_at, seconds
+from stitchlab.worker.questions import pair_on_cpu, seconds
 
 CPU = torch.device("cpu")
 
@@ -55,7 +55,7 @@ def test_a_machine_is_measured_once(store: Store, run: Run, measured: list[torch
 def test_before_anything_was_timed_it_is_arithmetic_at_the_machines_rate(
     store: Store, run: Run, measured: list[torch.device]
 ) -> None:
-    pair = looked_at(run, "cpu")
+    pair = pair_on_cpu(run, "cpu")
     units = missing(run)
     flops = [estimate.flops(pair, run.request, unit.work, unit.cells) for unit in units]
     made = estimate.cost(store, pair, run.request, units)
@@ -67,7 +67,7 @@ def test_before_anything_was_timed_it_is_arithmetic_at_the_machines_rate(
 
 
 def test_what_was_timed_counts_more(store: Store, run: Run, measured: list[torch.device]) -> None:
-    pair, (unit, *_) = looked_at(run, "cpu"), [u for u in missing(run) if u.work == "tlm"]
+    pair, (unit, *_) = pair_on_cpu(run, "cpu"), [u for u in missing(run) if u.work == "tlm"]
     estimate.learn(store, pair, run.request, "tlm", unit.cells, 40.0)
     found = estimate.total(store, pair, run.request, [unit])
     assert found.seconds == pytest.approx(40.0)

@@ -20,7 +20,6 @@ from stitchlab.errors import StitchLabError
 from stitchlab.grid.ask import ask, compare
 from stitchlab.jobs import (
     DEMO,
-    QUIET,
     Jobs,
     Status,
     connection,
@@ -33,6 +32,7 @@ from stitchlab.jobs import (
     probing,
 )
 from stitchlab.jobs.names import checking
+from stitchlab.jobs.status import SILENCE_UNTIL_INTERRUPTED_S
 from stitchlab.models import store as model_store
 from stitchlab.probes.compute import probe
 from stitchlab.request import Detection, TaskLoss
@@ -259,7 +259,14 @@ def test_a_failure_is_one_line(jobs: Jobs) -> None:
 
 def test_a_job_whose_process_is_gone_is_interrupted(jobs: Jobs) -> None:
     jobs.store.put(
-        "jobs", "left", {"attempt": "left-1", "weights": [1.0], "labels": ["x"], "created": time.time() - QUIET - 1}
+        "jobs",
+        "left",
+        {
+            "attempt": "left-1",
+            "weights": [1.0],
+            "labels": ["x"],
+            "created": time.time() - SILENCE_UNTIL_INTERRUPTED_S - 1,
+        },
     )
     status = jobs.status("left")
     assert status is not None
@@ -427,5 +434,5 @@ def test_measures_are_checked_step_by_step_and_the_price_is_known_before(jobs: J
     assert [record["wanted"] for record in suites(jobs.store)] == [what], "it is listed from then on"
     answers = Answers(suite.asked(jobs.store, what))
     assert [(row.check, row.value) for row in table.rows(answers)] == [("self", 1.0)] * 2
-    after = jobs.price(what, ["self"], there=1, wait=120)
+    after = jobs.price(what, ["self"], cache_key=1, wait=120)
     assert after.value == {"seconds": 0.0, "timed": True, "grids": 0}

@@ -217,8 +217,8 @@ def test_a_worker_that_is_killed_is_a_line_and_comes_back(jobs: Jobs, ours: None
 def test_a_worker_whose_keeper_is_killed_too_is_started_again(
     jobs: Jobs, ours: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(questions, "LOOK", 0.2)
-    monkeypatch.setattr(questions, "ALONE", 2.0)
+    monkeypatch.setattr(questions, "WORKER_CHECK_INTERVAL_S", 0.2)
+    monkeypatch.setattr(questions, "WORKER_WAIT_S", 2.0)
     cluster = sure(jobs._connection.client().result().cluster)
     keeper = psutil.Process(cluster.workers["pages"].process.pid)
     for process in [keeper, *keeper.children(recursive=True)]:
@@ -226,7 +226,7 @@ def test_a_worker_whose_keeper_is_killed_too_is_started_again(
     until(lambda: not jobs._connection.has("pages"))
     answer = jobs.ask("where", "nobody is there", wait=WAIT)
     assert (answer.state, "no other was started" in answer.message) == ("failed", True)
-    monkeypatch.setattr(questions, "ALONE", 60.0)
+    monkeypatch.setattr(questions, "WORKER_WAIT_S", 60.0)
     assert jobs.ask_again("where", wait=WAIT).value == "pages"
 
 
@@ -317,7 +317,7 @@ class Connected:
 
 def test_few_answers_are_kept(store: Store) -> None:
     client = Told()
-    asked = Questions(store, cast(Connection, Connected(client)), entries=3, size=1000)
+    asked = Questions(store, cast(Connection, Connected(client)), max_answers=3, max_bytes=1000)
     for size in (1, 2, 3, 1, 4):
         assert len(asked.ask("q", size).value) == size
     assert client.asked == 4

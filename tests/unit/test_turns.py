@@ -11,14 +11,16 @@ from typing import Any, cast
 import pytest
 
 from stitchlab.errors import StitchLabError
-from stitchlab.jobs import status as standing
+from stitchlab.jobs import status as job_status
 from stitchlab.jobs.connection import Connection
 from stitchlab.jobs.status import Status
-from stitchlab.jobs.turns import Attempt, Turns
+from stitchlab.jobs.turns import Attempt, Turns, WorkerCall
 from stitchlab.request import Report
+from stitchlab.results import job_records
+from stitchlab.results.job_records import JobRecord, TaskDescription, TaskWork
 from stitchlab.results.plan import missing
 from stitchlab.results.resolve import resolve
-from stitchlab.store import Store, looks
+from stitchlab.store import Store, page_views
 from stitchlab.worker.progress import run_with_progress
 
 
@@ -67,7 +69,7 @@ def turns(tmp_path: Path, workers: Workers) -> Turns:
 
 
 def attempt(name: str, tasks: int, *, asked: bool = True, away: float = 0.0) -> Attempt:
-    return Attempt(name, "grid", [("compute", ())] * tasks, asked, seen=time.monotonic() - away)
+    return Attempt(name, "grid", [WorkerCall("compute", ())] * tasks, asked, viewed=time.monotonic() - away)
 
 
 def test_workers_are_given_no_more_than_they_can_do(turns: Turns, workers: Workers) -> None:
@@ -94,7 +96,7 @@ def test_what_is_on_a_screen_goes_first(turns: Turns, workers: Workers) -> None:
     turns.add(attempt("long", 2))
     turns.add(attempt("forgotten", 1, away=60))
     turns.add(attempt("watched", 1, away=60))
-    turns.look("watched")
+    turns.record_view("watched")
     workers.futures["long.0"].end()
     assert workers.given[2:] == ["watched.0"]
 
@@ -110,7 +112,7 @@ def test_unasked_work_whose_page_was_left_is_not_begun(turns: Turns, workers: Wo
 def test_what_is_asked_for_late_is_asked_for(turns: Turns, workers: Workers) -> None:
     turns.add(attempt("long", 2))
     turns.add(attempt("detectors", 1, asked=False, away=60))
-    turns.ask("detectors")
+    turns.mark_asked("detectors")
     workers.futures["long.0"].end()
     assert workers.given[2:] == ["detectors.0"]
 
@@ -136,9 +138,10 @@ def test_waiting_says_behind_what_and_how_long(turns: Turns, workers: Workers, t
     store, now, long = Store(tmp_path), time.time(), "long-0123abcd"
     turns.add(attempt(long, 2))
     turns.add(attempt("grid", 1))
-    store.put("jobs", "long", {"attempt": long, "labels": ["detectors on relu0", "detectors on relu1"]})
+    tasks = (TaskDescription("detectors on relu0"), TaskDescription("detectors on relu1"))
+    job_records.write_job(store, "long", JobRecord(long, tasks, now))
     assert turns.before("grid") == ([f"{long}.0", f"{long}.1"], 0)
-    assert standing.behind(store, Status("queued"), *turns.before("grid")).behind == "detectors on relu0"
+    assert job_status.with_wait(store, Status("queued"), *turns.before("grid")).behind == "detectors on relu0"
     for k, done in ((0, 0.02), (1, 0.5)):
         store.put(
             "progress",
@@ -152,16 +155,16 @@ def test_waiting_says_behind_what_and_how_long(turns: Turns, workers: Workers, t
                 "message": "",
             },
         )
-    found = standing.behind(store, Status("queued"), *turns.before("grid"))
+    found = job_status.with_wait(store, Status("queued"), *turns.before("grid"))
     assert found.behind == "detectors on relu1"
     assert found.seconds_left == pytest.approx(20, abs=2)
     turns.add(attempt("later", 1))
-    found = standing.behind(store, Status("queued"), *turns.before("later"))
+    found = job_status.with_wait(store, Status("queued"), *turns.before("later"))
     assert (found.behind, found.seconds_left) == ("detectors on relu1 and another job", None)
     assert turns.before("nobody") == ([], 0)
 
 
-def status_of(store: Store, works: list[str], told_of: list[tuple[float, float] | None], **plan: Any) -> Status:
+def status_of(store: Store, works: list[TaskWork], told_of: list[tuple[float, float] | None], **plan: Any) -> Status:
     """How a job stands whose tasks of these kinds of work have come so far in so many seconds."""
     now = time.time()
     for k, one in enumerate(told_of):
@@ -180,14 +183,14 @@ def status_of(store: Store, works: list[str], told_of: list[tuple[float, float] 
             )
     if plan:
         store.put("progress", "x-0.plan", plan)
-    return standing.status(
-        store, {"attempt": "x-0", "labels": works, "works": works, "weights": [1.0] * len(works), "created": now}, []
-    )
+    tasks = tuple(TaskDescription(work, work=work) for work in works)
+    return job_status.status_of(store, JobRecord("x-0", tasks, now), [])
 
 
 def test_no_time_is_told_before_something_like_it_was_timed(tmp_path: Path) -> None:
     """What direct matching takes says nothing about task loss matching: 2.8 h were told for a minute's work."""
-    works, weights = ["dm", "tlm", "tlm"], [1.0, 1000.0, 1000.0]
+    works: list[TaskWork] = ["dm", "tlm", "tlm"]
+    weights = [1.0, 1000.0, 1000.0]
     begun = [(1.0, 5.0), (0.03, 1.0), None]
     assert status_of(Store(tmp_path / "a"), works, begun, weights=weights, timed=[False] * 3).seconds_left is None
     known = status_of(Store(tmp_path / "b"), works, begun, weights=weights, timed=[False, True, True]).seconds_left
@@ -202,7 +205,7 @@ def test_unasked_work_ends_when_its_page_is_left_and_asked_work_does_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = Store(tmp_path)
-    monkeypatch.setattr(looks, "LEFT", 0.05)
+    monkeypatch.setattr(page_views, "PAGE_LEFT_AFTER_S", 0.05)
     monkeypatch.setattr("stitchlab.worker.progress.PROGRESS_INTERVAL_S", 0.0)
 
     def begin(name: str, asked: bool, then: Callable[[], None]) -> bool:
@@ -232,11 +235,11 @@ def test_unasked_work_ends_when_its_page_is_left_and_asked_work_does_not(
         return len(steps) == 20
 
     assert not begin("left", False, lambda: None)
-    assert begin("seen", False, lambda: looks.look(store, "seen-0123abcd"))
+    assert begin("seen", False, lambda: page_views.record_view(store, "seen-0123abcd"))
     assert begin("asked", True, lambda: None)
-    record = store.get("jobs", "left")
+    record = job_records.read_job(store, "left")
     assert record is not None
-    assert standing.status(store, record, []).state == "left"
+    assert job_status.status_of(store, record, []).state == "left"
 
 
 def test_corners_come_first_and_are_computed_once(store: Store) -> None:

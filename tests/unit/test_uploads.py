@@ -32,7 +32,7 @@ def test_a_file_is_kept_under_a_key_and_goes(tmp_path: Path) -> None:
         ("weights.exe", 3, "expected a file of weights that ends in .safetensors"),
         ("weights", 3, "expected a file of weights that ends in"),
         ("w.pt", 0, "expected a file of 1 byte to 1 MB"),
-        ("w.pt", 2**20 + 1, "Bring larger ones with"),
+        ("w.pt", 2**20 + 1, "Import larger ones with"),
     ],
 )
 def test_what_is_no_upload(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, size: int, message: str) -> None:
