@@ -265,7 +265,7 @@ CASES: dict[Callable[..., Any], list[tuple[tuple[Any, ...], dict[str, Any], list
         ),
         ((LINES,), {}, ["Linear probe: from 0.2 to 0.9", "Direct matching: accuracy: from 0.1 to 0.8", "(r 16)"]),
         ((POINTS,), {}, ["a: 2 points, closeness from 0 to 2, similarity from 1 to 3", "b: 0 points"]),
-        ((INTERVALS,), {}, ["similarity of 2", "Values: lowest 0.4 (one)", "ends: lowest 0.3", "against 0.5"]),
+        ((INTERVALS,), {}, ["similarity of 2", "Values: lowest 0.4 (one)", "ends: lowest 0.3", "with 0.5"]),
     ],
 }
 

@@ -74,12 +74,12 @@ def test_a_line_says_what_the_end_network_has_alone(found: DetectionResults) -> 
 def test_columns_whose_ratio_deserves_no_belief_are_pale(
     found: DetectionResults, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "belief" not in accuracy_and_frechet(found).layout.title.text
+    assert "believed" not in accuracy_and_frechet(found).layout.title.text
     monkeypatch.setattr(DetectionResults, "reliability", lambda self, detector, j: Reliability(j != COLUMNS[1]))
     figure = accuracy_and_frechet(found)
     first, second, *_ = methods(figure)["DM"].marker.opacity
     assert second < first
-    assert "belief" in figure.layout.title.text
+    assert "believed" in figure.layout.title.text
 
 
 def test_a_run_nobody_looked_at_is_an_empty_picture(found: DetectionResults, monkeypatch: pytest.MonkeyPatch) -> None:
