@@ -1,5 +1,5 @@
-"""List what exists, by name, as literal data: one file for each kind.
+"""List by name everything that can be chosen, as literal data: one file for each kind, such as indices or detectors.
 
 Nothing here computes, and nothing here imports more than requests and errors. The functions that compute are found by
-the names that stand here: `stitchlab.indices.index_function`, `stitchlab.ood.detectors.detector_function`.
+the names that are listed here: `stitchlab.indices.index_function`, `stitchlab.ood.detectors.detector_function`.
 """

@@ -1,9 +1,9 @@
-"""List architectures by name: their options, which images fit, and how they are trained.
+"""List architectures by name: their options, the image sizes that they take, and the optimiser that trains them.
 
 They are built by `stitchlab.models.zoo`.
 
-Beside these there are timm's (``timm/NAME``) and the user's own (``FILE.py:CALLABLE``), which only the machine that
-builds them knows.
+There are also timm's (``timm/NAME``) and the user's own (``FILE.py:CALLABLE``). They are not listed, because only the
+machine that builds them knows them.
 """
 
 from __future__ import annotations
@@ -11,22 +11,28 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from stitchlab.catalog.training_recipes import TrainingOptimiser
 from stitchlab.errors import StitchLabError, check_names
 
-TORCHVISION, TIMM = "torchvision/", "timm/"  # before the name of an architecture of theirs
+TORCHVISION = "torchvision/"  # prefix of torchvision's architectures
+TIMM = "timm/"  # prefix of timm's architectures
 
-#: Values of ResNet-18's options: stages of doubling or equal width, maps that halve or stay as large.
-WIDTHS, MAPS = ("doubling", "equal"), ("halving", "equal")
+
+RESNET18_WIDTHS = ("doubling", "equal")  # channels from one stage to the next
+RESNET18_MAPS = ("halving", "equal")  # size of the maps from one stage to the next
 
 
 @dataclass(frozen=True, kw_only=True)
 class ArchitectureEntry:
     """Describe an architecture, without the code that builds it.
 
-    ``options`` are all there are, with their defaults: counts from 1 on, or words of which ``words`` lists those that
-    are known. Images of ``smallest`` to ``largest`` pixels a side that are a multiple of ``multiple`` fit.
-    ``optimiser`` is what it is trained with here, None for one that is only a control. ``size`` is what its own images
-    have.
+    Attributes:
+        options: all its options with their defaults: counts from 1, or words.
+        words: the allowed words of each option that takes words.
+        smallest, largest: fewest and most pixels a side of its images; no upper limit if None.
+        multiple: number that the pixels a side have to be a multiple of.
+        optimiser: the one that trains it here; None for a control, which is not trained.
+        size: pixels a side of the images that it was designed for.
     """
 
     name: str
@@ -37,18 +43,18 @@ class ArchitectureEntry:
     smallest: int = 1
     largest: int | None = None
     multiple: int = 1
-    optimiser: str | None = "sgd"
+    optimiser: TrainingOptimiser | None = "sgd"
     size: int = 32
 
     def resolve(self, options: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return all options, with these values in place of the defaults.
+        """Return the values of all options: those in ``options``, and the defaults of the others.
 
-        Raises StitchLabError for an option that it does not have, or a value that it does not know.
+        Raises StitchLabError for an option that the architecture does not have, or a value that is not allowed.
         """
         options = options or {}
         if unknown := sorted(set(options) - set(self.options)):
-            there = f"its options are: {', '.join(self.options)}" if self.options else "it has none"
-            raise StitchLabError(f"{self.name} has no option {', '.join(unknown)}; {there}")
+            alternatives = f"its options are: {', '.join(self.options)}" if self.options else "it has none"
+            raise StitchLabError(f"{self.name} has no option {', '.join(unknown)}; {alternatives}")
         for name, value in options.items():
             if name in self.words:
                 check_names(f"{name} of {self.name}", [value], self.words[name])
@@ -57,18 +63,22 @@ class ArchitectureEntry:
         return {**self.options, **options}
 
     def check_size(self, size: int) -> None:
-        """Check that images of ``size``×``size`` pixels fit, as far as is known. Raises StitchLabError."""
+        """Check that the network takes images of ``size``×``size`` pixels, as far as this entry knows.
+
+        Raises StitchLabError.
+        """
         if self.smallest <= size <= (self.largest or size) and size % self.multiple == 0:
             return
-        most = f" to {self.largest}" if self.largest else " or more"
+        upper_limit = f" to {self.largest}" if self.largest else " or more"
         step = f" and a multiple of {self.multiple}" if self.multiple > 1 else ""
         raise StitchLabError(
-            f"{self.name} takes images of {self.smallest}{most} pixels a side{step}; these have {size}. "
+            f"{self.name} takes images of {self.smallest}{upper_limit} pixels a side{step}; these have {size}. "
             "Choose another architecture or input size, or bring the images to another size (folder:PATH@SIZE)"
         )
 
 
-_HE, _DOSOVITSKIY = "He et al. 2016", "Dosovitskiy et al. 2021"
+_HE = "He et al. 2016"
+_DOSOVITSKIY = "Dosovitskiy et al. 2021"
 
 ARCHITECTURES: dict[str, ArchitectureEntry] = {
     entry.name: entry
@@ -81,8 +91,8 @@ ARCHITECTURES: dict[str, ArchitectureEntry] = {
             label="ResNet-18 (3×3 stem)",
             reference=_HE,
             smallest=8,
-            options={"width": 64, "widths": WIDTHS[0], "maps": MAPS[0]},
-            words={"widths": WIDTHS, "maps": MAPS},
+            options={"width": 64, "widths": RESNET18_WIDTHS[0], "maps": RESNET18_MAPS[0]},
+            words={"widths": RESNET18_WIDTHS, "maps": RESNET18_MAPS},
         ),
         ArchitectureEntry(
             name="vit-tiny",
@@ -112,10 +122,10 @@ ARCHITECTURES: dict[str, ArchitectureEntry] = {
         ArchitectureEntry(name="noise", label="Noise", reference="a control", smallest=4, optimiser=None),
     )
 }
-#: Those that learn nothing: front networks that a good measure of similarity rates low.
+#: Architectures that learn nothing. As front networks they should be rated low by any measure of similarity.
 CONTROLS = tuple(name for name, entry in ARCHITECTURES.items() if entry.optimiser is None)
 
-#: torchvision's classification networks (version 0.29; the machine that builds them may know more).
+#: torchvision's classification networks (version 0.29; the machine that builds networks may have a version with more).
 TORCHVISION_NETWORKS = tuple(
     TORCHVISION + name
     for name in (
@@ -201,16 +211,16 @@ TORCHVISION_NETWORKS = tuple(
         "wide_resnet50_2",
     )
 )
-_BY_ADAMW = ("vit", "swin", "maxvit", "convnext")  # families that are trained by AdamW
+_ADAMW_FAMILIES = ("vit", "swin", "maxvit", "convnext")  # torchvision's families that are trained by AdamW here
 
 
 def known() -> list[str]:
-    """List the architectures that a page may offer: the catalog's and torchvision's."""
+    """List the names of architectures that a page may offer: the catalog's and torchvision's."""
     return [*ARCHITECTURES, *TORCHVISION_NETWORKS]
 
 
 def entry(name: str) -> ArchitectureEntry:
-    """Look up an architecture that `known` lists. Raises UnknownName."""
+    """Return the entry of an architecture that `known` lists. Raises UnknownName."""
     check_names("architecture", [name], known())
     if name in ARCHITECTURES:
         return ARCHITECTURES[name]
@@ -220,6 +230,6 @@ def entry(name: str) -> ArchitectureEntry:
     )
 
 
-def optimiser_of_torchvision(short: str) -> str:
-    """Return the optimiser with which one of torchvision's networks, by its name there, is trained here."""
-    return "adamw" if short.startswith(_BY_ADAMW) else "sgd"
+def optimiser_of_torchvision(short: str) -> TrainingOptimiser:
+    """Return the optimiser that trains a network of torchvision here; ``short`` is its name in torchvision."""
+    return "adamw" if short.startswith(_ADAMW_FAMILIES) else "sgd"

@@ -1,6 +1,7 @@
-"""Define how a check of similarity measures is described, and the rules by which a measure passes it.
+"""Define how a check of similarity measures is described, and the rules that decide whether a measure passes it.
 
-The checks are in `stitchlab.catalog.checks`. Rules stand in catalogs so that a page can say the rule beside the number.
+The checks are in `stitchlab.catalog.checks`. The rules are in the catalog so that a page can show the rule beside the
+number.
 """
 
 from __future__ import annotations
@@ -8,18 +9,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from stitchlab.request import Method
+
 Rule = Literal["at least", "at most", "at most the probe's"]
 
-#: What a check is computed from. All but the first three are of each network into the `next` one only.
+#: The runs that a check is computed from. All but the first three compare each network with the next one only.
 Material = Literal["within", "across", "controls", "ranks", "halves", "fewer images of DM", "frechet", "null"]
 
-#: Which measures a check is for: all, those of stitched networks, their accuracy alone, or indices.
-Of = Literal["all", "accuracy", "indices"]
+#: The measures that a check is for: all, only the accuracy of stitched networks, or only indices.
+CheckedMeasures = Literal["all", "accuracy", "indices"]
 
-SHARE = 0.95  # of cases that have to be right
+MIN_RIGHT_SHARE = 0.95  # of the cases
 ALPHA = 0.05  # level of tests, after Holm's correction over the measures
-WIDTHS = 1.0  # of noise, which a contrast has to have
-DISTANT = 0.5  # share of the layers from which two layers of a network are distant
+MIN_CONTRAST_WIDTHS = 1.0  # smallest contrast that passes, in widths of the noise
+DISTANT = 0.5  # share of a network's layers: two of its layers that are at least so far apart are distant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,10 +30,10 @@ class Statistic:
     """Describe a number that a check computes for each measure.
 
     Attributes:
-        low, high: its range, by default a share's; None where it has no end.
-        rule, bound: what it has to be; ``at most the probe's`` has its bound in the data.
+        low, high: the range of its values, by default that of a share; None where there is no limit.
+        rule, bound: the condition for passing. The bound of ``at most the probe's`` is computed from the data.
         tested: whether it has a p-value, which has to be below `ALPHA` too.
-        only: the method that has it; empty: every measure that the check is for.
+        only: the only method that has this statistic; empty: every measure that the check is for has it.
     """
 
     name: str
@@ -39,9 +42,9 @@ class Statistic:
     low: float | None = 0
     high: float | None = 1
     rule: Rule = "at least"
-    bound: float = SHARE
+    bound: float = MIN_RIGHT_SHARE
     tested: bool = False
-    only: str = ""
+    only: Method | Literal[""] = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,13 +52,13 @@ class Check:
     """Describe one check of similarity measures.
 
     Attributes:
-        question: that it answers, in a line.
-        about: what is tested, and whose idea it was, in a paragraph.
+        question: the question that it answers, in a line.
+        about: a paragraph on what is tested and who proposed it.
         reference: the papers.
-        statistics: the first is the one that a table of all checks shows.
-        material: what it is computed from.
+        statistics: the numbers that it computes; a table of all checks shows the first one.
+        material: the kinds of runs that it is computed from.
         of: the measures that it is for.
-        networks, layers, images: how many it takes at least.
+        networks, layers, images: the smallest numbers of each that it needs.
         same_layers: whether it needs two networks with the same layers.
         version: of its definition; raise it when the same runs would give another number.
     """
@@ -67,7 +70,7 @@ class Check:
     reference: str
     statistics: tuple[Statistic, ...]
     material: tuple[Material, ...]
-    of: Of = "all"
+    of: CheckedMeasures = "all"
     networks: int = 1
     layers: int = 2
     images: int = 1

@@ -1,40 +1,43 @@
 """List the checks of similarity measures; `stitchlab.checks.check_function` finds the function of one.
 
-A check looks at runs on a set of networks and gives each measure statistics.
+A check computes statistics for each measure, from runs on a set of networks.
 """
 
 from __future__ import annotations
 
-from stitchlab.catalog.check_rules import SHARE, WIDTHS, Check, Statistic
+from typing import Literal
+
+from stitchlab.catalog.check_rules import MIN_CONTRAST_WIDTHS, MIN_RIGHT_SHARE, Check, Statistic
+from stitchlab.request import Method
 
 
 def _correlation(name: str, label: str, meaning: str) -> Statistic:
-    """Describe a rank correlation, which has to be above 0 beyond chance."""
+    """Describe a rank correlation, which has to be above 0 by more than chance."""
     return Statistic(name=name, label=label, meaning=meaning, low=-1, high=1, bound=0.0, tested=True)
 
 
-def _contrast(name: str, label: str, meaning: str, only: str = "") -> Statistic:
-    """Describe a contrast: how far cells of same layers are from others, relative to the width of noise."""
-    return Statistic(name=name, label=label, meaning=meaning, low=None, high=None, bound=WIDTHS, only=only)
+def _contrast(name: str, label: str, meaning: str, only: Method | Literal[""] = "") -> Statistic:
+    """Describe a contrast: how much more similar cells of same layers are than others, in widths of the noise."""
+    return Statistic(name=name, label=label, meaning=meaning, low=None, high=None, bound=MIN_CONTRAST_WIDTHS, only=only)
 
 
-#: Of checks that ask which layer is the best one.
+#: The statistics of checks that ask whether the most similar layer is the right one.
 _BEST_LAYER = (
     Statistic(
         name="columns",
         label="By columns",
-        meaning="for each end layer, whether the best front layer is the right one (★ marks the best); share of end "
-        "layers, ties share the hit",
+        meaning="share of end layers whose most similar front layer (★) is the right one; where several are equally "
+        "similar, the hit is divided among them",
     ),
     Statistic(
         name="rows",
         label="By rows",
-        meaning="for each front layer, whether the best end layer is the right one; share of front layers",
+        meaning="share of front layers whose most similar end layer is the right one",
     ),
     Statistic(
         name="symmetrised",
         label="Symmetrised",
-        meaning="by columns of the average of both directions, f to g and g to f",
+        meaning="the same as by columns, in the average of both directions, f to g and g to f",
     ),
 )
 
@@ -47,9 +50,9 @@ CHECKS = {
             label="Self",
             question="Is a layer most similar to itself?",
             reference="Balogh & Jelasity 2025",
-            about="Each network is compared with itself. Whatever a measure says of two layers, it should call no "
-            "other layer more similar to a layer than that layer itself. Task loss matching sometimes does: the "
-            "third anomaly of Balogh and Jelasity.",
+            about="Each network is compared with itself. No measure should rate another layer as more similar to a "
+            "layer than the layer itself. Task loss matching sometimes does: this is the third anomaly of Balogh and "
+            "Jelasity.",
             statistics=_BEST_LAYER,
             material=("within",),
         ),
@@ -58,8 +61,9 @@ CHECKS = {
             label="Correspondence",
             question="Is the most similar layer of another network the corresponding one?",
             reference="Kornblith et al. 2019",
-            about="Networks of one architecture differ by their seeds alone, so the layer that corresponds to a layer "
-            "is known. Kornblith et al. ask how often a measure finds it, over all ordered pairs of networks.",
+            about="Networks of one architecture differ only by their seeds, so it is known which layers correspond. "
+            "Kornblith et al. ask how often a measure finds the corresponding layer, over all ordered pairs of "
+            "networks.",
             statistics=_BEST_LAYER,
             material=("across",),
             networks=2,
@@ -70,22 +74,23 @@ CHECKS = {
             label="Distance order",
             question="Are layers less similar the farther apart they are?",
             reference="Klabunde et al. 2024 (ReSi); Mantel 1967",
-            about="Within one network, layers that lie farther apart should be less similar: ReSi's test of layer "
-            "monotonicity. Its p-value is Mantel's: how often the mean rank correlation is as large when layers "
-            "are shuffled, in each network by itself.",
+            about="Within one network, layers that lie farther apart should be less similar. This is ReSi's test of "
+            "layer monotonicity. The p-value is that of Mantel's test: how often the mean rank correlation is at least "
+            "as large after the layers of each network have been shuffled.",
             statistics=(
                 _correlation(
                     "spearman",
                     "Rank correlation",
-                    "Spearman's ρ of similarity with closeness of layers, mean over networks",
+                    "Spearman's ρ between the similarity of two layers and how close they lie in the network, mean "
+                    "over networks",
                 ),
                 Statistic(
                     name="violations",
                     label="Violations",
                     rule="at most",
-                    bound=1 - SHARE,
-                    meaning="share of nested pairs of layers of which the outer one is called more similar than the "
-                    "inner one",
+                    bound=1 - MIN_RIGHT_SHARE,
+                    meaning="share of cases in which a pair of layers is rated as more similar than a pair that lies "
+                    "between them",
                 ),
             ),
             material=("within",),
@@ -97,20 +102,21 @@ CHECKS = {
             question="Are the first and the last layer less similar than same layers?",
             reference="Balogh & Jelasity 2025",
             about="The first and the last layer of a network do different things. Balogh and Jelasity's first anomaly "
-            "is that task loss matching rates them as similar as corresponding layers, or more similar. The check "
-            "counts runs on networks with the same layers, within one and across two, in which the far cell is "
-            "less similar than both cells of same layers in its row and in its column.",
+            "is that task loss matching rates them as similar as corresponding layers, or as more similar. The check "
+            "counts the runs in which the cell of these two layers is less similar than the two cells of same layers "
+            "in its row and in its column. It looks at runs within one network, and across two networks with the same "
+            "layers.",
             statistics=(
                 Statistic(
                     name="last-to-first",
                     label="Last to first",
-                    meaning="share of runs in which the last front layer into the first end layer is less similar "
-                    "than last to last and first to first",
+                    meaning="share of runs in which the last front layer is less similar to the first end layer than "
+                    "the two last layers and the two first layers are to each other",
                 ),
                 Statistic(
                     name="first-to-last",
                     label="First to last",
-                    meaning="the same of the first front layer into the last end layer",
+                    meaning="the same for the first front layer and the last end layer",
                 ),
             ),
             material=("within", "across"),
@@ -119,17 +125,17 @@ CHECKS = {
         Check(
             name="specificity",
             label="Specificity",
-            question="Are same layers of different seeds closer than distant layers of one network?",
+            question="Is the same layer of another seed closer than a distant layer of the same network?",
             reference="Ding et al. 2021",
-            about="Ding et al. ask a measure to be specific: it should not see the seed more than it sees the layer. "
-            "Similarities of a layer with the same layer of another network are compared with those with distant "
-            "layers (half of the network or more away) of its own network.",
+            about="Ding et al. ask a measure to be specific: the layer should matter more than the seed. The check "
+            "compares how similar a layer is to the same layer of another network, and to distant layers of its own "
+            "network, which are half of the network away or more.",
             statistics=(
                 Statistic(
                     name="distant",
                     label="Same layer closer",
                     meaning="probability that the same layer of another network is more similar than a distant layer "
-                    "of the same network; ties count one half",
+                    "of the same network; a tie counts as one half",
                 ),
             ),
             material=("within", "across"),
@@ -140,26 +146,27 @@ CHECKS = {
         Check(
             name="sensitivity",
             label="Sensitivity",
-            question="Does it notice when a layer loses directions that the task needs?",
+            question="Does the measure fall when a layer loses directions that the task needs?",
             reference="Ding et al. 2021; Balogh & Jelasity 2025",
-            about="The front's activations keep only their r leading principal directions (one basis, from training "
-            "images). A linear probe tells what that costs: a measure should fall as the probe's accuracy falls. "
-            "p: how often the mean rank correlation is as large when ranks are shuffled, in each layer and "
-            "network by itself.",
+            about="The front layer's activations are reduced to their r leading principal directions, which are found "
+            "once, on training images. A linear probe shows how much the task suffers: a measure should fall as the "
+            "accuracy of the probe falls. The p-value says how often the mean rank correlation is at least as large "
+            "after the values of r have been shuffled, in each layer and network separately.",
             statistics=(
                 _correlation(
                     "spearman",
                     "Spearman's ρ with the probe",
-                    "of similarity at rank r with the probe's accuracy at r, mean over layers and networks",
+                    "rank correlation between the similarity with r directions and the probe's accuracy with r "
+                    "directions, mean over layers and networks",
                 ),
-                _correlation("kendall", "Kendall's τ with the probe", "the same by Kendall's τ-b"),
+                _correlation("kendall", "Kendall's τ with the probe", "the same correlation as Kendall's τ-b"),
                 Statistic(
                     name="unnoticed",
                     label="Directions unnoticed",
                     rule="at most the probe's",
-                    meaning="share of directions that can go before the measure is less similar than for any two "
-                    "seeds, mean over layers and networks; to be no more than before the probe is less accurate than "
-                    "for any seed",
+                    meaning="share of directions that can be removed before the similarity is lower than between any "
+                    "two seeds, mean over layers and networks; it should not exceed the share that can be removed "
+                    "before the probe is less accurate than for any seed",
                 ),
             ),
             material=("ranks", "across"),
@@ -169,19 +176,21 @@ CHECKS = {
         Check(
             name="controls",
             label="Controls",
-            question="Does it rate fronts in which nothing was learned lower?",
+            question="Is a front network in which nothing was learned rated lower?",
             reference="Smith et al. 2025; Bansal et al. 2021",
-            about="An untrained network of the same architecture, and noise, take the place of the front. A measure "
-            "that calls their best layer as similar to an end layer as a trained network's best layer does not "
-            "measure what was learned.",
+            about="The front network is replaced by an untrained network of the same architecture, and by noise. If "
+            "their best layer is rated as similar to an end layer as the best layer of a trained network, the measure "
+            "does not measure what was learned.",
             statistics=(
                 Statistic(
                     name="random",
                     label="Untrained front",
-                    meaning="share of end layers whose best trained front layer is more similar than the untrained "
-                    "network's best",
+                    meaning="share of end layers whose most similar trained front layer is more similar than the most "
+                    "similar layer of the untrained network",
                 ),
-                Statistic(name="noise", label="Noise", meaning="the same against noise"),
+                Statistic(
+                    name="noise", label="Noise", meaning="the same, with noise in place of the untrained network"
+                ),
             ),
             material=("across", "controls"),
             networks=2,
@@ -189,17 +198,18 @@ CHECKS = {
         Check(
             name="in-distribution",
             label="In distribution",
-            question="Is its accuracy reached by native-looking activations?",
+            question="Are the activations of accurate stitched networks in distribution?",
             reference="Balogh & Jelasity 2025; Dowson & Landau 1982",
-            about="A stitched network may be accurate by activations that the end network never makes: Balogh and "
-            "Jelasity's explanation of what goes wrong. The check counts the cells that are accurate (80 % or more "
-            "of what the end network has above chance), and those among them that the Fréchet ratio calls native.",
+            about="A stitched network may be accurate although the end network never produces such activations itself: "
+            "this is how Balogh and Jelasity explain the anomalies. The check takes the accurate cells, which reach "
+            "80 % or more of the end network's own accuracy above chance, and counts those whose Fréchet ratio is that "
+            "of native activations.",
             statistics=(
                 Statistic(
                     name="native",
                     label="Accurate and native",
-                    meaning="share of the accurate cells whose activations are in distribution, of each network into "
-                    "the next",
+                    meaning="share of the accurate cells whose activations are in distribution; each network is "
+                    "stitched into the next one",
                 ),
             ),
             material=("frechet",),
@@ -208,26 +218,26 @@ CHECKS = {
         Check(
             name="stability",
             label="Stability",
-            question="Would other images or seeds change what it says?",
+            question="Would other images or seeds change the result?",
             reference="Shao & Wu 1989",
-            about="What a measure has to tell apart are same layers and others: the contrast is how much more similar "
-            "cells of same layers are than the other cells, on average. It is held against how far cells of "
-            "same layers move: by 100 half samples of the evaluation images (the delete-half jackknife; width "
-            "of the 95 % interval), by seeds (±1.96 standard deviations over ordered pairs of networks), and, "
-            "of direct matching, when it has half its training images. A contrast of less than one such width "
+            about="A measure has to distinguish same layers from different layers. The contrast is how much more "
+            "similar the cells of same layers are than the other cells, on average. It is compared with how much the "
+            "cells of same layers vary: over 100 half samples of the evaluation images (the delete-half jackknife; "
+            "width of the 95 % interval), over seeds (±1.96 standard deviations over ordered pairs of networks) and, "
+            "for direct matching, between all and half of its training images. A contrast of less than one such width "
             "is noise.",
             statistics=(
                 _contrast(
                     "images",
                     "Evaluation images",
-                    "contrast, in widths of the 95 % interval by half samples of the evaluation images",
+                    "contrast, in widths of the 95 % interval over half samples of the evaluation images",
                 ),
                 _contrast("seeds", "Seeds", "contrast, in widths of the spread over ordered pairs of networks"),
                 _contrast(
                     "training-images",
                     "Half of DM's images",
-                    "contrast, in mean changes of the cells of same layers where direct matching has half its training "
-                    "images",
+                    "contrast, in units of the mean change of cells of same layers when direct matching has half of "
+                    "its training images",
                     only="dm",
                 ),
             ),
@@ -238,17 +248,17 @@ CHECKS = {
         Check(
             name="chance",
             label="Chance",
-            question="Is the best of a column beyond what permuted images give?",
+            question="Is the best value of a column better than chance, which permuted images give?",
             reference="arXiv 2602.14486; Holm 1979",
-            about="Where one network's images are permuted, nothing is shared any more. The best value of a column is "
-            "held against the best of that column under each permutation, corrected over the columns of a grid "
-            "(Holm). What can be reached by chance says nothing.",
+            about="After the images of one network have been permuted, the two layers have nothing in common. The best "
+            "value of a column is compared with the best value of that column under each permutation, with Holm's "
+            "correction over the columns of a grid. A value that chance reaches as well is no evidence of similarity.",
             statistics=(
                 Statistic(
                     name="columns",
                     label="Beyond chance",
-                    meaning="share of columns whose best is beyond chance (p < .05, corrected over columns), of each "
-                    "network into the next; p is the largest",
+                    meaning="share of columns whose best value is better than chance (p < .05, corrected over "
+                    "columns); each network is compared with the next one, and p is the largest of the columns",
                 ),
             ),
             material=("null",),

@@ -1,4 +1,4 @@
-"""List data sets that come by name; `stitchlab.data.registry` loads them. Folders are named ``folder:PATH``."""
+"""List the data sets that have a name; `stitchlab.data.registry` loads them. A folder of images is ``folder:PATH``."""
 
 from __future__ import annotations
 
@@ -6,19 +6,24 @@ from dataclasses import dataclass
 
 from stitchlab.request import AugmentationName
 
-FOLDER = "folder:"  # before the path of a folder of images
+FOLDER = "folder:"  # prefix of the path of a folder of images
 DIGIT_NAMES = tuple("0123456789")
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataSetEntry:
-    """Describe a data set that comes by name.
+    """Describe a data set that has a name.
 
-    ``natural`` says that an image shifted or mirrored is as good as any, so that training may do both;
-    ``augmentation`` is what task loss matching by the paper's recipe does to training images
-    (`stitchlab.catalog.augmentations`; Balogh & Jelasity's code takes each data set's usual one). ``at_hand`` says that
-    it comes with a library that StitchLab needs; ``train`` and ``test`` (numbers of images) and ``classes`` are then
-    known before it is loaded. ``shape`` (C,H,W) and ``outputs``, the number of classes, are known of all.
+    Attributes:
+        natural: whether a shifted or mirrored image is still an image of its class, so that training may do both.
+        augmentation: the one that task loss matching applies by the paper's recipe (`stitchlab.catalog.augmentations`):
+            Balogh & Jelasity's code takes each data set's usual one.
+        at_hand: whether nothing has to be downloaded, since it comes with a library that StitchLab needs. Then
+            ``train``, ``test`` and ``classes`` are known before it is loaded.
+        outputs: number of classes.
+        shape: (C,H,W) of an image.
+        train, test: numbers of images.
+        classes: their names.
     """
 
     name: str
@@ -45,7 +50,7 @@ DATA_SETS = {
             train=1257,
             test=540,
             classes=DIGIT_NAMES,
-            description="scikit-learn's 1,797 handwritten digits, 8×8, grey; nothing to download",
+            description="1,797 handwritten digits, 8×8, grey; they come with scikit-learn, so nothing is downloaded",
         ),
         DataSetEntry(
             name="mnist",
@@ -83,7 +88,7 @@ DATA_SETS = {
             label="SVHN",
             augmentation="affine",
             shape=(3, 32, 32),
-            description="99,289 house number digits, 32×32, RGB (Netzer et al. 2011)",
+            description="99,289 photographs of digits in house numbers, 32×32, RGB (Netzer et al. 2011)",
         ),
     )
 }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from stitchlab.catalog.ood_metrics import SCORED
 
-STATISTICS_VERSION = 1  # of the statistics that are kept beside the detectors' scores (`stitchlab.ood.accumulate`)
+STATISTICS_VERSION = 1  # of the statistics that are kept with the detectors' scores (`stitchlab.ood.accumulate`)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,11 +14,11 @@ class Detector:
     """Describe one detector.
 
     Attributes:
-        compares: whether its function compares two sets as a whole, by second moments of their rows, to one number:
-            the first of ``metrics``. Otherwise it is fitted on native activations and scores every image, larger for
-            more native.
-        metrics: those of `stitchlab.catalog.ood_metrics.OOD_METRICS` that it has.
-        learns: whether fitting is training, on auxiliary outliers too: it takes long and is kept.
+        compares: whether its function compares two sets as a whole, by second moments of their rows. It then gives one
+            number, the first of ``metrics``. Otherwise it is fitted on native activations and scores every image; a
+            larger score is more native.
+        metrics: those of `stitchlab.catalog.ood_metrics.OOD_METRICS` that it gives.
+        learns: whether it is trained, on known outliers too. Training takes long, so the trained detector is kept.
         version: of its definition; raise it when the same activations would get another number.
     """
 
@@ -40,37 +40,41 @@ DETECTORS = {
             label="Learned energy",
             learns=True,
             reference="Liu et al. 2020",
-            meaning="energy of a classifier of native activations, fine-tuned on outliers: the paper's detector",
+            meaning="energy of a classifier that is trained on native activations and fine-tuned on known outliers: "
+            "the paper's detector",
         ),
         Detector(
             name="mahalanobis",
             label="Mahalanobis",
             reference="Ledoit & Wolf 2004",
-            meaning="distance to the native mean of channel means and deviations, covariance shrunk",
+            meaning="Mahalanobis distance of an image's channel means and standard deviations from their native mean, "
+            "with a shrunk covariance",
         ),
         Detector(
             name="mahalanobis-class",
             label="Mahalanobis by class",
             reference="Lee et al. 2018",
-            meaning="the same distance to the nearest class",
+            meaning="the same distance, from the mean of the nearest class",
         ),
         Detector(
             name="knn",
             label="Nearest neighbours",
             reference="Sun et al. 2022",
-            meaning="distance to the fifth nearest native image, by channel means and deviations",
+            meaning="distance to the fifth nearest native image, between channel means and standard deviations",
         ),
         Detector(
             name="pca-residual",
             label="PCA residual",
             reference="Wang et al. 2022",
-            meaning="what native principal components (95 % of the variance) leave over",
+            meaning="the part of an image's features that the native principal components with 95 % of the variance do "
+            "not explain",
         ),
         Detector(
             name="tail-energy",
             label="Tail energy",
             reference="Liu et al. 2020",
-            meaning="energy of the end network's own logits: blind to whatever its tail ignores",
+            meaning="energy of the logits that the rest of the end network computes: it cannot see what the rest of "
+            "the network ignores",
         ),
         Detector(
             name="frechet",
@@ -78,11 +82,12 @@ DETECTORS = {
             compares=True,
             metrics=("ratio",),
             reference="Dowson & Landau 1982",
-            meaning="distance of means and covariances over native variance",
+            meaning="Fréchet distance, which compares means and covariances, divided by the native variance",
         ),
     )
 }
 
-#: Detectors that are fitted in a moment, and those that are trained.
+#: Detectors that are fitted within a second or so.
 QUICK = tuple(name for name, detector in DETECTORS.items() if not detector.learns)
+#: Detectors that have to be trained.
 LEARNING = tuple(name for name in DETECTORS if name not in QUICK)

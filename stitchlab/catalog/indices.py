@@ -7,17 +7,18 @@ from typing import Literal
 
 from stitchlab.catalog.methods import Direction
 
-Needs = Literal["grams", "averages", "positions", "paper"]
+Needs = Literal["grams", "averages", "positions", "paper"]  #: the statistic that an index is computed from
 
-#: What an index compares, by what it needs, for people.
+#: What an index compares, in the words of pages and captions, by the statistic that it needs.
 ROWS: dict[Needs, str] = {
     "grams": "images by images, all features flattened",
     "averages": "channels, averaged over positions",
     "positions": "channels at the end layer's positions",
-    "paper": "the paper's rows: positions where shapes are equal, averages elsewhere, so cells are not on one scale",
+    "paper": "the paper's rows: positions where both shapes are equal, averages elsewhere, so cells are not on one "
+    "scale",
 }
 
-#: What may be done to one layer's activations, from what nearly every index ignores to what few do.
+#: A change of one layer's activations. They go from those that nearly every index ignores to those that few ignore.
 Change = Literal["shift", "scale", "permutation", "channel scales", "rotation", "invertible map"]
 CHANGES: dict[Change, str] = {
     "shift": "a constant added to each feature",
@@ -37,16 +38,16 @@ class Index:
     """Describe one similarity index.
 
     Attributes:
-        metric: what tables call its number, ``similarity`` (higher is more similar) or ``distance`` (lower is).
+        metric: the name of its number in tables: ``similarity`` (higher is more similar) or ``distance`` (lower is).
         low, high: the range of its values.
-        needs: the statistic that its function takes: ``grams``, or second moments of rows, which are ``averages`` over
-            positions, ``positions``, or what the ``paper`` has (`ROWS`; see `stitchlab.indices`).
-        meaning: what it is, in a sentence.
-        undefined: where it has no value, beside layers that are constant or not finite.
-        front, end: changes of the front's and of the end's activations that leave its value as it is.
-        formula: the index whose function it shares; empty: its own.
+        needs: the statistic that its function takes: ``grams``, or second moments of rows. Rows are ``averages`` over
+            positions, ``positions``, or as in the ``paper`` (`ROWS`; see `stitchlab.indices`).
+        meaning: what it computes, in a sentence without its full stop.
+        undefined: where it has no value; layers that are constant or not finite have none in any index.
+        front, end: the changes of the front layer's and of the end layer's activations that it ignores.
+        formula: the index whose function it shares; empty if it has its own.
         version: of its definition; raise it when its function would give another number.
-        default: whether a grid has it unless indices are named.
+        default: whether a grid has it when no indices are named.
     """
 
     name: str
@@ -71,23 +72,27 @@ class Index:
 
     @property
     def best(self) -> float:
-        """Return its value for a layer and its copy."""
+        """Return its value for two equal layers."""
         return 1.0 if self.metric == "similarity" else 0.0
 
     @property
     def permutable(self) -> bool:
-        """Tell whether it can have a null: of positions only sums are kept, which cannot be permuted by images."""
+        """Tell whether it can have a permutation null.
+
+        Indices of positions cannot: only sums over their rows are kept, and these cannot be permuted by images.
+        """
         return self.needs in ("grams", "averages")
 
     def all_images(self, version: int) -> bool:
-        """Tell whether this version of its definition uses all evaluation images, not the first 1,000."""
-        return self.needs == "averages" and version >= _FIRST_OF_AVERAGES.get(self.name, 1)
+        """Tell whether this version of its definition uses all evaluation images, not only the first 1,000."""
+        return self.needs == "averages" and version >= _FIRST_VERSION_OF_AVERAGES.get(self.name, 1)
 
 
-_FIRST_OF_AVERAGES = {"pwcca": 2, "opd": 2}  # version 1 had the paper's rows
-_DING, _PWCCA = "Ding et al. 2021", "Morcos et al. 2018; Ding et al. 2021"
+_FIRST_VERSION_OF_AVERAGES = {"pwcca": 2, "opd": 2}  # their version 1 had the paper's rows
+_DING = "Ding et al. 2021"
+_PWCCA = "Morcos et al. 2018; Ding et al. 2021"
 _PAPER = "as Balogh & Jelasity 2025 compute it"
-_FEW = "where there are fewer rows than both layers' ranks and one"
+_TOO_FEW_ROWS = "where there are fewer rows than the sum of both layers' ranks plus one"
 
 
 def _cka(
@@ -124,8 +129,9 @@ def _pwcca(
         high=1,
         needs=needs,
         reference=reference,
-        meaning="1 − the mean canonical correlation, weighted by how much of the front each direction carries",
-        undefined=_FEW,
+        meaning="1 − the mean canonical correlation, where each direction has the weight that it has in the front "
+        "layer's activations",
+        undefined=_TOO_FEW_ROWS,
         front=UP_TO_CHANNELS,
         end=UP_TO_INVERTIBLE,
         formula=formula,
@@ -151,7 +157,8 @@ def _opd(
         high=2,
         needs=needs,
         reference=reference,
-        meaning="what is left of the squared distance after the best rotation, both layers of norm 1",
+        meaning="the squared distance of both layers, each scaled to norm 1, after the best rotation of one onto the "
+        "other",
         formula=formula,
         version=version,
         default=default,
@@ -170,7 +177,7 @@ def _channels(
         needs="averages",
         reference=reference,
         meaning=meaning,
-        undefined=_FEW,
+        undefined=_TOO_FEW_ROWS,
         front=front,
         end=end,
     )
@@ -184,7 +191,7 @@ INDICES = {
             "Linear CKA",
             0,
             "Kornblith et al. 2019",
-            "the cosine of both layers' Gram matrices of centred features",
+            "the cosine similarity of both layers' Gram matrices (images by images) of centred features",
             default=True,
         ),
         _cka(
@@ -192,7 +199,7 @@ INDICES = {
             "Linear CKA (debiased)",
             -1,
             "Song et al. 2012; Kornblith et al. 2019",
-            "linear CKA by the unbiased estimator of HSIC: about 0 for unrelated layers, however few the images",
+            "linear CKA with the unbiased estimator of HSIC: about 0 for unrelated layers, even with few images",
             "below 4 images",
             default=True,
         ),
@@ -203,7 +210,8 @@ INDICES = {
             "Gaussian CKA",
             0,
             "Kornblith et al. 2019",
-            "CKA with a Gaussian kernel of half the median distance: near images count, not those far from the mean",
+            "CKA with a Gaussian kernel, half the median distance wide: pairs of images that lie close together count, "
+            "not images that lie far from the mean",
             "where most pairs of images are equal",
         ),
         Index(
@@ -214,7 +222,8 @@ INDICES = {
             high=1,
             needs="grams",
             reference="Kriegeskorte et al. 2008",
-            meaning="Spearman's correlation of how dissimilar pairs of images are (1 − Pearson's correlation)",
+            meaning="Spearman's rank correlation of both layers' dissimilarities (1 − Pearson's correlation) over all "
+            "pairs of images",
             undefined="where an image has constant features, or all pairs are equally dissimilar",
             front=("scale", "permutation"),
             end=("scale", "permutation"),
@@ -224,14 +233,14 @@ INDICES = {
             "Mutual nearest neighbours",
             0,
             "Huh et al. 2024",
-            "the mean share of an image's 10 nearest neighbours that both layers agree on",
+            "the mean share of an image's 10 nearest neighbours that are the same in both layers",
             "below 12 images",
         ),
         _channels(
             "cca",
             "Mean CCA",
             "Hotelling 1936; Kornblith et al. 2019",
-            "the mean canonical correlation of the rows, over the smaller rank",
+            "the mean canonical correlation of both layers' rows: the sum divided by the smaller rank",
             UP_TO_INVERTIBLE,
             UP_TO_INVERTIBLE,
         ),
@@ -239,7 +248,8 @@ INDICES = {
             "svcca",
             "SVCCA",
             "Raghu et al. 2017",
-            "the mean canonical correlation of the principal directions with 99 % of each layer's variance",
+            "the mean canonical correlation of both layers, each reduced to the principal directions with 99 % of its "
+            "variance",
             UP_TO_ROTATION,
             UP_TO_ROTATION,
         ),
@@ -247,7 +257,7 @@ INDICES = {
             "regression",
             "Regression: end from front",
             "Kornblith et al. 2019",
-            "R² of the end's rows predicted from the front's by least squares",
+            "R² of predicting the end layer's rows from the front layer's by least squares",
             UP_TO_INVERTIBLE,
             UP_TO_ROTATION,
         ),
@@ -255,7 +265,7 @@ INDICES = {
             "regression-reverse",
             "Regression: front from end",
             "Kornblith et al. 2019",
-            "R² of the front's rows predicted from the end's by least squares",
+            "R² of predicting the front layer's rows from the end layer's by least squares",
             UP_TO_ROTATION,
             UP_TO_INVERTIBLE,
         ),
@@ -267,7 +277,7 @@ INDICES = {
             high=2,
             needs="averages",
             reference="Khosla & Williams 2024",
-            meaning="the distance of channels of norm 1 after the best matching of channel to channel",
+            meaning="the distance of both layers' channels, each scaled to norm 1, under the best matching of channels",
             front=(*UP_TO_CHANNELS, "channel scales"),
             end=(*UP_TO_CHANNELS, "channel scales"),
         ),

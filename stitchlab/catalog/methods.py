@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Direction = Literal["higher", "lower"]  #: where more similar layers lie
+Direction = Literal["higher", "lower"]  #: the values of a number that mean more similar layers
 Group = Literal["stitched", "functional"]
 
-#: What each group is called, in the order in which pages show them; indices are the third, ``representational``.
+#: Name of each group on pages, in the order in which they show them; indices follow as a third, ``representational``.
 GROUPS: dict[Group, str] = {"stitched": "Stitched networks", "functional": "Their predictions"}
 
 METHOD_LABELS = {"tlm": "Task loss matching", "dm": "Direct matching"}
@@ -19,10 +19,10 @@ class CellMetric:
     """Describe a number that every stitched cell has, for each method.
 
     Attributes:
-        low, high: the range of its values; ``high`` is None where there is no upper end.
-        better: where more similar layers lie.
-        group: ``stitched``: how good the stitched network is, and how far its activations are; ``functional``: whether
-            it answers as the end network does.
+        low, high: the range of its values; ``high`` is None where there is no upper limit.
+        better: whether higher or lower values mean more similar layers.
+        group: ``stitched``: how accurate the stitched network is, and how far its activations are from native ones;
+            ``functional``: whether it predicts what the end network predicts.
     """
 
     name: str
@@ -44,7 +44,7 @@ METRICS = {
             0,
             1,
             "higher",
-            "the stitched network's accuracy divided by the end network's own on the same images (Csiszárik "
+            "the stitched network's accuracy divided by the end network's own accuracy on the same images (Csiszárik "
             "et al. 2021)",
         ),
         CellMetric(
@@ -53,7 +53,7 @@ METRICS = {
             0,
             1,
             "lower",
-            "the end network's own accuracy minus the stitched network's (Bansal et al. 2021)",
+            "the end network's own accuracy minus the stitched network's accuracy (Bansal et al. 2021)",
         ),
         CellMetric(
             "distance",
@@ -61,7 +61,7 @@ METRICS = {
             0,
             None,
             "lower",
-            "‖T(a) − b‖² / ‖b‖² over all evaluation images: how far stitched activations are from native ones, "
+            "‖T(a) − b‖² / ‖b‖² over all evaluation images: how far stitched activations T(a) are from native ones b, "
             "image by image",
         ),
         CellMetric(
@@ -79,8 +79,8 @@ METRICS = {
             0,
             1,
             "lower",
-            "mean Jensen–Shannon divergence, in bits, of the stitched network's predicted distribution and the "
-            "end network's",
+            "mean Jensen–Shannon divergence, in bits, between the class probabilities that the stitched network and "
+            "the end network predict",
             "functional",
         ),
         CellMetric(
@@ -89,12 +89,12 @@ METRICS = {
             -1,
             1,
             "higher",
-            "Cohen's κ of the stitched network and the end network being right or wrong on the same images "
-            "(Geirhos et al. 2020); 0 is what their accuracies alone make likely",
+            "how often the stitched network and the end network are right or wrong on the same images, as Cohen's κ "
+            "(Geirhos et al. 2020): 0 is as often as their accuracies alone would give, 1 is always",
             "functional",
         ),
     )
 }
 
-#: Those that are computed, kept and named by a definition of their own (`stitchlab.stitch.functional`).
+#: Metrics of predictions, which are computed and kept under a definition of their own (`stitchlab.stitch.functional`).
 FUNCTIONAL = tuple(metric.name for metric in METRICS.values() if metric.group == "functional")

@@ -1,4 +1,4 @@
-"""List the numbers that say how far activations are from native ones; `stitchlab.ood.metrics` computes them."""
+"""List the numbers that say how far a set of activations is from native ones; `stitchlab.ood.metrics` computes them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class OodMetric:
-    """Describe a number that tells two sets of activations apart; ``low`` and ``high`` are None if unbounded."""
+    """Describe a number that compares a set of activations with native ones.
+
+    Attributes:
+        low, high: the range of its values; None where there is no limit.
+    """
 
     name: str
     label: str
@@ -24,30 +28,39 @@ OOD_METRICS = {
             "AUROC",
             0,
             1,
-            "0.5: cannot be told from native; 1: out of distribution; below 0.5: scores "
-            "as more typical than native, no evidence of being native",
+            "how well a detector separates a set of activations from native ones; 0.5: not at all; 1: the set is out "
+            "of distribution; below 0.5: it scores as more typical than native, which is no evidence of being native",
         ),
-        OodMetric("aupr", "AUPR", 0, 1, "average precision with native as the positive class; 0.5 at chance"),
+        OodMetric(
+            "aupr",
+            "AUPR",
+            0,
+            1,
+            "area under the curve of precision against recall, with native as the positive class; 0.5 at chance",
+        ),
         OodMetric(
             "fpr95",
             "FPR95",
             0,
             1,
-            "share of the others that pass where 95 % of native do; 0.95 at chance, 0: out of distribution",
+            "share of the set that passes as native, at the threshold that 95 % of native activations pass; 0.95 at "
+            "chance, 0: out of distribution",
         ),
         OodMetric(
             "shift",
             "Shift",
             None,
             None,
-            "native median score minus the others', in native interquartile ranges: 0 is native, larger is farther out",
+            "median score of native activations minus that of the set, in native interquartile ranges: 0 is native, "
+            "larger is farther out",
         ),
         OodMetric(
             "ratio",
             "Fréchet ratio",
             0,
             None,
-            "Fréchet distance of rows, as sets, over the native variance: 0 is native; it never saturates",
+            "Fréchet distance between a set of activations and the native ones, divided by the native variance: 0 is "
+            "native, larger is farther out, without an upper limit",
         ),
     )
 }

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from stitchlab.errors import UnknownName
 
-DATA = "data:"  # before a data set's fingerprint: that data set's test images
+DATA = "data:"  # prefix of a data set's fingerprint: outliers are that data set's test images
 
 
 @dataclass(frozen=True)
 class OutlierKind:
-    """Describe a kind of outliers that are made from images."""
+    """Describe a kind of outliers that are made from the evaluation images."""
 
     name: str
     label: str
@@ -21,9 +21,9 @@ class OutlierKind:
 OUTLIERS = {
     kind.name: kind
     for kind in (
-        OutlierKind("noise", "Noise", "Gaussian noise with the images' own mean and covariance"),
-        OutlierKind("patches", "Shuffled patches", "the images' own 4×4 patches in another order"),
-        OutlierKind("blur", "Strong blur", "Gaussian blur, its deviation a quarter of the height"),
+        OutlierKind("noise", "Noise", "Gaussian noise with the same mean and covariance as the images"),
+        OutlierKind("patches", "Shuffled patches", "each image cut into a grid of 4×4 patches, which are reordered"),
+        OutlierKind("blur", "Strong blur", "Gaussian blur with a standard deviation of a quarter of the height"),
         OutlierKind("mixed", "Mixed images", "every image averaged with another one"),
         OutlierKind("constant", "Constant colours", "images of one colour"),
     )
@@ -31,6 +31,6 @@ OUTLIERS = {
 
 
 def check_kind(name: str) -> None:
-    """Check that a kind is in the catalog. Raises UnknownName."""
+    """Check that the catalog has a kind of outliers of this name. Raises UnknownName."""
     if name not in OUTLIERS:
         raise UnknownName("kind of outliers", name, [*OUTLIERS, f"{DATA}NAME"])

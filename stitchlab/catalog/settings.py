@@ -1,12 +1,12 @@
 """List StitchLab's settings, which are environment variables; `--help` and docs/running.md show them."""
 
-#: By name.
+#: Environment variable -> what it sets.
 SETTINGS = {
-    "STITCHLAB_CACHE": "the folder in which all results are kept",
-    "STITCHLAB_GALLERY": "the folder of .stitch files that Home and Runs show; default: those that come with StitchLab",
-    "STITCHLAB_DATA": "folders under which the pages offer folders of images, ROOT:ROOT; default: none",
-    "STITCHLAB_WORKERS": "the address of a Dask scheduler, tcp://HOST:PORT, whose workers compute what the pages ask "
-    "for; default: workers on this machine",
-    "STITCHLAB_TRAIL": "for how many epochs a stitch's maps are kept for the page Activations: 2 or more, or 0 for "
-    "none; default: 12",
+    "STITCHLAB_CACHE": "the folder that keeps all results",
+    "STITCHLAB_GALLERY": "the folder of .stitch files that Home and Runs show; default: the gallery of StitchLab",
+    "STITCHLAB_DATA": "the pages offer folders of images that lie in these folders, ROOT:ROOT; default: none",
+    "STITCHLAB_WORKERS": "the address of a Dask scheduler, tcp://HOST:PORT, whose workers compute for the pages; "
+    "default: workers on this machine",
+    "STITCHLAB_TRAIL": "number of epochs whose maps are kept for each stitch, so that the page Activations can show "
+    "its training: 2 or more, or 0 for none; default: 12",
 }

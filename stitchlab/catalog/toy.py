@@ -1,7 +1,7 @@
-"""Define the lesson's two-dimensional toy: 16 images' activations at a layer of two features, and situations.
+"""Define the lesson's two-dimensional toy: the activations of 16 images at a layer of two features, in four situations.
 
-The first 8 images are of class 0, drawn as circles, the others of class 1, drawn as triangles. Coordinates are
-multiples of 0.05 between −3 and 3, as far as points can be moved.
+The first 8 images are of class 0 and drawn as circles; the others are of class 1 and drawn as triangles. Coordinates
+are multiples of 0.05 between −3 and 3, the range in which points can be moved.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ Points = tuple[tuple[float, float], ...]
 
 @dataclass(frozen=True)
 class Situation:
-    """Describe what the front network knows of the 16 images, and what there is to see.
+    """Describe one set of the front network's activations, and what the figure shows for it.
 
     Attributes:
-        has: one sentence for what the front network has of the images.
-        see: one sentence for what the figure shows of it, before anything is changed.
+        has: a sentence on what the front network knows of the images.
+        see: a sentence on what the figure shows before the reader changes anything.
         front: the front network's activations, image by image.
-        swapped: whether task loss matching is trained, and accuracy counted, on labels that are exchanged.
+        swapped: whether labels are exchanged, both for training task loss matching and for counting accuracy.
     """
 
     label: str
@@ -29,7 +29,7 @@ class Situation:
     swapped: bool = False
 
 
-#: The frozen rest of the end network: (u₁, u₂, v) of its logit u · x + v for class 1.
+#: The rest of the end network, which is never trained here: (u₁, u₂, v) of its logit u · x + v for class 1.
 TAIL = (2.0, 0.8, 0.3)
 
 #: The end network's native activations of the same images.
@@ -76,15 +76,15 @@ _TURNED: Points = (
 SITUATIONS: dict[str, Situation] = {
     "correspond": Situation(
         "Layers correspond",
-        "The front network has the same cloud, turned and sheared, with a little noise.",
+        "The front network has the same cloud of points, rotated and sheared, with a little noise.",
         "Both maps get every image right, but only direct matching lands on the native cloud.",
         _TURNED,
     ),
     "line": Situation(
         "A direction is lost",
         "All activations of the front network lie on a line.",
-        "Direct matching does what is possible, shrinks, and gets images wrong; task loss matching gets every image "
-        "right with a line of points that look like no native ones.",
+        "Direct matching comes as close as a line can, so its points shrink and some images are wrong; task loss "
+        "matching gets every image right, with points that lie on a line and do not look like native ones.",
         (
             (-2.4, -1.0),
             (-0.6, -0.1),
@@ -106,8 +106,8 @@ SITUATIONS: dict[str, Situation] = {
     ),
     "class": Situation(
         "Only the class is shared",
-        "The front network knows an image's class and nothing else that the end network knows.",
-        "Accuracy does not notice it, with either map; the distance of direct matching does.",
+        "The front network knows the class of an image, and nothing else that the end network knows.",
+        "The accuracy of both maps does not show this; the distance of direct matching does.",
         (
             (-1.0, 0.4),
             (-1.3, 1.55),
@@ -129,9 +129,9 @@ SITUATIONS: dict[str, Situation] = {
     ),
     "swapped": Situation(
         "Labels are swapped",
-        "The same activations, but every image has the other label.",
-        "Direct matching lands where the native activations are, and is as wrong as they are; task loss matching is "
-        "trained on these labels, turns the cloud over, and gets every image right.",
+        "The activations are as in the first situation, but every image has the label of the other class.",
+        "Direct matching lands on the native activations, and is as wrong as they are; task loss matching is trained "
+        "on these labels, so it flips the cloud and gets every image right.",
         _TURNED,
         swapped=True,
     ),

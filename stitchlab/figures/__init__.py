@@ -1,1 +1,1 @@
-"""Draws Plotly figures from runs, without Streamlit, so that a figure can be drawn again with other options."""
+"""Draw Plotly figures from runs, and write sentences about them; nothing here knows Streamlit."""

@@ -1,4 +1,4 @@
-"""Draws one cell's activations: native ones beside what each method makes, and what detectors say about them."""
+"""Draw the activations of one cell: native ones beside those of each method, and the scores of detectors."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ from stitchlab.figures.template import BELOW, COLOURS, GREEN, MUTED, SEQUENTIAL,
 
 Array = npt.NDArray[Any]
 
-SHOWN = 400  # images of each set in a scatter plot
+SHOWN = 400  # images of each set that a scatter plot shows at most
+MAX_CLASSES_WITH_NUMBERS = 12  # in a confusion matrix
 
 
 def scores(by_set: Mapping[str, Array], label: str, *, dark: bool = False) -> go.Figure:
     """Draw histograms of a detector's scores by set, as outlines over the stretched axis (`histograms.stretched`).
 
     Args:
-        by_set: scores (N,) by set, native and known outliers among them.
-        label: the detector's name for people.
+        by_set: scores (N,) by set; native and known outliers are two of the sets.
+        label: the detector's label.
         dark: for a dark page.
     """
     figure = go.Figure()
@@ -54,19 +55,19 @@ def scores(by_set: Mapping[str, Array], label: str, *, dark: bool = False) -> go
 
 
 def channels(by_set: Mapping[str, Mapping[str, Array]], named: Sequence[int], *, dark: bool = False) -> go.Figure:
-    """Draw each channel's mean and deviation, stitched against native; on the line nothing has moved.
+    """Draw each channel's mean and standard deviation, stitched against native; on the line both are equal.
 
     Args:
-        by_set: ``mean`` and ``deviation`` (C,) by set, native among them.
+        by_set: ``mean`` and ``deviation`` (C,) by set; native is one of the sets.
         named: channels that are labelled.
         dark: for a dark page.
     """
     native, stitched = by_set["native"], [name for name in by_set if name in COLOURS and name != "outliers"]
     figure = make_subplots(1, 2, subplot_titles=("Mean", "Standard deviation"), horizontal_spacing=0.1)
-    for column, what in enumerate(("mean", "deviation"), 1):
-        _add_identity(figure, ends(native[what]), column, dark)
+    for column, statistic in enumerate(("mean", "deviation"), 1):
+        _add_identity(figure, ends(native[statistic]), column, dark)
         for name in stitched:
-            dots = _channel_dots(name, native[what], by_set[name][what], named, dark)
+            dots = _channel_dots(name, native[statistic], by_set[name][statistic], named, dark)
             figure.add_scatter(**dots, showlegend=column == 1, row=1, col=column)
         figure.update_xaxes(title_text="native", row=1, col=column)
     figure.update_yaxes(title_text="stitched", row=1, col=1)
@@ -76,25 +77,26 @@ def channels(by_set: Mapping[str, Mapping[str, Array]], named: Sequence[int], *,
         legend=legend(),
         margin_t=84,
         margin_b=BELOW,
-        title="Channels: on the line nothing has moved",
+        title="Channels: on the line, stitched and native are equal",
     )
-    every = [f"channel {k}" for k in range(len(native["mean"]))]
+    channel_names = [f"channel {k}" for k in range(len(native["mean"]))]
     return alt.with_alt_text(
         figure,
         "Scatter plots of each channel's mean and standard deviation, stitched against native.",
         *(
-            f"{SET_LABELS[name]}, {what} minus native's: {alt.extremes(by_set[name][what] - native[what], every)}."
+            f"{SET_LABELS[name]}, {statistic} minus native's: "
+            f"{alt.extremes(by_set[name][statistic] - native[statistic], channel_names)}."
             for name in stitched
-            for what in ("mean", "deviation")
+            for statistic in ("mean", "deviation")
         ),
     )
 
 
-def _add_identity(figure: go.Figure, both: tuple[float, float], column: int, dark: bool) -> None:
+def _add_identity(figure: go.Figure, axis_ends: tuple[float, float], column: int, dark: bool) -> None:
     """Add the line on which stitched and native are equal."""
     figure.add_scatter(
-        x=both,
-        y=both,
+        x=axis_ends,
+        y=axis_ends,
         mode="lines",
         line={"color": MUTED[dark]},
         hoverinfo="skip",
@@ -105,8 +107,8 @@ def _add_identity(figure: go.Figure, both: tuple[float, float], column: int, dar
 
 
 def _channel_dots(name: str, native: Array, stitched: Array, named: Sequence[int], dark: bool) -> dict[str, Any]:
-    """Describe a dot for each channel (C,) of a set, with its number where it is named."""
-    channel = range(len(native))
+    """Describe a dot for each channel (C,) of a set; those in ``named`` show their number."""
+    channels = range(len(native))
     return {
         "x": native,
         "y": stitched,
@@ -114,9 +116,9 @@ def _channel_dots(name: str, native: Array, stitched: Array, named: Sequence[int
         "name": SET_LABELS[name],
         "legendgroup": name,
         "marker": {"color": colour(name, dark), "symbol": SYMBOLS[name], "size": 7},
-        "text": [str(c) if c in named else "" for c in channel],
+        "text": [str(c) if c in named else "" for c in channels],
         "textposition": "top center",
-        "customdata": np.array(channel),
+        "customdata": np.array(channels),
         "hovertemplate": f"channel %{{customdata}}: native %{{x:.3g}}, {SET_LABELS[name].lower()} %{{y:.3g}}"
         "<extra></extra>",
     }
@@ -125,11 +127,11 @@ def _channel_dots(name: str, native: Array, stitched: Array, named: Sequence[int
 def spectrum(by_set: Mapping[str, Mapping[str, Array]], *, dark: bool = False) -> go.Figure:
     """Draw the eigenvalues (C,) of the rows' covariance by set, the largest first, as shares of their sum."""
     figure = go.Figure()
-    for name, found in by_set.items():
-        share = found["spectrum"] / max(found["spectrum"].sum(), 1e-300)
+    for name, statistics in by_set.items():
+        shares = statistics["spectrum"] / max(statistics["spectrum"].sum(), 1e-300)
         figure.add_scatter(
-            x=np.arange(1, len(share) + 1),
-            y=np.where(share > 1e-8, share, np.nan),
+            x=np.arange(1, len(shares) + 1),
+            y=np.where(shares > 1e-8, shares, np.nan),
             mode="lines",
             name=SET_LABELS[name],
             line=line(name, dark),
@@ -152,9 +154,9 @@ def spectrum(by_set: Mapping[str, Mapping[str, Array]], *, dark: bool = False) -
 
 
 def norms(by_set: Mapping[str, Mapping[str, Array]], *, dark: bool = False) -> go.Figure:
-    """Draw histograms of the norm of an image's activations, all positions together, as outlines."""
+    """Draw histograms of the norm of an image's activations over all positions, as outlines."""
     figure = go.Figure()
-    _outlines(figure, {name: found["norms"] for name, found in by_set.items()}, dark)
+    _outlines(figure, {name: statistics["norms"] for name, statistics in by_set.items()}, dark)
     figure.update_layout(
         template=template(dark), height=340, legend=legend(), margin_b=BELOW, title="Norm of an image's activations"
     )
@@ -163,7 +165,7 @@ def norms(by_set: Mapping[str, Mapping[str, Array]], *, dark: bool = False) -> g
     return alt.with_alt_text(
         figure,
         "Histograms of the norm of an image's activations.",
-        alt.spreads({SET_LABELS[name]: found["norms"] for name, found in by_set.items()}),
+        alt.spreads({SET_LABELS[name]: statistics["norms"] for name, statistics in by_set.items()}),
     )
 
 
@@ -174,12 +176,12 @@ def plane(
     selected: tuple[str, int] | None = None,
     dark: bool = False,
 ) -> go.Figure:
-    """Draw where images lie on the two principal axes of native features.
+    """Draw images on the two principal axes of native features.
 
     Args:
-        by_set: places (N, 2) by set.
-        texts: N texts by set, shown when a point is pointed at.
-        selected: set and image that gets a ring.
+        by_set: coordinates (N, 2) of the images, by set.
+        texts: the hover text of each image, by set.
+        selected: set and number of the image with a ring.
         dark: for a dark page.
     """
     figure = go.Figure()
@@ -202,7 +204,7 @@ def plane(
         figure,
         "Scatter plot of images on the two principal axes of native features.",
         alt.points(
-            {SET_LABELS[name]: (points[:SHOWN, 0], points[:SHOWN, 1]) for name, points in by_set.items()},
+            {SET_LABELS[name]: points[:SHOWN].T for name, points in by_set.items()},
             "first axis",
             "second axis",
         ),
@@ -210,7 +212,7 @@ def plane(
 
 
 def _add_images(figure: go.Figure, name: str, points: Array, texts: Sequence[str], dark: bool) -> None:
-    """Add a point for each image of a set (N, 2), with its text when pointed at."""
+    """Add a point for each image of a set (N, 2), with its hover text."""
     figure.add_scatter(
         x=points[:, 0],
         y=points[:, 1],
@@ -224,7 +226,7 @@ def _add_images(figure: go.Figure, name: str, points: Array, texts: Sequence[str
 
 
 def _add_ring(figure: go.Figure, point: Array) -> None:
-    """Add a ring around the point (2,) that is selected."""
+    """Add a ring around the selected point (2,)."""
     x, y = point
     figure.add_scatter(
         x=[x],
@@ -240,33 +242,34 @@ def confusion(shares: Array, classes: Sequence[str], title: str, *, dark: bool =
     """Draw a confusion matrix.
 
     Args:
-        shares: (classes, classes), of each label's images (row) those with each prediction; rows sum to 1 or are NaN.
+        shares: (classes, classes): the share of a label's images (row) that has a prediction (column); rows sum to 1 or
+            are NaN.
         classes: names of the classes.
         title: of the figure.
         dark: for a dark page.
     """
-    places = {"x": list(classes), "y": list(classes)}
+    axes = {"x": list(classes), "y": list(classes)}
     figure = go.Figure(
         go.Heatmap(
             z=shares,
-            **places,
+            **axes,
             zmin=0,
             zmax=1,
             colorscale=SEQUENTIAL,
             xgap=1,
             ygap=1,
-            hovertemplate="%{y} called %{x}: %{z:.1%}<extra></extra>",
+            hovertemplate="%{y} predicted as %{x}: %{z:.1%}<extra></extra>",
             showscale=False,
         )
     )
-    if len(classes) <= 12:
+    if len(classes) <= MAX_CLASSES_WITH_NUMBERS:
         texts = [["" if np.isnan(share) else f"{share:.0%}" for share in row] for row in shares]
-        figure.add_traces([trace.update(places) for trace in cell_numbers(texts, on_scale(shares, 0, 1, SEQUENTIAL))])
+        figure.add_traces([trace.update(axes) for trace in cell_numbers(texts, on_scale(shares, 0, 1, SEQUENTIAL))])
     figure.update_layout(template=template(dark), height=420, title=title)
     figure.update_xaxes(title_text="predicted", type="category")
     figure.update_yaxes(title_text="label", type="category", autorange="reversed")
     wrong = np.where(np.eye(len(classes), dtype=bool), np.nan, shares).ravel()
-    pairs = [f"{label} called {called}" for label in classes for called in classes]
+    pairs = [f"{label} predicted as {prediction}" for label in classes for prediction in classes]
     return alt.with_alt_text(
         figure,
         f"Heatmap of {title}: {len(classes)} labels by predictions.",
@@ -277,7 +280,7 @@ def confusion(shares: Array, classes: Sequence[str], title: str, *, dark: bool =
 def _outlines(figure: go.Figure, by_set: Mapping[str, Array], dark: bool) -> Array:
     """Add outlines of `histograms`, and return the bins' edges.
 
-    Outlines only: filled ones would make colours where they overlap that no legend has.
+    Filled histograms would overlap in colours that the legend does not explain.
     """
     edges, shares = histograms(by_set)
     for name, share in shares.items():

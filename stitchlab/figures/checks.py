@@ -1,7 +1,7 @@
-"""Describes what checks found, before anything draws it: the words of their table, evidence as heatmaps or curves.
+"""Describe the results of checks before they are drawn: the words of their table, and evidence as heatmaps or curves.
 
-One description of what `stitchlab.results.checks.answers` holds serves the page (`stitchlab.figures.checks_evidence`),
-where Plotly draws it, and files (`stitchlab.export.vector.checks`).
+The same description serves the page, where Plotly draws it (`stitchlab.figures.checks_evidence`), and files
+(`stitchlab.export.vector.checks`). The results are those of `stitchlab.results.checks.answers`.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from stitchlab.catalog.methods import METHOD_LABELS
 from stitchlab.figures.curves import Curve, Curves
 from stitchlab.figures.grid import Grid
 from stitchlab.figures.ranges import Ticks, Values, ends, round_ticks, shared_range, with_room
-from stitchlab.figures.template import COLOURS as OF_METHODS
+from stitchlab.figures.template import COLOURS as METHOD_COLOURS
 from stitchlab.figures.template import OTHERS, REFERENCE, mark
 from stitchlab.results.checks.answers import Answers
-from stitchlab.results.checks.table import CheckRow, applies, rows
+from stitchlab.results.checks.table import CheckRow, Verdict, applies, rows
 from stitchlab.results.quantity import Quantity
 
-Figure = Mapping[str, Any]
-ROOM = 0.06  # around points, of their range
-SIGNS = {"pass": "✓", "fail": "✗", "not enough data": "?"}
+Figure = Mapping[str, Any]  #: evidence of one kind, as `stitchlab.results.checks.answers` describes it
+ROOM_SHARE = 0.06  # of the range of points: the room that an axis has around them
+SIGNS: dict[Verdict, str] = {"pass": "✓", "fail": "✗", "not enough data": "?"}
 
 
 def label(subject: str) -> str:
-    """Name a measure for people.
+    """Return the label of a measure.
 
     >>> label("tlm/accuracy"), label("cka/similarity")
     ('Task loss matching: accuracy', 'Linear CKA')
@@ -39,27 +39,27 @@ def label(subject: str) -> str:
 
 
 def short(subject: str) -> str:
-    """Name a measure where a heading above already says what it is of."""
+    """Return a shorter label of a measure, for a place below a heading that names its method."""
     name = label(subject).rpartition(": ")[2] if Quantity.of(subject).stitched else label(subject)
     return name[:1].upper() + name[1:]
 
 
 def first_rows(answers: Answers) -> dict[tuple[str, str], CheckRow]:
-    """Return what a table of all checks shows: the check's first statistic for each (check, measure)."""
+    """Return the rows that a table of all checks shows: for each (check, measure), the check's first statistic."""
     return {
         (row.check, row.subject): row for row in rows(answers) if row.statistic == CHECKS[row.check].statistics[0].name
     }
 
 
 def sign(check: Check, subject: str, row: CheckRow | None) -> tuple[str, str]:
-    """Return the sign and the word that say how a measure did in a check.
+    """Return the sign and the word for the result of a measure in a check.
 
     Args:
-        check: what was asked.
+        check: the check.
         subject: the measure.
-        row: the check's first statistic for it; None: not computed yet.
+        row: the check's first statistic for the measure; None if it is not computed yet.
 
-    Returns: such as ``✓`` and ``pass``; ``–`` and ``n/a`` where the check is not for this measure.
+    Returns: for instance ``✓`` and ``pass``; ``–`` and ``n/a`` if the check is not for this measure.
     """
     if not applies(check, subject):
         return "–", "n/a"
@@ -67,7 +67,7 @@ def sign(check: Check, subject: str, row: CheckRow | None) -> tuple[str, str]:
 
 
 def spread(row: CheckRow) -> str:
-    """Say how sure a statistic is: its p-value, else its interval; empty where it has neither.
+    """Write how certain a statistic is: its p-value, else its interval; empty if it has neither.
 
     >>> blank = CheckRow("self", "cka/similarity", "columns", 0.5, 0.25, 1.0, None, "fail", "")
     >>> spread(blank), spread(blank._replace(p=0.0213)), spread(blank._replace(p=0.0001))
@@ -79,7 +79,7 @@ def spread(row: CheckRow) -> str:
 
 
 def described(figure: Figure) -> Grid | Curves:
-    """Describe a figure of the evidence as data for whatever draws it."""
+    """Describe a figure of the evidence as a grid or as curves, which pages and files can draw."""
     if figure["kind"] == "matrix":
         return _matrix(figure)
     return {"lines": _lines, "points": _points, "intervals": _intervals}[figure["kind"]](figure)
@@ -108,10 +108,10 @@ def _lines(figure: Figure) -> Curves:
     for k, line in enumerate(figure["lines"]):
         level = line["role"] == "level"
         points = np.stack([_numbers(line["x"]), _numbers(line["y"])], 1)
-        colour = _of_line(line, [curve.colour for curve in curves])
+        colour = _colour_of_line(line, [curve.colour for curve in curves])
         curves.append(Curve(line["name"], points, colour, "dash" if level else "solid", not level, mark(k)))
     ranks = sorted({float(x) for curve in curves for x in curve.points[:, 0]})
-    if len(ranks) > 1 and ranks[0] > 0:  # directions kept double from one to the next
+    if len(ranks) > 1 and ranks[0] > 0:  # numbers of kept directions double from one to the next
         curves = [
             replace(curve, points=np.stack([np.log2(curve.points[:, 0]), curve.points[:, 1]], 1)) for curve in curves
         ]
@@ -125,34 +125,34 @@ def _points(figure: Figure) -> Curves:
         Curve(group["name"], _apart([point[:2] for point in group["points"]]), colour, marked=True, symbol=mark(k))
         for k, (group, colour) in enumerate(zip(groups, _colours(len(groups)), strict=True))
     ]
-    every = np.concatenate([np.zeros((0, 2)), *(curve.points for curve in curves)])
-    every = every[np.isfinite(every).all(1)]
-    if figure["diagonal"] and len(every):
-        equal = np.array([(end, end) for end in ends(every)])
-        curves.append(Curve("both equal", equal, REFERENCE, dash="dash"))
+    points = _all_points(curves)
+    points = points[np.isfinite(points).all(1)]
+    if figure["diagonal"] and len(points):
+        diagonal = np.array([(end, end) for end in ends(points)])
+        curves.append(Curve("both equal", diagonal, REFERENCE, dash="dash"))
     return _curves(figure, curves)
 
 
 def _intervals(figure: Figure) -> Curves:
-    told, count = figure["rows"], len(figure["rows"])
-    places = [count - 1 - k for k in range(count)]  # the first on top
+    intervals, count = figure["rows"], len(figure["rows"])
+    heights = [count - 1 - k for k in range(count)]  # the first interval is on top
     bars = [
         point
-        for row, y in zip(told, places, strict=True)
+        for row, y in zip(intervals, heights, strict=True)
         for point in ((row["low"], y), (row["high"], y), (None, None))
     ]
-    dots = _apart([(row["value"], y) for row, y in zip(told, places, strict=True)])
+    dots = _apart([(row["value"], y) for row, y in zip(intervals, heights, strict=True)])
     curves = [
-        Curve("95 % interval", _numbers(bars).reshape(-1, 2), OF_METHODS["dm"]),
-        Curve("value", dots, OF_METHODS["dm"], marked=True),
+        Curve("95 % interval", _numbers(bars).reshape(-1, 2), METHOD_COLOURS["dm"]),
+        Curve("value", dots, METHOD_COLOURS["dm"], marked=True),
     ]
     if figure["reference"] is not None:
         upright = np.array([(figure["reference"], -0.5), (figure["reference"], count - 0.5)])
-        curves.append(Curve("held against", upright, REFERENCE, dash="dash"))
+        curves.append(Curve("compared with", upright, REFERENCE, dash="dash"))
     return _curves(
         figure,
         curves,
-        y_ticks=tuple((y, row["label"]) for y, row in enumerate(reversed(told))),
+        y_ticks=tuple((y, row["label"]) for y, row in enumerate(reversed(intervals))),
         y_range=(-0.7, count - 0.3),
     )
 
@@ -164,8 +164,8 @@ def _curves(
     y_ticks: Ticks = (),
     y_range: tuple[float, float] | None = None,
 ) -> Curves:
-    every = np.concatenate([np.zeros((0, 2)), *(curve.points for curve in curves)])
-    x_range, y_range = with_room(every[:, 0], ROOM), y_range or with_room(every[:, 1], ROOM)
+    points = _all_points(curves)
+    x_range, y_range = with_room(points[:, 0], ROOM_SHARE), y_range or with_room(points[:, 1], ROOM_SHARE)
     return Curves(
         title=figure["title"],
         subtitle=figure["subtitle"],
@@ -179,8 +179,13 @@ def _curves(
     )
 
 
+def _all_points(curves: Sequence[Curve]) -> Values:
+    """Return the points (N, 2) of all curves."""
+    return np.concatenate([np.zeros((0, 2)), *(curve.points for curve in curves)])
+
+
 def _apart(points: Sequence[Any]) -> Values:
-    """Return points (N, 2) with a gap after each, so that no line joins them."""
+    """Return points (2 N, 2) with a gap after each, so that no line joins them."""
     return _numbers([pair for point in points for pair in (point, (None, None))]).reshape(-1, 2)
 
 
@@ -188,14 +193,14 @@ def _numbers(values: Any) -> Values:
     return np.array(values, dtype=np.float64)  # None becomes NaN
 
 
-def _of_line(line: Figure, taken: Sequence[str]) -> str:
-    """Choose the colour of a line: the page's ink for the probe, their own for methods, what is left for others."""
+def _colour_of_line(line: Mapping[str, Any], taken: Sequence[str]) -> str:
+    """Choose the colour of a line: the page's ink for the probe, a method's own colour, or one that is not taken."""
     if line["role"] in ("probe", "level"):
         return "" if line["role"] == "probe" else REFERENCE
-    of = [OF_METHODS[method] for method in METHOD_LABELS if line["name"].startswith(METHOD_LABELS[method])]
-    return next(colour for colour in (*of, *OTHERS, REFERENCE) if colour not in taken or colour == REFERENCE)
+    of_method = [METHOD_COLOURS[method] for method in METHOD_LABELS if line["name"].startswith(METHOD_LABELS[method])]
+    return next(colour for colour in (*of_method, *OTHERS, REFERENCE) if colour not in taken or colour == REFERENCE)
 
 
 def _colours(count: int) -> list[str]:
-    every = [OF_METHODS["dm"], OF_METHODS["tlm"], *OTHERS[:3]]
-    return (every * (count // len(every) + 1))[:count]
+    cycle = [METHOD_COLOURS["dm"], METHOD_COLOURS["tlm"], *OTHERS[:3]]
+    return (cycle * (count // len(cycle) + 1))[:count]

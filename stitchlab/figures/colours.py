@@ -1,4 +1,4 @@
-"""Converts numbers to colours and says what can be read on them: contrast as WCAG 2 defines it.
+"""Convert numbers to colours, and compute which letters can be read on them: contrast as WCAG 2 defines it.
 
 See https://www.w3.org/TR/WCAG22/.
 """
@@ -10,7 +10,9 @@ import numpy.typing as npt
 from plotly.colors import get_colorscale
 
 Values = npt.NDArray[np.float64]
-BLACK, WHITE = "#000000", "#ffffff"  # of these two, one has a contrast of 4.58 or more against any colour
+# Against any colour, one of these two has a contrast of 4.58 or more.
+BLACK = "#000000"
+WHITE = "#ffffff"
 
 
 def rgb(colour: str) -> Values:
@@ -29,16 +31,16 @@ def on_scale(values: Values, low: float, high: float, scale: str) -> Values:
 
     Args:
         values: (…) numbers.
-        low, high: ends of the scale; numbers beyond get the colour of the end.
-        scale: Plotly's name of it.
+        low, high: ends of the scale; numbers beyond an end get its colour.
+        scale: Plotly's name of the scale.
 
     Returns: (…, 3) red, green and blue, 0..255; NaN stays NaN.
     """
     stops = get_colorscale(scale)
     places = [place for place, _ in stops]
     parts = np.array([rgb(colour) for _, colour in stops])
-    share = np.clip((values - low) / ((high - low) or 1.0), 0, 1)
-    return np.stack([np.interp(share, places, parts[:, k]) for k in range(3)], axis=-1)
+    shares_of_range = np.clip((values - low) / ((high - low) or 1.0), 0, 1)
+    return np.stack([np.interp(shares_of_range, places, parts[:, k]) for k in range(3)], axis=-1)
 
 
 def luminance(colours: Values) -> Values:
@@ -49,29 +51,29 @@ def luminance(colours: Values) -> Values:
     return light
 
 
-def contrast(one: Values, other: Values) -> Values:
-    """Return the contrast ratio (…) of colours (…, 3), 1 to 21; 4.5 is the least for text.
+def contrast(first: Values, second: Values) -> Values:
+    """Return the contrast ratio (…) of colours (…, 3), 1 to 21; text needs 4.5 or more.
 
     >>> float(contrast(rgb("#000000"), rgb("#ffffff")))
     21.0
     """
-    light, dark = luminance(one) + 0.05, luminance(other) + 0.05
+    light, dark = luminance(first) + 0.05, luminance(second) + 0.05
     ratio: Values = np.maximum(light / dark, dark / light)
     return ratio
 
 
 def white_reads_better(colours: Values) -> npt.NDArray[np.bool_]:
-    """Tell where (…) white letters have more contrast than black ones on colours (…, 3)."""
+    """Tell on which of the colours (…, 3) white letters have more contrast than black ones."""
     better: npt.NDArray[np.bool_] = contrast(colours, rgb(WHITE)) > contrast(colours, rgb(BLACK))
     return better
 
 
 def mixed(colour: str, ground: str, share: float) -> str:
-    """Mix a colour with the ground that it lies on.
+    """Mix a colour with the background below it.
 
     Args:
-        colour, ground: as `rgb` reads them.
-        share: of the colour, 0..1.
+        colour, ground: the colour and the background, in a form that `rgb` reads.
+        share: of the colour in the mixture, 0..1.
 
     >>> mixed("#ff0000", "#ffffff", 0.5)
     '#ff8080'

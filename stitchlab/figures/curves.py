@@ -1,4 +1,4 @@
-"""Describes curves of one cell as data, before anything draws them: a detector's scores, TLM's training by epoch."""
+"""Describe curves as data before they are drawn: the scores of a detector in a cell, and TLM's training by epoch."""
 
 from __future__ import annotations
 
@@ -19,9 +19,14 @@ from stitchlab.figures.template import COLOURS, DASHES, OTHERS, SYMBOLS, mark
 
 @dataclass(frozen=True)
 class Curve:
-    """Describes a line: its name, points (N, 2), colour (empty: the page's ink), and dashes as Plotly names them.
+    """Describe a line.
 
-    ``marked`` says whether points have a symbol too, so that one without neighbours is seen.
+    Attributes:
+        points: (N, 2); a point that is NaN is a gap.
+        colour: empty for the ink of the page.
+        dash: Plotly's name of the line style.
+        marked: whether points have a symbol too, so that a point without neighbours is visible.
+        symbol: Plotly's name of the symbol.
     """
 
     name: str
@@ -34,7 +39,7 @@ class Curve:
 
 @dataclass(frozen=True, kw_only=True)
 class Curves:
-    """Describes lines in one pair of axes; ``across`` and ``down`` are the axes' titles."""
+    """Describe lines in one pair of axes; ``across`` and ``down`` are the titles of the axes."""
 
     title: str
     subtitle: str
@@ -51,9 +56,9 @@ def scores(by_set: Mapping[str, npt.NDArray[Any]], label: str, cell: str) -> Cur
     """Describe histograms of a detector's scores by set, as `stitchlab.figures.activations.scores` draws them.
 
     Args:
-        by_set: scores (N,) by set, native among them.
-        label: the detector's name for people.
-        cell: name of the cell, the subtitle.
+        by_set: scores (N,) by set; native is one of the sets.
+        label: the detector's label.
+        cell: name of the cell, which is the subtitle.
     """
     edges, shares = histograms(stretched(by_set))
     top = max(1e-9, *(float(share.max()) for share in shares.values())) * 1.05
@@ -75,33 +80,34 @@ def scores(by_set: Mapping[str, npt.NDArray[Any]], label: str, cell: str) -> Cur
 
 
 def trajectory(value: Mapping[str, Any], own: float | None, cell: str) -> list[Curves]:
-    """Describe TLM's training by epoch: its accuracy, its Fréchet ratio, detectors' AUROC, each in axes of its own.
+    """Describe TLM's training by epoch: its accuracy, its Fréchet ratio and the detectors' AUROC, each in its own axes.
 
     Args:
-        value: what `stitchlab.results.trajectory.kept` returns.
+        value: the first part of what `stitchlab.results.trajectory.kept` returns.
         own: the end network's own accuracy, drawn as a line; None: no line.
-        cell: name of the cell, the subtitle.
+        cell: name of the cell, which is the subtitle.
     """
-    epochs = value["epochs"]
-    alone = (
-        [] if own is None else [Curve("end network alone", np.array([(epochs[0], own), (epochs[-1], own)]), "", "dash")]
-    )
-    tlm = Curve(SET_LABELS["tlm"], _line(epochs, value["accuracy"]), COLOURS["tlm"], marked=True, symbol=SYMBOLS["tlm"])
-    told = value["detectors"]
-    ratio = Curve(
-        SET_LABELS["tlm"], _line(epochs, told["frechet"]["ratio"]), COLOURS["tlm"], marked=True, symbol=SYMBOLS["tlm"]
-    )
-    aurocs = [(name, told[name]["auroc"]) for name in DETECTORS if "auroc" in told.get(name, {})]
-    lines = [
-        Curve(DETECTORS[name].label, _line(epochs, series), colour, marked=True, symbol=mark(k))
-        for k, ((name, series), colour) in enumerate(zip(aurocs, OTHERS, strict=False))
+    epochs, detectors = value["epochs"], value["detectors"]
+    accuracy = [_tlm_by_epoch(epochs, value["accuracy"])]
+    if own is not None:
+        accuracy.append(Curve("end network alone", np.array([(epochs[0], own), (epochs[-1], own)]), "", "dash"))
+    ratio = [_tlm_by_epoch(epochs, detectors["frechet"]["ratio"])]
+    scoring = [name for name in DETECTORS if "auroc" in detectors.get(name, {})]
+    aurocs = [
+        Curve(DETECTORS[name].label, _points(epochs, detectors[name]["auroc"]), colour, marked=True, symbol=mark(k))
+        for k, (name, colour) in enumerate(zip(scoring, OTHERS, strict=False))
     ]
-    drawn = [
-        ("Accuracy by epoch", "accuracy", [tlm, *alone], 1.0),
-        ("Fréchet ratio by epoch", OOD_METRICS["ratio"].label, [ratio], _highest([ratio])),
-        ("AUROC by epoch", "AUROC against native", lines, 1.0),
+    panels = [
+        _over_epochs(epochs, "Accuracy by epoch", "accuracy", accuracy, 1.0, cell),
+        _over_epochs(epochs, "Fréchet ratio by epoch", OOD_METRICS["ratio"].label, ratio, _upper_end(ratio), cell),
+        _over_epochs(epochs, "AUROC by epoch", "AUROC against native", aurocs, 1.0, cell),
     ]
-    return [_over_epochs(epochs, *each, cell) for each in drawn if each[2]]
+    return [panel for panel in panels if panel.curves]
+
+
+def _tlm_by_epoch(epochs: Sequence[int], values: Sequence[float | None]) -> Curve:
+    points = _points(epochs, values)
+    return Curve(SET_LABELS["tlm"], points, COLOURS["tlm"], marked=True, symbol=SYMBOLS["tlm"])
 
 
 def _over_epochs(
@@ -120,18 +126,20 @@ def _over_epochs(
     )
 
 
-def _highest(curves: Sequence[Curve]) -> float:
-    known = np.concatenate([curve.points[:, 1] for curve in curves])
-    known = known[np.isfinite(known)]
-    return float(known.max()) * 1.05 if known.size and known.max() > 0 else 1.0
+def _upper_end(curves: Sequence[Curve]) -> float:
+    """Return the upper end of an axis from 0, with room above the highest point."""
+    heights = np.concatenate([curve.points[:, 1] for curve in curves])
+    heights = heights[np.isfinite(heights)]
+    return float(heights.max()) * 1.05 if heights.size and heights.max() > 0 else 1.0
 
 
-def _line(epochs: Sequence[int], series: Sequence[float | None]) -> Values:
+def _points(epochs: Sequence[int], values: Sequence[float | None]) -> Values:
     return np.array(
-        [(epoch, np.nan if value is None else value) for epoch, value in zip(epochs, series, strict=True)],
+        [(epoch, np.nan if value is None else value) for epoch, value in zip(epochs, values, strict=True)],
         dtype=np.float64,
     )
 
 
-def _steps(edges: Values, share: Values) -> Values:
-    return np.stack([np.repeat(edges, 2)[1:-1], np.repeat(share, 2)], 1)
+def _steps(edges: Values, shares: Values) -> Values:
+    """Return the points of a histogram's outline."""
+    return np.stack([np.repeat(edges, 2)[1:-1], np.repeat(shares, 2)], 1)

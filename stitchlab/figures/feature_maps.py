@@ -1,4 +1,4 @@
-"""Draws one image's activations at a layer: native ones beside what each method makes of them."""
+"""Draw one image's activations at a layer: native ones beside the stitched ones of each method."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ Array = npt.NDArray[Any]
 
 
 def feature_maps(maps: Mapping[str, Array], chosen: Sequence[int], *, dark: bool = False) -> go.Figure:
-    """Draw one image's feature maps: a row for each set, a column and a colour range for each channel.
+    """Draw one image's feature maps: each set has a row, each channel has a column and its own colour range.
 
     Args:
         maps: (C, H, W) by set.
-        chosen: channels that are drawn.
+        chosen: the channels that are drawn.
         dark: for a dark page.
     """
     sets = [name for name in SET_LABELS if name in maps]
@@ -36,8 +36,7 @@ def feature_maps(maps: Mapping[str, Array], chosen: Sequence[int], *, dark: bool
         vertical_spacing=0.04,
     )
     for column, channel in enumerate(chosen, 1):
-        every = np.concatenate([maps[name][channel].ravel() for name in sets])
-        low, high = ends(every)
+        low, high = ends(np.concatenate([maps[name][channel].ravel() for name in sets]))
         for row, name in enumerate(sets, 1):
             figure.add_trace(
                 go.Heatmap(
@@ -68,9 +67,9 @@ def feature_maps(maps: Mapping[str, Array], chosen: Sequence[int], *, dark: bool
 
 
 def vectors(values: Mapping[str, Array], *, dark: bool = False) -> go.Figure:
-    """Draw one image's activations (C,) by set where a layer has one position only."""
+    """Draw one image's activations (C,) by set, at a layer that has only one position."""
     figure = go.Figure()
-    for name in (n for n in SET_LABELS if n in values):
+    for name in (name for name in SET_LABELS if name in values):
         figure.add_scatter(
             x=np.arange(len(values[name])),
             y=values[name],

@@ -1,38 +1,42 @@
-"""Describes a grid of cells as data, before anything draws it: its numbers, their colours, which cells get a star.
+"""Describe a heatmap of cells as data before it is drawn: its numbers, their colours, and the cells with a star.
 
-Rows are front layers, columns end layers. Pages and files draw the same grids.
+Rows are front layers, columns are end layers. Pages and files draw the same description.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
+from stitchlab.catalog.methods import Direction
 from stitchlab.figures import alt
-from stitchlab.figures.pixels import WRITTEN_OUT
+from stitchlab.figures.pixels import MAX_LEADING_ZERO_LAYERS
 from stitchlab.figures.ranges import Values
 from stitchlab.figures.template import DIVERGING, REVERSED, SEQUENTIAL
 
-HOLLOW = 0.62  # how much of a hollow star's size shows the cell
-VEIL = 0.5  # how much of a doubtful column the grey covers
+HOLLOW = 0.62  # size of the hole in a hollow star, as a share of the star
+VEIL = 0.5  # opacity of the grey over a doubtful column
 
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """Describes a heatmap.
+    """Describe a heatmap.
 
     Attributes:
-        values: (front layers, end layers); NaN is drawn grey: not computed yet, or undefined.
+        values: (front layers, end layers); NaN (not computed yet, or undefined) is drawn grey.
+        front, end: names of the two networks.
         low, high: ends of the colour range.
-        better: ``higher`` or ``lower``: the best cells of each column get a star; empty: none does.
-        diverging: colours around the middle of the range, red at its high end.
-        red_low: red at its low end instead.
-        log: colours follow the logarithm; values of 0 and below get the lowest.
-        by_chance: end layers whose star is hollow: permuted images get as far (`stitchlab.results.chance`).
-        beside: further numbers of each cell, for who points at it, by what they are called.
-        doubtful: end layers whose columns are marked † and pale: their numbers do not deserve belief.
+        better: whether higher or lower values mean more similar layers, so that the best cells of each column get a
+            star; empty: no cell gets one.
+        diverging: colours diverge from the middle of the range, with red at the high end.
+        red_low: red is at the low end instead.
+        log: colours follow the logarithm; values of 0 and below get the lowest colour.
+        by_chance: end layers whose star is hollow, because permuted images are as similar (`stitchlab.results.chance`).
+        beside: further numbers of each cell, which hovering shows, with their names.
+        doubtful: end layers whose columns are pale and marked †, because their numbers are not believed.
     """
 
     title: str
@@ -44,7 +48,7 @@ class Grid:
     end: str
     low: float
     high: float
-    better: str = ""
+    better: Direction | Literal[""] = ""
     diverging: bool = False
     red_low: bool = False
     log: bool = False
@@ -54,18 +58,18 @@ class Grid:
 
     @property
     def scale(self) -> str:
-        """Return Plotly's name of its colours."""
+        """Return Plotly's name of its colour scale."""
         return (REVERSED if self.red_low else DIVERGING) if self.diverging else SEQUENTIAL
 
     @property
     def narrow(self) -> bool:
         """Tell whether numbers are written without the zero before the point."""
-        return max(len(self.front_layers), len(self.end_layers)) > WRITTEN_OUT
+        return max(len(self.front_layers), len(self.end_layers)) > MAX_LEADING_ZERO_LAYERS
 
 
 def describe(grid: Grid) -> str:
-    """Say what a heatmap shows to those who do not see it."""
-    doubtful = f"Not to be believed: {', '.join(grid.doubtful)}." if grid.doubtful else ""
+    """Write the alternative text of a heatmap."""
+    doubtful = f"Not believed: {', '.join(grid.doubtful)}." if grid.doubtful else ""
     return " ".join(
         filter(
             None, (f"Heatmap of {grid.title}: " + alt.matrix(grid.values, grid.front_layers, grid.end_layers), doubtful)
@@ -74,28 +78,28 @@ def describe(grid: Grid) -> str:
 
 
 def coloured(grid: Grid) -> tuple[Values, float, float]:
-    """Return the numbers that decide the colours, and the ends of their range."""
+    """Return the numbers that are turned into colours, and the ends of their range."""
     if not grid.log:
         return grid.values, grid.low, grid.high
     return np.log10(np.maximum(grid.values, grid.low)), math.log10(grid.low), math.log10(grid.high)
 
 
 def stars(grid: Grid) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """Return (row, column) of the best cells of each column: those with a full star, and those with a hollow one."""
+    """Return (row, column) of the best cells of each column: first those with a full star, then with a hollow one."""
     best = best_of_columns(grid.values, grid.better) if grid.better else []
     hollow = [cell for cell in best if grid.end_layers[cell[1]] in grid.by_chance]
     return [cell for cell in best if cell not in hollow], hollow
 
 
-def best_of_columns(values: Values, better: str) -> list[tuple[int, int]]:
-    """Return (row, column) of the best cells of each column: all equals, and none where a column has no value."""
+def best_of_columns(values: Values, better: Direction) -> list[tuple[int, int]]:
+    """Return (row, column) of the best cells of each column; several if they are equal, none if it has no value."""
     signed = values if better == "higher" else -values
-    best = np.fmax.reduce(signed, axis=0)  # NaN only where all are
+    best = np.fmax.reduce(signed, axis=0)  # NaN only in columns that are all NaN
     return [(int(row), int(column)) for row, column in np.argwhere(signed == best)]
 
 
 def number(value: float, narrow: bool = False) -> str:
-    """Write a number for a cell: two decimals where there is room, as papers print them.
+    """Write a number for a cell, with at most two decimals; a narrow one has no zero before the point.
 
     >>> number(0.974), number(-0.001), number(31.4), number(12345.0)
     ('0.97', '0.00', '31.4', '1e4')

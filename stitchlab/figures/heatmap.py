@@ -1,6 +1,6 @@
-"""Draws a grid as a heatmap: rows are front layers, columns end layers, both in network order, the first top left.
+"""Draw a grid as a heatmap: rows are front layers, columns are end layers, both in network order from the top left.
 
-Plotly reports no clicks on heatmaps, so invisible markers lie over the cells; they carry clicks and hover texts.
+Plotly reports no clicks on heatmaps, so invisible markers lie over the cells: they have the clicks and hover texts.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from stitchlab.figures.cell_numbers import cell_numbers
 from stitchlab.figures.colours import on_scale, rgb
 from stitchlab.figures.grid import HOLLOW, VEIL, Grid, coloured, describe, number, stars
 from stitchlab.figures.layer_names import ShortNames, shorten
-from stitchlab.figures.pixels import AXIS, NUMBERED, SUBTITLE, TITLE, Pixels, lines, room
+from stitchlab.figures.pixels import AXIS, MAX_NUMBERED_LAYERS, SUBTITLE, TITLE, Pixels, lines, room
 from stitchlab.figures.ranges import log_ticks
 from stitchlab.figures.template import ACCENT, EDGE, HALO, INK, MUTED, template
 
@@ -27,10 +27,10 @@ def heatmap(
     """Draw a grid as a heatmap whose cells can be clicked.
 
     Args:
-        grid: what is drawn.
+        grid: the description of the heatmap.
         selected: front and end layer of the cell with a frame.
         dark: for a dark page.
-        pixels: what `measure` says about this grid with those beside it; None: alone.
+        pixels: sizes from `measure`, for this grid and those beside it; None: the grid stands alone.
     """
     pixels = pixels or measure([grid])
     figure = go.Figure(
@@ -44,26 +44,26 @@ def heatmap(
         ]
     )
     _layout(figure, grid, pixels, dark)
-    where = ""
+    selection = ""
     if selected and selected[0] in grid.front_layers and selected[1] in grid.end_layers:
         y, x = grid.front_layers.index(selected[0]), grid.end_layers.index(selected[1])
-        wide = 4 if pixels.cell > 30 else 3
-        for colour, width in ((HALO, wide + 3), (ACCENT[grid.diverging], wide)):
+        frame_px = 4 if pixels.cell > 30 else 3
+        for colour, width in ((HALO, frame_px + 3), (ACCENT[grid.diverging], frame_px)):
             figure.add_shape(
                 type="rect", x0=x - 0.48, x1=x + 0.48, y0=y - 0.48, y1=y + 0.48, line={"color": colour, "width": width}
             )
-        where = f"Selected: {selected[0]} → {selected[1]}, {alt.number(float(grid.values[y, x]))}."
-    return alt.with_alt_text(figure, describe(grid), where)
+        selection = f"Selected: {selected[0]} → {selected[1]}, {alt.number(float(grid.values[y, x]))}."
+    return alt.with_alt_text(figure, describe(grid), selection)
 
 
 def measure(grids: Sequence[Grid]) -> Pixels:
-    """Size heatmaps of the same layers that stand beside each other, so that all get the same pixels."""
+    """Return the sizes of heatmaps of the same layers that stand beside each other: all get the same."""
     rows, columns = _labels(grids[0])
-    texts = [number(v, grid.narrow) for grid in grids for v in grid.values.ravel()]
-    doubtful = 2 * any(grid.doubtful for grid in grids)
+    texts = [number(value, grid.narrow) for grid in grids for value in grid.values.ravel()]
+    room_for_dagger = "  " if any(grid.doubtful for grid in grids) else ""
     return room(
         rows.labels,
-        [label + " " * doubtful for label in columns.labels],
+        [label + room_for_dagger for label in columns.labels],
         letters=max(3 if grids[0].narrow else 4, *map(len, texts)),
         subtitles=[grid.subtitle for grid in grids],
         axes=(_axis("Front", grids[0].front, rows), _axis("End", grids[0].end, columns)),
@@ -80,10 +80,10 @@ def _axis(side: str, network: str, names: ShortNames) -> str:
 
 def _layout(figure: go.Figure, grid: Grid, pixels: Pixels, dark: bool) -> None:
     rows, columns = _labels(grid)
-    said = "<br>".join(lines(grid.subtitle, pixels.least_width, SUBTITLE))
-    beside = lines(_axis("Front", grid.front, rows), pixels.cell * len(grid.front_layers), AXIS)
-    below = lines(_axis("End", grid.end, columns), pixels.least_width - 20, AXIS)
-    ends = [
+    subtitle = "<br>".join(lines(grid.subtitle, pixels.least_width, SUBTITLE))
+    row_title = lines(_axis("Front", grid.front, rows), pixels.cell * len(grid.front_layers), AXIS)
+    column_title = lines(_axis("End", grid.end, columns), pixels.least_width - 20, AXIS)
+    column_labels = [
         f"{label} †" if name in grid.doubtful else label
         for name, label in zip(grid.end_layers, columns.labels, strict=True)
     ]
@@ -97,21 +97,21 @@ def _layout(figure: go.Figure, grid: Grid, pixels: Pixels, dark: bool) -> None:
         height=pixels.height,
         margin={"l": pixels.left, "r": pixels.right, "t": pixels.top, "b": pixels.bottom},
         title={
-            "text": f"<span style='font-size:{TITLE}px'>{grid.title}</span><br>{said}",
+            "text": f"<span style='font-size:{TITLE}px'>{grid.title}</span><br>{subtitle}",
             "font_size": SUBTITLE,
             "pad": {"t": TITLE},
         },
         xaxis={
-            "title": {"text": "<br>".join(below), "font_size": AXIS},
-            "tickvals": list(range(len(ends))),
-            "ticktext": ends,
-            "range": [-0.5, len(ends) - 0.5],
+            "title": {"text": "<br>".join(column_title), "font_size": AXIS},
+            "tickvals": list(range(len(column_labels))),
+            "ticktext": column_labels,
+            "range": [-0.5, len(column_labels) - 0.5],
             "tickangle": pixels.angle,
             "constraintoward": "left",
             **square,
         },
         yaxis={
-            "title": {"text": "<br>".join(beside), "font_size": AXIS},
+            "title": {"text": "<br>".join(row_title), "font_size": AXIS},
             "tickvals": list(range(len(rows.labels))),
             "ticktext": rows.labels,
             "range": [len(rows.labels) - 0.5, -0.5],
@@ -131,7 +131,7 @@ def _missing(grid: Grid, dark: bool) -> go.Heatmap:
 
 def _cells(grid: Grid, pixels: Pixels) -> go.Heatmap:
     z, low, high = coloured(grid)
-    bar: dict[str, Any] = {  # no longer than the grid is where cells have the least that they can have
+    bar: dict[str, Any] = {  # no longer than the grid with its smallest cells
         "thickness": 10,
         "outlinewidth": 0,
         "xpad": 4,
@@ -143,8 +143,8 @@ def _cells(grid: Grid, pixels: Pixels) -> go.Heatmap:
         "yanchor": "top",
     }
     if grid.log:
-        named = log_ticks(grid.low, grid.high)
-        bar |= {"tickvals": np.log10(named), "ticktext": [f"{tick:g}" for tick in named]}
+        ticks = log_ticks(grid.low, grid.high)
+        bar |= {"tickvals": np.log10(ticks), "ticktext": [f"{tick:g}" for tick in ticks]}
     return go.Heatmap(
         z=z,
         zmin=low,
@@ -158,7 +158,7 @@ def _cells(grid: Grid, pixels: Pixels) -> go.Heatmap:
 
 
 def _veil(grid: Grid, dark: bool) -> list[go.Heatmap]:
-    """Cover doubtful columns, below their numbers, with the grey of what is not there."""
+    """Cover doubtful columns with the grey of missing cells, below their numbers."""
     if not grid.doubtful:
         return []
     z = np.full(grid.values.shape, np.nan)
@@ -176,13 +176,13 @@ def _veil(grid: Grid, dark: bool) -> list[go.Heatmap]:
 
 
 def _numbers(grid: Grid, dark: bool) -> list[go.Heatmap]:
-    """Write black and white numbers, whichever is easier to read on a cell; none where cells are too many."""
-    if max(grid.values.shape) > NUMBERED:
+    """Write numbers in black or white, whichever is easier to read on a cell; none if there are too many cells."""
+    if max(grid.values.shape) > MAX_NUMBERED_LAYERS:
         return []
-    behind = on_scale(*coloured(grid), grid.scale)
+    backgrounds = on_scale(*coloured(grid), grid.scale)
     doubtful = [name in grid.doubtful for name in grid.end_layers]
-    behind[:, doubtful] = (1 - VEIL) * behind[:, doubtful] + VEIL * rgb(MUTED[dark])
-    return cell_numbers([[number(v, grid.narrow) for v in row] for row in grid.values], behind)
+    backgrounds[:, doubtful] = (1 - VEIL) * backgrounds[:, doubtful] + VEIL * rgb(MUTED[dark])
+    return cell_numbers([[number(value, grid.narrow) for value in row] for row in grid.values], backgrounds)
 
 
 def _clickable(grid: Grid, dark: bool) -> go.Scatter:
@@ -191,8 +191,8 @@ def _clickable(grid: Grid, dark: bool) -> go.Scatter:
         f"{grid.front_layers[r]} → {grid.end_layers[c]}<br>"
         + (
             "not computed yet, or undefined"
-            if np.isnan(v := grid.values[r, c])
-            else "<br>".join([f"{grid.title}: {v:z.4f}", *_beside(grid, r, c)]).replace("-", "−")
+            if np.isnan(value := grid.values[r, c])
+            else "<br>".join([f"{grid.title}: {value:z.4f}", *_beside(grid, r, c)]).replace("-", "−")
         )
         for r, c in places
     ]
@@ -215,16 +215,16 @@ def _beside(grid: Grid, row: int, column: int) -> list[str]:
 
 
 def _stars(grid: Grid, pixels: Pixels) -> list[go.Scatter]:
-    """Draw stars in the upper right corner of cells, above the number; hollow ones show the cell's colour within."""
+    """Draw stars in the upper right corner of cells, above the number; hollow ones show the colour of their cell."""
     full, hollow = stars(grid)
     size = 8 if pixels.least >= 28 else 6
     outline = {"color": EDGE, "width": 1}
-    drawn = [_markers(full + hollow, "best", size=size, color=HALO, line=outline)]
+    traces = [_markers(full + hollow, "best", size=size, color=HALO, line=outline)]
     if hollow:
-        behind = on_scale(*coloured(grid), grid.scale)
-        within = [f"rgb({','.join(f'{part:.0f}' for part in behind[cell])})" for cell in hollow]
-        drawn.append(_markers(hollow, "by chance", size=size * HOLLOW, color=within))
-    return drawn
+        backgrounds = on_scale(*coloured(grid), grid.scale)
+        holes = [f"rgb({','.join(f'{part:.0f}' for part in backgrounds[cell])})" for cell in hollow]
+        traces.append(_markers(hollow, "by chance", size=size * HOLLOW, color=holes))
+    return traces
 
 
 def _markers(cells: Sequence[tuple[int, int]], name: str, **marker: Any) -> go.Scatter:

@@ -1,7 +1,7 @@
-"""Counts sets of activations into histograms, before anything draws them, and stretches the axis of detectors' scores.
+"""Compute histograms of sets of activations before they are drawn, and the stretched axis of detectors' scores.
 
-The axis counts native interquartile ranges from the native median. It is stretched (asinh), since stitched scores may
-be a thousand ranges away where native ones fill two.
+The axis counts native interquartile ranges from the native median. It is stretched by asinh, because native scores
+fill about two ranges, while stitched ones may be a thousand ranges away.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from stitchlab.figures.ranges import ends
 Array = npt.NDArray[Any]
 
 BINS = 60
-DECADES = (-1000, -100, -10, -3, -1, 0, 1, 3, 10, 100)  # ticks of the stretched axis
+DECADES = (-1000, -100, -10, -3, -1, 0, 1, 3, 10, 100)  # ticks of the stretched axis, in interquartile ranges
 
 
 def stretched(by_set: Mapping[str, Array]) -> dict[str, Array]:
-    """Place scores (N,) of each set on an axis of native interquartile ranges from the native median, by asinh."""
+    """Return where the scores (N,) of each set lie on the stretched axis; native is one of the sets."""
     native = by_set["native"]
     low, middle, high = np.quantile(native, [0.25, 0.5, 0.75]) if np.isfinite(native).all() else (0.0, 0.0, 1.0)
     return {
@@ -31,18 +31,19 @@ def stretched(by_set: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def stretched_ticks(edges: Array) -> tuple[Array, list[str]]:
-    """Return places and texts of ticks on that axis, which reaches from the first edge to the last."""
-    shown = [d for d in DECADES if edges[0] <= np.arcsinh(d) <= edges[-1]]
-    return np.arcsinh(shown), [f"{d:,}".replace("-", "−") for d in shown]
+    """Return places and texts of ticks on the stretched axis, which reaches from the first edge to the last."""
+    ticks = [tick for tick in DECADES if edges[0] <= np.arcsinh(tick) <= edges[-1]]
+    return np.arcsinh(ticks), [f"{tick:,}".replace("-", "−") for tick in ticks]
 
 
 def histograms(by_set: Mapping[str, Array]) -> tuple[Array, dict[str, Array]]:
-    """Return the edges of bins and each set's share in them, of all that is finite; 0 lies in one of them.
+    """Return the edges of bins, and the share of each set that lies in each bin.
 
-    An empty bin at either end brings each outline down to nothing.
+    Values that are not finite lie in no bin. The bins cover 0, and there is an empty one at both ends, so that each
+    outline starts and ends at 0.
     """
     low, high = ends(np.concatenate([[0.0], *by_set.values()]))
-    width = max(high - low, 1e-6) * (1 + 1e-6) / BINS  # so that rounding drops no largest value
+    width = max(high - low, 1e-6) * (1 + 1e-6) / BINS  # a little wider, so that rounding loses no largest value
     edges = low + width * np.arange(-1, BINS + 2)
     return edges, {
         name: np.histogram(values[np.isfinite(values)], edges)[0] / max(1, len(values))

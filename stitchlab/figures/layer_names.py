@@ -1,27 +1,28 @@
-"""Shortens names of layers, where a figure has no room for module paths; no two names become one.
+"""Shorten names of layers for figures that have no room for module paths; different names stay different.
 
-``features.denseblock1.denselayer2`` becomes ``f.d1.denselayer2``, as Java's loggers shorten packages; where all names
-of an axis begin alike and are long, that becomes ``…``.
+``features.denseblock1.denselayer2`` becomes ``f.d1.denselayer2``, as Java's loggers shorten packages. If the names of
+an axis are long and begin alike, their common beginning becomes ``…``.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 LIMIT = 18  # letters that an axis has room for
 
 
 class ShortNames(NamedTuple):
-    """Holds labels in the order of the names that were given, and what ``…`` in them stands for, empty without one."""
+    """Hold the labels of some names, in their order, and the beginning that ``…`` stands for; empty if none is cut."""
 
     labels: tuple[str, ...]
     elided: str
 
 
 def shorten(names: Sequence[str], limit: int = LIMIT) -> ShortNames:
-    """Return a label for each name, of at most `limit` letters where that leaves them different.
+    """Return a label for each name, of at most `limit` letters unless that would make two labels equal.
 
     >>> shorten(["features.0", "features.12"])
     ShortNames(labels=('f.0', 'f.12'), elided='')
@@ -31,25 +32,25 @@ def shorten(names: Sequence[str], limit: int = LIMIT) -> ShortNames:
     ShortNames(labels=('…0', '…11'), elided='encoder.layers.encoder_layer_')
     """
     labels, elided = _each(names, names, lambda name: re.sub(r"^features\.", "f.", name)), ""
-    begin = _common_beginning(names)
-    if max(map(len, labels), default=0) > limit and begin not in ("", "features."):
-        labels, elided = tuple("…" + name[len(begin) :] for name in names), begin
+    beginning = _common_beginning(names)
+    if max(map(len, labels), default=0) > limit and beginning not in ("", "features."):
+        labels, elided = tuple("…" + name[len(beginning) :] for name in names), beginning
     for step in (_initials, _without_middle):
-        labels = _each(labels, names, lambda label, step=step: step(label, limit))  # type: ignore[misc]
+        labels = _each(labels, names, partial(step, limit=limit))
     return ShortNames(labels, elided)
 
 
 def _each(labels: Sequence[str], names: Sequence[str], change: Callable[[str], str]) -> tuple[str, ...]:
-    """Change all labels, or none where two names would become one."""
+    """Change all labels, or none if different names would get the same label."""
     changed = tuple(map(change, labels))
     return changed if len(set(changed)) == len(set(names)) else tuple(labels)
 
 
 def _common_beginning(names: Sequence[str]) -> str:
-    """Return what several names begin with, up to a point or an underscore."""
+    """Return the common beginning of several names, up to a point or an underscore."""
     first, last = min(names), max(names)
-    same = [one == other for one, other in zip(first, last, strict=False)]
-    common = first[: [*same, False].index(False)] if first != last else ""
+    equal_letters = [a == b for a, b in zip(first, last, strict=False)]
+    common = first[: [*equal_letters, False].index(False)] if first != last else ""
     return common[: max(common.rfind("."), common.rfind("_")) + 1]
 
 
@@ -62,5 +63,6 @@ def _initials(label: str, limit: int) -> str:
 
 
 def _without_middle(label: str, limit: int) -> str:
+    """Replace the middle of a label that is too long by ``…``."""
     tail = limit // 2
     return label if len(label) <= limit else label[: limit - tail - 1] + "…" + label[-tail:]

@@ -1,4 +1,4 @@
-"""Draws one network: its chain of blocks, how it learned, its accuracy by class; and a data set's classes."""
+"""Draw one network: its chain of blocks, its accuracy by epoch and by class; and the classes of a data set."""
 
 from __future__ import annotations
 
@@ -13,44 +13,51 @@ from stitchlab.figures.layer_names import shorten
 from stitchlab.figures.template import BLUE, INK, MUTED, SEQUENTIAL, VERMILLION, legend, mark, template
 from stitchlab.results.cut_points import CutPoint, Cuts
 
-NAMED = 40  # blocks up to which each is named on the axis
-TRAINING, TEST = VERMILLION, BLUE
+MAX_NAMED = 40  # blocks or classes: if there are more, the axis has no names
+TRAINING_COLOUR = VERMILLION
+TEST_COLOUR = BLUE
 
 
 def chain(cuts: Cuts, *, dark: bool = False) -> go.Figure:
-    """Draw the blocks of a network in order: as high as their maps, coloured by the number of channels."""
-    points = [p for p in cuts.points if p.default]
-    names, sides = [p.name for p in points], [_side(p.shape) for p in points]
+    """Draw the blocks of a network in order: as high as the side of their maps, coloured by their channels."""
+    points = [point for point in cuts.points if point.default]
+    names, sides = [point.name for point in points], [_side(point.shape) for point in points]
     figure = go.Figure(_blocks(points, sides, cuts.flops, dark))
-    ends = [-0.8, len(points) - 0.2]
+    axis_ends = [-0.8, len(points) - 0.2]
     figure.add_shape(
-        type="line", x0=ends[0], x1=ends[1], y0=0, y1=0, layer="below", line={"color": MUTED[dark], "width": 3}
+        type="line",
+        x0=axis_ends[0],
+        x1=axis_ends[1],
+        y0=0,
+        y1=0,
+        layer="below",
+        line={"color": MUTED[dark], "width": 3},
     )
     figure.update_layout(template=template(dark), height=320, title="Chain of blocks: height is the side of the map")
     figure.update_xaxes(
-        tickvals=list(range(len(points))) if len(points) <= NAMED else [],
+        tickvals=list(range(len(points))) if len(points) <= MAX_NAMED else [],
         ticktext=shorten(names).labels,
         tickangle=-45,
-        range=ends,
+        range=axis_ends,
     )
     figure.update_yaxes(visible=False)
     return alt.with_alt_text(
         figure,
         f"The chain of {len(points)} blocks of a network, from {names[0]} to {names[-1]}.",
         f"Side of the map: {alt.extremes(sides, names)}.",
-        f"Channels: {alt.extremes([_channels(p.shape) for p in points], names)}.",
+        f"Channels: {alt.extremes([_channels(point.shape) for point in points], names)}.",
     )
 
 
 def _blocks(points: Sequence[CutPoint], sides: Sequence[float], flops: int, dark: bool) -> go.Bar:
-    """Describe bars of blocks, as high above the line of the chain as below it, with their shares of all operations."""
+    """Describe a bar for each block, centred on the line of the chain; the hover text has its share of the FLOPs."""
     return go.Bar(
         x=list(range(len(points))),
         y=sides,
         base=[-side / 2 for side in sides],
         width=0.72,
         marker={
-            "color": [math.log2(_channels(p.shape)) for p in points],
+            "color": [math.log2(_channels(point.shape)) for point in points],
             "colorscale": SEQUENTIAL,
             "line": {"width": 1, "color": INK[dark]},
             "colorbar": _channel_bar(points),
@@ -64,25 +71,25 @@ def _blocks(points: Sequence[CutPoint], sides: Sequence[float], flops: int, dark
 
 
 def curve(points: Sequence[Mapping[str, float]], epochs: int, *, dark: bool = False) -> go.Figure:
-    """Draw accuracy by epoch, on training and on test images; pointing at a point shows the loss.
+    """Draw accuracy by epoch, on training and on test images; hovering over a point shows the loss.
 
     Args:
         points: ``epoch``, ``train``, ``test`` (accuracies 0..1) and ``loss`` of each epoch.
-        epochs: how many the axis has room for.
+        epochs: number of epochs on the axis.
         dark: for a dark page.
     """
     figure = go.Figure()
-    for k, (key, label, ink) in enumerate(
-        (("train", "training images, while learning", TRAINING), ("test", "test images", TEST))
+    for k, (key, label, colour) in enumerate(
+        (("train", "training images, while learning", TRAINING_COLOUR), ("test", "test images", TEST_COLOUR))
     ):
         figure.add_scatter(
-            x=[p["epoch"] for p in points],
-            y=[p[key] for p in points],
+            x=[point["epoch"] for point in points],
+            y=[point[key] for point in points],
             name=label,
             mode="lines+markers",
-            line={"color": ink, "width": 2},
+            line={"color": colour, "width": 2},
             marker_symbol=mark(k),
-            customdata=[p["loss"] for p in points],
+            customdata=[point["loss"] for point in points],
             hovertemplate="epoch %{x}: %{y:.3f}, training loss %{customdata:.3f}<extra>" + label + "</extra>",
         )
     figure.update_layout(template=template(dark), height=320, title="Accuracy by epoch", margin_b=64, legend=legend())
@@ -99,7 +106,7 @@ def by_class(values: Sequence[float | None], classes: Sequence[str], title: str,
     """Draw a bar for each class, worst first.
 
     Args:
-        values: 0..1 by class; None, of a class without images, is left out.
+        values: 0..1 by class; None, for a class without images, is left out.
         classes: names of the classes.
         title: of the figure.
         dark: for a dark page.
@@ -110,16 +117,16 @@ def by_class(values: Sequence[float | None], classes: Sequence[str], title: str,
             x=[value for value, _ in order],
             y=[name for _, name in order],
             orientation="h",
-            marker_color=TEST,
+            marker_color=TEST_COLOUR,
             hovertemplate="%{y}: %{x:.1%}<extra></extra>",
-            texttemplate="%{x:.1%}" if len(order) <= NAMED else None,
+            texttemplate="%{x:.1%}" if len(order) <= MAX_NAMED else None,
             textposition="inside",
             insidetextanchor="start",
         )
     )
     figure.update_layout(template=template(dark), height=_height(len(order)), title=title)
     figure.update_xaxes(range=[0, 1], tickformat=".0%")
-    figure.update_yaxes(type="category", autorange="reversed", showticklabels=len(order) <= NAMED)
+    figure.update_yaxes(type="category", autorange="reversed", showticklabels=len(order) <= MAX_NAMED)
     return alt.with_alt_text(
         figure,
         f"Bars of {title}, {len(order)} classes:",
@@ -131,18 +138,21 @@ def balance(train: Sequence[int], test: Sequence[int], classes: Sequence[str], *
     """Draw how many images each class has, for training and for testing.
 
     Args:
-        train, test: images by class.
+        train, test: numbers of images by class.
         classes: names of the classes.
         dark: for a dark page.
     """
     figure = go.Figure()
-    for counts, label, ink, pattern in ((train, "training", TRAINING, ""), (test, "test", TEST, "/")):
+    for counts, label, colour, pattern in (
+        (train, "training", TRAINING_COLOUR, ""),
+        (test, "test", TEST_COLOUR, "/"),
+    ):
         figure.add_bar(
             x=list(counts),
             y=list(classes),
             name=label,
             orientation="h",
-            marker={"color": ink, "pattern": {"shape": pattern, "size": 6}},
+            marker={"color": colour, "pattern": {"shape": pattern, "size": 6}},
             hovertemplate="%{y}: %{x:,} " + label + " images<extra></extra>",
         )
     figure.update_layout(
@@ -153,7 +163,7 @@ def balance(train: Sequence[int], test: Sequence[int], classes: Sequence[str], *
         margin_b=64,
         legend=legend() | {"traceorder": "normal"},
     )
-    figure.update_yaxes(type="category", autorange="reversed", showticklabels=len(classes) <= NAMED)
+    figure.update_yaxes(type="category", autorange="reversed", showticklabels=len(classes) <= MAX_NAMED)
     return alt.with_alt_text(
         figure,
         f"Bars of images by class, {len(classes)} classes.",
@@ -165,6 +175,7 @@ def balance(train: Sequence[int], test: Sequence[int], classes: Sequence[str], *
 
 
 def _side(shape: Sequence[int]) -> float:
+    """Return the side of a block's map: of tokens the square root of their number, of a vector 1."""
     if len(shape) == 3:
         return float(shape[0] if shape[0] == shape[1] != shape[2] else shape[1])
     return math.sqrt(shape[0]) if len(shape) == 2 else 1.0
@@ -175,16 +186,16 @@ def _channels(shape: Sequence[int]) -> int:
 
 
 def _channel_bar(points: Sequence[CutPoint]) -> dict[str, Any]:
-    counts = sorted({_channels(p.shape) for p in points})
-    shown = counts if len(counts) <= 6 else [counts[0], counts[len(counts) // 2], counts[-1]]
+    counts = sorted({_channels(point.shape) for point in points})
+    ticks = counts if len(counts) <= 6 else [counts[0], counts[len(counts) // 2], counts[-1]]
     return {
         "title": "channels",
-        "tickvals": [math.log2(c) for c in shown],
-        "ticktext": list(map(str, shown)),
+        "tickvals": [math.log2(count) for count in ticks],
+        "ticktext": list(map(str, ticks)),
         "thickness": 12,
         "outlinewidth": 0,
     }
 
 
 def _height(count: int) -> int:
-    return 110 + min(count, NAMED) * 26
+    return 110 + min(count, MAX_NAMED) * 26

@@ -1,7 +1,8 @@
-"""Decides how many pixels the parts of a heatmap get; figures that stand beside each other get the same.
+"""Compute the sizes of the parts of a heatmap in pixels; figures that stand beside each other get the same.
 
-The width of a page is not known where figures are made. So a figure has the width that it wants, and the least one at
-which its numbers can be read: in between, the browser makes its square cells smaller, below, it scrolls.
+The width of the page is not known when figures are drawn. So a figure has two widths: the one that it should have, and
+the smallest one at which its numbers can be read. Between the two the browser makes the square cells smaller; on a page
+that is narrower still, the figure scrolls.
 """
 
 from __future__ import annotations
@@ -11,27 +12,32 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-FIGURE = 272  # a side of a small grid: with 8×8 cells, two of them stand above the fold at 1024×768
-LARGEST, SMALLEST = 44, 28  # a cell's side, as far as numbers and FIGURE allow
-NUMBERED = 36  # rows or columns up to which cells have numbers; beyond, hovering tells them
-UNNUMBERED = 16  # a cell's side where there are more
-WRITTEN_OUT = 7  # rows or columns up to which numbers have a zero before the point
-LEAST_WIDTH = 320  # of a figure: a phone's, and what a title needs
+GRID_SIDE_PX = 272  # of a small grid: two grids of 8×8 cells fit on a screen of 1024×768 without scrolling
+MAX_CELL_PX = 44
+MIN_CELL_PX = 28  # unless the numbers need more room
+UNNUMBERED_CELL_PX = 16  # a cell's side if cells have no numbers
+MAX_NUMBERED_LAYERS = 36  # rows or columns: if there are more, cells have no numbers, and hovering shows them
+MAX_LEADING_ZERO_LAYERS = 7  # rows or columns: if there are more, numbers have no zero before the point
+MIN_FIGURE_WIDTH_PX = 320  # width of a phone; a title needs as much
 LETTER = 0.53  # mean width of a letter, in font sizes
-DIGIT = 6.5  # width of a digit that Plotly makes 10 pixels high
-TITLE, SUBTITLE, AXIS = 16, 12, 13  # font sizes
-BAR = 62  # the colour bar with its numbers
+DIGIT = 6.5  # width in pixels of a digit that is 10 pixels high
+TITLE = 16  # font size in pixels, as the next two
+SUBTITLE = 12
+AXIS = 13
+COLOUR_BAR_PX = 62  # with its numbers
+TITLE_LINE_PX = 17  # height of a line of an axis title
 
 
 @dataclass(frozen=True)
 class Pixels:
-    """Holds the sizes of the parts of a heatmap, in pixels.
+    """Hold the sizes of the parts of a heatmap, in pixels.
 
     Attributes:
-        cell, least: sides of a cell, as it wants to be and at least.
-        width, least_width, height: of the whole figure.
+        cell, least: side of a cell on a page that is wide enough, and smallest side at which numbers can be read.
+        width, least_width, height: of the whole figure; ``least_width`` has cells of the smallest side.
         left, right, top, bottom: margins.
-        label: font size of layers' names; ``angle`` turns those of the columns.
+        label: font size of the layers' names.
+        angle: of the names of columns, in degrees.
     """
 
     cell: int
@@ -50,28 +56,30 @@ class Pixels:
 def room(
     rows: Sequence[str], columns: Sequence[str], *, letters: int, subtitles: Iterable[str], axes: tuple[str, str]
 ) -> Pixels:
-    """Share out a figure's pixels.
+    """Divide a figure's pixels among its parts.
 
     Args:
-        rows, columns: labels.
-        letters: of the longest number.
+        rows, columns: labels of the layers.
+        letters: number of letters of the longest number.
         subtitles: of all figures that stand beside each other.
-        axes: titles of the rows' axis and of the columns'.
+        axes: title of the rows' axis, and of the columns' axis.
     """
-    most = max(len(rows), len(columns))
-    least = math.ceil(DIGIT * letters) + 2 if most <= NUMBERED else UNNUMBERED
-    cell = max(least, min(LARGEST, FIGURE // most), SMALLEST if most <= NUMBERED else 0)
-    label = 12 if cell > UNNUMBERED else 11
-    angle, (across, down) = (-45, (0.71, 0.71)) if cell > UNNUMBERED else (-90, (0.0, 1.0))
-    longest = max(map(len, columns)) * LETTER * label
-    beside = len(lines(axes[0], cell * len(rows), AXIS)) * 17
-    left = math.ceil(max(max(map(len, rows)) * LETTER * label + 14 + beside, longest * across - cell / 2))
-    below = len(lines(axes[1], LEAST_WIDTH - 20, AXIS)) * 17
-    bottom = math.ceil((longest + label) * down) + 14 + below
-    width = max(LEAST_WIDTH, left + cell * len(columns) + BAR)
-    least_width = max(LEAST_WIDTH, left + least * len(columns) + BAR)
-    said = max(len(lines(text, least_width, SUBTITLE)) for text in subtitles)
-    top = 36 + 16 * said
+    layers = max(len(rows), len(columns))
+    numbered = layers <= MAX_NUMBERED_LAYERS
+    least = math.ceil(DIGIT * letters) + 2 if numbered else UNNUMBERED_CELL_PX
+    cell = max(least, min(MAX_CELL_PX, GRID_SIDE_PX // layers), MIN_CELL_PX if numbered else 0)
+    slanted = cell > UNNUMBERED_CELL_PX
+    label = 12 if slanted else 11
+    angle, (across, down) = (-45, (0.71, 0.71)) if slanted else (-90, (0.0, 1.0))
+    longest_column = max(map(len, columns)) * LETTER * label
+    row_title = len(lines(axes[0], cell * len(rows), AXIS)) * TITLE_LINE_PX
+    left = math.ceil(max(max(map(len, rows)) * LETTER * label + 14 + row_title, longest_column * across - cell / 2))
+    column_title = len(lines(axes[1], MIN_FIGURE_WIDTH_PX - 20, AXIS)) * TITLE_LINE_PX
+    bottom = math.ceil((longest_column + label) * down) + 14 + column_title
+    width = max(MIN_FIGURE_WIDTH_PX, left + cell * len(columns) + COLOUR_BAR_PX)
+    least_width = max(MIN_FIGURE_WIDTH_PX, left + least * len(columns) + COLOUR_BAR_PX)
+    subtitle_lines = max(len(lines(text, least_width, SUBTITLE)) for text in subtitles)
+    top = 36 + 16 * subtitle_lines
     return Pixels(
         cell=cell,
         least=least,
@@ -92,8 +100,8 @@ def lines(text: str, width: float, size: int) -> list[str]:
 
     Args:
         text: one paragraph.
-        width: pixels.
-        size: of the letters, pixels.
+        width: in pixels.
+        size: font size in pixels.
 
     >>> lines("End layer of a network", 80, 13)
     ['End layer', 'of a', 'network']

@@ -1,7 +1,7 @@
-"""Draws linear probes as curves over layers: on a page, and as data for whatever draws them into a file.
+"""Draw the accuracy of linear probes as curves over layers, and describe the same curves as data for files.
 
-Networks that have the same layers share an axis of names. Others share relative depth: 0 is the first of the layers
-that are shown, 1 the last.
+If all networks have the same layers, the axis has the layers' names. Otherwise it has relative depth: 0 is the first
+layer of each network, 1 its last one.
 """
 
 from __future__ import annotations
@@ -31,15 +31,17 @@ from stitchlab.figures.template import (
 )
 from stitchlab.results.probes import Probes
 
-ACROSS, DEPTH, DOWN = "layer", "relative depth", "accuracy on test images"
-NAMED = 40  # layers up to which each is named on the axis of a page
-COLOURS = (BLUE, VERMILLION, GREEN, PINK, ORANGE, SKY)  # a network each, as its mark is
-MOST = len(COLOURS)
+LAYER_TITLE = "layer"
+DEPTH_TITLE = "relative depth"
+ACCURACY_TITLE = "accuracy on test images"
+MAX_NAMED_LAYERS = 40  # if there are more, the axis of a page has no names
+COLOURS = (BLUE, VERMILLION, GREEN, PINK, ORANGE, SKY)  # one for each network, as `mark` gives one symbol for each
+MOST = len(COLOURS)  # networks in a figure
 
 
 def curves(shown: Sequence[Probes]) -> Curves:
-    """Describe the curves of some networks. Raises StitchLabError where there are too many, or none."""
-    places, together = _places(shown), _together(shown)
+    """Describe the curves of some networks. Raises StitchLabError if there are too many, or none."""
+    places, same_layers = _places(shown), _same_layers(shown)
     lines = []
     for k, (probes, colour, x) in enumerate(zip(shown, COLOURS, places, strict=False)):
         y = [np.nan if row.accuracy is None else row.accuracy for row in probes.rows()]
@@ -58,28 +60,28 @@ def curves(shown: Sequence[Probes]) -> Curves:
     labels = shorten(shown[0].layers).labels
     return Curves(
         title="Accuracy of linear probes",
-        subtitle=" and ".join(dict.fromkeys(p.data.label for p in shown)),
-        across=ACROSS if together else DEPTH,
-        down=DOWN,
+        subtitle=" and ".join(dict.fromkeys(probes.data.label for probes in shown)),
+        across=LAYER_TITLE if same_layers else DEPTH_TITLE,
+        down=ACCURACY_TITLE,
         curves=tuple(lines),
         x_range=_ends(places),
         y_range=(0.0, 1.02),
-        x_ticks=tuple(enumerate(labels)) if together else round_ticks(0, 1),
+        x_ticks=tuple(enumerate(labels)) if same_layers else round_ticks(0, 1),
         y_ticks=round_ticks(0, 1),
     )
 
 
 def figure(shown: Sequence[Probes], *, dark: bool = False) -> go.Figure:
-    """Draw the curves of some networks for a page; pointing at one shows its numbers. Raises as `curves`."""
-    places, together = _places(shown), _together(shown)
-    made = go.Figure()
+    """Draw the curves of some networks for a page; hovering shows the numbers. Raises as `curves`."""
+    places, same_layers = _places(shown), _same_layers(shown)
+    drawing = go.Figure()
     for k, (probes, colour, x) in enumerate(zip(shown, COLOURS, places, strict=False)):
-        _add_curve(made, probes, x, colour, mark(k))
+        _add_curve(drawing, probes, x, colour, mark(k))
         if probes.own_accuracy is not None:
-            _add_level(made, f"{probes.network.name} itself", probes.own_accuracy, places, colour, "dash", mark(k))
+            _add_level(drawing, f"{probes.network.name} itself", probes.own_accuracy, places, colour, "dash", mark(k))
     for label, chance in chances(shown).items():
-        _add_level(made, label, chance, places, REFERENCE, "dot")
-    made.update_layout(
+        _add_level(drawing, label, chance, places, REFERENCE, "dot")
+    drawing.update_layout(
         template=template(dark),
         height=440,
         title="Accuracy of linear probes",
@@ -87,33 +89,42 @@ def figure(shown: Sequence[Probes], *, dark: bool = False) -> go.Figure:
         hovermode="closest",
         legend=legend(),
     )
-    named = together and len(shown[0].layers) <= NAMED
-    made.update_xaxes(title_text="" if named else ACROSS if together else DEPTH, range=list(_ends(places)))
-    if together:
-        made.update_xaxes(
+    named = same_layers and len(shown[0].layers) <= MAX_NAMED_LAYERS
+    axis_title = LAYER_TITLE if same_layers else DEPTH_TITLE
+    drawing.update_xaxes(title_text="" if named else axis_title, range=list(_ends(places)))
+    if same_layers:
+        drawing.update_xaxes(
             tickangle=-45,
             tickvals=list(range(len(shown[0].layers))) if named else [],
             ticktext=shorten(shown[0].layers).labels,
         )
-    made.update_yaxes(title_text=DOWN, range=[0, 1.02], tickformat=".0%", showgrid=True, gridcolor=MUTED[dark])
+    drawing.update_yaxes(
+        title_text=ACCURACY_TITLE, range=[0, 1.02], tickformat=".0%", showgrid=True, gridcolor=MUTED[dark]
+    )
+    return alt.with_alt_text(drawing, *_alt_sentences(shown))
+
+
+def _alt_sentences(shown: Sequence[Probes]) -> list[str]:
+    """Describe the curves and the level lines to readers who do not see them."""
     own = [f"{p.network.name} itself: {alt.number(p.own_accuracy)}." for p in shown if p.own_accuracy is not None]
-    return alt.with_alt_text(
-        made,
+    return [
         "Curves of the accuracy of linear probes by layer.",
         alt.lines([(p.network.name, p.layers, [row.accuracy for row in p.rows()]) for p in shown], "at"),
         *own,
         *(f"{label}: {alt.number(chance)}." for label, chance in chances(shown).items()),
-    )
+    ]
 
 
 def chances(shown: Sequence[Probes]) -> dict[str, float]:
-    """Return the accuracy of always saying the largest class, by name: one number for each data set."""
-    known = {probes.data.label: probes.chance for probes in shown if probes.chance is not None}
-    return {"chance" if len(known) == 1 else f"chance on {label}": chance for label, chance in known.items()}
+    """Return the accuracy of always predicting the largest class, for each data set, by the label of its line."""
+    by_data_set = {probes.data.label: probes.chance for probes in shown if probes.chance is not None}
+    return {
+        "chance" if len(by_data_set) == 1 else f"chance on {label}": chance for label, chance in by_data_set.items()
+    }
 
 
-def _together(shown: Sequence[Probes]) -> bool:
-    """Tell whether all networks have the same layers. Raises StitchLabError where there are too many, or none."""
+def _same_layers(shown: Sequence[Probes]) -> bool:
+    """Tell whether all networks have the same layers. Raises StitchLabError if there are too many, or none."""
     if not 1 <= len(shown) <= MOST:
         raise StitchLabError(
             f"a figure of probes: expected 1 to {MOST} networks, got {len(shown)}; .csv and .json take any number"
@@ -122,9 +133,10 @@ def _together(shown: Sequence[Probes]) -> bool:
 
 
 def _places(shown: Sequence[Probes]) -> list[np.ndarray]:
-    """Return where the layers of each network stand on the axis."""
-    together = _together(shown)
-    return [np.arange(len(p.layers), dtype=np.float64) if together else np.linspace(0, 1, len(p.layers)) for p in shown]
+    """Return the places of each network's layers on the axis."""
+    if _same_layers(shown):
+        return [np.arange(len(probes.layers), dtype=np.float64) for probes in shown]
+    return [np.linspace(0, 1, len(probes.layers)) for probes in shown]
 
 
 def _ends(places: Sequence[np.ndarray]) -> tuple[float, float]:
@@ -135,15 +147,15 @@ def _ends(places: Sequence[np.ndarray]) -> tuple[float, float]:
 
 
 def _level(name: str, height: float, places: Sequence[np.ndarray], colour: str, symbol: str = "") -> Curve:
-    """Describe a level line, which has the mark of its network at both ends."""
+    """Describe a level line; that of a network has its symbol at both ends."""
     ends = np.array([(end, height) for end in _ends(places)])
     return Curve(name, ends, colour, "dash" if symbol else "dot", marked=bool(symbol), symbol=symbol or "circle")
 
 
-def _add_curve(made: go.Figure, probes: Probes, places: np.ndarray, colour: str, symbol: str) -> None:
+def _add_curve(drawing: go.Figure, probes: Probes, places: np.ndarray, colour: str, symbol: str) -> None:
     """Add the accuracy of a network's probes, at the places of its layers."""
     rows, name = probes.rows(), probes.network.name
-    made.add_scatter(
+    drawing.add_scatter(
         x=places,
         y=[row.accuracy for row in rows],
         name=name,
@@ -157,9 +169,15 @@ def _add_curve(made: go.Figure, probes: Probes, places: np.ndarray, colour: str,
 
 
 def _add_level(
-    made: go.Figure, name: str, height: float, places: Sequence[np.ndarray], colour: str, dash: str, symbol: str = ""
+    drawing: go.Figure,
+    name: str,
+    height: float,
+    places: Sequence[np.ndarray],
+    colour: str,
+    dash: str,
+    symbol: str = "",
 ) -> None:
-    made.add_scatter(
+    drawing.add_scatter(
         x=list(_ends(places)),
         y=[height] * 2,
         mode="lines+markers" if symbol else "lines",

@@ -1,14 +1,15 @@
-"""Makes the heatmaps of a run: a quantity of both methods on one colour range, their difference, indices."""
+"""Describe the heatmaps of a run: a metric of both methods on one colour range, their difference, and indices."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
 from stitchlab.catalog.detectors import DETECTORS
 from stitchlab.catalog.indices import INDICES
-from stitchlab.catalog.methods import METHOD_LABELS, METRICS
+from stitchlab.catalog.methods import METHOD_LABELS, METRICS, Direction
 from stitchlab.catalog.ood_metrics import OOD_METRICS
 from stitchlab.figures.grid import Grid, number
 from stitchlab.figures.ranges import Values, shared_range
@@ -19,58 +20,58 @@ from stitchlab.results.detection import DetectionResults
 from stitchlab.results.recipe import words
 from stitchlab.results.run import Run
 
-SHOWN_INDICES = "indices"  # what is shown instead of a metric
-CALIBRATED = "calibrated"  # the same, by what permuted images say
+SHOWN_INDICES = "indices"  # shown in place of a metric: indices on their own scales
+CALIBRATED = "calibrated"  # shown in place of a metric: indices on the scale of their permutation nulls
 ABOUT_INDICES = (
-    "Each index on its own scale. CKA compares images by images, all positions flattened; PWCCA and Procrustes compare "
-    "channels, averaged over positions. They see different things. For unrelated layers debiased CKA is about 0; CKA "
-    "is not."
+    "Each index is on its own scale. CKA compares images by images, with all positions flattened; PWCCA and Procrustes "
+    "compare channels, averaged over positions, so they see different things. For unrelated layers debiased CKA is "
+    "about 0; CKA is not."
 )
 ABOUT_CALIBRATED = (
-    "Images were permuted {} times to see what each index says by chance: 0 is the bound that 95 % of those stay "
-    "within, 1 a copy. All on one scale, higher = more similar."
+    "Images were permuted {} times to find the values that each index has by chance: 0 is the bound that 95 % of these "
+    "stay within, 1 is a copy. All indices are on one scale, higher = more similar."
 )
 
 
 def stitched(run: Run, metric: str) -> list[Grid]:
-    """Return the heatmaps of TLM and DM, if the run has them, on one colour range; a range of -1..1 is centred on 0."""
+    """Return the heatmaps of the run's methods, on one colour range; a range of -1..1 is centred on 0."""
     matrices = {method: run.matrix(method, metric) for method in run.request.methods}
     if not matrices:
         return []
-    known = METRICS[metric]
-    low, high = shared_range(list(matrices.values()), known.low, known.high)
+    entry = METRICS[metric]
+    low, high = shared_range(list(matrices.values()), entry.low, entry.high)
     return [
         _grid(
             run,
             values,
-            f"{METHOD_LABELS[method]}: {known.label.lower()}",
+            f"{METHOD_LABELS[method]}: {entry.label.lower()}",
             _recipe(run, method),
             low,
             high,
-            known.better,
-            diverging=known.low < 0,
+            entry.better,
+            diverging=entry.low < 0,
         )
         for method, values in matrices.items()
     ]
 
 
 def difference(run: Run, metric: str) -> list[Grid]:
-    """Return TLM − DM, red where TLM calls the layers more similar; nothing where the run has only one of them.
+    """Return TLM − DM, red where TLM rates the layers as more similar; nothing if the run has only one method.
 
-    Colours are centred on 0, and of a quantity that has an upper end they go to that in every run.
+    Colours are centred on 0. If the metric has an upper limit, they reach it in every run.
     """
     if set(run.request.methods) != set(METHOD_LABELS):
         return []
-    known = METRICS[metric]
+    entry = METRICS[metric]
     values = run.matrix("tlm", metric) - run.matrix("dm", metric)
-    _, high = shared_range([np.abs(values)], 0.0, known.high)
-    title = f"TLM − DM: {known.label.lower()}"
+    _, high = shared_range([np.abs(values)], 0.0, entry.high)
+    title = f"TLM − DM: {entry.label.lower()}"
     subtitle = (
-        f"red: TLM calls it more similar, blue: DM does · colours from {number(-high or -1.0)} to "
+        f"red: more similar by TLM, blue: by DM · colours from {number(-high or -1.0)} to "
         f"{number(high or 1.0)} · {_recipe(run, 'tlm')}"
     )
     grid = _grid(run, values, title, subtitle, -high or -1.0, high or 1.0, diverging=True)
-    return [replace(grid, red_low=known.better == "lower")]
+    return [replace(grid, red_low=entry.better == "lower")]
 
 
 def indices(run: Run) -> list[Grid]:
@@ -80,7 +81,7 @@ def indices(run: Run) -> list[Grid]:
         index = INDICES[name]
         subtitle = f"{index.metric}: {index.better} = more similar"
         if index.needs == "paper":
-            subtitle += " · cells of equal shape are on another scale"
+            subtitle += " · cells whose layers have equal shapes are on another scale"
         grid = _grid(
             run,
             run.matrix(name, index.metric),
@@ -96,11 +97,11 @@ def indices(run: Run) -> list[Grid]:
 
 
 def calibrated(run: Run) -> list[Grid]:
-    """Return each index that has a null: 0 is the 95 % bound of permuted images, 1 a copy; all on one scale."""
+    """Return the calibrated values of each index that has a null, on one scale: 0 is the 95 % bound, 1 a copy."""
     names = with_null(run)
     matrices = [run.matrix(name, "calibrated") for name in names]
     low, high = shared_range(matrices, 0.0, 1.0) if matrices else (0.0, 1.0)
-    most = max(high, -low) if low < 0 else 0.0  # then colours are centred on 0
+    reach = max(high, -low) if low < 0 else 0.0  # negative values: colours are centred on 0 and reach as far each way
     grids = []
     for name, values in zip(names, matrices, strict=True):
         index = INDICES[name]
@@ -110,10 +111,10 @@ def calibrated(run: Run) -> list[Grid]:
             values,
             f"{index.label}, calibrated",
             _remarked(run, name, subtitle),
-            -most,
-            most or high,
+            -reach,
+            reach or high,
             "higher",
-            diverging=most > 0,
+            diverging=reach > 0,
         )
         grids.append(_with_chance(run, name, grid, index.metric, "null95", "p"))
     return grids
@@ -125,36 +126,36 @@ def with_null(run: Run) -> list[str]:
 
 
 def _with_chance(run: Run, name: str, grid: Grid, *beside: str) -> Grid:
-    """Add hollow stars and further numbers to an index's heatmap, where permutations were asked for."""
+    """Add hollow stars and further numbers to an index's heatmap, if the run has permutations."""
     if name not in with_null(run):
         return grid
-    called = {"null95": "95 % of chance", "p": "p", "calibrated": "calibrated"}
+    labels = {"null95": "95 % of chance"}
     return replace(
         grid,
         by_chance=chance.by_chance(run, name),
-        beside=tuple((called.get(metric, metric), run.matrix(name, metric)) for metric in beside),
+        beside=tuple((labels.get(metric, metric), run.matrix(name, metric)) for metric in beside),
     )
 
 
-def judged(found: DetectionResults, detector: str, metric: str) -> list[Grid]:
-    """Return what a detector says about TLM and DM, on one colour range; † marks end layers where it is not believed.
+def judged(detections: DetectionResults, detector: str, metric: str) -> list[Grid]:
+    """Return a detector's results for the run's methods on one colour range; † marks end layers of no belief.
 
     Fréchet ratios and shifts span powers of ten, so they are coloured by their logarithm.
 
     Args:
-        found: what detectors say about the run's cells.
+        detections: what detectors say about the run's cells.
         detector: its name.
         metric: one of its metrics, such as ``auroc`` or ``ratio``.
     """
-    run, known, label = found.run, OOD_METRICS[metric], DETECTORS[detector].label
-    matrices = {method: found.matrix(detector, method, metric) for method in run.request.methods}
-    log = known.high is None
-    low, high = _log_range(list(matrices.values())) if log else (known.low or 0.0, known.high or 1.0)
-    doubtful = tuple(j for j in run.request.end_layers if found.reliability(detector, j).holds is False)
+    run, entry, label = detections.run, OOD_METRICS[metric], DETECTORS[detector].label
+    matrices = {method: detections.matrix(detector, method, metric) for method in run.request.methods}
+    log = entry.high is None
+    low, high = _log_range(list(matrices.values())) if log else (entry.low or 0.0, entry.high or 1.0)
+    doubtful = tuple(j for j in run.request.end_layers if detections.reliability(detector, j).holds is False)
     return [
         replace(
             _grid(
-                run, values, f"{METHOD_LABELS[method]}: {known.label}", f"{label} · {_recipe(run, method)}", low, high
+                run, values, f"{METHOD_LABELS[method]}: {entry.label}", f"{label} · {_recipe(run, method)}", low, high
             ),
             log=log,
             doubtful=doubtful,
@@ -164,18 +165,24 @@ def judged(found: DetectionResults, detector: str, metric: str) -> list[Grid]:
 
 
 def _log_range(matrices: list[Values]) -> tuple[float, float]:
-    known = np.concatenate([np.ravel(v) for v in matrices])
-    known = known[known > 0]
-    return (float(known.min()), max(float(known.max()), float(known.min()) * 1.01)) if known.size else (0.1, 1.0)
+    """Return the range of a logarithmic colour scale, which only numbers above 0 decide."""
+    positive = np.concatenate([np.ravel(matrix) for matrix in matrices])
+    positive = positive[positive > 0]
+    if not positive.size:
+        return 0.1, 1.0
+    low = float(positive.min())
+    return low, max(float(positive.max()), low * 1.01)
 
 
 def _recipe(run: Run, method: Method) -> str:
-    of_dm = f"least squares on {run.request.dm.images} training images"
-    return _remarked(run, method, words(run) if method == "tlm" else of_dm)
+    """Write how a method's stitches were fitted."""
+    least_squares = f"least squares on {run.request.dm.images} training images"
+    return _remarked(run, method, words(run) if method == "tlm" else least_squares)
 
 
-def _remarked(run: Run, name: str, said: str) -> str:
-    return " · ".join(filter(None, (said, remark(run.request, name))))
+def _remarked(run: Run, name: str, subtitle: str) -> str:
+    """Add to a subtitle the remark that a method or an index had an earlier definition, if it had."""
+    return " · ".join(filter(None, (subtitle, remark(run.request, name))))
 
 
 def _grid(
@@ -185,7 +192,7 @@ def _grid(
     subtitle: str,
     low: float,
     high: float,
-    better: str = "",
+    better: Direction | Literal[""] = "",
     diverging: bool = False,
 ) -> Grid:
     return Grid(

@@ -1,4 +1,4 @@
-"""Names the sets of activations that a cell has, native ones among them, and says how each is drawn."""
+"""Define the labels of a cell's sets of activations, native and stitched ones, and how each is drawn."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SET_LABELS = {"native": "Native", "tlm": "Task loss matching", "dm": "Direct mat
 
 
 def colour(name: str, dark: bool) -> str:
-    """Return the colour of a set: native is the ink of the page."""
+    """Return the colour of a set; native has the ink of the page."""
     return COLOURS.get(name, INK[dark])
 
 

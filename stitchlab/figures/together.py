@@ -1,4 +1,4 @@
-"""Draws several runs in one picture: the difference of two as a heatmap and cell by cell, mean and spread of many."""
+"""Draw several runs in one picture: the difference of two as a heatmap and cell by cell; mean and spread of many."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def letters(count: int) -> list[str]:
-    """Give runs short names for a picture: A, B, … and numbers where letters end.
+    """Return short names for runs in a picture: A, B, …, and numbers after the last letter.
 
     >>> letters(3), letters(28)[-2:]
     (['A', 'B', 'C'], ['27', '28'])
@@ -26,66 +26,69 @@ def letters(count: int) -> list[str]:
     return [LETTERS[k] if k < len(LETTERS) else str(k + 1) for k in range(count)]
 
 
-def difference_of_two(both: Together, method: str, metric: str) -> Grid:
-    """Return B − A on the common layers, colours centred on 0, red where B calls the layers more similar.
+def difference_of_two(runs: Together, method: str, metric: str) -> Grid:
+    """Return B − A on the common layers, with colours centred on 0, and red where the layers are more similar in B.
 
     Args:
-        both: runs A and B on their common layers.
-        method: or index.
-        metric: of the method, or of the index.
+        runs: the runs A and B on their common layers.
+        method: a method or an index.
+        metric: of the method or the index.
     """
-    values = difference(both, method, metric)
-    _, most = shared_range([np.abs(values)], 0.0, None)
-    most = most or 1.0
+    quantity = Quantity(method, metric)
+    values = difference(runs, method, metric)
+    _, reach = shared_range([np.abs(values)], 0.0, None)
+    reach = reach or 1.0
     grid = _grid(
-        both,
+        runs,
         values,
-        f"B − A: {Quantity(method, metric).label}",
-        f"red: more similar in B · colours from {number(-most)} to {number(most)}{_turned(both)}",
-        -most,
-        most,
+        f"B − A: {quantity.label}",
+        f"red: more similar in B · colours from {number(-reach)} to {number(reach)}{_turned(runs)}",
+        -reach,
+        reach,
     )
-    return replace(grid, diverging=True, red_low=Quantity(method, metric).better == "lower")
+    return replace(grid, diverging=True, red_low=quantity.better == "lower")
 
 
 def mean_and_spread(runs: Together, method: str, metric: str) -> list[Grid]:
-    """Return two heatmaps: the mean over runs, on the quantity's own range, and the standard deviation from 0 up.
+    """Return two heatmaps: the mean over runs on the quantity's own range, and the standard deviation from 0.
 
     Args:
-        runs: on their common layers.
-        method: or index.
-        metric: of the method, or of the index.
+        runs: the runs on their common layers.
+        method: a method or an index.
+        metric: of the method or the index.
     """
     quantity = Quantity(method, metric)
     low, high = quantity.range
     means, spreads = mean(runs, method, metric), spread(runs, method, metric)
     low, high = shared_range([means], low, high)
     count = len(runs.runs)
-    first = _grid(runs, means, f"Mean of {count} runs", f"{Quantity(method, metric).label}{_turned(runs)}", low, high)
-    _, most = shared_range([spreads], 0.0, None)
-    second = _grid(
+    mean_grid = _grid(runs, means, f"Mean of {count} runs", f"{quantity.label}{_turned(runs)}", low, high)
+    _, largest_spread = shared_range([spreads], 0.0, None)
+    spread_grid = _grid(
         runs,
         spreads,
         f"Standard deviation over {count} runs",
-        f"{Quantity(method, metric).label} · by n − 1 · colours from 0 to {number(most)}",
+        f"{quantity.label} · by n − 1 · colours from 0 to {number(largest_spread)}",
         0.0,
-        most or 1.0,
+        largest_spread or 1.0,
     )
-    return [replace(first, better=quantity.better, diverging=low < 0), second]
+    return [replace(mean_grid, better=quantity.better, diverging=low < 0), spread_grid]
 
 
-def cells_of_two(both: Together, method: str, metric: str, *, dark: bool = False) -> go.Figure:
-    """Draw A's number against B's, a point a cell, with the line of equality and the rank correlation.
+def cells_of_two(runs: Together, method: str, metric: str, *, dark: bool = False) -> go.Figure:
+    """Draw A's number against B's with a point for each cell, the line of equality and the rank correlation.
 
     Args:
-        both, method, metric: as in `difference_of_two`; dark: for a dark page.
+        runs, method, metric: as in `difference_of_two`.
+        dark: for a dark page.
     """
-    x, y = (values.ravel() for values in both.matrices(method, metric))
-    there = ~np.isnan(x + y)
-    cells = [f"{i} → {j}" for i in both.front_layers for j in both.end_layers]
-    said = _correlation(spearman(x, y), int(there.sum()))
+    label = Quantity(method, metric).label
+    x, y = (values.ravel() for values in runs.matrices(method, metric))
+    in_both = ~np.isnan(x + y)
+    cells = [f"{i} → {j}" for i in runs.front_layers for j in runs.end_layers]
+    correlation = _correlation(spearman(x, y), int(in_both.sum()))
     figure = go.Figure()
-    low, high = with_room(np.concatenate([x[there], y[there]]), 0.05)
+    low, high = with_room(np.concatenate([x[in_both], y[in_both]]), 0.05)
     figure.add_scatter(
         x=[low, high],
         y=[low, high],
@@ -110,20 +113,20 @@ def cells_of_two(both: Together, method: str, metric: str, *, dark: bool = False
         margin={"b": BELOW, "t": 64},
         hovermode="closest",
         dragmode=False,
-        title=titled(f"{Quantity(method, metric).label}, cell by cell", said),
+        title=titled(f"{label}, cell by cell", correlation),
     )
     figure.update_xaxes(range=[low, high], title_text="A")
     figure.update_yaxes(range=[low, high], title_text="B")
     return alt.with_alt_text(
         figure,
-        f"Scatter plot of {Quantity(method, metric).label}, a point a cell: {said}.",
+        f"Scatter plot of {label}, one point for each cell: {correlation}.",
         f"A: {alt.extremes(x, cells)}. B: {alt.extremes(y, cells)}. B minus A: {alt.extremes(y - x, cells)}.",
     )
 
 
 def _correlation(rho: float | None, count: int) -> str:
     if rho is None:
-        return f"Spearman's ρ is not defined: {count} cells with both numbers, or all equal"
+        return f"Spearman's ρ is not defined: {count} cells have both numbers, or all numbers are equal"
     return f"Spearman's ρ {rho:.2f} over {count} cells".replace("-", "−")
 
 
@@ -147,8 +150,8 @@ def _grid(runs: Together, values: Values, title: str, subtitle: str, low: float,
 
 
 def _names(runs: Together, side: str) -> str:
-    """Name the networks of one side, as the axis does."""
+    """Write the names of the networks of one side, for the title of its axis."""
     other = {"front": "end", "end": "front"}[side]
     names = [run.record[other if runs.turned and k else side]["name"] for k, run in enumerate(runs.runs)]
-    different = list(dict.fromkeys(names))
-    return " or ".join(different) if len(different) < 3 else f"{len(different)} networks"
+    distinct = list(dict.fromkeys(names))
+    return " or ".join(distinct) if len(distinct) < 3 else f"{len(distinct)} networks"

@@ -1,4 +1,4 @@
-"""Animates TLM's training: accuracy and distance from native by epoch, and where its images lie meanwhile."""
+"""Animate TLM's training: accuracy and a detector's number by epoch, and the images on native axes after each epoch."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ from stitchlab.figures.template import INK, MUTED, SYMBOLS, template
 Array = npt.NDArray[Any]
 Series = Sequence[float | None]
 
-#: How Plotly goes to a frame: played through from where it is, or at once.
+#: Plotly's options for playing all frames, from the current one on; durations are in milliseconds.
 PLAYED = {"frame": {"duration": 250, "redraw": False}, "fromcurrent": True, "transition": {"duration": 150}}
+#: Plotly's options for showing one frame at once.
 AT_ONCE = {"frame": {"duration": 0, "redraw": False}, "mode": "immediate"}
 
 
 def animation(
     epochs: Sequence[int],
     accuracy: Series,
-    told: Series,
+    detection: Series,
     label: str,
     native: Array,
     points: Array,
@@ -35,41 +36,44 @@ def animation(
     own: float | None = None,
     dark: bool = False,
 ) -> go.Figure:
-    """Animate a stitch over its epochs, with a slider, played on a click.
+    """Animate a stitch over its epochs, with a slider and a button that plays it.
 
     Args:
-        epochs: that are shown, from 0 (before training); all else has an entry for each of them.
+        epochs: the epochs that are shown, from 0 (before training); each series has a number for each of them.
         accuracy: of the stitched network, 0..1; None where undefined.
-        told: what a detector says; ``label`` names it.
+        detection: a metric of a detector; ``label`` is its name.
+        label: name of the detector's metric.
         native: (N, 2) places of native images.
-        points: (epochs, n, 2) places of the same images after each epoch.
-        dm: (N, 2) places where direct matching puts them; None: not drawn.
-        own: the end network's own accuracy, drawn as a line; dark: for a dark page.
+        points: (epochs, n, 2) places of n of these images after each epoch.
+        dm: (N, 2) places of the same images by direct matching; None: not drawn.
+        own: the end network's own accuracy, drawn as a line; None: not drawn.
+        dark: for a dark page.
     """
-    # One above the other: side by side they do not fit on narrow screens, and one animation cannot wrap.
+    # One above the other: side by side they do not fit on narrow screens, and the parts of an animation cannot wrap.
     figure = make_subplots(2, 1, row_heights=[0.36, 0.64], vertical_spacing=0.12, specs=[[{"secondary_y": True}], [{}]])
     _add_curve(figure, epochs, accuracy, "accuracy", "native", dark)
-    _add_curve(figure, epochs, told, label, "tlm", dark)
+    _add_curve(figure, epochs, detection, label, "tlm", dark)
     if own is not None:
         _add_own(figure, epochs, own, dark)
     static = {"native": native, **({"dm": dm} if dm is not None else {})}
-    for name, placed in static.items():
-        _add_static(figure, name, placed[:SHOWN], dark)
+    for name, places in static.items():
+        _add_static(figure, name, places[:SHOWN], dark)
     first = len(figure.data)
-    for trace in _at(0, epochs, accuracy, told, points, dark):
+    for trace in _moving_traces(0, epochs, accuracy, detection, points, dark):
         in_plane = trace.name == SET_LABELS["tlm"]
-        figure.add_trace(trace, 2 if in_plane else 1, 1, **({} if in_plane else {"secondary_y": trace.name == "told"}))
+        axis = {} if in_plane else {"secondary_y": trace.name == "detection"}
+        figure.add_trace(trace, 2 if in_plane else 1, 1, **axis)
     moving = list(range(first, first + 3))
     figure.frames = [
-        go.Frame(name=str(epoch), data=_at(k, epochs, accuracy, told, points, dark), traces=moving)
+        go.Frame(name=str(epoch), data=_moving_traces(k, epochs, accuracy, detection, points, dark), traces=moving)
         for k, epoch in enumerate(epochs)
     ]
     _layout(figure, label, np.concatenate([native, points.reshape(-1, 2)]), dark)
-    return alt.with_alt_text(figure, *_told(epochs, accuracy, told, label, static, points, own))
+    return alt.with_alt_text(figure, *_alt_sentences(epochs, accuracy, detection, label, static, points, own))
 
 
 def _add_curve(figure: go.Figure, epochs: Sequence[int], series: Series, name: str, drawn_as: str, dark: bool) -> None:
-    """Add numbers by epoch, drawn as native (left axis) or as TLM (right axis)."""
+    """Add numbers by epoch, in the style of native (left axis) or of TLM (right axis)."""
     right = drawn_as == "tlm"
     figure.add_scatter(
         x=epochs,
@@ -98,11 +102,11 @@ def _add_own(figure: go.Figure, epochs: Sequence[int], own: float, dark: bool) -
     )
 
 
-def _add_static(figure: go.Figure, name: str, placed: Array, dark: bool) -> None:
-    """Add images that stay where they are in all epochs, native ones and direct matching's."""
+def _add_static(figure: go.Figure, name: str, places: Array, dark: bool) -> None:
+    """Add images that do not move: native ones, or those of direct matching."""
     figure.add_scatter(
-        x=placed[:, 0],
-        y=placed[:, 1],
+        x=places[:, 0],
+        y=places[:, 1],
         mode="markers",
         name=SET_LABELS[name],
         hoverinfo="skip",
@@ -112,29 +116,31 @@ def _add_static(figure: go.Figure, name: str, placed: Array, dark: bool) -> None
     )
 
 
-def _told(
+def _alt_sentences(
     epochs: Sequence[int],
     accuracy: Series,
-    told: Series,
+    detection: Series,
     label: str,
     static: dict[str, Array],
     points: Array,
     own: float | None,
 ) -> Iterator[str]:
-    """Describe the animation for those who do not see it."""
-    places = {
-        **{SET_LABELS[name]: placed[:SHOWN].T for name, placed in static.items()},
+    """Describe the animation to readers who do not see it."""
+    groups = {
+        **{SET_LABELS[name]: places[:SHOWN].T for name, places in static.items()},
         **{f"{SET_LABELS['tlm']} after epoch {epochs[k]}": points[k].T for k in (0, -1)},
     }
     yield "Animation of a stitch over its epochs."
-    yield alt.lines([("Accuracy", epochs, accuracy), (label, epochs, told)], "epoch")
+    yield alt.lines([("Accuracy", epochs, accuracy), (label, epochs, detection)], "epoch")
     yield "" if own is None else f"The end network alone: {alt.number(own)}."
     yield "Where images lie on native axes."
-    yield alt.points(places, "first axis", "second axis")
+    yield alt.points(groups, "first axis", "second axis")
 
 
-def _at(k: int, epochs: Sequence[int], accuracy: Series, told: Series, points: Array, dark: bool) -> list[go.Scatter]:
-    """Draw what moves, after epoch number k: a dot on each curve, and the images."""
+def _moving_traces(
+    k: int, epochs: Sequence[int], accuracy: Series, detection: Series, points: Array, dark: bool
+) -> list[go.Scatter]:
+    """Draw the parts that move, as they are after ``epochs[k]``: a dot on each curve, and the images."""
     dots = [
         go.Scatter(
             x=[epochs[k]],
@@ -143,16 +149,18 @@ def _at(k: int, epochs: Sequence[int], accuracy: Series, told: Series, points: A
             name=name,
             showlegend=False,
             hoverinfo="skip",
-            marker={"size": 12, "color": tint},
+            marker={"size": 12, "color": dot_colour},
         )
-        for series, name, tint in ((accuracy, "accuracy", INK[dark]), (told, "told", colour("tlm", dark)))
+        for series, name, dot_colour in (
+            (accuracy, "accuracy", INK[dark]),
+            (detection, "detection", colour("tlm", dark)),
+        )
     ]
-    where = points[k]
     return [
         *dots,
         go.Scatter(
-            x=where[:, 0],
-            y=where[:, 1],
+            x=points[k, :, 0],
+            y=points[k, :, 1],
             mode="markers",
             name=SET_LABELS["tlm"],
             hoverinfo="skip",
@@ -161,9 +169,9 @@ def _at(k: int, epochs: Sequence[int], accuracy: Series, told: Series, points: A
     ]
 
 
-def _layout(figure: go.Figure, label: str, every: Array, dark: bool) -> None:
-    every = every[np.isfinite(every).all(1)] if np.isfinite(every).all(1).any() else np.zeros((1, 2))
-    low, high = np.quantile(every, [0.002, 0.998], axis=0)
+def _layout(figure: go.Figure, label: str, points: Array, dark: bool) -> None:
+    finite = points[np.isfinite(points).all(1)] if np.isfinite(points).all(1).any() else np.zeros((1, 2))
+    low, high = np.quantile(finite, [0.002, 0.998], axis=0)
     room = 0.08 * (high - low + 1e-9)
     figure.update_xaxes(title_text="epoch", row=1, col=1)
     figure.update_yaxes(title_text="accuracy", range=[0, 1.03], row=1, col=1, secondary_y=False)

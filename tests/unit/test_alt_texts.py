@@ -85,7 +85,7 @@ CUTS = Cuts([CutPoint("first", (), (8, 32, 32), True, 1), CutPoint("last", (), (
 WALK: dict[str, Any] = {
     "epochs": [0, 1, 5],
     "accuracy": [0.11, None, 0.93],
-    "told": [0.2, 3.5, 1.5],
+    "detection": [0.2, 3.5, 1.5],
     "label": "Fréchet ratio",
     "native": np.array([[0.0, 0.0], [4.0, 1.0]]),
     "points": np.arange(12.0).reshape(3, 2, 2),
@@ -104,7 +104,7 @@ CASES: dict[Callable[..., Any], list[tuple[tuple[Any, ...], dict[str, Any], list
                 "highest 0.97 (a3 → a1)",
                 "same name 0.6;",
                 "1 of 6 without a number",
-                "Not to be believed: a2",
+                "Not believed: a2",
                 "Selected: a3 → a1, 0.97",
             ],
         )
@@ -167,7 +167,11 @@ CASES: dict[Callable[..., Any], list[tuple[tuple[Any, ...], dict[str, Any], list
         (
             (np.array([[0.9, 0.1, 0.0], [0.25, 0.7, 0.05], [0.02, 0.0, 0.98]]), ["cat", "dog", "frog"], "Predictions"),
             {},
-            ["Predictions: 3 labels", "Right: lowest 0.7 (dog), highest 0.98 (frog)", "highest 0.25 (dog called cat)"],
+            [
+                "Predictions: 3 labels",
+                "Right: lowest 0.7 (dog), highest 0.98 (frog)",
+                "highest 0.25 (dog predicted as cat)",
+            ],
         )
     ],
     feature_maps.feature_maps: [
@@ -261,7 +265,7 @@ CASES: dict[Callable[..., Any], list[tuple[tuple[Any, ...], dict[str, Any], list
         ),
         ((LINES,), {}, ["Linear probe: from 0.2 to 0.9", "Direct matching: accuracy: from 0.1 to 0.8", "(r 16)"]),
         ((POINTS,), {}, ["a: 2 points, closeness from 0 to 2, similarity from 1 to 3", "b: 0 points"]),
-        ((INTERVALS,), {}, ["similarity of 2", "Values: lowest 0.4 (one)", "ends: lowest 0.3", "against 0.5"]),
+        ((INTERVALS,), {}, ["similarity of 2", "Values: lowest 0.4 (one)", "ends: lowest 0.3", "with 0.5"]),
     ],
 }
 

@@ -258,7 +258,7 @@ def test_red_is_where_tlm_calls_layers_more_similar(run: Run, metric: str) -> No
     red, blue = (higher, lower) if METRICS[metric].better == "higher" else (lower, higher)
     assert red[0] > 2 * red[2]
     assert blue[2] > 2 * blue[0]
-    assert "red: TLM calls it more similar" in grid.subtitle
+    assert "red: more similar by TLM" in grid.subtitle
 
 
 def test_indices_stand_on_scales_of_their_own(run: Run) -> None:

@@ -140,7 +140,7 @@ def test_the_animation_has_a_frame_a_point_of_the_trail() -> None:
         assert (dot.x[0], dot.y[0]) == (epochs[k], accuracy[k])
         assert other.y[0] == told[k]
         assert (np.stack([images.x, images.y], 1) == points[k]).all()
-        assert [figure.data[k].name for k in frame.traces] == ["accuracy", "told", "Task loss matching"]
+        assert [figure.data[k].name for k in frame.traces] == ["accuracy", "detection", "Task loss matching"]
     assert [step.label for step in figure.layout.sliders[0].steps] == ["0", "1", "4", "30"]
     assert [button.label for button in figure.layout.updatemenus[0].buttons] == ["▶ Play", "❚❚ Stop"]
 

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import pytest
 from grids import COLUMNS, ROWS, made
 
-from stitchlab.figures.scatter import LEAST, accuracy_and_frechet
+from stitchlab.figures.scatter import MIN_DRAWN_RATIO, accuracy_and_frechet
 from stitchlab.results.detection import DetectionResults, Reliability
 from stitchlab.store import Store
 
@@ -36,7 +36,7 @@ def test_each_point_is_the_cell_of_its_number_with_its_two_numbers(found: Detect
             i, j = divmod(k, len(COLUMNS))
             assert text == f"{ROWS[i]} → {COLUMNS[j]}"
             if np.isfinite(ratio := RATIOS[method][i, j]):
-                assert (trace.x[k], trace.customdata[k]) == (max(ratio, LEAST), ratio)
+                assert (trace.x[k], trace.customdata[k]) == (max(ratio, MIN_DRAWN_RATIO), ratio)
                 assert trace.y[k] == found.run.value(method, "accuracy", ROWS[i], COLUMNS[j])
     assert drawn["TLM"].marker.color != drawn["DM"].marker.color
     assert drawn["TLM"].marker.symbol != drawn["DM"].marker.symbol
@@ -45,8 +45,8 @@ def test_each_point_is_the_cell_of_its_number_with_its_two_numbers(found: Detect
 def test_a_ratio_of_nothing_stands_at_the_end_of_the_axis_which_says_so(found: DetectionResults) -> None:
     axis = accuracy_and_frechet(found).layout.xaxis
     assert axis.type == "log"
-    assert axis.ticktext[list(axis.tickvals).index(LEAST)] == f"≤ {LEAST:g}"
-    assert 10 ** axis.range[0] < LEAST < 3.0 < 10 ** axis.range[1]
+    assert axis.ticktext[list(axis.tickvals).index(MIN_DRAWN_RATIO)] == f"≤ {MIN_DRAWN_RATIO:g}"
+    assert 10 ** axis.range[0] < MIN_DRAWN_RATIO < 3.0 < 10 ** axis.range[1]
 
 
 def test_an_undefined_number_keeps_its_place_is_not_drawn_and_is_counted(found: DetectionResults) -> None:
@@ -74,12 +74,12 @@ def test_a_line_says_what_the_end_network_has_alone(found: DetectionResults) -> 
 def test_columns_whose_ratio_deserves_no_belief_are_pale(
     found: DetectionResults, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "belief" not in accuracy_and_frechet(found).layout.title.text
+    assert "believed" not in accuracy_and_frechet(found).layout.title.text
     monkeypatch.setattr(DetectionResults, "reliability", lambda self, detector, j: Reliability(j != COLUMNS[1]))
     figure = accuracy_and_frechet(found)
     first, second, *_ = methods(figure)["DM"].marker.opacity
     assert second < first
-    assert "belief" in figure.layout.title.text
+    assert "believed" in figure.layout.title.text
 
 
 def test_a_run_nobody_looked_at_is_an_empty_picture(found: DetectionResults, monkeypatch: pytest.MonkeyPatch) -> None:
