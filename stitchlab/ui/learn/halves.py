@@ -1,4 +1,4 @@
-"""Draws step 2: the two halves and the map between them, with the networks' own names."""
+"""Draws step 2: the two halves of a stitched network and the map between them, on the networks of the run."""
 
 from __future__ import annotations
 
@@ -13,46 +13,46 @@ from stitchlab.results import shelf
 from stitchlab.results.layer_sizes import channels
 from stitchlab.results.run import Run
 from stitchlab.ui.learn import drawing, place
-from stitchlab.ui.learn.lesson import Lesson, Reply, lacking, put
+from stitchlab.ui.learn.lesson import Lesson, Reply, ask_in_figure, no_run
 
-MOST = 12  # numbers of a vector that are drawn
+MAX_DRAWN = 12  # numbers of a vector
 
-Sizes = dict[str, int]  # channels by layer
+Sizes = dict[str, int]  #: channels by layer
 
 
 def draw(lesson: Lesson) -> None:
-    """Draw the level of detail, the networks, and the question, which is answered by what is chosen in the drawing."""
+    """Draw the choice of detail, the networks, and the question, which is answered by choosing layers in the figure."""
     if (run := lesson.run) is None:
-        lacking("There is no run yet whose networks could be drawn.")
+        no_run("There is no run yet whose networks could be drawn.")
         return
     request = run.request
     goal = request.front_layers[-1], request.end_layers[0]
-    cell = place.cell(lesson.said, list(request.cells)) or (goal if lesson.done else _middle(run))
+    cell = place.cell(lesson.last_answer, list(request.cells)) or (goal if lesson.answered else _middle(run))
     level = _level()
     front, end = (
         channels(run, network, layers, shelf.gallery())
         for network, layers in ((request.front, request.front_layers), (request.end, request.end_layers))
     )
 
-    def chosen(i: int, j: int) -> None:
-        picked = request.front_layers[i], request.end_layers[j]
-        place.answer(place.words(picked), right=picked == goal)
+    def choose(i: int, j: int) -> None:
+        chosen = request.front_layers[i], request.end_layers[j]
+        place.answer(place.words(chosen), right=chosen == goal)
 
-    drawing.draw(_networks(run, cell, front, end) | {"level": level} | _map(cell, front, end), chosen, "learn-drawing")
+    drawing.draw(_networks(run, cell, front, end) | {"level": level} | _map(cell, front, end), choose, "learn-drawing")
     reply = None
     if cell == goal:
         reply = _reply(run, cell, front, end)
-    elif lesson.said:
+    elif lesson.last_answer:
         reply = Reply(
             False,
-            f"The image runs through the front network up to **{ui.literal(cell[0])}** now, and goes on in the end "
+            f"The image now runs through the front network up to **{ui.literal(cell[0])}**, and continues in the end "
             f"network after **{ui.literal(cell[1])}**.",
         )
-    put(lesson, reply)
+    ask_in_figure(lesson, reply)
 
 
 def _level() -> int:
-    """Choose the level of detail; return its place in `LEVELS`."""
+    """Let the reader choose the level of detail; return its position in `LEVELS`."""
     chosen = st.segmented_control(
         "Detail",
         LEVELS,
@@ -67,7 +67,7 @@ def _level() -> int:
 
 
 def _middle(run: Run) -> Cell:
-    """Return layers of the middle, so that a half of each network is seen."""
+    """Return a layer in the middle of each network, so that about half of each is used."""
     rows, columns = run.request.front_layers, run.request.end_layers
     return rows[(len(rows) - 1) // 2], columns[(len(columns) - 1) // 2]
 
@@ -75,26 +75,25 @@ def _middle(run: Run) -> Cell:
 def _networks(run: Run, cell: Cell, front: Sizes, end: Sizes) -> dict[str, Any]:
     """Describe both networks and the stitched one, as the drawing takes them."""
     request, names = run.request, [run.record[side]["name"] for side in ("front", "end")]
-    said = {}
+    sides = {}
     for side, layers, layer, sizes, name, text in (
         ("front", request.front_layers, cell[0], front, names[0], f"runs up to {cell[0]}"),
-        ("end", request.end_layers, cell[1], end, names[1], f"goes on after {cell[1]}"),
+        ("end", request.end_layers, cell[1], end, names[1], f"continues after {cell[1]}"),
     ):
-        said[side] = {
+        sides[side] = {
             "title": f"{side.capitalize()} network {name}",
             "text": text,
             "at": layers.index(layer),
             "label": f"Layers of the {side} network",
-            "layers": [{"name": one, "channels": _channels(sizes.get(one))} for one in layers],
+            "layers": [{"name": each, "channels": _channels(sizes.get(each))} for each in layers],
         }
     into, out = front.get(cell[0]), end.get(cell[1])
-    return said | {
+    return sides | {
         "image": "image",
         "stitch": "stitch T",
         "channels": f"{into} → {out}" if into and out else "channels",
         "head": "prediction",
-        "said": f"The stitched network: {names[0]} up to {cell[0]}, the stitch, and what follows {cell[1]} in "
-        f"{names[1]}.",
+        "said": f"The stitched network: {names[0]} up to {cell[0]}, the stitch, and {names[1]} after {cell[1]}.",
     }
 
 
@@ -103,10 +102,10 @@ def _map(cell: Cell, front: Sizes, end: Sizes) -> dict[str, Any]:
     into, out = front.get(cell[0]), end.get(cell[1])
     numbers = f"{out} × {into} weights" if into and out else "weights"
     return {
-        "formula": "T(a) = W a + b: at every position of the image the same W and b, so the stitch can mix channels "
-        "but not move anything. Maps of another size are resized first, or averaged where the end layer has "
+        "formula": "T(a) = W a + b, with the same W and b at every position of the image: the stitch can mix channels "
+        "but not move anything. Maps of another size are resized first, or averaged if the end layer has only "
         "one position.",
-        "drawn": dict(zip(("from", "to"), _drawn(into or MOST, out or MOST), strict=True)),
+        "drawn": dict(zip(("from", "to"), _drawn_numbers(into or MAX_DRAWN, out or MAX_DRAWN), strict=True)),
         "captions": {
             "out": f"T(a): {_numbers(out)}, in place of those of {cell[1]}",
             "matrix": f"W: {numbers}",
@@ -116,10 +115,10 @@ def _map(cell: Cell, front: Sizes, end: Sizes) -> dict[str, Any]:
     }
 
 
-def _drawn(into: int, out: int) -> tuple[int, int]:
-    """Choose how many numbers of two vectors are drawn: all, or as many as keep the proportion of their lengths."""
-    most = max(into, out, MOST)
-    return max(1, round(into * MOST / most)), max(1, round(out * MOST / most))
+def _drawn_numbers(into: int, out: int) -> tuple[int, int]:
+    """Return how many numbers of two vectors are drawn: all, or fewer in the proportion of their lengths."""
+    longest = max(into, out, MAX_DRAWN)
+    return max(1, round(into * MAX_DRAWN / longest)), max(1, round(out * MAX_DRAWN / longest))
 
 
 def _reply(run: Run, cell: Cell, front: Sizes, end: Sizes) -> Reply:
@@ -129,7 +128,7 @@ def _reply(run: Run, cell: Cell, front: Sizes, end: Sizes) -> Reply:
         True,
         f"**{ui.literal(f'{cell[0]} → {cell[1]}')}**{sizes} joins the last layer shown of one "
         "network to the first of the other. Would you expect these two layers to be alike? Step 4 shows "
-        "what each method says of this cell.",
+        "what each method says about this cell.",
     )
 
 
