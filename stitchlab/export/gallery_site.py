@@ -24,9 +24,9 @@ CELL_PX = 8  # side of a cell in a thumbnail
 GAP_PX = 12  # between two heatmaps of a thumbnail
 TITLE = "Which measures of similarity lie?"
 ABOUT = (
-    "Two neural networks, stitched layer by layer: the front network runs up to a layer, one affine map is put in "
-    "place, and the end network goes on from one of its own. Task loss matching trains that map on the task; direct "
-    "matching fits it to what the end network itself has there. Each card opens a run with all its numbers."
+    "Two neural networks, stitched layer by layer: the front network runs up to one of its layers, an affine map "
+    "follows, and the end network continues from one of its own layers. Task loss matching trains that map on the "
+    "task; direct matching fits it to the end network's own activations. Each card opens a run with all its numbers."
 )
 
 

@@ -71,10 +71,10 @@ def panels(run: Run, options: Options) -> list[Panel]:
     is computed.
     """
     check_cell(run, options)
-    found = [panel for item in shown_names(run, options) for panel in _panels_of(run, options, item)]
-    if not found:
+    chosen = [panel for item in shown_names(run, options) for panel in _panels_of(run, options, item)]
+    if not chosen:
         raise StitchLabError(f"run {run.id} has nothing of {', '.join(options.show)} to draw")
-    return _on_same_ranges(found)
+    return _on_same_ranges(chosen)
 
 
 def shown_names(run: Run, options: Options) -> tuple[str, ...]:

@@ -41,19 +41,22 @@ def table(answers: Answers, options: Options) -> Sheet:
     The font size is the one in the options if all columns fit, else smaller; below `MIN_FONT_SIZE` names are cut.
     """
     results, subjects = first_rows(answers), answers.suite.subjects
-    wide, margin = SIZES[options.size] * INCH, MARGIN * options.points
+    page_width, margin = SIZES[options.size] * INCH, MARGIN * options.points
     limit = SLIDE_HEIGHT * INCH if options.size == "slide" else None
     columns = {
         name: COLUMN_PADDING + max(width("✓ pass", 1), *(width(word, 1, True) for word in check.label.split()))
         for name, check in CHECKS.items()
     }
     names_width = 1 + max(width(label(subject), 1) for subject in subjects)
-    size = max(MIN_FONT_SIZE, min(options.points, (wide - 2 * margin) / (names_width + sum(columns.values()))))
+    size = max(MIN_FONT_SIZE, min(options.points, (page_width - 2 * margin) / (names_width + sum(columns.values()))))
     size = min(size, (limit - 2 * margin) / (HEADING_HEIGHT + ROW_HEIGHT * len(subjects))) if limit else size
-    scale = min(size, (wide - 2 * margin) * (1 - MIN_NAMES_SHARE) / sum(columns.values()))
-    spare = max(0.0, wide - 2 * margin - names_width * size - scale * sum(columns.values())) / len(columns)
-    left, top = wide - margin - scale * sum(columns.values()) - spare * len(columns), margin + HEADING_HEIGHT * size
-    sheet = Sheet(wide, limit or top + ROW_HEIGHT * size * len(subjects) + margin, options.dark)
+    scale = min(size, (page_width - 2 * margin) * (1 - MIN_NAMES_SHARE) / sum(columns.values()))
+    spare = max(0.0, page_width - 2 * margin - names_width * size - scale * sum(columns.values())) / len(columns)
+    left, top = (
+        page_width - margin - scale * sum(columns.values()) - spare * len(columns),
+        margin + HEADING_HEIGHT * size,
+    )
+    sheet = Sheet(page_width, limit or top + ROW_HEIGHT * size * len(subjects) + margin, options.dark)
     for i, subject in enumerate(subjects):
         middle = top + (i + 0.5) * ROW_HEIGHT * size + CAPITAL / 2 * size
         sheet.text(margin, middle, cut(label(subject), left - margin - 0.5 * size, size), size)
@@ -68,7 +71,7 @@ def table(answers: Answers, options: Options) -> Sheet:
             box = (x + 0.6, row_top + 0.6, x + across - 0.6, row_end - 0.6)
             _cell(sheet, box, results.get((name, subject)), name, subject, scale)
         x += across
-    sheet.line(np.array([(margin, top - 0.3), (wide - margin, top - 0.3)]), INK[options.dark], 0.6)
+    sheet.line(np.array([(margin, top - 0.3), (page_width - margin, top - 0.3)]), INK[options.dark], 0.6)
     return sheet
 
 
@@ -80,7 +83,7 @@ def evidence(figures: Sequence[Figure], options: Options, data: str) -> Sheet:
         options: size, colours and letters.
         data: the name of the data set.
     """
-    size, wide = options.points, SIZES[options.size] * INCH
+    size, page_width = options.points, SIZES[options.size] * INCH
     margin = MARGIN * size
     height = SLIDE_HEIGHT * INCH if options.size == "slide" else None
     style = Style(
@@ -93,14 +96,14 @@ def evidence(figures: Sequence[Figure], options: Options, data: str) -> Sheet:
     grids = [content for content in contents if isinstance(content, Grid)]
     charts = [content for content in contents if isinstance(content, Curves)]
     parts = bool(grids) + bool(charts)
-    room, share = wide - 2 * margin, height and (height - 2 * margin - GAP * size * (parts - 1)) / parts
+    room, share = page_width - 2 * margin, height and (height - 2 * margin - GAP * size * (parts - 1)) / parts
     rows: list[Row | curves.CurveRow] = []
     if grids:
         rows += heatmaps.arranged(grids, [""] * len(grids), [1] * len(grids), style, data, room, share)
     if charts:
         rows += curves.arranged(charts, [""] * len(charts), size, room, share)
     content = sum(row.height for row in rows) + GAP * size * (len(rows) - 1)
-    sheet = Sheet(wide, height or content + 2 * margin, options.dark)
+    sheet = Sheet(page_width, height or content + 2 * margin, options.dark)
     marks = [figure["marks"] for figure in figures if figure["kind"] == "matrix"]
     _draw(sheet, rows, style, (sheet.height - content) / 2, iter(marks))
     return sheet

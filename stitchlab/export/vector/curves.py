@@ -15,6 +15,7 @@ from stitchlab.figures.template import INK, MUTED
 MIN_PANEL_WIDTH = 20.0  # in font sizes
 MAX_PANELS_IN_ROW = 3
 MAX_PANEL_WIDTH = 46  # in font sizes
+MIN_AXES_HEIGHT = 7  # in font sizes, if the height of all rows is limited
 MAX_TITLE_LINES = 4
 MAX_AXIS_TITLE_LINES = 2
 ASPECT = 0.62  # height of the axes over their width
@@ -60,10 +61,12 @@ SYMBOLS = {
 class CurveRow:
     """Lays out panels of curves side by side, all of the same width; ``letters`` are (a), (b), … or empty."""
 
-    def __init__(self, panels: Sequence[Curves], letters: Sequence[str], size: float, wide: float, tall: float) -> None:
+    def __init__(
+        self, panels: Sequence[Curves], letters: Sequence[str], size: float, room: float, max_axes_height: float
+    ) -> None:
         self.panels, self.size, self.small = panels, size, 0.86 * size
         gap = 1.5 * size
-        self.panel_width = min((wide - gap * (len(panels) - 1)) / len(panels), MAX_PANEL_WIDTH * size)
+        self.panel_width = min((room - gap * (len(panels) - 1)) / len(panels), MAX_PANEL_WIDTH * size)
         self.gap, self.width = gap, self.panel_width * len(panels) + gap * (len(panels) - 1)
         self.titles = [
             lines(
@@ -72,14 +75,14 @@ class CurveRow:
             for letter, panel in zip(letters, panels, strict=True)
         ]
         self.left = 1.9 * size + max(width(text, self.small) for panel in panels for _, text in panel.y_ticks)
-        self.inside = self.panel_width - self.left - 0.5 * size
-        self.across = [lines(panel.across, self.inside, size, max_lines=MAX_AXIS_TITLE_LINES) for panel in panels]
-        self.keys = [_legend(panel.curves, self.inside, self.small) for panel in panels]
+        self.axes_width = self.panel_width - self.left - 0.5 * size
+        self.x_titles = [lines(panel.across, self.axes_width, size, max_lines=MAX_AXIS_TITLE_LINES) for panel in panels]
+        self.legends = [_legend(panel.curves, self.axes_width, self.small) for panel in panels]
         self.top = (max(map(len, self.titles)) * LINE + 0.5) * size
-        self.under = 1.5 * size + LINE * size * max(map(len, self.across))
-        self.legend = 0.5 * size + LINE * self.small * max(map(len, self.keys))
-        self.tall = min(tall, self.inside * ASPECT)
-        self.height = self.top + self.tall + self.under + self.legend
+        self.labels_height = 1.5 * size + LINE * size * max(map(len, self.x_titles))
+        self.legend_height = 0.5 * size + LINE * self.small * max(map(len, self.legends))
+        self.axes_height = min(max_axes_height, self.axes_width * ASPECT)
+        self.height = self.top + self.axes_height + self.labels_height + self.legend_height
 
 
 def arranged(
@@ -97,11 +100,11 @@ def arranged(
     fitting = max(1, min(MAX_PANELS_IN_ROW, int(room // (MIN_PANEL_WIDTH * size)), len(panels)))
     per_row = math.ceil(len(panels) / math.ceil(len(panels) / fitting))
     parts = [slice(k, k + per_row) for k in range(0, len(panels), per_row)]
-    tall = math.inf
-    rows = [CurveRow(panels[part], letters[part], size, room, tall) for part in parts]
+    max_axes_height = math.inf
+    rows = [CurveRow(panels[part], letters[part], size, room, max_axes_height) for part in parts]
     if height is not None and (over := sum(row.height for row in rows) - height) > 0:
-        tall = max(7 * size, max(row.tall for row in rows) - over / len(rows))
-        rows = [CurveRow(panels[part], letters[part], size, room, tall) for part in parts]
+        max_axes_height = max(MIN_AXES_HEIGHT * size, max(row.axes_height for row in rows) - over / len(rows))
+        rows = [CurveRow(panels[part], letters[part], size, room, max_axes_height) for part in parts]
     return rows
 
 
@@ -121,36 +124,36 @@ def draw(sheet: Sheet, row: CurveRow, x: float, y: float, name: str) -> None:
         left, top = begin + row.left, y + row.top
         _axes(sheet, row, panel, left, top)
         _lines(sheet, row, panel, left, top, f"{name}-{k}")
-        for line, words in enumerate(row.across[k]):
-            down = top + row.tall + (1.5 + line * LINE + CAPITAL) * row.size
-            sheet.text(left + row.inside / 2, down, words, row.size, across="center")
-        for line, entries in enumerate(row.keys[k]):
-            down = top + row.tall + row.under + 0.5 * row.size + (line * LINE + 0.5) * row.small
+        for line, words in enumerate(row.x_titles[k]):
+            down = top + row.axes_height + (1.5 + line * LINE + CAPITAL) * row.size
+            sheet.text(left + row.axes_width / 2, down, words, row.size, across="center")
+        for line, entries in enumerate(row.legends[k]):
+            down = top + row.axes_height + row.labels_height + 0.5 * row.size + (line * LINE + 0.5) * row.small
             _key(sheet, row, entries, left, down)
 
 
 def _axes(sheet: Sheet, row: CurveRow, panel: Curves, left: float, top: float) -> None:
     ink, size, small = INK[sheet.dark], row.size, row.small
-    bottom = top + row.tall
-    sheet.line(np.array([(left, top), (left, bottom), (left + row.inside, bottom)]), ink, 0.6)
+    bottom = top + row.axes_height
+    sheet.line(np.array([(left, top), (left, bottom), (left + row.axes_width, bottom)]), ink, 0.6)
     sheet.text(
         left - row.left + CAPITAL * size,
-        top + row.tall / 2,
-        cut(panel.down, row.tall, size),
+        top + row.axes_height / 2,
+        cut(panel.down, row.axes_height, size),
         size,
         across="center",
         angle=90,
     )
     last_end = -math.inf
     for place, words in panel.x_ticks:
-        x = left + _share(place, panel.x_range) * row.inside
+        x = left + _share(place, panel.x_range) * row.axes_width
         if x - width(words, small) / 2 > last_end:
             sheet.text(x, bottom + 0.45 * size + CAPITAL * small, words, small, across="center")
             sheet.line(np.array([(x, bottom), (x, bottom + 0.25 * size)]), ink, 0.6)
             last_end = x + width(words, small) / 2 + 0.5 * small
     last_top = math.inf
     for place, words in panel.y_ticks:
-        y = bottom - _share(place, panel.y_range) * row.tall
+        y = bottom - _share(place, panel.y_range) * row.axes_height
         if y + 0.6 * small < last_top:
             sheet.text(left - 0.45 * size, y + CAPITAL / 2 * small, words, small, across="right")
             sheet.line(np.array([(left - 0.25 * size, y), (left, y)]), ink, 0.6)
@@ -159,8 +162,8 @@ def _axes(sheet: Sheet, row: CurveRow, panel: Curves, left: float, top: float) -
 
 def _lines(sheet: Sheet, row: CurveRow, panel: Curves, left: float, top: float, name: str) -> None:
     for k, curve in enumerate(panel.curves):
-        x = left + _shares(curve.points[:, 0], panel.x_range) * row.inside
-        y = top + row.tall * (1 - _shares(curve.points[:, 1], panel.y_range))
+        x = left + _shares(curve.points[:, 0], panel.x_range) * row.axes_width
+        y = top + row.axes_height * (1 - _shares(curve.points[:, 1], panel.y_range))
         sheet.line(np.stack([x, y], 1), _colour(sheet, curve), 1.1, dashes=DASHES[curve.dash], name=f"{name}-curve-{k}")
         markers = [
             np.array((across, down)) + SYMBOLS[curve.symbol]

@@ -55,16 +55,16 @@ def arranged(
         room: width of a row, points.
         height: of all rows together, points; None: no limit.
     """
-    least = MIN_NUMBER_SIZE * width(WIDEST_NUMBER, 1) / MAX_NUMBER_WIDTH if style.values else MIN_CELL * style.size
-    most = max(max(MAX_CELL, MAX_SMALL_GRID_HEIGHT / len(grid.front_layers)) for grid in grids) * style.size
+    sufficient = MIN_NUMBER_SIZE * width(WIDEST_NUMBER, 1) / MAX_NUMBER_WIDTH if style.values else MIN_CELL * style.size
+    largest = max(max(MAX_CELL, MAX_SMALL_GRID_HEIGHT / len(grid.front_layers)) for grid in grids) * style.size
     arrangements: list[tuple[float, list[Row]]] = []
     for parts in dict.fromkeys(_parts(group_sizes, most_per_row) for most_per_row in range(len(grids), 0, -1)):
 
         def rows(cell: float, parts: Sequence[tuple[int, int]] = parts) -> list[Row]:
             return [Row(grids[k:end], letters[k:end], style, data, cell) for k, end in parts]
 
-        arrangements.append(_largest(rows, most, room, height))
-        if not height and arrangements[-1][0] >= least:
+        arrangements.append(_largest(rows, largest, room, height))
+        if not height and arrangements[-1][0] >= sufficient:
             return arrangements[-1][1]
     return max(arrangements, key=lambda arrangement: arrangement[0])[1]
 
@@ -77,17 +77,17 @@ def _parts(group_sizes: Sequence[int], most_per_row: int) -> tuple[tuple[int, in
     >>> _parts([2, 2, 1], 3), _parts([2, 1], 1)
     (((0, 2), (2, 5)), ((0, 1), (1, 2), (2, 3)))
     """
-    ends, begin = [0], 0
+    starts, begin = [0], 0
     for count in group_sizes:
         for k in range(1, count + 1):
-            if begin + k - ends[-1] > most_per_row:
-                ends.append(begin if begin > ends[-1] and count <= most_per_row else begin + k - 1)
+            if begin + k - starts[-1] > most_per_row:
+                starts.append(begin if begin > starts[-1] and count <= most_per_row else begin + k - 1)
         begin += count
-    return tuple(pairwise([*ends, begin]))
+    return tuple(pairwise([*starts, begin]))
 
 
 def _largest(
-    rows: Callable[[float], list[Row]], most: float, room: float, height: float | None
+    rows: Callable[[float], list[Row]], upper: float, room: float, height: float | None
 ) -> tuple[float, list[Row]]:
     """Find the largest cells with which the rows fit; return their side and the rows."""
 
@@ -97,9 +97,9 @@ def _largest(
             height is None or sum(row.height for row in candidate) + gaps <= height
         )
 
-    low, high, best = 0.0, most, rows(most)
+    low, high, best = 0.0, upper, rows(upper)
     if fit(best):
-        return most, best
+        return upper, best
     best = rows(TINY_CELL)
     for _ in range(BISECTION_STEPS):
         candidate = rows(cell := (low + high) / 2)
@@ -128,7 +128,7 @@ def draw(sheet: Sheet, row: Row, x: float, y: float, number_size: float | None, 
         _numbers(sheet, row, grid, left, top, number_size)
         _marks(sheet, row, grid, left, top, number_size, f"{name}-{k}")
         _names(sheet, row, k, left, top)
-        if row.bars[k]:
+        if row.bar_widths[k]:
             _bar(sheet, row, grid, left + row.cell * (len(grid.end_layers)) + 0.6 * row.style.size, top, f"{name}-{k}")
         if k in row.blocks:
             _titles(sheet, row, k, left, top)
@@ -190,19 +190,19 @@ def _marks(sheet: Sheet, row: Row, grid: Grid, left: float, top: float, size: fl
     if chosen and chosen[0] in grid.front_layers and chosen[1] in grid.end_layers:
         i, j = grid.front_layers.index(chosen[0]), grid.end_layers.index(chosen[1])
         box = _boxes(row, left, top, np.array([[i, j]], dtype=float))[0]
-        wide = max(0.9, min(2.0, 0.09 * cell))
-        sheet.frame(box.tolist(), HALO, 1.8 * wide, f"{name}-halo")
-        sheet.frame(box.tolist(), ACCENT[grid.diverging], wide, f"{name}-selected")
+        line = max(0.9, min(2.0, 0.09 * cell))
+        sheet.frame(box.tolist(), HALO, 1.8 * line, f"{name}-halo")
+        sheet.frame(box.tolist(), ACCENT[grid.diverging], line, f"{name}-selected")
 
 
 def _names(sheet: Sheet, row: Row, k: int, left: float, top: float) -> None:
     """Write the names of layers: end layers below each panel, front layers beside the first panel of a block."""
-    cell, size, (fronts, ends), grid = row.cell, row.label, row.names[k], row.grids[k]
+    cell, size, (fronts, ends), grid = row.cell, row.label_size, row.labels[k], row.grids[k]
     if k in row.blocks:
-        for i, label in list(enumerate(fronts.labels))[:: row.every]:
+        for i, label in list(enumerate(fronts.labels))[:: row.label_step]:
             sheet.text(left - 0.4 * size, top + (i + 0.5) * cell + CAPITAL / 2 * size, label, size, across="right")
     bottom = top + cell * len(grid.front_layers) + 0.25 * row.style.size
-    for j, label in list(enumerate(ends.labels))[:: row.every]:
+    for j, label in list(enumerate(ends.labels))[:: row.label_step]:
         middle = left + (j + 0.5) * cell
         if row.angles[k] == 0:
             sheet.text(middle, bottom + CAPITAL * size, label, size, across="center")
@@ -215,30 +215,36 @@ def _names(sheet: Sheet, row: Row, k: int, left: float, top: float) -> None:
 
 def _titles(sheet: Sheet, row: Row, k: int, left: float, top: float) -> None:
     """Write the titles of a block's axes."""
-    size, beside = row.style.size, row.beside[k]
+    size, front_titles = row.style.size, row.front_titles[k]
     grid = row.grids[k]
     begin = left - row.lefts[k] + (1.4 * size if k else 0.0)
     middle = top + max(row.cell * len(grid.front_layers), MIN_TITLE_ROOM * size) / 2
-    for line, words in enumerate(beside):
+    for line, words in enumerate(front_titles):
         sheet.text(begin + (line * LINE + CAPITAL + 0.1) * size, middle, words, size, across="center", angle=90)
-    middle = left + (row.span(k) - row.bars[row.blocks[k][-1]]) / 2
-    longest = max(width(words, size) for words in row.below[k])
-    free = begin + (len(beside) * LINE + 0.5) * size + longest / 2
+    middle = left + (row.span(k) - row.bar_widths[row.blocks[k][-1]]) / 2
+    longest = max(width(words, size) for words in row.end_titles[k])
+    free = begin + (len(front_titles) * LINE + 0.5) * size + longest / 2
     middle = max(min(middle, left + row.span(k) - longest / 2), free)
-    for line, words in enumerate(row.below[k]):
-        sheet.text(middle, top + row.tall + row.under + (line * LINE + CAPITAL) * size, words, size, across="center")
+    for line, words in enumerate(row.end_titles[k]):
+        sheet.text(
+            middle,
+            top + row.cells_height + row.labels_height + (line * LINE + CAPITAL) * size,
+            words,
+            size,
+            across="center",
+        )
 
 
 def _bar(sheet: Sheet, row: Row, grid: Grid, left: float, top: float, name: str) -> None:
     """Draw the colour bar as shapes that overlap, each from the top down, so that no seams are visible."""
     style = row.style
-    tall, wide = max(row.cell * len(grid.front_layers), 4 * style.size), 0.8 * style.size
+    height, bar_width = max(row.cell * len(grid.front_layers), 4 * style.size), 0.8 * style.size
     colours = on_scale((np.arange(BAR_SHAPES) + 0.5) / BAR_SHAPES, 0.0, 1.0, style.scale(grid)) / 255
     sheet.rectangles(
-        np.array([(left, top, left + wide, top + tall * (1 - k / BAR_SHAPES)) for k in range(BAR_SHAPES)]),
+        np.array([(left, top, left + bar_width, top + height * (1 - k / BAR_SHAPES)) for k in range(BAR_SHAPES)]),
         colours,
         f"{name}-bar",
     )
-    for position, words in bar_ticks(grid, max(1, min(5, int(tall / (1.7 * style.small))))):
-        y = top + tall * (1 - position) + CAPITAL / 2 * style.small
-        sheet.text(left + wide + 0.35 * style.size, y, words, style.small)
+    for position, words in bar_ticks(grid, max(1, min(5, int(height / (1.7 * style.small))))):
+        y = top + height * (1 - position) + CAPITAL / 2 * style.small
+        sheet.text(left + bar_width + 0.35 * style.size, y, words, style.small)

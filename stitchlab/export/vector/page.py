@@ -37,9 +37,9 @@ def figure(run: Run, options: Options) -> Sheet:
         selected=options.cell,
         sequential=SEQUENTIAL if options.colours == "viridis" else "Cividis",
     )
-    wide, margin = SIZES[options.size] * INCH, MARGIN * size
+    page_width, margin = SIZES[options.size] * INCH, MARGIN * size
     height = SLIDE_HEIGHT * INCH if options.size == "slide" else None
-    title, room = heading(run, options), wide - 2 * margin
+    title, room = heading(run, options), page_width - 2 * margin
     above = lines(title, room, TITLE * size, max_lines=MAX_TITLE_LINES, bold=True) if title else []
     text = caption(run, options) if options.caption else notes(shown)
     below_size = size if options.caption else style.small
@@ -48,7 +48,7 @@ def figure(run: Run, options: Options) -> Sheet:
     foot = 0.6 * size * bool(below) + len(below) * LINE * below_size + margin
     rows = _rows(shown, style, options, room, height and height - head - foot)
     content = sum(row.height for row in rows) + GAP * size * (len(rows) - 1)
-    sheet = Sheet(wide, height or head + content + foot, options.dark)
+    sheet = Sheet(page_width, height or head + content + foot, options.dark)
     for k, words in enumerate(above):
         sheet.text(margin, margin + (k * LINE + CAPITAL) * TITLE * size, words, TITLE * size, bold=True)
     _draw(sheet, rows, style, head + ((height - head - foot - content) / 2 if height else 0))

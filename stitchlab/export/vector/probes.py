@@ -14,11 +14,11 @@ from stitchlab.results.probes import Probes
 
 def figure(shown: Sequence[Probes], options: Options) -> Sheet:
     """Draw a curve for each network. Raises StitchLabError if there are too many for a figure."""
-    wide, margin = SIZES[options.size] * INCH, MARGIN * options.points
+    page_width, margin = SIZES[options.size] * INCH, MARGIN * options.points
     height = SLIDE_HEIGHT * INCH if options.size == "slide" else None
     (row,) = curves.arranged(
-        [figures.curves(shown)], [""], options.points, wide - 2 * margin, height and height - 2 * margin
+        [figures.curves(shown)], [""], options.points, page_width - 2 * margin, height and height - 2 * margin
     )
-    sheet = Sheet(wide, height or row.height + 2 * margin, options.dark)
-    curves.draw(sheet, row, (wide - row.width) / 2, (sheet.height - row.height) / 2, "row-0")
+    sheet = Sheet(page_width, height or row.height + 2 * margin, options.dark)
+    curves.draw(sheet, row, (page_width - row.width) / 2, (sheet.height - row.height) / 2, "row-0")
     return sheet

@@ -6,7 +6,7 @@ The drawing is HTML, which wraps on a narrow page; its texts follow the path of 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TypedDict
 
 import streamlit as st
 
@@ -78,7 +78,7 @@ function stitched(data) {
         element('span', {className: 'chip stitch'}, data.stitch, element('small', {}, data.channels)),
         ...end.layers.slice(end.at + 1).map(each => layer(each, 'end')),
         element('span', {className: 'chip end'}, data.head)];
-    return [element('p', {}, data.said), element('div', {className: 'row'}, ...joinedByArrows(parts))];
+    return [element('p', {}, data.summary), element('div', {className: 'row'}, ...joinedByArrows(parts))];
 }
 
 const cells = (count, className) => element('span', {className}, ...Array.from({length: count}, () => element('i')));
@@ -88,13 +88,13 @@ function figure(content, caption) {
 }
 
 function position(data) {
-    const {from, to} = data.drawn, matrix = cells(from * to, 'matrix');
-    matrix.style.gridTemplateColumns = `repeat(${from}, .8rem)`;
+    const {map, formula} = data, matrix = cells(map.input_length * map.output_length, 'matrix');
+    matrix.style.gridTemplateColumns = `repeat(${map.input_length}, .8rem)`;
     const sign = text => element('span', {className: 'sign'}, text);
-    return [element('p', {}, data.formula), element('div', {className: 'row map'},
-        figure(cells(to, 'vector b'), data.captions.out), sign('='), figure(matrix, data.captions.matrix), sign('·'),
-        figure(cells(from, 'vector a'), data.captions.into), sign('+'),
-        figure(cells(to, 'vector c'), data.captions.bias))];
+    return [element('p', {}, formula), element('div', {className: 'row map'},
+        figure(cells(map.output_length, 'vector b'), map.output), sign('='), figure(matrix, map.matrix), sign('·'),
+        figure(cells(map.input_length, 'vector a'), map.input), sign('+'),
+        figure(cells(map.output_length, 'vector c'), map.bias))];
 }
 
 export default function ({data, parentElement, setTriggerValue}) {
@@ -113,11 +113,54 @@ export default function ({data, parentElement, setTriggerValue}) {
 _drawing = st.components.v2.component("stitchlab_stitched", html="<div class='place'></div>", css=_CSS, js=_SCRIPT)
 
 
-def draw(data: dict[str, Any], choose: Callable[[int, int], None], key: str) -> None:
+class DrawnLayer(TypedDict):
+    """Describes a layer: its name, and its number of channels in words (empty if it is not known)."""
+
+    name: str
+    channels: str
+
+
+class DrawnNetwork(TypedDict):
+    """Describes a network; ``at`` is the position of the chosen layer, ``label`` names the row for screen readers."""
+
+    title: str
+    text: str
+    at: int
+    label: str
+    layers: list[DrawnLayer]
+
+
+class DrawnMap(TypedDict):
+    """Describes the map at one position: the lengths of the two drawn vectors, and captions of its parts."""
+
+    input_length: int
+    output_length: int
+    input: str
+    output: str
+    matrix: str
+    bias: str
+
+
+class Drawing(TypedDict):
+    """Describes all that the script above draws; ``level`` says how much of it, as a position in `LEVELS`."""
+
+    level: int
+    front: DrawnNetwork
+    end: DrawnNetwork
+    image: str
+    stitch: str
+    channels: str
+    head: str
+    summary: str
+    formula: str
+    map: DrawnMap
+
+
+def draw(data: Drawing, choose: Callable[[int, int], None], key: str) -> None:
     """Draw both networks as rows of layers that can be clicked, and the stitch between them.
 
     Args:
-        data: names, shapes and the chosen layers, as `stitchlab.ui.learn.halves` makes them and the script above reads.
+        data: what is drawn, as the script above reads it.
         choose: called with the positions of the chosen front and end layer after a click.
         key: of the widget.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -16,6 +16,10 @@ from stitchlab.ui.learn import drawing, place
 from stitchlab.ui.learn.lesson import Lesson, Reply, ask_in_figure, no_run
 
 MAX_DRAWN = 12  # numbers of a vector
+FORMULA = (
+    "T(a) = W a + b, with the same W and b at every position of the image: the stitch can mix channels but not move "
+    "anything. Maps of another size are resized first, or averaged if the end layer has only one position."
+)
 
 Sizes = dict[str, int]  #: channels by layer
 
@@ -38,7 +42,7 @@ def draw(lesson: Lesson) -> None:
         chosen = request.front_layers[i], request.end_layers[j]
         place.answer(place.words(chosen), right=chosen == goal)
 
-    drawing.draw(_networks(run, cell, front, end) | {"level": level} | _map(cell, front, end), choose, "learn-drawing")
+    drawing.draw(_drawing(run, cell, front, end, level), choose, "learn-drawing")
     reply = None
     if cell == goal:
         reply = _reply(run, cell, front, end)
@@ -72,46 +76,59 @@ def _middle(run: Run) -> Cell:
     return rows[(len(rows) - 1) // 2], columns[(len(columns) - 1) // 2]
 
 
-def _networks(run: Run, cell: Cell, front: Sizes, end: Sizes) -> dict[str, Any]:
-    """Describe both networks and the stitched one, as the drawing takes them."""
-    request, names = run.request, [run.record[side]["name"] for side in ("front", "end")]
-    sides = {}
-    for side, layers, layer, sizes, name, text in (
-        ("front", request.front_layers, cell[0], front, names[0], f"runs up to {cell[0]}"),
-        ("end", request.end_layers, cell[1], end, names[1], f"continues after {cell[1]}"),
-    ):
-        sides[side] = {
-            "title": f"{side.capitalize()} network {name}",
-            "text": text,
-            "at": layers.index(layer),
-            "label": f"Layers of the {side} network",
-            "layers": [{"name": each, "channels": _channels(sizes.get(each))} for each in layers],
-        }
+def _drawing(run: Run, cell: Cell, front: Sizes, end: Sizes, level: int) -> drawing.Drawing:
+    """Describe both networks, the stitched one and the map, for the drawing.
+
+    Args:
+        run: whose networks are drawn.
+        cell: the chosen layers.
+        front, end: the channels of each network's layers, as far as they are known.
+        level: of detail, a position in `LEVELS`.
+    """
+    request = run.request
+    front_name, end_name = (run.record[side]["name"] for side in ("front", "end"))
     into, out = front.get(cell[0]), end.get(cell[1])
-    return sides | {
+    return {
+        "level": level,
+        "front": {
+            "title": f"Front network {front_name}",
+            "text": f"runs up to {cell[0]}",
+            "at": request.front_layers.index(cell[0]),
+            "label": "Layers of the front network",
+            "layers": _layers(request.front_layers, front),
+        },
+        "end": {
+            "title": f"End network {end_name}",
+            "text": f"continues after {cell[1]}",
+            "at": request.end_layers.index(cell[1]),
+            "label": "Layers of the end network",
+            "layers": _layers(request.end_layers, end),
+        },
         "image": "image",
         "stitch": "stitch T",
         "channels": f"{into} → {out}" if into and out else "channels",
         "head": "prediction",
-        "said": f"The stitched network: {names[0]} up to {cell[0]}, the stitch, and {names[1]} after {cell[1]}.",
+        "summary": f"The stitched network: {front_name} up to {cell[0]}, the stitch, and {end_name} after {cell[1]}.",
+        "formula": FORMULA,
+        "map": _map(cell, into, out),
     }
 
 
-def _map(cell: Cell, front: Sizes, end: Sizes) -> dict[str, Any]:
-    """Describe the map at one position, as the drawing takes it."""
-    into, out = front.get(cell[0]), end.get(cell[1])
-    numbers = f"{out} × {into} weights" if into and out else "weights"
+def _layers(layers: Sequence[str], sizes: Sizes) -> list[drawing.DrawnLayer]:
+    return [{"name": layer, "channels": _channels(sizes.get(layer))} for layer in layers]
+
+
+def _map(cell: Cell, into: int | None, out: int | None) -> drawing.DrawnMap:
+    """Describe the map at one position; ``into`` and ``out`` are the channels of the two layers, if they are known."""
+    input_length, output_length = _drawn_numbers(into or MAX_DRAWN, out or MAX_DRAWN)
+    weights = f"{out} × {into} weights" if into and out else "weights"
     return {
-        "formula": "T(a) = W a + b, with the same W and b at every position of the image: the stitch can mix channels "
-        "but not move anything. Maps of another size are resized first, or averaged if the end layer has only "
-        "one position.",
-        "drawn": dict(zip(("from", "to"), _drawn_numbers(into or MAX_DRAWN, out or MAX_DRAWN), strict=True)),
-        "captions": {
-            "out": f"T(a): {_numbers(out)}, in place of those of {cell[1]}",
-            "matrix": f"W: {numbers}",
-            "into": f"a: {_numbers(into)} of {cell[0]}",
-            "bias": f"b: {_numbers(out)}",
-        },
+        "input_length": input_length,
+        "output_length": output_length,
+        "input": f"a: {_numbers(into)} of {cell[0]}",
+        "output": f"T(a): {_numbers(out)}, in place of those of {cell[1]}",
+        "matrix": f"W: {weights}",
+        "bias": f"b: {_numbers(out)}",
     }
 
 

@@ -14,7 +14,7 @@ from stitchlab.ui import address
 
 STEP = "step"
 ANSWERED = "answered"
-SAID = "said"
+LAST_ANSWER = "said"
 LAYER_SEPARATOR = "~"  # between a front and an end layer: no name of a layer contains it
 
 
@@ -43,19 +43,19 @@ def answered_steps() -> list[int]:
 
 def last_answer() -> str:
     """Read the last answer in this step."""
-    return st.query_params.get(SAID, "")
+    return st.query_params.get(LAST_ANSWER, "")
 
 
 def go(number: int) -> None:
     """Go to a step; the address loses the answer of this one, and the cell that was shown."""
-    _write({STEP: str(number)}, without=(SAID, *address.CELL))
+    _write({STEP: str(number)}, without=(LAST_ANSWER, *address.CELL))
 
 
 def answer(text: str, *, right: bool) -> None:
     """Record the answer in this step and, if it is right, that the step was answered."""
     number = _number()
     answered = sorted({*answered_steps(), *([number] if right else [])})
-    _write({STEP: str(number), SAID: text} | ({ANSWERED: "-".join(map(str, answered))} if answered else {}))
+    _write({STEP: str(number), LAST_ANSWER: text} | ({ANSWERED: "-".join(map(str, answered))} if answered else {}))
 
 
 def look(front_layer: str, end_layer: str) -> None:
