@@ -22,7 +22,7 @@ from stitchlab.figures.checks import Figure, described, first_rows, label, sign
 from stitchlab.figures.colours import mixed
 from stitchlab.figures.curves import Curves
 from stitchlab.figures.grid import Grid
-from stitchlab.figures.template import GROUND, INK, MUTED, REFERENCE, SEQUENTIAL, VERDICTS
+from stitchlab.figures.template import GROUND, INK, MUTED, REFERENCE, VERDICTS
 from stitchlab.results.checks.answers import Answers
 from stitchlab.results.checks.table import CheckRow
 
@@ -86,12 +86,7 @@ def evidence(figures: Sequence[Figure], options: Options, data: str) -> Sheet:
     size, page_width = options.points, SIZES[options.size] * INCH
     margin = MARGIN * size
     height = SLIDE_HEIGHT * INCH if options.size == "slide" else None
-    style = Style(
-        size=size,
-        dark=options.dark,
-        values=options.values,
-        sequential=SEQUENTIAL if options.colours == "viridis" else "Cividis",
-    )
+    style = Style.of(options)
     contents = [described(figure) for figure in figures]
     grids = [content for content in contents if isinstance(content, Grid)]
     charts = [content for content in contents if isinstance(content, Curves)]

@@ -15,7 +15,7 @@ from stitchlab.export.vector.sheet import INCH, Sheet
 from stitchlab.export.vector.style import Style
 from stitchlab.figures.curves import Curves
 from stitchlab.figures.grid import Grid
-from stitchlab.figures.template import FADED, SEQUENTIAL
+from stitchlab.figures.template import FADED
 from stitchlab.results.run import Run
 
 # In font sizes.
@@ -30,13 +30,7 @@ MAX_TITLE_LINES = 4
 def figure(run: Run, options: Options) -> Sheet:
     """Draw a figure of a run. Raises UnknownName if the run lacks something that is shown; StitchLabError."""
     shown, size = panels(run, options), options.points
-    style = Style(
-        size=size,
-        dark=options.dark,
-        values=options.values,
-        selected=options.cell,
-        sequential=SEQUENTIAL if options.colours == "viridis" else "Cividis",
-    )
+    style = Style.of(options, selected=options.cell)
     page_width, margin = SIZES[options.size] * INCH, MARGIN * size
     height = SLIDE_HEIGHT * INCH if options.size == "slide" else None
     title, room = heading(run, options), page_width - 2 * margin

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from stitchlab.export.options import Options
 from stitchlab.export.vector.letters import width
 from stitchlab.figures.grid import Grid, number
+from stitchlab.figures.template import SEQUENTIAL
 from stitchlab.request import Cell
 
 MIN_NUMBER_SIZE = 5.3  # cells have no numbers if these would be smaller
@@ -29,6 +31,12 @@ class Style:
     sequential: str
     selected: Cell | None = None
     values: bool | None = None
+
+    @classmethod
+    def of(cls, options: Options, selected: Cell | None = None) -> Style:
+        """Return the style that the options describe; ``selected`` is the cell to frame."""
+        sequential = SEQUENTIAL if options.colours == "viridis" else "Cividis"
+        return cls(options.points, options.dark, sequential, selected, options.values)
 
     @property
     def small(self) -> float:

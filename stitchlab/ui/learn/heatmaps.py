@@ -57,7 +57,7 @@ def itself(lesson: Lesson) -> None:
     none = (
         f"Task loss matching rates each of the {len(run.request.front_layers)} layers as most similar to itself in "
         f"this run, as far as {run.request.eval_images:,} test images can tell. So does direct matching"
-        + (f", except for {len(fewer)} of them." if (fewer := unlike_itself(run, "dm")) else ".")
+        + (f", except for {len(exceptions)} of them." if (exceptions := unlike_itself(run, "dm")) else ".")
     )
     ask_for_cell(lesson, run, right, lambda cell: _itself(run, cell), none)
 
