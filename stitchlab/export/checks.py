@@ -1,4 +1,4 @@
-"""Makes files of a table of checks, or of the evidence for one cell of it, one entry a suffix."""
+"""Makes files of a table of checks, or of the evidence for one of its cells, one kind for each suffix."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from stitchlab.catalog.checks import CHECKS
 from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.export.latex import escaped
-from stitchlab.export.options import Options
-from stitchlab.figures.checks import first_rows, label, sign
+from stitchlab.export.options import IMAGE_SUFFIXES, ImageSuffix, Options
+from stitchlab.figures.checks import Figure, first_rows, label, sign
 from stitchlab.results import data_sets
 from stitchlab.results.checks.answers import Answers
 from stitchlab.results.checks.suite import wanted
@@ -28,35 +28,35 @@ MEDIA_TYPES = {
     "pdf": "application/pdf",
     "png": "image/png",
 }
-LABELS = {
+TABLE_LABELS = {
     "csv": "Every statistic (CSV)",
-    "json": "All that is known, with the evidence (JSON)",
+    "json": "All results, with the evidence (JSON)",
     "tex": "Table (LaTeX)",
     "svg": "Figure (SVG)",
     "pdf": "Figure (PDF)",
     "png": "Picture (PNG)",
 }
-OF_EVIDENCE = {"svg": "Figure (SVG)", "pdf": "Figure (PDF)", "png": "Picture (PNG)", "csv": "What is drawn (CSV)"}
-DRAWN = ("svg", "pdf", "png")
+EVIDENCE_LABELS = {"svg": "Figure (SVG)", "pdf": "Figure (PDF)", "png": "Picture (PNG)", "csv": "Plotted values (CSV)"}
+DRAWN: tuple[ImageSuffix, ...] = IMAGE_SUFFIXES
 TEX_SIGNS = "Bold: passes; $\\times$: fails; ?: not enough data; --: not for this measure."
-Judgement = tuple[str, str]  #: (check, measure), whose evidence is one figure
+Judgement = tuple[str, str]  #: (check, measure): a cell of the table
 
 
 def kinds(cell: Judgement | None = None) -> dict[str, str]:
-    """Name the kinds of files, by suffix: of the table, or of the evidence for a cell of it."""
-    return LABELS if cell is None else OF_EVIDENCE
+    """Return the label of each kind of file, by suffix: of the table, or of the evidence for one of its cells."""
+    return TABLE_LABELS if cell is None else EVIDENCE_LABELS
 
 
 def make(answers: Answers, suffix: str, options: Options | None = None, cell: Judgement | None = None) -> bytes:
-    """Make a file of the table, or of the evidence for one cell of it.
+    """Make a file of the table, or of the evidence for one of its cells.
 
     Args:
-        answers: what the checks of a suite found.
+        answers: the results of a suite of checks.
         suffix: of the file, without its dot: a key of `kinds`.
-        options: how a figure looks; None: the usual.
-        cell: (check, measure) whose evidence is wanted; None: the table.
+        options: how a figure looks; None: the defaults.
+        cell: (check, measure) whose evidence is exported; None: the table.
 
-    Raises UnknownName for another suffix; StitchLabError where there is no evidence to draw.
+    Raises UnknownName for any other suffix; StitchLabError if there is no evidence to export.
     """
     if suffix not in kinds(cell):
         raise UnknownName("kind of file of checks", suffix, kinds(cell))
@@ -68,28 +68,29 @@ def make(answers: Answers, suffix: str, options: Options | None = None, cell: Ju
         return sheet.file(suffix, dpi=options.dpi, title=_title(cell), description=caption(answers, cell))
     if cell is not None:
         return evidence_csv(figures(answers, cell)).encode()
-    return {"csv": checks_csv, "json": checks_json, "tex": checks_tex}[suffix](answers).encode()
+    writers: dict[str, Callable[[Answers], str]] = {"csv": checks_csv, "json": checks_json, "tex": checks_tex}
+    return writers[suffix](answers).encode()
 
 
-def figures(answers: Answers, cell: Judgement) -> list[dict[str, Any]]:
-    """Return the figures of the evidence for a (check, measure). Raises StitchLabError where there are none."""
+def figures(answers: Answers, cell: Judgement) -> list[Figure]:
+    """Return the figures of the evidence for a cell. Raises StitchLabError if there are none."""
     answer = answers.answer(*cell)
     if answer is None or not answer.evidence.get("figures"):
         raise StitchLabError(
             f"evidence of {cell[0]} for {cell[1]}: expected a check that is computed and has figures, got none; run "
             "the checks first"
         )
-    found: list[dict[str, Any]] = answer.evidence["figures"]
-    return found
+    evidence: list[Figure] = answer.evidence["figures"]
+    return evidence
 
 
 def checks_csv(answers: Answers, names: Sequence[str] = tuple(CHECKS)) -> str:
-    """Write a line for each statistic: check,subject,statistic,value,low,high,p,verdict,reason; floats in full."""
+    """Write one line for each statistic: check,subject,statistic,value,low,high,p,verdict,reason; floats in full."""
     return _csv(CheckRow._fields, rows(answers, names))
 
 
 def checks_json(answers: Answers) -> str:
-    """Write the suite that was asked for, every statistic with its verdict, and all evidence."""
+    """Write the suite as it was requested, every statistic with its verdict, and all evidence."""
     suite = answers.suite
     return json.dumps(
         {
@@ -106,14 +107,15 @@ def checks_json(answers: Answers) -> str:
 
 
 def checks_tex(answers: Answers) -> str:
-    """Write the table in LaTeX, for the package booktabs: measures by checks; what passes is bold, what fails has ×."""
-    found = first_rows(answers)
+    """Write the table in LaTeX (booktabs), a row for each measure, a column for each check."""
+    results = first_rows(answers)
     head = " & ".join(["", *(escaped(check.label) for check in CHECKS.values())])
     lines = []
     for subject in answers.suite.subjects:
         cells = [
-            _tex_cell(found.get((name, subject)), sign(CHECKS[name], subject, found.get((name, subject)))[0])
+            _tex_cell(row, sign(CHECKS[name], subject, row)[0])
             for name in CHECKS
+            for row in (results.get((name, subject)),)
         ]
         lines.append(" & ".join([escaped(label(subject)), *cells]) + r" \\")
     return "\n".join(
@@ -138,52 +140,52 @@ def checks_tex(answers: Answers) -> str:
     )
 
 
-def evidence_csv(drawn: Sequence[dict[str, Any]]) -> str:
-    """Write all that figures of evidence draw: figure,series,x,y,label,value,low,high; undefined is empty."""
+def evidence_csv(evidence: Sequence[Figure]) -> str:
+    """Write the plotted values: figure,series,x,y,label,value,low,high; undefined ones are empty."""
     return _csv(
         ("figure", "series", "x", "y", "label", "value", "low", "high"),
-        ((figure["title"], *line) for figure in drawn for line in _drawn(figure)),
+        ((figure["title"], *line) for figure in evidence for line in _plotted(figure)),
     )
 
 
 def file_name(answers: Answers, suffix: str, cell: Judgement | None = None) -> str:
-    """Name a file of the table, or of the evidence for one cell of it.
+    """Name a file of the table, or of the evidence for one of its cells.
 
     Args:
-        answers: what the checks of a suite found.
+        answers: the results of a suite of checks.
         suffix: without its dot.
-        cell: (check, measure) whose evidence it is; None: the table.
+        cell: (check, measure) whose evidence it contains; None: the table.
     """
-    of = "checks" if cell is None else "-".join(["check", cell[0], *re.findall(r"[\w-]+", cell[1])])
-    return f"{of}-{answers.suite.id[:8]}.{suffix}"
+    content = "checks" if cell is None else "-".join(["check", cell[0], *re.findall(r"[\w-]+", cell[1])])
+    return f"{content}-{answers.suite.id[:8]}.{suffix}"
 
 
 def caption(answers: Answers, cell: Judgement | None = None) -> str:
-    """Say what the table, or the evidence for a cell of it, shows, so that it can be read by itself."""
+    """Write a caption that stands by itself, of the table or of the evidence for one of its cells."""
     suite = answers.suite
-    on = f"{answers.checking.title} on {suite.eval_images:,} test images of {_data(answers)} (seed {suite.seed})"
+    subject = f"{answers.checking.title} on {suite.eval_images:,} test images of {_data(answers)} (seed {suite.seed})"
     if cell is not None:
         check = CHECKS[cell[0]]
-        return f"{check.label}, {label(cell[1])}: {check.question} ({check.reference}). {on}. StitchLab {VERSION}."
-    ruled = "; ".join(
+        return f"{check.label}, {label(cell[1])}: {check.question} ({check.reference}). {subject}. StitchLab {VERSION}."
+    rules = "; ".join(
         f"{check.label} ({check.statistics[0].label}) {rule(check.statistics[0])}"
         for check in CHECKS.values()
         if check.name in answers.kept
     )
     tlm = f" Task loss matching by the recipe {answers.checking.recipe}." if "tlm" in suite.methods else ""
     return (
-        f"Checks of similarity measures: {on}.{tlm} To pass: {ruled}. p-values of tests are corrected for the "
+        f"Checks of similarity measures: {subject}.{tlm} To pass: {rules}. p-values of tests are corrected for the "
         f"number of measures (Holm 1979). StitchLab {VERSION}."
     )
 
 
 def _networks(answers: Answers) -> list[dict[str, Any]]:
-    """Return the networks' records, or only ids and names for a table that was opened from a file."""
+    """Return the networks' records; only their ids and names if the table was opened from a file."""
     if answers.store.source is None:
         return [network.record() for network in answers.checking.networks]
     return [
-        {"id": network, "name": name}
-        for network, name in zip(answers.suite.networks, answers.checking.names, strict=True)
+        {"id": network_id, "name": name}
+        for network_id, name in zip(answers.suite.networks, answers.checking.names, strict=True)
     ]
 
 
@@ -203,12 +205,13 @@ def _tex_cell(row: CheckRow | None, mark: str) -> str:
     return {"✓": f"\\textbf{{{value}}}", "✗": f"{value}\\,$\\times$"}.get(mark, f"{value}\\,?")
 
 
-def _drawn(figure: dict[str, Any]) -> Iterable[tuple[Any, ...]]:
+def _plotted(figure: Figure) -> Iterator[tuple[Any, ...]]:
+    """Yield (series, x, y, label, value, low, high) of all that a figure plots."""
     kind = figure["kind"]
     if kind == "matrix":
-        for layer, values in zip(figure["front_layers"], figure["values"], strict=True):
-            for end, value in zip(figure["end_layers"], values, strict=True):
-                yield "", layer, end, "", value, None, None
+        for front_layer, values in zip(figure["front_layers"], figure["values"], strict=True):
+            for end_layer, value in zip(figure["end_layers"], values, strict=True):
+                yield "", front_layer, end_layer, "", value, None, None
     elif kind == "lines":
         for line in figure["lines"]:
             for x, y in zip(line["x"], line["y"], strict=True):

@@ -1,4 +1,4 @@
-"""Writes an exported file where somebody wants it: whole or not at all, and only over plain files."""
+"""Writes exported files to a path of the user's: completely or not at all, and only over plain files."""
 
 from __future__ import annotations
 
@@ -17,55 +17,55 @@ from stitchlab.results.run import Run
 
 
 def write(run: Run, path: str | os.PathLike[str], options: Options | None = None) -> Path:
-    """Write a run as the kind of file that the path's suffix names, and return the path.
+    """Write a run as the kind of file that the suffix of the path stands for, and return the path.
 
     Args:
-        run: what is written.
+        run: the run to export.
         path: of the file; ``~`` is the home folder.
-        options: what a figure shows, and how; None: the usual.
+        options: what a figure shows, and how; None: the defaults.
 
-    Raises UnknownName for an unknown suffix, and for what the run does not have; StitchLabError where the path is a
-    folder, a link or a device, where its folder does not exist, and where it cannot be written.
+    Raises UnknownName for an unknown suffix, and if the run lacks something that is shown; StitchLabError if the path
+    is a folder, a link or a device, if its folder does not exist, or if it cannot be written.
     """
-    place = Path(path).expanduser()
+    target = Path(path).expanduser()
     with contextlib.suppress(OSError, ValueError):
-        if place.is_dir():
+        if target.is_dir():
             raise StitchLabError(
-                f"expected a file name such as {file_name(run, 'pdf', options)}, got the folder {place}"
+                f"expected a file name such as {file_name(run, 'pdf', options)}, got the folder {target}"
             )
-    suffix = known(place.suffix.removeprefix(".").lower()).suffix
-    return write_whole(place, lambda: make(run, suffix, options))
+    suffix = known(target.suffix.removeprefix(".").lower()).suffix
+    return write_whole(target, lambda: make(run, suffix, options))
 
 
-def write_whole(place: Path, make: Callable[[], bytes]) -> Path:
-    """Make a file and write it, whole or not at all; return its path. It is made only where it may be written.
+def write_whole(path: Path, make: Callable[[], bytes]) -> Path:
+    """Call ``make`` and write what it returns, completely or not at all; return the path.
 
-    Raises StitchLabError where the path is a folder, a link or a device, where its folder does not exist, and where it
-    cannot be written.
+    Nothing is made if the path cannot be written to. Raises StitchLabError if the path is a folder, a link or a device,
+    if its folder does not exist, or if it cannot be written.
     """
     try:
-        _check(place)
+        _check(path)
         data = make()
-        beside = place.with_name(f".stitchlab-{uuid.uuid4().hex}")
+        temporary = path.with_name(f".stitchlab-{uuid.uuid4().hex}")
         try:
-            beside.write_bytes(data)
-            beside.replace(place)
+            temporary.write_bytes(data)
+            temporary.replace(path)
         finally:
             with contextlib.suppress(OSError):
-                beside.unlink(missing_ok=True)
+                temporary.unlink(missing_ok=True)
     except (OSError, ValueError) as error:  # ValueError: a path with a null byte
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise StitchLabError(
-            f"could not write {str(place)[:200]!r} ({why}); nothing was half-written. Choose another place"
+            f"could not write {str(path)[:200]!r} ({why}); nothing was half-written. Choose another path"
         ) from error
-    return place
+    return path
 
 
 def export(run: Run, path: str | os.PathLike[str], **options: Any) -> Path:
     """Write a run as a file, ``run.export("grid.pdf", show="accuracy", size="one-column")``, and return its path.
 
     Args:
-        run: what is written.
+        run: the run to export.
         path: of the file; its suffix is a key of `stitchlab.export.formats.FORMATS`.
         options: of `stitchlab.export.options.Options`.
 
@@ -74,13 +74,13 @@ def export(run: Run, path: str | os.PathLike[str], **options: Any) -> Path:
     return write(run, path, Options.of(**options))
 
 
-def _check(place: Path) -> None:
-    """Check that a file may be written. Raises StitchLabError where not; OSError where that cannot be found out."""
-    if not place.parent.is_dir():
-        raise StitchLabError(f"there is no folder {place.parent}; make it first, or choose another")
+def _check(path: Path) -> None:
+    """Raise StitchLabError if a file may not be written here; OSError if that cannot be found out."""
+    if not path.parent.is_dir():
+        raise StitchLabError(f"there is no folder {path.parent}; make it first, or choose another")
     try:
-        kind = place.lstat().st_mode
+        kind = path.lstat().st_mode
     except FileNotFoundError:
         return
     if not stat.S_ISREG(kind):
-        raise StitchLabError(f"{place} is a link, a pipe or a device, which is not overwritten; choose another name")
+        raise StitchLabError(f"{path} is a link, a pipe or a device, which is not overwritten; choose another name")

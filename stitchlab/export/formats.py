@@ -1,6 +1,6 @@
-"""Lists the files that can be made of a run, one entry a suffix; adding one changes nothing else.
+"""Lists the kinds of files that a run can be exported as, one entry for each suffix.
 
-Whatever draws is imported when something is drawn: the command line lists the suffixes at every start.
+Modules that draw are imported only when something is drawn: the command line reads this list at every start.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from stitchlab.errors import UnknownName
 from stitchlab.export.frames import parquet
-from stitchlab.export.options import Options
+from stitchlab.export.options import ImageSuffix, Options
 from stitchlab.export.tables import cells_csv, run_json
 from stitchlab.results.bundle import pack
 from stitchlab.results.run import Run
@@ -18,9 +18,9 @@ from stitchlab.results.run import Run
 
 @dataclass(frozen=True)
 class Format:
-    """Describes a kind of file: its suffix without the dot, its name for people, its media type, and how it is made.
+    """Describes a kind of file: its suffix without the dot, its label, its media type, and how it is made.
 
-    ``drawn`` says whether it is a figure, or a table of the same panels, for which options matter.
+    ``drawn`` says whether it is a figure, or a table of the same panels: these follow the options.
     """
 
     suffix: str
@@ -31,19 +31,19 @@ class Format:
 
 
 def _report(run: Run, options: Options) -> bytes:
-    """Make the report."""
+    """Make the report; of the options it takes the title alone."""
     from stitchlab.export.report import report
 
     return report([run], options.title or "")
 
 
-def _figure(suffix: str) -> Callable[[Run, Options], bytes]:
-    """Return what draws a figure with this suffix."""
+def _figure(suffix: ImageSuffix) -> Callable[[Run, Options], bytes]:
+    """Return the function that draws a figure as a file with this suffix."""
 
     def make(run: Run, options: Options) -> bytes:
-        from stitchlab.export.vector.page import drawn
+        from stitchlab.export.vector.page import figure_file
 
-        return drawn(run, suffix, options)
+        return figure_file(run, suffix, options)
 
     return make
 
@@ -55,8 +55,8 @@ def _tex(run: Run, options: Options) -> bytes:
 
 
 FORMATS = {
-    made.suffix: made
-    for made in (
+    kind.suffix: kind
+    for kind in (
         Format("svg", "Figure (SVG)", "image/svg+xml", _figure("svg"), drawn=True),
         Format("pdf", "Figure (PDF)", "application/pdf", _figure("pdf"), drawn=True),
         Format("png", "Picture (PNG)", "image/png", _figure("png"), drawn=True),
@@ -74,11 +74,12 @@ def make(run: Run, suffix: str, options: Options | None = None) -> bytes:
     """Make a file of a run.
 
     Args:
-        run: what the file is of.
+        run: the run to export.
         suffix: without its dot: a key of `FORMATS`.
-        options: what a figure shows, and how; None: the usual.
+        options: what a figure shows, and how; None: the defaults.
 
-    Raises UnknownName for an unknown suffix, and for what the run has not; StitchLabError where that is not there.
+    Raises UnknownName for an unknown suffix, and if the run lacks something that is shown; StitchLabError if that is
+    not computed.
     """
     return known(suffix).make(run, options or Options())
 
@@ -94,11 +95,11 @@ def file_name(run: Run, suffix: str, options: Options | None = None) -> str:
     """Name a file of a run.
 
     Args:
-        run: what the file is of.
+        run: the run to export.
         suffix: without its dot: a key of `FORMATS`.
-        options: what a figure shows, and how; None: the usual.
+        options: what a figure shows, and how; None: the defaults.
 
-    Raises UnknownName for an unknown suffix, and for what the run does not have.
+    Raises UnknownName for an unknown suffix, and if the run lacks something that is shown.
     """
     from stitchlab.export import file_names
 

@@ -1,4 +1,4 @@
-"""Makes a table of columns of a run's cells: a pandas data frame, a Parquet file. Both packages are imported on use."""
+"""Converts a run's cells to a pandas data frame or a Parquet file; both packages are imported on use."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ if TYPE_CHECKING:
 
 
 def columns(run: Run) -> dict[str, list[Any]]:
-    """Return all lines of cells.csv, column by column; what is undefined or not there yet is None."""
+    """Return all lines of cells.csv, column by column; a value that is undefined or not computed yet is None."""
     rows = list(run.rows())
     return {name: [row[k] for row in rows] for k, name in enumerate(Row._fields)}
 
 
 def to_frame(run: Run) -> pd.DataFrame:
-    """Give a run's cells as a tidy data frame: front_layer, end_layer, method, metric, value, a line a number.
+    """Convert a run's cells to a tidy data frame: front_layer, end_layer, method, metric, value, a row for each number.
 
-    What is undefined or not there yet is NaN. ``attrs`` say which run it is. Raises StitchLabError without pandas.
+    Values that are undefined or not computed yet are NaN; ``attrs`` identify the run. Raises StitchLabError
+    without pandas.
     """
     pandas = _package("pandas")
     table = columns(run)
@@ -33,7 +34,7 @@ def to_frame(run: Run) -> pd.DataFrame:
 
 
 def parquet(run: Run) -> bytes:
-    """Give the same as a Parquet file; its schema's metadata has run.json under ``stitchlab``.
+    """Write the same table as a Parquet file, with run.json in the schema's metadata, under ``stitchlab``.
 
     Raises StitchLabError without pyarrow.
     """

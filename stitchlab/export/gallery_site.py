@@ -1,4 +1,4 @@
-"""Makes a folder of the gallery for any static host: an index with a card a run, and the report of each."""
+"""Writes the gallery as a folder for any static host: an index with a card for each run, and the report of each."""
 
 from __future__ import annotations
 
@@ -20,31 +20,32 @@ from stitchlab.results.judged_with import judged_with
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 
-CELL, GAP = 8, 12  # pixels of a thumbnail: a cell's side, between two heatmaps
+CELL_PX = 8  # side of a cell in a thumbnail
+GAP_PX = 12  # between two heatmaps of a thumbnail
 TITLE = "Which measures of similarity lie?"
 ABOUT = (
-    "Two neural networks, stitched layer by layer: the front network runs up to a layer, one affine map is put in "
-    "place, and the end network goes on from one of its own. Task loss matching trains that map on the task; direct "
-    "matching fits it to what the end network itself has there. Each card opens a run with all its numbers."
+    "Two neural networks, stitched layer by layer: the front network runs up to one of its layers, an affine map "
+    "follows, and the end network continues from one of its own layers. Task loss matching trains that map on the "
+    "task; direct matching fits it to the end network's own activations. Each card opens a run with all its numbers."
 )
 
 
 def write(runs: Sequence[Run], directory: Path) -> list[Path]:
-    """Write index.html and a report of each run into a folder, which is made; each file is written whole or not at all.
+    """Write index.html and a report of each run into a folder, which is created; each file completely or not at all.
 
-    Returns the files, the index first. Raises StitchLabError where no run came, or the folder cannot be written.
+    Returns the files, the index first. Raises StitchLabError if ``runs`` is empty or the folder cannot be written.
     """
     if not runs:
         raise StitchLabError(
             "a gallery: expected one or more runs, got none; put .stitch files into gallery/, or into the folder that "
             "STITCHLAB_GALLERY names"
         )
-    told = labels(runs)
-    names = [file_name(run, label) for run, label in zip(runs, told, strict=True)]
-    cards = "\n".join(_card(*of) for of in zip(runs, told, names, strict=True))
+    run_labels = labels(runs)
+    names = [file_name(run, label) for run, label in zip(runs, run_labels, strict=True)]
+    cards = "\n".join(map(_card, runs, run_labels, names))
     pages = {
         "index.html": _index(cards),
-        **{name: report([run], label) for run, label, name in zip(runs, told, names, strict=True)},
+        **{name: report([run], label) for run, label, name in zip(runs, run_labels, names, strict=True)},
     }
     for name, data in pages.items():
         Store().write(directory / name, data)
@@ -52,7 +53,7 @@ def write(runs: Sequence[Run], directory: Path) -> list[Path]:
 
 
 def file_name(run: Run, label: str) -> str:
-    """Name a run's report by what it is of: plain letters, and the beginning of its id.
+    """Name the file of a run's report by its label, in plain letters, and the beginning of its id.
 
     >>> re.sub(r"[^a-z0-9]+", "-", "digits-a → digits-b on Digits".lower())
     'digits-a-digits-b-on-digits'
@@ -61,32 +62,34 @@ def file_name(run: Run, label: str) -> str:
     return f"{plain or 'run'}-{run.id[:8]}.html"
 
 
-def thumbnail(drawn: Sequence[Grid]) -> str:
+def thumbnail(grids: Sequence[Grid]) -> str:
     """Draw heatmaps side by side, small, as SVG."""
     parts, x = [], 0
-    for grid in drawn:
+    for grid in grids:
         colours = on_scale(grid.values, grid.low, grid.high, grid.scale)
         for (row, column), value in np.ndenumerate(grid.values):
             colour = (
                 MUTED[False]
                 if np.isnan(value)
-                else "#{:02x}{:02x}{:02x}".format(*(round(float(part)) for part in colours[row, column]))
+                else "#{:02x}{:02x}{:02x}".format(*(round(float(channel)) for channel in colours[row, column]))
             )
-            parts.append(f'<rect x="{x + CELL * column}" y="{CELL * row}" width="7.5" height="7.5" fill="{colour}"/>')
-        x += CELL * len(grid.end_layers) + GAP
-    height = CELL * max((len(grid.front_layers) for grid in drawn), default=1)
+            parts.append(
+                f'<rect x="{x + CELL_PX * column}" y="{CELL_PX * row}" width="7.5" height="7.5" fill="{colour}"/>'
+            )
+        x += CELL_PX * len(grid.end_layers) + GAP_PX
+    height = CELL_PX * max((len(grid.front_layers) for grid in grids), default=1)
     return (
-        f'<svg class="thumb" viewBox="0 0 {max(1, x - GAP)} {height}" aria-hidden="true" '
+        f'<svg class="thumb" viewBox="0 0 {max(1, x - GAP_PX)} {height}" aria-hidden="true" '
         f'preserveAspectRatio="xMinYMid">{"".join(parts)}</svg>'
     )
 
 
 def _card(run: Run, label: str, name: str) -> str:
-    drawn = (run_grids.stitched(run, "accuracy") or run_grids.indices(run))[:2]
-    said = sentence(run, DetectionResults(run, judged_with(run)))
+    grids = (run_grids.stitched(run, "accuracy") or run_grids.indices(run))[:2]
+    summary = sentence(run, DetectionResults(run, judged_with(run)))
     return (
-        f'<li><a class="card" href="{markup.escape(name)}">{thumbnail(drawn)}<strong>{markup.escape(label)}'
-        f"</strong><span>{markup.escape(said)}</span></a></li>"
+        f'<li><a class="card" href="{markup.escape(name)}">{thumbnail(grids)}<strong>{markup.escape(label)}'
+        f"</strong><span>{markup.escape(summary)}</span></a></li>"
     )
 
 

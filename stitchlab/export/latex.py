@@ -1,4 +1,4 @@
-"""Writes a run's tables in LaTeX, for the package booktabs: rows are front layers, columns end layers."""
+"""Writes a run's heatmaps as LaTeX tables (booktabs): rows are front layers, columns are end layers."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ import numpy as np
 from stitchlab.errors import StitchLabError
 from stitchlab.export.captions import caption, letter
 from stitchlab.export.options import Options
-from stitchlab.export.shown import panels
-from stitchlab.export.shown import shown as names
+from stitchlab.export.shown import panels, shown_names
 from stitchlab.figures.grid import Grid, best_of_columns, number
 from stitchlab.results.run import Run
 
-#: What LaTeX takes for commands, and letters that pdfLaTeX's usual fonts lack.
-ESCAPED = {
+#: How to write characters that are LaTeX commands, or that pdfLaTeX's usual fonts lack.
+ESCAPES = {
     "\\": r"\textbackslash{}",
     "{": r"\{",
     "}": r"\}",
@@ -54,18 +53,19 @@ ESCAPED = {
     "μ": r"$\mu$",
     "κ": r"$\kappa$",
 }
-OTHER = "?"  # stands for any letter that pdfLaTeX's usual fonts lack
-MISSING = "--"
+UNPRINTABLE = "?"  # stands for any other letter that pdfLaTeX's usual fonts lack
+MISSING_VALUE = "--"
+MAX_UNSCALED_COLUMNS = 8
 
 
 def escaped(text: str) -> str:
-    """Write a text so that LaTeX prints it as it is.
+    """Escape a text so that LaTeX prints it as it is.
 
     >>> escaped("layer_1 & 50% → {x}"), escaped("né\\n網")
     ('layer\\\\_1 \\\\& 50\\\\% $\\\\rightarrow$ \\\\{x\\\\}', 'né ?')
     """
     return "".join(
-        ESCAPED.get(char) or (char if char.isascii() or _latin(char) else OTHER)
+        ESCAPES.get(char) or (char if char.isascii() or _latin(char) else UNPRINTABLE)
         for char in " ".join(text.split())
         if char.isprintable()
     )
@@ -76,19 +76,18 @@ def _latin(char: str) -> bool:
 
 
 def tex(run: Run, options: Options) -> str:
-    """Write what the options show as LaTeX: a table with a tabular for each heatmap, and its caption.
+    """Write the heatmaps that the options name as a LaTeX table: a tabular for each, and a caption.
 
-    The most similar cells of a column are bold. Raises StitchLabError for what is no heatmap; UnknownName.
+    The most similar cells of a column are bold. Raises StitchLabError for panels of curves; UnknownName.
     """
     shown = panels(run, options)
-    grids = [panel.draws for panel in shown]
+    grids = [panel.content for panel in shown]
     tabulars = [
         _tabular(f"{letter(options, k)}{grid.title}", grid) for k, grid in enumerate(grids) if isinstance(grid, Grid)
     ]
     if len(tabulars) < len(grids):
         raise StitchLabError("a table: expected heatmaps, got curves of one cell; export them as .svg, .pdf or .png")
-    said = caption(run, options, table=True)
-    label = re.sub(r"[^a-z0-9:-]+", "-", f"tab:{'-'.join(names(run, options))}-{run.id[:8]}".lower())
+    label = re.sub(r"[^a-z0-9:-]+", "-", f"tab:{'-'.join(shown_names(run, options))}-{run.id[:8]}".lower())
     return "\n".join(
         [
             "% needs \\usepackage{booktabs}, and \\usepackage{graphicx} where it is wide",
@@ -96,7 +95,7 @@ def tex(run: Run, options: Options) -> str:
             "\\centering",
             "\\small",
             "\n\\par\\medskip\n".join(tabulars),
-            f"\\caption{{{escaped(said)}}}",
+            f"\\caption{{{escaped(caption(run, options, table=True))}}}",
             f"\\label{{{label}}}",
             "\\end{table}",
             "",
@@ -105,12 +104,12 @@ def tex(run: Run, options: Options) -> str:
 
 
 def _tabular(title: str, grid: Grid) -> str:
-    """Write a heatmap as numbers, as narrow as the text where it would be wider."""
+    """Write a heatmap as numbers; a wide table is scaled down to the width of the text."""
     best = set(best_of_columns(grid.values, grid.better)) if grid.better else set()
     columns = len(grid.end_layers)
     head = " & ".join(["", *(_layer(name) + (r"\,\dag" if name in grid.doubtful else "") for name in grid.end_layers)])
     rows = [_row(grid, i, best) for i in range(len(grid.front_layers))]
-    wide = columns > 8
+    wide = columns > MAX_UNSCALED_COLUMNS
     return "\n".join(
         [
             f"\\textbf{{{escaped(title)}}}\\\\[2pt]",
@@ -127,7 +126,9 @@ def _tabular(title: str, grid: Grid) -> str:
 
 
 def _row(grid: Grid, i: int, best: set[tuple[int, int]]) -> str:
-    cells = [MISSING if np.isnan(value) else _number(value, (i, j) in best) for j, value in enumerate(grid.values[i])]
+    cells = [
+        MISSING_VALUE if np.isnan(value) else _number(value, (i, j) in best) for j, value in enumerate(grid.values[i])
+    ]
     return " & ".join([_layer(grid.front_layers[i]), *cells]) + r" \\"
 
 

@@ -6,18 +6,21 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
 from stitchlab.errors import StitchLabError, check_names
-from stitchlab.request import Detection
+from stitchlab.request import Cell, Detection
 from stitchlab.results.run import Run
 
 SIZES = {"one-column": 3.25, "two-column": 6.75, "slide": 13.33}  # inches wide
-SLIDE_HEIGHT = 7.5  # inches; the others are as high as what stands in them
-FONT_SIZES = {"one-column": 7.0, "two-column": 7.0, "slide": 15.0}  # points, unless another is asked for
+SLIDE_HEIGHT = 7.5  # inches; the other sizes are as high as their content
+FONT_SIZES = {"one-column": 7.0, "two-column": 7.0, "slide": 15.0}  # points, unless the options name another
 
 LEAST_DPI, MOST_DPI = 30, 1200
 LEAST_FONT, MOST_FONT = 4, 40
 
 Size = Literal["one-column", "two-column", "slide"]
 Colours = Literal["viridis", "cividis"]
+ImageSuffix = Literal["svg", "pdf", "png"]  #: of the files that are drawn, without the dot
+
+IMAGE_SUFFIXES: tuple[ImageSuffix, ...] = get_args(ImageSuffix)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,24 +28,25 @@ class Options:
     """Describes how an exported figure looks.
 
     Attributes:
-        show: what stands in it, each a panel or two, in this order. A metric (``accuracy``) stands for TLM and DM
-            beside each other; ``tlm/accuracy`` and ``dm/distance`` for one method; ``difference/accuracy`` for
-            TLM − DM; an index (``cka``) for itself, ``indices`` for all; ``frechet/ratio`` for what a detector says of
-            both methods, ``tlm/frechet/ratio`` of one; ``scores/knn`` and ``trajectory`` for curves of ``cell``.
-            ``reverse:accuracy`` is of the run of the opposite direction, ``mean:accuracy`` and ``spread:accuracy`` (the
-            standard deviation) are over ``others`` too. `stitchlab.export.shown.names` lists what a run has.
+        show: the names of its panels, in this order. A metric (``accuracy``) stands for two panels, TLM and DM;
+            ``tlm/accuracy`` and ``dm/distance`` for one method; ``difference/accuracy`` for TLM − DM; ``cka`` for an
+            index, ``indices`` for all indices; ``frechet/ratio`` for what a detector says of both methods,
+            ``tlm/frechet/ratio`` of one; ``scores/knn`` and ``trajectory`` for curves of ``cell``.
+            ``reverse:accuracy`` stands for the run of the opposite direction, ``mean:accuracy`` and ``spread:accuracy``
+            (the standard deviation) for this run together with ``others``. `stitchlab.export.shown.names` lists what
+            a run has.
         size: a key of `SIZES`.
-        dpi: of a bitmap, dots an inch.
-        values: whether numbers stand in the cells; None: where they are legible.
+        dpi: dots per inch of a PNG.
+        values: whether cells contain their numbers; None: if they are legible.
         font_size: points; None: 7 on paper, 15 on a slide.
         dark: light letters on a dark ground.
-        colours: of quantities that have no middle.
-        title: above the figure; None: what the run is; empty: none.
+        colours: the colour scale of quantities whose range has no middle.
+        title: above the figure; None: the title of the run; empty: no title.
         letters: whether panels are lettered (a), (b), (c).
-        caption: whether the caption stands under the figure.
-        others: runs that ``mean:accuracy`` and ``spread:accuracy`` are over, besides the one that is exported.
-        detection: settings of the detectors; None: those with which the run was judged most.
-        cell: the (front layer, end layer) that is framed, or that a figure of one cell is of.
+        caption: whether the caption is printed under the figure.
+        others: further runs for ``mean:``, ``spread:`` and ``change:``, beside the one that is exported.
+        detection: settings of the detectors; None: those that most cells of the run were judged with.
+        cell: the (front layer, end layer) that is framed, or whose curves are drawn.
     """
 
     show: tuple[str, ...] = ("accuracy",)
@@ -57,7 +61,7 @@ class Options:
     caption: bool = False
     others: tuple[Run, ...] = ()
     detection: Detection | None = None
-    cell: tuple[str, str] | None = None
+    cell: Cell | None = None
 
     def __post_init__(self) -> None:
         check_names("size", [self.size], SIZES)
@@ -70,15 +74,18 @@ class Options:
             raise StitchLabError(f"font size: expected {LEAST_FONT} to {MOST_FONT} points, got {self.font_size}")
 
     @classmethod
-    def of(cls, **given: Any) -> Options:
-        """Make options by their names; one name may stand for a list of one. Raises UnknownName; StitchLabError."""
-        check_names("option", given, [field.name for field in fields(cls)])
+    def of(cls, **values: Any) -> Options:
+        """Make options from keyword arguments; ``show`` and ``others`` may be a single value instead of a list.
+
+        Raises UnknownName; StitchLabError.
+        """
+        check_names("option", values, [field.name for field in fields(cls)])
         lists = {
             name: (value,) if isinstance(value, str | Run) else tuple(value)
             for name in ("show", "others", "cell")
-            if (value := given.get(name)) is not None
+            if (value := values.get(name)) is not None
         }
-        return cls(**given | lists)
+        return cls(**values | lists)
 
     @property
     def points(self) -> float:

@@ -1,4 +1,4 @@
-"""Makes files of linear probes, one entry a suffix: a table, everything known about them, or a figure."""
+"""Makes files of linear probes, one kind for each suffix: a table, all results with their settings, or a figure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Sequence
 
 from stitchlab.errors import UnknownName
-from stitchlab.export.options import Options
+from stitchlab.export.options import IMAGE_SUFFIXES, ImageSuffix, Options
 from stitchlab.results.probes import ProbeRow, Probes
 from stitchlab.results.version import VERSION
 
@@ -21,15 +21,16 @@ MEDIA_TYPES = {
 }
 LABELS = {
     "csv": "Table (CSV)",
-    "json": "All that is known of them (JSON)",
+    "json": "All results, with their settings (JSON)",
     "svg": "Figure (SVG)",
     "pdf": "Figure (PDF)",
     "png": "Picture (PNG)",
 }
+MAX_NAMES_LENGTH = 80  # characters of a file name
 
 
 def probes_csv(shown: Sequence[Probes]) -> str:
-    """Write a line for each layer: network,layer,accuracy,train_accuracy,reason; floats in full, undefined is empty."""
+    """Write a line for each layer: network,layer,accuracy,train_accuracy,reason; floats in full, empty if undefined."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(ProbeRow._fields)
@@ -42,43 +43,43 @@ def probes_csv(shown: Sequence[Probes]) -> str:
 
 
 def probes_json(shown: Sequence[Probes]) -> str:
-    """Write what was asked of each network, every layer's numbers, and how they were computed."""
+    """Write each network's request, the numbers of all layers, and how they were computed."""
     return json.dumps([probes.record() for probes in shown], indent=1)
 
 
 def make(shown: Sequence[Probes], suffix: str, options: Options | None = None) -> bytes:
-    """Make a file of some networks' probes.
+    """Make a file of the probes of one or more networks.
 
     Args:
         shown: the probes of each network.
         suffix: without its dot: a key of `MEDIA_TYPES`.
-        options: how a figure looks; None: the usual.
+        options: how a figure looks; None: the defaults.
 
-    Raises UnknownName for an unknown suffix; StitchLabError where a figure has no room for so many networks.
+    Raises UnknownName for an unknown suffix; StitchLabError if there are too many networks for a figure.
     """
     return maker(suffix)(shown, options or Options())
 
 
 def maker(suffix: str) -> Callable[[Sequence[Probes], Options], bytes]:
-    """Return what makes the file with this suffix (without its dot). Raises UnknownName."""
-    if suffix not in MEDIA_TYPES:
-        raise UnknownName("kind of file of probes", suffix, MEDIA_TYPES)
+    """Return the function that makes the file with this suffix (without its dot). Raises UnknownName."""
     if suffix == "csv":
         return lambda shown, _: probes_csv(shown).encode()
     if suffix == "json":
         return lambda shown, _: probes_json(shown).encode()
-    return lambda shown, options: _figure(shown, suffix, options)
+    if suffix in IMAGE_SUFFIXES:
+        return lambda shown, options: _figure(shown, suffix, options)
+    raise UnknownName("kind of file of probes", suffix, MEDIA_TYPES)
 
 
 def file_name(shown: Sequence[Probes], suffix: str) -> str:
-    """Name a file of some networks' probes with this suffix (without its dot)."""
+    """Name a file of the probes of these networks, with this suffix (without its dot)."""
     names = "-".join(dict.fromkeys(probes.network.name for probes in shown))
-    return f"{names[:80]}-probes.{suffix}"
+    return f"{names[:MAX_NAMES_LENGTH]}-probes.{suffix}"
 
 
 def caption(shown: Sequence[Probes]) -> str:
-    """Say what a figure of probes shows, so that it can be read by itself."""
-    each = {
+    """Write a caption that stands by itself, of a figure of these probes."""
+    images = {
         f"{p.request.train_images:,} training images and evaluated on {p.request.eval_images:,} test images of "
         f"{p.data.label} (seed {p.request.seed})"
         for p in shown
@@ -88,13 +89,13 @@ def caption(shown: Sequence[Probes]) -> str:
     )
     return (
         f"Accuracy of linear probes by layer: {networks}. Each is a logistic regression (L2, C = 1, L-BFGS) on the "
-        f"layer's averages over positions, or its class token, standardised; trained on {'; '.join(sorted(each))}. "
+        f"layer's averages over positions, or its class token, standardised; trained on {'; '.join(sorted(images))}. "
         "Broken lines: the networks' own accuracy on the same images, and chance, the share of the largest class. "
         f"StitchLab {VERSION}."
     )
 
 
-def _figure(shown: Sequence[Probes], suffix: str, options: Options) -> bytes:
+def _figure(shown: Sequence[Probes], suffix: ImageSuffix, options: Options) -> bytes:
     from stitchlab.export.vector.probes import figure
 
     return figure(shown, options).file(

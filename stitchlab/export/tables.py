@@ -11,9 +11,9 @@ __all__ = ["cells_csv", "ood_csv", "run_json", "write"]
 
 
 def write(run: Run, directory: Path) -> None:
-    """Write cells.csv and run.json into a folder, which is made; each is written whole or not at all.
+    """Write cells.csv and run.json into a folder, which is created; each file completely or not at all.
 
-    Raises StitchLabError where the folder cannot be written.
+    Raises StitchLabError if the folder cannot be written.
     """
     for name, text in (("cells.csv", cells_csv(run)), ("run.json", run_json(run))):
         run.store.write(directory / name, text.encode())

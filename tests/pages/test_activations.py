@@ -216,7 +216,7 @@ def test_views_wait_for_what_other_outliers_need(look: str, opened: Open, jobs: 
     at = sound(opened(judged.store, PAGE, run=judged.id, outliers="Strong blur", look=look, **CELL))
     assert at.get("progress")
     if look not in ("Feature maps", "Whole grid", "All cells"):  # which need no native statistics
-        assert "not there yet" in text(at, "info")
+        assert "not computed yet" in text(at, "info")
 
 
 def test_known_outliers_are_not_called_test_images(opened: Open, jobs: Notes, judged: Run) -> None:
@@ -224,7 +224,7 @@ def test_known_outliers_are_not_called_test_images(opened: Open, jobs: Notes, ju
     (figure,) = charts(at)
     texts = {trace["name"]: set(trace["text"]) for trace in figure["data"] if trace.get("text")}
     assert all(words.startswith("test image") for name in texts if name != "Known outliers" for words in texts[name])
-    assert texts["Known outliers"] == {"a known outlier, no test image"}
+    assert texts["Known outliers"] == {"a known outlier, not a test image"}
 
 
 def test_pictures_are_called_by_what_they_show(opened: Open, jobs: Notes, judged: Run) -> None:

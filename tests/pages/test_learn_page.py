@@ -73,7 +73,7 @@ def test_a_step_works_on_ones_own_run(
     assert not at.error
     assert len(charts(at)) == (0 if number == 5 else FIGURES.get(number, 0)), "no run is within a network"
     if number == 5:
-        assert "no such run is here" in text(at, "info")
+        assert "there is no such run yet" in text(at, "info")
     if number == 4:
         assert (drawn(charts(at)[0]) == judged.matrix("tlm", "accuracy")).all()
     assert not any((jobs.computed, jobs.judged, jobs.trained))

@@ -80,7 +80,7 @@ def test_figures_take_options_and_say_their_caption(
         "(a) Task loss matching: accuracy, mean of 2 runs",
         "standard deviation over 2 runs",
         f"run {other}",
-        "Unfinished: 9 of 12 results are there.",
+        "Unfinished: 9 of 12 results are computed.",
     ):
         assert part in said
 

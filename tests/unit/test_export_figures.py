@@ -251,7 +251,7 @@ def test_what_a_run_has_not_is_one_line_with_what_it_has(run: Run) -> None:
     for wrong in ("acuracy", "pwcca", "frechet/ratio", "scores/knn", "trajectory", "tlm/cka"):
         with pytest.raises(UnknownName, match=r"no figure of this run is called .* It has accuracy, .*, cka$"):
             make(run, "svg", Options.of(show=wrong))
-    with pytest.raises(UnknownName, match="no set of runs is called 'medium'"):
+    with pytest.raises(UnknownName, match="no combination of runs is called 'medium'"):
         make(run, "svg", Options.of(show="medium:accuracy"))
     with pytest.raises(UnknownName, match="no cell of this run"):
         make(run, "svg", Options.of(cell=("relu0", "relu0")))
@@ -313,7 +313,7 @@ def test_what_detectors_say_is_shown_and_doubt_is_marked(run: Run) -> None:
     said = texts(root)
     assert groups(root, "-cells") == [12] * 4
     assert said.count("conv1 †") == 2
-    for part in ("AUROC (nearest neighbours)", "Fréchet ratio", "†, pale: the detector does not deserve belief"):
+    for part in ("AUROC (nearest neighbours)", "Fréchet ratio", "†, pale: the detector is not believed"):
         assert part in " ".join(said)
     assert "known outliers: noise" in caption(run, options)
 
@@ -353,7 +353,7 @@ def test_scores_and_walks_are_curves_of_a_cell(run: Run) -> None:
 
 def test_an_opened_run_names_its_file(run: Run) -> None:
     run.store.source = Source("theirs.stitch", "0.0.9", "2026-02-03T04:05:06+00:00")
-    said = f"StitchLab 0.0.9, run {run.id}, read from theirs.stitch (somebody's file, made 2026-02-03)."
+    said = f"StitchLab 0.0.9, run {run.id}, read from theirs.stitch (an opened file, made 2026-02-03)."
     assert said in caption(run, Options())
     run.store.source = Source("digits.stitch", "0.0.9", "2026-02-03T04:05:06+00:00", gallery=True)
     assert "read from digits.stitch (StitchLab's gallery, made 2026-02-03)." in caption(run, Options())

@@ -82,7 +82,7 @@ def test_what_is_not_there_is_a_dash(empty: Store) -> None:
     made = invented.run(empty, ["a", "b"], ["c"], lacking=1)
     text = make(made, "tex", Options.of(show="cka")).decode()
     assert r"\texttt{b} & -- \\" in text
-    assert "Unfinished: 3 of 6 results are there." in text
+    assert "Unfinished: 3 of 6 results are computed." in text
 
 
 @pytest.mark.parametrize("name", [UGLY, "\\", "%", "\\input{/etc/passwd}", "^^M", "two\n\nlines"])

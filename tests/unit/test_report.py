@@ -246,7 +246,7 @@ def test_an_opened_run_says_where_it_is_from_and_no_report_says_where_data_lies(
     data = report([run])
     said = dict(told(data)["runs"][0]["provenance"])
     assert said["Read from"] == "theirs.stitch, an opened file, made 2026-05-05 by StitchLab 9.9"
-    assert (said["Called"], said["Told"], said["Command"]) == ("Birds", "It flies.", "compare")
+    assert (said["Title"], said["Description"], said["Command"]) == ("Birds", "It flies.", "compare")
     assert told(data)["runs"][0]["label"] == "Birds"
     assert b"somebody" not in data
     assert "(folder birds)" in said["Data"]

@@ -1,8 +1,8 @@
-"""Makes the report: one HTML file with a run's heatmaps, every cell's numbers and verdicts, and how all was computed.
+"""Makes the report: one HTML file with a run's heatmaps, the numbers and verdicts of every cell, and its provenance.
 
-It needs no server, no network and no Python: a small script of its own (the .js files beside this one), SVG, and the
-numbers as JSON. Those of cells.csv stand in it as they are, digit by digit; ends of intervals are rounded to five
-digits and scores are counted in bins, so that it can be mailed.
+The file needs no server, no network and no Python: it contains a small script (the .js files in this folder), SVG, and
+the numbers as JSON. The numbers of cells.csv are copied digit by digit; ends of intervals are rounded to five digits,
+and scores are counted in bins, so that the file is small enough to mail.
 """
 
 from __future__ import annotations
@@ -23,47 +23,51 @@ from stitchlab.results.similarity import telling_cell
 
 
 def report(runs: Sequence[Run], title: str = "") -> bytes:
-    """Make the report of a run or of several as one HTML file. Raises StitchLabError where no run came.
+    """Make the report of one or more runs as one HTML file. Raises StitchLabError if ``runs`` is empty.
 
     Args:
-        runs: in the order of the report; one that comes twice stands in it once.
-        title: of the whole; empty: the first run's, or how many there are.
+        runs: in the order of the report; duplicates are dropped.
+        title: of the report; empty: the title of the only run, or the number of runs.
     """
     if not runs:
         raise StitchLabError("a report: expected one or more runs, got none")
-    told = list({run.id or run.title: run for run in runs}.values())
-    title = title or (told[0].title if len(told) == 1 else f"{len(told)} runs")
+    distinct = list({run.id or run.title: run for run in runs}.values())
+    title = title or (distinct[0].title if len(distinct) == 1 else f"{len(distinct)} runs")
     return page.html(
         title,
         {
             "title": title,
             **about.catalog(),
-            "runs": [_run(run, label) for run, label in zip(told, labels(told), strict=True)],
+            "runs": [_run(run, label) for run, label in zip(distinct, labels(distinct), strict=True)],
         },
     )
 
 
 def labels(runs: Sequence[Run]) -> list[str]:
-    """Name each run by its file's title or its own, and by what tells it apart where two would have the same name."""
-    made = [(run.source and run.source.title) or run.title for run in runs]
-    for more in (lambda run: f"{recipe.name(run)} recipe", lambda run: f"seed {run.request.seed}", lambda run: run.id):
-        told, said = Counter(made), Counter(zip(made, map(more, runs), strict=True))
-        made = [
-            f"{name}, {more(run)}" if told[name] > said[name, more(run)] else name
-            for name, run in zip(made, runs, strict=True)
+    """Name each run by the title of its file or its own; equal names get the recipe, the seed or the id added."""
+    names = [(run.source and run.source.title) or run.title for run in runs]
+    for detail in (
+        lambda run: f"{recipe.name(run)} recipe",
+        lambda run: f"seed {run.request.seed}",
+        lambda run: run.id,
+    ):
+        by_name, by_name_and_detail = Counter(names), Counter(zip(names, map(detail, runs), strict=True))
+        names = [
+            f"{name}, {detail(run)}" if by_name[name] > by_name_and_detail[name, detail(run)] else name
+            for name, run in zip(names, runs, strict=True)
         ]
-    return made
+    return names
 
 
 def _run(run: Run, label: str) -> dict[str, Any]:
-    """Describe all that the report says about a run, as JSON."""
-    found = DetectionResults(run, judged_with(run))
-    request, cell = run.request, telling_cell(found)
+    """Return all that the report says about a run, as JSON."""
+    results = DetectionResults(run, judged_with(run))
+    request, cell = run.request, telling_cell(results)
     return {
         "id": run.id or "draft",
         "title": run.title,
         "label": label,
-        "sentence": sentence(run, found),
+        "sentence": sentence(run, results),
         "facts": about.facts(run),
         "front": run.record["front"]["name"],
         "end": run.record["end"]["name"],
@@ -76,20 +80,20 @@ def _run(run: Run, label: str) -> dict[str, Any]:
         "methods": request.methods,
         "indices": request.indices,
         "quantities": run.quantities(),
-        "story": [chapter._asdict() for chapter in story(found)],
-        "values": grids.values(found),
-        "shows": grids.shows(found),
+        "story": [chapter._asdict() for chapter in story(results)],
+        "values": grids.values(results),
+        "shows": grids.shows(results),
         "undefined": grids.undefined(run),
-        "judged": verdicts.judged(found),
-        "said": verdicts.said(found),
-        "walks": verdicts.walks(run),
+        "judged": verdicts.by_detector(results),
+        "said": verdicts.sentences(results),
+        "walks": verdicts.trajectories(run),
         "recipe": about.recipe(run),
-        "provenance": about.provenance(run, found),
+        "provenance": about.provenance(run, results),
     }
 
 
-def sentence(run: Run, found: DetectionResults) -> str:
-    """Say what a run shows in one sentence from its numbers, for a card."""
-    if chapters := story(found):
+def sentence(run: Run, results: DetectionResults) -> str:
+    """Summarise a run in one sentence, for a card."""
+    if chapters := story(results):
         return chapters[-1].text.split(". ")[0].replace("**", "").rstrip(".") + "."
     return f"{len(run.cells)} of {run.total} results are computed."

@@ -1,4 +1,4 @@
-"""Describes for the report a run's networks, data and recipe, the definitions, and how it was computed."""
+"""Describes a run for the report: its networks, data and recipe, the definitions of its numbers, its provenance."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stitchlab.catalog.indices import INDICES, ROWS, Index
 from stitchlab.catalog.methods import METHOD_LABELS, METRICS
 from stitchlab.catalog.ood_metrics import OOD_METRICS
 from stitchlab.catalog.outliers import DATA, OUTLIERS
-from stitchlab.export.report.grids import judging, scales
+from stitchlab.export.report.grids import judged_metrics, scales
 from stitchlab.figures.histograms import DECADES
 from stitchlab.figures.sets import SET_LABELS
 from stitchlab.figures.template import COLOURS
@@ -25,6 +25,8 @@ from stitchlab.results.duration import seconds
 from stitchlab.results.run import Run
 from stitchlab.results.similarity import ACCURATE, FAR, FAR_RATIO, INACCURATE, NEAR_RATIO
 from stitchlab.results.version import VERSION
+
+Definition = list[str]  #: a name and its sentence: a list, since it becomes JSON
 
 CITATIONS = (
     "@inproceedings{balogh2025how,\n"
@@ -41,47 +43,47 @@ CITATIONS = (
     "}\n"
 )
 
-#: What no entry of the catalog defines: names with their sentences.
-STITCHING = [
+# Definitions that no entry of the catalog has: a name and a sentence each.
+STITCHING_DEFINITIONS: list[Definition] = [
     [
         "Stitching",
-        "The front network runs up to a layer, one affine map is put in place, and the end network goes on from one of "
-        "its own layers. A cell is one front layer with one end layer.",
+        "The front network runs up to one of its layers, an affine map follows, and the end network continues from one "
+        "of its own layers. A cell is one front layer with one end layer.",
     ],
     [
         "Task loss matching (TLM)",
-        "The map is trained on the task, both networks frozen; its recipe is given with every number.",
+        "The map is trained on the task, with both networks frozen; every number comes with its recipe.",
     ],
     [
         "Direct matching (DM)",
-        "The map is least squares to the end network's own (native) activations of the same images; nothing is "
-        "trained.",
+        "The map is fitted by least squares to the end network's own (native) activations of the same images; nothing "
+        "is trained.",
     ],
 ]
-JUDGING = [
+DETECTION_DEFINITIONS: list[Definition] = [
     [
         "Believed",
-        "A detector is believed at an end layer where evaluation images against native ones that were held out of its "
-        f"fit give AUROC 0.5 (within {NATIVE_WITHIN:g}, or 0.5 in its interval) and known outliers at least "
-        f"{OUTLIERS_LEAST:g}; the Fréchet ratio where native images have at most {NATIVE_RATIO:g} and outliers "
-        f"{TIMES:g} times as much. † marks end layers where it is not.",
+        "A detector is believed at an end layer if evaluation images have AUROC 0.5 against native images that were "
+        f"held out of its fit (within {NATIVE_WITHIN:g}, or with 0.5 in the interval), and known outliers at least "
+        f"{OUTLIERS_LEAST:g}; the Fréchet ratio is believed if native images have at most {NATIVE_RATIO:g} and "
+        f"outliers at least {TIMES:g} times as much. † marks end layers where a detector is not believed.",
     ],
     [
         "Accurate",
-        f"At least {ACCURATE:.0%} of what the end network's own accuracy has above chance is left; inaccurate: less "
-        f"than {INACCURATE:.0%}.",
+        f"The stitched network keeps at least {ACCURATE:.0%} of the end network's own accuracy above chance; "
+        f"inaccurate: less than {INACCURATE:.0%}.",
     ],
     [
         "Out of distribution",
-        f"AUROC {FAR:g} or Fréchet ratio {FAR_RATIO:g} and more; close to native: ratio {NEAR_RATIO:g} at most, and "
-        "nearer than known outliers.",
+        f"AUROC at least {FAR:g} or Fréchet ratio at least {FAR_RATIO:g}; close to native: ratio at most "
+        f"{NEAR_RATIO:g}, and nearer than known outliers.",
     ],
     ["Images and sets", IMAGES_AND_SETS],
 ]
 
 
 def catalog() -> dict[str, Any]:
-    """Return what is the same in every report: colours, names, and the definitions of all numbers."""
+    """Return the part that all reports share: colours, names, and the definitions of all numbers."""
     return {
         "version": VERSION,
         "scales": scales(),
@@ -100,30 +102,30 @@ def catalog() -> dict[str, Any]:
     }
 
 
-def _definitions() -> list[list[Any]]:
-    """List headings with what they define: pairs of a name and a sentence."""
+def _definitions() -> list[tuple[str, list[Definition]]]:
+    """List the groups of definitions, each with its heading."""
     return [
-        [
+        (
             "Stitched networks",
             [
-                *STITCHING,
+                *STITCHING_DEFINITIONS,
                 *([metric.label, f"{metric.meaning}; {metric.better} = more similar."] for metric in METRICS.values()),
             ],
-        ],
-        ["Similarity indices", [[index.label, _index(index)] for index in INDICES.values()]],
-        [
+        ),
+        ("Similarity indices", [[index.label, _index(index)] for index in INDICES.values()]),
+        (
             "In or out of distribution",
             [
                 *([d.label, f"{d.meaning} ({d.reference})."] for d in DETECTORS.values()),
                 *([metric.label, f"{metric.meaning}."] for metric in OOD_METRICS.values()),
-                *JUDGING,
+                *DETECTION_DEFINITIONS,
             ],
-        ],
+        ),
     ]
 
 
 def _index(index: Index) -> str:
-    """Define a similarity index in one sentence, with its range, what it is of, and where it is undefined."""
+    """Define a similarity index: its meaning, its range, the rows that it compares, and when it is undefined."""
     undefined = f" Undefined {index.undefined}." if index.undefined else ""
     return (
         f"{index.meaning[0].upper()}{index.meaning[1:]}; {index.metric}, {index.low:g} to {index.high:g}. "
@@ -131,10 +133,10 @@ def _index(index: Index) -> str:
     )
 
 
-def facts(run: Run) -> list[list[str]]:
-    """List what was stitched, on what and how: names and sentences for the head of the report."""
+def facts(run: Run) -> list[Definition]:
+    """List what was compared, on which data and how, for the top of the report: a name and a sentence each."""
     request, record = run.request, run.record
-    made = [
+    lines = [
         [
             "Front network",
             f"{record['front']['name']} ({record['front']['architecture']}), own accuracy "
@@ -146,50 +148,54 @@ def facts(run: Run) -> list[list[str]]:
         ],
         ["Data", f"{record['data']['label']}, {request.eval_images:,} test images"],
     ]
-    made += [["Task loss matching", _remarked(run, "tlm", recipes.words(run))]] if "tlm" in request.methods else []
+    lines += [["Task loss matching", _remarked(run, "tlm", recipes.words(run))]] if "tlm" in request.methods else []
     if "dm" in request.methods:
         least_squares = f"least squares on {request.dm.images:,} training images"
-        made.append(["Direct matching", _remarked(run, "dm", least_squares)])
+        lines.append(["Direct matching", _remarked(run, "dm", least_squares)])
     if request.null:
-        made.append(["Chance", f"what each index says by {request.null} permutations of the images"])
+        lines.append(["Chance", f"each index on {request.null} permutations of the images"])
     if not run.complete:
-        made.append(["Unfinished", f"{len(run.cells)} of {run.total} results are computed; the others are grey"])
-    return made
+        lines.append(["Unfinished", f"{len(run.cells)} of {run.total} results are computed; the others are grey"])
+    return lines
 
 
-def _own(accuracy: float | None, of_front: Run | None = None) -> str:
-    if of_front is not None and not of_front.front_scored:
+def _own(accuracy: float | None, front_of: Run | None = None) -> str:
+    """Write a network's own accuracy; ``front_of`` is the run if it is the front network's."""
+    if front_of is not None and not front_of.front_scored:
         return "not defined: it predicts other classes"
     return "not known" if accuracy is None else f"{accuracy:.4f}"
 
 
-def _remarked(run: Run, name: str, said: str) -> str:
-    return ", ".join(filter(None, (said, remark(run.request, name))))
+def _remarked(run: Run, name: str, text: str) -> str:
+    """Add the remark that a definition needs, if any."""
+    return ", ".join(filter(None, (text, remark(run.request, name))))
 
 
 def recipe(run: Run) -> str:
-    """Say the recipe of TLM in words, and warn where it is not the paper's; empty without TLM."""
+    """Write the recipe of TLM in words, with a warning if it is not the paper's; empty without TLM."""
     if "tlm" not in run.request.methods:
         return ""
-    other = (
+    warning = (
         ""
         if recipes.is_the_papers(run)
-        else (" Its distances, and what detectors say, are not those of the paper's recipe.")
+        else " The distances and the detectors' numbers are not those of the paper's recipe."
     )
-    return f"Task loss matching: {recipes.words(run)}.{other}"
+    return f"Task loss matching: {recipes.words(run)}.{warning}"
 
 
-def provenance(run: Run, found: DetectionResults) -> list[list[str]]:
-    """Say how a run was computed: the essentials of run.json, without folders of the machine that made it."""
-    told, request = run.provenance(), run.request
-    spent = ", ".join(f"{name} {seconds(count)}" for name, count in told["seconds"].items() if count)
-    versions = "; ".join(", ".join(f"{name} {number}" for name, number in of.items()) for of in told["versions"])
+def provenance(run: Run, results: DetectionResults) -> list[Definition]:
+    """Say how a run was computed: the essentials of run.json, without folders of the machine that computed it."""
+    provenance, request = run.provenance(), run.request
+    times = ", ".join(f"{name} {seconds(count)}" for name, count in provenance["seconds"].items() if count)
+    versions = "; ".join(
+        ", ".join(f"{name} {number}" for name, number in packages.items()) for packages in provenance["versions"]
+    )
     lines = {
         "Run": f"{run.id}, requested {run.record['created']}",
         **_source(run),
         "Report": f"StitchLab {VERSION}",
-        "Front network": _network(run, "front", told["weights"]),
-        "End network": _network(run, "end", told["weights"]),
+        "Front network": _network(run, "front", provenance["weights"]),
+        "End network": _network(run, "end", provenance["weights"]),
         "Data": f"{run.record['data']['label']}{_folder(run.record['data'])}, {run.record['data']['train']:,} training "
         f"and {run.record['data']['test']:,} test images, fingerprint {run.record['data']['fingerprint'][:16]}",
         "Evaluation": f"the first {request.eval_images:,} test images of the seed's permutation",
@@ -197,37 +203,38 @@ def provenance(run: Run, found: DetectionResults) -> list[list[str]]:
         "Direct matching": f"{request.dm.images:,} training images" if "dm" in request.methods else "",
         "Seed": str(request.seed),
         "Precision": request.precision,
-        "Known outliers": outliers(found, found.detection.outliers) if judging(found) else "",
-        "Learned detector": "fine-tuned on " + ", ".join(outliers(found, k) for k in found.detection.training_outliers)
-        if any(name == "energy" for name, _ in judging(found))
+        "Known outliers": outliers(results, results.detection.outliers) if judged_metrics(results) else "",
+        "Learned detector": "fine-tuned on "
+        + ", ".join(outliers(results, k) for k in results.detection.training_outliers)
+        if any(name == "energy" for name, _ in judged_metrics(results))
         else "",
         "Definitions": ", ".join(f"{name} {number}" for name, number in sorted(request.definitions.items())),
         "Changed since": listed(changed(request)),
-        "Device": ", ".join(told["devices"]),
-        "Threads": ", ".join(map(str, told["threads"])),
+        "Device": ", ".join(provenance["devices"]),
+        "Threads": ", ".join(map(str, provenance["threads"])),
         "Versions": versions,
-        "Time": spent,
+        "Time": times,
     }
-    return [[name, said] for name, said in lines.items() if said]
+    return [[name, text] for name, text in lines.items() if text]
 
 
-def outliers(found: DetectionResults, kind: str) -> str:
-    """Name a kind of outliers for people: a made one, or another data set."""
+def outliers(results: DetectionResults, kind: str) -> str:
+    """Name known outliers for people: a synthetic kind, or another data set."""
     if kind in OUTLIERS:
         return OUTLIERS[kind].label.lower()
-    data = data_sets.of_fingerprint(found.run.store, kind.removeprefix(DATA))
+    data = data_sets.of_fingerprint(results.run.store, kind.removeprefix(DATA))
     return f"data {kind.removeprefix(DATA)[:16]}" if data is None else data.label
 
 
 def _source(run: Run) -> dict[str, str]:
-    """Say which file a run was read from, and who made that."""
+    """Say which file a run was read from, and when and by which version that was made."""
     if (source := run.source) is None:
         return {}
     kind = "StitchLab's gallery" if source.gallery else "an opened file"
     return {
         "Read from": f"{source.file}, {kind}, made {source.made} by StitchLab {source.maker}",
-        "Called": source.title,
-        "Told": source.story,
+        "Title": source.title,
+        "Description": source.story,
         "Command": source.command,
     }
 
@@ -239,6 +246,6 @@ def _network(run: Run, side: str, weights: Mapping[str, str | None]) -> str:
 
 
 def _folder(data: Mapping[str, Any]) -> str:
-    """Return the last part of the folder's name, where data is one: its path is nobody else's business."""
+    """Return the name of the folder, if the data set is one; its path stays private."""
     name = str(data["name"])
     return f" (folder {PurePath(name.removeprefix(FOLDER)).name})" if name.startswith(FOLDER) else ""

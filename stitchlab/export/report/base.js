@@ -1,13 +1,13 @@
-// What all parts of the report use: its data, elements, numbers, colours.
+// Shared by all parts of the report: its data, elements, numbers, colours.
 
 const DATA = JSON.parse(document.getElementById('data').textContent);
 const SVG = 'http://www.w3.org/2000/svg';
 const FONT = '"Source Sans 3", "Source Sans Pro", "Helvetica Neue", Helvetica, Arial, sans-serif';
-const MUTED = {false: [201, 204, 212], true: [74, 79, 92]}; // what is not there, by dark: as --missing in the style
-const VEIL = 0.5; // how much of a doubtful column the grey covers
+const MUTED = {false: [201, 204, 212], true: [74, 79, 92]}; // a missing number, by dark: as --missing in report.css
+const VEIL = 0.5; // opacity of the grey over columns where the detector is not believed
 const byId = id => document.getElementById(id);
 
-// Makes an element. Children are elements, texts (never read as HTML), lists of them, or nothing.
+// Creates an element. Children are elements, texts (never parsed as HTML), lists of these, or null.
 function element(name, attributes = {}, ...children) {
   return fill(document.createElement(name), attributes, children);
 }
@@ -16,12 +16,12 @@ function shape(name, attributes = {}, ...children) {
   return fill(document.createElementNS(SVG, name), attributes, children);
 }
 
-function fill(made, attributes, children) {
+function fill(target, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
-    if (value !== null && value !== false) made.setAttribute(name, value === true ? '' : value);
+    if (value !== null && value !== false) target.setAttribute(name, value === true ? '' : value);
   }
-  made.append(...children.flat(4).filter(child => child !== null && child !== ''));
-  return made;
+  target.append(...children.flat(4).filter(child => child !== null && child !== ''));
+  return target;
 }
 
 function replace(box, ...children) {
@@ -29,12 +29,12 @@ function replace(box, ...children) {
   fill(box, {}, children);
 }
 
-// A sentence of Markdown, in which ** makes bold.
+// Converts a sentence of Markdown, in which ** means bold.
 function sentence(text) {
   return text.split('**').map((part, k) => k % 2 ? element('strong', {}, part) : part);
 }
 
-// Rounds as Python does: where two numbers are as near, to the even one.
+// Rounds as Python does: a tie goes to the even digit.
 function fixed(value, digits) {
   const size = Math.abs(value), exact = size.toFixed(Math.min(100, digits + 40));
   let text = size.toFixed(digits);
@@ -43,7 +43,7 @@ function fixed(value, digits) {
   return value < 0 && Number(text) ? `−${text}` : text;
 }
 
-// A number for a cell: two digits behind the point where there is room, as papers print them.
+// Writes a number for a cell: two decimals if there is room, as papers print them.
 function brief(value, narrow = false) {
   if (value === null) return '';
   const size = Math.abs(value);
@@ -59,7 +59,7 @@ function two(value) {
   return Math.abs(value) < 100 ? fixed(value, 2) : fixed(value, 0).replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
-// As Python writes a float, and cells.csv has it.
+// Writes a float as Python does, and as it is in cells.csv.
 function written(value) {
   if (value === null) return '';
   const [digits, power] = value.toExponential().split('e');
@@ -69,22 +69,22 @@ function written(value) {
   return Number.isInteger(value) ? `${Object.is(value, -0) ? '-0' : value}.0` : String(value);
 }
 
-// The matrix that a heatmap shows: a named one, one named one minus another, or one of its own.
+// Returns the matrix that a heatmap shows: a named one, the difference of two named ones, or one of its own.
 function matrixOf(run, of) {
   if (typeof of === 'string') return run.values[of];
   if (!Array.isArray(of)) return of.matrix;
-  const [one, other] = of.map(key => run.values[key]);
-  return one.map((row, r) => row.map((value, c) => minus(value, other[r][c])));
+  const [first, second] = of.map(key => run.values[key]);
+  return first.map((row, r) => row.map((value, c) => minus(value, second[r][c])));
 }
 
-function minus(one, other) {
-  return one === null || other === null ? null : one - other;
+function minus(first, second) {
+  return first === null || second === null ? null : first - second;
 }
 
-// Where a number lies on a heatmap's colours, 0 to 1.
+// Returns the position of a number on a heatmap's colour scale, 0 to 1.
 function place(grid, value) {
-  const at = grid.log ? number => Math.log10(Math.max(number, grid.low)) : Number, low = at(grid.low);
-  return Math.min(1, Math.max(0, (at(value) - low) / (at(grid.high) - low || 1)));
+  const scaled = grid.log ? number => Math.log10(Math.max(number, grid.low)) : Number, low = scaled(grid.low);
+  return Math.min(1, Math.max(0, (scaled(value) - low) / (scaled(grid.high) - low || 1)));
 }
 
 function onScale(name, share) {
@@ -95,7 +95,7 @@ function onScale(name, share) {
 
 const css = colour => `rgb(${colour.map(Math.round).join(',')})`;
 
-// Black or white, whichever reads better on a colour (contrast as WCAG 2 has it).
+// Returns black or white, whichever is easier to read on a colour (contrast as in WCAG 2).
 function inkOn(colour) {
   const [r, g, b] = colour.map(part => part / 255).map(
     part => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
@@ -110,7 +110,7 @@ function widthOf(text, size) {
   return measuring.measureText(text).width;
 }
 
-// A text cut to so many pixels.
+// Cuts a text to this width in pixels.
 function cut(text, width, size) {
   if (widthOf(text, size) <= width) return text;
   let letters = Math.floor(text.length * width / widthOf(text, size));
@@ -118,19 +118,19 @@ function cut(text, width, size) {
   return `${text.slice(0, letters)}…`;
 }
 
-// Round numbers of an axis.
+// Returns round numbers for the ticks of an axis.
 function rounds(low, high, count = 5) {
-  const raw = (high - low) / count || 1, base = 10 ** Math.floor(Math.log10(raw)), made = [];
+  const raw = (high - low) / count || 1, base = 10 ** Math.floor(Math.log10(raw)), ticks = [];
   const step = base * ([1, 2, 2.5, 5].find(k => k * base >= raw * 0.999) ?? 10);
   for (let k = Math.ceil(low / step - 1e-9); k * step <= high + step * 1e-9; k++) {
-    made.push(Number((k * step).toPrecision(12)));
+    ticks.push(Number((k * step).toPrecision(12)));
   }
-  return made;
+  return ticks;
 }
 
 const plain = value => String(value).replace('-', '−');
 
-// Whether the page is dark: as was chosen, else as the system is; paper never is.
+// Whether the page is dark: as the reader chose, else as the system is; never in print.
 function isDark() {
   if (matchMedia('print').matches) return false;
   const chosen = document.documentElement.dataset.theme;

@@ -1,26 +1,26 @@
-// What is known of the chosen cell: what follows from it, its numbers, what detectors say, scores, TLM's epochs.
+// The chosen cell: conclusions, its numbers, what detectors say, histograms of scores, the trajectory.
 
 const MARKS = {similar: '✓', 'no evidence': '!', 'no claim': '–', open: '?'};
-const READING = 'AUROC, native as the positive class: 0.5 cannot be told from native, 1 out of distribution. '
-  + 'Fréchet ratio: 0 is native. Small: 95 % bootstrap intervals.';
+const HOW_TO_READ = 'AUROC, with native as the positive class: 0.5 cannot be told from native, 1 out of distribution. '
+  + 'Fréchet ratio: 0 is native. In small type: 95 % bootstrap intervals.';
 
-// Draws the cell's box, and its evidence as wide as there is room. choose is called with a detector's name.
+// Draws the cell's box, and its evidence in the available width. choose is called with the name of a detector.
 function drawChosen(run, [r, c], detector, choose) {
-  const said = run.said[r][c], name = `${run.frontLayers[r]} → ${run.endLayers[c]}`;
+  const texts = run.said[r][c], name = `${run.frontLayers[r]} → ${run.endLayers[c]}`;
   replace(byId('cell'), element('h3', {id: 'cell-title'}, name),
-    run.methods.filter(method => said[method]).map(method => verdict(method, ...said[method])),
-    said.decides ? note(`Decided by: ${DATA.detectors[said.decides].label}.`) : null,
+    run.methods.filter(method => texts[method]).map(method => verdict(method, ...texts[method])),
+    texts.decides ? note(`Decided by: ${DATA.detectors[texts.decides].label}.`) : null,
     element('div', {class: 'halves'}, numbers(run, r, c), indexNumbers(run, r, c)), reasonsOf(run, r, c));
-  const judged = Object.keys(run.judged).filter(one => run.judged[one].belief[c][0] !== null);
-  const walk = run.walks[`${r},${c}`], there = judged.length || walk, box = byId('evidence');
+  const judged = Object.keys(run.judged).filter(detector => run.judged[detector].belief[c][0] !== null);
+  const epochs = run.walks[`${r},${c}`], hasEvidence = judged.length || epochs, box = byId('evidence');
   box.hidden = !run.methods.length;
   const width = Math.max(240, Math.min(460, box.clientWidth >= 700 ? (box.clientWidth - 40) / 2 : box.clientWidth));
   replace(box, element('h3', {id: 'evidence-title'}, `In or out of distribution: ${name}`),
-    there ? null : note(`No detector has judged this ${Object.keys(run.judged).length ? 'column' : 'run'} yet.`),
-    said.remarks ? element('p', {class: 'remarks'}, said.remarks.join(' ')) : null,
-    there ? element('div', {class: 'halves'},
+    hasEvidence ? null : note(`No detector has judged this ${Object.keys(run.judged).length ? 'column' : 'run'} yet.`),
+    texts.remarks ? element('p', {class: 'remarks'}, texts.remarks.join(' ')) : null,
+    hasEvidence ? element('div', {class: 'halves'},
       element('div', {}, judged.length ? judgements(run, r, c, judged) : null),
-      element('div', {}, scoresOf(run, r, c, detector, width, choose), epochsOf(run, walk, detector, width))) : null);
+      element('div', {}, scoresOf(run, r, c, detector, width, choose), epochsOf(run, epochs, detector, width))) : null);
 }
 
 function verdict(method, text, tone) {
@@ -32,7 +32,7 @@ function verdict(method, text, tone) {
 const note = text => element('p', {class: 'note'}, text);
 const upper = methods => methods.map(method => method.toUpperCase());
 
-// A table; a row is its name (or its name with dim: pale), then cells: elements or texts.
+// Makes a table. A row is its name, or {text, dim} for a pale row, followed by its cells: elements or texts.
 function table(caption, head, rows, name = '') {
   const heads = head.map(text => text ? element('th', {scope: 'col'}, text) : element('td', {}));
   const body = rows.map(([first, ...cells]) => element('tr', {class: first.dim ? 'dim' : null},
@@ -43,7 +43,7 @@ function table(caption, head, rows, name = '') {
     element('tbody', {}, body)));
 }
 
-// A number with all its digits behind it, and the ends of its interval below.
+// Makes a cell with a number, all its digits as a tooltip, and the ends of its interval in small type.
 function exact(value, text = four(value), ends = null) {
   const digits = value === null ? null : written(value);
   return element('td', {'data-value': digits, title: digits}, text,
@@ -61,43 +61,44 @@ function numbers(run, r, c) {
 
 function indexNumbers(run, r, c) {
   if (!run.indices.length) return null;
-  const chance = run.indices.some(name => `${name}/p` in run.values) ? ['null95', 'calibrated', 'p'] : [];
+  const chanceColumns = run.indices.some(name => `${name}/p` in run.values) ? ['null95', 'calibrated', 'p'] : [];
   const rows = run.indices.map(name => {
     const [label, metric] = DATA.indices[name];
     return [label, exact(run.values[`${name}/${metric}`][r][c]),
-      ...chance.map(what => exact(run.values[`${name}/${what}`]?.[r][c] ?? null)),
+      ...chanceColumns.map(number => exact(run.values[`${name}/${number}`]?.[r][c] ?? null)),
       metric === 'similarity' ? 'higher' : 'lower'];
   });
-  const head = ['', 'value', ...(chance.length ? ['95 % of chance', 'calibrated', 'p'] : []), 'more similar is'];
+  const head = ['', 'value', ...(chanceColumns.length ? ['95 % of chance', 'calibrated', 'p'] : []), 'more similar is'];
   return element('div', {}, element('h4', {}, 'Similarity indices'),
     table('Similarity indices', head, rows, 'indices'));
 }
 
-// Whether a detector is known not to deserve belief at an end layer.
+// Whether a detector is not believed at an end layer.
 const isDoubtful = (run, detector, c) => run.judged[detector].belief[c][0] === false;
 
 function judgements(run, r, c, names) {
   const rows = names.map(name => {
-    const said = run.judged[name], {label, metrics: [metric]} = DATA.detectors[name], doubt = isDoubtful(run, name, c);
-    const ours = run.methods.map(method => {
+    const results = run.judged[name], {label, metrics: [metric]} = DATA.detectors[name];
+    const doubtful = isDoubtful(run, name, c);
+    const methods = run.methods.map(method => {
       const value = run.values[`${method}/${name}/${metric}`][r][c];
-      return exact(value, two(value), said.ends[method][r][c]);
+      return exact(value, two(value), results.ends[method][r][c]);
     });
-    const believing = ['native', 'outliers'].map(who => {
-      const [value, low, high] = said[who][c];
+    const tests = ['native', 'outliers'].map(set => {
+      const [value, low, high] = results[set][c];
       return exact(value, two(value), low === null ? null : [low, high]);
     });
-    return [{text: doubt ? `${label} †` : label, dim: doubt}, ...ours, ...believing];
+    return [{text: doubtful ? `${label} †` : label, dim: doubtful}, ...methods, ...tests];
   });
   const doubts = names.filter(name => isDoubtful(run, name, c)).map(
     name => element('li', {}, `${DATA.detectors[name].label}: ${run.judged[name].belief[c][1]}`));
   const head = ['', ...upper(run.methods), 'held-out native', 'known outliers'];
   return [table('What each detector says', head, rows, 'verdicts'),
     doubts.length ? [note(`† Not believed at ${run.endLayers[c]}:`), element('ul', {class: 'note'}, doubts)] : null,
-    note(READING), further(run, r, c, names)];
+    note(HOW_TO_READ), further(run, r, c, names)];
 }
 
-// All the other numbers of detectors, on demand.
+// Makes a closed section with all other numbers of the detectors.
 function further(run, r, c, names) {
   const rows = names.flatMap(name => DATA.detectors[name].metrics.slice(1).map(metric => {
     const values = run.methods.map(method => run.values[`${method}/${name}/${metric}`][r][c]);
@@ -111,33 +112,35 @@ function further(run, r, c, names) {
 function scoresOf(run, r, c, detector, width, choose) {
   const names = Object.keys(run.judged).filter(name => run.judged[name].scores[c]);
   if (!names.length) return null;
-  const believed = names.find(name => run.judged[name].belief[c][0]);
-  const shown = names.includes(detector) ? detector : believed ?? names[0];
-  const doubt = name => isDoubtful(run, name, c) ? ' †' : '';
+  const firstBelieved = names.find(name => run.judged[name].belief[c][0]);
+  const shown = names.includes(detector) ? detector : firstBelieved ?? names[0];
+  const dagger = name => isDoubtful(run, name, c) ? ' †' : '';
   const box = element('select', {id: 'detector', 'aria-label': 'Detector whose scores are shown'}, names.map(name =>
-    element('option', {value: name, selected: name === shown}, DATA.detectors[name].label + doubt(name))));
+    element('option', {value: name, selected: name === shown}, DATA.detectors[name].label + dagger(name))));
   box.addEventListener('change', () => choose(box.value));
   return [element('div', {class: 'headed'}, element('h4', {}, 'Scores of test images'), box),
     histogram(run, shown, r, c, width)];
 }
 
-function epochsOf(run, walk, detector, width) {
-  const names = Object.keys(walk?.told ?? {});
+function epochsOf(run, epochs, detector, width) {
+  const names = Object.keys(epochs?.told ?? {});
   if (!names.length) return null;
   const shown = [detector, 'frechet', ...names].find(name => names.includes(name));
-  return [element('h4', {}, 'Task loss matching, epoch by epoch'), trajectory(run, walk, shown, width)];
+  return [element('h4', {}, 'Task loss matching, epoch by epoch'), trajectory(run, epochs, shown, width)];
 }
 
 function reasonsOf(run, r, c) {
-  const said = Object.entries(run.undefined).flatMap(([reason, places]) => {
-    const here = places.filter(([, row, column]) => row === r && column === c).map(([what]) => what.replace('/', ' '));
+  const reasons = Object.entries(run.undefined).flatMap(([reason, places]) => {
+    const here = places.filter(([, row, column]) => row === r && column === c)
+      .map(([quantity]) => quantity.replace('/', ' '));
     return here.length ? [`${here.join(', ')}: ${reason}`] : [];
   });
   for (const [name, judged] of Object.entries(run.judged)) {
     for (const [method, row, column, reason] of judged.reasons) {
-      if (row === r && column === c) said.push(`${DATA.detectors[name].label} of ${method.toUpperCase()}: ${reason}`);
+      if (row !== r || column !== c) continue;
+      reasons.push(`${DATA.detectors[name].label} of ${method.toUpperCase()}: ${reason}`);
     }
   }
-  return said.length ? [element('h4', {}, 'No number'),
-    element('ul', {class: 'note reasons'}, said.map(text => element('li', {}, text)))] : null;
+  return reasons.length ? [element('h4', {}, 'No number'),
+    element('ul', {class: 'note reasons'}, reasons.map(text => element('li', {}, text)))] : null;
 }

@@ -1,4 +1,4 @@
-"""Describes a run's heatmaps for the report: the same grids as on the page Compare, and every number behind them."""
+"""Describes a run's heatmaps for the report: the same grids as on the page Compare, and all numbers in them."""
 
 from __future__ import annotations
 
@@ -21,49 +21,49 @@ from stitchlab.figures.template import DIVERGING, REVERSED, SEQUENTIAL
 from stitchlab.results.detection import DetectionResults
 from stitchlab.results.run import Run
 
-WITHOUT_STITCHING = "Without stitching"  # the heading of what can be chosen of indices
+WITHOUT_STITCHING = "Without stitching"  # the heading of the indices among the choices
 
 
 def scales() -> dict[str, list[list[float]]]:
-    """Return colour scales by name: stops of place, red, green, blue."""
+    """Return colour scales by name, as stops: position (0 to 1), red, green, blue."""
     return {
-        name: [[place, *rgb(colour)] for place, colour in get_colorscale(name)]
+        name: [[position, *rgb(colour)] for position, colour in get_colorscale(name)]
         for name in (SEQUENTIAL, DIVERGING, REVERSED)
     }
 
 
-def values(found: DetectionResults) -> dict[str, list[list[float | None]]]:
-    """Return numbers as matrices: ``method/metric`` as in cells.csv, ``method/detector/metric``; None: undefined."""
-    run = found.run
-    made = {
+def values(results: DetectionResults) -> dict[str, list[list[float | None]]]:
+    """Return matrices by name: ``method/metric`` as in cells.csv, and ``method/detector/metric``; None is undefined."""
+    run = results.run
+    matrices = {
         f"{name}/{metric}": matrix(run.matrix(name, metric))
         for name, metric in (*run.quantities(), *((name, run_grids.CALIBRATED) for name in run_grids.with_null(run)))
     }
-    for detector, metric in judging(found):
+    for detector, metric in judged_metrics(results):
         for method in run.request.methods:
-            made[f"{method}/{detector}/{metric}"] = matrix(found.matrix(detector, method, metric))
-    return made
+            matrices[f"{method}/{detector}/{metric}"] = matrix(results.matrix(detector, method, metric))
+    return matrices
 
 
 def matrix(numbers: npt.NDArray[np.float64]) -> list[list[float | None]]:
-    """Convert a matrix to JSON."""
+    """Convert a matrix to JSON; NaN becomes None."""
     return [[None if np.isnan(value) else float(value) for value in row] for row in numbers]
 
 
-def judging(found: DetectionResults) -> list[tuple[str, str]]:
-    """List the (detector, metric) that have a number in any cell, the Fréchet ratio first: it never saturates."""
+def judged_metrics(results: DetectionResults) -> list[tuple[str, str]]:
+    """List each (detector, metric) with a number in any cell, the Fréchet ratio first, as it never saturates."""
     order = sorted(DETECTORS.values(), key=lambda detector: not detector.compares)
     return [
         (detector.name, metric)
         for detector in order
-        if any(found.entry(detector.name, *cell) is not None for cell in found.cells)
+        if any(results.entry(detector.name, *cell) is not None for cell in results.cells)
         for metric in detector.metrics
     ]
 
 
-def shows(found: DetectionResults) -> list[dict[str, Any]]:
-    """List what can be shown, each with its heatmaps side by side and that of its difference, if it has one."""
-    return [*_stitched(found.run), *_indices(found.run), *_calibrated(found.run), *_judged(found)]
+def shows(results: DetectionResults) -> list[dict[str, Any]]:
+    """List the choices of what to show, each with its heatmaps and, if it has one, the heatmap of the difference."""
+    return [*_stitched(results.run), *_indices(results.run), *_calibrated(results.run), *_judged(results)]
 
 
 def _stitched(run: Run) -> Iterator[dict[str, Any]]:
@@ -104,22 +104,22 @@ def _calibrated(run: Run) -> Iterator[dict[str, Any]]:
         }
 
 
-def _judged(found: DetectionResults) -> Iterator[dict[str, Any]]:
-    for detector, told in judging(found):
-        known = OOD_METRICS[told]
-        keys = [f"{method}/{detector}/{told}" for method in found.run.request.methods]
+def _judged(results: DetectionResults) -> Iterator[dict[str, Any]]:
+    for detector, name in judged_metrics(results):
+        metric = OOD_METRICS[name]
+        keys = [f"{method}/{detector}/{name}" for method in results.run.request.methods]
         yield {
-            "key": f"{detector}/{told}",
-            "label": known.label if DETECTORS[detector].compares else f"{DETECTORS[detector].label}: {known.label}",
+            "key": f"{detector}/{name}",
+            "label": metric.label if DETECTORS[detector].compares else f"{DETECTORS[detector].label}: {metric.label}",
             "group": "In or out of distribution",
-            "about": known.meaning + ".",
-            "span": None if known.high is None else 1.0,
-            "maps": _described(run_grids.judged(found, detector, told), keys),
+            "about": metric.meaning + ".",
+            "span": None if metric.high is None else 1.0,
+            "maps": _described(run_grids.judged(results, detector, name), keys),
         }
 
 
-def _described(drawn: list[Grid], keys: Sequence[str | list[str]]) -> list[dict[str, Any]]:
-    """Describe heatmaps without their numbers, which ``of`` names; two names mean the first minus the second."""
+def _described(heatmaps: list[Grid], keys: Sequence[str | list[str]]) -> list[dict[str, Any]]:
+    """Describe heatmaps without their numbers; ``of`` names the matrix, or two: the first minus the second."""
     return [
         {
             "of": key,
@@ -136,14 +136,14 @@ def _described(drawn: list[Grid], keys: Sequence[str | list[str]]) -> list[dict[
             "doubtful": [grid.end_layers.index(layer) for layer in grid.doubtful],
             **({"ticks": log_ticks(grid.low, grid.high)} if grid.log else {}),
         }
-        for grid, key in zip(drawn, keys, strict=True)
+        for grid, key in zip(heatmaps, keys, strict=True)
     ]
 
 
 def undefined(run: Run) -> dict[str, list[list[Any]]]:
-    """List why computed numbers are undefined: by the reason, what (``method/metric``), its row and column."""
-    found: dict[str, list[list[Any]]] = {}
+    """List the undefined numbers by reason: ``method/metric``, row and column of each."""
+    reasons: dict[str, list[list[Any]]] = {}
     for row in run.undefined():
-        where = (run.request.front_layers.index(row["front_layer"]), run.request.end_layers.index(row["end_layer"]))
-        found.setdefault(row["reason"], []).append([f"{row['method']}/{row['metric']}", *where])
-    return found
+        place = (run.request.front_layers.index(row["front_layer"]), run.request.end_layers.index(row["end_layer"]))
+        reasons.setdefault(row["reason"], []).append([f"{row['method']}/{row['metric']}", *place])
+    return reasons

@@ -1,4 +1,4 @@
-"""Writes the report's HTML: a page that stands by itself, with its style, its data and its script inside."""
+"""Writes the report's HTML: one page that contains its style, its data and its script."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-#: In the order of the page; only what runs at once has to stand before its use.
+#: In this order they become one script; constants have to come before the code that uses them at once.
 SCRIPTS = ("base.js", "heatmap.js", "charts.js", "cell.js", "figures.js", "report.js")
 
 
 def html(title: str, data: dict[str, Any]) -> bytes:
-    """Write the page. Data cannot end its element, whatever it says: its JSON has no ``<``."""
+    """Write the page. The JSON has no ``<``, so no text in the data can close the element that holds it."""
     text = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     parts = {"TITLE": markup.escape(title), "STYLE": part("report.css"), "DATA": text, "SCRIPT": _script()}
-    return re.sub(r"\{\{([A-Z]+)\}\}", lambda place: parts[place[1]], part("report.html")).encode("utf-8", "replace")
+    return re.sub(r"\{\{([A-Z]+)\}\}", lambda match: parts[match[1]], part("report.html")).encode("utf-8", "replace")
 
 
 @cache
 def part(name: str) -> str:
-    """Read a file that lies beside this one."""
+    """Read a file of this folder."""
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 

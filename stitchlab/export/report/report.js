@@ -1,25 +1,26 @@
-// The report itself: what is chosen, which stands in the address, and the page that follows from it.
+// The report itself: the reader's choices, which are kept in the address, and the page that shows them.
 
-const state = {}; // run, show, as, cell, against (a run or null), detector; written: the address as it was last written
+// The choices: run, show, as, cell, against (a run or null), detector; written is the last written address.
+const state = {};
 const runOf = id => DATA.runs.find(run => run.id === id) ?? null;
 const showOf = run => run.shows.find(show => show.key === state.show) ?? run.shows[0];
 const ownCell = run => [run.frontLayers.indexOf(run.cell[0]), run.endLayers.indexOf(run.cell[1])];
 
-// Reads the address: what it does not name, or names wrongly, is the report's own choice.
+// Reads the address; a choice that it lacks, or that does not exist, gets its default.
 function read() {
-  const asked = new URLSearchParams(location.hash.slice(1)), run = runOf(asked.get('run')) ?? DATA.runs[0];
+  const address = new URLSearchParams(location.hash.slice(1)), run = runOf(address.get('run')) ?? DATA.runs[0];
   const cells = run.frontLayers.flatMap((i, r) => run.endLayers.map((j, c) => [`${i}:${j}`, [r, c]]));
   state.run = run;
-  state.show = asked.get('show');
+  state.show = address.get('show');
   state.show = showOf(run).key;
-  state.as = viewsOf(run, showOf(run)).includes(asked.get('as')) ? asked.get('as') : 'maps';
-  state.against = asked.get('against') === run.id ? null : runOf(asked.get('against'));
-  state.detector = asked.get('detector') ?? '';
-  state.cell = cells.find(([name]) => name === asked.get('cell'))?.[1] ?? ownCell(run);
-  if (['dark', 'light'].includes(asked.get('theme'))) document.documentElement.dataset.theme = asked.get('theme');
+  state.as = viewsOf(run, showOf(run)).includes(address.get('as')) ? address.get('as') : 'maps';
+  state.against = address.get('against') === run.id ? null : runOf(address.get('against'));
+  state.detector = address.get('detector') ?? '';
+  state.cell = cells.find(([name]) => name === address.get('cell'))?.[1] ?? ownCell(run);
+  if (['dark', 'light'].includes(address.get('theme'))) document.documentElement.dataset.theme = address.get('theme');
 }
 
-// Writes the address: every choice is a step in the browser's history.
+// Writes the address: every choice is an entry in the browser's history.
 function write() {
   const {run, cell: [r, c], against, detector} = state, {theme} = document.documentElement.dataset;
   location.hash = new URLSearchParams({run: run.id, show: state.show, as: state.as,
@@ -28,16 +29,17 @@ function write() {
   state.written = location.hash;
 }
 
-// Takes a choice, and draws; the keyboard stays where it was.
-function change(what) {
-  Object.assign(state, what);
+// Takes choices and draws the page again; the keyboard focus stays where it was.
+function change(choices) {
+  Object.assign(state, choices);
   write();
-  const at = document.activeElement, map = [...document.querySelectorAll('.heatmap')].indexOf(at?.closest('.heatmap'));
-  const same = at?.id ? `#${at.id}` : at?.dataset?.view ? `[data-view=${at.dataset.view}]` : '.card[aria-current]';
-  const card = at?.classList.contains('card');
+  const focused = document.activeElement, card = focused?.classList.contains('card');
+  const map = [...document.querySelectorAll('.heatmap')].indexOf(focused?.closest('.heatmap'));
+  const same = focused?.id ? `#${focused.id}`
+    : focused?.dataset?.view ? `[data-view=${focused.dataset.view}]` : '.card[aria-current]';
   draw();
   const next = map >= 0 ? document.querySelectorAll('.heatmap')[map]?.querySelector('[tabindex="0"]')
-    : at?.id || at?.dataset?.view || card ? document.querySelector(same) : null;
+    : focused?.id || focused?.dataset?.view || card ? document.querySelector(same) : null;
   next?.focus({preventScroll: true});
   hideTip();
 }
@@ -54,16 +56,16 @@ function draw() {
   drawEnd(run);
 }
 
-// Names with what is said of each.
-function facts(name, pairs) {
-  return element('dl', {class: name}, pairs.map(([what, text]) => element('div', {}, element('dt', {}, what),
+// Makes a list of names, each with its sentence.
+function facts(className, pairs) {
+  return element('dl', {class: className}, pairs.map(([name, text]) => element('div', {}, element('dt', {}, name),
     element('dd', {}, text))));
 }
 
-function button(attributes, children, work) {
-  const made = element('button', {type: 'button', ...attributes}, children);
-  made.addEventListener('click', () => work(made));
-  return made;
+function button(attributes, children, onClick) {
+  const created = element('button', {type: 'button', ...attributes}, children);
+  created.addEventListener('click', () => onClick(created));
+  return created;
 }
 
 function drawCards() {
@@ -87,21 +89,21 @@ function drawStory(run) {
     }))));
 }
 
-function select(id, label, options, chosen, work) {
+function select(id, label, options, chosen, onChoice) {
   const option = ([value, text]) => element('option', {value, selected: value === chosen}, text);
-  const box = element('select', {id}, options.map(([name, ones]) => Array.isArray(ones)
-    ? element('optgroup', {label: name}, ones.map(option)) : option([name, ones])));
-  box.addEventListener('change', () => work(box.value));
+  const box = element('select', {id}, options.map(([name, members]) => Array.isArray(members)
+    ? element('optgroup', {label: name}, members.map(option)) : option([name, members])));
+  box.addEventListener('change', () => onChoice(box.value));
   return element('label', {}, element('span', {}, label), box);
 }
 
 function drawSwitches(run) {
   const show = showOf(run);
-  const groups = [...new Set(run.shows.map(one => one.group))].map(group =>
-    [group, run.shows.filter(one => one.group === group).map(one => [one.key, one.label])]);
+  const groups = [...new Set(run.shows.map(each => each.group))].map(group =>
+    [group, run.shows.filter(each => each.group === group).map(each => [each.key, each.label])]);
   replace(byId('switches'),
     select('show', 'Show', groups, show.key, key => {
-      const next = run.shows.find(one => one.key === key);
+      const next = run.shows.find(each => each.key === key);
       change({show: key, as: viewsOf(run, next).includes(state.as) && state.as !== 'cells' ? state.as : 'maps'});
     }),
     element('div', {class: 'segments', role: 'group', 'aria-label': 'As'}, viewsOf(run, show).map(view => button(
@@ -112,33 +114,33 @@ function drawSwitches(run) {
     id => change({against: runOf(id), as: 'maps'})));
 }
 
-// The figures, the chosen cell and its evidence: drawn as wide as there is room.
+// Draws the figures, the chosen cell and its evidence in the available width.
 function drawStage() {
   const {run, cell, detector} = state, show = showOf(run);
   drawShown(byId('figures'), state, show, onCell, onPoint);
   byId('legend').textContent = legendOf(state, show);
   drawChosen(run, cell, detector, name => change({detector: name}));
-  for (const box of document.querySelectorAll('.scroll, .across')) { // the keyboard reaches what scrolls sideways
+  for (const box of document.querySelectorAll('.scroll, .across')) { // for the keyboard
     if (box.scrollWidth > box.clientWidth + 1) box.setAttribute('tabindex', 0); else box.removeAttribute('tabindex');
   }
 }
 
-function onCell(what, at, cell, run, grid, value) {
+function onCell(action, at, cell, run, grid, value) {
   const {rows, columns} = grid.axes ?? axesOf(run), [i, j] = [rows[at[0]], columns[at[1]]];
-  if (what === 'out') return hideTip();
-  if (what === 'choose') return choose([run.frontLayers.indexOf(i), run.endLayers.indexOf(j)]);
+  if (action === 'out') return hideTip();
+  if (action === 'choose') return choose([run.frontLayers.indexOf(i), run.endLayers.indexOf(j)]);
   tip(cell, `${i} → ${j}`, [`${grid.title}: ${value === null ? why(run, grid, at) : four(value)}`]);
   document.querySelectorAll(`.heatmap ${cellAt(...at)}`).forEach(same => same.classList.add('same'));
 }
 
-function onPoint(what, {method, r, c, accuracy, ratio}, mark) {
-  if (what === 'out') return hideTip();
-  if (what === 'choose') return choose([r, c]);
+function onPoint(action, {method, r, c, accuracy, ratio}, mark) {
+  if (action === 'out') return hideTip();
+  if (action === 'choose') return choose([r, c]);
   tip(mark, `${state.run.frontLayers[r]} → ${state.run.endLayers[c]}`, [DATA.methods[method],
     `accuracy: ${four(accuracy)}`, `Fréchet ratio: ${four(ratio)}`]);
 }
 
-// Chooses a cell, says what follows from it, and brings that into sight where it is below.
+// Chooses a cell, announces the conclusions from it, and scrolls to them if they are below the window.
 function choose(cell) {
   change({cell});
   byId('said').textContent = [byId('cell-title'), ...document.querySelectorAll('#cell .verdict')].map(
@@ -175,8 +177,8 @@ function cellsCsv(run) {
 }
 
 function drawEnd(run) {
-  const copy = made => navigator.clipboard.writeText(DATA.citations).then(
-    () => { made.textContent = 'Copied'; }, () => { made.textContent = 'Copy it from above'; });
+  const copy = pressed => navigator.clipboard.writeText(DATA.citations).then(
+    () => { pressed.textContent = 'Copied'; }, () => { pressed.textContent = 'Copy it from above'; });
   replace(byId('end'), element('h2', {}, 'How it was computed'), facts('lines', run.provenance),
     element('p', {class: 'downloads'}, button({class: 'quiet', id: 'csv'}, 'Download cells.csv',
       () => save(`stitchlab-${run.id}-cells.csv`, 'text/csv', cellsCsv(run)))),
@@ -203,7 +205,7 @@ function begin() {
     draw();
   });
   addEventListener('resize', () => {
-    if (innerWidth !== width) requestAnimationFrame(drawStage); // a phone's bars change the height alone
+    if (innerWidth !== width) requestAnimationFrame(drawStage); // a phone's bars change only the height
     width = innerWidth;
   });
   addEventListener('keydown', event => { if (event.key === 'Escape') hideTip(); });

@@ -1,4 +1,4 @@
-"""Describes for the report what detectors say: intervals, belief, scores in bins, sentences, TLM's epochs."""
+"""Describes for the report what detectors say: intervals, belief, binned scores, sentences, TLM's trajectories."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from stitchlab.catalog.detectors import DETECTORS
-from stitchlab.export.report.grids import judging
+from stitchlab.export.report.grids import judged_metrics
 from stitchlab.figures.histograms import stretched
 from stitchlab.figures.words import conclusions, counted, disagreements
 from stitchlab.results import trajectory
@@ -17,50 +17,51 @@ from stitchlab.results.run import Run
 from stitchlab.results.similarity import SET_DETECTOR, deciding
 from stitchlab.store import Array
 
-BINS = 60  # of a histogram
-DIGITS = 5  # of what is read off a picture, and of the ends of intervals
+HISTOGRAM_BINS = 60
+SIGNIFICANT_DIGITS = 5  # of plotted values and of the ends of intervals
 
 
-def judged(found: DetectionResults) -> dict[str, dict[str, Any]]:
-    """Describe by detector: belief and the numbers behind it at each end layer, intervals, histograms, reasons."""
-    request, detectors = found.run.request, list(dict.fromkeys(name for name, _ in judging(found)))
-    made = {}
+def by_detector(results: DetectionResults) -> dict[str, dict[str, Any]]:
+    """Describe each detector: its belief at each end layer and the reason, intervals, histograms, undefined cells."""
+    request, detectors = results.run.request, list(dict.fromkeys(name for name, _ in judged_metrics(results)))
+    described = {}
     for name in detectors:
         metric = DETECTORS[name].metrics[0]
-        beliefs = [found.reliability(name, j) for j in request.end_layers]
-        believing: dict[str, list[list[float | None]]] = {
-            who: [_interval(found.interval(name, who, metric, "", j)) for j in request.end_layers]
-            for who in (NATIVE, OUTLIERS)
+        beliefs = [results.reliability(name, j) for j in request.end_layers]
+        tests: dict[str, list[list[float | None]]] = {
+            test_set: [_interval(results.interval(name, test_set, metric, "", j)) for j in request.end_layers]
+            for test_set in (NATIVE, OUTLIERS)
         }
-        made[name] = {
+        described[name] = {
             "belief": [[belief.holds, belief.why] for belief in beliefs],
-            **believing,
+            **tests,
             "ends": {
                 method: [
-                    [_ends(found.interval(name, method, metric, i, j)) for j in request.end_layers]
+                    [_ends(results.interval(name, method, metric, i, j)) for j in request.end_layers]
                     for i in request.front_layers
                 ]
                 for method in request.methods
             },
             "reasons": [
-                [k, *_place(found, i, j), reason]
-                for k in request.methods
+                [method, *_place(results, i, j), reason]
+                for method in request.methods
                 for i, j in request.cells
-                if (reason := found.reason(name, k, i, j))
+                if (reason := results.reason(name, method, i, j))
             ],
-            "scores": [] if DETECTORS[name].compares else [_scores(found, name, j) for j in request.end_layers],
+            "scores": [] if DETECTORS[name].compares else [_scores(results, name, j) for j in request.end_layers],
         }
-    return made
+    return described
 
 
-def _place(found: DetectionResults, front_layer: str, end_layer: str) -> tuple[int, int]:
-    request = found.run.request
+def _place(results: DetectionResults, front_layer: str, end_layer: str) -> tuple[int, int]:
+    """Return the row and column of a cell."""
+    request = results.run.request
     return request.front_layers.index(front_layer), request.end_layers.index(end_layer)
 
 
 def rounded(number: float | None) -> float | None:
-    """Round to as many digits as a picture can show; None stays, and what is not finite becomes None."""
-    return None if number is None or not np.isfinite(number) else float(f"{number:.{DIGITS}g}")
+    """Round to as many digits as a figure can show; None stays None, and so do numbers that are not finite."""
+    return None if number is None or not np.isfinite(number) else float(f"{number:.{SIGNIFICANT_DIGITS}g}")
 
 
 def _ends(number: Interval) -> list[float | None] | None:
@@ -71,62 +72,67 @@ def _interval(number: Interval) -> list[float | None]:
     return [number.value, rounded(number.low), rounded(number.high)]
 
 
-def _scores(found: DetectionResults, detector: str, j: str) -> dict[str, Any] | None:
-    """Count a detector's scores at an end layer in bins that all cells of the column share; None without any."""
-    sides = found.arrays(detector, NATIVE, "", j)
-    if "scores" not in sides:
+def _scores(results: DetectionResults, detector: str, j: str) -> dict[str, Any] | None:
+    """Count a detector's scores at an end layer in bins that all cells of the column share; None without scores."""
+    native = results.arrays(detector, NATIVE, "", j)
+    if "scores" not in native:
         return None
-    sets: dict[str, Array] = {NATIVE: sides["scores"], OUTLIERS: sides["outliers.scores"]}
-    for method in found.run.request.methods:
-        for row, i in enumerate(found.run.request.front_layers):
-            if "scores" in (kept := found.arrays(detector, method, i, j)):
-                sets[f"{method} {row}"] = kept["scores"]
-    placed = stretched(sets)
-    every = np.concatenate([[0.0], *placed.values()])
-    edges = np.linspace(every.min(), max(every.max(), every.min() + 1e-6), BINS + 1)
-    made: dict[str, Any] = {"from": rounded(edges[0]), "to": rounded(edges[-1])}
-    for key, values in placed.items():
-        name, _, of = key.partition(" ")
-        made.setdefault(name, {})[of or "0"] = _counts(values, edges, len(sets[key]))
-    return made
+    sets: dict[str, Array] = {NATIVE: native["scores"], OUTLIERS: native["outliers.scores"]}
+    for method in results.run.request.methods:
+        for row, i in enumerate(results.run.request.front_layers):
+            if "scores" in (arrays := results.arrays(detector, method, i, j)):
+                sets[f"{method} {row}"] = arrays["scores"]
+    positions = stretched(sets)
+    all_positions = np.concatenate([[0.0], *positions.values()])
+    low = all_positions.min()
+    edges = np.linspace(low, max(all_positions.max(), low + 1e-6), HISTOGRAM_BINS + 1)
+    counts: dict[str, Any] = {"from": rounded(edges[0]), "to": rounded(edges[-1])}
+    for key, values in positions.items():
+        name, _, row_number = key.partition(" ")
+        counts.setdefault(name, {})[row_number or "0"] = _counts(values, edges, len(sets[key]))
+    return counts
 
 
 def _counts(values: Array, edges: Array, images: int) -> list[int]:
+    """Return the number of images, the first bin that is not empty, and the counts from there to the last such bin."""
     counts = np.histogram(values, edges)[0]
-    there = np.flatnonzero(counts)
-    first, last = (int(there[0]), int(there[-1])) if there.size else (0, -1)
+    filled = np.flatnonzero(counts)
+    first, last = (int(filled[0]), int(filled[-1])) if filled.size else (0, -1)
     return [images, first, *(int(count) for count in counts[first : last + 1])]
 
 
-def said(found: DetectionResults) -> list[list[dict[str, Any]]]:
-    """Write the sentences of every cell, row by row: what follows for each method, which detector decides, remarks."""
-    request = found.run.request
-    return [[_said(found, i, j) for j in request.end_layers] for i in request.front_layers]
+def sentences(results: DetectionResults) -> list[list[dict[str, Any]]]:
+    """Write the texts of every cell, row by row: each method's conclusion, the deciding detector, remarks."""
+    request = results.run.request
+    return [[_sentences_of_cell(results, i, j) for j in request.end_layers] for i in request.front_layers]
 
 
-def _said(found: DetectionResults, i: str, j: str) -> dict[str, Any]:
-    decides = deciding(found, SET_DETECTOR, i, j)
-    told: dict[str, Any] = {method: list(followed) for method, followed in conclusions(found, decides, i, j).items()}
-    if decides:
-        told["decides"] = decides
-    if remarks := [*filter(None, [counted(found, i, j)]), *disagreements(found, i, j)]:
-        told["remarks"] = remarks
-    return told
+def _sentences_of_cell(results: DetectionResults, i: str, j: str) -> dict[str, Any]:
+    detector = deciding(results, SET_DETECTOR, i, j)
+    texts: dict[str, Any] = {
+        method: list(conclusion) for method, conclusion in conclusions(results, detector, i, j).items()
+    }
+    if detector:
+        texts["decides"] = detector
+    if remarks := [*filter(None, [counted(results, i, j)]), *disagreements(results, i, j)]:
+        texts["remarks"] = remarks
+    return texts
 
 
-def walks(run: Run) -> dict[str, dict[str, Any]]:
-    """Return TLM's epochs of the cells (``row,column``) that have them: accuracy, and detectors' first numbers."""
-    made: dict[str, dict[str, Any]] = {}
+def trajectories(run: Run) -> dict[str, dict[str, Any]]:
+    """Return the trajectories that are computed, by ``row,column``: accuracy and each detector's first metric."""
+    by_cell: dict[str, dict[str, Any]] = {}
     for row, i in enumerate(run.request.front_layers):
         for column, j in enumerate(run.request.end_layers):
             kept = trajectory.kept(run, i, j) if "tlm" in run.request.methods else None
             if kept is not None:
-                made[f"{row},{column}"] = {
-                    "epochs": kept[0]["epochs"],
-                    "accuracy": [rounded(number) for number in kept[0]["accuracy"]],
+                epochs, _ = kept
+                by_cell[f"{row},{column}"] = {
+                    "epochs": epochs["epochs"],
+                    "accuracy": [rounded(number) for number in epochs["accuracy"]],
                     "told": {
-                        name: [rounded(number) for number in by[DETECTORS[name].metrics[0]]]
-                        for name, by in kept[0]["detectors"].items()
+                        name: [rounded(number) for number in metrics[DETECTORS[name].metrics[0]]]
+                        for name, metrics in epochs["detectors"].items()
                     },
                 }
-    return made
+    return by_cell

@@ -1,4 +1,4 @@
-"""Draws heatmaps on a sheet, each cell a square shape of its own, and decides how many stand side by side."""
+"""Draws heatmaps on a sheet, each cell as a square of its own, and decides how many stand side by side."""
 
 from __future__ import annotations
 
@@ -9,25 +9,28 @@ from itertools import pairwise
 import numpy as np
 
 from stitchlab.export.vector.letters import CAPITAL, LINE, width
-from stitchlab.export.vector.rows import DIAGONAL, LOWEST, Row, bar_ticks
+from stitchlab.export.vector.rows import DIAGONAL, MIN_TITLE_ROOM, Row, bar_ticks
 from stitchlab.export.vector.sheet import Sheet, Values
-from stitchlab.export.vector.style import FILLED, LEAST_NUMBER, WIDEST, Style
+from stitchlab.export.vector.style import MAX_NUMBER_WIDTH, MIN_NUMBER_SIZE, WIDEST_NUMBER, Style
 from stitchlab.figures.colours import BLACK, WHITE, on_scale, rgb, white_reads_better
 from stitchlab.figures.grid import HOLLOW, VEIL, Grid, coloured, number, stars
 from stitchlab.figures.template import ACCENT, EDGE, HALO, MUTED
 
-LEAST_CELL, MOST_CELL, LARGE = 0.9, 4.3, 9.0  # in font sizes: panels go into another row below the first, and grow to
-#                                               the second; grids of few rows until they are as high as the third
-GAP = 0.025  # around a cell's shape, of its side
-TINY = 0.5
-GAP_OF_ROWS = 1.6  # in font sizes
-STEPS = 14  # of halving, to find the largest cell that fits
-BAR = 64  # shapes of a colour bar
+# In font sizes.
+MIN_CELL = 0.9  # with smaller cells, panels are arranged in another row
+MAX_CELL = 4.3
+MAX_SMALL_GRID_HEIGHT = 9.0  # grids of few rows may have cells above MAX_CELL, up to this height
+GAP_OF_ROWS = 1.6
+
+CELL_GAP = 0.025  # around a cell, as a share of its side
+TINY_CELL = 0.5  # points; drawn if nothing larger fits
+BISECTION_STEPS = 14  # to find the largest cell that fits
+BAR_SHAPES = 64  # of a colour bar
 STAR = np.array(
     [
-        (math.cos(angle) * far, math.sin(angle) * far)
+        (math.cos(angle) * radius, math.sin(angle) * radius)
         for k in range(10)
-        for angle, far in [(math.pi * (k / 5 - 0.5), 0.42 if k % 2 else 1.0)]
+        for angle, radius in [(math.pi * (k / 5 - 0.5), 0.42 if k % 2 else 1.0)]
     ]
 )
 
@@ -35,73 +38,73 @@ STAR = np.array(
 def arranged(
     grids: Sequence[Grid],
     letters: Sequence[str],
-    together: Sequence[int],
+    group_sizes: Sequence[int],
     style: Style,
     data: str,
     room: float,
     height: float | None = None,
 ) -> list[Row]:
-    """Set heatmaps in as few rows as leave their cells large enough, with the largest cells that fit.
+    """Arrange heatmaps in as few rows as give cells of sufficient size, with the largest cells that fit.
 
     Args:
         grids: the heatmaps.
-        letters: (a), (b), … of each, or empty.
-        together: sizes of groups of panels, in order, that stand side by side where they can.
+        letters: (a), (b), … of each heatmap, or empty.
+        group_sizes: numbers of successive panels that should stand side by side.
         style: how they look.
-        data: name of the data set.
+        data: the name of the data set.
         room: width of a row, points.
         height: of all rows together, points; None: no limit.
     """
-    least = LEAST_NUMBER * width(WIDEST, 1) / FILLED if style.values else LEAST_CELL * style.size
-    most = max(max(MOST_CELL, LARGE / len(grid.front_layers)) for grid in grids) * style.size
-    found: list[tuple[float, list[Row]]] = []
-    for parts in dict.fromkeys(_parts(together, each) for each in range(len(grids), 0, -1)):
+    sufficient = MIN_NUMBER_SIZE * width(WIDEST_NUMBER, 1) / MAX_NUMBER_WIDTH if style.values else MIN_CELL * style.size
+    largest = max(max(MAX_CELL, MAX_SMALL_GRID_HEIGHT / len(grid.front_layers)) for grid in grids) * style.size
+    arrangements: list[tuple[float, list[Row]]] = []
+    for parts in dict.fromkeys(_parts(group_sizes, most_per_row) for most_per_row in range(len(grids), 0, -1)):
 
         def rows(cell: float, parts: Sequence[tuple[int, int]] = parts) -> list[Row]:
             return [Row(grids[k:end], letters[k:end], style, data, cell) for k, end in parts]
 
-        found.append(_largest(rows, most, room, height))
-        if not height and found[-1][0] >= least:
-            return found[-1][1]
-    return max(found, key=lambda arrangement: arrangement[0])[1]
+        arrangements.append(_largest(rows, largest, room, height))
+        if not height and arrangements[-1][0] >= sufficient:
+            return arrangements[-1][1]
+    return max(arrangements, key=lambda arrangement: arrangement[0])[1]
 
 
-def _parts(together: Sequence[int], each: int) -> tuple[tuple[int, int], ...]:
-    """Share panels out to rows of so many at most; what belongs together is split only where it has to be.
+def _parts(group_sizes: Sequence[int], most_per_row: int) -> tuple[tuple[int, int], ...]:
+    """Divide panels into rows of at most ``most_per_row``; a group is split only if it does not fit into one row.
 
-    Gives the ends of each row, the second not in it.
+    Returns the first panel of each row, and the one after its last.
 
     >>> _parts([2, 2, 1], 3), _parts([2, 1], 1)
     (((0, 2), (2, 5)), ((0, 1), (1, 2), (2, 3)))
     """
-    ends, begin = [0], 0
-    for count in together:
+    starts, begin = [0], 0
+    for count in group_sizes:
         for k in range(1, count + 1):
-            if begin + k - ends[-1] > each:
-                ends.append(begin if begin > ends[-1] and count <= each else begin + k - 1)
+            if begin + k - starts[-1] > most_per_row:
+                starts.append(begin if begin > starts[-1] and count <= most_per_row else begin + k - 1)
         begin += count
-    return tuple(pairwise([*ends, begin]))
+    return tuple(pairwise([*starts, begin]))
 
 
 def _largest(
-    rows: Callable[[float], list[Row]], most: float, room: float, height: float | None
+    rows: Callable[[float], list[Row]], upper: float, room: float, height: float | None
 ) -> tuple[float, list[Row]]:
-    """Find the largest cell whose rows fit, and return its side and the rows."""
+    """Find the largest cells with which the rows fit; return their side and the rows."""
 
-    def fit(made: list[Row]) -> bool:
-        return max(row.width for row in made) <= room and (
-            height is None
-            or sum(row.height for row in made) + GAP_OF_ROWS * made[0].style.size * (len(made) - 1) <= height
+    def fit(candidate: list[Row]) -> bool:
+        gaps = GAP_OF_ROWS * candidate[0].style.size * (len(candidate) - 1)
+        return max(row.width for row in candidate) <= room and (
+            height is None or sum(row.height for row in candidate) + gaps <= height
         )
 
-    low, high, best = 0.0, most, rows(most)
+    low, high, best = 0.0, upper, rows(upper)
     if fit(best):
-        return most, best
-    best = rows(TINY)
-    for _ in range(STEPS):
-        made = rows(cell := (low + high) / 2)
-        if fit(made):
-            low, best = cell, made
+        return upper, best
+    best = rows(TINY_CELL)
+    for _ in range(BISECTION_STEPS):
+        candidate = rows(cell := (low + high) / 2)
+        if fit(candidate):
+            low, best = cell, candidate
         else:
             high = cell
     return low, best
@@ -111,11 +114,11 @@ def draw(sheet: Sheet, row: Row, x: float, y: float, number_size: float | None, 
     """Draw a row of heatmaps on a sheet.
 
     Args:
-        sheet: where.
+        sheet: the sheet to draw on.
         row: as `arranged` returns it.
         x, y: its upper left corner, points.
-        number_size: of the numbers in cells, points; None: no numbers.
-        name: shapes of panel k are in groups called ``NAME-k-…`` in the file.
+        number_size: font size of the numbers in cells, points; None: no numbers.
+        name: the groups of shapes of panel k have ids ``NAME-k-…`` in the file.
     """
     for k, (grid, left) in enumerate(zip(row.grids, row.lefts_of_grids(x), strict=True)):
         top = y + row.top
@@ -125,38 +128,38 @@ def draw(sheet: Sheet, row: Row, x: float, y: float, number_size: float | None, 
         _numbers(sheet, row, grid, left, top, number_size)
         _marks(sheet, row, grid, left, top, number_size, f"{name}-{k}")
         _names(sheet, row, k, left, top)
-        if row.bars[k]:
+        if row.bar_widths[k]:
             _bar(sheet, row, grid, left + row.cell * (len(grid.end_layers)) + 0.6 * row.style.size, top, f"{name}-{k}")
         if k in row.blocks:
             _titles(sheet, row, k, left, top)
 
 
 def _boxes(row: Row, left: float, top: float, places: Values) -> Values:
-    """Return rectangles of cells (N, 2), given by row and column."""
+    """Return the rectangles (N, 4) of cells that are given as (row, column), (N, 2)."""
     corners = np.stack([left + places[:, 1] * row.cell, top + places[:, 0] * row.cell], 1)
-    gap = GAP * row.cell
+    gap = CELL_GAP * row.cell
     return np.concatenate([corners + gap, corners + row.cell - gap], 1)
 
 
-def _behind(row: Row, grid: Grid) -> Values:
-    """Return the colours (front layers, end layers, 3) of the cells, 0..255."""
+def _cell_colours(row: Row, grid: Grid) -> Values:
+    """Return the colours (front layers, end layers, 3) of the cells, 0 to 255."""
     style = row.style
-    behind = on_scale(*coloured(grid), style.scale(grid))
-    behind[np.isnan(grid.values)] = rgb(MUTED[style.dark])
+    colours = on_scale(*coloured(grid), style.scale(grid))
+    colours[np.isnan(grid.values)] = rgb(MUTED[style.dark])
     doubtful = [name in grid.doubtful for name in grid.end_layers]
-    behind[:, doubtful] = (1 - VEIL) * behind[:, doubtful] + VEIL * rgb(MUTED[style.dark])
-    return behind
+    colours[:, doubtful] = (1 - VEIL) * colours[:, doubtful] + VEIL * rgb(MUTED[style.dark])
+    return colours
 
 
 def _cells(sheet: Sheet, row: Row, grid: Grid, left: float, top: float, name: str) -> None:
     places = np.argwhere(np.ones(grid.values.shape, dtype=bool)).astype(float)
-    sheet.rectangles(_boxes(row, left, top, places), _behind(row, grid).reshape(-1, 3) / 255, f"{name}-cells")
+    sheet.rectangles(_boxes(row, left, top, places), _cell_colours(row, grid).reshape(-1, 3) / 255, f"{name}-cells")
 
 
 def _numbers(sheet: Sheet, row: Row, grid: Grid, left: float, top: float, size: float | None) -> None:
     if size is None:
         return
-    white = white_reads_better(_behind(row, grid))
+    white = white_reads_better(_cell_colours(row, grid))
     for (i, j), value in np.ndenumerate(grid.values):
         sheet.text(
             left + (j + 0.5) * row.cell,
@@ -169,33 +172,37 @@ def _numbers(sheet: Sheet, row: Row, grid: Grid, left: float, top: float, size: 
 
 
 def _marks(sheet: Sheet, row: Row, grid: Grid, left: float, top: float, size: float | None, name: str) -> None:
-    """Draw stars in the upper right corner, above numbers, or in the middle where there are none; and a frame."""
+    """Draw stars, above the number in the upper right corner or without numbers in the middle, and the frame."""
     cell = row.cell
     full, hollow = stars(grid)
-    across, down, far = (0.85, 0.15, min(0.125 * cell, 0.4 * row.style.size)) if size else (0.5, 0.5, 0.26 * cell)
+    across, down, radius = (0.85, 0.15, min(0.125 * cell, 0.4 * row.style.size)) if size else (0.5, 0.5, 0.26 * cell)
 
     def corners(cells: Sequence[tuple[int, int]], size: float) -> list[Values]:
         return [STAR * size + (left + (j + across) * cell, top + (i + down) * cell) for i, j in cells]
 
-    sheet.polygons(corners([*full, *hollow], far), WHITE, f"{name}-best", edge=EDGE, line=min(0.6, 0.04 * cell))
-    sheet.polygons(corners(hollow, HOLLOW * far), [_behind(row, grid)[at] / 255 for at in hollow], f"{name}-by-chance")
+    sheet.polygons(corners([*full, *hollow], radius), WHITE, f"{name}-best", edge=EDGE, line=min(0.6, 0.04 * cell))
+    sheet.polygons(
+        corners(hollow, HOLLOW * radius),
+        [_cell_colours(row, grid)[place] / 255 for place in hollow],
+        f"{name}-by-chance",
+    )
     chosen = row.style.selected
     if chosen and chosen[0] in grid.front_layers and chosen[1] in grid.end_layers:
         i, j = grid.front_layers.index(chosen[0]), grid.end_layers.index(chosen[1])
         box = _boxes(row, left, top, np.array([[i, j]], dtype=float))[0]
-        wide = max(0.9, min(2.0, 0.09 * cell))
-        sheet.frame(box.tolist(), HALO, 1.8 * wide, f"{name}-halo")
-        sheet.frame(box.tolist(), ACCENT[grid.diverging], wide, f"{name}-selected")
+        line = max(0.9, min(2.0, 0.09 * cell))
+        sheet.frame(box.tolist(), HALO, 1.8 * line, f"{name}-halo")
+        sheet.frame(box.tolist(), ACCENT[grid.diverging], line, f"{name}-selected")
 
 
 def _names(sheet: Sheet, row: Row, k: int, left: float, top: float) -> None:
-    """Write the names of layers: of columns below each panel, of rows at the first of a block."""
-    cell, size, (fronts, ends), grid = row.cell, row.label, row.names[k], row.grids[k]
+    """Write the names of layers: end layers below each panel, front layers beside the first panel of a block."""
+    cell, size, (fronts, ends), grid = row.cell, row.label_size, row.labels[k], row.grids[k]
     if k in row.blocks:
-        for i, label in list(enumerate(fronts.labels))[:: row.every]:
+        for i, label in list(enumerate(fronts.labels))[:: row.label_step]:
             sheet.text(left - 0.4 * size, top + (i + 0.5) * cell + CAPITAL / 2 * size, label, size, across="right")
     bottom = top + cell * len(grid.front_layers) + 0.25 * row.style.size
-    for j, label in list(enumerate(ends.labels))[:: row.every]:
+    for j, label in list(enumerate(ends.labels))[:: row.label_step]:
         middle = left + (j + 0.5) * cell
         if row.angles[k] == 0:
             sheet.text(middle, bottom + CAPITAL * size, label, size, across="center")
@@ -208,28 +215,36 @@ def _names(sheet: Sheet, row: Row, k: int, left: float, top: float) -> None:
 
 def _titles(sheet: Sheet, row: Row, k: int, left: float, top: float) -> None:
     """Write the titles of a block's axes."""
-    size, beside = row.style.size, row.beside[k]
+    size, front_titles = row.style.size, row.front_titles[k]
     grid = row.grids[k]
     begin = left - row.lefts[k] + (1.4 * size if k else 0.0)
-    middle = top + max(row.cell * len(grid.front_layers), LOWEST * size) / 2
-    for line, words in enumerate(beside):
+    middle = top + max(row.cell * len(grid.front_layers), MIN_TITLE_ROOM * size) / 2
+    for line, words in enumerate(front_titles):
         sheet.text(begin + (line * LINE + CAPITAL + 0.1) * size, middle, words, size, across="center", angle=90)
-    middle = left + (row.span(k) - row.bars[row.blocks[k][-1]]) / 2
-    longest = max(width(words, size) for words in row.below[k])
-    free = begin + (len(beside) * LINE + 0.5) * size + longest / 2
+    middle = left + (row.span(k) - row.bar_widths[row.blocks[k][-1]]) / 2
+    longest = max(width(words, size) for words in row.end_titles[k])
+    free = begin + (len(front_titles) * LINE + 0.5) * size + longest / 2
     middle = max(min(middle, left + row.span(k) - longest / 2), free)
-    for line, words in enumerate(row.below[k]):
-        sheet.text(middle, top + row.tall + row.under + (line * LINE + CAPITAL) * size, words, size, across="center")
+    for line, words in enumerate(row.end_titles[k]):
+        sheet.text(
+            middle,
+            top + row.cells_height + row.labels_height + (line * LINE + CAPITAL) * size,
+            words,
+            size,
+            across="center",
+        )
 
 
 def _bar(sheet: Sheet, row: Row, grid: Grid, left: float, top: float, name: str) -> None:
-    """Draw the colour bar: shapes that each reach up to its end, so that no seams show."""
+    """Draw the colour bar as shapes that overlap, each from the top down, so that no seams are visible."""
     style = row.style
-    tall, wide = max(row.cell * len(grid.front_layers), 4 * style.size), 0.8 * style.size
-    colours = on_scale((np.arange(BAR) + 0.5) / BAR, 0.0, 1.0, style.scale(grid)) / 255
+    height, bar_width = max(row.cell * len(grid.front_layers), 4 * style.size), 0.8 * style.size
+    colours = on_scale((np.arange(BAR_SHAPES) + 0.5) / BAR_SHAPES, 0.0, 1.0, style.scale(grid)) / 255
     sheet.rectangles(
-        np.array([(left, top, left + wide, top + tall * (1 - k / BAR)) for k in range(BAR)]), colours, f"{name}-bar"
+        np.array([(left, top, left + bar_width, top + height * (1 - k / BAR_SHAPES)) for k in range(BAR_SHAPES)]),
+        colours,
+        f"{name}-bar",
     )
-    for place, words in bar_ticks(grid, max(1, min(5, int(tall / (1.7 * style.small))))):
-        y = top + tall * (1 - place) + CAPITAL / 2 * style.small
-        sheet.text(left + wide + 0.35 * style.size, y, words, style.small)
+    for position, words in bar_ticks(grid, max(1, min(5, int(height / (1.7 * style.small))))):
+        y = top + height * (1 - position) + CAPITAL / 2 * style.small
+        sheet.text(left + bar_width + 0.35 * style.size, y, words, style.small)

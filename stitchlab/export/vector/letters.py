@@ -1,4 +1,4 @@
-"""Measures texts of exported figures, and breaks or cuts them to fit. Sizes are points (1/72 inch).
+"""Measures the texts of exported figures, and breaks or cuts them to fit. Sizes are in points (1/72 inch).
 
 The font is DejaVu Sans, which comes with Matplotlib, so that a figure is the same on every machine.
 """
@@ -12,9 +12,11 @@ import matplotlib
 from matplotlib.font_manager import FontProperties
 from matplotlib.ft2font import FT2Font
 
-LINE = 1.22  # from one line to the next, in font sizes
-CAPITAL, BELOW = 0.73, 0.24  # of a letter, above its line and below it, in font sizes
-ABSENT = "\u25a1"  # stands for a letter that the font does not have
+# In font sizes.
+LINE = 1.22  # from one line to the next
+CAPITAL = 0.73  # height of a capital letter
+
+UNPRINTABLE = "\u25a1"  # stands for a letter that the font does not have
 _EM = 1000
 _FILES = {
     bold: Path(matplotlib.get_data_path(), "fonts", "ttf", f"DejaVuSans{'-Bold' * bold}.ttf") for bold in (False, True)
@@ -27,31 +29,32 @@ def font(size: float, bold: bool = False) -> FontProperties:
 
 
 @cache
-def _advances(bold: bool) -> tuple[FT2Font, dict[str, float]]:
+def _face(bold: bool) -> tuple[FT2Font, dict[str, float]]:
+    """Return the font, and the widths of its letters that were measured so far."""
     face = FT2Font(str(_FILES[bold]))
     face.set_size(_EM, 72)
     return face, {}
 
 
 def _advance(letter: str, bold: bool) -> float:
-    face, known = _advances(bold)
-    if letter not in known:
-        known[letter] = face.load_char(ord(letter)).linearHoriAdvance / 65536 / _EM
-    return known[letter]
+    face, widths = _face(bold)
+    if letter not in widths:
+        widths[letter] = face.load_char(ord(letter)).linearHoriAdvance / 65536 / _EM
+    return widths[letter]
 
 
 @cache
 def _printed(letter: str) -> bool:
-    return letter.isprintable() and _advances(False)[0].get_char_index(ord(letter)) != 0
+    return letter.isprintable() and _face(False)[0].get_char_index(ord(letter)) != 0
 
 
 def printable(text: str) -> str:
-    """Write a text with letters that the font has, on one line.
+    """Write a text on one line, with the letters that the font has.
 
     >>> printable("ré\\nseau 網")
     'ré seau □'
     """
-    return "".join(letter if _printed(letter) else ABSENT for letter in " ".join(text.split()))
+    return "".join(letter if _printed(letter) else UNPRINTABLE for letter in " ".join(text.split()))
 
 
 @lru_cache(maxsize=4096)
@@ -74,7 +77,7 @@ def cut(text: str, room: float, size: float, bold: bool = False) -> str:
 
     Args:
         text: one line.
-        room: width that there is, points.
+        room: the available width, points.
         size: of the letters, points.
         bold: whether they are bold.
 
@@ -93,27 +96,27 @@ def _without_middle(text: str, keep: int) -> str:
     return text[: (keep + 1) // 2] + "…" + text[len(text) - keep // 2 :]
 
 
-def lines(text: str, room: float, size: float, *, most: int = 1000, bold: bool = False) -> list[str]:
-    """Break a text at its spaces into lines that fit; what is too long for a line, or for the last one, is cut.
+def lines(text: str, room: float, size: float, *, max_lines: int = 1000, bold: bool = False) -> list[str]:
+    """Break a text at its spaces into lines that fit; a word or a last line that is too long is cut.
 
     Args:
-        text: line breaks in it are spaces.
-        room: width that there is, points.
+        text: its line breaks count as spaces.
+        room: the available width, points.
         size: of the letters, points.
-        most: how many lines at most.
+        max_lines: the maximum number of lines.
         bold: whether letters are bold.
 
-    >>> lines("End layer of a network", 60, 10), lines("End layer of a network", 60, 10, most=2)
+    >>> lines("End layer of a network", 60, 10), lines("End layer of a network", 60, 10, max_lines=2)
     (['End layer', 'of a', 'network'], ['End layer', 'of a …work'])
     """
-    words, found = printable(text).split(" "), [""]
+    words, broken = printable(text).split(" "), [""]
     for k, word in enumerate(words):
-        longer = f"{found[-1]} {word}".lstrip()
-        if not found[-1] or width(longer, size, bold) <= room:
-            found[-1] = longer
-        elif len(found) < most:
-            found.append(word)
+        longer = f"{broken[-1]} {word}".lstrip()
+        if not broken[-1] or width(longer, size, bold) <= room:
+            broken[-1] = longer
+        elif len(broken) < max_lines:
+            broken.append(word)
         else:
-            found[-1] = " ".join([found[-1], *words[k:]])
+            broken[-1] = " ".join([broken[-1], *words[k:]])
             break
-    return [cut(line, room, size, bold) for line in found]
+    return [cut(line, room, size, bold) for line in broken]

@@ -1,4 +1,4 @@
-"""Draws linear probes as a file: one pair of axes on a page of the wanted size."""
+"""Draws linear probes into a file: one pair of axes on a page of the size in the options."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from stitchlab.results.probes import Probes
 
 
 def figure(shown: Sequence[Probes], options: Options) -> Sheet:
-    """Draw the curves of some networks. Raises StitchLabError where there are too many for a figure."""
-    wide, margin = SIZES[options.size] * INCH, MARGIN * options.points
-    high = SLIDE_HEIGHT * INCH if options.size == "slide" else None
+    """Draw a curve for each network. Raises StitchLabError if there are too many for a figure."""
+    page_width, margin = SIZES[options.size] * INCH, MARGIN * options.points
+    height = SLIDE_HEIGHT * INCH if options.size == "slide" else None
     (row,) = curves.arranged(
-        [figures.curves(shown)], [""], options.points, wide - 2 * margin, high and high - 2 * margin
+        [figures.curves(shown)], [""], options.points, page_width - 2 * margin, height and height - 2 * margin
     )
-    sheet = Sheet(wide, high or row.height + 2 * margin, options.dark)
-    curves.draw(sheet, row, (wide - row.width) / 2, (sheet.height - row.height) / 2, "row-0")
+    sheet = Sheet(page_width, height or row.height + 2 * margin, options.dark)
+    curves.draw(sheet, row, (page_width - row.width) / 2, (sheet.height - row.height) / 2, "row-0")
     return sheet

@@ -1,7 +1,7 @@
-"""Draws on a sheet of paper: points from its upper left corner, shapes and texts; then writes a file.
+"""Draws shapes and texts on a sheet, with coordinates in points from its upper left corner, and writes it as a file.
 
-All of Matplotlib is behind this: a `Figure` of its own, never pyplot. What only global settings can change is set
-under a lock, so that several threads may draw.
+This is the only module that uses Matplotlib: a `Figure` of its own, never pyplot. Options that exist only as global
+settings are changed under a lock, so that several threads can draw.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
+from stitchlab.export.options import ImageSuffix
 from stitchlab.export.vector.letters import font, printable
 from stitchlab.figures.template import GROUND, INK
 from stitchlab.results.version import VERSION
@@ -29,7 +30,7 @@ from stitchlab.results.version import VERSION
 INCH = 72.0
 Values = npt.NDArray[np.float64]
 
-# Text stays text, whole fonts that editors know are embedded, and the same figure is the same file.
+# Text stays text, fonts are embedded in a format that editors can read, and the same figure gives the same bytes.
 _SETTINGS: Any = {
     "svg.fonttype": "none",
     "pdf.fonttype": 42,
@@ -42,7 +43,7 @@ _LOCK = threading.RLock()
 
 
 class Sheet:
-    """Represents a page of this many points, and what is drawn on it."""
+    """Represents a page, its size in points, and what is drawn on it."""
 
     def __init__(self, width: float, height: float, dark: bool) -> None:
         self.width, self.height, self.dark = width, height, dark
@@ -51,6 +52,10 @@ class Sheet:
         self._axes.set_axis_off()
         self._axes.set_xlim(0, width)
         self._axes.set_ylim(height, 0)
+
+    def __repr__(self) -> str:
+        """Say how large the sheet is."""
+        return f"Sheet({self.width:g} × {self.height:g} points)"
 
     def text(
         self,
@@ -69,11 +74,11 @@ class Sheet:
 
         Args:
             x, y: a point.
-            words: the text; nothing is drawn where it is empty.
-            size: of the letters, points.
-            across, down: which part of the text is at the point.
-            bold: whether letters are bold.
-            colour: None: the sheet's ink.
+            words: the text; may be empty.
+            size: font size, points.
+            across, down: which part of the text is placed at the point.
+            bold: whether the text is bold.
+            colour: None: the colour of text on this sheet.
             angle: degrees, counterclockwise around the point.
         """
         if words:
@@ -103,18 +108,18 @@ class Sheet:
         """Fill polygons, one shape each.
 
         Args:
-            corners: (corners, 2) of each.
-            colours: one, or one for each.
-            name: of their group in the file.
+            corners: of each polygon, (corners, 2).
+            colours: one for all, or one for each.
+            name: id of their group in the file.
             edge, line: colour and width (points) of the outlines.
-            opacity: 0..1; None: opaque.
+            opacity: 0 to 1; None: opaque.
         """
         if len(corners):
-            made = PolyCollection(
+            collection = PolyCollection(
                 corners, facecolors=colours, edgecolors=edge, linewidths=line, alpha=opacity, clip_on=False
             )
-            made.set_gid(name)
-            self._axes.add_collection(made, autolim=False)
+            collection.set_gid(name)
+            self._axes.add_collection(collection, autolim=False)
 
     def rectangles(self, boxes: Values, colours: Any, name: str, opacity: float | None = None) -> None:
         """Fill rectangles, one shape each.
@@ -136,7 +141,7 @@ class Sheet:
         Args:
             box: left, top, right, bottom.
             colour, line: of the outline, and its width in points.
-            name: of the shape in the file.
+            name: id of the shape in the file.
         """
         x, y, right, bottom = box
         self._axes.add_patch(
@@ -157,10 +162,10 @@ class Sheet:
         """Draw a line through points.
 
         Args:
-            points: (N, 2); what is not finite is left out.
+            points: (N, 2); points that are not finite are left out.
             colour, line: of the line, and its width in points.
-            dashes: lengths drawn and left out in turn, in widths of the line; empty: solid.
-            name: of the shape in the file; empty: none.
+            dashes: lengths that are drawn and left out in turn, in line widths; empty: solid.
+            name: id of the shape in the file; empty: none.
         """
         style: Any = (0, tuple(dashes)) if len(dashes) else "solid"
         self._axes.add_line(
@@ -177,13 +182,13 @@ class Sheet:
             )
         )
 
-    def file(self, suffix: str, *, dpi: int, title: str, description: str) -> bytes:
+    def file(self, suffix: ImageSuffix, *, dpi: int, title: str, description: str) -> bytes:
         """Write the sheet as a file.
 
         Args:
-            suffix: ``svg``, ``pdf`` or ``png``.
-            dpi: dots an inch, of a PNG.
-            title, description: kept in the file's metadata.
+            suffix: the kind of file.
+            dpi: dots per inch, of a PNG.
+            title, description: for the file's metadata.
         """
         out, creator = io.BytesIO(), f"StitchLab {VERSION}"
         title, description = (" ".join(text.split()) for text in (title, description))
@@ -213,5 +218,5 @@ class Sheet:
         return out.getvalue()
 
     def _canvas(self, kind: Any) -> Any:
-        """Return what writes the figure; Matplotlib declares no types there."""
+        """Return the canvas that writes the figure; Matplotlib declares no types for it."""
         return kind(self._figure)

@@ -1,4 +1,7 @@
-"""Draws the page Learn: the row of steps, the step, the buttons back and on. Its texts stand in the catalog."""
+"""Draws the page Learn: the steps to choose from, the current step, the buttons Previous and Next.
+
+The texts of the lesson are in `stitchlab.catalog.lesson`.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from stitchlab.ui.learn.lesson import Lesson
 from stitchlab.ui.opened import mark
 from stitchlab.ui.run_table import called
 
-DRAWN: tuple[Callable[[Lesson], None], ...] = (
+STEP_FIGURES: tuple[Callable[[Lesson], None], ...] = (
     seeing.draw,
     halves.draw,
     two_ways.draw,
@@ -27,22 +30,22 @@ DRAWN: tuple[Callable[[Lesson], None], ...] = (
     checks.draw,
 )
 
-#: Questions that stand beside the heading, since their figure fills the screen.
-BESIDE: dict[int, Callable[[Lesson], None]] = {3: two_ways.ask}
+#: Questions beside the heading, by step: the figures of these steps fill the screen.
+QUESTIONS_BESIDE_HEADING: dict[int, Callable[[Lesson], None]] = {3: two_ways.ask}
 
 
 def draw(store: Store, jobs: Jobs) -> None:
     """Draw the step of the lesson that the address names."""
-    number, done = place.step(), place.answered()
-    lesson = Lesson(store, jobs, runs.choose(store), number, place.said(), number in done)
-    _way(number, done)
-    heading, beside = st.columns([3, 2], gap="large") if number in BESIDE else (st.container(), None)
+    number, answered = place.step(), place.answered_steps()
+    lesson = Lesson(store, jobs, runs.choose(store), number, place.last_answer(), number in answered)
+    _navigation(number, answered)
+    heading, beside = st.columns([3, 2], gap="large") if number in QUESTIONS_BESIDE_HEADING else (st.container(), None)
     with heading:
         _head(lesson)
     if beside is not None:
         with beside:
-            BESIDE[number](lesson)
-    DRAWN[number - 1](lesson)
+            QUESTIONS_BESIDE_HEADING[number](lesson)
+    STEP_FIGURES[number - 1](lesson)
 
 
 def _head(lesson: Lesson) -> None:
@@ -50,14 +53,14 @@ def _head(lesson: Lesson) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         st.title(f"{lesson.number}. {lesson.step.title}", help=_terms(lesson.step), width="content")
         if lesson.run is not None:
-            _told_with(lesson, lesson.run)
+            _example_run(lesson, lesson.run)
     st.markdown(lesson.step.claim)
 
 
-def _way(number: int, done: list[int]) -> None:
-    """Draw the row of steps, with where one is and what was answered, and the buttons back and on."""
+def _navigation(number: int, answered: list[int]) -> None:
+    """Draw the steps to choose from, with the current one and the answered ones marked, and the two buttons."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        _steps(number, done)
+        _steps(number, answered)
         with st.container(horizontal=True, width="content"):
             st.button(
                 "Previous",
@@ -76,7 +79,7 @@ def _way(number: int, done: list[int]) -> None:
             )
 
 
-def _steps(number: int, done: list[int]) -> None:
+def _steps(number: int, answered: list[int]) -> None:
     st.session_state["learn-step"] = number
     st.segmented_control(
         "Steps of the lesson",
@@ -86,7 +89,7 @@ def _steps(number: int, done: list[int]) -> None:
         wrap=True,
         label_visibility="collapsed",
         on_change=lambda: place.go(int(st.session_state["learn-step"])),
-        format_func=lambda k: f"{'✓ ' if k in done else ''}{k} {STEPS[k - 1].short}",
+        format_func=lambda k: f"{'✓ ' if k in answered else ''}{k} {STEPS[k - 1].short}",
     )
 
 
@@ -94,8 +97,8 @@ def _terms(step: Step) -> str:
     return "\n\n".join(f"**{term}**: {meaning(term)}" for term in step.terms)
 
 
-def _told_with(lesson: Lesson, run: Run) -> None:
-    """Name the run that serves as the example, and offer another one."""
+def _example_run(lesson: Lesson, run: Run) -> None:
+    """Name the run that serves as the example, and offer others."""
     panel = st.popover(
         "Run",
         icon=":material/dataset:",

@@ -27,37 +27,37 @@ MEASURES = (
 
 
 def draw(lesson: Lesson) -> None:
-    """Draw the table of checks, or what each check asks where nobody has computed one; the question; what to report."""
+    """Draw the table of checks, or what each check asks if none is computed; the question; what to report."""
     answers = _answers(lesson)
     if answers is None:
         left, right = st.columns(2, gap="large")
-        named = list(CHECKS.values())
-        half = (len(named) + 1) // 2
-        for column, some in ((left, named[:half]), (right, named[half:])):
-            column.table([{"Check": check.label, "What it asks": check.question} for check in some])
+        all_checks = list(CHECKS.values())
+        half = (len(all_checks) + 1) // 2
+        for column, checks in ((left, all_checks[:half]), (right, all_checks[half:])):
+            column.table([{"Check": check.label, "What it asks": check.question} for check in checks])
         ui.door(PAGE, "Compute the checks", {}, "On the demo's networks, or your own: verdicts for every measure")
     else:
-        checks_table.draw(answers, None, lambda check, subject: _open(answers, check, subject), MEASURES)
-        _follow()
+        checks_table.draw(answers, None, lambda check, subject: _open_evidence(answers, check, subject), MEASURES)
+        _go_to_evidence()
         st.caption(f"On {ui.literal(answers.checking.title)}.")
     choose(
         lesson,
         {name: CHECKS[name].label for name in CHOICES_OF_CHECKS},
         ASKS_FOR_DISTANT,
-        lambda said: _reply(answers, said),
+        lambda answer: _reply(answers, answer),
     )
     _report(lesson, answers)
 
 
 def _answers(lesson: Lesson) -> Answers | None:
-    """Return a table of checks, one's own or a file's: of the run's networks if possible, else the newest, if any."""
+    """Return a table of checks, computed here or opened: of the run's networks if possible, else the newest one."""
     own = (answers_of(lesson.store, record) for record in suites(lesson.store))
-    there = [found for found in (*own, *shelf.tables(lesson.store)) if found is not None and found.kept]
-    return next((found for found in there if _of_run(found, lesson.run)), next(iter(there), None))
+    tables = [table for table in (*own, *shelf.tables(lesson.store)) if table is not None and table.kept]
+    return next((table for table in tables if _is_of_run(table, lesson.run)), next(iter(tables), None))
 
 
-def _of_run(answers: Answers, run: Run | None) -> bool:
-    """Tell whether a table is of a run's networks, on its data."""
+def _is_of_run(answers: Answers, run: Run | None) -> bool:
+    """Tell whether a table is about a run's networks, on the run's data."""
     return (
         run is not None
         and run.request.data == answers.suite.data
@@ -65,43 +65,41 @@ def _of_run(answers: Answers, run: Run | None) -> bool:
     )
 
 
-def _open(answers: Answers, check: str, subject: str) -> None:
+def _open_evidence(answers: Answers, check: str, subject: str) -> None:
     st.session_state["evidence"] = {"suite": answers.suite.id, "check": check, "subject": subject}
 
 
-def _follow() -> None:
-    """Go to the evidence of a cell that was clicked: a click's callback cannot switch pages, so it leaves a note."""
-    if asked := st.session_state.pop("evidence", None):
-        st.switch_page(PAGE, query_params=asked)
+def _go_to_evidence() -> None:
+    """Go to the evidence of the clicked cell; the click only stored it, as a callback cannot switch pages."""
+    if parameters := st.session_state.pop("evidence", None):
+        st.switch_page(PAGE, query_params=parameters)
 
 
-def _reply(answers: Answers | None, said: str) -> Reply:
-    check = CHECKS[said]
-    if said != ASKS_FOR_DISTANT:
+def _reply(answers: Answers | None, answer: str) -> Reply:
+    check = CHECKS[answer]
+    if answer != ASKS_FOR_DISTANT:
         return Reply(False, f"*{check.label}* asks something else: {check.question}")
     return Reply(
         True,
-        f"*{check.label}*: {check.question}{_verdicts(answers)} What step 5 found is asked by "
-        f"*{CHECKS['self'].label}*, and step 6 by *{CHECKS['in-distribution'].label}*.",
+        f"*{check.label}*: {check.question}{_verdicts(answers)} The finding of step 5 is tested by "
+        f"*{CHECKS['self'].label}*, that of step 6 by *{CHECKS['in-distribution'].label}*.",
     )
 
 
 def _verdicts(answers: Answers | None) -> str:
-    """Say how both methods did in the check, where it was computed."""
-    found = {} if answers is None else first_rows(answers)
-    said = [
+    """Say how both methods did in the check; empty if it is not computed."""
+    rows = {} if answers is None else first_rows(answers)
+    verdicts = [
         f"{label}: {row.verdict}" + ("" if row.value is None else f" ({row.value:.2f})")
         for method, label in METHOD_LABELS.items()
-        if (row := found.get((ASKS_FOR_DISTANT, f"{method}/accuracy"))) is not None
+        if (row := rows.get((ASKS_FOR_DISTANT, f"{method}/accuracy"))) is not None
     ]
-    return f" {', '.join(said)}." if said else ""
+    return f" {', '.join(verdicts)}." if verdicts else ""
 
 
 def _report(lesson: Lesson, answers: Answers | None) -> None:
     if lesson.run is None:
         return
-    of_run = answers if answers is not None and _of_run(answers, lesson.run) else None
-    with st.expander(
-        "What to report in a paper, as this run has it", expanded=answers is None, icon=":material/article:"
-    ):
-        st.code(report(lesson.run, of_run), language=None, wrap_lines=True)
+    table = answers if answers is not None and _is_of_run(answers, lesson.run) else None
+    with st.expander("What to report in a paper about this run", expanded=answers is None, icon=":material/article:"):
+        st.code(report(lesson.run, table), language=None, wrap_lines=True)

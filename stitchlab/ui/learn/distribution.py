@@ -1,4 +1,4 @@
-"""Draws step 6: all cells, accuracy against the distance of their activations from native ones."""
+"""Draws step 6: the accuracy of all cells against the distance of their activations from native ones."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from stitchlab.results.similarity import ACCURATE, INACCURATE, SET_DETECTOR, tel
 from stitchlab.ui import address, links
 from stitchlab.ui.charts import cells_scatter
 from stitchlab.ui.learn import place
-from stitchlab.ui.learn.lesson import Lesson, Reply, choose, lacking
+from stitchlab.ui.learn.lesson import Lesson, Reply, choose, no_run
 
 CELL = "pages/2_Activations.py"
-LAY = {"native": "close to native", "off": "not quite native", "out": "out of distribution"}
+PLACES = {"native": "close to native", "off": "not quite native", "out": "out of distribution"}
 
 
 def draw(lesson: Lesson) -> None:
-    """Draw the picture of all cells, a cell in words beside it, the question."""
+    """Draw all cells as points, one cell in words beside them, and the question."""
     run = lesson.run
     if run is None:
-        lacking("There is no run yet whose activations were judged.")
+        no_run("There is no run yet whose activations were judged.")
         return
-    found = DetectionResults(run, judged_with(run))
-    if not any(found.entry(SET_DETECTOR, *cell) for cell in found.cells):
+    results = DetectionResults(run, judged_with(run))
+    if not any(results.entry(SET_DETECTOR, *cell) for cell in results.cells):
         st.info(
             "How far this run's activations are from native ones is not computed yet. The page Activations "
             "computes it.",
@@ -38,42 +38,42 @@ def draw(lesson: Lesson) -> None:
         )
         ui.door(CELL, "Compute it on Activations", links.query(run), "The detectors of a cell")
         return
-    accurate, cell = both_accurate(found), _cell(found)
+    accurate, cell = both_accurate(results), _cell(results)
     left, right = st.columns([3, 2], gap="large", vertical_alignment="center")
     with left:
-        cells_scatter(found, "learn-cells", cell, place.look)
+        cells_scatter(results, "learn-cells", cell, place.look)
     with right:
-        _words(found, cell)
+        _words(results, cell)
     if accurate.cells:
         _ask(lesson, run, accurate)
     else:
-        st.info(f"{_unasked(run)} {_failing(run)}", icon=":material/info:")
+        st.info(f"{_why_no_question(run)} {_failing(run)}", icon=":material/info:")
 
 
-def _cell(found: DetectionResults) -> Cell:
-    said = address.said_cell()
-    return said if said in found.run.request.cells else telling_cell(found)
+def _cell(results: DetectionResults) -> Cell:
+    cell = address.said_cell()
+    return cell if cell in results.run.request.cells else telling_cell(results)
 
 
-def _words(found: DetectionResults, cell: Cell) -> None:
-    """Say what the ringed cell shows, in a sentence a method."""
+def _words(results: DetectionResults, cell: Cell) -> None:
+    """Say what the ringed cell shows, in one sentence for each method."""
     st.markdown(f"**{ui.literal(f'{cell[0]} → {cell[1]}')}**, the ringed cell:")
-    decides = SET_DETECTOR if found.reliability(SET_DETECTOR, cell[1]).holds else None
-    for method, said in conclusions(found, decides, *cell).items():
-        st.markdown(f"- **{METHOD_LABELS[method]}:** {said.sentence}")
+    detector = SET_DETECTOR if results.reliability(SET_DETECTOR, cell[1]).holds else None
+    for method, conclusion in conclusions(results, detector, *cell).items():
+        st.markdown(f"- **{METHOD_LABELS[method]}:** {conclusion.sentence}")
     st.caption("A click on a point rings its cell.")
 
 
 def _ask(lesson: Lesson, run: Run, accurate: Accurate) -> None:
     right = accurate.farther or BOTH
 
-    def reply(said: str) -> Reply:
-        if said != right:
+    def reply(answer: str) -> Reply:
+        if answer != right:
             return Reply(False, f"Look at the points near the dashed line: {_medians(accurate)}.")
         return Reply(
             True,
             f"Both are accurate in {_cells(len(accurate.cells))}: they keep {ACCURATE:.0%} or more of "
-            f"the end network's accuracy above chance. {_lie(accurate)}. Accuracy cannot "
+            f"the end network's accuracy above chance. {_places(accurate)}. Accuracy cannot "
             f"tell these apart. {_failing(run)}",
         )
 
@@ -81,22 +81,22 @@ def _ask(lesson: Lesson, run: Run, accurate: Accurate) -> None:
     choose(lesson, options | {BOTH: "Neither's"}, right, reply)
 
 
-def _unasked(run: Run) -> str:
-    """Say why there is no cell to ask about."""
+def _why_no_question(run: Run) -> str:
+    """Say why this run has no cell to ask about."""
     if count := len(accurate_twice(run)):
         return (
-            f"Both methods are accurate in {_cells(count)}, but the Fréchet ratio is not there or not believed, so "
-            "nothing can be said of their activations."
+            f"Both methods are accurate in {_cells(count)}, but the Fréchet ratio is missing or not believed there, "
+            "so nothing can be said about their activations."
         )
     return "In no cell of this run are both methods accurate, so their activations cannot be compared."
 
 
-def _lie(accurate: Accurate) -> str:
+def _places(accurate: Accurate) -> str:
     """Say where each method's activations lie in these cells, with the median ratio."""
     parts = []
     for method in METHODS:
-        there = ", ".join(f"{LAY[name]} in {count}" for name, count in accurate.places[method].items() if count)
-        parts.append(f"{METHOD_LABELS[method]}: {there} (median of the Fréchet ratio {accurate.median(method):.2f})")
+        counts = ", ".join(f"{PLACES[name]} in {count}" for name, count in accurate.places[method].items() if count)
+        parts.append(f"{METHOD_LABELS[method]}: {counts} (median of the Fréchet ratio {accurate.median(method):.2f})")
     return "; ".join(parts)
 
 
@@ -107,7 +107,7 @@ def _medians(accurate: Accurate) -> str:
 
 
 def _failing(run: Run) -> str:
-    """Say what it means that direct matching fails where task loss matching does not."""
+    """Say in how many cells direct matching alone fails, and what that means."""
     if not (count := len(only_trained(run))):
         return "Direct matching fails in no cell in which task loss matching is accurate."
     return (

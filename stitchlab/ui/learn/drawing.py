@@ -1,12 +1,12 @@
-"""Draws a stitched network: both networks as rows of layers to click, and below them what is stitched.
+"""Draws a stitched network: both networks as rows of layers to click, and below them the stitch between the two.
 
-It is HTML that wraps where the page is narrow; what it says is text in the order in which an image runs through it.
+The drawing is HTML, which wraps on a narrow page; its texts follow the path of an image through the network.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TypedDict
 
 import streamlit as st
 
@@ -42,79 +42,126 @@ figcaption { text-align: center; max-width: 11rem; }
 _CSS = _RULES.replace("BLUE", BLUE).replace("GREEN", GREEN).replace("ORANGE", ORANGE)
 
 _SCRIPT = """
-function made(name, properties = {}, ...inside) {
-    const element = document.createElement(name);
-    Object.assign(element, properties);
-    element.append(...inside);
-    return element;
+function element(name, properties = {}, ...children) {
+    const created = document.createElement(name);
+    Object.assign(created, properties);
+    created.append(...children);
+    return created;
 }
-const layer = (of, kind, name = 'span') => made(
-    name, {className: `chip ${kind}`}, of.name, ...(of.channels ? [made('small', {}, of.channels)] : []));
-const arrow = () => { const it = made('span', {}, '→'); it.setAttribute('aria-hidden', 'true'); return it; };
-const joined = parts => parts.flatMap((part, k) => k ? [arrow(), part] : [part]);
+const layer = ({name, channels}, kind, tag = 'span') => element(
+    tag, {className: `chip ${kind}`}, name, ...(channels ? [element('small', {}, channels)] : []));
+function arrow() {
+    const sign = element('span', {}, '→');
+    sign.setAttribute('aria-hidden', 'true');
+    return sign;
+}
+const joinedByArrows = parts => parts.flatMap((part, k) => k ? [arrow(), part] : [part]);
 
-function network(of, side, used, choose) {
-    const row = made('div', {className: 'row'}, ...joined(of.layers.map((one, k) => {
-        const button = layer(one, used(k) ? side : 'out', 'button');
+function network(data, side, used, choose) {
+    const row = element('div', {className: 'row'}, ...joinedByArrows(data.layers.map((each, k) => {
+        const button = layer(each, used(k) ? side : 'out', 'button');
         button.type = 'button';
-        button.setAttribute('aria-pressed', String(k === of.at));
+        button.setAttribute('aria-pressed', String(k === data.at));
         button.dataset.place = `${side}-${k}`;
         button.onclick = () => choose(k);
         return button;
     })));
     row.setAttribute('role', 'group');
-    row.setAttribute('aria-label', of.label);
-    return made('div', {}, made('p', {}, made('strong', {}, of.title), ' ', of.text), row);
+    row.setAttribute('aria-label', data.label);
+    return element('div', {}, element('p', {}, element('strong', {}, data.title), ' ', data.text), row);
 }
 
 function stitched(data) {
     const {front, end} = data;
-    const parts = [made('span', {className: 'chip'}, data.image),
-        ...front.layers.slice(0, front.at + 1).map(one => layer(one, 'front')),
-        made('span', {className: 'chip stitch'}, data.stitch, made('small', {}, data.channels)),
-        ...end.layers.slice(end.at + 1).map(one => layer(one, 'end')),
-        made('span', {className: 'chip end'}, data.head)];
-    return [made('p', {}, data.said), made('div', {className: 'row'}, ...joined(parts))];
+    const parts = [element('span', {className: 'chip'}, data.image),
+        ...front.layers.slice(0, front.at + 1).map(each => layer(each, 'front')),
+        element('span', {className: 'chip stitch'}, data.stitch, element('small', {}, data.channels)),
+        ...end.layers.slice(end.at + 1).map(each => layer(each, 'end')),
+        element('span', {className: 'chip end'}, data.head)];
+    return [element('p', {}, data.summary), element('div', {className: 'row'}, ...joinedByArrows(parts))];
 }
 
-const cells = (count, className) => made('span', {className}, ...Array.from({length: count}, () => made('i')));
-function figure(drawn, caption) {
-    drawn.setAttribute('aria-hidden', 'true');
-    return made('figure', {}, drawn, made('figcaption', {}, caption));
+const cells = (count, className) => element('span', {className}, ...Array.from({length: count}, () => element('i')));
+function figure(content, caption) {
+    content.setAttribute('aria-hidden', 'true');
+    return element('figure', {}, content, element('figcaption', {}, caption));
 }
 
 function position(data) {
-    const {from, to} = data.drawn, matrix = cells(from * to, 'matrix');
-    matrix.style.gridTemplateColumns = `repeat(${from}, .8rem)`;
-    const sign = text => made('span', {className: 'sign'}, text);
-    return [made('p', {}, data.formula), made('div', {className: 'row map'},
-        figure(cells(to, 'vector b'), data.captions.out), sign('='), figure(matrix, data.captions.matrix), sign('·'),
-        figure(cells(from, 'vector a'), data.captions.into), sign('+'),
-        figure(cells(to, 'vector c'), data.captions.bias))];
+    const {map, formula} = data, matrix = cells(map.input_length * map.output_length, 'matrix');
+    matrix.style.gridTemplateColumns = `repeat(${map.input_length}, .8rem)`;
+    const sign = text => element('span', {className: 'sign'}, text);
+    return [element('p', {}, formula), element('div', {className: 'row map'},
+        figure(cells(map.output_length, 'vector b'), map.output), sign('='), figure(matrix, map.matrix), sign('·'),
+        figure(cells(map.input_length, 'vector a'), map.input), sign('+'),
+        figure(cells(map.output_length, 'vector c'), map.bias))];
 }
 
 export default function ({data, parentElement, setTriggerValue}) {
-    const place = parentElement.querySelector('.place'), had = parentElement.activeElement?.dataset.place;
+    const place = parentElement.querySelector('.place'), focused = parentElement.activeElement?.dataset.place;
     const choose = (front, end) => setTriggerValue('cell', [front, end]);
     const {front, end} = data;
     const below = data.level === 1 ? stitched(data) : data.level === 2 ? position(data) : [];
     place.replaceChildren(
         network(front, 'front', k => k <= front.at, k => choose(k, end.at)),
         network(end, 'end', k => k > end.at, k => choose(front.at, k)),
-        ...(below.length ? [made('div', {className: 'below'}, ...below)] : []));
-    if (had) place.querySelector(`[data-place="${had}"]`)?.focus({preventScroll: true});
+        ...(below.length ? [element('div', {className: 'below'}, ...below)] : []));
+    if (focused) place.querySelector(`[data-place="${focused}"]`)?.focus({preventScroll: true});
 }
 """
 
 _drawing = st.components.v2.component("stitchlab_stitched", html="<div class='place'></div>", css=_CSS, js=_SCRIPT)
 
 
-def draw(data: dict[str, Any], choose: Callable[[int, int], None], key: str) -> None:
-    """Draw both networks as rows of layers, which can be clicked, and the stitch between them.
+class DrawnLayer(TypedDict):
+    """Describes a layer: its name, and its number of channels in words (empty if it is not known)."""
+
+    name: str
+    channels: str
+
+
+class DrawnNetwork(TypedDict):
+    """Describes a network; ``at`` is the position of the chosen layer, ``label`` names the row for screen readers."""
+
+    title: str
+    text: str
+    at: int
+    label: str
+    layers: list[DrawnLayer]
+
+
+class DrawnMap(TypedDict):
+    """Describes the map at one position: the lengths of the two drawn vectors, and captions of its parts."""
+
+    input_length: int
+    output_length: int
+    input: str
+    output: str
+    matrix: str
+    bias: str
+
+
+class Drawing(TypedDict):
+    """Describes all that the script above draws; ``level`` says how much of it, as a position in `LEVELS`."""
+
+    level: int
+    front: DrawnNetwork
+    end: DrawnNetwork
+    image: str
+    stitch: str
+    channels: str
+    head: str
+    summary: str
+    formula: str
+    map: DrawnMap
+
+
+def draw(data: Drawing, choose: Callable[[int, int], None], key: str) -> None:
+    """Draw both networks as rows of layers that can be clicked, and the stitch between them.
 
     Args:
-        data: names, shapes and the chosen layers, as the script beside this takes them (`stitchlab.ui.learn.halves`).
-        choose: called with the places of the front and the end layer when one is clicked.
+        data: what is drawn, as the script above reads it.
+        choose: called with the positions of the chosen front and end layer after a click.
         key: of the widget.
     """
 

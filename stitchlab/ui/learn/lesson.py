@@ -1,4 +1,4 @@
-"""Holds what a step of the lesson gets: its runs and where the reader is; asks questions and replies to answers."""
+"""Describes the state of the lesson for its steps; asks their questions, takes answers and shows the replies."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from stitchlab.ui.learn import place
 
 
 class Reply(NamedTuple):
-    """Holds the reply to an answer: whether it is right, and why, in the run's own numbers."""
+    """Holds the reply to an answer: whether it is right, and why, in numbers of the run."""
 
     right: bool
     text: str
@@ -26,42 +26,42 @@ class Reply(NamedTuple):
 
 @dataclass(frozen=True)
 class Lesson:
-    """Holds what a step draws from: its run, the last answer (``said``), and whether it was answered (``done``)."""
+    """Holds what a step needs: the example run, the last answer, and whether the step was answered correctly before."""
 
     store: Store
     jobs: Jobs
     run: Run | None
     number: int
-    said: str
-    done: bool
+    last_answer: str
+    answered: bool
 
     @property
     def step(self) -> Step:
-        """Return the step, with its texts."""
+        """Return the texts of the step."""
         return STEPS[self.number - 1]
 
 
 def choose(
     lesson: Lesson, options: Mapping[str, str], right: str, reply: Callable[[str], Reply], *, beside: bool = True
 ) -> None:
-    """Ask the question of a step that is answered by choosing one of its options.
+    """Ask the question of a step whose answer is one of several options.
 
     Args:
-        lesson: where the reader is.
-        options: what may be answered, and how it reads.
-        right: the right one of the options.
-        reply: gives the reply to each option.
-        beside: whether the reply stands beside the question, and not below it.
+        lesson: the state of the lesson.
+        options: the possible answers, each with its label.
+        right: the right answer.
+        reply: returns the reply to an answer.
+        beside: whether the reply appears beside the question instead of below it.
     """
-    said = lesson.said if lesson.said in options else right if lesson.done else None
+    answer = lesson.last_answer if lesson.last_answer in options else right if lesson.answered else None
     key = f"learn-answer-{lesson.number}"
-    st.session_state[key] = said
+    st.session_state[key] = answer
 
-    def chosen() -> None:
-        if (words := st.session_state[key]) is not None:
-            place.answer(words, right=words == right)
+    def take_answer() -> None:
+        if (chosen := st.session_state[key]) is not None:
+            place.answer(chosen, right=chosen == right)
 
-    left, answer = st.columns(2, gap="large") if beside else (st.container(), st.container())
+    left, reply_column = st.columns(2, gap="large") if beside else (st.container(), st.container())
     with left:
         st.markdown(f"**Question.** {lesson.step.question}")
         st.radio(
@@ -69,110 +69,110 @@ def choose(
             list(options),
             key=key,
             format_func=options.__getitem__,
-            on_change=chosen,
+            on_change=take_answer,
             index=None,
             label_visibility="collapsed",
             horizontal=True,
         )
-    with answer:
-        _reply(None if said is None else reply(said))
+    with reply_column:
+        _show(None if answer is None else reply(answer))
 
 
-def put(lesson: Lesson, reply: Reply | None) -> None:
-    """Ask the question of a step whose figure takes the answer itself, and show the reply to that."""
-    left, answer = st.columns(2, gap="large")
+def ask_in_figure(lesson: Lesson, reply: Reply | None) -> None:
+    """Ask the question of a step that is answered in its figure, and show the reply."""
+    left, reply_column = st.columns(2, gap="large")
     left.markdown(f"**Question.** {lesson.step.question}")
-    with answer:
-        _reply(reply)
+    with reply_column:
+        _show(reply)
 
 
-def find(lesson: Lesson, run: Run, right: Sequence[Cell], reply: Callable[[Cell], Reply], none: str) -> None:
-    """Ask the question of a step that is answered by a click on a cell, or by saying that there is none.
+def ask_for_cell(lesson: Lesson, run: Run, right: Sequence[Cell], reply: Callable[[Cell], Reply], none: str) -> None:
+    """Ask the question of a step that is answered by a click on a cell, or by a button that says that there is none.
 
     Args:
-        lesson: where the reader is.
-        run: whose cells they are.
-        right: the right cells, the most telling one first; empty: there is none.
-        reply: gives the reply to a cell.
-        none: the reply, in the run's numbers, where there is none.
+        lesson: the state of the lesson.
+        run: the run that the cells belong to.
+        right: the right cells, the most telling one first; may be empty.
+        reply: returns the reply to a cell.
+        none: the reply, in numbers of the run, if there is no right cell.
     """
-    settled = not right and run.complete  # cells that are not computed yet may be what is asked for
-    left, answer = st.columns(2, gap="large")
+    none_exists = not right and run.complete  # a cell that is not computed yet may be a right one
+    left, reply_column = st.columns(2, gap="large")
     with left:
         st.markdown(f"**Question.** {lesson.step.question}")
-        _without_click(right, settled=settled)
+        _answer_buttons(right, none_exists=none_exists)
     cell = shown_cell(lesson, run, right)
-    with answer:
+    with reply_column:
         if cell is not None:
-            _reply(reply(cell))
-        elif lesson.said != "none" and (right or not lesson.done):
-            _reply(None)
+            _show(reply(cell))
+        elif lesson.last_answer != "none" and (right or not lesson.answered):
+            _show(None)
         elif right:
-            _reply(Reply(False, "There is one: look again, or choose Show it."))
-        elif settled:
-            _reply(Reply(True, none))
+            _show(Reply(False, "There is one: look again, or choose Show it."))
+        elif none_exists:
+            _show(Reply(True, none))
         else:
-            to_come = run.total - len(run.cells)
-            _reply(Reply(False, f"None so far; {to_come:,} results of this run are not computed yet."))
+            missing = run.total - len(run.cells)
+            _show(Reply(False, f"None so far; {missing:,} results of this run are not computed yet."))
 
 
-def _without_click(right: Sequence[Cell], *, settled: bool) -> None:
-    """Draw two buttons that answer in place of a click: that there is no such cell, and to have the answer shown."""
+def _answer_buttons(right: Sequence[Cell], *, none_exists: bool) -> None:
+    """Draw two buttons: one answers that there is no such cell, the other shows the right answer."""
     answer = place.words(right[0]) if right else "none"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
             "There is no such cell",
             key="learn-none",
             icon=":material/block:",
-            on_click=lambda: place.answer("none", right=settled),
+            on_click=lambda: place.answer("none", right=none_exists),
         )
         st.button(
             "Show it",
             key="learn-show",
             icon=":material/lightbulb:",
             type="tertiary",
-            on_click=lambda: place.answer(answer, right=bool(right) or settled),
+            on_click=lambda: place.answer(answer, right=bool(right) or none_exists),
         )
 
 
 def shown_cell(lesson: Lesson, run: Run, right: Sequence[Cell]) -> Cell | None:
-    """Return the cell that was answered; where the step was answered earlier, the most telling one; else None.
+    """Return the answered cell; if the step was answered earlier, the most telling right cell; else None.
 
     Args:
-        lesson: where the reader is.
-        run: whose cells they are.
+        lesson: the state of the lesson.
+        run: the run that the cells belong to.
         right: the right cells, the most telling one first.
     """
-    said = place.cell(lesson.said, list(run.request.cells))
-    return said or (right[0] if lesson.done and right and not lesson.said else None)
+    cell = place.cell(lesson.last_answer, list(run.request.cells))
+    return cell or (right[0] if lesson.answered and right and not lesson.last_answer else None)
 
 
-def clicked(run: Run, key: str, right: Sequence[Cell]) -> None:
+def answer_by_click(run: Run, key: str, right: Sequence[Cell]) -> None:
     """Take a click on a heatmap as an answer.
 
     Args:
-        run: whose heatmap it is.
+        run: the run that the heatmap shows.
         key: of the heatmap's widget.
-        right: (front layer, end layer) of the right cells.
+        right: the right cells.
     """
     for point in st.session_state[key].selection.points[:1]:
         cell = run.request.front_layers[round(point["y"])], run.request.end_layers[round(point["x"])]
         place.answer(place.words(cell), right=cell in right)
 
 
-def _reply(reply: Reply | None) -> None:
+def _show(reply: Reply | None) -> None:
     if reply is None:
-        st.caption("The reply stands here, in the numbers of the figure.")
+        st.caption("The reply will appear here, in numbers of the figure.")
     elif reply.right:
         st.success(reply.text, icon=":material/check_circle:")
     else:
         st.warning(reply.text, icon=":material/replay:")
 
 
-def lacking(what: str) -> None:
+def no_run(text: str) -> None:
     """Say that a step has no run to show, and how to get one."""
     st.info(
-        f"{what} Home computes the demo in about a minute; any run that has both methods will do.",
+        f"{text} Home computes the demo in about a minute; any run with both methods will do.",
         icon=":material/info:",
     )
     ui.door("app.py", "Compute the demo on Home", {}, "Two small networks on scikit-learn's digits")

@@ -1,4 +1,4 @@
-"""Chooses the runs that serve as examples: the one of the address or of Home; and one within a network."""
+"""Chooses the runs that serve as examples: the one that the address names or Home shows, and one within a network."""
 
 from __future__ import annotations
 
@@ -17,48 +17,48 @@ from stitchlab.ui.runs import started
 
 
 def choose(store: Store) -> Run | None:
-    """Return the run of the address, or the one of Home; None where no run has cells of both methods."""
+    """Return the run that the address names, or the one that Home shows; None if no run has cells of both methods."""
     run, missing = address.run(store)
-    if run is not None and not usable(run):
-        missing = f"{run.id} has no cells that are stitched by both methods yet"
+    if run is not None and not has_both_methods(run):
+        missing = f"{run.id} has no cells yet that were stitched by both methods"
         run = None
     if missing:
         st.warning(
-            f"This link's run cannot serve as the example: {ui.literal(missing)}. Another one is shown.",
+            f"The run of this link cannot serve as the example: {ui.literal(missing)}. Another one is shown.",
             icon=":material/link_off:",
         )
     first, others = gallery()
-    return run or next((known for known in (first, *others, *list_runs(store)) if known and usable(known)), None)
+    return run or next((each for each in (first, *others, *list_runs(store)) if each and has_both_methods(each)), None)
 
 
-def usable(run: Run) -> bool:
+def has_both_methods(run: Run) -> bool:
     """Tell whether a run has stitched cells of both methods."""
     return set(METHODS) <= set(run.request.methods) and started(run)
 
 
-def every(store: Store) -> dict[str, Run]:
-    """List all runs that can serve as the example, one's own first."""
-    return {run.id: run for run in [*list_runs(store), *shelf.others(store)] if usable(run)}
+def example_runs(store: Store) -> dict[str, Run]:
+    """Return all runs that can serve as the example by id, those computed here first."""
+    return {run.id: run for run in [*list_runs(store), *shelf.others(store)] if has_both_methods(run)}
 
 
-def within(store: Store, run: Run) -> Run | None:
-    """Return a run that compares a network with itself: this one, one of its networks', or any; None without one."""
+def comparison_with_itself(store: Store, run: Run) -> Run | None:
+    """Return a run of a network with itself: this one, else one of its networks, else any; None if there is none."""
     if is_within(run):
         return run
-    there = [other for other in every(store).values() if is_within(other) and other.complete]
-    same = [other for other in there if other.request.front in (run.request.front, run.request.end)]
-    return next(iter([*same, *there]), None)
+    candidates = [other for other in example_runs(store).values() if is_within(other) and other.complete]
+    of_its_networks = [other for other in candidates if other.request.front in (run.request.front, run.request.end)]
+    return next(iter([*of_its_networks, *candidates]), None)
 
 
 def pick(store: Store, run: Run) -> None:
     """Draw the choice of the run that serves as the example."""
-    known = every(store)
-    known = known if run.id in known else {run.id: run, **known}
+    choices = example_runs(store)
+    choices = choices if run.id in choices else {run.id: run, **choices}
     st.session_state["learn-run"] = run.id
     st.selectbox(
         "Use this run as the example",
-        list(known),
+        list(choices),
         key="learn-run",
-        format_func=lambda key: called(known[key]),
-        on_change=lambda: address.write(known[st.session_state["learn-run"]]),
+        format_func=lambda key: called(choices[key]),
+        on_change=lambda: address.write(choices[st.session_state["learn-run"]]),
     )

@@ -1,4 +1,4 @@
-"""Draws step 3: two ways to find the map, on a plane."""
+"""Draws step 3: two ways to find the map, in two dimensions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from stitchlab.ui.learn.lesson import Lesson, Reply, choose
 
 
 def draw(_: Lesson) -> None:
-    """Draw the figure of both ways; it takes no run."""
+    """Draw the interactive figure of both ways; it needs no run."""
     toy.draw()
 
 
@@ -18,7 +18,9 @@ def ask(lesson: Lesson) -> None:
     choose(lesson, {**METHOD_LABELS, BOTH: "Both"}, "tlm", _reply, beside=False)
 
 
-def _reply(said: str) -> Reply:
-    if said == "tlm":
-        return Reply(True, "Nothing in its loss asks for the native cloud: any place will do where the class is right.")
-    return Reply(False, "Direct matching minimises the distance to the targets. Read the column of the other one.")
+def _reply(answer: str) -> Reply:
+    if answer == "tlm":
+        return Reply(True, "Nothing in its loss asks for the native cloud: any place where the class is right will do.")
+    return Reply(
+        False, "Direct matching minimises the distance to the targets. Look at the column of the other method."
+    )

@@ -1,13 +1,12 @@
-"""Draws the interactive figure of the lesson: two ways to find a map between two planes, live in the browser.
+"""Draws the interactive figure of the lesson: two ways to find a map between two planes, computed in the browser.
 
-Activations of 16 images at a layer of two features, of a front and of an end network. Direct matching is solved, and
-task loss matching trained, whenever a point is moved, in the browser alone; the scripts that lie here are parts of one
-module, joined in the order of `SCRIPTS`. Those of them that are arithmetic know no page, so that tests can run them.
+It shows the activations of 16 images at a layer of two features, in a front and in an end network. Whenever a point is
+moved, the browser solves direct matching and trains task loss matching again. The scripts in this folder are joined
+into one module in the order of `SCRIPTS`; `arithmetic.js` does not touch the page, so that tests can run it by itself.
 
-All that the reader changes stands in the address, in one parameter (`state.js` says its form), which the browser
-writes. Once it rests there it is told to this side, which has to know the address of the page: Streamlit would write
-an old one back when a script adds to it. Only this figure is run again for it, and the history gets no entry, since
-the address stands there already.
+The browser writes the reader's changes into one parameter of the address (`state.js` describes its form). After a pause
+it sends that parameter to Python: otherwise Streamlit would restore an old address the next time it adds a parameter.
+This reruns the figure alone and adds no entry to the browser's history, since the address is already the new one.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ _KEY = "toy-figure"
 
 @cache
 def part(name: str) -> str:
-    """Read a file that lies beside this one."""
+    """Read a file of this folder."""
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
@@ -38,9 +37,9 @@ _figure = st.components.v2.component(
 
 
 def draw() -> None:
-    """Draw the figure in the state that the address says, or in its first one where it says none."""
+    """Draw the figure in the state that the address contains, else in its initial state."""
     with embedding.seen():
-        _alone()
+        _fragment()
 
 
 def data() -> dict[str, object]:
@@ -50,19 +49,25 @@ def data() -> dict[str, object]:
         "native": toy.NATIVE,
         "labels": toy.LABELS,
         "situations": {
-            name: {"label": one.label, "has": one.has, "see": one.see, "front": one.front, "swapped": one.swapped}
-            for name, one in toy.SITUATIONS.items()
+            name: {
+                "label": situation.label,
+                "has": situation.has,
+                "see": situation.see,
+                "front": situation.front,
+                "swapped": situation.swapped,
+            }
+            for name, situation in toy.SITUATIONS.items()
         },
     }
 
 
 @st.fragment
-def _alone() -> None:
-    _figure(key=_KEY, data=data(), on_address_change=_follow)
+def _fragment() -> None:
+    _figure(key=_KEY, data=data(), on_address_change=_take_address)
 
 
-def _follow() -> None:
-    """Take over what the browser wrote into the address."""
+def _take_address() -> None:
+    """Copy the parameter that the browser wrote into Streamlit's view of the address."""
     text = st.session_state[_KEY].get("address")
     if isinstance(text, str) and re.fullmatch(r"[0-9a-z.]{1,250}", text):
         st.query_params[PARAMETER] = text

@@ -1,9 +1,9 @@
-// The arithmetic of the toy, without a page: two ways to find a map, and how far what it maps is from native.
+// The arithmetic of the toy, independent of the page: two ways to find a map, and how far its output is from native.
 //
-// A point is [x, y]; a map T(a) = W a + b is [w11, w12, w21, w22, b1, b2]; the tail, the rest of the end network,
-// frozen, is [u1, u2, v]: its logit for class 1 is u · x + v, the line u · x + v = 0 its decision.
+// A point is [x, y]; a map T(a) = W a + b is [w11, w12, w21, w22, b1, b2]; the tail, which is the
+// frozen rest of the end network, is [u1, u2, v]: its logit for class 1 is u · x + v, and it decides at u · x + v = 0.
 
-export const CUTOFF = 1e-7; // singular values below this share of the largest are taken as zero, as in the project
+export const CUTOFF = 1e-7; // singular values below this share of the largest count as zero, as in the project
 export const WEIGHT_DECAY = 1e-5; // as in the recipe of task loss matching; the others are PyTorch's defaults
 const [BETA1, BETA2, EPSILON] = [0.9, 0.999, 1e-8];
 
@@ -13,7 +13,7 @@ export function mapped([a, b, c, d, e, f], [x, y]) {
 
 export const logit = ([u, w, v], [x, y]) => u * x + w * y + v;
 
-// Direct matching: the map of least squares, of minimum norm of (W, b) jointly: pinv([X 1]) Y, by the singular value
+// Direct matching: the least-squares map of minimum norm of (W, b), which is pinv([X 1]) Y, by the singular value
 // decomposition of [X 1].
 export function directMatching(front, native) {
   const {columns, right} = orthogonal([front.map(([x]) => x), front.map(([, y]) => y), front.map(() => 1)]);
@@ -26,17 +26,17 @@ export function directMatching(front, native) {
   return [solved[0][0], solved[0][1], solved[1][0], solved[1][1], solved[0][2], solved[1][2]];
 }
 
-const dot = (one, other) => one.reduce((sum, value, k) => sum + value * other[k], 0);
+const dot = (first, second) => first.reduce((sum, value, k) => sum + value * second[k], 0);
 
-// Turns columns in pairs until all are orthogonal (one-sided Jacobi): they are U S then, and right has V's columns.
+// Rotates pairs of columns until all are orthogonal (one-sided Jacobi); then they are U S, and right has V's columns.
 function orthogonal(columns) {
   const right = columns.map((_, k) => columns.map((_, row) => Number(row === k)));
   for (let sweep = 0; sweep < 30; sweep++) {
-    let turned = false;
+    let rotated = false;
     for (const [i, j] of [[0, 1], [0, 2], [1, 2]]) {
       const [p, q, r] = [dot(columns[i], columns[i]), dot(columns[j], columns[j]), dot(columns[i], columns[j])];
       if (Math.abs(r) <= 1e-15 * Math.sqrt(p * q)) continue;
-      turned = true;
+      rotated = true;
       const zeta = (q - p) / (2 * r), tangent = (zeta < 0 ? -1 : 1) / (Math.abs(zeta) + Math.hypot(1, zeta));
       const cosine = 1 / Math.hypot(1, tangent), sine = cosine * tangent;
       for (const vectors of [columns, right]) {
@@ -44,7 +44,7 @@ function orthogonal(columns) {
           vectors[j].map((value, k) => sine * vectors[i][k] + cosine * value)];
       }
     }
-    if (!turned) break;
+    if (!rotated) break;
   }
   return {columns, right};
 }
@@ -77,12 +77,12 @@ export function taskLossMatching(front, labels, tail, initial, rate, steps) {
   return maps;
 }
 
-// The gradient of the cross-entropy by the map's six numbers.
+// The gradient of the cross-entropy with respect to the map's six numbers.
 export function gradient(map, front, labels, tail) {
   const slope = Array(6).fill(0), [u, w] = tail;
   front.forEach(([x, y], k) => {
-    const wrong = (1 / (1 + Math.exp(-logit(tail, mapped(map, [x, y])))) - labels[k]) / front.length;
-    [u * x, u * y, w * x, w * y, u, w].forEach((part, at) => { slope[at] += wrong * part; });
+    const error = (1 / (1 + Math.exp(-logit(tail, mapped(map, [x, y])))) - labels[k]) / front.length;
+    [u * x, u * y, w * x, w * y, u, w].forEach((part, index) => { slope[index] += error * part; });
   });
   return slope;
 }
@@ -90,21 +90,21 @@ export function gradient(map, front, labels, tail) {
 // Mean cross-entropy, in nats, of the tail on points of the end network's space.
 export function crossEntropy(points, labels, tail) {
   return points.reduce((sum, point, k) => {
-    const against = labels[k] ? -logit(tail, point) : logit(tail, point); // log(1 + e^against), which never overflows
-    return sum + Math.max(against, 0) + Math.log1p(Math.exp(-Math.abs(against)));
+    const margin = labels[k] ? -logit(tail, point) : logit(tail, point);
+    return sum + Math.max(margin, 0) + Math.log1p(Math.exp(-Math.abs(margin))); // log(1 + e^margin) without overflow
   }, 0) / points.length;
 }
 
-// How many of the points the tail puts into their class.
+// The number of points that the tail classifies correctly.
 export function correct(points, labels, tail) {
   return points.filter((point, k) => Number(logit(tail, point) > 0) === labels[k]).length;
 }
 
-// ‖T(a) − b‖² / ‖b‖² over all images, uncentred; null where native activations are all zero.
+// ‖T(a) − b‖² / ‖b‖² over all images, uncentred; null if all native activations are zero.
 export function distance(points, native) {
   const size = native.reduce((sum, [x, y]) => sum + x * x + y * y, 0);
-  const off = points.reduce((sum, [x, y], k) => sum + (x - native[k][0]) ** 2 + (y - native[k][1]) ** 2, 0);
-  return size ? off / size : null;
+  const error = points.reduce((sum, [x, y], k) => sum + (x - native[k][0]) ** 2 + (y - native[k][1]) ** 2, 0);
+  return size ? error / size : null;
 }
 
 // Mean and covariance (N − 1) of points, as {mean: [x, y], covariance: [xx, xy, yy]}.
@@ -115,14 +115,14 @@ export function moments(points) {
   return {mean, covariance: [over(0, 0), over(0, 1), over(1, 1)]};
 }
 
-// (‖μ₁ − μ₂‖² + tr(C₁ + C₂ − 2 (C₁C₂)^½)) / tr(C_native); null where native activations are all the same. The root's
-// trace, of a product of 2 × 2 covariances, is √(tr(C₁C₂) + 2 √(det C₁ det C₂)).
+// (‖μ₁ − μ₂‖² + tr(C₁ + C₂ − 2 (C₁C₂)^½)) / tr(C_native); null if all native activations are equal. For
+// 2 × 2 covariances the trace of the root is √(tr(C₁C₂) + 2 √(det C₁ det C₂)).
 export function frechet(points, native) {
-  const [one, other] = [moments(points), moments(native)];
-  const [[a, b, c], [d, e, f]] = [one.covariance, other.covariance];
+  const [ofPoints, ofNative] = [moments(points), moments(native)];
+  const [[a, b, c], [d, e, f]] = [ofPoints.covariance, ofNative.covariance];
   if (!(d + f > 0)) return null;
   const determinants = Math.max(0, a * c - b * b) * Math.max(0, d * f - e * e);
   const root = Math.sqrt(Math.max(0, a * d + 2 * b * e + c * f + 2 * Math.sqrt(determinants)));
-  const apart = (one.mean[0] - other.mean[0]) ** 2 + (one.mean[1] - other.mean[1]) ** 2;
-  return Math.max(0, apart + a + c + d + f - 2 * root) / (d + f);
+  const offset = (ofPoints.mean[0] - ofNative.mean[0]) ** 2 + (ofPoints.mean[1] - ofNative.mean[1]) ** 2;
+  return Math.max(0, offset + a + c + d + f - 2 * root) / (d + f);
 }

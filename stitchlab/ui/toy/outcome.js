@@ -1,8 +1,8 @@
-// What follows from a state: both maps, where they send the points, the numbers of each, and a sentence.
+// The outcome of a state: both maps, where they send the points, the numbers of each set, and a sentence.
 
 const SETS = ['native', 'dm', 'tlm'];
 
-// Trains and solves: all that does not depend on how many steps are shown.
+// Trains task loss matching and solves direct matching; nothing here depends on how many steps are shown.
 export function trained({situation, front, native, seed, rate}, {situations, labels, tail}) {
   const classes = labels.map(label => situations[situation].swapped ? 1 - label : label);
   const maps = taskLossMatching(front, classes, tail, initialMap(seed), RATES[rate], MOST_STEPS);
@@ -21,22 +21,22 @@ export function judged({native, steps}, {classes, course, direct}, {tail}) {
   return {points, numbers};
 }
 
-// The comparison in words.
+// Compares both methods in words.
 export function verdict({dm, tlm}, steps, images) {
-  const many = tlm.right === dm.right ? 'as many images right as'
+  const comparison = tlm.right === dm.right ? 'as many images right as'
     : `${tlm.right > dm.right ? 'more' : 'fewer'} images right than`;
-  const says = `After ${steps} steps, task loss matching gets ${many} direct matching `
+  const accuracy = `After ${steps} steps, task loss matching gets ${comparison} direct matching `
     + `(${tlm.right} and ${dm.right} of ${images})`;
-  if (dm.distance === null) return `${says}. All native activations are zero: distances are undefined.`;
+  if (dm.distance === null) return `${accuracy}. All native activations are zero: distances are undefined.`;
   const times = tlm.distance / dm.distance;
   const size = times < 999.5 ? `${times.toFixed(times < 9.95 ? 1 : 0)} times` : 'over 1000 times';
-  return `${says}. Its distance to the native activations, ${tidy(tlm.distance)}, is ${size} direct matching's `
+  return `${accuracy}. Its distance to the native activations, ${tidy(tlm.distance)}, is ${size} direct matching's `
     + `(${tidy(dm.distance)}).`;
 }
 
-// A number as a table prints it; – where it is undefined.
+// Writes a number for the table; – if it is undefined.
 export function tidy(value) {
   if (value === null || !Number.isFinite(value)) return '–';
   if (value >= 0.0995 || value < 0.0005) return value.toFixed(value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2);
-  return value.toPrecision(3);  // so that quotients of what is printed come out
+  return value.toPrecision(3);  // so that quotients of printed numbers agree with the text
 }

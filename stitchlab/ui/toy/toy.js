@@ -1,18 +1,22 @@
-// What the reader does: points are moved, the training runs, and the address says it all.
+// Handles the reader's input: moves points, runs the training, and writes the state into the address.
 
-const PACE = {every: 40, steps: 2}, LEAPS = {every: 1000, steps: 50}; // of a running training; where motion is unwanted
-const WRITING = 400, REST = 700; // milliseconds from a change to the address, and to rest: then it is spoken, and told
+// Steps of a running training, and the milliseconds between them.
+const PACE = {every: 40, steps: 2};
+const REDUCED_MOTION_PACE = {every: 1000, steps: 50};
+
+const WRITE_DELAY_MS = 400; // from a change to the address
+const REST_DELAY_MS = 700; // from the last change until it is announced and sent to Python
 const KEYS = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1]};
 const TURNS = {PageUp: (k, most) => k ? k - 1 : most, PageDown: (k, most) => k < most ? k + 1 : 0, Home: () => 0,
   End: (_, most) => most};
 const mounted = new WeakMap();
 
-// Streamlit calls this whenever the page is run: what is there stays.
+// Streamlit calls this whenever the page is run; an existing figure is kept.
 export default function ({data, parentElement, setStateValue}) {
   const root = parentElement.querySelector('.toy');
   if (!mounted.has(root)) mounted.set(root, new Toy(root, data));
   const toy = mounted.get(root);
-  toy.tell = text => setStateValue('address', text);
+  toy.send = text => setStateValue('address', text);
   toy.follow();
   return () => toy.leave();
 }
@@ -36,8 +40,8 @@ class Toy {
     });
   }
 
-  // The address is the state, unless a change of the reader's is not told yet: until then, Streamlit may write an old
-  // one.
+  // Reads the state from the address, unless a change is not sent to Python yet: until then, Streamlit may restore an
+  // old address.
   follow() {
     const text = new URLSearchParams(location.search).get(PARAMETER);
     if (this.writing || this.resting || text === this.written) return;
@@ -46,7 +50,7 @@ class Toy {
     this.train();
   }
 
-  // Stops all that is under way.
+  // Stops timers, the training and a drag.
   settle() {
     clearInterval(this.running);
     clearTimeout(this.writing);
@@ -55,7 +59,7 @@ class Toy {
     this.running = this.writing = this.resting = this.frame = this.held = null;
   }
 
-  // Whether the address is already another page's: this figure stays there for a moment.
+  // Tells whether the address is already that of another page; the figure stays on the screen for a moment.
   left() {
     return location.pathname !== this.page;
   }
@@ -72,21 +76,21 @@ class Toy {
   }
 
   draw() {
-    const {state, result, data, view} = this, found = judged(state, result, data);
-    const shown = SETS.filter(one => state.shown[one] ?? true).flatMap(one => found.points[one]);
+    const {state, result, data, view} = this, outcome = judged(state, result, data);
+    const shown = SETS.filter(name => state.shown[name] ?? true).flatMap(name => outcome.points[name]);
     if (!this.held) this.extent = extentFor(shown); // a plane does not change its scale under the pointer
-    show(view, state, result, found, data, this);
+    show(view, state, result, outcome, data, this);
     view.find('[data-do=run]').textContent = this.running ? 'Pause' : 'Run';
   }
 
-  // Takes a change: it is drawn at once, written soon, and told once nothing changes any more.
-  change(what, again = true) {
-    Object.assign(this.state, what);
-    if (again) this.train();
+  // Takes changes: they are drawn at once, written soon, and sent once nothing changes any more.
+  change(changes, retrain = true) {
+    Object.assign(this.state, changes);
+    if (retrain) this.train();
     else this.draw();
-    this.writing ??= setTimeout(() => this.write(), WRITING);
+    this.writing ??= setTimeout(() => this.write(), WRITE_DELAY_MS);
     clearTimeout(this.resting);
-    this.resting = setTimeout(() => this.rest(), REST);
+    this.resting = setTimeout(() => this.rest(), REST_DELAY_MS);
   }
 
   write() {
@@ -105,24 +109,24 @@ class Toy {
     this.write();
     if (this.left()) return;
     this.view.find('[role=status]').textContent = this.view.find('.said').textContent;
-    this.tell(this.written);
+    this.send(this.written);
   }
 
   // ------------------------------------------------------------ buttons and switches
 
-  press({do: what, situation} = {}) {
+  press({do: action, situation} = {}) {
     const {state, data} = this, first = fresh(data, situation ?? state.situation);
-    if (['step', 'restart', 'situation'].includes(what)) this.pause();
-    if (what === 'run') this[this.running ? 'pause' : 'run']();
-    if (what === 'step') this.change({steps: Math.min(MOST_STEPS, state.steps + 1)}, false);
-    if (what === 'restart') this.change({steps: 0}, false);
-    if (what === 'seed') this.change({seed: (state.seed + 1) % MOST_SEEDS});
-    if (what === 'back') this.change({front: first.front, native: first.native});
-    if (what === 'situation') this.change({situation, steps: first.steps, front: first.front, native: first.native});
+    if (['step', 'restart', 'situation'].includes(action)) this.pause();
+    if (action === 'run') this[this.running ? 'pause' : 'run']();
+    if (action === 'step') this.change({steps: Math.min(MOST_STEPS, state.steps + 1)}, false);
+    if (action === 'restart') this.change({steps: 0}, false);
+    if (action === 'seed') this.change({seed: (state.seed + 1) % MOST_SEEDS});
+    if (action === 'back') this.change({front: first.front, native: first.native});
+    if (action === 'situation') this.change({situation, steps: first.steps, front: first.front, native: first.native});
   }
 
   run() {
-    const {every, steps} = matchMedia('(prefers-reduced-motion: reduce)').matches ? LEAPS : PACE;
+    const {every, steps} = matchMedia('(prefers-reduced-motion: reduce)').matches ? REDUCED_MOTION_PACE : PACE;
     if (this.state.steps === MOST_STEPS) this.state.steps = 0;
     this.running = setInterval(() => {
       this.change({steps: Math.min(MOST_STEPS, this.state.steps + steps)}, false);
@@ -148,7 +152,7 @@ class Toy {
 
   put(point, at) {
     const {cloud, image} = point.dataset;
-    this.change({[cloud]: this.state[cloud].map((was, k) => k === Number(image) ? at.map(snapped) : was)});
+    this.change({[cloud]: this.state[cloud].map((old, k) => k === Number(image) ? at.map(snapped) : old)});
   }
 
   point(target) {
@@ -163,7 +167,7 @@ class Toy {
     event.preventDefault();
     this.held = point;
     const [x, y] = this.under(event), [px, py] = this.state[point.dataset.cloud][point.dataset.image];
-    this.grip = [px - x, py - y]; // the point keeps its place under the finger
+    this.grip = [px - x, py - y]; // so that the point does not jump to the pointer
     this.reach(point);
     point.setPointerCapture(event.pointerId);
   }
@@ -177,7 +181,7 @@ class Toy {
     });
   }
 
-  // The coordinates under a pointer, in the plane of the point that is held.
+  // Returns the coordinates under a pointer, in the plane of the held point.
   under({clientX, clientY}) {
     const extent = this.held.dataset.cloud === 'front' ? FRONT_EXTENT : this.extent;
     const {x, y} = new DOMPoint(clientX, clientY).matrixTransform(this.held.ownerSVGElement.getScreenCTM().inverse());

@@ -1,4 +1,4 @@
-"""Draws the views of one cell's activations, one view a file, the simplest first; only the chosen one is drawn."""
+"""Draws the views of one cell's activations, each from a file of its own; only the chosen one is drawn."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from stitchlab.catalog.detectors import DETECTORS
 from stitchlab.ui.views import channels, epochs, feature_maps, image_map, predictions, scores, whole_grid
 from stitchlab.ui.views.subject import BOUND, Subject
 
+#: Label and drawing function of each view, in the order of the switch: the simplest first.
 VIEWS: dict[str, tuple[str, Callable[[Subject], None]]] = {
     "maps": ("Feature maps", feature_maps.draw),
     "channels": ("Channels", channels.draw),
@@ -42,9 +43,9 @@ def draw(cell: Subject) -> None:
 
 
 def panels(cell: Subject) -> list[str]:
-    """Name the chosen view as exported figures do (`stitchlab.export.options.Options.show`)."""
-    look = st.session_state.get("look", "maps")
-    if look == "grid":
+    """Return the names for exported figures (`stitchlab.export.options.Options.show`) that match the chosen view."""
+    view = st.session_state.get("look", "maps")
+    if view == "grid":
         metrics = DETECTORS[cell.detector].metrics
         return [f"{cell.detector}/{st.session_state.get('metric', metrics[0]) if len(metrics) > 1 else metrics[0]}"]
-    return {"scores": [f"scores/{cell.scoring}"], "epochs": ["trajectory"]}.get(look, ["accuracy"])
+    return {"scores": [f"scores/{cell.scoring}"], "epochs": ["trajectory"]}.get(view, ["accuracy"])

@@ -1,4 +1,4 @@
-"""Draws the view of channels: mean and deviation of each against native, norms, spectra, negative values."""
+"""Draws the view of channels: means and standard deviations against native ones, norms, spectra, negative values."""
 
 from __future__ import annotations
 
@@ -11,29 +11,32 @@ from stitchlab.figures import activations as figures
 from stitchlab.figures.sets import SET_LABELS
 from stitchlab.results.channel_statistics import effective_rank, moved, negatives
 from stitchlab.store import Array
-from stitchlab.ui.views.subject import Subject, nothing
+from stitchlab.ui.views.subject import Subject, unavailable
 
-NAMED = 5  # moved channels that are named
+MAX_NAMED = 5  # channels
 
 
 def draw(cell: Subject) -> None:
-    """Draw every channel against native, and name those that a stitch moved most."""
+    """Draw every channel against native, and name the channels that each stitch moved most."""
     by_set = cell.statistics
     if not by_set:
-        nothing()
+        unavailable()
         return
-    order_of = {name: moved(by_set["native"], by_set[name]) for name in cell.run.request.methods if name in by_set}
-    named = list(dict.fromkeys(int(c) for order in order_of.values() for c in order[:NAMED]))
+    order_by_method = {
+        name: moved(by_set["native"], by_set[name]) for name in cell.run.request.methods if name in by_set
+    }
+    named = list(dict.fromkeys(int(channel) for order in order_by_method.values() for channel in order[:MAX_NAMED]))
     cell.chart(figures.channels(by_set, named, dark=ui.dark()), "channels")
-    for name, order in order_of.items():
+    for name, order in order_by_method.items():
         st.markdown(
-            f"**{METHOD_LABELS[name]}** moved channels {', '.join(str(c) for c in order[:NAMED])} most "
-            "(change of the mean, in native deviations)."
+            f"**{METHOD_LABELS[name]}** moved channels {', '.join(str(channel) for channel in order[:MAX_NAMED])} most "
+            "(change of the mean, in native standard deviations)."
         )
     st.table([_summary(by_set, name) for name in by_set], border="horizontal")
     st.caption(
-        "Negative where native has none: over the channels in which no native value is negative; a stitch after "
-        "a ReLU has no ReLU. Effective rank: exp of the entropy of the spectrum (Roy & Vetterli 2007)."
+        "Negative where native has none: share of negative values in the channels without negative native values; a "
+        "stitch after a ReLU has no ReLU of its own. Effective rank: exp of the entropy of the "
+        "spectrum (Roy & Vetterli 2007)."
     )
     left, right = st.columns(2)
     with left:

@@ -1,4 +1,4 @@
-"""Draws the view of TLM's training: accuracy, distance from native, and where images lie, epoch by epoch."""
+"""Draws the view of TLM's trajectory: accuracy, distance to native, and positions of images, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -11,32 +11,33 @@ from stitchlab.catalog.detectors import DETECTORS
 from stitchlab.catalog.ood_metrics import OOD_METRICS
 from stitchlab.figures.trajectory import animation
 from stitchlab.jobs import following
-from stitchlab.results import trajectory as walk
+from stitchlab.results import trajectory
 from stitchlab.store import Array
 from stitchlab.ui import opened
-from stitchlab.ui.views.subject import Subject, nothing
+from stitchlab.ui.views.subject import Subject, unavailable
 
 
 def draw(cell: Subject) -> None:
-    """Draw the animation; where its numbers are not there yet, have them computed."""
+    """Draw the animation; if its numbers are missing, have them computed."""
     if "tlm" not in cell.run.request.methods:
-        nothing("This run has no task loss matching.")
+        unavailable("This run has no task loss matching.")
         return
-    kept = walk.kept(cell.run, cell.i, cell.j)
+    kept = trajectory.kept(cell.run, cell.i, cell.j)
     if kept is None:
-        _bring(cell)
+        _request_epochs(cell)
     elif not cell.statistics:
-        nothing()
+        unavailable()
     else:
         _animate(cell, *kept)
 
 
-def _animate(cell: Subject, value: dict[str, Any], plane: Array) -> None:
+def _animate(cell: Subject, epochs: dict[str, Any], plane: Array) -> None:
+    """Draw the animation, of the chosen detector if it follows the epochs, else of the Fréchet ratio."""
     run, by_set = cell.run, cell.statistics
-    name = cell.detector if cell.detector in value["detectors"] else "frechet"
+    detector = cell.detector if cell.detector in epochs["detectors"] else "frechet"
     metric = (
         "ratio"
-        if name == "frechet"
+        if detector == "frechet"
         else st.segmented_control(
             "Measure",
             ["auroc", "shift"],
@@ -47,12 +48,12 @@ def _animate(cell: Subject, value: dict[str, Any], plane: Array) -> None:
         )
         or "auroc"
     )
-    told = value["detectors"][name][metric]
-    label = OOD_METRICS[metric].label + ("" if name == "frechet" else f" ({DETECTORS[name].label})")
+    numbers = epochs["detectors"][detector][metric]
+    label = OOD_METRICS[metric].label + ("" if detector == "frechet" else f" ({DETECTORS[detector].label})")
     figure = animation(
-        value["epochs"],
-        value["accuracy"],
-        told,
+        epochs["epochs"],
+        epochs["accuracy"],
+        numbers,
         label,
         by_set["native"]["plane"],
         plane,
@@ -60,23 +61,24 @@ def _animate(cell: Subject, value: dict[str, Any], plane: Array) -> None:
         own=run.own_accuracy,
         dark=ui.dark(),
     )
-    cell.chart(figure, f"epochs {name} {metric}")
-    if name != cell.detector:
+    cell.chart(figure, f"epochs {detector} {metric}")
+    if detector != cell.detector:
         st.caption(f"{DETECTORS[cell.detector].label} does not follow the epochs; the Fréchet ratio is shown.")
-    accuracy, known = value["accuracy"], [t for t in told if t is not None]
+    accuracy, defined = epochs["accuracy"], [number for number in numbers if number is not None]
     st.markdown(
-        f"From epoch 0 to {value['epochs'][-1]}: accuracy {_number(accuracy[0])} → {_number(accuracy[-1])}, "
-        f"{label} {_number(told[0])} → {_number(told[-1])}"
-        + (f" (highest of those shown {_number(max(known))})." if known else ".")
+        f"From epoch 0 to {epochs['epochs'][-1]}: accuracy {_number(accuracy[0])} → {_number(accuracy[-1])}, "
+        f"{label} {_number(numbers[0])} → {_number(numbers[-1])}"
+        + (f" (highest of those shown {_number(max(defined))})." if defined else ".")
     )
     st.caption(
-        f"Over {value['images']:,} test images; the plane follows {plane.shape[1]} of them. Epoch 0 is the map "
+        f"Over {epochs['images']:,} test images; the plane follows {plane.shape[1]} of them. Epoch 0 is the map "
         f"before training: {'direct matching' if run.request.tlm.init == 'dm' else 'PyTorch’s initialisation'}. "
         "To see a map leave native activations, start TLM from direct matching (Compare, settings)."
     )
 
 
-def _bring(cell: Subject) -> None:
+def _request_epochs(cell: Subject) -> None:
+    """Queue the computation of the trajectory, watch it, or say why it cannot be computed."""
     jobs, run, i, j = cell.jobs, cell.run, cell.i, cell.j
     if run.source:
         opened.lacks(run, f"the epochs of {ui.literal(f'{i} → {j}')}")
@@ -85,10 +87,10 @@ def _bring(cell: Subject) -> None:
     status = jobs.status(job)
     if status is not None and status.active:
         ui.watch(jobs, job)
-    elif not walk.possible(run, i, j):
-        nothing(
-            "The maps along its epochs are not kept: this cell was trained before they were, or where "
-            "STITCHLAB_TRAIL is 0. Delete the run (`python -m stitchlab delete`) and compute it again."
+    elif not trajectory.possible(run, i, j):
+        unavailable(
+            "The maps of its epochs were not kept: this cell was trained by a version that did not keep them, or with "
+            "STITCHLAB_TRAIL set to 0. Delete the run (`python -m stitchlab delete`) and compute it again."
         )
     elif status is not None and status.state in ("failed", "cancelled"):
         st.error(status.message or f"It was {status.state}.", icon=":material/error:")

@@ -18,15 +18,15 @@ from stitchlab.store import Array
 from stitchlab.ui import material
 from stitchlab.ui.charts import chart
 
-BOUND: Any = {"bind": "query-params"}
+BOUND: Any = {"bind": "query-params"}  # keyword arguments of widgets whose value is in the address
 
 
 @dataclass(frozen=True)
 class Subject:
-    """Holds the cell on the screen (front layer ``i``, end layer ``j``), what is known of it, and a detector."""
+    """Holds the cell on the screen (front layer ``i``, end layer ``j``), its results, and the chosen detector."""
 
     jobs: Jobs
-    found: DetectionResults
+    results: DetectionResults
     detector: str
     i: str
     j: str
@@ -34,33 +34,33 @@ class Subject:
     @property
     def run(self) -> Run:
         """Return the run that the cell belongs to."""
-        return self.found.run
+        return self.results.run
 
     @cached_property
     def scoring(self) -> str:
-        """Return the detector whose scores of single images are shown: the chosen one, one that is believed, or any."""
+        """Return the detector whose scores of single images are shown: the chosen, else a believed one, else any."""
         if not DETECTORS[self.detector].compares:
             return self.detector
-        any_other = next(name for name, detector in DETECTORS.items() if not detector.compares)
-        return deciding(self.found, self.detector, self.i, self.j, scores=True) or any_other
+        fallback = next(name for name, detector in DETECTORS.items() if not detector.compares)
+        return deciding(self.results, self.detector, self.i, self.j, scores=True) or fallback
 
     @cached_property
     def statistics(self) -> dict[str, dict[str, Array]]:
-        """Return the statistics of each set of activations; empty until the native ones are there."""
-        return material.statistics(self.found, self.i, self.j)
+        """Return the statistics of each set of activations; empty until the native ones are computed."""
+        return material.statistics(self.results, self.i, self.j)
 
-    def chart(self, figure: go.Figure, what: str, **more: Any) -> None:
+    def chart(self, figure: go.Figure, content: str, **more: Any) -> None:
         """Draw a figure of this cell.
 
         Args:
-            figure: what is drawn.
-            what: it shows; with the layers it names the widget and a saved picture.
-            more: passed on to `stitchlab.ui.charts.chart`.
+            figure: the figure to draw.
+            content: what it shows; with the layers it names the widget and the saved picture.
+            more: arguments of `stitchlab.ui.charts.chart`.
         """
-        name = f"{what} {self.i} {self.j}"
-        chart(self.run.id, figure, name, f"{self.i} → {self.j} {what}", **more)
+        name = f"{content} {self.i} {self.j}"
+        chart(self.run.id, figure, name, f"{self.i} → {self.j} {content}", **more)
 
 
-def nothing(text: str = "These statistics are not there yet.") -> None:
-    """Say, where a view would stand, why there is none."""
+def unavailable(text: str = "These statistics are not computed yet.") -> None:
+    """Say, in place of a view, why it cannot be drawn."""
     st.info(text, icon=":material/info:")

@@ -1,4 +1,4 @@
-"""Draws the views of the whole grid: a detector's numbers of every cell, and accuracy against the Fréchet ratio."""
+"""Draws the views of the whole grid: heatmaps of a detector's numbers, and accuracy against the Fréchet ratio."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from stitchlab.ui.views.subject import BOUND, Subject
 
 
 def draw(cell: Subject) -> None:
-    """Draw both methods' heatmaps of what a detector says."""
-    found, detector = cell.found, cell.detector
+    """Draw a heatmap of a detector's numbers for each method."""
+    results, detector = cell.results, cell.detector
     metrics = DETECTORS[detector].metrics
     metric = (
         metrics[0]
@@ -35,11 +35,11 @@ def draw(cell: Subject) -> None:
         )
         or metrics[0]
     )
-    heatmaps(cell.run, judged(found, detector, metric), f"ood-{detector}-{metric}", (cell.i, cell.j))
-    doubtful = [layer for layer in cell.run.request.end_layers if found.reliability(detector, layer).holds is False]
+    heatmaps(cell.run, judged(results, detector, metric), f"ood-{detector}-{metric}", (cell.i, cell.j))
+    doubtful = [layer for layer in cell.run.request.end_layers if results.reliability(detector, layer).holds is False]
     if doubtful:
         st.warning(
-            f"{DETECTORS[detector].label} does not deserve belief at {', '.join(doubtful)} (marked †).",
+            f"{DETECTORS[detector].label} is not believed at {', '.join(doubtful)} (marked †).",
             icon=":material/warning:",
         )
     st.caption(
@@ -51,29 +51,29 @@ def draw(cell: Subject) -> None:
 
 def scatter(cell: Subject) -> None:
     """Draw all cells, accuracy against the Fréchet ratio."""
-    cells_scatter(cell.found, "cells", (cell.i, cell.j))
+    cells_scatter(cell.results, "cells", (cell.i, cell.j))
     st.caption(
-        "Accuracy claims similarity; the Fréchet ratio says whether the activations bear that out: 0 is native. "
-        "Top right is accurate though out of distribution. Click a point to go to its cell."
+        "A high accuracy claims similarity; the Fréchet ratio says whether the activations support that claim: 0 is "
+        "native. Points at the top right are accurate though out of distribution. Click a point to go to its cell."
     )
     _judge_all(cell, SET_DETECTOR)
 
 
 def _judge_all(cell: Subject, detector: str) -> None:
-    """Draw the button that has a detector judge all cells, where it has not."""
-    jobs, found = cell.jobs, cell.found
-    if found.run.source:
-        if found.lacking([detector], found.cells):
-            opened.lacks(found.run, f"what {DETECTORS[detector].label} says of every cell")
+    """Draw the button that has a detector judge all cells, if it has not judged them yet."""
+    jobs, results = cell.jobs, cell.results
+    if results.run.source:
+        if results.lacking([detector], results.cells):
+            opened.lacks(results.run, f"what {DETECTORS[detector].label} says of every cell")
         return
-    cells, job = found.cells, detecting(found.run, found.detection, found.cells)
-    lacking = found.lacking([detector, STATISTICS], cells)
+    cells, job = results.cells, detecting(results.run, results.detection, results.cells)
+    lacking = results.lacking([detector, STATISTICS], cells)
     status = jobs.status(job)
     if status is not None and status.active:
         ui.watch(
             jobs,
             job,
-            lambda: DetectionResults(found.run, found.detection).lacking([detector, STATISTICS], cells) != lacking,
+            lambda: DetectionResults(results.run, results.detection).lacking([detector, STATISTICS], cells) != lacking,
             key=f"cancel-view-{job}",
         )
     elif lacking:
@@ -81,4 +81,6 @@ def _judge_all(cell: Subject, detector: str) -> None:
         count = sum(len(column) for _, column in lacking.values())
         text.markdown(f"{DETECTORS[detector].label} has not judged **{count} of {len(cells)} cells** yet.")
         if clicked:
-            ui.queue(lambda: jobs.detect(found.run, found.detection, list(dict.fromkeys([*QUICK, detector])), cells))
+            ui.queue(
+                lambda: jobs.detect(results.run, results.detection, list(dict.fromkeys([*QUICK, detector])), cells)
+            )
