@@ -1,1 +1,1 @@
-"""Does the main job: plans, estimates and computes what a grid lacks."""
+"""Compute grids: write down a run, estimate what its missing results cost, and compute them."""

@@ -1,4 +1,4 @@
-"""Asks for a grid in this process: makes and loads what a request needs, and writes its record."""
+"""Start a run in this process: load the data, make a control if the run needs one, and write the run's record."""
 
 from __future__ import annotations
 
@@ -27,38 +27,38 @@ def ask(
     data: str | None = None,
     seed: int = 0,
     report: Report = no_report,
-    **wanted: Any,
+    **settings: Any,
 ) -> Run:
-    """Check, resolve and write down what is wanted; nothing is computed yet, but a control is made, and data loaded.
+    """Check a request and save its run. This loads the data and makes a control if one is needed, but computes nothing.
 
     Args:
         front, end: names or ids of networks in the store; the front may also be a control (`results.controls`).
         store: where networks and results are; default is `Store()`.
-        data: name of a data set, or fingerprint of one that was used with this store; default is the one that the end
-            network came with.
-        seed: decides which images are drawn, and how TLM begins.
-        report: told about decoding images.
-        wanted: layers, methods and settings, as in `results.resolve.resolve`.
+        data: name of a data set, or fingerprint of one that was used with this store; default is the end network's own
+            data set.
+        seed: decides which images are drawn, and where TLM begins.
+        report: receives the progress of decoding images.
+        settings: layers, methods and their settings, as in `results.resolve.resolve`.
 
     Returns:
-        the run, which is saved; what is missing of it is not computed.
+        the run, which is saved; its missing results are not computed.
 
     Raises:
         StitchLabError: something does not exist or does not fit; the message says what to do.
     """
     store = given(store)
-    trail.setting()  # refused before anything is written
+    trail.max_points_setting()  # an invalid setting is refused before anything is written
     end_network = networks.find(store, end)
     if data is None or data_sets.is_fingerprint(data):
         images = datasets.load_by_fingerprint(data or end_network.data_fingerprint, store)
     else:
         images = datasets.load(data, store, report=report)
     outline(store, end_network)
-    wanted |= {"data": images.fingerprint, "seed": seed}
+    settings |= {"data": images.fingerprint, "seed": seed}
     cuts = controls.cut_points_of(store, front, end_network, checked_seed(seed))
-    run = resolve(store, front, end_network.id, front_cuts=cuts, **wanted)
-    if run.draft:  # checked before anything is made
-        run = resolve(store, controls.front(store, front, end_network, seed).id, end_network.id, **wanted)
+    run = resolve(store, front, end_network.id, front_cuts=cuts, **settings)
+    if run.draft:  # the request is valid, so the control can be made
+        run = resolve(store, controls.front(store, front, end_network, seed).id, end_network.id, **settings)
     return run.save()
 
 
@@ -69,20 +69,20 @@ def compare(
     *,
     device: str | torch.device = "auto",
     report: Report = no_report,
-    **wanted: Any,
+    **settings: Any,
 ) -> Run:
-    """Stitch a grid of layers: compute what the store lacks of it, and return the run.
+    """Stitch a grid of layers: compute the results that the store lacks, and return the run.
 
     Args:
         front, end: names or ids of networks in the store; the front may also be a control (`results.controls`).
         store: default is `Store()`.
-        device: where to compute: auto, cpu, cuda, mps, or PyTorch's own.
-        report: told what is being done; if it raises Cancelled, what is finished is kept.
-        wanted: data, layers, methods and settings, as in `ask`.
+        device: where to compute: auto, cpu, cuda, mps, or a device of PyTorch.
+        report: receives what is being done; if it raises Cancelled, finished results are kept.
+        settings: data, layers, methods and their settings, as in `ask`.
 
     Raises:
         StitchLabError: something does not exist or does not fit; the message says what to do.
     """
-    where = pick_device(device)  # refused before anything is made
-    run = ask(front, end, store, report=report, **wanted)
-    return compute(run.store, run, where, report)
+    torch_device = pick_device(device)  # an invalid device is refused before anything is made
+    run = ask(front, end, store, report=report, **settings)
+    return compute(run.store, run, torch_device, report)

@@ -1,25 +1,24 @@
-"""Computes a grid by units of work (`stitchlab.results.plan`): cells are claimed, and kept when the unit is done."""
+"""Compute a grid in units of work (`stitchlab.results.plan`): cells are claimed, and kept when their unit is done."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from stitchlab.catalog.indices import INDICES
 from stitchlab.data.splits import evaluation
-from stitchlab.grid import estimate as cost
+from stitchlab.grid import estimate
 from stitchlab.indices.statistics import Wanted, indices
 from stitchlab.models import malloc as memory
 from stitchlab.models.provenance import provenance
 from stitchlab.request import NULL, Cell, Report, Request, no_report, portion
 from stitchlab.results import definitions, summary
 from stitchlab.results.keys import accuracy_key, cell_key, functional_key, key_of, map_key
-from stitchlab.results.plan import Unit, missing
+from stitchlab.results.plan import Unit, Work, missing
 from stitchlab.results.run import Run
 from stitchlab.stitch.evaluate import evaluate, own_accuracy
 from stitchlab.stitch.maps import maps, none_begun
@@ -28,36 +27,38 @@ from stitchlab.stitch.pair import Pair, load_pair
 from stitchlab.store import Store
 from stitchlab.store.claims import claimed
 
-JOINED = 2**20  # numbers of all maps of units that are computed as one
+MAX_JOINED_WEIGHTS = 2**20  # units are joined if all their maps together have at most so many weights
 
-Item = tuple[str, Cell]  # a method's or an index's name, and a cell
+ResultCell = tuple[str, Cell]  # the name of a method, an index or a null, and a cell
+Entry = dict[str, object]  # what the store keeps of a result, as JSON
 
 
 def compute(store: Store, run: Run, device: torch.device, report: Report = no_report, *, watched: bool = True) -> Run:
-    """Compute what is missing of a run in this process; what another process has claimed is waited for.
+    """Compute the missing results of a run in this process, and wait for those that another process has claimed.
 
     Args:
-        store: where it is kept.
-        run: as it is now.
+        store: where the run is kept.
+        run: the run, with the results that it has.
         device: where to compute.
-        report: told what is being done; if it raises Cancelled, finished units are kept.
-        watched: whether somebody waits for the first cells; else a small grid is trained as one unit, which is faster.
+        report: receives what is being done; if it raises Cancelled, finished units are kept.
+        watched: compute units one after another, so that the first cells are shown early; else a small grid is
+            computed as one unit, which is faster.
 
     Returns:
-        the run with its numbers: another one, under today's definitions, where one has changed and this one lacks
-        something. Raises StitchLabError where it was opened from a file, or something does not fit.
+        the run with all results. Where a definition has changed and this run lacks results, it is another run, under
+        the present definitions. Raises StitchLabError where the run was opened from a file, or something does not fit.
     """
     run.check_own()
-    if missing(run) and (today := run.under_todays_definitions()) is not run:
-        run = today.save()
+    if missing(run) and (updated := run.under_todays_definitions()) is not run:
+        run = updated.save()
     pair = load_pair(store, run.request, device)
     while units := missing(run):
         units = units if watched else _joined(units, pair)
-        costs = [one.seconds for one in cost.shares(store, pair, run.request, units)]
+        costs = [unit_cost.seconds for unit_cost in estimate.shares(store, pair, run.request, units)]
         computed = 0
         for k, unit in enumerate(units):
-            part = portion(report, sum(costs[:k]) / sum(costs), costs[k] / sum(costs))
-            computed += compute_unit(store, run.request, unit, device, part)
+            report_unit = portion(report, sum(costs[:k]) / sum(costs), costs[k] / sum(costs))
+            computed += compute_unit(store, run.request, unit, device, report_unit)
         if not computed:
             report("waiting for another process that computes the same cells", len(run.cells) / run.total)
             time.sleep(0.5)
@@ -68,126 +69,131 @@ def compute(store: Store, run: Run, device: torch.device, report: Report = no_re
 
 
 def _joined(units: Sequence[Unit], pair: Pair) -> list[Unit]:
-    """Join units of the same work, if all their maps and what the optimiser keeps of them fit into little memory.
+    """Join units of the same work, if all their maps and the optimiser's state of them need little memory.
 
-    The front's passes and what a step costs whatever it is of are then paid once (digits, 36 cells: a sixth less).
+    The front network's passes and the fixed cost of a step are then paid once (digits, 36 cells: a sixth less time).
     """
     cells = [cell for unit in units if unit.work == "tlm" for cell in unit.cells]
-    if sum(pair.source(i).channels * pair.target(j).channels for i, j in cells) > JOINED:
+    if sum(pair.source(i).channels * pair.target(j).channels for i, j in cells) > MAX_JOINED_WEIGHTS:
         return list(units)
-    found: dict[tuple[str, tuple[str, ...]], Unit] = {}
+    joined: dict[tuple[Work, tuple[str, ...]], Unit] = {}
     for unit in units:
-        before = found.get((unit.work, unit.names), replace(unit, cells=()))
-        found[unit.work, unit.names] = replace(unit, cells=(*before.cells, *unit.cells))
-    return list(found.values())
+        so_far = joined.get((unit.work, unit.names), replace(unit, cells=()))
+        joined[unit.work, unit.names] = replace(unit, cells=(*so_far.cells, *unit.cells))
+    return list(joined.values())
 
 
 def compute_unit(store: Store, request: Request, unit: Unit, device: torch.device, report: Report = no_report) -> int:
-    """Compute those results of a unit that are still missing and that nobody else has claimed.
+    """Compute those results of a unit that are still missing and that no other process has claimed.
 
     Args:
-        store, request, unit: where results are kept; of which grid; which of its results.
-        device, report: where to compute; told how far it is.
+        store, request, unit: where results are kept; the request of the grid; the results to compute.
+        device, report: where to compute; receives the progress.
 
     Returns:
-        how many that were. Raises Cancelled if the report does: no result is kept then, but how far task loss matching
-        is (`stitchlab.stitch.resume`). Raises StitchLabError where a definition has changed since it was asked for.
+        the number of computed results. Raises Cancelled if the report does: then no result is kept, but the resume
+        point of task loss matching is (`stitchlab.stitch.resume`). Raises StitchLabError where a definition has changed
+        since the request was made.
     """
     definitions.check(request)
     keys = {(name, cell): key_of(request, unit.work, name, *cell) for name in unit.names for cell in unit.cells}
     if unit.work == "accuracy":
         return _own_accuracy(store, request, device)
     with claimed(store, keys.values()) as free:
-        # Looked at only now: somebody may have finished one between the plan and the claim.
-        mine = [item for item, key in keys.items() if key in free and store.intact("cells", key) is None]
-        if not mine:
+        # The store is read only after the claim: another process may have finished a result since the plan was made.
+        claimed_items = [item for item, key in keys.items() if key in free and store.intact("cells", key) is None]
+        if not claimed_items:
             return 0
-        names, cells = (list(dict.fromkeys(part)) for part in zip(*mine, strict=True))
+        names, cells = (list(dict.fromkeys(part)) for part in zip(*claimed_items, strict=True))
         pair = load_pair(store, request, device)
         images = evaluation(pair.data, request)
-        anew = _anew(store, request, unit, cells)
+        from_start = _from_start(store, request, unit, cells)
         started = time.monotonic()
         with fp32(), memory.kept():
             if unit.work == "indices":
-                found = {
+                entries = {
                     keys[item]: entry
-                    for item, entry in _indices(pair, request, names, cells, images, report).items()
-                    if item in mine
+                    for item, entry in _index_entries(pair, request, names, cells, images, report).items()
+                    if item in claimed_items
                 }
             else:
-                found = _stitched(store, pair, request, unit, cells, images, report)
+                entries = _stitch_entries(store, pair, request, unit, cells, images, report)
         seconds = time.monotonic() - started
-        # What goes on from maps, or from a training, that were there says so: its seconds are of the rest.
-        continued = not anew and unit.work != "functional"
-        remarks = provenance(device, seconds / len(mine)) | ({"continued": True} if continued else {})
-        for key, entry in found.items():
+        # Results that continue from kept maps or a kept training are marked: their seconds are those of the rest.
+        continued = not from_start and unit.work != "functional"
+        remarks = provenance(device, seconds / len(claimed_items)) | ({"continued": True} if continued else {})
+        for key, entry in entries.items():
             store.put("cells", key, remarks | entry)
-        if anew:
-            cost.learn(store, pair, request, unit.work, cells, seconds)
-        return len(mine)
+        if from_start:
+            estimate.learn(store, pair, request, unit.work, cells, seconds)
+        return len(claimed_items)
 
 
-def _indices(
+def _index_entries(
     pair: Pair, request: Request, names: Sequence[str], cells: Sequence[Cell], images: Tensor, report: Report
-) -> dict[Item, dict[str, Any]]:
-    """Compute values and nulls of indices: both come from one pass, whichever of them is lacking."""
-    nulls = any(name.startswith(NULL) for name in names)
+) -> dict[ResultCell, Entry]:
+    """Compute values and nulls of indices, in one pass for both."""
+    with_nulls = any(name.startswith(NULL) for name in names)
     wanted = Wanted(
-        list(dict.fromkeys(name.removeprefix(NULL) for name in names)), request.null if nulls else 0, request.seed
+        list(dict.fromkeys(name.removeprefix(NULL) for name in names)), request.null if with_nulls else 0, request.seed
     )
-    found = indices(pair, wanted, cells, images, report)
+    values, nulls = indices(pair, wanted, cells, images, report)
     return {
-        **{(name, cell): _kept(INDICES[name].metric, value) for (name, cell), value in found.values.items()},
-        **{(NULL + name, cell): _kept("null", null) for (name, cell), null in found.nulls.items()},
+        **{(name, cell): _index_entry(INDICES[name].metric, value) for (name, cell), value in values.items()},
+        **{(NULL + name, cell): _index_entry("null", null) for (name, cell), null in nulls.items()},
     }
 
 
-def _kept(what: str, value: float | list[float] | str) -> dict[str, Any]:
-    return {what: None, "reason": value} if isinstance(value, str) else {what: value, "reason": ""}
+def _index_entry(metric: str, value: float | list[float] | str) -> Entry:
+    """Return what is kept of a value or a null; a string is the reason why it is undefined."""
+    return {metric: None, "reason": value} if isinstance(value, str) else {metric: value, "reason": ""}
 
 
-def _anew(store: Store, request: Request, unit: Unit, cells: Sequence[Cell]) -> bool:
-    """Tell whether a unit does just what it is estimated for: nothing is begun, or metrics' maps are there."""
+def _from_start(store: Store, request: Request, unit: Unit, cells: Sequence[Cell]) -> bool:
+    """Tell whether the unit does all the work that its estimate counts, so that its time gives a rate.
+
+    That is so where no map is fitted or begun yet; for functional metrics, where all maps are in the store.
+    """
     if unit.work == "functional":
         return all(store.path("maps", map_key(request, unit.method, *cell), ".safetensors").exists() for cell in cells)
     return unit.work == "indices" or none_begun(store, request, unit.method, cells)
 
 
-def _stitched(
+def _stitch_entries(
     store: Store, pair: Pair, request: Request, unit: Unit, cells: Sequence[Cell], images: Tensor, report: Report
-) -> dict[str, dict[str, Any]]:
-    """Evaluate stitches, fitting missing ones: what is kept of them, by keys, in the order of keeping."""
+) -> dict[str, Entry]:
+    """Evaluate stitches, after fitting missing ones; return the entries by key, in the order in which they are kept."""
     method = unit.method
-    # Training takes nearly all the time of TLM, looking at the test images that of DM, and all where maps are there.
-    fitting = {"tlm": 0.95, "dm": 0.1}.get(unit.work, 0.0)
-    stitches = maps(store, pair, request, method, cells, portion(report, 0.0, fitting))
-    results = evaluate(pair, stitches, images, portion(report, fitting, 1 - fitting))
-    kept = {}
-    for cell, result in results.items():
-        numbers = asdict(result)
+    # Training takes nearly all the time of TLM, evaluation that of DM, and all of it where the maps are in the store.
+    fitting_share = {"tlm": 0.95, "dm": 0.1}.get(unit.work, 0.0)
+    stitches = maps(store, pair, request, method, cells, portion(report, 0.0, fitting_share))
+    evaluations = evaluate(pair, stitches, images, portion(report, fitting_share, 1 - fitting_share))
+    entries: dict[str, Entry] = {}
+    for cell, evaluation_of_cell in evaluations.items():
+        numbers = asdict(evaluation_of_cell)
         functional = numbers.pop("functional")
         if unit.work == "functional":
-            kept[functional_key(request, method, *cell)] = functional
-        else:  # functional metrics first: no cell is there without them. Their seconds are among the cell's
-            kept[functional_key(request, method, *cell)] = functional | {"seconds": 0.0}
-            kept[cell_key(request, method, *cell)] = numbers
-    return kept
+            entries[functional_key(request, method, *cell)] = functional
+        else:  # Functional metrics are kept first, so that no cell is kept without them; the cell has their seconds.
+            entries[functional_key(request, method, *cell)] = functional | {"seconds": 0.0}
+            entries[cell_key(request, method, *cell)] = numbers
+    return entries
 
 
 def _own_accuracy(store: Store, request: Request, device: torch.device) -> int:
-    """Measure both networks' own accuracies on images whose classes they have: so cheap that nobody claims it."""
+    """Measure both networks' own accuracies, where their classes are those of the data; too cheap to need a claim."""
     pair = load_pair(store, request, device)
     images = evaluation(pair.data, request)
     started = time.monotonic()
     with fp32():
         for network in (pair.front, pair.end):
             if network.classes == pair.data.classes:
-                begun = time.monotonic()
-                value = own_accuracy(pair, images, network)
+                network_started = time.monotonic()
+                accuracy = own_accuracy(pair, images, network)
                 store.put(
                     "accuracies",
                     accuracy_key(request, network.id),
-                    {"accuracy": value, **provenance(device, time.monotonic() - begun)},
+                    {"accuracy": accuracy, **provenance(device, time.monotonic() - network_started)},
                 )
-    cost.learn(store, pair, request, "accuracy", (), time.monotonic() - started)
+    estimate.learn(store, pair, request, "accuracy", (), time.monotonic() - started)
     return 1

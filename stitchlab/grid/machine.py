@@ -1,7 +1,7 @@
-"""Measures how fast this machine computes, in a second: estimates go by it until work like theirs was timed here.
+"""Measure how fast this machine computes, within a second; estimates use this rate until similar work was timed here.
 
-The measure is what nearly all time of a grid goes into: a network's pass forth, and back to its input. It is that of
-ResNet-20 on small images, so a network whose arithmetic is of another kind goes faster or slower by some times.
+It times a forward pass and a backward pass to the input, which take nearly all the time of a grid. The network is
+ResNet-20 on small images: one with other kinds of arithmetic may be several times faster or slower.
 """
 
 from __future__ import annotations
@@ -19,58 +19,79 @@ from stitchlab.results.plan import Work
 from stitchlab.store import Store
 
 ROOM = "timings"
-NOMINAL = 1e-11  # seconds for an operation where nothing was measured and only shares are wanted
-STEPS = 5  # of which the fastest counts: others were disturbed
-IMAGES = {"cpu": 64}  # run together; more on a GPU, which as few would not fill
-SHAPE = (3, 32, 32)
+NOMINAL = 1e-11  # seconds per operation, where nothing was measured and only the shares of costs are needed
+TIMED_STEPS = 5  # the fastest counts, because other processes may slow down the rest
+CPU_BATCH = 64  # images that are run together
+GPU_BATCH = 512  # more than on a CPU: as few images would not use all of a GPU
+IMAGE_SHAPE = (3, 32, 32)
+
+RateName = Work | Literal["machine"]
 
 
-def key(work: Work | Literal["machine"], device: torch.device, end: str) -> str:
-    """Name the rate of a kind of work on this machine.
+def key(work: RateName, device: torch.device, end: str) -> str:
+    """Return the key of the rate of a kind of work on this machine.
 
     Args:
-        work: ``tlm``, ``dm``, ``functional``, ``indices``, ``accuracy``; ``machine`` for its own measure.
-        device: that it is done on.
-        end: id of the end network; empty: of any.
+        work: ``tlm``, ``dm``, ``functional``, ``indices`` or ``accuracy``; ``machine`` for what this module measures.
+        device: where the work is done.
+        end: id of the end network; empty for all networks.
     """
     return f"{platform.node()}-{device.type}-{work}-{end[:12]}"
 
 
+def read_rate(store: Store, rate_key: str) -> float | None:
+    """Read seconds per operation under a `key`; return None where the store has no such rate."""
+    entry = store.intact(ROOM, rate_key)
+    return None if entry is None else float(entry["seconds_per_flop"])
+
+
+def keep_rate(store: Store, rate_key: str, seconds_per_flop: float) -> None:
+    """Keep the seconds per operation of some work.
+
+    Args:
+        store: where rates are kept.
+        rate_key: the `key` of the rate.
+        seconds_per_flop: the rate.
+    """
+    store.put(ROOM, rate_key, {"seconds_per_flop": seconds_per_flop})
+
+
 def kept(store: Store, device: torch.device) -> float | None:
-    """Read the seconds that one operation takes, if that was measured on this machine."""
-    found = store.intact(ROOM, key("machine", device, ""))
-    return None if found is None else float(found["seconds_per_flop"])
+    """Read the seconds per operation that were measured on this machine; return None if they were not."""
+    return read_rate(store, key("machine", device, ""))
 
 
 def rate(store: Store, device: torch.device) -> float:
-    """Give the seconds that one operation takes; it is measured once a machine, and kept."""
-    found = kept(store, device)
-    if found is None:
-        found = measured(device)
-        store.put(ROOM, key("machine", device, ""), {"seconds_per_flop": found})
-    return found
+    """Return the seconds per operation on this machine; they are measured once, and kept."""
+    seconds_per_flop = kept(store, device)
+    if seconds_per_flop is None:
+        seconds_per_flop = measured(device)
+        keep_rate(store, key("machine", device, ""), seconds_per_flop)
+    return seconds_per_flop
 
 
 def measured(device: torch.device) -> float:
-    """Measure the seconds that one operation takes, and keep nothing.
+    """Measure the seconds per operation, without keeping them.
 
-    That is with as many threads as grids are computed with, which on the pages' worker are others.
+    The measurement uses as many threads as the computation of grids, which differs from the pages' worker.
     """
-    before = torch.get_num_threads()
-    torch.set_num_threads(int(os.environ.get("STITCHLAB_GRID_THREADS") or before))
+    threads_before = torch.get_num_threads()
+    torch.set_num_threads(int(os.environ.get("STITCHLAB_GRID_THREADS") or threads_before))
     try:
-        count = IMAGES.get(device.type, 512)
-        module = zoo.build("resnet20", classes=10, channels=SHAPE[0], size=SHAPE[1]).eval().requires_grad_(False)
-        flops = Layered(module, SHAPE).flops
+        count = CPU_BATCH if device.type == "cpu" else GPU_BATCH
+        channels, size, _ = IMAGE_SHAPE
+        module = zoo.build("resnet20", classes=10, channels=channels, size=size).eval().requires_grad_(False)
+        flops = Layered(module, IMAGE_SHAPE).flops
         module = module.to(device).to(memory_format=torch.channels_last)
-        images = torch.zeros(count, *SHAPE, device=device).contiguous(memory_format=torch.channels_last)
-        return min(_step(module, images.requires_grad_()) for _ in range(STEPS)) / (2 * count * flops)
+        images = torch.zeros(count, *IMAGE_SHAPE, device=device).contiguous(memory_format=torch.channels_last)
+        return min(_timed_step(module, images.requires_grad_()) for _ in range(TIMED_STEPS)) / (2 * count * flops)
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(threads_before)
 
 
-def _step(module: torch.nn.Module, images: torch.Tensor) -> float:
+def _timed_step(module: torch.nn.Module, images: torch.Tensor) -> float:
+    """Return the seconds of a forward and a backward pass."""
     started = time.perf_counter()
     (gradient,) = torch.autograd.grad(module(images).sum(), images)
-    gradient.sum().item()  # a GPU has computed only when somebody looks
+    gradient.sum().item()  # reading a number waits until a GPU has finished
     return time.perf_counter() - started

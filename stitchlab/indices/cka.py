@@ -1,4 +1,4 @@
-"""Computes linear centred kernel alignment.
+"""Compute linear centred kernel alignment.
 
 Kornblith et al. 2019, "Similarity of neural network representations revisited".
 """
@@ -11,9 +11,9 @@ from stitchlab.indices.grams import Gram
 
 
 def cka(gram: Gram) -> Tensor | str:
-    """Give K / ‖K‖_F of a layer: linear CKA by the biased HSIC is ⟨K, L⟩_F / (‖K‖_F ‖L‖_F).
+    """Compute K / ‖K‖_F of a layer: linear CKA by the biased HSIC is ⟨K, L⟩_F / (‖K‖_F ‖L‖_F).
 
-    That equals ‖YᵀX‖_F² / (‖XᵀX‖_F ‖YᵀY‖_F). Of unrelated layers it is not 0: about √(participation ratio of the
+    It equals ‖YᵀX‖_F² / (‖XᵀX‖_F ‖YᵀY‖_F). For unrelated layers it is not 0, but about √(participation ratio of the
     features / (N − 1)).
 
     Args:
@@ -21,7 +21,7 @@ def cka(gram: Gram) -> Tensor | str:
 
     Returns:
         (N, N) of norm 1, whose inner product with another layer's is the similarity in 0..1, higher is more similar;
-        where the features are constant, the reason why there is none.
+        where the features are constant, the reason why it is undefined.
 
     >>> import torch
     >>> from stitchlab.indices.grams import gram
@@ -30,5 +30,5 @@ def cka(gram: Gram) -> Tensor | str:
     >>> round(float((a * b).sum()), 6)
     1.0
     """
-    size = gram.centred.norm()
-    return gram.centred / size if size else "the features of one layer are constant"
+    norm = gram.centred.norm()
+    return gram.centred / norm if norm else "the features of one layer are constant"

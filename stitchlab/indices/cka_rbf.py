@@ -1,4 +1,4 @@
-"""Computes CKA with a Gaussian kernel (Kornblith et al. 2019, section 4), whose width follows the layer."""
+"""Compute CKA with a Gaussian kernel (Kornblith et al. 2019, section 4), whose width depends on the layer."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from torch import Tensor
 from stitchlab.indices.distances import pairs, squared_distances
 from stitchlab.indices.grams import Gram
 
-SIGMA = 0.5  # of the median distance
+SIGMA_SHARE = 0.5  # σ as a share of the median distance
 
 
 def cka_rbf(gram: Gram) -> Tensor | str:
-    """Give the centred Gaussian Gram matrix of a layer at norm 1: CKA by exp(−‖x_i − x_j‖² / 2σ²), biased HSIC.
+    """Compute the centred Gaussian Gram matrix of a layer, of norm 1: CKA by exp(−‖x_i − x_j‖² / 2σ²), biased HSIC.
 
-    σ is half the median distance between two different images, so the index does not see a layer's scale. It weighs
-    near images where linear CKA weighs those far from the mean.
+    σ is half the median distance between two different images, so the index does not depend on a layer's scale. It
+    gives weight to pairs of near images, where linear CKA gives weight to images far from the mean.
 
     Args:
-        gram: of the layer's flattened features (N, features), from which distances follow.
+        gram: of the layer's flattened features (N, features); distances are computed from it.
 
     Returns:
         (N, N) of norm 1, whose inner product with another layer's is the similarity in 0..1, higher is more similar;
-        where it is undefined, the reason why: one image, or most pairs of images are equal.
+        where it is undefined, the reason: there is one image, or the images of most pairs are equal.
 
     >>> import torch
     >>> from stitchlab.indices.grams import gram
@@ -33,13 +33,16 @@ def cka_rbf(gram: Gram) -> Tensor | str:
     1.0
     """
     squares = squared_distances(gram)
-    above = pairs(squares)
-    middle = [(len(above) - 1) // 2, len(above) // 2]  # two pairs, or twice the same one; selected, which sorts no rest
-    median = float(np.sqrt(np.partition(above.cpu().numpy(), middle)[middle]).mean()) if len(above) else 0.0
+    pair_squares = pairs(squares)
+    middle = [(len(pair_squares) - 1) // 2, len(pair_squares) // 2]  # equal where the number of pairs is odd
+    # selecting the middle is faster than sorting all pairs
+    median = 0.0
+    if len(pair_squares):
+        median = float(np.sqrt(np.partition(pair_squares.cpu().numpy(), middle)[middle]).mean())
     if not median:
         return "in one layer most pairs of images are equal, so the median distance is 0"
-    kernel = torch.exp(-squares / (2 * (SIGMA * median) ** 2))
+    kernel = torch.exp(-squares / (2 * (SIGMA_SHARE * median) ** 2))
     rows = kernel.mean(0)
     centred = kernel - rows - rows[:, None] + rows.mean()
-    made: Tensor = centred / centred.norm()
-    return made
+    normalised: Tensor = centred / centred.norm()
+    return normalised

@@ -1,4 +1,4 @@
-"""Computes squared distances between images from a layer's Gram matrix, and lists the pairs of images of one."""
+"""Compute squared distances between images from a layer's Gram matrix, and select the entries of pairs of images."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ from torch import Tensor
 
 from stitchlab.indices.grams import Gram
 
-ROUNDING = 1e-12  # a squared distance below this share of the largest is rounding: the images are equal
+MIN_SQUARE_RATIO = 1e-12  # a squared distance below this share of the largest is rounding noise: the images are equal
 
 
 def squared_distances(gram: Gram) -> Tensor:
-    """Give ‖x_i − x_j‖² (N, N) = K_ii + K_jj − 2 K_ij, 0 where two images' features are equal."""
-    own = gram.centred.diagonal()
-    squares = own + own[:, None] - 2 * gram.centred
-    return squares.where(squares > ROUNDING * squares.amax(), squares.new_zeros(()))
+    """Compute ‖x_i − x_j‖² (N, N) = K_ii + K_jj − 2 K_ij, 0 where two images' features are equal."""
+    diagonal = gram.centred.diagonal()
+    squares = diagonal + diagonal[:, None] - 2 * gram.centred
+    return squares.where(squares > MIN_SQUARE_RATIO * squares.amax(), squares.new_zeros(()))
 
 
 def pairs(matrix: Tensor) -> Tensor:
-    """Give the numbers of pairs of two images (N (N − 1) / 2,) of a symmetric matrix (N, N), each once.
+    """Return the entries above the diagonal of a symmetric matrix (N, N): one for each pair of images (N (N − 1) / 2,).
 
     >>> pairs(torch.tensor([[0.0, 1.0, 2.0], [1.0, 0.0, 3.0], [2.0, 3.0, 0.0]])).tolist()
     [1.0, 2.0, 3.0]
     """
-    return matrix.flatten().index_select(0, _places(len(matrix)).to(matrix.device))
+    return matrix.flatten().index_select(0, _flat_indices(len(matrix)).to(matrix.device))
 
 
-def of_pairs(numbers: Tensor, count: int) -> Tensor:
-    """Give the symmetric matrix (N, N) of these `pairs`, 0 on its diagonal; ``count`` is N."""
-    half = numbers.new_zeros(count * count).index_copy_(0, _places(count).to(numbers.device), numbers)
-    square = half.view(count, count)
-    return square + square.T
+def from_pairs(entries: Tensor, count: int) -> Tensor:
+    """Return the symmetric matrix (N, N) that has these `pairs`, and 0 on its diagonal; ``count`` is N."""
+    flat = entries.new_zeros(count * count).index_copy_(0, _flat_indices(count).to(entries.device), entries)
+    upper = flat.view(count, count)
+    return upper + upper.T
 
 
-@lru_cache(maxsize=2)  # half samples ask hundreds of times for the same
-def _places(count: int) -> Tensor:
-    """Find where the pairs stand in a flattened matrix."""
+@lru_cache(maxsize=2)  # half samples need the same indices hundreds of times
+def _flat_indices(count: int) -> Tensor:
+    """Return the indices of the pairs in a flattened matrix."""
     row, column = torch.triu_indices(count, count, offset=1)
-    places: Tensor = row * count + column
-    return places
+    indices: Tensor = row * count + column
+    return indices

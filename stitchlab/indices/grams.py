@@ -1,4 +1,4 @@
-"""Gathers Gram matrices of flattened features in batches, once a layer: all that Gram indices are computed from."""
+"""Compute Gram matrices of flattened features in batches, once for each layer; indices of images need nothing else."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from stitchlab.request import Cell, Report
 from stitchlab.stitch.numerics import exact
 from stitchlab.stitch.pair import ForwardPass, Pair
 
-GRAM_MEMORY = 2**29  # bytes of features at a time
-CONSTANT = 1e-12  # a variance below this share of the mean square is rounding noise of fp32: it is constant
+GRAM_MEMORY = 2**29  # bytes of features that are in memory at a time
+MIN_VARIANCE_RATIO = 1e-12  # a variance below this share of the mean square is float32 rounding noise: it counts as 0
 
 
 @dataclass(frozen=True, eq=False)
 class Gram:
-    """Holds inner products of one layer's N images, flattened to F features; float64, NaN where these are not finite.
+    """Hold inner products of one layer's N images, flattened to F features; float64, NaN where features are not finite.
 
     Attributes:
-        centred: X Xᵀ (N, N) of features centred over images; 0 where they are constant but for rounding.
-        on_mean: X μ (N,), centred images times the mean image.
+        centred: X Xᵀ (N, N) of features that are centred over images; 0 where they are constant up to rounding.
+        on_mean: X μ (N,), the inner products of centred images and the mean image μ.
         mean_square: μᵀμ.
-        sums: of each image's own features (N,).
+        sums: the sum of each image's features (N,), not centred.
         features: F.
     """
 
@@ -38,68 +38,79 @@ class Gram:
 
     @property
     def raw(self) -> Tensor:
-        """Give inner products (N, N) of features as they are, not centred."""
+        """Compute inner products (N, N) of features that are not centred."""
         return self.centred + self.on_mean + self.on_mean[:, None] + self.mean_square
 
-    def of(self, images: Tensor) -> Gram:
-        """Give the Gram matrix of some of the images (n,) alone: their features are centred over these."""
+    def __repr__(self) -> str:
+        return f"Gram({len(self.centred)} images, {self.features} features)"
+
+    def subset(self, images: Tensor) -> Gram:
+        """Compute the Gram matrix of some images (n,), whose features are centred over these images alone."""
         part = self.centred.index_select(0, images).index_select(1, images)
-        # With m the mean of their features, which are centred over all images, and μ the mean of all:
-        on_new, new_square = part.mean(1), part.mean()  # x m, mᵀm
-        on_old = self.on_mean[images]  # x μ
-        along = on_old.mean()  # mᵀμ
-        centred = (part - on_new).sub_(on_new[:, None]).add_(new_square)
-        mean_square = self.mean_square + 2 * along + new_square
-        size = torch.maximum(centred.trace() + len(images) * mean_square, part.trace())
+        # x are features that are centred over all images, μ is the mean of all images, and m the mean of the chosen x.
+        x_m, m_m = part.mean(1), part.mean()
+        x_mu = self.on_mean[images]
+        m_mu = x_mu.mean()
+        centred = (part - x_m).sub_(x_m[:, None]).add_(m_m)
+        mean_square = self.mean_square + 2 * m_mu + m_m
+        sum_of_squares = torch.maximum(centred.trace() + len(images) * mean_square, part.trace())
         return Gram(
-            _varying(centred, size), on_old + on_new - along - new_square, mean_square, self.sums[images], self.features
+            _zero_if_constant(centred, sum_of_squares),
+            x_mu + x_m - m_mu - m_m,
+            mean_square,
+            self.sums[images],
+            self.features,
         )
 
 
-def gram(batches: Callable[[], Iterable[Tensor]], features: int, count: int) -> Gram:
-    """Gather the Gram matrix of a layer's flattened activations.
+#: Computes an index's matrix (N, N) of norm 1 from one layer's Gram matrix, or says why it is undefined.
+GramIndex = Callable[[Gram], Tensor | str]
 
-    Where all images' features together pass GRAM_MEMORY, the batches are asked for again for the next features.
+
+def gram(batches: Callable[[], Iterable[Tensor]], features: int, count: int) -> Gram:
+    """Compute the Gram matrix of a layer's flattened activations.
+
+    Where the features of all images exceed GRAM_MEMORY, the batches are computed again for each further part of them.
 
     Args:
-        batches: makes the activations of all images, (n, ...) each.
-        features, count: numbers of features of an image, and of images.
+        batches: computes the activations of all images, in batches (n, ...).
+        features, count: number of features of an image, and number of images.
     """
     width = max(1, GRAM_MEMORY // (8 * count))
-    total = on_mean = mean_square = sums = size = torch.zeros(())
+    products = on_mean = mean_square = sums = sum_of_squares = torch.zeros(())
     for start in range(0, features, width):
         x = torch.cat([exact(batch.flatten(1)[:, start : start + width]) for batch in batches()])
         mean = x.mean(0)
         centred = x - mean
-        total, on_mean, mean_square, sums, size = (
-            before.to(x.device) + part
-            for before, part in zip(
-                (total, on_mean, mean_square, sums, size),
+        products, on_mean, mean_square, sums, sum_of_squares = (
+            so_far.to(x.device) + part
+            for so_far, part in zip(
+                (products, on_mean, mean_square, sums, sum_of_squares),
                 (centred @ centred.T, centred @ mean, mean @ mean, x.sum(1), x.square().sum()),
                 strict=True,
             )
         )
-    return Gram(_varying(total, size), on_mean, mean_square, sums, features)
+    return Gram(_zero_if_constant(products, sum_of_squares), on_mean, mean_square, sums, features)
 
 
-def _varying(centred: Tensor, size: Tensor) -> Tensor:
-    """Return a Gram matrix, 0 where it is rounding: its trace is nothing beside the sum of squares behind it."""
-    return torch.zeros_like(centred) if centred.trace() <= CONSTANT * size else centred
+def _zero_if_constant(centred: Tensor, sum_of_squares: Tensor) -> Tensor:
+    """Return a Gram matrix, or zeros where its trace is only rounding noise of features' sum of squares."""
+    return torch.zeros_like(centred) if centred.trace() <= MIN_VARIANCE_RATIO * sum_of_squares else centred
 
 
 def grams(pair: Pair, cells: Sequence[Cell], images: Tensor, report: Report) -> tuple[dict[str, Gram], dict[str, Gram]]:
-    """Gather Gram matrices of all front and all end layers, as many layers in one pass as GRAM_MEMORY holds.
+    """Compute Gram matrices of all front and all end layers; one pass serves as many layers as fit into GRAM_MEMORY.
 
     Args:
         pair: the networks, their data and the device.
         cells: (front layer, end layer) each.
         images: indices into the test split (N,).
-        report: told the layers, and the share that is done.
+        report: receives the layers, and the share that is done.
 
     Returns:
-        by front layer, and by end layer.
+        Gram matrices by front layer, and by end layer.
     """
-    made: tuple[dict[str, Gram], dict[str, Gram]] = ({}, {})
+    by_side: tuple[dict[str, Gram], dict[str, Gram]] = ({}, {})
     sides = (
         (dict.fromkeys(i for i, _ in cells), pair.front_shape, pair.run_front),
         (dict.fromkeys(j for _, j in cells), pair.end_shape, pair.run_end),
@@ -107,35 +118,41 @@ def grams(pair: Pair, cells: Sequence[Cell], images: Tensor, report: Report) -> 
     for side, (layers, shape_of, run_of) in enumerate(sides):
         features = {layer: prod(shape_of(layer)) for layer in layers}
         for group in _groups(features, len(images)):
-            done = 0.5 * (side + len(made[side]) / len(layers))
-            part = partial(report, f"similarity indices, layer {group[0]}", done)
-            batches = partial(_batches, pair, run_of(group), images, part)
-            # One layer alone may be too large to keep: it is run again for every part of its features.
-            kept = list(batches()) if len(group) > 1 else None
+            done = 0.5 * (side + len(by_side[side]) / len(layers))
+            report_layer = partial(report, f"similarity indices, layer {group[0]}", done)
+            batches = partial(_batches, pair, run_of(group), images, report_layer)
+            # A single layer may be too large to keep: then the network runs again for every part of its features.
+            kept_batches = list(batches()) if len(group) > 1 else None
             for layer in group:
-                of = partial(_of, kept or batches, layer)
-                made[side][layer] = gram(of, features[layer], len(images))
-    return made
+                layer_batches = partial(_layer_batches, kept_batches or batches, layer)
+                by_side[side][layer] = gram(layer_batches, features[layer], len(images))
+    return by_side
 
 
 def _groups(features: dict[str, int], count: int) -> list[list[str]]:
-    """Group layers whose activations of so many images lie in memory together, in order."""
+    """Group layers, in order, so that the activations of a group (``count`` images) fit into memory together."""
     groups: list[list[str]] = []
-    room = 0
-    for layer, size in features.items():
-        room -= 4 * count * size
-        if room < 0:
+    free_bytes = 0
+    for layer, layer_features in features.items():
+        free_bytes -= 4 * count * layer_features
+        if free_bytes < 0:
             groups.append([])
-            room = GRAM_MEMORY - 4 * count * size
+            free_bytes = GRAM_MEMORY - 4 * count * layer_features
         groups[-1].append(layer)
     return groups
 
 
-def _of(batches: list[dict[str, Tensor]] | Callable[[], Iterator[dict[str, Tensor]]], layer: str) -> Iterator[Tensor]:
+def _layer_batches(
+    batches: list[dict[str, Tensor]] | Callable[[], Iterator[dict[str, Tensor]]], layer: str
+) -> Iterator[Tensor]:
+    """Yield one layer's activations of each batch."""
     return (batch[layer] for batch in (batches if isinstance(batches, list) else batches()))
 
 
-def _batches(pair: Pair, run: ForwardPass, images: Tensor, alive: Callable[[], None]) -> Iterator[dict[str, Tensor]]:
+def _batches(
+    pair: Pair, run: ForwardPass, images: Tensor, before_each: Callable[[], None]
+) -> Iterator[dict[str, Tensor]]:
+    """Yield the activations of all images, batch by batch, by layer."""
     for batch, _ in pair.batches(pair.data.test, images):
-        alive()
+        before_each()
         yield run(batch)

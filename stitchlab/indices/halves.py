@@ -1,4 +1,4 @@
-"""Computes indices on half samples of the images, in all cells, from what one pass kept: Gram matrices, averages."""
+"""Compute indices on half samples of the images, in all cells, from the Gram matrices or averages of one pass."""
 
 from __future__ import annotations
 
@@ -9,51 +9,52 @@ import torch
 from torch import Tensor
 
 from stitchlab.catalog.indices import INDICES
-from stitchlab.indices import Value, index_function
-from stitchlab.indices.grams import Gram, grams
+from stitchlab.indices import SIDES, IndexCell, Side, Value, index_function
+from stitchlab.indices.grams import Gram, GramIndex, grams
 from stitchlab.indices.second_moments import Sums
-from stitchlab.indices.statistics import Wanted, by_moments, parts_of, summed, unusable
+from stitchlab.indices.statistics import Wanted, by_moments, group_cells, sum_moments, unusable
 from stitchlab.request import INDEX_IMAGES, Cell, Report, no_report, portion
-from stitchlab.stitch.halves import Halved, Item
+from stitchlab.stitch.halves import HalfSampleValues
 from stitchlab.stitch.pair import Pair
 
-PASS = 0.1  # of the progress: the networks' pass, before half samples are looked at
+PASS_SHARE = 0.1  # of the progress: the networks' pass, before half samples are measured
+
+Add = Callable[[Mapping[IndexCell, Value]], None]  # receives the values of one half sample
 
 
-def halved(
+def measure_half_samples(
     pair: Pair,
     names: Sequence[str],
     cells: Sequence[Cell],
     images: Tensor,
     draw: Callable[[int], list[Tensor]],
     report: Report = no_report,
-) -> Halved:
-    """Compute indices on half samples of the images that they look at.
+) -> HalfSampleValues:
+    """Compute indices on half samples of the images that they use.
 
     Args:
         pair: the two networks.
-        names: of the indices: all need Gram matrices, or all averages.
-        cells: that are meant.
+        names: of the indices; either all need Gram matrices, or all need averages.
+        cells: (front layer, end layer) each.
         images: the evaluation images (indices into the test split).
-        draw: gives the half samples of so many images, each as places among them.
-        report: told how far it is.
+        draw: draws half samples of a number of images, each as indices from 0 on.
+        report: receives the progress.
     """
-    of_grams = INDICES[names[0]].needs == "grams"
-    looked = images[:INDEX_IMAGES] if of_grams else images
-    values: dict[Item, list[float]] = {(name, cell): [] for name in names for cell in cells}
-    reasons: dict[Item, str] = {}
+    needs_grams = INDICES[names[0]].needs == "grams"
+    used_images = images[:INDEX_IMAGES] if needs_grams else images
+    values: dict[IndexCell, list[float]] = {(name, cell): [] for name in names for cell in cells}
+    reasons: dict[IndexCell, str] = {}
 
-    def add(found: Mapping[Item, Value]) -> None:
-        for item, value in found.items():
+    def add(half_sample: Mapping[IndexCell, Value]) -> None:
+        for item, value in half_sample.items():
             values[item].append(math.nan if isinstance(value, str) else value)
             if isinstance(value, str):
                 reasons.setdefault(item, value)
 
-    (_by_grams if of_grams else _by_averages)(pair, names, cells, looked, draw(len(looked)), add, report)
-    return Halved({item: torch.tensor(found, dtype=torch.float64) for item, found in values.items()}, reasons)
-
-
-_Add = Callable[[Mapping[Item, Value]], None]
+    measure = _by_grams if needs_grams else _by_averages
+    measure(pair, names, cells, used_images, draw(len(used_images)), add, report)
+    tensors = {item: torch.tensor(numbers, dtype=torch.float64) for item, numbers in values.items()}
+    return HalfSampleValues(tensors, reasons)
 
 
 def _by_grams(
@@ -62,43 +63,44 @@ def _by_grams(
     cells: Sequence[Cell],
     images: Tensor,
     halves: Sequence[Tensor],
-    add: _Add,
+    add: Add,
     report: Report,
 ) -> None:
-    """Compute what Gram indices say, half sample by half sample."""
-    front, end = grams(pair, cells, images, portion(report, 0.0, PASS))
+    """Compute indices of images, half sample by half sample."""
+    front, end = grams(pair, cells, images, portion(report, 0.0, PASS_SHARE))
     for k, half in enumerate(halves):
-        _say(report, k, len(halves))
+        _report_half(report, k, len(halves))
         fronts, ends = (
-            {layer: _usable(side, known.of(half.to(known.centred.device))) for layer, known in of.items()}
-            for side, of in (("front", front), ("end", end))
+            {layer: _usable(side, gram.subset(half.to(gram.centred.device))) for layer, gram in layers.items()}
+            for side, layers in zip(SIDES, (front, end), strict=True)
         )
         for name in names:
             matrices = (_matrices(name, fronts), _matrices(name, ends))
             add({(name, cell): value for cell, value in _products(cells, *matrices).items()})
 
 
-def _usable(side: str, known: Gram) -> Gram | str:
-    return unusable(side, known.centred) or known
+def _usable(side: Side, gram: Gram) -> Gram | str:
+    return unusable(side, gram.centred) or gram
 
 
 def _matrices(name: str, layers: Mapping[str, Gram | str]) -> dict[str, Tensor | str]:
-    function = index_function(name)
-    return {layer: known if isinstance(known, str) else function(known) for layer, known in layers.items()}
+    function: GramIndex = index_function(name)
+    return {layer: gram if isinstance(gram, str) else function(gram) for layer, gram in layers.items()}
 
 
 def _products(
     cells: Sequence[Cell], front: Mapping[str, Tensor | str], end: Mapping[str, Tensor | str]
 ) -> dict[Cell, Value]:
-    """Compute the inner products of two layers' matrices in all cells at once; or say why a layer has no matrix."""
+    """Compute the inner products of matrices in all cells at once; a cell without one has the reason."""
     rows, columns = (
-        {layer: made.flatten() for layer, made in side.items() if isinstance(made, Tensor)} for side in (front, end)
+        {layer: matrix.flatten() for layer, matrix in side.items() if isinstance(matrix, Tensor)}
+        for side in (front, end)
     )
     products = (torch.stack([*rows.values()]) @ torch.stack([*columns.values()]).T).tolist() if rows and columns else []
-    known = {
+    values = {
         (i, j): value for i, row in zip(rows, products, strict=False) for j, value in zip(columns, row, strict=True)
     }
-    return {(i, j): known[i, j] if (i, j) in known else str(front[i] if i not in rows else end[j]) for i, j in cells}
+    return {(i, j): values[i, j] if (i, j) in values else str(front[i] if i not in rows else end[j]) for i, j in cells}
 
 
 def _by_averages(
@@ -107,36 +109,36 @@ def _by_averages(
     cells: Sequence[Cell],
     images: Tensor,
     halves: Sequence[Tensor],
-    add: _Add,
+    add: Add,
     report: Report,
 ) -> None:
-    """Compute indices of channels, half sample by half sample, as many cells at a time as memory holds."""
+    """Compute indices of channels, half sample by half sample, for as many cells at a time as fit into memory."""
     shapes = {(i, j): (pair.front_shape(i), pair.end_shape(j)) for i, j in cells}
-    parts = parts_of(shapes, len(images))
+    parts = group_cells(shapes, len(images))
     for n, part in enumerate(parts):
-        of_part = portion(report, n / len(parts), 1 / len(parts))
-        sums = summed(
+        report_part = portion(report, n / len(parts), 1 / len(parts))
+        sums = sum_moments(
             pair,
             Sums("averages", {cell: shapes[cell] for cell in part}, keep=True),
             images,
-            portion(of_part, 0.0, PASS),
+            portion(report_part, 0.0, PASS_SHARE),
         )
         front, end = (
             {layer: sums.averages(side, layer) for layer in dict.fromkeys(cell[k] for cell in part)}
-            for k, side in enumerate(("front", "end"))
+            for k, side in enumerate(SIDES)
         )
         for k, half in enumerate(halves):
-            _say(of_part, k, len(halves))
-            add(by_moments(Wanted(names), part, _of_half(part, front, end, half), "averages", no_report).values)
+            _report_half(report_part, k, len(halves))
+            add(by_moments(Wanted(names), part, _half_sums(part, front, end, half), "averages", no_report).values)
 
 
-def _of_half(cells: Sequence[Cell], front: Mapping[str, Tensor], end: Mapping[str, Tensor], half: Tensor) -> Sums:
-    """Sum second moments of some of the rows: averages (N, C) are themselves activations, of vectors."""
+def _half_sums(cells: Sequence[Cell], front: Mapping[str, Tensor], end: Mapping[str, Tensor], half: Tensor) -> Sums:
+    """Sum the second moments of the images of one half; averages (N, C) are added like activations of vectors."""
     fronts, ends = ({layer: rows[half.to(rows.device)] for layer, rows in side.items()} for side in (front, end))
     sums = Sums("averages", {(i, j): (tuple(fronts[i].shape[1:]), tuple(ends[j].shape[1:])) for i, j in cells})
     sums.add(fronts, ends)
     return sums
 
 
-def _say(report: Report, k: int, of: int) -> None:
-    report(f"half sample {k + 1} of {of}", PASS + (1 - PASS) * k / of)
+def _report_half(report: Report, k: int, count: int) -> None:
+    report(f"half sample {k + 1} of {count}", PASS_SHARE + (1 - PASS_SHARE) * k / count)

@@ -1,4 +1,4 @@
-"""Computes the orthogonal Procrustes distance.
+"""Compute the orthogonal Procrustes distance.
 
 Ding, Denain & Steinhardt 2021, "Grounding representation similarity".
 """
@@ -18,18 +18,19 @@ def opd(moments: SecondMoments) -> float | str:
     ‖A‖_F² + ‖B‖_F² − 2‖AᵀB‖_* = 2 − 2‖AᵀB‖_*.
 
     Args:
-        moments: AᵀA (C, C), AᵀB (C, D), BᵀB (D, D) of the front's and the end's centred rows; the norms are taken out
+        moments: AᵀA (C, C), AᵀB (C, D), BᵀB (D, D) of the front's and the end's centred rows; they are scaled to norm 1
             here.
 
     Returns:
-        distance in 0..2, lower is more similar; where one side's rows are constant, the reason why there is none.
+        distance in 0..2, lower is more similar; where the rows of one layer are constant, the reason why it is
+        undefined.
 
     >>> from stitchlab.indices.second_moments import Rows
     >>> square = 4 * torch.eye(2, dtype=torch.float64)
     >>> round(opd(SecondMoments(Rows(square, 9), Rows(square, 9), square)), 6)
     0.0
     """
-    size = math.sqrt(float(moments.x.moment.trace()) * float(moments.y.moment.trace()))
-    if not size:
+    norms = math.sqrt(float(moments.x.moment.trace()) * float(moments.y.moment.trace()))
+    if not norms:
         return "the rows of one layer are constant"
-    return 2 - 2 * float(torch.linalg.svdvals(moments.xy).sum()) / size
+    return 2 - 2 * float(torch.linalg.svdvals(moments.xy).sum()) / norms

@@ -1,4 +1,4 @@
-"""Computes projection-weighted canonical correlation, as a distance.
+"""Compute projection-weighted canonical correlation, as a distance.
 
 Morcos, Raghu & Bengio 2018; as a distance, Ding et al. 2021.
 """
@@ -12,23 +12,24 @@ from torch import Tensor
 
 from stitchlab.indices.second_moments import SecondMoments
 
-EQUAL = 1e-8  # correlations that differ by less are equal
+EQUAL_CORRELATIONS = 1e-8  # correlations that differ by less count as equal
 
 
 def pwcca(moments: SecondMoments) -> float | str:
     """Compute 1 − Σ w ρ / Σ w over the front's directions (its rank), w_k = Σ_c |⟨h_k, a_c⟩| over its channels a_c.
 
-    The h are the front's canonical variates. Those of equal correlation are fixed only as a subspace: there they are
-    the principal directions of the front's rows. So are the directions that the end lacks, where ρ = 0.
+    The h are the front's canonical variates. Variates of equal correlation are determined only as a subspace; there the
+    principal directions of the front's rows are used. The same holds for front directions beyond the end's rank, where
+    ρ = 0.
 
-    Unchanged by an invertible map of the end and by scale of the front; not by a rotation of the front.
+    An invertible map of the end or another scale of the front does not change the index; a rotation of the front does.
 
     Args:
         moments: AᵀA (C, C), AᵀB (C, D), BᵀB (D, D) of the front's and the end's centred rows, and how many rows.
 
     Returns:
-        distance in 0..1, lower is more similar; where it is undefined, the reason why: one side's rows are constant, or
-        there are fewer rows than both sides' directions and one.
+        distance in 0..1, lower is more similar; where it is undefined, the reason: the rows of one layer are constant,
+        or there are fewer rows than the sum of both ranks and one.
 
     >>> from stitchlab.indices.second_moments import Rows
     >>> square = 4 * torch.eye(2, dtype=torch.float64)
@@ -42,15 +43,15 @@ def pwcca(moments: SecondMoments) -> float | str:
     correlations = torch.nn.functional.pad(shared, (0, len(sx) - len(shared)))
     projections = left.T @ (sx[:, None] * vx.T)  # ⟨h, a_c⟩ = leftᵀ S Vᵀ (rank, C)
     weights = projections.abs().sum(1)
-    breaks = ((correlations[:-1] - correlations[1:] > EQUAL).nonzero()[:, 0] + 1).tolist()
-    for start, end in pairwise([0, *breaks, len(weights)]):
+    group_starts = ((correlations[:-1] - correlations[1:] > EQUAL_CORRELATIONS).nonzero()[:, 0] + 1).tolist()
+    for start, end in pairwise([0, *group_starts, len(weights)]):
         if end - start > 1:
             weights[start:end] = _principal(projections[start:end]).abs().sum(1)
     return 1 - float((weights * correlations).sum() / weights.sum())
 
 
 def _principal(projections: Tensor) -> Tensor:
-    """Turn projections (r, C) on some directions into those on the principal ones of the same subspace."""
-    _, sizes, axes = torch.linalg.svd(projections, full_matrices=False)
-    made: Tensor = sizes[:, None] * axes
-    return made
+    """Turn projections (r, C) on directions of a subspace into those on the principal directions of the subspace."""
+    _, singular_values, axes = torch.linalg.svd(projections, full_matrices=False)
+    principal: Tensor = singular_values[:, None] * axes
+    return principal

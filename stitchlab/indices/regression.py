@@ -1,4 +1,4 @@
-"""Computes the explained variance of a linear regression (Kornblith et al. 2019, table 1: R²_LR)."""
+"""Compute the explained variance of a linear regression (Kornblith et al. 2019, table 1: R²_LR)."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from stitchlab.indices.second_moments import SecondMoments
 
 
 def regression(moments: SecondMoments) -> float | str:
-    """Give R² of the end's rows predicted from the front's: ‖U_xᵀ Y‖_F² / ‖Y‖_F², by least squares with intercept.
+    """Compute R² of the end's rows predicted from the front's: ‖U_xᵀ Y‖_F² / ‖Y‖_F², by least squares with intercept.
 
-    U_x is an orthonormal basis of the columns of X. It is the end's variance that counts: large directions more.
+    U_x is an orthonormal basis of the columns of X. Directions of the end weigh as much as they have variance.
 
     Args:
         moments: XᵀX (C, C), XᵀY (C, D), YᵀY (D, D) of the front's and the end's centred rows X and Y.
 
     Returns:
-        similarity in 0..1, higher is more similar; where it is undefined, the reason why: one side's rows are constant,
-        or there are fewer rows than both sides' directions and one.
+        similarity in 0..1, higher is more similar; where it is undefined, the reason: the rows of one layer are
+        constant, or there are fewer rows than the sum of both ranks and one.
 
     >>> from stitchlab.indices.second_moments import Rows
     >>> square = 4 * torch.eye(2, dtype=torch.float64)

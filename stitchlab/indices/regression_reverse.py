@@ -1,4 +1,4 @@
-"""Computes the explained variance of a linear regression in the other direction: the front from the end."""
+"""Compute the explained variance of a linear regression in the other direction: the front from the end."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from stitchlab.indices.second_moments import SecondMoments
 
 
 def regression_reverse(moments: SecondMoments) -> float | str:
-    """Give R² of the front's rows predicted from the end's: ‖U_yᵀ X‖_F² / ‖X‖_F² (`stitchlab.indices.regression`).
+    """Compute R² of the front's rows predicted from the end's: ‖U_yᵀ X‖_F² / ‖X‖_F² (`stitchlab.indices.regression`).
 
     Args:
         moments: XᵀX (C, C), XᵀY (C, D), YᵀY (D, D) of the front's and the end's centred rows X and Y.
 
     Returns:
-        similarity in 0..1, higher is more similar; where it is undefined, the reason why, as of regression.
+        similarity in 0..1, higher is more similar; where it is undefined, the reason, as for `regression`.
 
     >>> import torch
     >>> from stitchlab.indices.second_moments import Rows

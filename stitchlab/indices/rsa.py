@@ -1,4 +1,4 @@
-"""Computes representational similarity analysis (Kriegeskorte, Mur & Bandettini 2008)."""
+"""Compute representational similarity analysis (Kriegeskorte, Mur & Bandettini 2008)."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from stitchlab.indices.distances import of_pairs, pairs
-from stitchlab.indices.grams import CONSTANT, Gram
+from stitchlab.indices.distances import from_pairs, pairs
+from stitchlab.indices.grams import MIN_VARIANCE_RATIO, Gram
 
-ROUNDING = 12  # digits behind the point of a correlation; more are rounding, and would rank what is equal
+CORRELATION_DIGITS = 12  # further decimals are rounding noise, and would rank equal correlations differently
 
 
 def rsa(gram: Gram) -> Tensor | str:
     """Rank how dissimilar images are in a layer: the index is Spearman's correlation of two layers' ranks.
 
-    Dissimilarity of two images is 1 − Pearson's correlation of their flattened features; of N (N − 1) / 2 pairs, equal
-    ones have their mean rank.
+    The dissimilarity of two images is 1 − Pearson's correlation of their flattened features. All N (N − 1) / 2 pairs
+    are ranked; equally dissimilar pairs have the mean of their ranks.
 
     Args:
-        gram: of the layer's flattened features (N, features), from which correlations follow.
+        gram: of the layer's flattened features (N, features); correlations are computed from it.
 
     Returns:
         (N, N), symmetric: centred ranks of norm 1 with 0 on the diagonal, whose inner product with another layer's is
-        the similarity in -1..1, higher is more similar; where it is undefined, the reason why: an image has constant
-        features, or all pairs are equally dissimilar (as one pair alone is).
+        the similarity in -1..1, higher is more similar; where it is undefined, the reason: an image has constant
+        features, or all pairs are equally dissimilar (which holds for two images).
 
     >>> import torch
     >>> from stitchlab.indices.grams import gram
@@ -37,25 +37,25 @@ def rsa(gram: Gram) -> Tensor | str:
     products, count = gram.raw, len(gram.centred)
     covariances = products - gram.sums * gram.sums[:, None] / gram.features
     variances = covariances.diagonal()
-    constant = int((variances <= CONSTANT * products.diagonal().abs()).sum())
-    if constant:
-        return f"the features of {constant} of {count} images are constant in one layer, and have no correlation"
+    constant_images = int((variances <= MIN_VARIANCE_RATIO * products.diagonal().abs()).sum())
+    if constant_images:
+        return f"the features of {constant_images} of {count} images are constant in one layer, and have no correlation"
     scale = variances.rsqrt()
     dissimilarities = 1 - covariances * scale * scale[:, None]
-    ranks = _ranks(pairs(dissimilarities).cpu().round(decimals=ROUNDING).numpy())
+    ranks = _ranks(pairs(dissimilarities).cpu().round(decimals=CORRELATION_DIGITS).numpy())
     centred = ranks - ranks.mean()
     if not bool(centred.any()):
         return "in one layer all pairs of images are equally dissimilar"
-    ranked = of_pairs(centred, count)
-    made: Tensor = ranked / ranked.norm()
-    return made.to(products.device)
+    rank_matrix = from_pairs(centred, count)
+    normalised: Tensor = rank_matrix / rank_matrix.norm()
+    return normalised.to(products.device)
 
 
 def _ranks(numbers: npt.NDArray[np.float64]) -> Tensor:
-    """Rank numbers from 1 on; ties have their mean rank. SciPy's, whose sort is stable, takes four times as long."""
+    """Rank numbers from 1; ties have their mean rank. SciPy's function sorts stably, and takes four times as long."""
     order = numbers.argsort()
     ordered = numbers[order]
-    first = np.concatenate([[0], np.flatnonzero(ordered[1:] != ordered[:-1]) + 1])  # of those that are equal
+    first = np.concatenate([[0], np.flatnonzero(ordered[1:] != ordered[:-1]) + 1])  # of each group of equal numbers
     last = np.concatenate([first[1:], [len(numbers)]])
     ranks = np.empty(len(numbers))
     ranks[order] = np.repeat((first + 1 + last) / 2, last - first)

@@ -1,4 +1,4 @@
-"""Computes the soft matching distance: channels are matched by optimal transport.
+"""Compute the soft matching distance: channels are matched by optimal transport.
 
 Khosla & Williams 2024, arXiv 2311.09466.
 """
@@ -15,23 +15,23 @@ from torch import Tensor
 
 from stitchlab.indices.second_moments import SecondMoments
 
-COPIES = 4  # times the channels: up to so many, an assignment of copies is faster than a linear program
+MAX_COPIES_RATIO = 4  # up to this multiple of the channels, assigning copies is faster than a linear program
 
 
 def soft_matching(moments: SecondMoments) -> float | str:
-    """Compute √(min_P Σ P_ab ‖x_a − y_b‖²), x and y channels' centred rows of norm 1, P a matching of their shares.
+    """Compute √(min_P Σ P_ab ‖x_a − y_b‖²) of channels x and y, centred and of norm 1, and a soft matching P.
 
-    P is (C, D) of non-negative entries, each row sums to 1/C and each column to 1/D; with as many channels on both
-    sides the best is a permutation. ‖x_a − y_b‖² is 2 − 2 r_ab, r Pearson's correlation; a channel that is constant
-    stays at 0, at distance 1 from all that vary. Every channel counts alike, however much it varies: another scale or
-    shift of any channel changes nothing, a rotation does.
+    P (C, D) has non-negative entries; each row sums to 1/C, and each column to 1/D. Where both layers have equally many
+    channels, the best P is a permutation. ‖x_a − y_b‖² is 2 − 2 r_ab, with r Pearson's correlation; a constant channel
+    is 0, at distance 1 from every channel that varies. All channels have equal weight, however much they vary: another
+    scale or shift of any channel changes nothing, but a rotation does.
 
     Args:
         moments: XᵀX (C, C), XᵀY (C, D), YᵀY (D, D) of the front's and the end's centred rows.
 
     Returns:
-        distance in 0..2, lower is more similar, about √2 for unrelated layers of many images; where one side's rows
-        are constant, the reason why there is none.
+        distance in 0..2, lower is more similar, about √2 for unrelated layers of many images; where the rows of
+        one layer are constant, the reason why it is undefined.
 
     >>> import torch
     >>> from stitchlab.indices.second_moments import Rows
@@ -39,33 +39,33 @@ def soft_matching(moments: SecondMoments) -> float | str:
     >>> round(soft_matching(SecondMoments(Rows(square, 9), Rows(square, 9), square.flip(0))), 6)
     0.0
     """
-    one, other = (_inverse_sizes(rows.moment) for rows in (moments.x, moments.y))
-    if not one.any() or not other.any():
+    inverse_x, inverse_y = (_inverse_norms(rows.moment) for rows in (moments.x, moments.y))
+    if not inverse_x.any() or not inverse_y.any():
         return "the rows of one layer are constant"
-    correlations = (moments.xy * one[:, None] * other).cpu().numpy()
-    varying = float((one > 0).double().mean() + (other > 0).double().mean())  # the mean of ‖x_a‖² + ‖y_b‖²
-    squared = varying - 2 * _best_mean(correlations)
-    return math.sqrt(max(squared, 0.0))  # below 0 by rounding alone: it is a mean of squares
+    correlations = (moments.xy * inverse_x[:, None] * inverse_y).cpu().numpy()
+    mean_squares = float((inverse_x > 0).double().mean() + (inverse_y > 0).double().mean())  # of ‖x_a‖² + ‖y_b‖²
+    squared = mean_squares - 2 * _best_mean(correlations)
+    return math.sqrt(max(squared, 0.0))  # a mean of squares is below 0 by rounding alone
 
 
-def _inverse_sizes(moment: Tensor) -> Tensor:
-    """Compute 1 / the norm of each channel's rows (C,); 0 for those that are constant."""
+def _inverse_norms(moment: Tensor) -> Tensor:
+    """Compute 1 / the norm of each channel (C,), and 0 for constant channels."""
     squares = moment.diagonal()
     return squares.where(squares > 0, squares.new_ones(())).rsqrt() * (squares > 0)
 
 
 def _best_mean(values: npt.NDArray[np.float64]) -> float:
-    """Give the largest Σ P_ab v_ab of all matchings P."""
+    """Compute the largest Σ P_ab v_ab of all soft matchings P."""
     rows, columns = values.shape
     copies = math.lcm(rows, columns)
-    if copies <= COPIES * max(rows, columns):
+    if copies <= MAX_COPIES_RATIO * max(rows, columns):
         square = values.repeat(copies // rows, axis=0).repeat(copies // columns, axis=1)
         return float(square[linear_sum_assignment(square, maximize=True)].mean())
-    shares = sparse.vstack(
+    constraints = sparse.vstack(
         [
             sparse.kron(sparse.eye_array(rows), np.ones((1, columns))),
             sparse.kron(np.ones((1, rows)), sparse.eye_array(columns)),
         ]
     ).tocsc()
     sums = np.concatenate([np.full(rows, 1 / rows), np.full(columns, 1 / columns)])
-    return -float(linprog(-values.ravel(), A_eq=shares, b_eq=sums, method="highs").fun)
+    return -float(linprog(-values.ravel(), A_eq=constraints, b_eq=sums, method="highs").fun)

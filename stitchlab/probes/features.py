@@ -1,9 +1,9 @@
 """Pool layers' activations to the features that linear probes are trained on, in one pass over the network.
 
-A layer's features (N, C) are its averages over positions (maps; tokens without a class token), its class token where
-it has one, or the vector that it is. Averages say how much there is of each channel and not where, have few numbers
-(one a channel, so that layers are probed by classifiers of comparable size), and are what most networks' own last layer
-gets. Sums are float64; what is kept is float32.
+The features (N, C) of a layer are its averages over positions (maps, and tokens without a class token), its class token
+if it has one, or its vector. Averages say how much of each channel there is, but not where. They have one number for
+each channel, so that the classifiers of all layers are of comparable size; and most networks' own last layer gets
+averages, too. Sums are float64; the features are kept in float32.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ from torch import Tensor
 
 from stitchlab.data.splits import Split
 from stitchlab.request import Report, no_report
-from stitchlab.results.activation_layout import Layout
-from stitchlab.stitch.numerics import precise
+from stitchlab.results.activation_layout import Kind, Layout
+from stitchlab.stitch.numerics import float64_device
 from stitchlab.stitch.pair import Pair
 
 Features = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
 
 BATCH = 200  # images that are run together, at most
-POSITIONS = {"map": (2, 3), "map-last": (1, 2), "tokens": (1,)}  # dimensions of what is no vector
+POSITION_DIMS: dict[Kind, tuple[int, ...]] = {"map": (2, 3), "map-last": (1, 2), "tokens": (1,)}
 
 
-def pooled(x: Tensor, form: Layout) -> Features:
+def pool(x: Tensor, layout: Layout) -> Features:
     """Average activations x (N, ...) over positions, or take the class token: features (N, C).
 
-    >>> pooled(torch.tensor([[[[1.0, 3.0]], [[0.0, 5.0]]]]), Layout("map", 2, 1, 2)).tolist()
+    >>> pool(torch.tensor([[[[1.0, 3.0]], [[0.0, 5.0]]]]), Layout("map", 2, 1, 2)).tolist()
     [[2.0, 2.5]]
     """
-    if form.class_token:
+    if layout.class_token:
         x = x[:, 0]
-    elif form.kind != "vector":
-        x = x.to(precise(x)).mean(POSITIONS[form.kind], dtype=torch.float64)
-    made: Features = x.float().cpu().numpy()
-    return made
+    elif layout.kind != "vector":
+        x = x.to(float64_device(x)).mean(POSITION_DIMS[layout.kind], dtype=torch.float64)
+    features: Features = x.float().cpu().numpy()
+    return features
 
 
 def batches(
@@ -48,42 +48,44 @@ def batches(
     """Run the network batch by batch and yield activations, images and labels.
 
     Args:
-        pair: the network with itself.
-        layers: whose activations to yield; without layers nothing is run.
-        split: where images and labels come from.
-        order: their places (N,), in the order in which they come.
-        report: told which share of the images is done.
+        pair: the network, as both front and end.
+        layers: whose activations to yield; without layers the network is not run.
+        split: has the images and labels.
+        order: indices into the split (N,), in the order in which the images are yielded.
+        report: receives the share of the images that is done.
 
     Returns:
-        for each batch activations (n, ...) by layer, images uint8 (n, C, H, W), and labels (n,).
+        for each batch: activations (n, ...) by layer, images uint8 (n, C, H, W), and labels (n,).
     """
-    run, seen = pair.run_end(layers) if layers else None, 0
+    run, images_done = pair.run_end(layers) if layers else None, 0
     for images, labels in pair.batches(split, order, BATCH):
-        report("running the network", seen / len(order))
+        report("running the network", images_done / len(order))
         yield run(images) if run else {}, images, labels.cpu().numpy()
-        seen += len(images)
+        images_done += len(images)
 
 
-def gathered(
+def gather_features(
     pair: Pair, layers: Sequence[str], split: Split, order: Tensor, report: Report = no_report
 ) -> tuple[dict[str, Features], Labels]:
-    """Gather the features of layers, and the labels of the images.
+    """Compute the features of layers, and return them with the labels of the images.
 
     Args:
-        pair: the network with itself.
-        layers: whose features are wanted.
-        split: where images and labels come from.
-        order: their places (N,).
-        report: told which share of the images is done.
+        pair: the network, as both front and end.
+        layers: whose features to compute.
+        split: has the images and labels.
+        order: indices into the split (N,).
+        report: receives the share of the images that is done.
 
     Returns:
         features (N, C) by layer, and labels (N,).
     """
-    parts: dict[str, list[Features]] = {layer: [] for layer in layers}
-    seen: list[Labels] = []
-    forms = {layer: pair.target(layer) for layer in layers}
+    feature_batches: dict[str, list[Features]] = {layer: [] for layer in layers}
+    label_batches: list[Labels] = []
+    layouts = {layer: pair.target(layer) for layer in layers}
     for activations, _, labels in batches(pair, layers, split, order, report):
-        seen.append(labels)
+        label_batches.append(labels)
         for layer, x in activations.items():
-            parts[layer].append(pooled(x, forms[layer]))
-    return {layer: np.concatenate(parts.pop(layer)) for layer in layers}, np.concatenate(seen)
+            feature_batches[layer].append(pool(x, layouts[layer]))
+    # each layer's batches are removed once they are joined, to save memory
+    features = {layer: np.concatenate(feature_batches.pop(layer)) for layer in layers}
+    return features, np.concatenate(label_batches)

@@ -1,7 +1,7 @@
-"""Evaluates stitches on half samples of the evaluation images: every number of `evaluate`, from one pass.
+"""Evaluate stitches on half samples of the evaluation images: compute every number of `evaluate`, in one pass.
 
-All of them are ratios of sums over images, so that a batch adds to the sums of all half samples by one product; nothing
-is kept for each image.
+All these numbers are ratios of sums over images. So one matrix product adds a batch to the sums of all half samples,
+and no number of a single image has to be kept.
 """
 
 from __future__ import annotations
@@ -16,37 +16,39 @@ from torch import Tensor
 from stitchlab.request import Cell, Report, derived_seed, no_report
 from stitchlab.results.halves import SAMPLES
 from stitchlab.stitch.affine import Stitch
-from stitchlab.stitch.evaluate import look
-from stitchlab.stitch.functional import Own, divergence, kappa, log_shares
+from stitchlab.stitch.evaluate import run_stitches
+from stitchlab.stitch.functional import EndPredictions, divergence, kappa, log_probabilities
 from stitchlab.stitch.numerics import exact
 from stitchlab.stitch.pair import Pair
 from stitchlab.stitch.tails import Stitched
 from stitchlab.stitch.undefined import finite
 
-Item = tuple[str, Cell]  # a metric's or an index's name, and a cell
-NUMBERS = 5  # of an image in a cell: right, ‖T(a) − b‖², same class, bits, both right
+MetricCell = tuple[str, Cell]  # the name of a metric or an index, and a cell
+SUMS_PER_CELL = 5  # right predictions, ‖T(a) − b‖², equal classes, bits, both right
 
-UNKNOWN = "it is undefined on all evaluation images"
-#: Why a number may be undefined on some half samples only.
-PARTLY = {
+UNDEFINED_EVERYWHERE = "it is undefined on all evaluation images"
+#: Why a number may be undefined on some half samples, though it is defined on all images.
+UNDEFINED_ON_SOME = {
     "distance": "the end network's own activations are 0 on every image",
     "error_consistency": "one network is right on every image, or wrong on every one",
 }
 
 
-class Halved(NamedTuple):
-    """Holds values on half samples, float64 (samples,), NaN where undefined; and why some are."""
+class HalfSampleValues(NamedTuple):
+    """Hold values on half samples, float64 (samples,), NaN where undefined, and the reasons of undefined ones."""
 
-    values: dict[Item, Tensor]
-    reasons: dict[Item, str]
+    values: dict[MetricCell, Tensor]
+    reasons: dict[MetricCell, str]
 
 
-def drawn(seed: int, count: int) -> list[Tensor]:
-    """Draw the half samples of so many images: ⌊count/2⌋ places, sorted, the k-th from (seed, k) alone.
+def draw_half_samples(seed: int, count: int) -> list[Tensor]:
+    """Draw half samples of ``count`` images: ⌊count/2⌋ sorted indices each; the k-th depends on seed and k alone.
 
-    >>> halves = drawn(0, 9)
-    >>> len(halves), len(halves[0]), torch.equal(halves[0], drawn(0, 9)[0]), torch.equal(halves[0], halves[1])
-    (100, 4, True, False)
+    >>> halves = draw_half_samples(0, 9)
+    >>> len(halves), len(halves[0]), torch.equal(halves[0], halves[1])
+    (100, 4, False)
+    >>> torch.equal(halves[0], draw_half_samples(0, 9)[0])
+    True
     """
     halves = []
     for k in range(SAMPLES):
@@ -55,115 +57,133 @@ def drawn(seed: int, count: int) -> list[Tensor]:
     return halves
 
 
-def halved(
+def evaluate_half_samples(
     pair: Pair, stitches: Mapping[Cell, Stitch], images: Tensor, halves: Sequence[Tensor], report: Report = no_report
-) -> Halved:
-    """Evaluate stitches on half samples: accuracy, distance, agreement, jsd, error consistency of each cell.
+) -> HalfSampleValues:
+    """Evaluate stitches on half samples: accuracy, distance, agreement, jsd and error consistency of each cell.
 
-    What is undefined on all images is undefined on every half of them.
+    A number that is undefined on all images is undefined on every half sample, too.
 
     Args:
         pair: the networks, their data and the device.
         stitches: by cell.
         images: indices into the test split (N,).
-        halves: places among these, one tensor a half sample.
-        report: told the share of the images that are done.
+        halves: half samples, each as indices into ``images``.
+        report: receives the share of the images that is done.
     """
-    chosen = torch.zeros(len(halves), len(images), dtype=torch.float64)
-    for row, half in zip(chosen, halves, strict=True):
+    membership = torch.zeros(len(halves), len(images), dtype=torch.float64)
+    for row, half in zip(membership, halves, strict=True):
         row[half] = 1
-    none = torch.zeros(len(halves), NUMBERS, dtype=torch.float64)
-    sums = _Sums(chosen, 0, none[:, 0], {j: none[:, 0] for _, j in stitches}, dict.fromkeys(stitches, none))
-    look(pair, stitches, images, sums, report)
-    made = [(cell, sums.metrics(cell)) for cell in stitches]
-    values = {(name, cell): value for cell, metrics in made for name, value in metrics.items()}
-    return Halved(values, {item: _reason(item[0], value) for item, value in values.items() if not finite(value)})
+    zeros = torch.zeros(len(halves), SUMS_PER_CELL, dtype=torch.float64)
+    sums = _Sums(membership, 0, zeros[:, 0], {j: zeros[:, 0] for _, j in stitches}, dict.fromkeys(stitches, zeros))
+    run_stitches(pair, stitches, images, sums, report)
+    values = {(name, cell): value for cell in stitches for name, value in sums.metrics(cell).items()}
+    reasons = {(name, cell): _reason(name, value) for (name, cell), value in values.items() if not finite(value)}
+    return HalfSampleValues(values, reasons)
 
 
-def _reason(metric: str, value: Tensor) -> str:
-    undefined = int(value.isnan().sum())
-    return UNKNOWN if undefined == len(value) else f"{PARTLY[metric]} of {undefined} of {len(value)} half samples"
+def _reason(metric: str, values: Tensor) -> str:
+    undefined = int(values.isnan().sum())
+    if undefined == len(values):
+        return UNDEFINED_EVERYWHERE
+    return f"{UNDEFINED_ON_SOME[metric]} of {undefined} of {len(values)} half samples"
 
 
 @dataclass
 class _Sums:
-    """Sums over images of each half sample (rows of ``chosen``, 1 where an image is in it); no tensor is ever changed.
+    """Hold sums over the images of each half sample; every sum replaces the tensor before it and changes none.
 
-    Numbers that are not finite spoil the sums of all half samples, as they do the value of all images.
+    A number that is not finite makes the sums of all half samples undefined, as it does the value on all images.
+
+    Attributes:
+        membership: (samples, images), 1 where a half sample has an image, else 0.
+        images_done: number of images that were added.
+        own_right: right predictions of the end network (samples,).
+        native_squares: ‖b‖² (samples,) by end layer.
+        cell_sums: (samples, SUMS_PER_CELL) by cell.
     """
 
-    chosen: Tensor
-    seen: int
+    membership: Tensor
+    images_done: int
     own_right: Tensor
-    sizes: dict[str, Tensor]
-    of_cells: dict[Cell, Tensor]
+    native_squares: dict[str, Tensor]
+    cell_sums: dict[Cell, Tensor]
 
     def add(
         self,
         native: Mapping[str, Tensor],
         labels: Tensor,
-        own: Own,
-        through: Iterable[Stitched],
-        why: Callable[[Cell], str],
+        own: EndPredictions,
+        outputs: Iterable[Stitched],
+        explain: Callable[[Cell], str],
     ) -> None:
         """Add one batch."""
-        weights = self.chosen[:, self.seen : self.seen + len(labels)]
-        self.seen += len(labels)
-        self.own_right = self.own_right + weights @ _plain(own.right)
-        for j, activation in native.items():
-            self.sizes[j] = self.sizes[j] + weights @ _squares(activation)
-        for made in through:
-            parts = zip(made.cells, made.activations.split(len(labels)), made.logits.split(len(labels)), strict=True)
-            for cell, activation, logits in parts:
-                missed = _squares(activation - native[cell[1]])
-                right, *functional = _answers(logits, labels, own)
-                self.of_cells[cell] = self.of_cells[cell] + weights @ torch.stack([right, missed, *functional], 1)
+        weights = self.membership[:, self.images_done : self.images_done + len(labels)]
+        self.images_done += len(labels)
+        self.own_right = self.own_right + weights @ _cpu_float64(own.right)
+        for j, activations in native.items():
+            self.native_squares[j] = self.native_squares[j] + weights @ _squared_norms(activations)
+        for output in outputs:
+            by_cell = zip(
+                output.cells, output.activations.split(len(labels)), output.logits.split(len(labels)), strict=True
+            )
+            for cell, activations, logits in by_cell:
+                squared_errors = _squared_norms(activations - native[cell[1]])
+                right, *functional = _compare_predictions(logits, labels, own)
+                numbers = torch.stack([right, squared_errors, *functional], 1)
+                self.cell_sums[cell] = self.cell_sums[cell] + weights @ numbers
 
     def copy(self) -> _Sums:
-        return replace(self, sizes=dict(self.sizes), of_cells=dict(self.of_cells))
+        return replace(self, native_squares=dict(self.native_squares), cell_sums=dict(self.cell_sums))
 
-    def set(self, other: _Sums) -> None:
-        of = other.copy()
-        self.seen, self.own_right, self.sizes, self.of_cells = of.seen, of.own_right, of.sizes, of.of_cells
+    def restore(self, earlier: _Sums) -> None:
+        copy = earlier.copy()
+        self.images_done, self.own_right = copy.images_done, copy.own_right
+        self.native_squares, self.cell_sums = copy.native_squares, copy.cell_sums
 
     def metrics(self, cell: Cell) -> dict[str, Tensor]:
         """Compute the metrics of a cell (samples,), NaN where they are undefined."""
-        images = self.chosen.sum(1)
-        right, missed, same, bits, both = self.of_cells[cell].T
-        constant = _constant(right, images) | _constant(self.own_right, images)
-        found = {
+        images = self.membership.sum(1)
+        right, squared_error, same, bits, both = self.cell_sums[cell].T
+        constant = _all_or_none(right, images) | _all_or_none(self.own_right, images)
+        metrics = {
             "accuracy": right / images,
-            "distance": missed / self.sizes[cell[1]],
+            "distance": squared_error / self.native_squares[cell[1]],
             "agreement": same / images,
             "jsd": bits / images,
             "error_consistency": kappa(both, right, self.own_right, images),
         }
-        found["error_consistency"] = found["error_consistency"].masked_fill(constant, torch.nan)
-        return {name: value.where(value.isfinite(), torch.nan) for name, value in found.items()}
+        metrics["error_consistency"] = metrics["error_consistency"].masked_fill(constant, torch.nan)
+        return {name: value.where(value.isfinite(), torch.nan) for name, value in metrics.items()}
 
 
-def _constant(right: Tensor, images: Tensor) -> Tensor:
+def _all_or_none(right: Tensor, images: Tensor) -> Tensor:
     return (right == 0) | (right == images)
 
 
-def _answers(logits: Tensor, labels: Tensor, own: Own) -> list[Tensor]:
-    """Say of each image: is a stitched network right, does it answer alike, by how many bits not, are both right."""
-    unknown = torch.full((len(labels),), torch.nan, dtype=torch.float64)
-    if not finite(logits):  # argmax would name a class all the same
-        return [unknown] * 4
+def _compare_predictions(logits: Tensor, labels: Tensor, own: EndPredictions) -> list[Tensor]:
+    """Return for each image whether a stitched network is right, equal classes, divergence in bits, both right."""
+    undefined = torch.full((len(labels),), torch.nan, dtype=torch.float64)
+    if not finite(logits):  # argmax returns a class even where logits are not finite
+        return [undefined] * 4
     classes = logits.argmax(1)
     right = classes == labels
     if not own.finite:
-        return [_plain(right), *[unknown] * 3]
-    bits = torch.as_tensor(divergence(log_shares(logits), own.log_shares))
-    return [_plain(right), _plain(classes == own.classes), _plain(bits), _plain(right & own.right)]
+        return [_cpu_float64(right), *[undefined] * 3]
+    bits = torch.as_tensor(divergence(log_probabilities(logits), own.log_probabilities))
+    return [
+        _cpu_float64(right),
+        _cpu_float64(classes == own.classes),
+        _cpu_float64(bits),
+        _cpu_float64(right & own.right),
+    ]
 
 
-def _plain(x: Tensor) -> Tensor:
+def _cpu_float64(x: Tensor) -> Tensor:
     return x.cpu().double()
 
 
-def _squares(x: Tensor) -> Tensor:
+def _squared_norms(x: Tensor) -> Tensor:
     """Compute ‖x‖² of each image (n,), summed in float64, on the CPU."""
     x = exact(x) if x.device.type == "mps" else x
     norms: Tensor = torch.linalg.vector_norm(x, dim=tuple(range(1, x.dim())), dtype=torch.float64)

@@ -1,15 +1,16 @@
-"""Sums second moments of front activations [X 1] and native ones Y by rows: all that least squares and distances need.
+"""Sum second moments of front activations [X 1] and native ones Y, row by row.
 
-They are summed in float64, in one pass for all cells. Bilinear resizing is linear, so where the front's map is the
-smaller one it is never enlarged: with R the resizing, (R X)ᵀ Y = Xᵀ (Rᵀ Y) and (R X)ᵀ (R X) = Xᵀ (RᵀR X).
+Least squares and distances to native need nothing else. The sums are float64, and one pass serves all cells. Bilinear
+resizing is linear, so a front map that is smaller than the end's is never enlarged: with R the resizing,
+(R X)ᵀ Y = Xᵀ (Rᵀ Y) and (R X)ᵀ (R X) = Xᵀ (RᵀR X).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -17,34 +18,41 @@ from torch import Tensor
 
 from stitchlab.data.splits import Split
 from stitchlab.request import Cell, Report
-from stitchlab.results.activation_layout import Layout
-from stitchlab.stitch.affine import align, complete, grid, grows, lacks_class_token, rows
-from stitchlab.stitch.numerics import exact, precise
+from stitchlab.results.activation_layout import Kind, Layout
+from stitchlab.stitch.affine import align, as_map, complete, enlarges, lacks_class_token, rows
+from stitchlab.stitch.numerics import exact, float64_device
 from stitchlab.stitch.pair import Pair
+
+#: Front layer, and kind, height, width and tokens of the end layer: all that aligned front activations depend on.
+Alignment = tuple[str, Kind, int, int, int]
+Key = TypeVar("Key")
 
 
 @dataclass
 class StitchMoments:
-    """Holds sums over images and rows, float64.
+    """Hold sums over images and rows, float64.
 
-    ``gram``: [X 1]ᵀ[X 1] (C+1, C+1) by `place`; ``cross``: [X 1]ᵀY (C+1, D) by cell; ``size``: ‖Y‖_F² by end layer.
+    Attributes:
+        gram: [X 1]ᵀ[X 1] (C+1, C+1) by `alignment_key`.
+        cross: [X 1]ᵀY (C+1, D) by cell.
+        size: ‖Y‖_F² by end layer.
     """
 
-    gram: dict[object, Tensor] = field(default_factory=dict)
+    gram: dict[Alignment, Tensor] = field(default_factory=dict)
     cross: dict[Cell, Tensor] = field(default_factory=dict)
     size: dict[str, Tensor] = field(default_factory=dict)
 
 
 def with_ones(x: Tensor) -> Tensor:
-    """Make [X 1]: rows (..., C) with a column of ones behind, (..., C+1), float64, in one copy."""
-    made = torch.empty((*x.shape[:-1], x.shape[-1] + 1), dtype=torch.float64, device=precise(x))
-    made[..., :-1] = x
-    made[..., -1] = 1.0
-    return made
+    """Make [X 1]: append a column of ones to rows (..., C), and convert them to float64 (..., C+1), in one copy."""
+    extended = torch.empty((*x.shape[:-1], x.shape[-1] + 1), dtype=torch.float64, device=float64_device(x))
+    extended[..., :-1] = x
+    extended[..., -1] = 1.0
+    return extended
 
 
-def alignment_key(front_layer: str, target: Layout) -> object:
-    """Name what aligned front activations depend on: it is equal for end layers that share positions."""
+def alignment_key(front_layer: str, target: Layout) -> Alignment:
+    """Return the key of aligned front activations: it is equal for all end layers that have the same positions."""
     return front_layer, target.kind, target.height, target.width, target.tokens
 
 
@@ -58,45 +66,46 @@ def moments(
         cells: (front layer, end layer) each.
         split: of the pair's data.
         images: indices into the split.
-        report: told the share of the images that are done.
-        whole: all rows of the end layer count; else without the class token where the front cannot give one.
+        report: receives the share of the images that is done.
+        whole: include all rows of the end layer; else its class token is left out where the front layer has none.
     """
     front = pair.run_front(list(dict.fromkeys(i for i, _ in cells)))
     end = pair.run_end(list(dict.fromkeys(j for _, j in cells)))
-    forms = {(i, j): (pair.source(i), pair.target(j)) for i, j in cells}
+    layouts = {(i, j): (pair.source(i), pair.target(j)) for i, j in cells}
     sums = StitchMoments()
     for k, (batch, _) in enumerate(pair.batches(split, images)):
         report("second moments", k * pair.at_once() / len(images))
-        _add(sums, _Batch(front(batch), end(batch), whole), forms)
+        _add(sums, _Batch(front(batch), end(batch), whole), layouts)
     return sums
 
 
-def _add(sums: StitchMoments, batch: _Batch, forms: dict[Cell, tuple[Layout, Layout]]) -> None:
-    grams: dict[object, Tensor] = {}
-    for (i, j), (source, target) in forms.items():
-        x, weighted, y = (side.reshape(-1, side.shape[-1]) for side in batch.sides(i, j, source, target))
-        if (where := alignment_key(i, target)) not in grams:
-            grams[where] = x.T @ weighted
+def _add(sums: StitchMoments, batch: _Batch, layouts: dict[Cell, tuple[Layout, Layout]]) -> None:
+    """Add the moments of one batch to the sums."""
+    grams: dict[Alignment, Tensor] = {}
+    for (i, j), (source, target) in layouts.items():
+        x, weighted, y = (rows.reshape(-1, rows.shape[-1]) for rows in batch.factors(i, j, source, target))
+        if (alignment := alignment_key(i, target)) not in grams:
+            grams[alignment] = x.T @ weighted
         _sum(sums.cross, (i, j), x.T @ y)
-    for where, gram in grams.items():
-        _sum(sums.gram, where, gram)
-    for j, target in {j: target for (_, j), (_, target) in forms.items()}.items():
-        flat = batch.wide(j, target).flatten()
+    for alignment, gram in grams.items():
+        _sum(sums.gram, alignment, gram)
+    for j, target in {j: target for (_, j), (_, target) in layouts.items()}.items():
+        flat = batch.native_rows(j, target).flatten()
         _sum(sums.size, j, flat @ flat)
 
 
 @dataclass
 class _Batch:
-    """Holds activations of some images, and their rows: what several cells share is made once."""
+    """Hold activations of some images by layer, and a cache of their rows, which several cells share."""
 
-    ours: dict[str, Tensor]
+    front: dict[str, Tensor]
     native: dict[str, Tensor]
     whole: bool
-    known: dict[Any, Tensor] = field(default_factory=dict)
+    cache: dict[Hashable, Tensor] = field(default_factory=dict)
 
-    def sides(self, i: str, j: str, source: Layout, target: Layout) -> tuple[Tensor, Tensor, Tensor]:
-        """Give [X 1], what it is multiplied with for its own moments, and Y, each (..., channels)."""
-        if grows(source, target):
+    def factors(self, i: str, j: str, source: Layout, target: Layout) -> tuple[Tensor, Tensor, Tensor]:
+        """Return [X 1], the factor for its own moments ([X 1] or RᵀR [X 1]), and Y or Rᵀ Y, each (..., channels)."""
+        if enlarges(source, target):
             large, small = (target.height, target.width), (source.height, source.width)
             x = self._once(self._small, i, source)
             return x, self._once(self._enlarged, i, source, large), self._once(self._reduced, j, target, small)
@@ -104,45 +113,48 @@ class _Batch:
         x = self._once(self._front_rows, i, source, target)
         return x, x, self._once(self._end_rows, j, target, patches)
 
-    def _once(self, make: Callable[..., Tensor], *of: Any) -> Tensor:
-        key = (make.__name__, *of)
-        if key not in self.known:
-            self.known[key] = make(*of)
-        return self.known[key]
+    def _once(self, make: Callable[..., Tensor], *arguments: Hashable) -> Tensor:
+        """Call a method with these arguments the first time, and return its cached result from then on."""
+        key = (make.__name__, *arguments)
+        if key not in self.cache:
+            self.cache[key] = make(*arguments)
+        return self.cache[key]
 
-    def wide(self, j: str, target: Layout) -> Tensor:
-        """Give native activations in float64, channels last."""
-        return self._once(self._wide, j, target)
+    def native_rows(self, j: str, target: Layout) -> Tensor:
+        """Return native activations in float64, channels last."""
+        return self._once(self._native_rows, j, target)
 
-    def _wide(self, j: str, target: Layout) -> Tensor:
+    def _native_rows(self, j: str, target: Layout) -> Tensor:
         native = self.native[j]
         return exact(native.movedim(1, -1) if target.kind == "map" else native)
 
     def _small(self, i: str, source: Layout) -> Tensor:
-        return with_ones(grid(self.ours[i], source).permute(0, 2, 3, 1))
+        return with_ones(as_map(self.front[i], source).permute(0, 2, 3, 1))
 
     def _enlarged(self, i: str, source: Layout, large: tuple[int, int]) -> Tensor:
         x = self._once(self._small, i, source)
-        return _resampled(x, *(side.T @ side for side in _resizing((source.height, source.width), large, x.device)))
+        return _resampled(
+            x, *(matrix.T @ matrix for matrix in _resizing((source.height, source.width), large, x.device))
+        )
 
     def _reduced(self, j: str, target: Layout, small: tuple[int, int]) -> Tensor:
-        y = self.wide(j, target)
-        return _resampled(y, *(side.T for side in _resizing(small, (target.height, target.width), y.device)))
+        y = self.native_rows(j, target)
+        return _resampled(y, *(matrix.T for matrix in _resizing(small, (target.height, target.width), y.device)))
 
     def _front_rows(self, i: str, source: Layout, target: Layout) -> Tensor:
-        aligned = align(self.ours[i], source, target)
-        if self.whole and target.kind == "tokens":  # the class token, a mean, is as linear as the rest
+        aligned = align(self.front[i], source, target)
+        if self.whole and target.kind == "tokens":  # a class token that is a mean commutes with the affine map
             aligned = complete(aligned, source, target)
         return with_ones(rows(aligned))
 
     def _end_rows(self, j: str, target: Layout, patches: bool) -> Tensor:
-        wide = self.wide(j, target)
-        return (wide[:, 1:] if patches else wide).flatten(0, -2)
+        native = self.native_rows(j, target)
+        return (native[:, 1:] if patches else native).flatten(0, -2)
 
 
 @lru_cache(maxsize=64)
 def _resizing(small: tuple[int, int], large: tuple[int, int], device: torch.device) -> list[Tensor]:
-    """Give the matrices of bilinear resizing of rows and of columns: (H, h) and (W, w), float64."""
+    """Return the matrices of bilinear resizing of rows and of columns: (H, h) and (W, w), float64."""
     return [
         F.interpolate(torch.eye(a, dtype=torch.float64, device=device)[None], b, mode="linear", align_corners=False)[
             0
@@ -152,11 +164,12 @@ def _resizing(small: tuple[int, int], large: tuple[int, int], device: torch.devi
 
 
 def _resampled(maps: Tensor, down: Tensor, across: Tensor) -> Tensor:
-    """Multiply maps (N, H, W, C) by (h, H) and (w, W) to (N, h, w, C)."""
+    """Multiply maps (N, H, W, C) by (h, H) and (w, W); the result is (N, h, w, C)."""
     n, _, width, channels = maps.shape
-    made = (down @ maps.reshape(n, len(down.T), -1)).reshape(-1, width, channels)
-    return (across @ made).reshape(n, len(down), len(across), channels)
+    narrowed = (down @ maps.reshape(n, len(down.T), -1)).reshape(-1, width, channels)
+    return (across @ narrowed).reshape(n, len(down), len(across), channels)
 
 
-def _sum(sums: dict[Any, Tensor], key: Any, value: Tensor) -> None:
+def _sum(sums: dict[Key, Tensor], key: Key, value: Tensor) -> None:
+    """Add a value to the sum of this key."""
     sums[key] = sums[key] + value if key in sums else value

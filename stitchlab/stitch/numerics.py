@@ -1,4 +1,4 @@
-"""Sets how precisely things are computed: full float32 on CUDA, and float64 where a device has it."""
+"""Set the precision of computations: full float32 on CUDA, and float64 where a device has it."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from torch import Tensor
 
 @contextlib.contextmanager
 def fp32() -> Iterator[None]:
-    """Compute in full float32 on CUDA: TF32 would make the same request give other numbers on other cards."""
-    was = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    """Compute in full float32 on CUDA: with TF32 the same request would give other numbers on other GPUs."""
+    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     try:
         yield
     finally:
-        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = was
+        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
 
 
 def exact(x: Tensor) -> Tensor:
-    """Turn x into float64, on the CPU where its device has none (mps)."""
-    return x.to(precise(x)).double()
+    """Convert x to float64; it moves to the CPU where its device has no float64 (mps)."""
+    return x.to(float64_device(x)).double()
 
 
-def precise(x: Tensor) -> torch.device:
-    """Find the device on which x can be had in float64."""
+def float64_device(x: Tensor) -> torch.device:
+    """Return the device of x if it has float64, and the CPU otherwise."""
     return torch.device("cpu") if x.device.type == "mps" else x.device

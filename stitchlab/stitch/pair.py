@@ -1,4 +1,4 @@
-"""Holds two networks, the data they are compared on, and a device: what every computation of a grid starts from."""
+"""Hold two networks, the data on which they are compared, and a device: every computation of a grid starts here."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ForwardPass = Callable[[Tensor], dict[str, Tensor]]
 
 @dataclass(frozen=True)
 class Pair:
-    """Represents a front and an end network on a device, each cut in layers on first use."""
+    """Represent a front and an end network on a device; each is cut into layers on first use."""
 
     front: LoadedNetwork
     end: LoadedNetwork
@@ -33,45 +33,45 @@ class Pair:
 
     @cached_property
     def front_cuts(self) -> Layered:
-        """Cut the front network in layers."""
+        """Cut the front network into layers."""
         return _cut(self.front)
 
     @cached_property
     def end_cuts(self) -> Layered:
-        """Cut the end network in layers."""
+        """Cut the end network into layers."""
         return _cut(self.end)
 
     def front_shape(self, layer: str) -> tuple[int, ...]:
-        """Give the shape of one image's activations at a front layer."""
+        """Return the shape of one image's activations at a front layer."""
         return self.front_cuts.find(layer).shape
 
     def end_shape(self, layer: str) -> tuple[int, ...]:
-        """Give the shape of one image's activations at an end layer."""
+        """Return the shape of one image's activations at an end layer."""
         return self.end_cuts.find(layer).shape
 
     def source(self, layer: str) -> Layout:
-        """Give the form of a front layer's activations."""
+        """Return the layout of a front layer's activations."""
         return layout_of(self.front_shape(layer))
 
     def target(self, layer: str) -> Layout:
-        """Give the form of an end layer's activations."""
+        """Return the layout of an end layer's activations."""
         return layout_of(self.end_shape(layer))
 
     def run_front(self, layers: Sequence[str]) -> ForwardPass:
-        """Make what runs the front network up to the last of these layers; no gradients."""
+        """Return a function that runs the front network up to the last of these layers, without gradients."""
         return _run(self.front, self.front_cuts, layers)
 
     def run_end(self, layers: Sequence[str]) -> ForwardPass:
-        """Make what runs the end network alone up to the last of these layers: native activations; no gradients."""
+        """Return a function that computes native activations: it runs the end network up to these layers."""
         return _run(self.end, self.end_cuts, layers)
 
     def tail(self, layer: str) -> Callable[[Tensor], Tensor]:
-        """Make what runs the end network from this layer on: activations (N, ...) to logits (N, classes)."""
+        """Return a function that runs the end network after this layer: activations (N, ...) to logits (N, classes)."""
         return self.end_cuts.folded(self.end_cuts.after(layer))
 
     @property
     def dtype(self) -> torch.dtype:
-        """Name the type that the end network computes in, and stitches into it."""
+        """Return the data type in which the end network, and every stitch into it, computes."""
         return _dtype(self.end)
 
     @torch.no_grad()
@@ -82,7 +82,7 @@ class Pair:
         return logits
 
     def at_once(self, size: int = BATCH) -> int:
-        """Say how many images are run together where ``size`` is wanted: `stitchlab.data.splits.at_once`."""
+        """Return the number of images to run together where ``size`` is preferred: `stitchlab.data.splits.at_once`."""
         return at_once(size, max(self.front.size, self.end.size))
 
     def batches(self, split: Split, order: Tensor, size: int = BATCH) -> Iterator[tuple[Tensor, Tensor]]:
@@ -90,25 +90,25 @@ class Pair:
 
         Args:
             split: of the pair's data.
-            order: indices into the split (n,), in the order in which they come.
-            size: images of a batch; fewer where the networks' inputs are large.
+            order: indices into the split (n,), in the order in which the images are yielded.
+            size: preferred number of images in a batch; it is smaller where the networks' inputs are large.
         """
         take = taker(split, self.device)
-        for chosen in order.split(self.at_once(size)):
-            yield take(chosen)
+        for indices in order.split(self.at_once(size)):
+            yield take(indices)
 
 
 def load_pair(store: Store, request: Request, device: torch.device) -> Pair:
     """Load the networks and the data of a request onto a device.
 
     Args:
-        store: where they are.
+        store: where the networks and the data are kept.
         request: names them by id and fingerprint.
-        device: where the networks, and batches of images, go.
+        device: where the networks, and later the batches of images, are put.
 
     Raises:
-        UnknownName: a network is not there.
-        StitchLabError: the data is not there, or weights or code are missing.
+        UnknownName: the store lacks a network.
+        StitchLabError: the store lacks the data, or weights or code are missing.
         Damaged: a file does not match its checksum.
     """
     return Pair(
@@ -123,18 +123,18 @@ def _cut(network: LoadedNetwork) -> Layered:
     return _layered(network.module, network.input)
 
 
-@lru_cache(maxsize=16)  # loaded modules stay the same objects, so each network is traced once in a process
+@lru_cache(maxsize=16)  # a loaded module stays the same object, so each network is traced once per process
 def _layered(module: nn.Module, shape: tuple[int, int, int]) -> Layered:
     return Layered(module.to(memory_format=torch.channels_last), shape)
 
 
 def _prepared(network: LoadedNetwork, images: Tensor) -> Tensor:
-    # Convolutions, resizing and 1×1 maps are all faster with channels last, the last two many times on a CPU.
+    # Convolutions, resizing and 1×1 maps are all faster with channels last; on a CPU the latter two are much faster.
     return prepare(network, images).to(_dtype(network)).contiguous(memory_format=torch.channels_last)
 
 
 def _dtype(network: LoadedNetwork) -> torch.dtype:
-    return next((p.dtype for p in network.module.parameters()), torch.float32)
+    return next((parameter.dtype for parameter in network.module.parameters()), torch.float32)
 
 
 def _run(network: LoadedNetwork, cuts: Layered, layers: Sequence[str]) -> ForwardPass:

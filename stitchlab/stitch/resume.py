@@ -1,10 +1,10 @@
-"""Keeps resume points: how far stitches are in training, so that it goes on from there after a cancel or a kill.
+"""Keep resume points: the state of a training after some epoch, from which it goes on after a cancel or a kill.
 
-A resume point has maps and what the optimiser knows of each after a whole epoch, in the precision that they are
-computed in: training that was interrupted gives the very maps of one that was not. It is found by the keys of its maps,
-so whatever cells are asked for, none takes up another's state. In the room ``resume`` each cell has a file of its own,
-``{name}-{epoch}-{place of the cell}``; the entry ``{name}`` lists the cells and says which epoch counts. It is replaced
-when the files of a later epoch are all there.
+A resume point holds the maps and the optimiser's state of each after a whole epoch, in the precision in which they are
+computed: a training that was interrupted ends with exactly the maps of one that was not. Resume points are found by the
+keys of their maps, so no cell can continue from the state of another cell. In the room ``resume`` each cell has a file
+of its own, ``{name}-{epoch}-{index of the cell}``; the entry ``{name}`` lists the cells and says which epoch is valid.
+The entry is replaced when all files of a later epoch are written.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.soap import Soap
 from stitchlab.store import Store
 
-EVERY = 60.0  # seconds between two resume points at least: where epochs are shorter, they cost more than they save
+MIN_INTERVAL_S = 60.0  # between two resume points: more frequent ones would cost more time than they save
 
 
-class State(NamedTuple):
-    """Holds how far a cell's map is: whole epochs, the map, and what the optimiser knows of it."""
+class TrainingState(NamedTuple):
+    """Hold the state of one cell's training: the number of whole epochs, and the map with the optimiser's state."""
 
     epoch: int
     tensors: dict[str, Tensor]
@@ -36,95 +36,116 @@ class State(NamedTuple):
 
 @dataclass
 class Training:
-    """Holds stitches that are trained side by side, their optimiser, and how many whole epochs they have had."""
+    """Hold stitches that are trained side by side, their optimiser, and the number of whole epochs that are done."""
 
     stitches: dict[Cell, Stitch]
     optimizer: torch.optim.Optimizer
     epoch: int = 0
 
     def state(self, cell: Cell) -> dict[str, Tensor]:
-        """Give a cell's map and what the optimiser knows of it."""
-        own = _parameters(self.stitches[cell])
+        """Return a cell's map and the optimiser's state of it."""
+        parameters = _parameters(self.stitches[cell])
         if isinstance(self.optimizer, Soap):
-            return own | self.optimizer.known(own["weight"])
-        return own | {
-            f"{name}.{what}": value for name, of in own.items() for what, value in self.optimizer.state[of].items()
+            return parameters | self.optimizer.state_of(parameters["weight"])
+        return parameters | {
+            f"{name}.{quantity}": value
+            for name, parameter in parameters.items()
+            for quantity, value in self.optimizer.state[parameter].items()
         }
 
     @torch.no_grad()
-    def take_up(self, states: Mapping[Cell, State]) -> None:
-        """Go on from the states of all cells, which are of one epoch; from no states, begin.
+    def restore(self, states: Mapping[Cell, TrainingState]) -> None:
+        """Continue from the states of all cells, which are of the same epoch; without states, change nothing.
 
-        The learning rate is the schedule's to set.
+        The learning rate is not restored: the schedule sets it.
         """
         if not states:
             return
         (self.epoch,) = {state.epoch for state in states.values()}
-        adam: list[dict[str, Tensor]] = []
+        adam_states: list[dict[str, Tensor]] = []
         for cell, stitch in self.stitches.items():
-            kept = states[cell].tensors
+            tensors = states[cell].tensors
             for name, parameter in _parameters(stitch).items():
-                parameter.copy_(kept[name])
-                adam.append(
+                parameter.copy_(tensors[name])
+                adam_states.append(
                     {
-                        what.removeprefix(f"{name}."): value
-                        for what, value in kept.items()
-                        if what.startswith(f"{name}.")
+                        key.removeprefix(f"{name}."): value
+                        for key, value in tensors.items()
+                        if key.startswith(f"{name}.")
                     }
                 )
         if isinstance(self.optimizer, Soap):
-            self.optimizer.recall({stitch.weight: states[cell].tensors for cell, stitch in self.stitches.items()})
+            self.optimizer.restore({stitch.weight: states[cell].tensors for cell, stitch in self.stitches.items()})
         else:
-            self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": dict(enumerate(adam))})
+            self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": dict(enumerate(adam_states))})
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """Hold what a resume point's JSON says: the keys of its cells' maps, and the epoch that is valid."""
+
+    cells: list[str]
+    epoch: int
+
+    @classmethod
+    def read(cls, store: Store, name: str) -> _Entry | None:
+        """Read the entry of this name; return None where it is missing, damaged, or of another version."""
+        record = store.intact(ROOM, name)
+        if record is None or record.get("version") != VERSION:
+            return None
+        return cls(record.get("cells", []), record.get("epoch", 0))
+
+    def write(self, store: Store, name: str) -> None:
+        store.put(ROOM, name, {"version": VERSION, "cells": self.cells, "epoch": self.epoch})
 
 
 class Keeper:
-    """Keeps the resume point of cells that are trained together.
+    """Keep the resume point of cells that are trained together.
 
     Args:
-        store: where it lies.
+        store: where the resume point is kept.
         keys: of the cells' maps.
     """
 
     def __init__(self, store: Store, keys: Mapping[Cell, str]) -> None:
         self._store, self._keys = store, keys
-        self._name, self._last = content_id(sorted(keys.values())), time.monotonic()
+        self._name, self._last_kept = content_id(sorted(keys.values())), time.monotonic()
 
     def keep(self, training: Training) -> None:
-        """Replace the resume point by how far the training is now, unless that was done a moment ago."""
-        if time.monotonic() - self._last < EVERY:
+        """Replace the resume point by the present state, unless the last one is younger than `MIN_INTERVAL_S`."""
+        if time.monotonic() - self._last_kept < MIN_INTERVAL_S:
             return
         name = f"{self._name}-{training.epoch}"
-        for k, cell in enumerate(self._keys):  # one at a time: all of them together may be larger than the memory
+        for k, cell in enumerate(self._keys):  # one at a time: together they may not fit into memory
             put_tensors(self._store, ROOM, f"{name}-{k}", training.state(cell))
-        of = {"version": VERSION, "cells": list(self._keys.values()), "epoch": training.epoch}
-        self._store.put(ROOM, self._name, of)
+        _Entry(list(self._keys.values()), training.epoch).write(self._store, self._name)
         for path in (self._store.root / ROOM).glob(f"{self._name}-*"):
             if not path.name.startswith(f"{name}-"):
                 path.unlink(missing_ok=True)
-        self._last = time.monotonic()
+        self._last_kept = time.monotonic()
 
 
-def find(store: Store, keys: Mapping[Cell, str]) -> dict[Cell, State]:
-    """Find how far cells are, by the keys of their maps: the furthest of each; cells that have not begun are left out.
+def find(store: Store, keys: Mapping[Cell, str]) -> dict[Cell, TrainingState]:
+    """Find the latest kept state of each cell, by the key of its map; cells without a state are left out.
 
-    What is damaged is passed over: then training begins anew.
+    Damaged files are ignored: then the training of their cells begins anew.
     """
-    found: dict[Cell, State] = {}
+    states: dict[Cell, TrainingState] = {}
     for name in store.keys(ROOM):
-        of = store.intact(ROOM, name) or {}
-        places = {key: k for k, key in enumerate(of.get("cells", ()))} if of.get("version") == VERSION else {}
-        for cell in (cell for cell, key in keys.items() if key in places):
-            if cell in found and found[cell].epoch >= of["epoch"]:
+        if (entry := _Entry.read(store, name)) is None:
+            continue
+        index_of = {key: k for k, key in enumerate(entry.cells)}
+        for cell in (cell for cell, key in keys.items() if key in index_of):
+            if cell in states and states[cell].epoch >= entry.epoch:
                 continue
-            tensors = intact_tensors(store, ROOM, f"{name}-{of['epoch']}-{places[keys[cell]]}")
+            tensors = intact_tensors(store, ROOM, f"{name}-{entry.epoch}-{index_of[keys[cell]]}")
             if tensors is not None:
-                found[cell] = State(of["epoch"], tensors)
-    return found
+                states[cell] = TrainingState(entry.epoch, tensors)
+    return states
 
 
 def forget(store: Store) -> None:
-    """Remove the resume points whose maps are all there."""
+    """Remove the resume points whose maps are all in the store."""
     for name in store.keys(ROOM):
         if not lacking(store, name):
             store.delete_all(ROOM, name)

@@ -1,9 +1,9 @@
-"""Keeps the trail of a training: the maps that TLM had before it and after some of its epochs, written as they come.
+"""Keep the trail of a training: the map before TLM and after some of its epochs, written while training runs.
 
 The room ``epochs`` has an entry for each point, ``{key of the map}-{epoch}``: weight (D, C) and bias (D,) in float16,
-each scaled by its largest value, or in float32 where that is not finite. Once training is done, an entry under the key
-of the map itself lists the epochs that are held. Trails from before are one entry of every epoch: weight (E+1, D, C),
-bias (E+1, D).
+each scaled by its largest value, or in float32 where that value is not finite. Once training is done, an entry under
+the key of the map itself lists the epochs of the points. Trails of an older format are one entry with every epoch:
+weight (E+1, D, C), bias (E+1, D).
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ from stitchlab.results.trajectory import ROOM
 from stitchlab.stitch.affine import Stitch
 from stitchlab.store import Store
 
-POINTS = 12  # of a trail at most, unless STITCHLAB_TRAIL says otherwise
+DEFAULT_MAX_POINTS = 12  # the most points of a trail, unless STITCHLAB_TRAIL says otherwise
 Maps = dict[int, tuple[Tensor, Tensor]]  # weight and bias, by epoch
 
 
-def series(epochs: int, most: int | None = None) -> list[int]:
-    """Choose the epochs of a trail: steps grow by one, since maps move fast at first; always epoch 0 and the last.
+def epochs_to_keep(epochs: int, max_points: int | None = None) -> list[int]:
+    """Choose the epochs of a trail, always including epoch 0 and the last; gaps grow, since maps move fast at first.
 
     Args:
-        epochs: of the training.
-        most: points at most, 2 or more, or 0 for no trail; default is the environment's STITCHLAB_TRAIL, else 12.
+        epochs: number of epochs of the training.
+        max_points: the most points, 2 or more, or 0 for no trail; default is the environment's STITCHLAB_TRAIL, or 12.
 
-    >>> series(5), series(30), series(30, 4), series(30, 0)
+    >>> epochs_to_keep(5), epochs_to_keep(30), epochs_to_keep(30, 4), epochs_to_keep(30, 0)
     ([0, 1, 2, 4, 5], [0, 1, 2, 4, 7, 11, 16, 22, 29, 30], [0, 4, 16, 30], [])
     """
-    most = setting() if most is None else most
-    if not most:
+    max_points = max_points_setting() if max_points is None else max_points
+    if not max_points:
         return []
     chosen, step = [0], 1
     while (following := chosen[-1] + max(1, step - 1)) < epochs:
         chosen.append(following)
         step += 1
     chosen.append(epochs)
-    if len(chosen) > most:
-        chosen = [chosen[round(k * (len(chosen) - 1) / (most - 1))] for k in range(most)]
+    if len(chosen) > max_points:
+        chosen = [chosen[round(k * (len(chosen) - 1) / (max_points - 1))] for k in range(max_points)]
     return chosen
 
 
@@ -51,44 +51,48 @@ def put(store: Store, key: str, epoch: int, stitch: Stitch) -> None:
     Args:
         store: where trails are kept.
         key: of the map.
-        epoch: how many whole epochs it has been trained; 0 before the first.
+        epoch: number of whole epochs that the map has been trained; 0 before the first.
         stitch: the map as it is now.
     """
     put_tensors(store, ROOM, f"{key}-{epoch}", _packed("weight", stitch.weight) | _packed("bias", stitch.bias))
 
 
 def finish(store: Store, key: str, epochs: int) -> None:
-    """List which epochs the trail of a finished training holds; no entry is made where it holds none.
+    """Write the list of epochs that the trail of a finished training has; write nothing where it has none.
 
     Args:
         store: where trails are kept.
         key: of the map.
-        epochs: of the training.
+        epochs: number of epochs of the training.
     """
-    held = [e for e in series(epochs) if store.path(ROOM, f"{key}-{e}", ".safetensors").exists()]
-    if held:
-        store.put(ROOM, key, {"epochs": held})
+    kept_epochs = [
+        epoch for epoch in epochs_to_keep(epochs) if store.path(ROOM, f"{key}-{epoch}", ".safetensors").exists()
+    ]
+    if kept_epochs:
+        store.put(ROOM, key, {"epochs": kept_epochs})
 
 
 def read(store: Store, key: str) -> Maps | None:
-    """Read the maps of a trail, by epoch in order; None where there is none. Raises Damaged."""
-    held = store.get(ROOM, key)
-    if held is None:
-        old = get_tensors(store, ROOM, key)
-        return None if old is None else dict(enumerate(zip(old["weight"], old["bias"], strict=True)))
-    points = {epoch: get_tensors(store, ROOM, f"{key}-{epoch}") for epoch in held["epochs"]}
+    """Read the maps of a trail by epoch, in order; return None where the store has no trail. Raises Damaged."""
+    contents = store.get(ROOM, key)
+    if contents is None:
+        every_epoch = get_tensors(store, ROOM, key)  # the older format
+        if every_epoch is None:
+            return None
+        return dict(enumerate(zip(every_epoch["weight"], every_epoch["bias"], strict=True)))
+    points = {epoch: get_tensors(store, ROOM, f"{key}-{epoch}") for epoch in contents["epochs"]}
     return {epoch: (_unpacked("weight", point), _unpacked("bias", point)) for epoch, point in points.items() if point}
 
 
-def setting() -> int:
-    """Read how many points a trail has at most. Raises StitchLabError where STITCHLAB_TRAIL is no such number."""
-    told = os.environ.get("STITCHLAB_TRAIL", "").strip() or str(POINTS)
-    if not told.isdecimal() or int(told) == 1:
+def max_points_setting() -> int:
+    """Read from STITCHLAB_TRAIL the most points of a trail. Raises StitchLabError where it is no valid number."""
+    value = os.environ.get("STITCHLAB_TRAIL", "").strip() or str(DEFAULT_MAX_POINTS)
+    if not value.isdecimal() or int(value) == 1:
         raise StitchLabError(
-            f"expected STITCHLAB_TRAIL, the most epochs whose maps a cell keeps ({POINTS} if it is not set), to be 2 "
-            f"or more, or 0 for none; got {told!r}"
+            f"expected STITCHLAB_TRAIL, the most epochs whose maps a cell keeps ({DEFAULT_MAX_POINTS} if it is not "
+            f"set), to be 2 or more, or 0 for none; got {value!r}"
         )
-    return int(told)
+    return int(value)
 
 
 def _packed(name: str, x: Tensor) -> dict[str, Tensor]:

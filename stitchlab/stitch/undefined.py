@@ -1,4 +1,4 @@
-"""Says why a cell has no number: which of the things that it is made from is not finite, the first cause first."""
+"""Say why a number of a cell is undefined: which of its inputs is not finite, beginning with the earliest."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from torch import Tensor
 from stitchlab.request import Cell
 from stitchlab.stitch.affine import Stitch
 
-OWN_LOGITS = "the end network's own logits are not finite"
+END_LOGITS_NOT_FINITE = "the end network's own logits are not finite"
 OWN = "the end network's own activations at {} are not finite"
 
 
 def finite(*parts: Tensor) -> bool:
-    """Tell whether no number in these tensors is infinite or missing.
+    """Tell whether no number in these tensors is infinite or NaN.
 
     >>> finite(torch.zeros(2), torch.ones(3)), finite(torch.zeros(2), torch.tensor([1.0, torch.nan]))
     (True, False)
@@ -25,24 +25,24 @@ def finite(*parts: Tensor) -> bool:
 
 @torch.no_grad()
 def cause(cell: Cell, front: Tensor, stitch: Stitch, native: Tensor, tail: Callable[[Tensor], Tensor]) -> str:
-    """Say why stitched activations of a cell, or the logits made of them, are not finite on some images.
+    """Say why stitched activations of a cell, or the logits computed from them, are not finite on some images.
 
     Args:
-        cell: (front layer, end layer), for the text.
+        cell: (front layer, end layer), named in the text.
         front: the front network's activations (n, ...) of those images.
-        stitch: the cell's.
-        native: what the end network itself has (n, ...).
-        tail: the end network after that.
+        stitch: the stitch of the cell.
+        native: the end network's native activations (n, ...).
+        tail: the function that runs the end network after the end layer.
     """
     if not finite(front):
         return f"the front network's activations at {cell[0]} are not finite"
-    mapped = finite(stitch.weight, stitch.bias)
-    if mapped and not finite(stitch(front)):
+    map_is_finite = finite(stitch.weight, stitch.bias)
+    if map_is_finite and not finite(stitch(front)):
         return "stitched activations are too large for their precision: training diverged, or the networks' are huge"
-    if not mapped and not finite(native):
+    if not map_is_finite and not finite(native):
         return OWN.format(cell[1])
     if not finite(tail(native)):
         return f"the end network's logits are not finite, whatever is put in at {cell[1]}"
-    if mapped:
+    if map_is_finite:
         return "the end network's logits are too large for their precision on stitched activations"
     return "the map is not finite: training diverged, or activations of some training images are not finite"

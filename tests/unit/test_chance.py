@@ -12,7 +12,7 @@ from toys import Convolutions, network, noise, pair, seeded
 
 from stitchlab.catalog.indices import INDICES, Index
 from stitchlab.indices import null, statistics
-from stitchlab.indices.null import NOT_PERMUTABLE, orders
+from stitchlab.indices.null import NOT_PERMUTABLE, draw_permutations
 from stitchlab.indices.statistics import Wanted, indices
 from stitchlab.indices.two_layers import measure, permuted
 from stitchlab.results.chance import calibrated, holm, null95, p_value
@@ -35,14 +35,14 @@ def layers(count: int = 40) -> tuple[Tensor, Tensor]:
 @pytest.mark.parametrize("name", PERMUTABLE)
 def test_a_null_is_the_index_on_permuted_images(name: str) -> None:
     x, y = layers()
-    brute = [measure(name, x, y[order]) for order in orders(3, 40, 25)]
+    brute = [measure(name, x, y[order]) for order in draw_permutations(3, 40, 25)]
     assert permuted(name, x, y, 25, seed=3) == pytest.approx(brute, abs=1e-9)
 
 
 @pytest.mark.parametrize("name", ["cka", "cca", "mutual-knn"])
 def test_numbers_of_a_null_are_those_of_calibrated_similarity(name: str) -> None:
     x, y = layers()
-    drawn = iter(list(orders(0, 40, 60)))
+    drawn = iter(list(draw_permutations(0, 40, 60)))
     score, p, bound = calibrate(
         x.flatten(1),
         y.flatten(1),
@@ -62,7 +62,7 @@ def test_numbers_of_a_null_are_those_of_calibrated_similarity(name: str) -> None
 
 def test_the_best_of_a_column_is_held_against_the_best_of_a_permuted_column() -> None:
     fronts, (_, y) = [layers()[0], randn(40, 4, 2, 2, seed=5), randn(40, 6, seed=6)], layers()
-    drawn = iter(list(orders(0, 40, 60)))
+    drawn = iter(list(draw_permutations(0, 40, 60)))
     shapes = {x.flatten(1).shape[1]: x for x in fronts}
     _, p, bound = calibrate_layers(
         [x.flatten(1) for x in fronts],
@@ -172,7 +172,7 @@ def test_matrices_of_any_kind_have_the_nulls_that_numpy_gives(memory: int, monke
         "uneven": ({"a": odd}, {"c": plain, "d": odd.T}),
         "none": ({}, {"c": plain}),
     }
-    shuffles = list(orders(0, 7, 5))
+    shuffles = list(draw_permutations(0, 7, 5))
     found = null.of_matrices(layers, shuffles, lambda done: None)
     assert set(found) == {(name, (i, j)) for name, (front, end) in layers.items() for i in front for j in end}
     for (name, (i, j)), values in found.items():
@@ -183,10 +183,10 @@ def test_matrices_of_any_kind_have_the_nulls_that_numpy_gives(memory: int, monke
 
 def test_permutations_are_drawn_one_by_one() -> None:
     """The first of many are the few: a null of more permutations goes on where one of fewer ended."""
-    few, many = list(orders(1, 30, 5)), list(orders(1, 30, 9))
+    few, many = list(draw_permutations(1, 30, 5)), list(draw_permutations(1, 30, 9))
     assert all(torch.equal(a, b) for a, b in zip(few, many, strict=False))
     assert all(sorted(order.tolist()) == list(range(30)) for order in many)
-    assert not torch.equal(many[0], next(orders(2, 30, 1)))
+    assert not torch.equal(many[0], next(draw_permutations(2, 30, 1)))
 
 
 def test_holms_correction() -> None:

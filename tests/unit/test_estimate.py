@@ -96,7 +96,7 @@ def test_computing_measures_nothing_by_itself(store: Store, run: Run, measured: 
 def test_cheaper_ways_are_estimated_by_the_same_rule(
     store: Store, run: Run, measured: list[torch.device], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(estimate, "FEWER", 500)
+    monkeypatch.setattr(estimate, "CHEAPER_TRAINING_IMAGES", 500)
     told = seconds(str(store.root), run.record, "cpu")
     assert told is not None
     ways = dict(told["cheaper"])

@@ -20,9 +20,17 @@ from stitchlab.request import Cell
 from stitchlab.stitch import evaluate as evaluating
 from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.evaluate import evaluate
-from stitchlab.stitch.functional import Answers, Functional, Own, consistency, divergence, log_shares, normalised
+from stitchlab.stitch.functional import (
+    EndPredictions,
+    Functional,
+    PredictionSums,
+    consistency,
+    divergence,
+    log_probabilities,
+    log_softmax,
+)
 from stitchlab.stitch.pair import Pair
-from stitchlab.stitch.undefined import OWN_LOGITS
+from stitchlab.stitch.undefined import END_LOGITS_NOT_FINITE
 
 DATA = noise(size=12, train=20, test=61, seed=2)
 NETS = {
@@ -83,22 +91,22 @@ def test_numbers_are_those_of_the_whole_networks(cell: tuple[str, str, Kind, str
 def test_divergence_is_scipys(scale: float) -> None:
     random = np.random.default_rng(0)
     one, other = (scale * random.normal(size=(200, 7)) for _ in range(2))
-    p, q = (log_shares(torch.from_numpy(logits)) for logits in (one, other))
+    p, q = (log_probabilities(torch.from_numpy(logits)) for logits in (one, other))
     found = divergence(p, q)
     assert found == pytest.approx(jsd(one, other), rel=1e-6, abs=1e-14)
     assert found.min() >= 0
     assert found == pytest.approx(divergence(q, p), rel=1e-12)
-    on_a_gpu = divergence(*(normalised(torch.from_numpy(logits)) for logits in (one, other)))
+    on_a_gpu = divergence(*(log_softmax(torch.from_numpy(logits)) for logits in (one, other)))
     assert found == pytest.approx(on_a_gpu.numpy(), rel=1e-12)
 
 
 def test_divergence_of_saturated_and_of_nearly_equal_distributions() -> None:
     large = torch.tensor([[3e38, -3e38, 0.0], [3e38, -3e38, 0.0], [0.0, 0.0, 0.0]]).double()
     other = torch.tensor([[-3e38, 3e38, 0.0], [3e38, -3e38, 1.0], [0.0, 0.0, 0.0]]).double()
-    assert divergence(log_shares(large), log_shares(other)).tolist() == [1.0, 0.0, 0.0]
+    assert divergence(log_probabilities(large), log_probabilities(other)).tolist() == [1.0, 0.0, 0.0]
     logits, nudge = torch.zeros(1, 2).double(), torch.tensor([[1e-6, 0.0]]).double()
     # To second order Σ (q − p)² / p / 8 nats; a difference of two entropies would leave none of these digits.
-    (found,) = divergence(log_shares(logits), log_shares(logits + nudge))
+    (found,) = divergence(log_probabilities(logits), log_probabilities(logits + nudge))
     assert found == pytest.approx((1e-6) ** 2 / 32 / math.log(2), rel=1e-5)
 
 
@@ -127,11 +135,11 @@ def test_consistency_with_somebody_who_never_errs_is_undefined(right: int, own: 
 
 
 def test_agreement_by_hand() -> None:
-    own = Own(torch.tensor([[2.0, 0, 0], [0, 2, 0], [0, 0, 2], [2, 0, 0]]), torch.tensor([0, 1, 0, 1]))
+    own = EndPredictions(torch.tensor([[2.0, 0, 0], [0, 2, 0], [0, 0, 2], [2, 0, 0]]), torch.tensor([0, 1, 0, 1]))
     made = torch.tensor([[1.0, 0, 0], [0, 0, 1], [0, 0, 5], [0, 1, 0]])
     cell = ("x", "u")
-    answers = Answers.none([cell])
-    answers.see(own)
+    answers = PredictionSums.none([cell])
+    answers.add_own(own)
     answers.add(cell, made, made.argmax(1) == torch.tensor([0, 1, 0, 1]), own)
     found = answers.functional(cell, 4, 2, "")
     assert (answers.same[cell], answers.both[cell], answers.own_right) == (2, 1, 2)
@@ -173,15 +181,15 @@ def test_what_did_not_fit_into_the_memory_is_counted_once(monkeypatch: pytest.Mo
     both = pair(NETS["a"], NETS["b"], DATA)
     stitches = {cell: random_stitch(both, *cell) for cell in (("act0", "act1"), ("act2", "act2"))}
     whole = evaluate(both, stitches, ALL)
-    add, tries = Answers.add, [0]
+    add, tries = PredictionSums.add, [0]
 
-    def full(self: Answers, cell: Cell, logits: Tensor, *rest: Any) -> None:
+    def full(self: PredictionSums, cell: Cell, logits: Tensor, *rest: Any) -> None:
         if len(logits) > 20 and cell == ("act2", "act2"):
             tries[0] += 1
             raise torch.OutOfMemoryError
         add(self, cell, logits, *rest)
 
-    monkeypatch.setattr(Answers, "add", full)
+    monkeypatch.setattr(PredictionSums, "add", full)
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
     for cell, found in evaluate(both, stitches, ALL).items():
         assert found.functional.agreement == whole[cell].functional.agreement
@@ -229,7 +237,7 @@ def test_an_end_network_whose_own_logits_are_not_finite_has_none() -> None:
     j = [point.name for point in both.end_cuts.points if len(point.shape) == 3][-1]
     found = evaluate(both, {("act1", j): random_stitch(both, "act1", j)}, ALL)["act1", j]
     assert found.accuracy is not None, "its tail is sound on what the front network makes"
-    assert found.functional.reasons == dict.fromkeys(EMPTY, OWN_LOGITS)
+    assert found.functional.reasons == dict.fromkeys(EMPTY, END_LOGITS_NOT_FINITE)
     assert (
         evaluate(both, {("act1", j): random_stitch(both, "act1", j)}, torch.arange(7))["act1", j].functional.agreement
         is not None

@@ -21,7 +21,7 @@ from stitchlab.grid import halves as grid
 from stitchlab.indices import halves as of_indices
 from stitchlab.indices import statistics
 from stitchlab.indices.grams import Gram, gram
-from stitchlab.indices.halves import _of_half
+from stitchlab.indices.halves import _half_sums
 from stitchlab.indices.statistics import Wanted, by_moments
 from stitchlab.indices.two_layers import measure
 from stitchlab.results.cleaning import delete_run
@@ -31,7 +31,7 @@ from stitchlab.stitch import evaluate as evaluating
 from stitchlab.stitch import halves as of_methods
 from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.evaluate import evaluate
-from stitchlab.stitch.halves import drawn
+from stitchlab.stitch.halves import draw_half_samples
 from stitchlab.stitch.maps import maps
 from stitchlab.stitch.pair import Pair, load_pair
 from stitchlab.store import Store
@@ -54,7 +54,7 @@ def both(tie: bool = False) -> Pair:
 
 
 def few(count: int) -> Callable[[int], list[Tensor]]:
-    return lambda images: drawn(3, images)[:count]
+    return lambda images: draw_half_samples(3, images)[:count]
 
 
 def stitches(nets: Pair) -> dict[tuple[str, str], Stitch]:
@@ -71,34 +71,34 @@ def same(one: Gram, other: Gram) -> None:
 
 
 def test_half_samples_are_drawn_one_by_one() -> None:
-    halves = drawn(1, 31)
+    halves = draw_half_samples(1, 31)
     assert [len(half) for half in halves] == [15] * SAMPLES
     assert all(half.tolist() == sorted(set(half.tolist())) and half.max() <= 30 for half in halves)
     assert len({tuple(half.tolist()) for half in halves}) == SAMPLES
     counts = torch.cat(halves).bincount(minlength=31)  # binomial of 100 and 15/31: 48 ± 5
     assert counts.min() > 48 - 4 * 5
     assert counts.max() < 48 + 4 * 5
-    assert not torch.equal(halves[0], drawn(2, 31)[0])
+    assert not torch.equal(halves[0], draw_half_samples(2, 31)[0])
 
 
 def test_the_gram_matrix_of_some_images() -> None:
     x, half = 3 + randn(20, 4, 3, 3), torch.tensor([1, 2, 5, 9, 11, 19])
-    same(gram(lambda: [x], 36, 20).of(half), gram(lambda: [x[half]], 36, 6))
+    same(gram(lambda: [x], 36, 20).subset(half), gram(lambda: [x[half]], 36, 6))
 
 
 @pytest.mark.parametrize("level", [0.0, 0.3])
 def test_features_that_are_constant_on_some_images_have_no_gram_matrix_there(level: float) -> None:
     x, half = randn(20, 40), torch.arange(5, 15)
     x[half] = level
-    assert not gram(lambda: [x], 40, 20).of(half).centred.any()
-    assert gram(lambda: [x], 40, 20).of(torch.arange(4, 15)).centred.any()
+    assert not gram(lambda: [x], 40, 20).subset(half).centred.any()
+    assert gram(lambda: [x], 40, 20).subset(torch.arange(4, 15)).centred.any()
 
 
 @pytest.mark.parametrize("tie", [False, True])
 @pytest.mark.parametrize("name", PERMUTABLE)
 def test_an_index_is_that_of_the_half_alone(name: str, tie: bool) -> None:
     nets, draw = both(tie), few(4)
-    found = of_indices.halved(nets, [name], CELLS, ALL, draw)
+    found = of_indices.measure_half_samples(nets, [name], CELLS, ALL, draw)
     images, _ = nets.data.test.take(ALL)
     x, y = nets.run_front(ROWS)(images), nets.run_end(COLUMNS)(images)
     for i, j in CELLS:
@@ -113,10 +113,10 @@ def test_all_indices_of_one_statistic_come_from_one_pass(monkeypatch: pytest.Mon
     passes: list[Any] = []
     monkeypatch.setattr(Pair, "batches", noting(lambda self, *of: passes.append(of), Pair.batches))
     names = [name for name in PERMUTABLE if INDICES[name].needs == "averages"]
-    together = of_indices.halved(nets, names, CELLS, ALL, few(3)).values
+    together = of_indices.measure_half_samples(nets, names, CELLS, ALL, few(3)).values
     assert len(passes) == 1
     monkeypatch.setattr(statistics, "MOMENT_MEMORY", 1)  # cell by cell
-    alone = of_indices.halved(nets, names, CELLS, ALL, few(3)).values
+    alone = of_indices.measure_half_samples(nets, names, CELLS, ALL, few(3)).values
     assert len(passes) == 1 + len(CELLS)
     assert set(together) == set(alone) == {(name, cell) for name in names for cell in CELLS}
     for item, values in together.items():
@@ -128,27 +128,27 @@ def test_a_channel_that_is_constant_within_a_half(name: str) -> None:
     x, y, half = randn(30, 5), randn(30, 4, seed=1), torch.arange(15)
     x[:, 0] = 0.1 + (torch.arange(30) >= 15) * x[:, 0]
     y[:, 1:] += 2 * x[:, 1:4]
-    sums = _of_half([("x", "y")], {"x": x}, {"y": y}, half)
+    sums = _half_sums([("x", "y")], {"x": x}, {"y": y}, half)
     found = by_moments(Wanted([name]), [("x", "y")], sums, "averages", lambda what, done: None).values
     assert found[name, ("x", "y")] == pytest.approx(measure(name, x[half], y[half]), abs=1e-9)
 
 
 def test_an_index_that_is_undefined_on_halves_has_its_reason() -> None:
-    few_images = of_indices.halved(both(), ["cka", "mutual-knn"], CELLS, ALL[:22], few(3))
+    few_images = of_indices.measure_half_samples(both(), ["cka", "mutual-knn"], CELLS, ALL[:22], few(3))
     assert few_images.values["mutual-knn", CELLS[0]].isnan().all()
     assert few_images.reasons["mutual-knn", CELLS[0]] == "mutual nearest neighbours need 12 images or more; got 11"
     assert few_images.values["cka", CELLS[0]].isfinite().all()
     assert {name for name, _ in few_images.reasons} == {"mutual-knn"}
-    few_rows = of_indices.halved(both(), ["cca"], CELLS, ALL[:20], few(3))
+    few_rows = of_indices.measure_half_samples(both(), ["cca"], CELLS, ALL[:20], few(3))
     assert "10 rows are too few" in few_rows.reasons["cca", ("act1", "act1")]
 
 
 def test_a_layer_that_is_not_finite_spoils_no_other() -> None:
     nets = both()
-    sound = of_indices.halved(nets, ["cka", "rsa"], CELLS, ALL, few(3)).values
+    sound = of_indices.measure_half_samples(nets, ["cka", "rsa"], CELLS, ALL, few(3)).values
     with torch.no_grad():
         nets.front.module.get_parameter("conv1.weight").fill_(float("nan"))
-    found = of_indices.halved(nets, ["cka", "rsa"], CELLS, ALL, few(3))
+    found = of_indices.measure_half_samples(nets, ["cka", "rsa"], CELLS, ALL, few(3))
     for (name, (i, j)), values in found.values.items():
         if i == "act1":
             assert values.isnan().all()
@@ -175,11 +175,11 @@ def of_evaluation(nets: Pair, fitted: dict[tuple[str, str], Stitch], half: Tenso
 
 @pytest.mark.parametrize("batch", [500, 9])
 def test_methods_are_those_of_the_half_alone(batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    nets, halves = both(), [*drawn(0, 43)[:4], torch.arange(43)]
+    nets, halves = both(), [*draw_half_samples(0, 43)[:4], torch.arange(43)]
     fitted = stitches(nets)
     alone = [of_evaluation(nets, fitted, half) for half in halves]
     monkeypatch.setattr(evaluating, "BATCH", batch)
-    found = of_methods.halved(nets, fitted, ALL, halves)
+    found = of_methods.evaluate_half_samples(nets, fitted, ALL, halves)
     assert {metric for metric, _ in found.values} == set(OF_METHODS)
     for item, values in found.values.items():
         assert values.tolist() == pytest.approx([each[item] for each in alone], rel=1e-6, nan_ok=True), item
@@ -190,7 +190,7 @@ def test_error_consistency_is_undefined_on_halves_where_one_network_is_always_wr
     own = nets.logits(nets.data.test.take(ALL)[0]).argmax(1) == nets.data.test.take(ALL)[1]
     wrong, right = (~own).nonzero()[:, 0], own.nonzero()[:, 0]
     halves = [wrong[:10], torch.cat([wrong[:8], right[:5]])]
-    found = of_methods.halved(nets, stitches(nets), ALL, halves)
+    found = of_methods.evaluate_half_samples(nets, stitches(nets), ALL, halves)
     alone = [of_evaluation(nets, stitches(nets), half) for half in halves]
     values = found.values["error_consistency", CELLS[1]]
     assert values.isnan().tolist() == [True, False]
@@ -203,21 +203,22 @@ def test_error_consistency_is_undefined_on_halves_where_one_network_is_always_wr
 def test_a_map_that_is_not_finite_spoils_no_other() -> None:
     nets, draw = both(), few(3)
     fitted = stitches(nets)
-    sound = of_methods.halved(nets, fitted, ALL, draw(43))
+    sound = of_methods.evaluate_half_samples(nets, fitted, ALL, draw(43))
     with torch.no_grad():
         fitted[CELLS[0]].bias.fill_(float("inf"))
-    found = of_methods.halved(nets, fitted, ALL, draw(43))
+    found = of_methods.evaluate_half_samples(nets, fitted, ALL, draw(43))
     for (metric, cell), values in found.values.items():
         if cell == CELLS[0]:
             assert values.isnan().all()
-            assert found.reasons[metric, cell] == of_methods.UNKNOWN
+            assert found.reasons[metric, cell] == of_methods.UNDEFINED_EVERYWHERE
         else:
             assert values.tolist() == pytest.approx(sound.values[metric, cell].tolist(), rel=1e-12, nan_ok=True)
 
 
 def test_memory_that_runs_out_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    nets, fitted, halves = both(), stitches(both()), drawn(0, 43)[:4]
-    whole, squares, calls = of_methods.halved(nets, fitted, ALL, halves).values, of_methods._squares, []
+    nets, fitted, halves = both(), stitches(both()), draw_half_samples(0, 43)[:4]
+    whole = of_methods.evaluate_half_samples(nets, fitted, ALL, halves).values
+    squares, calls = of_methods._squared_norms, []
 
     def full(x: Tensor) -> Tensor:
         calls.append(x)
@@ -225,8 +226,8 @@ def test_memory_that_runs_out_changes_nothing(monkeypatch: pytest.MonkeyPatch) -
             raise torch.OutOfMemoryError("no more room")
         return squares(x)
 
-    monkeypatch.setattr(of_methods, "_squares", full)
-    for item, values in of_methods.halved(nets, fitted, ALL, halves).values.items():
+    monkeypatch.setattr(of_methods, "_squared_norms", full)
+    for item, values in of_methods.evaluate_half_samples(nets, fitted, ALL, halves).values.items():
         assert values.tolist() == pytest.approx(whole[item].tolist(), rel=1e-6, nan_ok=True), item
     assert len(calls) > 5
 
@@ -251,11 +252,11 @@ def test_values_on_all_images_are_the_runs_own(run: Run) -> None:
     nets = load_pair(run.store, run.request, CPU)
     for method in run.request.methods:
         fitted = maps(run.store, nets, run.request, method, run.request.cells)
-        found = of_methods.halved(nets, fitted, evaluation(nets.data, run.request), [torch.arange(150)])
+        found = of_methods.evaluate_half_samples(nets, fitted, evaluation(nets.data, run.request), [torch.arange(150)])
         for metric in OF_METHODS:
             for i, j in run.request.cells:
                 assert float(found.values[metric, (i, j)]) == pytest.approx(run.value(method, metric, i, j), rel=1e-9)
-    whole = of_indices.halved(
+    whole = of_indices.measure_half_samples(
         nets, ["cka"], run.request.cells, evaluation(nets.data, run.request), lambda count: [torch.arange(count)]
     )
     for i, j in run.request.cells:
@@ -264,7 +265,7 @@ def test_values_on_all_images_are_the_runs_own(run: Run) -> None:
 
 def test_a_halves_array_has_front_layers_as_rows(run: Run) -> None:
     found, nets = grid.compute(run, CPU), load_pair(run.store, run.request, CPU)
-    images = nets.data.test.take(evaluation(nets.data, run.request)[drawn(run.request.seed, 150)[7]])[0]
+    images = nets.data.test.take(evaluation(nets.data, run.request)[draw_half_samples(run.request.seed, 150)[7]])[0]
     x, y = nets.run_front(run.request.front_layers)(images), nets.run_end(run.request.end_layers)(images)
     values = found.values("opd", "distance")
     assert values.shape == (SAMPLES, 2, 2)
@@ -281,7 +282,11 @@ def test_a_halves_array_has_front_layers_as_rows(run: Run) -> None:
 def test_what_is_there_is_not_computed_again_and_what_is_lost_is(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     first = grid.compute(run, CPU)
     asked: list[list[str]] = []
-    monkeypatch.setattr(grid, "_halved", noting(lambda run, pair, names, *rest: asked.append(names), grid._halved))
+    monkeypatch.setattr(
+        grid,
+        "_half_sample_values",
+        noting(lambda run, pair, names, *rest: asked.append(names), grid._half_sample_values),
+    )
     grid.compute(run, CPU)
     assert not asked
     harm(run.store.path(ROOM, first.key("cka"), ".safetensors"))
@@ -379,7 +384,7 @@ def test_the_interval_of_an_accuracy_is_that_of_a_binomial(run: Run) -> None:
     ratios = []
     for seed in range(40):
         bits = (torch.rand(400, generator=torch.Generator().manual_seed(seed)) < 0.3).double()
-        values = np.array([float(bits[half].mean()) for half in drawn(seed, 400)])
+        values = np.array([float(bits[half].mean()) for half in draw_half_samples(seed, 400)])
         p = float(bits.mean())
         low, high = Made(run, values, p).interval("dm", "accuracy")
         assert (low < p).all()

@@ -30,7 +30,7 @@ from stitchlab.figures.probes import curves, figure
 from stitchlab.models import store as model_store
 from stitchlab.probes import classifier, compute
 from stitchlab.probes.compute import probe
-from stitchlab.probes.features import gathered
+from stitchlab.probes.features import gather_features
 from stitchlab.request import DEFINITIONS
 from stitchlab.results import networks, probes
 from stitchlab.results.cleaning import clean
@@ -100,7 +100,7 @@ def test_tokens_without_a_class_token_are_averaged(class_token: bool) -> None:
     data = noise(size=8, train=450, test=30)
     net = network(seeded(lambda: Tokens(8, 2, 6, 4, class_token)), data)
     with torch.no_grad():
-        features, labels = gathered(pair(net, net, data), ["first", "head"], data.train, data.train.order(5))
+        features, labels = gather_features(pair(net, net, data), ["first", "head"], data.train, data.train.order(5))
     rows = data.train.order(5).numpy()
     x = prepared(net, torch.from_numpy(data.train.images[rows]))
     tokens = capture(net.module, "first", x)
@@ -128,7 +128,7 @@ def test_constant_channels_stay_0_and_huge_ones_do_no_harm() -> None:
 
 
 def test_a_layer_that_did_not_converge_says_so(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(classifier, "STEPS", 2)
+    monkeypatch.setattr(classifier, "MAX_STEPS", 2)
     (row,) = probe("digits-a", store, layers=["relu"], device="cpu", **FEW).rows()
     assert row.reason == "training did not converge in 2 steps"
     assert row.accuracy is not None
@@ -183,12 +183,12 @@ def test_what_is_not_finite_on_evaluation_images_only_has_a_training_accuracy() 
     net = network(seeded(Spiky), data)
     both = pair(net, net, data)
     with torch.no_grad():
-        features, labels = gathered(both, ["act"], data.train, data.train.order(0))
+        features, labels = gather_features(both, ["act"], data.train, data.train.order(0))
         fitted = {"act": classifier.fit(features["act"], labels)}
         request = ProbeRequest(network="", data="", train_images=60, eval_images=20)
         right, baselines = compute._evaluated(request, both, fitted, True, lambda what, done: None)
     assert right == {"act": (None, "the activations of some evaluation images are not finite")}
-    assert compute._numbers(fitted["act"], *right["act"])["train_accuracy"] is not None
+    assert compute._entry(fitted["act"], *right["act"])["train_accuracy"] is not None
     assert baselines["accuracy"] is None
 
 

@@ -87,7 +87,7 @@ def assert_equal(found: Maps, wanted: Maps) -> None:
 @pytest.fixture(autouse=True)
 def always(monkeypatch: pytest.MonkeyPatch) -> None:
     """A resume point is kept after every epoch, however short."""
-    monkeypatch.setattr(resume, "EVERY", 0.0)
+    monkeypatch.setattr(resume, "MIN_INTERVAL_S", 0.0)
 
 
 VARIATIONS = {
@@ -122,7 +122,7 @@ def test_going_on_is_as_if_nothing_had_happened(name: str, tmp_path: Path) -> No
         (one, other) = (trail.read(s, map_key(of, "tlm", *cell)) for s in (whole_store, store))
         assert one is not None
         assert other is not None
-        assert list(one) == list(other) == trail.series(of.tlm.epochs)
+        assert list(one) == list(other) == trail.epochs_to_keep(of.tlm.epochs)
         assert all(torch.equal(a, b) for epoch in one for a, b in zip(one[epoch], other[epoch], strict=True))
     assert not list((tmp_path / "parts" / "resume").iterdir()), "the resume point outlived its unit"
     assert not [wrong for _, wrong in check(store) if wrong]
@@ -133,7 +133,7 @@ def test_a_unit_of_other_cells_takes_up_those_that_it_has(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As where two workers shared a unit the first time: no cell begins anew, and none takes another's state."""
-    monkeypatch.setitem(tails.TOGETHER, "cpu", 0)  # else company counts, by rounding
+    monkeypatch.setitem(tails.MAX_JOINED_BYTES, "cpu", 0)  # else company counts, by rounding
     of = request(replace(PRESETS[name], epochs=4))
     wanted = trained(tmp_path / "whole", of)
     interrupted(tmp_path / "parts", of, 3 * STEPS + 1, CELLS[:3])
@@ -192,7 +192,7 @@ def test_a_damaged_point_is_passed_over(suffix: str, tmp_path: Path) -> None:
 def test_a_point_is_kept_once_a_minute_where_epochs_are_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = 0.0
     kept: list[int] = []
-    monkeypatch.setattr(resume, "EVERY", 60.0)
+    monkeypatch.setattr(resume, "MIN_INTERVAL_S", 60.0)
     monkeypatch.setattr(resume, "time", SimpleNamespace(monotonic=lambda: clock))
 
     def note(self: Store, room: str, key: str, value: dict[str, Any], *rest: Any) -> None:
@@ -236,7 +236,7 @@ def test_soap_goes_on_where_maps_of_a_shape_step_together() -> None:
         for mine, theirs in zip(last, parts, strict=True):
             mine[0].copy_(theirs[0])
             mine[1].copy_(theirs[1])
-    third.recall({mine[0]: other.known(theirs[0]) for mine, theirs in zip(last, parts, strict=True)})
+    third.restore({mine[0]: other.state_of(theirs[0]) for mine, theirs in zip(last, parts, strict=True)})
     steps(last, third, 19)
     for mine, wanted in zip(last, whole, strict=True):
         assert torch.equal(mine[0], wanted[0])

@@ -49,12 +49,12 @@ def test_steps_are_those_of_the_formulas() -> None:
         assert other.grad is not None
         g = np.column_stack([one.grad.numpy(), other.grad.numpy()]) + 0.1 * w
         left, right = 0.9 * left + 0.1 * g @ g.T, 0.9 * right + 0.1 * g.T @ g
-        if step < soap.EARLY or step % 10 == 0:
+        if step < soap.EARLY_STEPS or step % 10 == 0:
             ql, qr = np.linalg.eigh(left)[1], np.linalg.eigh(right)[1]
         mean = 0.6 * mean + 0.4 * g
         square = 0.9 * square + 0.1 * (ql.T @ g @ qr) ** 2
         spread = np.sqrt(square / (1 - 0.9 ** (step + 1)))
-        turned = ql.T @ (mean / (1 - 0.6 ** (step + 1))) @ qr / (spread + soap.FLOOR * spread.mean())
+        turned = ql.T @ (mean / (1 - 0.6 ** (step + 1))) @ qr / (spread + soap.GRADIENT_FLOOR * spread.mean())
         w = w - 0.05 * ql @ turned @ qr.T
     np.testing.assert_allclose(np.column_stack([ours[0].numpy(), ours[1].numpy()]), w, atol=1e-6)
 

@@ -131,7 +131,7 @@ def test_the_papers_recipe() -> None:
 @pytest.mark.parametrize("optimiser", ["adam", "soap"])
 def test_company_does_not_matter(together: int, optimiser: Optimiser, monkeypatch: pytest.MonkeyPatch) -> None:
     """One by one not at all; where stitches share a batch, by rounding."""
-    monkeypatch.setitem(tails.TOGETHER, "cpu", together)
+    monkeypatch.setitem(tails.MAX_JOINED_BYTES, "cpu", together)
     both = pair(NETS["a"], NETS["b"], DATA)
     cells = [(i, j) for j in ("act0", "act1", "flat") for i in ("conv0", "act0", "act2", "flat")]
     recipe = replace(TEN_STEPS, optimiser=optimiser)
@@ -148,7 +148,7 @@ def test_company_does_not_matter(together: int, optimiser: Optimiser, monkeypatc
 @pytest.mark.parametrize("together", [0, 2**30])
 @pytest.mark.parametrize("cell", [CELLS[1], CELLS[-1]], ids=["toy", "resnet"])
 def test_an_epoch_in_float64_is_the_plain_recipes(cell: Cell, together: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(tails.TOGETHER, "cpu", together)
+    monkeypatch.setitem(tails.MAX_JOINED_BYTES, "cpu", together)
     front, i, kind, end, j, target = cell
     one, other = (replace(NETS[name], module=copy.deepcopy(module_of(NETS[name])).double()) for name in (front, end))
     weight, bias = (start.double() for start in initial(cell, 0))

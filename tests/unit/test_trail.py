@@ -21,25 +21,25 @@ from stitchlab.store import Store
 @pytest.mark.parametrize("most", [2, 3, 12, 50])
 def test_a_series_begins_before_training_and_ends_with_it(most: int) -> None:
     for epochs in range(1, 300):
-        points = trail.series(epochs, most)
+        points = trail.epochs_to_keep(epochs, most)
         assert (points[0], points[-1]) == (0, epochs)
         assert len(points) <= most
         assert sorted(set(points)) == points
-    assert trail.series(40, 50) == [0, 1, 2, 4, 7, 11, 16, 22, 29, 37, 40]
-    assert len(trail.series(10_000, 12)) == 12
+    assert trail.epochs_to_keep(40, 50) == [0, 1, 2, 4, 7, 11, 16, 22, 29, 37, 40]
+    assert len(trail.epochs_to_keep(10_000, 12)) == 12
 
 
 def test_the_setting_says_how_many_points(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("STITCHLAB_TRAIL", raising=False)
-    assert len(trail.series(1000)) == trail.POINTS == 12
+    assert len(trail.epochs_to_keep(1000)) == trail.DEFAULT_MAX_POINTS == 12
     monkeypatch.setenv("STITCHLAB_TRAIL", "5")
-    assert len(trail.series(30)) == 5
+    assert len(trail.epochs_to_keep(30)) == 5
     monkeypatch.setenv("STITCHLAB_TRAIL", "0")
-    assert trail.series(30) == []
+    assert trail.epochs_to_keep(30) == []
     for wrong in ("many", "1", "-3"):
         monkeypatch.setenv("STITCHLAB_TRAIL", wrong)
         with pytest.raises(StitchLabError, match=rf"STITCHLAB_TRAIL.*got '{wrong}'"):
-            trail.series(30)
+            trail.epochs_to_keep(30)
 
 
 def test_a_wrong_setting_is_refused_before_anything_is_written(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -219,7 +219,7 @@ def test_an_index_sees_what_is_cut(case: Case, name: str) -> None:
     y = capture(cast(Any, NETS[end]).module, layer, prepared(NETS[end], images))
     for rank in (1, 4):
         cell = (cut_name(layer, rank), layer)
-        cut = truncated(there, found, {layer: (rank,)}, wide=True)
+        cut = truncated(there, found, {layer: (rank,)}, float64=True)
         ours = indices(cut, Wanted([name]), [cell], chosen).values[name, cell]
         wanted = defined(name, plain.cut(plain.activations(images), rank), y.double())
         assert ours == (wanted if isinstance(wanted, str) else pytest.approx(wanted, abs=1e-6))
