@@ -16,10 +16,10 @@ from stitchlab.stitch.pair import Pair
 
 
 def known_outlier_images(results: DetectionResults, pair: Pair, images: Tensor, size: int) -> Iterator[Tensor]:
-    """Yield as many known outliers as there are images, batch by batch.
+    """Return known outliers batch by batch, as many as there are images.
 
     Args:
-        results: name the kind of outliers, and the run.
+        results: name the kind of outliers, and the run with its seed.
         pair: its data and device.
         images: places of test images, from which outliers are made where they are not another data set's test images.
         size: images of a batch.
@@ -29,8 +29,8 @@ def known_outlier_images(results: DetectionResults, pair: Pair, images: Tensor, 
     """
     kind, seed = results.detection.outliers, results.run.request.seed
     if not kind.startswith(DATA):
-        made = outliers(kind, pair.data.test.take(images)[0], seed)
-        return iter(made.to(pair.device).split(pair.at_once(size)))
+        outlier_images = outliers(kind, pair.data.test.take(images)[0], seed)
+        return iter(outlier_images.to(pair.device).split(pair.at_once(size)))
     data_set = outlier_data_set(kind, results, pair)
     order = data_set.test.order(seed)[: len(images)]
     return (batch for batch, _ in pair.batches(data_set.test, order, size))

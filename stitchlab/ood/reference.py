@@ -56,7 +56,7 @@ class NativeReference:
     """Hold detectors that are fitted on native activations of an end layer, and the sets by which they are believed.
 
     Args:
-        results: say which run, and which outliers.
+        results: name the run, and the kinds of outliers.
         pair: its networks, loaded.
         names: of detectors, or `STATISTICS`.
         end_layer: of the column.
@@ -161,7 +161,7 @@ class NativeReference:
         return entries
 
     def numbers(self, other: GatheredSet, name: str, *, paired: bool, bounds: bool = True) -> Numbers:
-        """Compute what a detector says of a set, held against native activations.
+        """Compute what a detector says of a set, compared with native activations.
 
         Args:
             other: the set.
@@ -279,6 +279,7 @@ def resolve_outliers(name: str, store: Store) -> str:
 
 
 def _images(pair: Pair, split: Split, order: Tensor) -> Iterator[Tensor]:
+    """Yield the images of a split in this order, batch by batch."""
     return (images for images, _ in pair.batches(split, order, BATCH))
 
 

@@ -28,22 +28,22 @@ from stitchlab.stitch.pair import Pair, load_pair
 MAX_FLOAT16 = 6e4  # rounded down
 
 
-def keep_samples(found: DetectionResults, device: torch.device, report: Report = no_report) -> None:
+def keep_samples(results: DetectionResults, device: torch.device, report: Report = no_report) -> None:
     """Compute and keep the samples that the store lacks of a run's most telling cells; this takes seconds.
 
     A cell is left out if one of its maps was lost.
 
     Args:
-        found: what detectors say of the run.
+        results: what detectors say of the run.
         device: where to compute.
         report: gets the cell and the share that is done; may raise to stop.
 
     Raises:
         StitchLabError: a definition has changed since the run was asked for, or it was opened from a file.
     """
-    run = found.run
+    run = results.run
     run.check_own()
-    lacking = [cell for cell in samples.cells(found) if samples.kept(run, *cell) is None]
+    lacking = [cell for cell in samples.cells(results) if samples.kept(run, *cell) is None]
     if not lacking:
         return
     definitions.check(run.request, *run.request.methods)
@@ -53,19 +53,19 @@ def keep_samples(found: DetectionResults, device: torch.device, report: Report =
         report(f"samples of {cell[0]} → {cell[1]}", k / len(lacking))
         started = time.monotonic()
         with numerics():
-            maps = _maps(found, pair, images.to(device), cell)
+            maps = _maps(results, pair, images.to(device), cell)
         if maps is not None:
             key = samples.key(run.request, *cell)
             put_tensors(run.store, samples.ROOM, key, {"images": _for_screens(images), "labels": labels.cpu(), **maps})
             run.store.put(samples.ROOM, key, provenance(device, time.monotonic() - started))
 
 
-def _maps(found: DetectionResults, pair: Pair, images: Tensor, cell: Cell) -> dict[str, Tensor] | None:
+def _maps(results: DetectionResults, pair: Pair, images: Tensor, cell: Cell) -> dict[str, Tensor] | None:
     """Compute the maps of a cell by set, with their common ``scale`` and their ``channels``; None if a stitch is lost.
 
     Values are divided by the scale, so that float16 can hold them.
     """
-    run, layout = found.run, pair.target(cell[1])
+    run, layout = results.run, pair.target(cell[1])
     front = pair.run_front([cell[0]])(images)[cell[0]]
     activations: dict[str, Tensor] = {NATIVE: pair.run_end([cell[1]])(images)[cell[1]]}
     for method in run.request.methods:
@@ -73,7 +73,7 @@ def _maps(found: DetectionResults, pair: Pair, images: Tensor, cell: Cell) -> di
             return None
         activations[method] = stitch(front)
     maps = {name: as_map(activation, layout).cpu().float() for name, activation in activations.items()}
-    channels = _moved_channels(found, cell, maps[NATIVE].shape[1])
+    channels = _moved_channels(results, cell, maps[NATIVE].shape[1])
     small = {name: _averaged(values[:, channels], SIDE) for name, values in maps.items()}
     largest = max(
         float(values[values.isfinite()].abs().max()) if values.isfinite().any() else 0.0 for values in small.values()
@@ -82,10 +82,10 @@ def _maps(found: DetectionResults, pair: Pair, images: Tensor, cell: Cell) -> di
     return {**{name: (values / scale).half() for name, values in small.items()}, "scale": scale, "channels": channels}
 
 
-def _moved_channels(found: DetectionResults, cell: Cell, count: int) -> Tensor:
+def _moved_channels(results: DetectionResults, cell: Cell, count: int) -> Tensor:
     """Find the channels whose mean the first method moved most; without statistics, take the first channels."""
-    native = found.arrays(STATISTICS, NATIVE, "", cell[1])
-    stitched = found.arrays(STATISTICS, found.run.request.methods[0], *cell)
+    native = results.arrays(STATISTICS, NATIVE, "", cell[1])
+    stitched = results.arrays(STATISTICS, results.run.request.methods[0], *cell)
     if not native or not stitched:
         return torch.arange(min(CHANNELS, count))
     return torch.from_numpy(moved(native, stitched)[:CHANNELS].copy()).long()
