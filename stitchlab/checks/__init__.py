@@ -1,24 +1,34 @@
-"""Finds checks of similarity measures, one a file; a new one is a file beside this one and an entry in the catalog.
+"""Find checks of similarity measures, one a file; a new one is a file beside this one and an entry in the catalog.
 
-A check is a function ``check(material, subject)`` of what a suite of runs has (`stitchlab.checks.material`) and of the
-measure that is checked; it gives the statistics that `stitchlab.catalog.checks` names, with the evidence for a figure.
-Whether a measure passes is not decided here: the rules stand in the catalog (`stitchlab.results.checks.table`).
+The function of a check gets the runs of a suite (`stitchlab.checks.material`) and the name of the measure. It computes
+the statistics that `stitchlab.catalog.checks` names, and evidence for a figure. It does not decide whether the measure
+passes: the rules stand in the catalog, and `stitchlab.results.checks.table` applies them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Protocol
 
 from stitchlab.results.checks.answers import Answer
 
+if TYPE_CHECKING:
+    from stitchlab.checks.material import Material
 
-def check_function(name: str) -> Callable[[Any, str], Answer]:
-    """Find the function of a check, which is the public one of its file.
+
+class CheckFunction(Protocol):
+    """Describe the function of a check."""
+
+    def __call__(self, material: Material, subject: str) -> Answer:
+        """Check one measure, such as ``cka/similarity``, on the runs of a suite."""
+        ...
+
+
+def check_function(name: str) -> CheckFunction:
+    """Find the function of a check: the function `check` of the file that has its name, - as _.
 
     >>> check_function("far-layers").__module__
     'stitchlab.checks.far_layers'
     """
-    found: Callable[[Any, str], Answer] = import_module(f"{__name__}.{name.replace('-', '_')}").check
-    return found
+    function: CheckFunction = import_module(f"{__name__}.{name.replace('-', '_')}").check
+    return function

@@ -1,4 +1,4 @@
-"""Answers the checks `self` and `correspondence`: is the best cell of a column, or of a row, on the diagonal?"""
+"""Answer the checks `self` and `correspondence`: is the best cell of a column, or of a row, on the diagonal?"""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from stitchlab.results.checks.suite import Ends
 from stitchlab.results.quantity import Quantity
 from stitchlab.results.run import Run
 
-SYMMETRIC = 1e-6  # of the largest number of two directions that differ by rounding alone
+MAX_ROUNDING = 1e-6  # difference between both directions, relative to the largest number, that rounding alone makes
 
 
 def answer(material: Material, subject: str, check: str, runs: Mapping[Ends, Run]) -> Answer:
-    """Count how often the best cell is on the diagonal: by columns, by rows, and by columns of both directions' mean.
+    """Count how often the best cell is on the diagonal: by columns, by rows, and by columns of the symmetrised matrix.
 
     Args:
         material: of the suite.
         subject: the measure, such as ``cka/similarity``.
-        check: by name, for the range of its statistics.
+        check: its name, which gives the range of its statistics.
         runs: by their networks, both directions of each pair.
 
     Returns:
@@ -32,33 +32,34 @@ def answer(material: Material, subject: str, check: str, runs: Mapping[Ends, Run
     measure = Quantity.of(subject)
     matrices = material.matrices(runs, measure)
     reason = undefined(matrices.values())
-    counted = {
+    hits_of = {
         "columns": {ends: best_on_diagonal(m, 0) for ends, m in matrices.items()},
         "rows": {ends: best_on_diagonal(m, 1) for ends, m in matrices.items()},
     }
-    both = symmetrised(matrices)
-    if not all(_equal(both[ends], matrix) for ends, matrix in matrices.items()):
-        counted["symmetrised"] = {ends: best_on_diagonal(m, 0) for ends, m in both.items()}
+    symmetric = symmetrised(matrices)
+    if not all(_equal(matrix, symmetric[ends]) for ends, matrix in matrices.items()):
+        hits_of["symmetrised"] = {ends: best_on_diagonal(m, 0) for ends, m in symmetric.items()}
     return Answer(
         {
             name: share(parts, check, name, reason, none="no layer has a value, and another to compare it with")
-            for name, parts in counted.items()
+            for name, parts in hits_of.items()
         },
         {
             "figures": evidence.matrix(
                 material, runs, measure, "The best of each column should be on the diagonal", evidence.diagonal
             ),
-            "runs": evidence.runs(material, evidence.each(counted["columns"]), runs),
+            "runs": evidence.runs(material, evidence.quotients(hits_of["columns"]), runs),
         },
     )
 
 
 def symmetrised(matrices: Mapping[Ends, Values]) -> dict[Ends, Values]:
-    """Average both directions: M of f to g with the transposed M of g to f."""
+    """Average both directions: the matrix of f to g with the transposed matrix of g to f."""
     return {(f, g): (matrix + matrices[g, f].T) / 2 for (f, g), matrix in matrices.items()}
 
 
-def _equal(one: Values, other: Values) -> bool:
-    both = ~np.isnan(one + other)
-    largest = np.abs(other[both]).max(initial=0.0)
-    return bool((np.abs(one - other)[both] <= SYMMETRIC * largest).all())
+def _equal(matrix: Values, symmetric: Values) -> bool:
+    """Tell whether two matrices differ by rounding alone, where both are defined."""
+    defined = ~np.isnan(matrix + symmetric)
+    largest = np.abs(matrix[defined]).max(initial=0.0)
+    return bool((np.abs(matrix - symmetric)[defined] <= MAX_ROUNDING * largest).all())

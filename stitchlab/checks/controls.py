@@ -1,4 +1,4 @@
-"""Checks controls: are fronts in which nothing was learned rated lower? (Smith et al. 2025; Bansal et al. 2021.)"""
+"""Check controls: are fronts in which nothing was learned rated lower? (Smith et al. 2025; Bansal et al. 2021.)"""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from collections.abc import Mapping
 import numpy as np
 
 from stitchlab.checks import evidence
+from stitchlab.checks.evidence import Point, PointsFigure, RunRow
 from stitchlab.checks.material import Material, Values, undefined
-from stitchlab.checks.statistics import EQUAL, share
+from stitchlab.checks.statistics import MAX_TIE, share
 from stitchlab.results.checks.answers import Answer, Number
 from stitchlab.results.checks.suite import CONTROLS, Ends
 from stitchlab.results.quantity import Quantity
 
-LABELS = {"random": "untrained", "noise": "noise"}
+CONTROL_LABELS = {"random": "untrained", "noise": "noise"}
 
 Matrices = Mapping[Ends, Values]
 
@@ -31,10 +32,10 @@ def check(material: Material, subject: str) -> Answer:
     measure, checking = Quantity.of(subject), material.checking
     trained = material.matrices(checking.across, measure)
     controls = material.matrices(checking.controls, measure)
-    runs = [
+    runs: list[RunRow] = [
         {
             "id": run.id,
-            "title": f"{LABELS[kind]} → {material.title((g, g)).partition(' → ')[0]}",
+            "title": f"{CONTROL_LABELS[kind]} → {material.title((g, g)).partition(' → ')[0]}",
             "value": _mean(measure.sign * best(controls[kind, g])),
         }
         for (kind, g), run in checking.controls.items()
@@ -51,11 +52,11 @@ def _share(kind: str, trained: Matrices, controls: Matrices) -> Number:
     return share(parts, "controls", kind, left_out, none="no end layer has a value with both fronts")
 
 
-def _scatter(material: Material, measure: Quantity, trained: Matrices, controls: Matrices) -> dict[str, object]:
-    """Describe a scatter of the best of each column with a trained front over that with each kind of control."""
-    groups = {}
+def _scatter(material: Material, measure: Quantity, trained: Matrices, controls: Matrices) -> PointsFigure:
+    """Describe a scatter of each column's best: with a trained front, against that with each kind of control."""
+    groups: dict[str, list[Point]] = {}
     for kind in CONTROLS:
-        groups[LABELS[kind]] = [
+        groups[CONTROL_LABELS[kind]] = [
             (measure.sign * float(x), measure.sign * float(y), f"{layer}, {material.title((f, g))}")
             for (f, g), matrix in trained.items()
             for layer, x, y in zip(
@@ -73,18 +74,20 @@ def _scatter(material: Material, measure: Quantity, trained: Matrices, controls:
 
 
 def best(matrix: Values) -> Values:
-    """Give the best of each column (end layers,); NaN where a column has no value."""
-    filled = np.where(np.isnan(matrix), -np.inf, matrix).max(0)
-    made: Values = np.where(np.isneginf(filled), np.nan, filled)
-    return made
+    """Return the best of each column (end layers,); NaN where a column has no value."""
+    largest = np.where(np.isnan(matrix), -np.inf, matrix).max(0)
+    best_values: Values = np.where(np.isneginf(largest), np.nan, largest)
+    return best_values
 
 
 def _higher(trained: Values, control: Values) -> tuple[float, float]:
-    apart = trained - control
-    apart = apart[~np.isnan(apart)]
-    return float((apart > EQUAL).sum() + 0.5 * (np.abs(apart) <= EQUAL).sum()), float(len(apart))
+    """Count the end layers at which the trained front is more similar, and those that have both values."""
+    differences = trained - control
+    differences = differences[~np.isnan(differences)]
+    wins = float((differences > MAX_TIE).sum() + 0.5 * (np.abs(differences) <= MAX_TIE).sum())
+    return wins, float(len(differences))
 
 
 def _mean(values: Values) -> float | None:
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if known.size else None
+    defined = values[~np.isnan(values)]
+    return float(defined.mean()) if defined.size else None

@@ -1,4 +1,4 @@
-"""Checks correspondence: is another network's most similar layer the corresponding one? (Kornblith et al. 2019.)"""
+"""Check correspondence: is another network's most similar layer the corresponding one? (Kornblith et al. 2019.)"""
 
 from __future__ import annotations
 

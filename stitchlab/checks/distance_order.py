@@ -1,4 +1,4 @@
-"""Checks order: are layers of a network less similar the farther apart they are? (ReSi: Klabunde et al. 2024.)"""
+"""Check order: are layers of a network less similar the farther apart they are? (ReSi: Klabunde et al. 2024.)"""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from math import factorial, prod
 
 import numpy as np
+import numpy.typing as npt
 
 from stitchlab.checks import evidence
+from stitchlab.checks.evidence import Point, PointsFigure
 from stitchlab.checks.material import Material, Values, undefined
 from stitchlab.checks.statistics import (
-    EQUAL,
+    MAX_TIE,
     PERMUTATIONS,
     permutation_p,
     share,
@@ -22,14 +24,14 @@ from stitchlab.results.checks.answers import Answer, Number
 from stitchlab.results.checks.suite import Ends
 from stitchlab.results.quantity import Quantity
 
-AT_ONCE = 2**24  # numbers of shuffled matrices that lie in memory together
+MAX_SHUFFLED_NUMBERS = 2**24  # of shuffled matrices that are in memory together
 
 
 def check(material: Material, subject: str) -> Answer:
     """Correlate similarity with closeness of layers within each network, and count violations of the order.
 
-    A layer with itself is left out (the check `self` looks at that). The p-value is Mantel's (1967): layers are
-    shuffled, in each network by itself.
+    A layer with itself is left out, since the check `self` covers that. The p-value is Mantel's (1967): layers are
+    shuffled within each network.
 
     Args:
         material: of the suite, with its runs `within` networks.
@@ -41,8 +43,8 @@ def check(material: Material, subject: str) -> Answer:
     runs, measure = material.checking.within, Quantity.of(subject)
     matrices = material.matrices(runs, measure)
     reason = undefined(matrices.values())
-    each = {ends: _order(matrix) for ends, matrix in matrices.items()}
-    number = _mean(each, matrices, reason)
+    correlations = {ends: _correlation(matrix) for ends, matrix in matrices.items()}
+    number = _mean(correlations, matrices, reason)
     violations = share(
         {ends: _violations(matrix) for ends, matrix in matrices.items()},
         "distance-order",
@@ -50,60 +52,61 @@ def check(material: Material, subject: str) -> Answer:
         reason,
         none="no nested pairs of layers",
     )
-    said = "" if number.value is None else f": Spearman's ρ with closeness {number.value:.2f}, mean over networks"
+    remark = "" if number.value is None else f": Spearman's ρ with closeness {number.value:.2f}, mean over networks"
     return Answer(
         {"spearman": number, "violations": violations},
         {
             "figures": [
-                _scatter(material, measure, said),
+                _scatter(material, measure, remark),
                 *evidence.matrix(material, runs, measure, "Similarity should fall away from the diagonal"),
             ],
-            "runs": evidence.runs(material, dict(each), runs),
+            "runs": evidence.runs(material, correlations, runs),
         },
     )
 
 
 def closeness(layers: int) -> Values:
-    """Give minus the distance of any two of so many layers (layers, layers)."""
+    """Compute minus the distance between any two layers (layers, layers)."""
     places = np.arange(layers)
-    made: Values = -np.abs(places[:, None] - places).astype(np.float64)
-    return made
+    minus_distances: Values = -np.abs(places[:, None] - places).astype(np.float64)
+    return minus_distances
 
 
-def _counted(matrix: Values) -> np.ndarray:
-    """Mark the cells that count: of two different layers, and defined."""
-    counted: np.ndarray = ~np.isnan(matrix) & ~np.eye(*matrix.shape, dtype=np.bool_)
+def _counted(matrix: Values) -> npt.NDArray[np.bool_]:
+    """Mark the cells that count: those of two different layers that are defined."""
+    counted: npt.NDArray[np.bool_] = ~np.isnan(matrix) & ~np.eye(*matrix.shape, dtype=np.bool_)
     return counted
 
 
-def _mean(each: Mapping[Ends, float | None], matrices: Mapping[Ends, Values], reason: str) -> Number:
+def _mean(correlations: Mapping[Ends, float | None], matrices: Mapping[Ends, Values], reason: str) -> Number:
     """Average the networks' correlations, with Mantel's p-value."""
-    known = {ends: rho for ends, rho in each.items() if rho is not None}
+    defined = {ends: rho for ends, rho in correlations.items() if rho is not None}
     number = share(
-        {ends: (rho, 1.0) for ends, rho in known.items()},
+        {ends: (rho, 1.0) for ends, rho in defined.items()},
         "distance-order",
         "spearman",
         reason,
         none="no network has layers whose similarities differ",
     )
-    if not known:
+    if not defined:
         return number
-    p, least = permutation_p(
-        float(np.mean(list(known.values()))),
-        [_null(matrices[ends], k) for k, ends in enumerate(known)],
-        prod(factorial(len(matrices[ends])) // 2 for ends in known),  # of each order the reverse gives the same
+    p, least_p = permutation_p(
+        float(np.mean(list(defined.values()))),
+        [_null(matrices[ends], k) for k, ends in enumerate(defined)],
+        prod(factorial(len(matrices[ends])) // 2 for ends in defined),  # the reverse of an order gives the same
     )
-    return number._replace(p=p, least_p=least)
+    return number._replace(p=p, least_p=least_p)
 
 
-def _order(matrix: Values) -> float | None:
+def _correlation(matrix: Values) -> float | None:
     counted = _counted(matrix)
     return spearman(matrix[counted], closeness(len(matrix))[counted])
 
 
 def _null(matrix: Values, k: int) -> Values:
+    """Compute the correlation (permutations,) of the k-th network with shuffled layers."""
     counted, near = _counted(matrix), closeness(len(matrix))
-    parts = -(-PERMUTATIONS * matrix.size // AT_ONCE)
+    parts = -(-PERMUTATIONS * matrix.size // MAX_SHUFFLED_NUMBERS)
     return np.concatenate(
         [
             spearman_null(matrix[counted], near[part[:, :, None], part[:, None, :]][:, counted])
@@ -113,19 +116,19 @@ def _null(matrix: Values, k: int) -> Values:
 
 
 def _violations(matrix: Values) -> tuple[float, float]:
-    """Count, of pairs of intervals of layers one within the other, those of which the outer is the more similar."""
+    """Count pairs of layers that are more similar than a pair between them, and all such nested pairs."""
     wrong = cases = 0.0
-    for one in (matrix, matrix.T):  # a measure may differ by which layer is the front
-        later = np.where(np.triu(np.ones(one.shape, dtype=np.bool_), 1), one, np.nan)
+    for oriented in (matrix, matrix.T):  # a measure may depend on which of two layers is the front
+        later = np.where(np.triu(np.ones(oriented.shape, dtype=np.bool_), 1), oriented, np.nan)
         for i, end in zip(*np.nonzero(~np.isnan(later)), strict=True):
-            inner = later[i:end, i + 1 : end + 1]  # the last of its first row is the outer one itself
-            wrong += float((later[i, end] > inner + EQUAL).sum())
+            inner = later[i:end, i + 1 : end + 1]  # its first row ends with the outer pair itself
+            wrong += float((later[i, end] > inner + MAX_TIE).sum())
             cases += float((~np.isnan(inner)).sum()) - 1
     return wrong, cases
 
 
-def _scatter(material: Material, measure: Quantity, said: str) -> dict[str, object]:
-    groups = {}
+def _scatter(material: Material, measure: Quantity, remark: str) -> PointsFigure:
+    groups: dict[str, list[Point]] = {}
     for ends, run in material.checking.within.items():
         values, layers = run.matrix(measure.name, measure.metric), run.request.front_layers
         groups[material.title(ends).partition(" → ")[0]] = [
@@ -133,5 +136,5 @@ def _scatter(material: Material, measure: Quantity, said: str) -> dict[str, obje
             for i, j in zip(*np.nonzero(_counted(values)), strict=True)
         ]
     return evidence.points(
-        "Similarity by how far apart layers are", measure.label + said, "layers apart", measure.label, groups
+        "Similarity by how far apart layers are", measure.label + remark, "layers apart", measure.label, groups
     )

@@ -1,60 +1,148 @@
-"""Describes evidence of checks as data for figures (`stitchlab.results.checks.answers` says what each kind holds)."""
+"""Describe evidence of checks as data for figures, as JSON (`stitchlab.results.checks.answers` lists the kinds)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Literal, NotRequired, TypedDict
 
 import numpy as np
 
+from stitchlab.catalog.methods import Direction
 from stitchlab.checks.material import Material, Values
 from stitchlab.results.checks.suite import Ends
 from stitchlab.results.quantity import Quantity
 from stitchlab.results.run import Run
 
-Places = Sequence[tuple[int, int]]
+Places = Sequence[tuple[int, int]]  #: of cells in a matrix: (row, column)
+Point = tuple[float, float, str]  #: x, y and label of a point in a scatter
 
 
-def numbers(values: Any) -> Any:
-    """Give an array as nested lists of numbers, None where one is undefined."""
-    if np.ndim(values):
-        return [numbers(value) for value in values]
-    return None if values is None or not np.isfinite(values) else float(values)
+class MatrixFigure(TypedDict):
+    """Hold a heatmap: rows are front layers, ``marks`` are the places of cells that count."""
+
+    kind: Literal["matrix"]
+    title: str
+    subtitle: str
+    front_layers: list[str]
+    end_layers: list[str]
+    values: list[list[float | None]]
+    low: float
+    high: float | None
+    better: Direction
+    marks: list[list[int]]
+
+
+class PointsGroup(TypedDict):
+    """Hold one group of a scatter; each point is [x, y, label]."""
+
+    name: str
+    points: list[list[float | str | None]]
+
+
+class PointsFigure(TypedDict):
+    """Hold a scatter; ``diagonal`` says whether the line y = x is drawn."""
+
+    kind: Literal["points"]
+    title: str
+    subtitle: str
+    x_label: str
+    y_label: str
+    groups: list[PointsGroup]
+    diagonal: bool
+
+
+class Line(TypedDict):
+    """Hold one line of a figure of lines; ``role`` decides its colour."""
+
+    name: str
+    role: Literal["probe", "measure", "method", "level"]
+    x: list[int]
+    y: list[float | None]
+
+
+class LinesFigure(TypedDict):
+    """Hold a figure of lines."""
+
+    kind: Literal["lines"]
+    title: str
+    subtitle: str
+    x_label: str
+    y_label: str
+    lines: list[Line]
+
+
+class IntervalRow(TypedDict):
+    """Hold one value with its interval."""
+
+    label: str
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+class IntervalsFigure(TypedDict):
+    """Hold values with their intervals, and a ``reference`` value with which they are compared."""
+
+    kind: Literal["intervals"]
+    title: str
+    subtitle: str
+    x_label: str
+    rows: list[IntervalRow]
+    reference: float | None
+
+
+class RunRow(TypedDict):
+    """Hold one run behind a statistic, with its own value, and the names of the layers of a cell to look at."""
+
+    id: str
+    title: str
+    value: float | None
+    cell: NotRequired[list[str]]
+
+
+def number(value: float | None) -> float | None:
+    """Convert a number to JSON: None if it is undefined or not finite."""
+    return None if value is None or not np.isfinite(value) else float(value)
+
+
+def numbers(values: Iterable[float | None]) -> list[float | None]:
+    """Convert a list of numbers (n,) to JSON."""
+    return [number(value) for value in values]
 
 
 def matrix(
     material: Material,
     runs: Mapping[Ends, Run],
-    subject: Quantity,
-    what: str,
+    measure: Quantity,
+    title: str,
     marks: Callable[[Values], Places] = lambda values: (),
-) -> list[dict[str, Any]]:
-    """Describe the mean heatmap of a measure over runs of networks with the same layers; nothing where there is none.
+) -> list[MatrixFigure]:
+    """Describe the mean heatmap of a measure over runs of networks with the same layers; none without such runs.
 
     Args:
         material: of the suite.
         runs: by their networks.
-        subject: the measure.
-        what: the title, which says what is shown.
-        marks: gives the cells that count, as places in a matrix of this shape.
+        measure: whose values are shown.
+        title: of the figure.
+        marks: gives the places of the cells that count in a matrix of this shape.
     """
-    found = material.mean(runs, subject)
-    if found is None:
+    mean = material.mean(runs, measure)
+    if mean is None:
         return []
-    values, run = found
-    low, high = subject.range
-    of = sum(set(ends) <= set(material.largest) for ends in runs)
+    values, run = mean
+    low, high = measure.range
+    count = sum(set(ends) <= set(material.largest_group) for ends in runs)
     return [
         {
             "kind": "matrix",
-            "title": what,
-            "subtitle": f"{subject.label}, mean over {of} run{'' if of == 1 else 's'}",
+            "title": title,
+            "subtitle": f"{measure.label}, mean over {count} run{'' if count == 1 else 's'}",
             "front_layers": list(run.request.front_layers),
             "end_layers": list(run.request.end_layers),
-            "values": numbers(values),
+            "values": [numbers(row) for row in values],
             "low": low,
             "high": high,
-            "better": subject.better,
+            "better": measure.better,
             "marks": [list(place) for place in marks(values)],
         }
     ]
@@ -70,15 +158,15 @@ def points(
     subtitle: str,
     x_label: str,
     y_label: str,
-    groups: Mapping[str, Sequence[tuple[float, float, str]]],
+    groups: Mapping[str, Sequence[Point]],
     line: bool = False,
-) -> dict[str, Any]:
+) -> PointsFigure:
     """Describe a scatter of groups of points.
 
     Args:
         title, subtitle, x_label, y_label: texts of the figure.
-        groups: by name, (x, y, label) of each point; a number that is not finite becomes None.
-        line: whether the diagonal y = x says something, and is drawn.
+        groups: points by the name of their group; a number that is not finite becomes None.
+        line: whether the diagonal y = x is drawn.
     """
     return {
         "kind": "points",
@@ -87,35 +175,43 @@ def points(
         "x_label": x_label,
         "y_label": y_label,
         "groups": [
-            {"name": name, "points": [[numbers(x), numbers(y), label] for x, y, label in of]}
-            for name, of in groups.items()
+            {"name": name, "points": [[number(x), number(y), label] for x, y, label in group]}
+            for name, group in groups.items()
         ],
         "diagonal": line,
     }
 
 
 def runs(
-    material: Material, values: Mapping[Ends, float | None], of: Mapping[Ends, Run], cell: tuple[int, int] | None = None
-) -> list[dict[str, Any]]:
+    material: Material,
+    values: Mapping[Ends, float | None],
+    runs_of: Mapping[Ends, Run],
+    cell: tuple[int, int] | None = None,
+) -> list[RunRow]:
     """List the runs behind a statistic.
 
     Args:
         material: of the suite.
         values: each run's own value, by its networks; None where it has none.
-        of: the runs by their networks.
+        runs_of: the runs, by their networks.
         cell: to look at, by its place (front layer, end layer); None: none.
 
     Returns:
         id, title, value, and cell by its layers' names, of each run.
     """
-    found = []
+    rows: list[RunRow] = []
     for ends, value in values.items():
-        run = of[ends]
-        at = {"cell": [run.request.front_layers[cell[0]], run.request.end_layers[cell[1]]]} if cell else {}
-        found.append({"id": run.id, "title": material.title(ends), "value": value, **at})
-    return found
+        run = runs_of[ends]
+        row: RunRow = {"id": run.id, "title": material.title(ends), "value": value}
+        if cell:
+            row["cell"] = [run.request.front_layers[cell[0]], run.request.end_layers[cell[1]]]
+        rows.append(row)
+    return rows
 
 
-def each(parts: Mapping[Ends, tuple[float, float]]) -> dict[Ends, float | None]:
-    """Give numerator / denominator of each run; None where there is no case."""
-    return {ends: float(right / of) if of else None for ends, (right, of) in parts.items()}
+def quotients(parts: Mapping[Ends, tuple[float, float]]) -> dict[Ends, float | None]:
+    """Compute numerator / denominator of each run; None where the denominator is 0."""
+    return {
+        ends: float(numerator / denominator) if denominator else None
+        for ends, (numerator, denominator) in parts.items()
+    }

@@ -1,8 +1,8 @@
-"""Estimates what a suite of checks should take on this machine, before it is asked for.
+"""Estimate how long a suite of checks takes on this machine, before it is asked for.
 
-Grids are estimated as any (`stitchlab.grid.estimate`), and what is done on them by the same arithmetic. Networks that
-are not there yet cost what those do that they are like: controls the end network, those of the demo one with fresh
-weights.
+Grids are estimated by `stitchlab.grid.estimate`, and the work on them by the same arithmetic. A network that does not
+exist yet costs as much as a similar one: a control as much as the end network, a network of the demo as much as one
+with fresh weights.
 """
 
 from __future__ import annotations
@@ -31,86 +31,92 @@ from stitchlab.results.resolve import resolve
 from stitchlab.stitch.pair import Pair, load_pair
 from stitchlab.store import Store
 
-# How many times as long as all indices of a grid half samples take (digits 17, Tiny-10 4.3: between them), and how many
-# times as long as evaluating its stitches the Fréchet ratios (3.9 and 4.1).
-HALF_SAMPLES, FRECHET = 8.5, 4.0
-TRAINING = 3  # passes that a step of training is: forward, and backward to the input and to the weights
+HALVES_PER_INDICES = 8.5  # time of half samples over that of all indices of a grid; measured: digits 17, Tiny-10 4.3
+FRECHET_PER_EVALUATION = 4.0  # time of Fréchet ratios over that of evaluating the stitches; measured: 3.9 and 4.1
+PASSES_PER_TRAINING_STEP = 3  # forward, backward to the input, and backward to the weights
 
 
-def price(store: Store, what: dict[str, Any], checks: Sequence[str], device: str) -> dict[str, Any]:
-    """Estimate what a suite lacks.
+def price(store: Store, arguments: dict[str, Any], checks: Sequence[str], device: str) -> dict[str, float]:
+    """Estimate the time of all steps that a suite lacks.
 
     Args:
-        store: which knows what was timed on this machine.
-        what: the suite that is asked for, as in `stitchlab.results.checks.plan.lacking`.
+        store: it knows what was timed on this machine.
+        arguments: of `stitchlab.results.checks.suite.find`, as JSON: the suite that is asked for.
         checks: by name.
         device: auto, cpu, cuda or mps.
 
     Returns:
-        ``seconds`` on one worker; whether similar work was ``timed`` here; how many ``grids`` there are to compute.
+        ``seconds`` on one worker; ``timed``: whether similar work was timed here; ``grids``: how many are missing.
 
     Raises:
         StitchLabError: networks do not fit together, or this machine has no such device.
     """
-    steps = lacking(store, what, checks)
-    new = untrained(store, what["names"])
+    steps = lacking(store, arguments, checks)
+    has_untrained = bool(untrained(store, arguments["names"]))
     pairs: dict[str, Pair] = {}
     seconds, timed = 0.0, True
-    where = pick_device(device)
-    rate = machine.kept(store, where) or machine.measured(where) if steps else None  # looking keeps nothing
+    torch_device = pick_device(device)
+    # A measured rate is not kept: looking at an estimate writes nothing.
+    rate = machine.kept(store, torch_device) or machine.measured(torch_device) if steps else None
     for step in (step for step in steps if step.work != "answers"):
-        end = "" if new else step.end
+        end = "" if has_untrained else step.end
         if end not in pairs:
-            pairs[end] = _fresh(store, device) if new else _of_end(store, step, device)
-        found = _cost(store, pairs[end], step, bool(new), rate)
-        seconds, timed = seconds + found.seconds, timed and found.timed
+            pairs[end] = _pair_of_demo(store, device) if has_untrained else _pair_of_end(store, step, device)
+        cost = _cost(store, pairs[end], step, has_untrained, rate)
+        seconds, timed = seconds + cost.seconds, timed and cost.timed
     return {"seconds": seconds, "timed": timed, "grids": sum(step.work == "grid" for step in steps)}
 
 
-def _of_end(store: Store, step: Step, device: str) -> Pair:
-    """Pair an end network with itself, which costs what any front of its kind does."""
+def _pair_of_end(store: Store, step: Step, device: str) -> Pair:
+    """Pair the end network with itself, which costs as much as a similar front network."""
     run = resolve(store, step.end, step.end, **step.arguments)
     return replace(load_pair(store, run.request, torch.device("cpu")), device=pick_device(device))
 
 
-def _fresh(store: Store, device: str) -> Pair:
-    """Pair a network like the demo's, with fresh weights, with itself."""
-    data, found = datasets.here(DATA, store), zoo.architecture(ARCHITECTURE)
-    network = create.draft(SEEDS[0], found, None, data, (0.0,), (1.0,), size=None)
-    module = model_store.frozen(model_store.fresh(network, found, 0), "cpu")
+def _pair_of_demo(store: Store, device: str) -> Pair:
+    """Pair a network of the demo, with fresh weights, with itself."""
+    data, architecture = datasets.here(DATA, store), zoo.architecture(ARCHITECTURE)
+    network = create.draft(SEEDS[0], architecture, None, data, (0.0,), (1.0,), size=None)
+    module = model_store.frozen(model_store.fresh(network, architecture, 0), "cpu")
     loaded = LoadedNetwork.of(network, module)
     return Pair(loaded, loaded, data, pick_device(device))
 
 
-def _cost(store: Store, pair: Pair, step: Step, new: bool, rate: float | None) -> estimate.Cost:
+def _cost(store: Store, pair: Pair, step: Step, has_untrained: bool, rate: float | None) -> estimate.Cost:
+    """Estimate a step; ``rate`` is this machine's seconds per floating point operation, where it is known."""
     if step.work == "train":
         epochs = recipe("sgd", len(pair.data.train), natural=False).epochs
-        flops = TRAINING * epochs * len(pair.data.train) * pair.end_cuts.flops
+        flops = PASSES_PER_TRAINING_STEP * epochs * len(pair.data.train) * pair.end_cuts.flops
         return estimate.Cost(estimate.SLOWER["accuracy"] * flops * (rate or machine.NOMINAL), False)
     request = _request(pair, step)
     if step.work != "grid":
-        return _beside(store, pair, request, step, rate)
-    there = not new and not is_control(step.front)
-    units = missing(resolve(store, step.front, step.end, **step.arguments)) if there else whole(request)
+        return _cost_on_grid(store, pair, request, step, rate)
+    networks_exist = not has_untrained and not is_control(step.front)
+    units = missing(resolve(store, step.front, step.end, **step.arguments)) if networks_exist else all_units(request)
     return _sum(estimate.cost(store, pair, request, units, rate))
 
 
-def _beside(store: Store, pair: Pair, request: Request, step: Step, rate: float | None) -> estimate.Cost:
-    """Estimate what is done on a grid; ranks cost its diagonal as often as there are ranks at which it is cut."""
+def _cost_on_grid(store: Store, pair: Pair, request: Request, step: Step, rate: float | None) -> estimate.Cost:
+    """Estimate the work on a computed grid. Ranks cost the cells on its diagonal, once for each lower rank.
+
+    Args:
+        store, pair, request, rate: as in `stitchlab.grid.estimate.cost`.
+        step: whose work it is.
+    """
     if step.work == "frechet":
-        units = [unit for unit in whole(request) if unit.work in METHODS]
-        found = estimate.cost(store, pair, request, [replace(unit, work="functional") for unit in units], rate)
-        return _times(_sum(found), FRECHET)
+        units = [replace(unit, work="functional") for unit in all_units(request) if unit.work in METHODS]
+        return _times(_sum(estimate.cost(store, pair, request, units, rate)), FRECHET_PER_EVALUATION)
     if step.work == "halves":
-        units = [unit for unit in whole(request) if unit.work == "indices"]
-        return _times(_sum(estimate.cost(store, pair, request, units, rate)), HALF_SAMPLES)
-    cuts = [len(grid_of(layout_of(pair.end_cuts.find(layer).shape).channels)) - 1 for layer in request.end_layers]
+        units = [unit for unit in all_units(request) if unit.work == "indices"]
+        return _times(_sum(estimate.cost(store, pair, request, units, rate)), HALVES_PER_INDICES)
+    channels = [layout_of(pair.end_shape(layer)).channels for layer in request.end_layers]
+    lower_ranks = [len(grid_of(count)) - 1 for count in channels]
     diagonal = tuple((layer, layer) for layer in request.end_layers)
-    units = [replace(unit, cells=diagonal) for unit in whole(request) if unit.work != "accuracy"]
-    return _times(_sum(estimate.cost(store, pair, request, units, rate)), sum(cuts) / max(1, len(cuts)))
+    units = [replace(unit, cells=diagonal) for unit in all_units(request) if unit.work != "accuracy"]
+    return _times(_sum(estimate.cost(store, pair, request, units, rate)), sum(lower_ranks) / max(1, len(lower_ranks)))
 
 
-def whole(request: Request) -> list[Unit]:
+def all_units(request: Request) -> list[Unit]:
     """List the units of work of a grid that has no results yet."""
     cells = tuple(request.cells)
     names = tuple(name for name in request.results if name not in METHODS)
@@ -119,7 +125,7 @@ def whole(request: Request) -> list[Unit]:
 
 
 def _request(pair: Pair, step: Step) -> Request:
-    """Make the request of a step, of whichever networks."""
+    """Make the request of a step, with the pair's networks in place of the step's."""
     settings = step.arguments
     layers = tuple(point.name for point in pair.end_cuts.points if point.default)
     tlm: TaskLoss = settings["tlm"]
@@ -140,8 +146,8 @@ def _request(pair: Pair, step: Step) -> Request:
 
 
 def _sum(costs: Iterable[estimate.Cost]) -> estimate.Cost:
-    found = list(costs)
-    return estimate.Cost(sum(one.seconds for one in found), all(one.timed for one in found))
+    costs = list(costs)
+    return estimate.Cost(sum(cost.seconds for cost in costs), all(cost.timed for cost in costs))
 
 
 def _times(cost: estimate.Cost, factor: float) -> estimate.Cost:

@@ -1,4 +1,4 @@
-"""Checks a network against itself: is a layer most similar to itself? (Balogh & Jelasity 2025, the third anomaly.)"""
+"""Check a network against itself: is a layer most similar to itself? (Balogh & Jelasity 2025, the third anomaly.)"""
 
 from __future__ import annotations
 

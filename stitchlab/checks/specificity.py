@@ -1,4 +1,4 @@
-"""Checks specificity: are same layers of different seeds closer than distant layers of one? (Ding et al. 2021.)"""
+"""Check specificity: are same layers of different seeds closer than distant layers of one? (Ding et al. 2021.)"""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import numpy as np
 
 from stitchlab.catalog.check_rules import DISTANT
 from stitchlab.checks import evidence
+from stitchlab.checks.evidence import Point, PointsFigure
 from stitchlab.checks.material import Material, Values, undefined
-from stitchlab.checks.statistics import EQUAL, share
+from stitchlab.checks.statistics import MAX_TIE, share
 from stitchlab.results.checks.answers import Answer
 from stitchlab.results.quantity import Quantity
 
 
 def check(material: Material, subject: str) -> Answer:
-    """Give the probability that a layer is more similar to the same layer of another seed than to a distant one.
+    """Compute the probability that a layer is more similar to the same layer of another seed than to a distant one.
 
     Args:
         material: of the suite, with its runs `within` and `across` networks.
@@ -37,31 +38,32 @@ def check(material: Material, subject: str) -> Answer:
         {"distant": number},
         {
             "figures": [_scatter(material, measure)],
-            "runs": evidence.runs(material, evidence.each(parts), checking.same_layers),
+            "runs": evidence.runs(material, evidence.quotients(parts), checking.same_layers),
         },
     )
 
 
 def distant(matrix: Values, layer: int) -> Values:
-    """List the similarities of a layer with those half of the network or more away, in both directions."""
-    layers = len(matrix)
-    far = [k for k in range(layers) if abs(k - layer) >= DISTANT * layers]
+    """List the similarities of a layer with layers half of the network or more away, in both directions."""
+    count = len(matrix)
+    far = [k for k in range(count) if abs(k - layer) >= DISTANT * count]
     return np.concatenate([matrix[layer, far], matrix[far, layer]])
 
 
 def _closer(across: Values, within: Values) -> tuple[float, float]:
+    """Count the pairs in which the same layer is more similar than a distant one, and all pairs that are defined."""
     wins = cases = 0.0
     for layer, same in enumerate(across.diagonal()):
-        apart = same - distant(within, layer)
-        apart = apart[~np.isnan(apart)]
-        wins += float((apart > EQUAL).sum() + 0.5 * (np.abs(apart) <= EQUAL).sum())
-        cases += len(apart)
+        differences = same - distant(within, layer)
+        differences = differences[~np.isnan(differences)]
+        wins += float((differences > MAX_TIE).sum() + 0.5 * (np.abs(differences) <= MAX_TIE).sum())
+        cases += len(differences)
     return wins, cases
 
 
-def _scatter(material: Material, measure: Quantity) -> dict[str, object]:
-    same: list[tuple[float, float, str]] = []
-    far: list[tuple[float, float, str]] = []
+def _scatter(material: Material, measure: Quantity) -> PointsFigure:
+    same: list[Point] = []
+    far: list[Point] = []
     for ends, run in material.checking.same_layers.items():
         values = run.matrix(measure.name, measure.metric).diagonal()
         same += [

@@ -1,7 +1,8 @@
 """Fold batch norm into the convolution before it: in a frozen network the two are one affine map.
 
-Batch norm with fixed statistics scales and shifts every channel, and so does a convolution with other weights (Jacob et
-al. 2018, "Quantization and Training of Neural Networks…", eq. 14). It saves a pass over the activations each way.
+Batch norm with fixed statistics scales and shifts every channel, and a convolution with other weights can do the same
+(Jacob et al. 2018, "Quantization and Training of Neural Networks…", eq. 14). This saves one pass over the activations
+in the forward direction, and one in the backward direction.
 """
 
 from __future__ import annotations
@@ -12,46 +13,53 @@ from typing import Any, TypeVar
 from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-_NORM: dict[type, type] = {nn.Conv1d: nn.BatchNorm1d, nn.Conv2d: nn.BatchNorm2d, nn.Conv3d: nn.BatchNorm3d}
+_NORM_OF_CONVOLUTION: dict[type, type] = {
+    nn.Conv1d: nn.BatchNorm1d,
+    nn.Conv2d: nn.BatchNorm2d,
+    nn.Conv3d: nn.BatchNorm3d,
+}
 
 #: Folded convolutions of one network, by the names of convolution and batch norm.
 Folds = dict[tuple[str, str], nn.Module]
-Run = TypeVar("Run", bound=Callable[..., object])
+
+#: What runs a part of a network: everything up to some layers, or everything after one.
+Part = TypeVar("Part", bound=Callable[..., object])
 
 
-def folded(run: Run, known: Folds | None = None) -> Run:
+def folded(part: Part, folds: Folds | None = None) -> Part:
     """Fold every batch norm into its convolution, where nothing else uses that convolution's output.
 
-    A graph of torch.fx (in eval mode) is changed in place, its modules are not; anything else is returned as it came.
-    Each fold is made once and kept in ``known``, so that all parts of one frozen network share it.
+    A graph of torch.fx (in eval mode) is changed in place, its modules are not. Anything else is returned unchanged.
+    Each fold is made once and kept in ``folds``, so that all parts of one frozen network share it.
     """
-    if not isinstance(run, fx.GraphModule):
-        return run
-    known = {} if known is None else known
-    for node in list(run.graph.nodes):
-        if (conv := _before(node, run)) is None:
+    if not isinstance(part, fx.GraphModule):
+        return part
+    folds = {} if folds is None else folds
+    for node in list(part.graph.nodes):
+        if (convolution := _convolution_before(node, part)) is None:
             continue
-        name, which = f"folded_{node.name}", (str(conv.target), str(node.target))
-        if which not in known:
-            one: Any = run.get_submodule(which[0])
-            norm: Any = run.get_submodule(which[1])
-            known[which] = fuse_conv_bn_eval(one, norm).requires_grad_(False)
-        run.add_submodule(name, known[which])
-        with run.graph.inserting_before(node):
-            made = run.graph.call_module(name, conv.args, conv.kwargs)
-        node.replace_all_uses_with(made)
-        run.graph.erase_node(node)
-        run.graph.erase_node(conv)
-    run.recompile()
-    return run
+        name, names = f"folded_{node.name}", (str(convolution.target), str(node.target))
+        if names not in folds:
+            convolution_module: Any = part.get_submodule(names[0])
+            norm_module: Any = part.get_submodule(names[1])
+            folds[names] = fuse_conv_bn_eval(convolution_module, norm_module).requires_grad_(False)
+        part.add_submodule(name, folds[names])
+        with part.graph.inserting_before(node):
+            replacement = part.graph.call_module(name, convolution.args, convolution.kwargs)
+        node.replace_all_uses_with(replacement)
+        part.graph.erase_node(node)
+        part.graph.erase_node(convolution)
+    part.recompile()
+    return part
 
 
-def _before(node: fx.Node, run: fx.GraphModule) -> fx.Node | None:
+def _convolution_before(node: fx.Node, part: fx.GraphModule) -> fx.Node | None:
     """Return the convolution that this node normalises, if it is a batch norm that can be folded."""
-    if node.op != "call_module" or not node.args or not isinstance(conv := node.args[0], fx.Node):
+    if node.op != "call_module" or not node.args or not isinstance(before := node.args[0], fx.Node):
         return None
-    if conv.op != "call_module" or len(conv.users) > 1:
+    if before.op != "call_module" or len(before.users) > 1:
         return None
-    one, norm = run.get_submodule(str(conv.target)), run.get_submodule(str(node.target))
-    fits = _NORM.get(type(one)) is type(norm) and getattr(norm, "running_mean", None) is not None
-    return conv if fits and not (one.training or norm.training) else None
+    convolution, norm = part.get_submodule(str(before.target)), part.get_submodule(str(node.target))
+    is_its_norm = _NORM_OF_CONVOLUTION.get(type(convolution)) is type(norm)
+    has_statistics = getattr(norm, "running_mean", None) is not None
+    return before if is_its_norm and has_statistics and not (convolution.training or norm.training) else None

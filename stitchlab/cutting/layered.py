@@ -1,8 +1,10 @@
 """Cut a network at its layers: run it up to a layer, or from a layer on without computing what comes before.
 
-On the torch.fx graph where it can be traced (`stitchlab.cutting.fx_graph`); by hooks where it cannot
-(`stitchlab.cutting.hooks`), with the same numbers, more slowly. Layers are named by module path; where several modules
-share one output, by the outermost that made it and is no Sequential or ModuleList; a function's is `module:function`.
+Where torch.fx can trace the network, its graph is cut (`stitchlab.cutting.fx_graph`). Where it cannot, hooks do the
+same more slowly, with the same numbers (`stitchlab.cutting.hooks`).
+
+Layers are named by module path. Where several modules share one output, its name is the outermost module that computed
+it and is no Sequential or ModuleList. The output of a function is named `module:function`.
 """
 
 from __future__ import annotations
@@ -11,13 +13,14 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
-from stitchlab.cutting.fuse_bn import Folds, Run, folded
+from stitchlab.cutting.cuttable import CuttableNetwork
+from stitchlab.cutting.fuse_bn import Folds, Part, folded
 from stitchlab.cutting.fx_graph import Graph
 from stitchlab.cutting.hooks import Hooked
 from stitchlab.cutting.tracing import Untraceable
 from stitchlab.results.cut_points import CutPoint, Cuts
 
-__all__ = ["CutPoint", "Layered"]
+__all__ = ["CutPoint", "CuttableNetwork", "Layered"]
 
 
 class Layered(Cuts):
@@ -32,26 +35,34 @@ class Layered(Cuts):
     """
 
     def __init__(self, module: nn.Module, shape: tuple[int, int, int]) -> None:
-        self._way: Graph | Hooked
-        try:
-            self._way = Graph(module, shape)
-        except Untraceable:
-            self._way = Hooked(module, shape)
+        network = _cuttable(module, shape)
+        super().__init__(network.points, network.flops, network.nodes, network.traced)
+        self._network = network
         self._folds: Folds = {}
-        way = self._way
-        super().__init__(way.points, way.flops, way.nodes, isinstance(way, Graph))
+
+    def __repr__(self) -> str:
+        """Say what it is: ``<Layered: 38 cut points of a traced network>``."""
+        return f"<Layered: {len(self.points)} cut points of a {'traced' if self.traced else 'hooked'} network>"
 
     def up_to(self, names: Sequence[str], *, output: bool = False) -> Callable[[Tensor], list[Tensor]]:
         """Return the network up to its layers ``names``: images (N, C, H, W) to the list of their activations.
 
         With ``output`` the network's own output comes last; without it, nothing after the last layer is computed.
         """
-        return self._way.up_to([self.find(name).name for name in names], output=output)
+        return self._network.up_to([self.find(name).name for name in names], output=output)
 
     def after(self, name: str) -> Callable[[Tensor], Tensor]:
         """Return the rest of the network: activations of layer ``name`` (N, ...) to the network's output."""
-        return self._way.after(self.find(name).name)
+        return self._network.after(self.find(name).name)
 
-    def folded(self, part: Run) -> Run:
-        """Fold batch norm into the convolutions of a part (`up_to`, `after`), once for all parts."""
+    def folded(self, part: Part) -> Part:
+        """Fold batch norm into the convolutions of a part (`up_to`, `after`); all parts share the folded modules."""
         return folded(part, self._folds)
+
+
+def _cuttable(module: nn.Module, shape: tuple[int, int, int]) -> CuttableNetwork:
+    """Trace a network, or set hooks on it where torch.fx cannot trace it."""
+    try:
+        return Graph(module, shape)
+    except Untraceable:
+        return Hooked(module, shape)

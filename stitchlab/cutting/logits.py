@@ -9,10 +9,10 @@ from stitchlab.errors import StitchLabError
 
 
 def logits_of(output: Any) -> Any:
-    """Return the logits (N, classes) in a network's output, or what stands for them while it is traced.
+    """Return the logits (N, classes) in a network's output, or the proxy for them while the network is traced.
 
-    An object or a dictionary says which they are by ``logits``; of a tuple or list they are the first; a dictionary of
-    one thing holds nothing else. Raises StitchLabError for anything else.
+    They are the output itself, the ``logits`` of an object or dictionary, the only entry of a dictionary, or the first
+    entry of a tuple or list. Raises StitchLabError for anything else.
     """
     if isinstance(output, Mapping):
         if "logits" in output or len(output) == 1:

@@ -1,4 +1,4 @@
-"""Trace a network to a torch.fx graph that overwrites nothing, and find the modules that put out each value."""
+"""Trace a network to a torch.fx graph that overwrites nothing, and find the modules that return each value."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _OUT_OF_PLACE = {
 }
 
 
-#: Tracing, and counting operations, change what all modules do while they last: one thread at a time.
-ALONE = threading.RLock()
+#: Held while a network is traced or its operations are counted: both change what all modules of the process do.
+TRACING_LOCK = threading.RLock()
 
 
 class Untraceable(StitchLabError):
@@ -33,28 +33,28 @@ class Untraceable(StitchLabError):
 
 
 @dataclass(frozen=True)
-class Outputs:
-    """List the modules, by path, that put out one value.
+class Producers:
+    """List the modules, by path, that return one value.
 
     Attributes:
-        made: those that computed it, inner ones first, since they return first.
-        passed: those that only passed it on as it came, as an empty Sequential does in a shortcut.
+        computing: those that computed it, inner ones first, since they return first.
+        passing: those that only passed it on unchanged, as an empty Sequential does in a shortcut.
     """
 
-    made: list[str] = field(default_factory=list)
-    passed: list[str] = field(default_factory=list)
+    computing: list[str] = field(default_factory=list)
+    passing: list[str] = field(default_factory=list)
 
 
 class _Tracer(fx.Tracer):
-    """Trace a network, noting which modules each value is the output of."""
+    """Trace a network, and note which modules return each value."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.outputs: defaultdict[fx.Node, Outputs] = defaultdict(Outputs)
+        self.producers: defaultdict[fx.Node, Producers] = defaultdict(Producers)
         self._thread = threading.get_ident()
 
     def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
-        """Read an attribute as torch.fx does, but leave modules alone that run in other threads meanwhile."""
+        """Read an attribute as torch.fx does; to modules that other threads run meanwhile, give it unchanged."""
         if threading.get_ident() != self._thread:
             return attr_val
         return super().getattr(attr, attr_val, parameter_proxy_cache)
@@ -64,21 +64,22 @@ class _Tracer(fx.Tracer):
             return forward(*args, **kwargs)
         out = super().call_module(m, forward, args, kwargs)
         if isinstance(out, fx.Proxy):
-            came = any(isinstance(given, fx.Proxy) and given.node is out.node for given in (*args, *kwargs.values()))
-            of = self.outputs[out.node]
-            (of.passed if came else of.made).append(self.path_of_module(m))
+            inputs = (*args, *kwargs.values())
+            unchanged = any(isinstance(value, fx.Proxy) and value.node is out.node for value in inputs)
+            producers = self.producers[out.node]
+            (producers.passing if unchanged else producers.computing).append(self.path_of_module(m))
         return out
 
     def create_arg(self, a: Any) -> Any:
-        """Return what a graph can hold of a value: of a model's own output object, its logits."""
+        """Convert a value to what a graph can hold: a model's own output object is replaced by its logits."""
         return super().create_arg(a.logits if not isinstance(a, fx.Proxy) and hasattr(a, "logits") else a)
 
 
-def trace(module: nn.Module) -> tuple[fx.GraphModule, Mapping[fx.Node, Outputs]]:
+def trace(module: nn.Module) -> tuple[fx.GraphModule, Mapping[fx.Node, Producers]]:
     """Trace a network to a graph that shares its parameters but overwrites no activation.
 
     Returns:
-        the traced network, and for each node of which modules it is the output.
+        the traced network, and for each node the modules that return its value.
 
     Raises Untraceable.
     """
@@ -91,17 +92,17 @@ def trace(module: nn.Module) -> tuple[fx.GraphModule, Mapping[fx.Node, Outputs]]
     for node in traced.graph.nodes:
         if _make_out_of_place(node, traced):
             _use_result(node)
-    return traced, tracer.outputs
+    return traced, tracer.producers
 
 
 def _options(module: nn.Module) -> dict[str, Any]:
-    """Return the arguments that forward takes besides the images, at their defaults."""
-    taken = list(inspect.signature(module.forward).parameters.values())[1:]
-    return {p.name: p.default for p in taken if p.default is not inspect.Parameter.empty}
+    """Return the arguments that forward takes besides the images, with their defaults."""
+    options = list(inspect.signature(module.forward).parameters.values())[1:]
+    return {p.name: p.default for p in options if p.default is not inspect.Parameter.empty}
 
 
 def _make_out_of_place(node: fx.Node, traced: fx.GraphModule) -> bool:
-    """Make a node that overwrites its input return the result only; return False if it never did."""
+    """Make a node that overwrites its input only return the result; return False if it overwrites nothing."""
     if node.op == "call_module":
         return _replace_module(node, traced)
     if node.op == "call_method":
@@ -111,7 +112,7 @@ def _make_out_of_place(node: fx.Node, traced: fx.GraphModule) -> bool:
     if node.target in _OUT_OF_PLACE:
         node.target = _OUT_OF_PLACE[node.target]
         return True
-    if node.target in vars(operator).values():  # and_, or_, not_ are called so for other reasons
+    if node.target in vars(operator).values():  # and_, or_, not_ end in _ although they overwrite nothing
         return False
     if _rename(node, getattr(node.target, "__name__", ""), lambda name: getattr(torch, name)):
         return True
@@ -130,17 +131,17 @@ def _replace_module(node: fx.Node, traced: fx.GraphModule) -> bool:
     child: Any = traced.get_submodule(str(node.target))
     if not getattr(child, "inplace", False):
         return False
-    fresh = copy.copy(child)
-    fresh.inplace = False
-    traced.set_submodule(str(node.target), fresh)
+    out_of_place = copy.copy(child)
+    out_of_place.inplace = False
+    traced.set_submodule(str(node.target), out_of_place)
     return True
 
 
-def _rename(node: fx.Node, name: str, find: Callable[[str], Any]) -> bool:
-    """Replace an in-place operation, whose name ends in _, by the one without."""
+def _rename(node: fx.Node, name: str, target_of: Callable[[str], Any]) -> bool:
+    """Replace an in-place operation, whose name ends in _, by the operation of the same name without the _."""
     if not name.endswith("_") or name.endswith("__"):
         return False
-    node.target = find(name[:-1])
+    node.target = target_of(name[:-1])
     return True
 
 

@@ -1,1 +1,1 @@
-"""Tells activations from native ones: detectors, known outliers, and what is said of a run's cells."""
+"""Tell activations from native ones: detectors, known outliers, and what detectors say of a run's cells."""

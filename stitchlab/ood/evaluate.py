@@ -1,4 +1,4 @@
-"""Judges cells, a column of the grid at a time: are their activations in or out of the end network's distribution?"""
+"""Judge cells, one column of the grid at a time: are their activations in the end network's distribution?"""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from stitchlab.data.splits import evaluation
 from stitchlab.errors import StitchLabError
 from stitchlab.models.device import pick_device
 from stitchlab.models.provenance import provenance
-from stitchlab.ood.accumulate import Gathered
+from stitchlab.ood.accumulate import GatheredSet
 from stitchlab.ood.inputs import as_map
-from stitchlab.ood.keep import keep
-from stitchlab.ood.reference import BATCH, NativeReference, Verdict, numerics, side_of
+from stitchlab.ood.keep import Entry, keep
+from stitchlab.ood.reference import BATCH, NativeReference, native_reference, numerics
 from stitchlab.request import Detection, Report, no_report, portion
 from stitchlab.results import definitions, summary
 from stitchlab.results.detection import NATIVE, STATISTICS, DetectionResults, MethodCell, SetName, known_detectors
@@ -34,31 +34,30 @@ def detect(
     device: str | torch.device = "auto",
     report: Report = no_report,
 ) -> DetectionResults:
-    """Have detectors judge computed cells of a run, and keep what they say; what the store has is not computed again.
+    """Have detectors judge computed cells of a run, and keep what they say; nothing is computed twice.
 
     Args:
-        run: with computed cells; not one that was opened from a file.
+        run: with computed cells; a run that was opened from a file is refused.
         detectors: names in `stitchlab.catalog.detectors.DETECTORS`; default is all.
-        cells: (method, front layer, end layer) each; default is all that are computed.
+        cells: (method, front layer, end layer) each; default is all computed cells.
         detection: settings; default is `Detection()`.
         device: where to compute: auto, cpu, cuda, mps, or PyTorch's own.
-        report: told what is being done; if it raises Cancelled, finished columns are kept.
+        report: gets the step and the share that is done; if it raises Cancelled, finished columns are kept.
 
     Raises StitchLabError: unknown names, cells that are not computed, outliers that do not fit.
     """
     run.check_own()
-    names, where = known_detectors(detectors), pick_device(device)
-    found = DetectionResults(run, detection)
-    wanted = found.cells if cells is None else list(dict.fromkeys(cells))
-    computed = set(found.cells)
+    names, torch_device = known_detectors(detectors), pick_device(device)
+    results = DetectionResults(run, detection)
+    wanted = results.cells if cells is None else list(dict.fromkeys(cells))
+    computed = set(results.cells)
     for method, i, j in wanted:
         if (method, i, j) not in computed:
             raise StitchLabError(f"{method} of {i} → {j} is not computed yet; `compare` computes it")
-    columns = found.lacking([*names, STATISTICS], wanted)
-    for k, (j, (lacking, column)) in enumerate(columns.items()):
-        judge_column(
-            run, found.detection, lacking, j, column, where, portion(report, k / len(columns), 1 / len(columns))
-        )
+    columns = results.lacking([*names, STATISTICS], wanted)
+    for k, (end_layer, (lacking, column)) in enumerate(columns.items()):
+        column_report = portion(report, k / len(columns), 1 / len(columns))
+        judge_column(run, results.detection, lacking, end_layer, column, torch_device, column_report)
     summary.keep(run)
     report("done", 1.0)
     return DetectionResults(run, detection)
@@ -76,63 +75,68 @@ def judge_column(
     """Compute and keep what detectors say about cells of one end layer.
 
     Args:
-        run: whose cells are judged.
+        run: its cells are judged.
         detection: which outliers detectors learn from and are tested on.
         names: of detectors, or `STATISTICS`.
         end_layer: of the column.
-        cells: (method, front layer, end layer) each; of none, only the native side is judged.
+        cells: (method, front layer, end layer) each; without any, only native activations and outliers are judged.
         device: where to compute.
-        report: told what is being done; may raise to stop.
+        report: gets the step and the share that is done; may raise to stop.
 
     Raises:
-        StitchLabError: outliers do not fit, or a definition that this rests on has changed since the run was asked for.
+        StitchLabError: outliers do not fit, or a definition has changed since the run was asked for.
     """
     definitions.check(run.request, *run.request.methods)
-    found = DetectionResults(run, detection)
+    results = DetectionResults(run, detection)
     pair = load_pair(run.store, run.request, device)
     started = time.monotonic()
     with numerics():
-        side = side_of(found, pair, tuple(names), end_layer, portion(report, 0.0, 0.5 if cells else 1.0))
-        _keep(found, {(NATIVE, "", end_layer): side.verdicts()}, device, started)
+        reference_report = portion(report, 0.0, 0.5 if cells else 1.0)
+        reference = native_reference(results, pair, tuple(names), end_layer, reference_report)
+        _keep(results, {(NATIVE, "", end_layer): reference.entries_of_reference()}, device, started)
         if not cells:
             return
         started = time.monotonic()
-        gathered = _stitched(side, found, pair, cells, portion(report, 0.5, 0.5))
-        _keep(found, {cell: side.of(each) for cell, each in gathered.items()}, device, started)
+        sets = _gather_stitched(reference, results, pair, cells, portion(report, 0.5, 0.5))
+        _keep(results, {cell: reference.entries(gathered) for cell, gathered in sets.items()}, device, started)
 
 
 def _keep(
-    found: DetectionResults,
-    said: Mapping[tuple[SetName, str, str], dict[str, Verdict]],
+    results: DetectionResults,
+    entries_by_set: Mapping[tuple[SetName, str, str], dict[str, Entry]],
     device: torch.device,
     started: float,
 ) -> None:
-    """Keep what was said of some sets since then, with how it was computed; each took its share of the time."""
-    entries = [(found.key(name, *of), verdict) for of, verdicts in said.items() for name, verdict in verdicts.items()]
+    """Keep what detectors say of some sets, with how it was computed: each entry took an equal share of the time."""
+    entries = [
+        (results.key(name, *judged_set), entry)
+        for judged_set, by_detector in entries_by_set.items()
+        for name, entry in by_detector.items()
+    ]
     how = provenance(device, (time.monotonic() - started) / len(entries))
-    for key, (value, tensors) in entries:
-        keep(found.run.store, key, value, tensors, how)
+    for key, entry in entries:
+        keep(results.run.store, key, entry.record, entry.tensors, how)
 
 
-def _stitched(
-    side: NativeReference, found: DetectionResults, pair: Pair, cells: Sequence[MethodCell], report: Report
-) -> dict[MethodCell, Gathered]:
+def _gather_stitched(
+    reference: NativeReference, results: DetectionResults, pair: Pair, cells: Sequence[MethodCell], report: Report
+) -> dict[MethodCell, GatheredSet]:
     fronts = list(dict.fromkeys(i for _, i, _ in cells))
     stitches: dict[MethodCell, Stitch] = {}
     for method in dict.fromkeys(m for m, _, _ in cells):
         column = [(i, j) for m, i, j in cells if m == method]
         with torch.enable_grad():  # a map that was lost is trained again
-            made = maps(found.run.store, pair, found.run.request, method, column)
-        stitches |= {(method, *cell): stitch for cell, stitch in made.items()}
-    gathered = {cell: side.new(len(side.images)) for cell in cells}
-    front, seen = pair.run_front(fronts), 0
-    for batch, _ in pair.batches(pair.data.test, side.images, BATCH):
-        report(f"stitched activations of {side.end_layer}", seen / len(side.images))
-        ours = front(batch)
+            of_method = maps(results.run.store, pair, results.run.request, method, column)
+        stitches |= {(method, *cell): stitch for cell, stitch in of_method.items()}
+    sets = {cell: reference.new_set(len(reference.images)) for cell in cells}
+    run_front, seen = pair.run_front(fronts), 0
+    for batch, _ in pair.batches(pair.data.test, reference.images, BATCH):
+        report(f"stitched activations of {reference.end_layer}", seen / len(reference.images))
+        front = run_front(batch)
         for cell in cells:
-            gathered[cell].add(side.stitched(cell[1], ours[cell[1]], stitches[cell], batch))
+            sets[cell].add(reference.stitched_batch(cell[1], front[cell[1]], stitches[cell], batch))
         seen += len(batch)
-    return gathered
+    return sets
 
 
 @torch.no_grad()
@@ -140,19 +144,19 @@ def activations_of(run: Run, image: int, front_layer: str, end_layer: str) -> di
     """Compute one evaluation image's activations at a cell, by set: native, and each method whose map is kept.
 
     Args:
-        run: whose maps are used.
-        image: its place among the evaluation images, 0..M-1.
+        run: its maps are used.
+        image: its index among the evaluation images, 0..M-1.
         front_layer, end_layer: of the cell.
 
     Returns:
-        maps (C, H, W) each; tokens as a square map where they are one, else (C, T, 1); a vector as (C, 1, 1).
+        maps (C, H, W) each; tokens that make up a square as a map, other tokens as (C, T, 1); a vector as (C, 1, 1).
     """
     pair = load_pair(run.store, run.request, torch.device("cpu"))
     images, _ = pair.data.test.take(evaluation(pair.data, run.request)[image : image + 1])
-    made: dict[str, Tensor] = {NATIVE: pair.run_end([end_layer])(images)[end_layer]}
-    ours = pair.run_front([front_layer])(images)[front_layer]
+    activations: dict[str, Tensor] = {NATIVE: pair.run_end([end_layer])(images)[end_layer]}
+    front = pair.run_front([front_layer])(images)[front_layer]
     for method in run.request.methods:
-        # A map that was lost is not fitted again here: a page waits for this.
+        # A lost map is not fitted again here, since a page waits for the answer.
         if (stitch := kept_map(run.store, pair, run.request, method, (front_layer, end_layer))) is not None:
-            made[method] = stitch(ours)
-    return {name: as_map(activation, pair.target(end_layer))[0] for name, activation in made.items()}
+            activations[method] = stitch(front)
+    return {name: as_map(activation, pair.target(end_layer))[0] for name, activation in activations.items()}

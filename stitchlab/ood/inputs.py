@@ -1,4 +1,4 @@
-"""Defines what detectors see: native activations to be fitted on, and batches of any activations to be scored."""
+"""Define what detectors see: native activations to be fitted on, and batches of any activations to be scored."""
 
 from __future__ import annotations
 
@@ -16,63 +16,63 @@ from stitchlab.request import Report, no_report
 from stitchlab.results.activation_layout import Layout
 
 Array = npt.NDArray[np.float64]
-STRANGE = "activations are infinite or not numbers"
+NOT_FINITE = "activations are infinite or not numbers"
 
 
 class CannotFit(StitchLabError):
-    """Raised where a detector cannot be fitted on these activations; the others can."""
+    """Report that a detector cannot be fitted on these activations; other detectors may still be."""
 
 
-def positions(activation: Tensor, form: Layout) -> Tensor:
-    """Give activations (n, ...) as (n, positions, channels): pixels of maps, all tokens, or a vector's one place."""
-    last = activation.movedim(1, -1) if form.kind == "map" else activation
-    return last.reshape(len(activation), -1, form.channels)
+def positions(activation: Tensor, layout: Layout) -> Tensor:
+    """Reshape activations (n, ...) to (n, positions, channels): pixels of maps, all tokens, or one for a vector."""
+    channels_last = activation.movedim(1, -1) if layout.kind == "map" else activation
+    return channels_last.reshape(len(activation), -1, layout.channels)
 
 
-def as_map(activation: Tensor, form: Layout) -> Tensor:
-    """Give activations (n, ...) as maps (n, C, H, W) to look at: tokens but the class token as a square or T×1."""
-    x = positions(activation, form)
-    x = x[:, 1:] if form.class_token else x
-    shape = (form.height, form.width) if form.height * form.width == x.shape[1] else (x.shape[1], 1)
-    made: Tensor = x.transpose(1, 2).unflatten(2, shape)
-    return made
+def as_map(activation: Tensor, layout: Layout) -> Tensor:
+    """Reshape activations (n, ...) to maps (n, C, H, W) for display: tokens to a square or T×1, without class token."""
+    x = positions(activation, layout)
+    x = x[:, 1:] if layout.class_token else x
+    shape = (layout.height, layout.width) if layout.height * layout.width == x.shape[1] else (x.shape[1], 1)
+    maps: Tensor = x.transpose(1, 2).unflatten(2, shape)
+    return maps
 
 
-def features(activation: Tensor, form: Layout) -> Array:
-    """Compute what detectors without training see of each image: mean and deviation of every channel over positions.
+def features(activation: Tensor, layout: Layout) -> Array:
+    """Compute each channel's mean and standard deviation over positions, which detectors without training see.
 
     Args:
-        activation: (n, ...) of this form.
+        activation: (n, ...) of this layout.
 
     Returns:
         (n, 2C) float64, means first; (n, C), the activations themselves, where there is one position only.
     """
-    x = positions(activation, form)
+    x = positions(activation, layout)
     if x.shape[1] == 1:
         return x[:, 0].cpu().double().numpy()
     mean = x.mean(1, keepdim=True)
-    deviation = (x - mean).square().mean(1).sqrt()  # torch.std_mean is eight times slower over this axis
-    return torch.cat([mean[:, 0], deviation], 1).cpu().double().numpy()
+    standard_deviation = (x - mean).square().mean(1).sqrt()  # torch.std_mean is eight times slower over this axis
+    return torch.cat([mean[:, 0], standard_deviation], 1).cpu().double().numpy()
 
 
 class Batch:
-    """Holds activations (n, ...) of an end layer, native, stitched or of outliers.
+    """Hold activations (n, ...) of an end layer: native, stitched or of outliers.
 
     Args:
         activation: on the device of the network.
-        form: of the end layer.
+        layout: of the end layer.
         tail: the end network after that layer.
-        why: says, where they are not finite, what they come from that is not.
+        why_not_finite: gives the reason where activations are not finite.
     """
 
     def __init__(
         self,
         activation: Tensor,
-        form: Layout,
+        layout: Layout,
         tail: Callable[[Tensor], Tensor],
-        why: Callable[[], str] = lambda: STRANGE,
+        why_not_finite: Callable[[], str] = lambda: NOT_FINITE,
     ) -> None:
-        self.activation, self.form, self.why, self._tail = activation, form, why, tail
+        self.activation, self.layout, self.why_not_finite, self._tail = activation, layout, why_not_finite, tail
 
     def __len__(self) -> int:
         return len(self.activation)
@@ -80,22 +80,22 @@ class Batch:
     @cached_property
     def features(self) -> Array:
         """Compute `features` of the activations: (n, 2C) or (n, C)."""
-        return features(self.activation, self.form)
+        return features(self.activation, self.layout)
 
     @cached_property
     def logits(self) -> Tensor:
-        """Compute what the end network makes of them: (n, classes)."""
+        """Compute the logits (n, classes) of the end network for these activations."""
         with torch.no_grad():
             return self._tail(self.activation)
 
     @cached_property
     def predictions(self) -> Tensor:
-        """Name the class of the largest logit (n,); -1 where logits are not finite, so that there is none."""
+        """Return the class of the largest logit (n,); -1 for images with a logit that is not finite."""
         return self.logits.argmax(1).where(self.logits.isfinite().all(1), -1)
 
     @cached_property
     def finite(self) -> bool:
-        """Tell whether no number of it is infinite or missing (training that diverged makes such)."""
+        """Tell whether no activation is infinite or NaN, as training that diverged makes them."""
         return bool(np.isfinite(self.features).all())
 
 
@@ -105,21 +105,23 @@ Score = Callable[[Batch], Array]
 
 @dataclass(frozen=True, kw_only=True)
 class Native:
-    """Holds native activations of training images, for fitting a detector on an end layer.
+    """Hold native activations of training images, on which a detector of an end layer is fitted.
 
     Attributes:
         features: (N, 2C) or (N, C), see `features`.
-        labels: (N,) int64, and the number of ``classes``.
-        batches: the activations themselves with labels, batch by batch, in another order each time; for detectors
-            that learn.
-        outliers: activations of auxiliary outliers, as long as one asks for more.
-        recall, remember: what a detector learned on this layer once, to be kept somewhere.
+        labels: (N,) int64.
+        classes: how many there are.
+        layout: of the end layer.
+        batches: yields the activations themselves with labels, in another order at each call; for detectors that learn.
+        outliers: yields activations of auxiliary outliers without end; for detectors that learn.
+        recall: reads the state that a detector learned on this layer earlier; None if there is none.
+        remember: keeps such a state.
     """
 
     features: Array
     labels: npt.NDArray[np.int64]
     classes: int
-    form: Layout
+    layout: Layout
     batches: Callable[[], Iterator[tuple[Tensor, Tensor]]] = lambda: iter(())
     outliers: Callable[[], Iterator[Tensor]] = lambda: iter(())
     recall: Callable[[], dict[str, Tensor] | None] = lambda: None
@@ -133,7 +135,7 @@ class Native:
             raise CannotFit("native activations are infinite or not numbers: was this network trained?")
 
     def enough(self, images: int) -> None:
-        """Raise CannotFit for fewer images than that, or where all features are constant."""
+        """Check that there are so many images, and that a feature varies. Raises CannotFit."""
         if len(self.features) < images:
             raise CannotFit(f"expected {images} training images or more to fit it; got {len(self.features)}")
         if not np.ptp(self.features, axis=0).any():

@@ -1,7 +1,7 @@
-"""Measures how far two sets of scores are apart: AUROC, AUPR, FPR95 and the shift, with bootstrap intervals.
+"""Measure how far two sets of scores are apart: AUROC, AUPR, FPR95 and the shift, with bootstrap intervals.
 
-Native is the positive class, and larger scores are more native: AUROC 0.5 cannot be told apart, 1 is out of
-distribution, below 0.5 scores as more typical than native, which is no evidence of being native.
+Native is the positive class, and larger scores are more native. At AUROC 0.5 the sets cannot be told apart, at 1 the
+other set is out of distribution. Below 0.5 it scores as more typical than native, which is no evidence of being native.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from stitchlab.catalog.ood_metrics import SCORED
 from stitchlab.ood.inputs import Array
 from stitchlab.results.interval import Interval
 
-REPLICATES = 100
-COVERED = 0.95  # share of replicates within an interval
-RECALL = 0.95  # of native, at which FPR95 counts the others
+REPLICATES = 100  # of the bootstrap
+COVERAGE = 0.95  # share of replicates within an interval
+FPR_RECALL = 0.95  # share of native scores above the threshold at which FPR95 counts the others
 
 
 def interval(value: float, replicates: Array) -> Interval:
-    """Give a value with the range of the middle 95 % of its bootstrap replicates (percentile method, Efron 1981)."""
+    """Return a value with the range of the middle 95 % of its bootstrap replicates (percentile method, Efron 1981)."""
     if not np.isfinite(value):
         return Interval()
-    known = replicates[np.isfinite(replicates)]
-    if not len(known):
+    defined = replicates[np.isfinite(replicates)]
+    if not len(defined):
         return Interval(float(value))
-    low, high = np.quantile(known, [(1 - COVERED) / 2, (1 + COVERED) / 2])
+    low, high = np.quantile(defined, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
     return Interval(float(value), float(low), float(high))
 
 
@@ -43,20 +43,23 @@ def ood_metrics(native: Array, other: Array, *, paired: bool, bounds: bool = Tru
         intervals by name in `SCORED`; undefined (None) where a score is not finite, or the native interquartile
         range is 0 (shift).
 
-    >>> found = ood_metrics(np.array([2.0, 3, 4]), np.array([0.0, 1, 2]), paired=True)
-    >>> {name: round(number.value, 4) for name, number in found.items()}
+    >>> numbers = ood_metrics(np.array([2.0, 3, 4]), np.array([0.0, 1, 2]), paired=True)
+    >>> {name: round(number.value, 4) for name, number in numbers.items()}
     {'auroc': 0.9444, 'aupr': 0.9167, 'fpr95': 0.3333, 'shift': 2.0}
     """
     if not (len(native) and len(other) and np.isfinite(native).all() and np.isfinite(other).all()):
         return {name: Interval() for name in SCORED}
-    ones = np.ones((1, len(native))), np.ones((1, len(other)))
-    whole = {**curves(native, other, *ones), "shift": _shift(native[None], other[None])}
-    drawn = {name: np.array([]) for name in whole}
+    weights = np.ones((1, len(native))), np.ones((1, len(other)))
+    values = {**curves(native, other, *weights), "shift": _shift(native[None], other[None])}
+    replicates = {name: np.array([]) for name in values}
     if bounds:
-        ours = _draws(len(native), 0)
-        theirs = ours if paired else _draws(len(other), 1)
-        drawn = {**curves(native, other, _counts(ours), _counts(theirs)), "shift": _shift(native[ours], other[theirs])}
-    return {name: interval(float(value[0]), drawn[name]) for name, value in whole.items()}
+        native_draws = _draws(len(native), 0)
+        other_draws = native_draws if paired else _draws(len(other), 1)
+        replicates = {
+            **curves(native, other, _counts(native_draws), _counts(other_draws)),
+            "shift": _shift(native[native_draws], other[other_draws]),
+        }
+    return {name: interval(float(value[0]), replicates[name]) for name, value in values.items()}
 
 
 def curves(native: Array, other: Array, weights: Array, other_weights: Array) -> dict[str, Array]:
@@ -74,18 +77,19 @@ def curves(native: Array, other: Array, weights: Array, other_weights: Array) ->
     """
     scores = np.concatenate([native, other])
     order = np.argsort(-scores, kind="stable")
-    ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))  # the last of each run of equal scores
-    own = np.concatenate([weights, np.zeros_like(other_weights)], 1)[:, order].cumsum(1)[:, ends]
-    strange = np.concatenate([np.zeros_like(weights), other_weights], 1)[:, order].cumsum(1)[:, ends]
-    tpr, fpr = own / own[:, -1:], strange / strange[:, -1:]
+    ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))  # the last of equal scores
+    true = np.concatenate([weights, np.zeros_like(other_weights)], 1)[:, order].cumsum(1)[:, ends]
+    false = np.concatenate([np.zeros_like(weights), other_weights], 1)[:, order].cumsum(1)[:, ends]
+    tpr, fpr = true / true[:, -1:], false / false[:, -1:]
     steps = np.diff(tpr, prepend=0.0)
     auroc = ((1 - fpr + (1 - np.concatenate([np.zeros((len(fpr), 1)), fpr[:, :-1]], 1))) / 2 * steps).sum(1)
-    precision = own / np.maximum(own + strange, 1e-300)
-    first = (tpr >= RECALL).argmax(1)
+    precision = true / np.maximum(true + false, 1e-300)
+    first = (tpr >= FPR_RECALL).argmax(1)
     return {"auroc": auroc, "aupr": (steps * precision).sum(1), "fpr95": fpr[np.arange(len(fpr)), first]}
 
 
-def _shift(native: Array, other: Array) -> Array:  # (B, N), (B, M) to (B,)
+def _shift(native: Array, other: Array) -> Array:
+    """Compute the shift of each replicate (B,) from its scores (B, N) and (B, M)."""
     low, middle, high = np.quantile(native, [0.25, 0.5, 0.75], axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         shift: Array = (middle - np.median(other, axis=1)) / (high - low)
@@ -93,8 +97,8 @@ def _shift(native: Array, other: Array) -> Array:  # (B, N), (B, M) to (B,)
 
 
 @lru_cache(maxsize=8)  # the same for every detector and every cell
-def _draws(count: int, which: int) -> npt.NDArray[np.int64]:
-    return np.random.default_rng([count, which]).integers(0, count, (REPLICATES, count))
+def _draws(count: int, stream: int) -> npt.NDArray[np.int64]:
+    return np.random.default_rng([count, stream]).integers(0, count, (REPLICATES, count))
 
 
 def _counts(draws: npt.NDArray[np.int64]) -> Array:

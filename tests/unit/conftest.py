@@ -33,7 +33,7 @@ def done(finished_grid: Store, tmp_path: Path) -> Store:
 @pytest.fixture
 def run(done: Store) -> Run:
     """Its run; nothing that was judged in another store stays loaded."""
-    side._sides.clear()
+    side._references.clear()
     return list_runs(done)[0]
 
 

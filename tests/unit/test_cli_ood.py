@@ -136,7 +136,7 @@ def test_what_is_undefined_is_an_empty_field_and_a_remark(
         raise CannotFit("nothing can be fitted here")
 
     monkeypatch.setattr(knn, "knn", refuse)
-    side._sides.clear()
+    side._references.clear()
     assert main(["ood", run_id, "--detectors", "knn,mahalanobis", "--cells", PAIR]) == 0
     said = capsys.readouterr()
     for row in read(said.out):

@@ -144,7 +144,7 @@ def test_alone_or_beside_others_a_cell_has_the_same_numbers(run: Run) -> None:
     alone = list(detect(run, cells=[("dm", *CELL)], device="cpu").rows(cells=[("dm", *CELL)]))
     for path in (run.store.root / "ood").iterdir():
         path.unlink()
-    side._sides.clear()
+    side._references.clear()
     beside = list(detect(run, device="cpu").rows(cells=[("dm", *CELL)]))
     for one, other in zip(alone, beside, strict=True):
         assert one[:5] == other[:5]
@@ -180,7 +180,7 @@ def test_each_setting_changes_the_keys_that_it_must(run: Run, field: str, value:
 
 def test_what_was_learned_serves_every_cell_of_the_column(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     detect(run, detectors=["energy"], cells=[("tlm", *CELL)], device="cpu")
-    side._sides.clear()
+    side._references.clear()
     monkeypatch.setattr(energy, "_train", None)  # it cannot be trained again
     found = detect(run, detectors=["energy"], cells=[("dm", ROWS[0], COLUMNS[0])], device="cpu")
     assert found.interval("energy", "dm", "auroc", ROWS[0], COLUMNS[0]).value is not None

@@ -75,7 +75,7 @@ def test_each_detector_that_learns_has_a_memory_of_its_own(run: Run, monkeypatch
         monkeypatch.setitem(DETECTORS, name, replace(DETECTORS["energy"], name=name))
         monkeypatch.setitem(sys.modules, f"stitchlab.ood.detectors.{name}", SimpleNamespace(**{name: learner(name)}))
     for _ in range(2):
-        side._sides.clear()
+        side._references.clear()
         for path in (run.store.root / "ood").glob("*"):
             path.unlink()
         detect(run, detectors=["one", "another"], cells=[("dm", *CELL)], device="cpu")
@@ -106,7 +106,7 @@ def test_mistakes_are_one_line(
 
 
 def test_one_evaluation_image_is_undefined_not_an_error(done: Store) -> None:
-    side._sides.clear()
+    side._references.clear()
     run = made(done, methods=["dm"], eval_images=1)
     found = detect(run, detectors=["knn", "frechet"], device="cpu")
     assert found.interval("frechet", "dm", "ratio", ROWS[1], "flatten").value is None

@@ -46,7 +46,7 @@ def forget(run: Run, *rooms: str) -> None:
     """As in a new process that finds these rooms empty."""
     for room in rooms:
         shutil.rmtree(run.store.root / room)
-    side._sides.clear()
+    side._references.clear()
 
 
 def seen(x: Tensor, kind: Kind) -> Array:
@@ -139,7 +139,7 @@ def test_what_is_made_anew_is_the_same_to_the_last_digit(run: Run, monkeypatch: 
     assert DetectionResults(run).lacking(DETECTORS, DetectionResults(run).cells)
     assert list(detect(run, device="cpu").rows()) == first
     monkeypatch.setattr(side, "NativeReference", None)  # nothing can be computed now
-    side._sides.clear()
+    side._references.clear()
     assert list(detect(run, device="cpu").rows()) == first
 
 
@@ -188,7 +188,7 @@ def test_another_front_network_shares_the_native_side(run: Run, monkeypatch: pyt
                 shared = before.interval(name, who, metric, "", j)
                 assert shared == first.interval(name, who, metric, "", j) != Interval()
             assert before.interval(name, "dm", metric, "blocks.2", j) == Interval()
-    side._sides.clear()
+    side._references.clear()
     monkeypatch.setattr(energy, "_train", None)  # it cannot be trained again
     after = detect(other, detectors=names, device="cpu")
     assert not after.lacking([*names, STATISTICS], after.cells)
@@ -206,7 +206,7 @@ def test_a_damaged_native_side_is_made_again(room: str, run: Run) -> None:
         (learned,) = (run.store.root / "detectors").rglob("*.safetensors")
         harm(learned)
         forget(run, "ood")
-    side._sides.clear()
+    side._references.clear()
     again = detect(run, detectors=["energy"], cells=[("dm", *CELL)], device="cpu")
     assert list(again.rows(["energy"], [("dm", *CELL)])) == before
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from reference import capture
 from torch import Tensor, nn
 from toys import InPlace, Shortcuts, Skip, seeded
 
+from stitchlab.cutting.cuttable import CuttableNetwork
 from stitchlab.cutting.fx_graph import Graph
 from stitchlab.cutting.hooks import Hooked, SameLogits
 from stitchlab.cutting.layered import Layered
@@ -262,7 +264,7 @@ WRAPS: dict[str, Any] = {
 
 @pytest.mark.parametrize("wrap", WRAPS)
 @pytest.mark.parametrize("way", [Graph, Hooked])
-def test_logits_are_found_in_what_networks_return(wrap: str, way: Any) -> None:
+def test_logits_are_found_in_what_networks_return(wrap: str, way: Callable[..., CuttableNetwork]) -> None:
     module, x = seeded(lambda: Wrapped(WRAPS[wrap])), images(2, 1, 8, 8)
     plain = seeded(lambda: Wrapped(lambda t: t))
     cuts = way(module, (1, 8, 8))

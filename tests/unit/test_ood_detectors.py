@@ -48,7 +48,7 @@ def native(shape: tuple[int, ...], count: int = 240, **change: Any) -> Native:
         features=features(x, layout_of(shape)),
         labels=labels.numpy(),
         classes=CLASSES,
-        form=layout_of(shape),
+        layout=layout_of(shape),
         batches=batches,
         outliers=outliers,
     )

@@ -81,7 +81,7 @@ def test_batches_do_not_matter(batch: int) -> None:
 def test_blocks_hold_all_rows_once() -> None:
     x = draw((3, 2, 2), 130)
     moments = gathered(x, 60)
-    mean, covariance = moments.drawn(None)
+    mean, covariance = moments.mean_and_covariance(None)
     assert moments.blocks == 130 // 4
     assert np.allclose(mean, rows(x).mean(0))
     assert np.allclose(covariance, np.cov(rows(x).T))

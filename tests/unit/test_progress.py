@@ -19,7 +19,7 @@ def test_what_is_done_is_between_nothing_and_all(
     store: Store, large: int, short: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(splits, "LARGE", large)  # 1: images of 8 pixels a side count as large ones, run few at a time
-    side._sides.clear()
+    side._references.clear()
     told: dict[str, list[float]] = {}
 
     def report(what: str, done: float) -> None:

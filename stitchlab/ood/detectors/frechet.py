@@ -1,8 +1,8 @@
-"""Computes the Fréchet distance of two sets of activations, over the native variance: a size that does not saturate.
+"""Compute the Fréchet distance of two sets of activations, divided by the native variance: it does not saturate.
 
-Dowson & Landau 1982; with other features and without the denominator it is the FID of Heusel et al. 2017. Rows are
-positions, as in direct matching. Moments are kept for blocks of images, so that blocks can be drawn again (bootstrap)
-without ever holding the activations.
+The distance is that of Dowson & Landau 1982; with other features and without the denominator it is the FID of Heusel et
+al. 2017. Rows are positions, as in direct matching. Moments are kept for blocks of images, so that the bootstrap can
+draw blocks again, and activations need not be held.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from stitchlab.results.activation_layout import Layout
 from stitchlab.results.interval import Interval
 from stitchlab.stitch.numerics import exact
 
-BLOCKS = 50  # of images, as many as memory allows for: at least FEWEST_BLOCKS
-FEWEST_BLOCKS = 12  # with fewer images there is no interval
-REPLICATES, FEWEST_REPLICATES = 100, 20
-MEMORY = 2**22  # numbers in the products of all blocks of one set
-ROOTS = 2**25  # numbers in the roots of all native replicates
+BLOCKS = 50  # of images at most; fewer where MAX_PRODUCT_NUMBERS demands it, but at least MIN_BLOCKS
+MIN_BLOCKS = 12  # that an interval takes
+REPLICATES = 100  # of the bootstrap at most; fewer where MAX_ROOT_NUMBERS demands it, but at least MIN_REPLICATES
+MIN_REPLICATES = 20
+MAX_PRODUCT_NUMBERS = 2**22  # in the products of all blocks of one set
+MAX_ROOT_NUMBERS = 2**25  # in the covariance roots of all native replicates
 
 
 def frechet(native: RowMoments, other: RowMoments, *, paired: bool, bounds: bool = True) -> Interval:
@@ -40,49 +41,49 @@ def frechet(native: RowMoments, other: RowMoments, *, paired: bool, bounds: bool
 
     >>> from stitchlab.results.activation_layout import layout_of
     >>> x = torch.randn(64, 3, generator=torch.Generator().manual_seed(0))
-    >>> one, two = RowMoments(layout_of((3,)), 64), RowMoments(layout_of((3,)), 64)
-    >>> one.add(x), two.add(x + 1)
+    >>> native, other = RowMoments(layout_of((3,)), 64), RowMoments(layout_of((3,)), 64)
+    >>> native.add(x), other.add(x + 1)
     (None, None)
-    >>> round(frechet(one, two, paired=True).value * float(torch.cov(x.T).trace()), 4)
+    >>> round(frechet(native, other, paired=True).value * float(torch.cov(x.T).trace()), 4)
     3.0
     """
     if not (native.finite and other.finite):
         return Interval()
-    root, mean, size = native.whole
-    if not size > 0:
+    root, mean, variance = native.all_blocks
+    if not variance > 0:
         return Interval()
-    value = _ratio(root, mean, size, *other.drawn(None))
+    value = _ratio(root, mean, variance, *other.mean_and_covariance(None))
     replicates: list[float] = []
-    if bounds and min(native.blocks, other.blocks) >= FEWEST_BLOCKS:
+    if bounds and min(native.blocks, other.blocks) >= MIN_BLOCKS:
         draws = _draws(other.blocks, len(native.replicates), 0 if paired else 1)
-        for drawn, weights in zip(native.replicates, draws, strict=True):
-            replicates.append(_ratio(*drawn, *other.drawn(weights)))
-    # Drawing again adds noise to both sets, and so to their distance: the interval is put back around the value.
-    found = np.array(replicates)
-    return interval(value, np.maximum(0.0, found - found.mean() + value) if len(found) else found)
+        for native_replicate, weights in zip(native.replicates, draws, strict=True):
+            replicates.append(_ratio(*native_replicate, *other.mean_and_covariance(weights)))
+    # Drawing again adds noise to both sets, and so to their distance: the interval is moved back around the value.
+    ratios = np.array(replicates)
+    return interval(value, np.maximum(0.0, ratios - ratios.mean() + value) if len(ratios) else ratios)
 
 
 class RowMoments:
-    """Sums counts, values and products of rows for blocks of images.
+    """Sum counts, values and products of rows for blocks of images.
 
     Args:
-        form: of the activations.
-        images: how many will come; 0: no blocks, and so no interval.
+        layout: of the activations.
+        images: how many will come; with 0 there is one block, and so no interval.
     """
 
-    def __init__(self, form: Layout, images: int) -> None:
-        self.form = form
-        most = max(FEWEST_BLOCKS, min(BLOCKS, MEMORY // form.channels**2))
-        self.blocks = max(1, min(most, images // 4))
-        c = form.channels
+    def __init__(self, layout: Layout, images: int) -> None:
+        self.layout = layout
+        max_blocks = max(MIN_BLOCKS, min(BLOCKS, MAX_PRODUCT_NUMBERS // layout.channels**2))
+        self.blocks = max(1, min(max_blocks, images // 4))
+        c = layout.channels
         self._seen = 0
         self._counts = torch.zeros(self.blocks, dtype=torch.float64)
         self._sums = torch.zeros(self.blocks, c, dtype=torch.float64)
         self._products = torch.zeros(self.blocks, c, c, dtype=torch.float64)
 
     def add(self, activation: Tensor) -> None:
-        """Add one batch of activations (n, ...). Images go round the blocks, whatever the batches."""
-        x = exact(positions(activation, self.form))
+        """Add one batch of activations (n, ...). Image k goes to block k modulo the number of blocks."""
+        x = exact(positions(activation, self.layout))
         before, images = self._seen % self.blocks, self._seen + torch.arange(len(x))
         self._counts += x.shape[1] * torch.bincount(images % self.blocks, minlength=self.blocks)
         self._seen += len(x)
@@ -96,8 +97,8 @@ class RowMoments:
         """Tell whether there are two rows or more, and none was infinite or not a number."""
         return bool(self._counts.sum() > 1 and self._sums.isfinite().all() and self._products.isfinite().all())
 
-    def drawn(self, weights: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Compute mean (C,) and covariance (C, C), N − 1, of rows; each block counts ``weights`` times, or once."""
+    def mean_and_covariance(self, weights: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Compute mean (C,) and covariance (C, C), N − 1, of rows; each block counts ``weights`` times; None: once."""
         w = torch.ones(self.blocks, dtype=torch.float64) if weights is None else weights
         count = w @ self._counts
         mean = w @ self._sums / count
@@ -105,15 +106,15 @@ class RowMoments:
         return mean, (products - count * torch.outer(mean, mean)) / (count - 1)
 
     @cached_property
-    def whole(self) -> tuple[Tensor, Tensor, float]:
+    def all_blocks(self) -> tuple[Tensor, Tensor, float]:
         """Compute the root of the covariance (C, C), the mean (C,), and the trace of the covariance."""
-        return _rooted(*self.drawn(None))
+        return _rooted(*self.mean_and_covariance(None))
 
     @cached_property
     def replicates(self) -> list[tuple[Tensor, Tensor, float]]:
-        """Compute `whole` for blocks drawn again: kept, since every stitched set is compared with the same ones."""
-        count = max(FEWEST_REPLICATES, min(REPLICATES, ROOTS // self.form.channels**2))
-        return [_rooted(*self.drawn(draws)) for draws in _draws(self.blocks, count, 0)]
+        """Compute the same for blocks drawn again; every stitched set is compared with these replicates."""
+        count = max(MIN_REPLICATES, min(REPLICATES, MAX_ROOT_NUMBERS // self.layout.channels**2))
+        return [_rooted(*self.mean_and_covariance(weights)) for weights in _draws(self.blocks, count, 0)]
 
 
 def _rooted(mean: Tensor, covariance: Tensor) -> tuple[Tensor, Tensor, float]:
@@ -122,14 +123,14 @@ def _rooted(mean: Tensor, covariance: Tensor) -> tuple[Tensor, Tensor, float]:
     return root, mean, float(covariance.trace())
 
 
-def _ratio(root: Tensor, mean: Tensor, size: float, other_mean: Tensor, covariance: Tensor) -> float:
+def _ratio(root: Tensor, mean: Tensor, variance: float, other_mean: Tensor, covariance: Tensor) -> float:
     # tr (C₁ C₂)^½ is the sum of the roots of the eigenvalues of C₁^½ C₂ C₁^½, which is symmetric.
-    both = torch.linalg.eigvalsh(root @ covariance @ root).clamp_min(0).sqrt().sum()
-    distance = (mean - other_mean).square().sum() + size + covariance.trace() - 2 * both
-    return max(0.0, float(distance)) / size if size else np.nan
+    root_trace = torch.linalg.eigvalsh(root @ covariance @ root).clamp_min(0).sqrt().sum()
+    distance = (mean - other_mean).square().sum() + variance + covariance.trace() - 2 * root_trace
+    return max(0.0, float(distance)) / variance if variance else np.nan
 
 
-def _draws(blocks: int, replicates: int, which: int) -> Tensor:
-    """Draw how often each block counts: (replicates, blocks). The same for the same sizes."""
-    random = np.random.default_rng([blocks, which])
+def _draws(blocks: int, replicates: int, stream: int) -> Tensor:
+    """Draw how often each block counts: (replicates, blocks), always the same for the same arguments."""
+    random = np.random.default_rng([blocks, stream])
     return torch.from_numpy(random.multinomial(blocks, np.full(blocks, 1 / blocks), replicates).astype(np.float64))

@@ -1,7 +1,7 @@
-"""Scores by the distance to the k-th nearest native neighbour.
+"""Score activations by the distance to the k-th nearest native neighbour.
 
-Sun et al. 2022, "Out-of-distribution detection with deep nearest neighbors"; on plain features: scaling them to length
-1, as they do, would hide how large activations are.
+Sun et al. 2022, "Out-of-distribution detection with deep nearest neighbors"; but on features as they
+are: scaling them to length 1, as Sun et al. do, would hide how large activations are.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def knn(native: Native) -> Score:
     >>> import numpy as np, torch
     >>> from stitchlab.results.activation_layout import layout_of
     >>> x = np.arange(20.0)[:, None]
-    >>> score = knn(Native(features=x, labels=np.zeros(20, int), classes=1, form=layout_of((1,))))
+    >>> score = knn(Native(features=x, labels=np.zeros(20, int), classes=1, layout=layout_of((1,))))
     >>> score(Batch(torch.tensor([[0.0], [29.0]]), layout_of((1,)), tail=torch.nn.Identity())).tolist()
     [-4.0, -14.0]
     """

@@ -1,4 +1,4 @@
-"""Scores by the Mahalanobis distance to the native mean, the covariance shrunk as Ledoit & Wolf (2004) do it."""
+"""Score activations by the Mahalanobis distance to the native mean, with the covariance of Ledoit & Wolf (2004)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from sklearn.covariance import LedoitWolf
 
 from stitchlab.ood.inputs import Array, Batch, Native, Score
 
-FEWEST = 10  # images; below, the covariance is its shrinkage
+MIN_IMAGES = 10  # of fewer, the covariance is little but what it is shrunk to
 
 
 def mahalanobis(native: Native) -> Score:
@@ -17,12 +17,12 @@ def mahalanobis(native: Native) -> Score:
     >>> import numpy as np, torch
     >>> from stitchlab.results.activation_layout import layout_of
     >>> x = np.random.default_rng(0).normal(size=(100, 3))
-    >>> score = mahalanobis(Native(features=x, labels=np.zeros(100, int), classes=1, form=layout_of((3,))))
+    >>> score = mahalanobis(Native(features=x, labels=np.zeros(100, int), classes=1, layout=layout_of((3,))))
     >>> near, far = score(Batch(torch.tensor([[0.0, 0, 0], [9, 9, 9]]), layout_of((3,)), tail=torch.nn.Identity()))
     >>> bool(near > far)
     True
     """
-    native.enough(FEWEST)
+    native.enough(MIN_IMAGES)
     estimate = LedoitWolf().fit(native.features)
 
     def score(batch: Batch) -> Array:

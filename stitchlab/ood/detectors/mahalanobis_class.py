@@ -1,4 +1,4 @@
-"""Scores by the Mahalanobis distance to the nearest class (Lee et al. 2018)."""
+"""Score activations by the Mahalanobis distance to the nearest class (Lee et al. 2018)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from stitchlab.ood.inputs import Array, Batch, CannotFit, Native, Score
 
 
 def mahalanobis_class(native: Native) -> Score:
-    """Score −min_c (x − μ_c)ᵀ Σ⁻¹ (x − μ_c): means μ_c by class, one Ledoit–Wolf Σ of what is left of them.
+    """Score −min_c (x − μ_c)ᵀ Σ⁻¹ (x − μ_c): means μ_c by class, one Ledoit–Wolf Σ of the features minus these means.
 
     Raises CannotFit where a class has fewer than 2 images, or features are constant within all classes.
 
@@ -18,7 +18,7 @@ def mahalanobis_class(native: Native) -> Score:
     >>> from stitchlab.results.activation_layout import layout_of
     >>> labels = np.arange(100) % 2
     >>> x = np.random.default_rng(0).normal(size=(100, 2)) + 20 * labels[:, None]
-    >>> score = mahalanobis_class(Native(features=x, labels=labels, classes=2, form=layout_of((2,))))
+    >>> score = mahalanobis_class(Native(features=x, labels=labels, classes=2, layout=layout_of((2,))))
     >>> near, between = score(Batch(torch.tensor([[20.0, 20], [10, 10]]), layout_of((2,)), tail=torch.nn.Identity()))
     >>> bool(near > between)
     True
@@ -31,7 +31,7 @@ def mahalanobis_class(native: Native) -> Score:
     within = native.features - means[native.labels]
     if not within.any():
         raise CannotFit("native activations of this layer are constant within every class: there is nothing to fit")
-    # In coordinates where Σ is the identity, so that the distance is the plain one.
+    # In whitened coordinates Σ is the identity, and the distance is Euclidean.
     whiten = np.linalg.cholesky(LedoitWolf(assume_centered=True).fit(within).precision_)
 
     def score(batch: Batch) -> Array:

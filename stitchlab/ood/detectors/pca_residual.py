@@ -1,4 +1,4 @@
-"""Scores by what principal components of native features leave over (the residual of Wang et al. 2022, "ViM")."""
+"""Score activations by what native principal components do not explain (the residual of Wang et al. 2022, "ViM")."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from sklearn.decomposition import PCA
 
 from stitchlab.ood.inputs import Array, Batch, Native, Score
 
-KEPT = 0.95  # share of the native variance that the components explain
+EXPLAINED_VARIANCE = 0.95  # share of the native variance that the components explain
 
 
 def pca_residual(native: Native) -> Score:
@@ -18,13 +18,13 @@ def pca_residual(native: Native) -> Score:
     >>> import numpy as np, torch
     >>> from stitchlab.results.activation_layout import layout_of
     >>> x = np.outer(np.arange(20.0), [1, 1])
-    >>> score = pca_residual(Native(features=x, labels=np.zeros(20, int), classes=1, form=layout_of((2,))))
+    >>> score = pca_residual(Native(features=x, labels=np.zeros(20, int), classes=1, layout=layout_of((2,))))
     >>> off = torch.tensor([[50.0, 50.0], [0.0, 2.0]])
     >>> score(Batch(off, layout_of((2,)), tail=torch.nn.Identity())).round(6).tolist()
     [-0.0, -1.414214]
     """
     native.enough(10)
-    components = PCA(n_components=KEPT, svd_solver="full").fit(native.features)
+    components = PCA(n_components=EXPLAINED_VARIANCE, svd_solver="full").fit(native.features)
 
     def score(batch: Batch) -> Array:
         explained = components.inverse_transform(components.transform(batch.features))
