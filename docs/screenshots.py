@@ -59,7 +59,13 @@ SHOTS = (
 
 
 def take(page: Page, base: str, shot: Shot) -> bytes:
-    """Open a page, wait until it no longer changes, and return a screenshot as PNG."""
+    """Open a page, wait until it no longer changes, and return a screenshot as PNG.
+
+    Args:
+        page: a tab of the browser.
+        base: address of the server.
+        shot: what to show.
+    """
     page.set_viewport_size({"width": shot.width, "height": shot.height})
     page.goto(base + shot.address)
     page.locator(shot.shows).first.wait_for(timeout=60_000)

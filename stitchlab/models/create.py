@@ -76,22 +76,20 @@ def train(
     store, device = given(store), pick_device(device)
     name = _free_name(store, name, f"{data.label}-{arch.rpartition('/')[2]}-s{seed}")
     architecture = zoo.architecture(arch)
-    if architecture.optimiser is None:
-        raise StitchLabError(f"{arch} is a control and learns nothing: `compare {arch} END` uses it as front network")
-    recipe = training_recipes.recipe(
-        architecture.optimiser,
-        len(data.train),
-        natural=data.natural,
-        epochs=epochs,
-        augment=augment,
-        label_noise=label_noise,
-        attack=attack,
-    )
+    recipe = _recipe(architecture, data, epochs=epochs, augment=augment, label_noise=label_noise, attack=attack)
     network, module = _build(name, architecture, options, data, size, seed)
     model_store.try_saving(store, module)
     origin = _fit(network, module, data, recipe, seed, device, portion(report, 0.0, TRAINING_SHARE), watch)
     network = replace(network, name=_name_now(store, name), seed=seed, origin=origin)
     return measure_and_save(store, network, module, data, device, portion(report, TRAINING_SHARE, 1 - TRAINING_SHARE))
+
+
+def _recipe(architecture: zoo.Architecture, data: DataSet, **changes: Any) -> Recipe:
+    """Return the recipe for this architecture and data with the user's changes. Raises StitchLabError for a control."""
+    if (optimiser := architecture.optimiser) is None:
+        name = architecture.name
+        raise StitchLabError(f"{name} is a control and learns nothing: `compare {name} END` uses it as front network")
+    return training_recipes.recipe(optimiser, len(data.train), natural=data.natural, **changes)
 
 
 def _fit(

@@ -56,11 +56,10 @@ def import_weights(
     Args:
         weights: a file that `stitchlab.models.weights.read_weights` reads; for ``torchvision/NAME`` also the name of
             published weights (``DEFAULT``, ``IMAGENET1K_V1``, …), which have their own preprocessing and classes.
-        store: where to save the network; default is `Store()`.
         arch, options: see `zoo.architecture`; values of the architecture's options by name, others at their default.
         data: the training data of the weights, or data with the same classes. If ``classes`` is another number, only
             the channels of its images matter, and the accuracy is not defined. A name is loaded once the weights fit.
-        name: of the network.
+        store, name: where to save the network (default: `Store()`), and its name.
         mean, std: that scale pixels in 0..1, one number for each channel; default are the data's own.
         classes: number of outputs; default is the number of the data's classes.
         size: pixels a side of the input; default is the images' own. Published weights set all of these themselves.
@@ -69,22 +68,13 @@ def import_weights(
         called: name of the file in messages; default is its name on the disk.
         device, report: where to measure, as for `train`; receives the progress.
 
-    Its ``origin["remark"]``, if any, says why its mean and standard deviation may be wrong. Raises StitchLabError where
-    anything does not fit; then nothing is saved.
+    Raises StitchLabError where anything does not fit. Its ``origin["remark"]`` says if mean or std seem wrong.
     """
     store, device = given(store), pick_device(device)
-    if (existing := networks.holder(store, name)) is not None and not replace:
+    if not replace:
         networks.check_name_free(store, name, OR_REPLACE_HINT)
-    source = _WeightSource(
-        architecture=zoo.architecture(arch),
-        path=Path(weights),
-        called=called or Path(weights).name,
-        size=size,
-        mean=mean,
-        std=std,
-        classes=classes,
-        options=options,
-    )
+    existing, path = networks.holder(store, name), Path(weights)
+    source = _WeightSource(zoo.architecture(arch), path, called or path.name, size, mean, std, classes, options)
     report(f"reading {source.called}", 0.0)
     source = source.with_published(str(weights), store, download)
     return _import(store, source, name, data, device, download, report, existing)
@@ -112,19 +102,19 @@ def _import(
     return saved
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class _WeightSource:
     """Holds where weights come from and the settings of their network, those of published weights included."""
 
     architecture: zoo.Architecture
     path: Path
     called: str
-    published: vision.Published | None = None
     size: int | None
     mean: Sequence[float] | None
     std: Sequence[float] | None
     classes: int | None
     options: dict[str, Any] | None
+    published: vision.Published | None = None
 
     def with_published(self, weights: str, store: Store, download: bool) -> _WeightSource:
         """Add the published weights of this name, and their settings; of a file of weights nothing changes.

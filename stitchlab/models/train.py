@@ -87,19 +87,14 @@ def fit(
 
     Args:
         module: maps (N,C,H,W) float32 to logits (N,classes).
-        data: the images.
+        data, recipe: the images, and how to train on them.
         prepare: turns pixels 0..255 on the device into the module's input.
-        recipe: how to train.
         seed: of the order, the augmentation, the label noise and the random starts of attacks.
         device: where to compute.
         report: receives epoch, loss and accuracy after every step; may raise to stop.
         watch: receives the curve so far after every epoch.
 
-    Returns:
-        the curve, with a point for each epoch.
-
-    Raises:
-        StitchLabError: the loss is no longer finite.
+    Returns the curve, with a point for each epoch. Raises StitchLabError where the loss is no longer finite.
     """
     module.to(device).to(memory_format=torch.channels_last)
     train_images = _TrainImages(data.train, noisy_labels(data, recipe.label_noise, seed), device)
