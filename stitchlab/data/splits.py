@@ -30,6 +30,9 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def __repr__(self) -> str:
+        return f"Split({len(self):,} images of {'×'.join(map(str, self.images.shape[1:]))})"
+
     def order(self, seed: int) -> torch.Tensor:
         """Return the permutation (N,) of the split for this seed, which is the same on any machine."""
         return torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
@@ -62,6 +65,9 @@ class DataSet:
     test: Split
     fingerprint: str
     natural: bool = False
+
+    def __repr__(self) -> str:
+        return f"DataSet({self.name!r}, {len(self.classes)} classes, train={self.train}, test={self.test})"
 
     @property
     def shape(self) -> tuple[int, int, int]:
