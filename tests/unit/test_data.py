@@ -276,7 +276,7 @@ def test_a_listing_from_before_is_not_believed_of_16_bits(tmp_path: Path, store:
 def test_a_listing_from_before_serves_all_others(images: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     first = data.load(f"folder:{images}", store)
     listed_before(store)
-    monkeypatch.setattr(folder, "_write", lambda *args: pytest.fail("decoded again"))
+    monkeypatch.setattr(folder, "_write_pixels", lambda *args: pytest.fail("decoded again"))
     assert data.load(f"folder:{images}", store).fingerprint == first.fingerprint
     data._loaded.clear()
     monkeypatch.setattr(folder, "_opened", lambda path: pytest.fail("looked at again"))

@@ -258,7 +258,7 @@ def test_a_step_is_taken_on_the_whole_batch_however_large_the_images(monkeypatch
     whole_batches = trained(cell, TEN_STEPS)
     one_cycle = replace(TEN_STEPS, schedule="one-cycle")
     both = [whole_batches, trained(cell, one_cycle)]
-    monkeypatch.setattr(dataset, "LARGE", 7)  # 11 images of 12 pixels a side become 3 at a time
+    monkeypatch.setattr(dataset, "MAX_FULL_BATCH_SIDE_PX", 7)  # 11 images of 12 pixels a side become 3 at a time
     assert pair(NETS["a"], NETS["b"], DATA).at_once(11) == 3
     for recipe, before in zip((TEN_STEPS, one_cycle), both, strict=True):
         torch.testing.assert_close(trained(cell, recipe).weight, before.weight, rtol=0, atol=1e-5)
