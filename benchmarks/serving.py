@@ -172,7 +172,7 @@ def wait_until(condition: Callable[[], object], timeout: float = TIMEOUT_S, inte
     end = time.monotonic() + timeout
     while not condition():
         if time.monotonic() > end:
-            raise TimeoutError(f"expected {condition} to become true within {timeout:.0f} s")
+            raise TimeoutError(f"expected the condition to hold within {timeout:.0f} s; it is still false")
         time.sleep(interval)
 
 
