@@ -1,1 +1,1 @@
-"""Measures how fast StitchLab is, against independent baselines in the same run: ``python -m benchmarks``."""
+"""Measures the speed of StitchLab and of independent baselines in the same run: ``python -m benchmarks``."""

@@ -1,6 +1,6 @@
-"""Measures what users of the app wait for: (i) the server's memory, (j) how soon heatmaps are drawn, (k) commands.
+"""Measures the app: (i) memory of the server, (j) time until heatmaps are drawn, (k) time of commands.
 
-What is measured is a process of its own each time. Ratios are ours over the plain side's: how many times as much.
+Each measurement starts a new process. Ratios are ours divided by the baseline's.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 from benchmarks.demo import finished, many_runs
 from benchmarks.material import Source
 from benchmarks.measure import Measured, Row
-from benchmarks.serving import ROOT, Server, chromium, look_at, needed, seconds_until_drawn, serving
+from benchmarks.serving import ROOT, Server, chromium, require, seconds_until_drawn, serving, visit
 from stitchlab.figures import run_grids
 from stitchlab.figures.heatmap import heatmap
 from stitchlab.results.run import Run
@@ -27,39 +27,44 @@ from stitchlab.results.run import Run
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-RUNS = 20  # that `runs` lists
-#: All pages, with every view that they have; those of Activations show a plot.
-LOOKS = ("Channels", "Map+of+images", "Feature+maps", "Predictions", "TLM%27s+epochs", "Whole+grid")
-PARTS = ("part=Networks", "about=Classes", "about=How+it+came+to+be", "part=Train", "part=Import", "part=Data+sets")
+LISTED_RUNS = 20
+Side = Literal["ours", "bare"]
+SIDES: tuple[Side, ...] = get_args(Side)
+ACTIVATIONS_VIEWS = ("Channels", "Map+of+images", "Feature+maps", "Predictions", "TLM%27s+epochs", "Whole+grid")
+NETWORKS_VIEWS = (
+    *("part=Networks", "about=Classes", "about=How+it+came+to+be"),
+    *("part=Train", "part=Import", "part=Data+sets"),
+)
+#: The addresses of all pages with all of their views; those of Activations show a plot.
 PAGES = (
     "",
     "Compare",
     "Compare?view=difference",
     "Compare?view=table",
     "Compare?show=indices",
-    *(f"Activations?look={look}" for look in LOOKS),
+    *(f"Activations?look={look}" for look in ACTIVATIONS_VIEWS),
     "Checks",
-    *(f"Networks?{part}" for part in PARTS),
+    *(f"Networks?{part}" for part in NETWORKS_VIEWS),
 )
 
 
 def server_memory(source: Source, *, quick: bool, checkout: Path = ROOT) -> Iterator[Row]:
-    """(i): Measure the server process's memory once all pages were seen, against a bare page's with Dask's client.
+    """(i): Measure the memory of the server process after all pages were shown, and of a bare page with a Dask client.
 
     Args:
-        source: names the device of the row.
-        quick: leave out the page Activations.
-        checkout: of StitchLab, whose pages are served: this one, or an older one.
+        source: has the device.
+        quick: whether to leave out the page Activations.
+        checkout: the folder of StitchLab whose pages are served: this one, or an older one.
     """
-    needed("streamlit", "distributed", "playwright", chromium=True)
+    require("streamlit", "distributed", "playwright", chromium=True)
     run = finished(source)
     pages = [page for page in PAGES if not quick or page.partition("?")[0] != "Activations"]
     with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         with _bare(run, Path(folder), dask=True) as server:
-            look_at(browser, [server.url] * 3, lambda url: True)
+            visit(browser, [server.url] * 3, lambda url: True)
             bare = server.memory_mb
         with _ours(run, checkout) as server:
-            look_at(browser, [f"{server.url}/{page}" for page in pages], lambda url: "/Activations" in url)
+            visit(browser, [f"{server.url}/{page}" for page in pages], lambda url: "/Activations" in url)
             ours = server.memory_mb
     yield Row(
         "i",
@@ -76,19 +81,19 @@ def server_memory(source: Source, *, quick: bool, checkout: Path = ROOT) -> Iter
 
 
 def first_heatmaps(source: Source, *, quick: bool, checkout: Path = ROOT) -> Iterator[Row]:
-    """(j): Measure seconds until Home's and Compare's two heatmaps are drawn, all computed, against a bare page's.
+    """(j): Measure the time until two heatmaps of Home, of Compare and of a bare page are drawn; the run is complete.
 
     Args:
         source, checkout: as for `server_memory`.
-        quick: fewer repeats.
+        quick: whether to take fewer repeats.
     """
-    needed("streamlit", "distributed", "playwright", chromium=True)
+    require("streamlit", "distributed", "playwright", chromium=True)
     run = finished(source)
     for page, path in (("Home", ""), ("Compare", "Compare")):
         with tempfile.TemporaryDirectory() as folder, chromium() as browser:
-            found = _in_turns(browser, run, path, Path(folder), 1 if quick else 5, checkout)
+            seconds = _seconds_in_turns(browser, run, path, Path(folder), 1 if quick else 5, checkout)
         for when in ("server just started", "server there"):
-            ours, bare = Measured(found["ours", when]), Measured(found["bare", when])
+            ours, bare = Measured(seconds["ours", when]), Measured(seconds["bare", when])
             yield Row(
                 "j",
                 f"two heatmaps of {page} drawn, {when}",
@@ -104,39 +109,39 @@ def first_heatmaps(source: Source, *, quick: bool, checkout: Path = ROOT) -> Ite
 
 
 def commands(source: Source, *, quick: bool, checkout: Path = ROOT) -> Iterator[Row]:
-    """(k): Measure seconds of ``--help``, and of ``runs`` with 20 runs, against Python's importing NumPy.
+    """(k): Measure the time of ``--help`` and of ``runs`` with 20 runs, and of Python importing NumPy.
 
     Args:
         source, checkout: as for `server_memory`.
-        quick: fewer repeats.
+        quick: whether to take fewer repeats.
     """
     run, repeats = finished(source), 3 if quick else 9
     with tempfile.TemporaryDirectory() as folder:
-        many_runs(run, Path(folder), RUNS)
-        sides = {
+        many_runs(run, Path(folder), LISTED_RUNS)
+        commands = {
             "runs": ["-m", "stitchlab", "runs"],
             "--help": ["-m", "stitchlab", "--help"],
             "numpy": ["-c", "import numpy"],
         }
-        found: dict[str, list[float]] = {name: [] for name in sides}
+        times: dict[str, list[float]] = {name: [] for name in commands}
         for turn in range(repeats + 1):
-            for name, arguments in sides.items():
+            for name, arguments in commands.items():
                 seconds, lines = _command(arguments, Path(folder), checkout)
-                if name == "runs" and lines != RUNS + 1:
-                    raise AssertionError(f"`runs` lists {lines - 1} of {RUNS} runs")
+                if name == "runs" and lines != LISTED_RUNS + 1:
+                    raise AssertionError(f"`runs` lists {lines - 1} of {LISTED_RUNS} runs")
                 if turn:  # the first one is a warm-up
-                    found[name].append(seconds)
-    base = Measured(found["numpy"])
+                    times[name].append(seconds)
+    baseline = Measured(times["numpy"])
     size = f"{len(run.request.front_layers)}×{len(run.request.end_layers)}"
-    for name, what in (("runs", f"`runs` with {RUNS} runs of {size}"), ("--help", "`--help`")):
-        ours = Measured(found[name])
+    for name, what in (("runs", f"`runs` with {LISTED_RUNS} runs of {size}"), ("--help", "`--help`")):
+        ours = Measured(times[name])
         yield Row(
             "k",
             what,
             "import numpy",
             ours.median,
-            base.median,
-            ours.median / base.median,
+            baseline.median,
+            ours.median / baseline.median,
             None,
             source.device,
             ours.spread,
@@ -144,7 +149,7 @@ def commands(source: Source, *, quick: bool, checkout: Path = ROOT) -> Iterator[
 
 
 def _command(arguments: list[str], cache: Path, checkout: Path) -> tuple[float, int]:
-    """Run Python on these, and give the seconds that it took and the lines that it wrote."""
+    """Run Python with these arguments; return the seconds that it took and the number of lines that it printed."""
     started = time.perf_counter()
     done = subprocess.run(
         [sys.executable, *arguments],
@@ -156,29 +161,29 @@ def _command(arguments: list[str], cache: Path, checkout: Path) -> tuple[float, 
     return time.perf_counter() - started, len(done.stdout.splitlines())
 
 
-def _in_turns(
+def _seconds_in_turns(
     browser: Browser, run: Run, path: str, folder: Path, repeats: int, checkout: Path
-) -> dict[tuple[str, str], list[float]]:
-    """Start the app and the bare page in turns; seconds by side and moment. The first turn is a warm-up."""
-    found: dict[tuple[str, str], list[float]] = {}
+) -> dict[tuple[Side, str], list[float]]:
+    """Time the app and the bare page in turns, after a warm-up turn; return seconds by side and state of the server."""
+    seconds: dict[tuple[Side, str], list[float]] = {}
     for turn in range(repeats + 1):
-        for side in ("ours", "bare"):
+        for side in SIDES:
             with _ours(run, checkout) if side == "ours" else _bare(run, folder) as server:
                 url = f"{server.url}/{path if side == 'ours' else ''}"
-                started = seconds_until_drawn(browser, url, server.started)
-                _settle(server)
-                there = seconds_until_drawn(browser, url)
+                first = seconds_until_drawn(browser, url, server.started)
+                _wait_until_idle(server)
+                second = seconds_until_drawn(browser, url)
             if turn:
-                found.setdefault((side, "server just started"), []).append(started)
-                found.setdefault((side, "server there"), []).append(there)
-    return found
+                seconds.setdefault((side, "server just started"), []).append(first)
+                seconds.setdefault((side, "server there"), []).append(second)
+    return seconds
 
 
-def _settle(server: Server) -> None:
-    """Wait until nothing that the server started is at work any more: workers import what they need."""
-    before = -1.0
-    while (now := server.cpu_seconds) - before > 0.1:
-        before = now
+def _wait_until_idle(server: Server) -> None:
+    """Wait until the processes of the server are idle; its workers import modules at first."""
+    last = -1.0
+    while (cpu_seconds := server.cpu_seconds) - last > 0.1:
+        last = cpu_seconds
         time.sleep(1)
 
 
@@ -187,7 +192,7 @@ def _ours(run: Run, checkout: Path) -> AbstractContextManager[Server]:
 
 
 def _bare(run: Run, folder: Path, *, dask: bool = False) -> AbstractContextManager[Server]:
-    """Serve the bare page, which needs nothing of StitchLab, with the figures of the run."""
+    """Serve the bare page, which does not use StitchLab, with the figures of the run."""
     figures = folder / "figures.json"
     figures.write_text(
         json.dumps([json.loads(heatmap(grid).to_json()) for grid in run_grids.stitched(run, "accuracy")])

@@ -1,6 +1,6 @@
 """Shows two Plotly figures on a Streamlit page, with Dask's client on request: the plain side of rows i and j.
 
-``BARE_FIGURES`` names a file with the figures, a JSON list; ``BARE_DASK`` asks for the client.
+The environment variable ``BARE_FIGURES`` names a JSON file with the list of figures; ``BARE_DASK`` asks for the client.
 """
 
 import json
@@ -14,7 +14,7 @@ import streamlit as st
 
 @st.cache_resource(show_spinner=False)
 def client() -> list[Any]:
-    """Connect to a cluster with one worker, each in a process of its own."""
+    """Connect to a Dask cluster; its scheduler and its one worker have processes of their own."""
     from distributed import Client
     from distributed.deploy.subprocess import SubprocessCluster
 

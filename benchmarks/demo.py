@@ -1,4 +1,4 @@
-"""Makes what rows about the app are measured on: the demo's two networks and their grid, made once and kept."""
+"""Prepares the run for the rows about the app: the demo's two networks and their grid, computed once and kept."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from stitchlab.results.keys import accuracy_key, key_of, result_key
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 
-#: Rooms of a store that a copy without results leaves out.
-RESULTS = ("cells", "maps", "epochs", "accuracies", "runs", "jobs", "progress", "cancel", "claims")
+#: Rooms of a store with results, which a copy without results leaves out.
+RESULT_ROOMS = ("cells", "maps", "epochs", "accuracies", "runs", "jobs", "progress", "cancel", "claims")
 
 
 def finished(source: Source) -> Run:
-    """Give the demo's run, complete: two ResNet-14 on digits, 6×6 cells by the paper's recipe; a minute the first time.
+    """Return the demo's complete run: two ResNet-14 on digits, 6×6 cells by the paper's recipe.
 
-    Its store holds nothing else.
+    The first call takes a minute. The run has a store of its own.
     """
     store = Store(Path(source.root) / "app")
     demo.train(store)
@@ -29,20 +29,18 @@ def finished(source: Source) -> Run:
 
 
 def without_results(store: Store, folder: Path) -> Store:
-    """Copy a store's networks and data, and none of its results."""
-    shutil.copytree(store.root, folder, ignore=lambda at, names: set(names) & set(RESULTS), dirs_exist_ok=True)
+    """Copy the networks and data of a store without its results."""
+    shutil.copytree(store.root, folder, ignore=lambda folder, names: set(names) & set(RESULT_ROOMS), dirs_exist_ok=True)
     return Store(folder)
 
 
 def many_runs(run: Run, folder: Path, count: int) -> Store:
-    """Fill a store with runs that have the numbers of this one under the ids of other seeds.
-
-    It is there to be listed, and timed; its numbers mean nothing.
+    """Fill a store with copies of a run under the ids of other seeds, for timing a list of runs.
 
     Args:
-        run: complete.
+        run: a complete run.
         folder: of the new store.
-        count: how many runs it gets.
+        count: number of runs to make.
     """
     store = Store(folder)
     for seed in range(count):
@@ -50,8 +48,8 @@ def many_runs(run: Run, folder: Path, count: int) -> Store:
         Run(store, run.record | {"request": asdict(request)}).save()
         for network in (request.front, request.end):
             store.put("accuracies", accuracy_key(request, network), {"accuracy": run.own_accuracy})
-        for cell, kept in run.cells.items():
-            store.put("cells", result_key(request, *cell), kept)
-        for cell, kept in run.functional.items():
-            store.put("cells", key_of(request, "functional", *cell), kept)
+        for cell, result in run.cells.items():
+            store.put("cells", result_key(request, *cell), result)
+        for cell, metrics in run.functional.items():
+            store.put("cells", key_of(request, "functional", *cell), metrics)
     return store

@@ -1,4 +1,4 @@
-"""Measures times and memory, each in a process of its own, so that none inherits another's caches or memory."""
+"""Measures times and memory, each in a process of its own, so that no measurement uses another's caches or memory."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ from typing import Any
 
 import torch
 
-REPEATS = 5
+DEFAULT_REPEATS = 5
 
 
 class Skipped(Exception):
-    """Raised where a row cannot be measured here; the message says what is lacking."""
+    """Raised where a row cannot be measured on this machine; the message says what is missing."""
 
 
 @dataclass
 class Row:
     """Represents a line of the table.
 
-    ``ratio`` is baseline over ours; for g the share of the limit, for f what ``what`` says; from i on, about the app,
-    ours over the baseline. ``ours_peak_mb`` is memory beyond what was there before; for i all memory of a process.
+    ``ratio`` is the baseline's time divided by ours; in row g the share of the limit, in row f the number that ``what``
+    names, and in the rows about the app, from i on, ours divided by the baseline's. ``ours_peak_mb`` is the memory in
+    addition to what the process had before; in row i all memory of a process.
     """
 
     row: str
@@ -45,85 +46,86 @@ class Row:
 
 @dataclass
 class Measured:
-    """Holds seconds of repeats after a warm-up, the most memory beyond what was there before (MB), and results."""
+    """Holds the seconds of each repeat, the peak of additional memory (MB), and the result of the measured work."""
 
     seconds: list[float]
     peak_mb: float | None = None
-    found: Any = None
+    result: Any = None
 
     @property
     def median(self) -> float:
-        """Give the median of the repeats."""
+        """Return the median of the repeats."""
         return statistics.median(self.seconds)
 
     @property
     def spread(self) -> str:
-        """Say how far repeats are apart, from the fastest to the slowest."""
+        """Describe the range of the repeats, from the fastest to the slowest."""
         return f"{min(self.seconds):.3g}–{max(self.seconds):.3g} s of {len(self.seconds)}"
 
 
-def alone(work: Callable[..., Measured], *arguments: Any) -> Measured:
+def in_own_process(work: Callable[..., Measured], *arguments: Any) -> Measured:
     """Run a measurement in a fresh process."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         return pool.submit(work, *arguments).result()
 
 
-def timed(work: Callable[[], Any], device: torch.device, repeats: int = REPEATS, warm: int = 1) -> Measured:
-    """Time a piece of work, again and again.
+def timed(work: Callable[[], Any], device: torch.device, repeats: int = DEFAULT_REPEATS, warm_ups: int = 1) -> Measured:
+    """Time repeated calls of a function.
 
     Args:
-        work: is called.
-        device: whose memory is measured, and which is waited for.
-        repeats, warm: tries that count, and tries before them that do not.
+        work: the function.
+        device: whose memory is measured; a GPU is waited for after each call.
+        repeats, warm_ups: number of calls that are timed, and of calls before them that are not.
 
     Returns:
-        ``found`` is what the last try returned.
+        the measurement; its ``result`` is that of the last call.
     """
-    before = _begin(device)
-    for _ in range(warm):
+    before = _reset_peak(device)
+    for _ in range(warm_ups):
         work()
     finish(device)
-    seconds, found = [], None
+    seconds, result = [], None
     for _ in range(repeats):
         started = time.perf_counter()
-        found = work()
+        result = work()
         finish(device)
         seconds.append(time.perf_counter() - started)
-    return Measured(seconds, _peak(device, before), found)
+    return Measured(seconds, _peak_mb(device, before), result)
 
 
 def finish(device: torch.device) -> None:
-    """Wait until a GPU has done what it was asked for."""
+    """Wait until a GPU has finished its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
-def _begin(device: torch.device) -> float | None:
+def _reset_peak(device: torch.device) -> float | None:
+    """Reset the peak of memory, and return the memory in use in MB; None where the system does not tell."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         return torch.cuda.memory_allocated(device) / 1e6
     try:
         with open("/proc/self/clear_refs", "w") as file:
-            file.write("5")  # Linux: the peak is that from now on
+            file.write("5")  # on Linux this resets the peak
     except OSError:
         return None
-    return _status("VmRSS")
+    return _process_mb("VmRSS")
 
 
-def _peak(device: torch.device, before: float | None) -> float | None:
+def _peak_mb(device: torch.device, before: float | None) -> float | None:
     if before is None:
         return None
-    now = torch.cuda.max_memory_allocated(device) / 1e6 if device.type == "cuda" else _status("VmHWM")
+    now = torch.cuda.max_memory_allocated(device) / 1e6 if device.type == "cuda" else _process_mb("VmHWM")
     return now - before
 
 
-def _status(name: str) -> float:
+def _process_mb(field: str) -> float:
     with open("/proc/self/status") as file:
-        return next(int(line.split()[1]) / 1e3 for line in file if line.startswith(name))
+        return next(int(line.split()[1]) / 1e3 for line in file if line.startswith(field))
 
 
 def machine(device: torch.device) -> dict[str, Any]:
-    """Describe what this ran on."""
+    """Describe this machine and the versions of the libraries."""
     versions = {name: metadata.version(name) for name in ("torch", "torchvision", "numpy", "scipy", "scikit-learn")}
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
     return {
@@ -145,17 +147,17 @@ def _processor() -> str:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Write the rows as a table for people."""
+    """Write the rows as a text table."""
     lines = [("row", "what", "baseline", "ours", "baseline", "ratio", "peak")]
     lines += [
         (
             r.row,
             r.what,
             r.baseline,
-            _said(r.ours_s, ".4g", " s"),
-            _said(r.baseline_s, ".4g", " s"),
-            _said(r.ratio, ".3g"),
-            _said(r.ours_peak_mb, ".0f", " MB"),
+            _text(r.ours_s, ".4g", " s"),
+            _text(r.baseline_s, ".4g", " s"),
+            _text(r.ratio, ".3g"),
+            _text(r.ours_peak_mb, ".0f", " MB"),
         )
         for r in rows
     ]
@@ -165,5 +167,5 @@ def table(rows: Sequence[Row]) -> str:
     )
 
 
-def _said(value: float | None, how: str, unit: str = "") -> str:
-    return "" if value is None else f"{value:{how}}{unit}"
+def _text(value: float | None, form: str, unit: str = "") -> str:
+    return "" if value is None else f"{value:{form}}{unit}"

@@ -1,7 +1,9 @@
-"""Follows the plain recipe: one pair of layers at a time, both whole networks at every step, forward hooks, fp32.
+"""Follows the recipe of the paper's code: one pair of layers at a time, whole networks at every step, hooks, float32.
 
-What anybody would write from the papers, as the baseline of every ratio and the judge of every number. It shares no
-line with the engine: networks are plain modules here, data plain tensors, layers paths of modules with maps (N,C,H,W).
+Each training step runs both networks from the image to the logits, although only the stitch between them is trained.
+The benchmark divides by these times, and checks the engine's numbers against these numbers. `tests/reference.py` uses
+the same functions. Nothing here uses the engine's code: networks are modules, data are tensors, and a layer is the path
+of a module whose output is a map (N,C,H,W).
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -17,14 +20,15 @@ from torch.utils.data import DataLoader
 from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
-BATCH = 256  # the paper's
+BATCH = 256  # images of a training step, as in the paper
 
+Array = npt.NDArray[np.float64]
 Batches = Iterable[tuple[Tensor, Tensor]]
 
 
 @dataclass
-class Side:
-    """Holds a network in eval mode, frozen, with the mean and deviation of its input."""
+class PlainNetwork:
+    """Holds a frozen module in eval mode, with the mean and standard deviation that its input is scaled by."""
 
     module: nn.Module
     mean: tuple[float, ...]
@@ -39,30 +43,32 @@ def _column(values: tuple[float, ...], like: Tensor) -> Tensor:
     return torch.tensor(values, device=like.device)[:, None, None]
 
 
-def capture(side: Side, layer: str, x: Tensor) -> Tensor:
-    """Give what a layer puts out while the whole network runs: (N, C, H, W).
+def capture(module: nn.Module, layer: str, x: Tensor) -> Tensor:
+    """Run the whole network, and return a copy of what the layer outputs, as it is.
 
     Args:
-        side, layer: the network, and the path of a module of it.
+        module: the network.
+        layer: the path of one of its modules, which is called once.
         x: prepared images (N, C, H, W).
     """
-    kept: list[Tensor] = []
-    hook = side.module.get_submodule(layer).register_forward_hook(lambda m, i, out: kept.append(out.detach().clone()))
+    outputs: list[Tensor] = []
+    hook = module.get_submodule(layer).register_forward_hook(lambda m, i, out: outputs.append(out.detach().clone()))
     with torch.no_grad():
-        side.module(x)
+        module(x)
     hook.remove()
-    return kept[0]
+    (activation,) = outputs
+    return activation
 
 
-def replaced(side: Side, layer: str, x: Tensor, activation: Tensor) -> Tensor:
-    """Compute logits (N, classes) of the whole network with a layer's output replaced.
+def replaced(module: nn.Module, layer: str, x: Tensor, activation: Tensor) -> Tensor:
+    """Run the whole network with the output of a layer replaced, and return the logits (N, classes).
 
     Args:
-        side, layer, x: as for `capture`.
-        activation: (N, C, H, W), what replaces the output.
+        module, layer, x: as for `capture`.
+        activation: what replaces the layer's output. A module behind the layer that works in place changes it.
     """
-    hook = side.module.get_submodule(layer).register_forward_hook(lambda *_: activation)
-    logits: Tensor = side.module(x)
+    hook = module.get_submodule(layer).register_forward_hook(lambda *_: activation)
+    logits: Tensor = module(x)
     hook.remove()
     return logits
 
@@ -80,8 +86,8 @@ def mapped(x: Tensor, size: tuple[int, ...], weight: Tensor, bias: Tensor) -> Te
 
 
 def train_step(
-    front: Side,
-    end: Side,
+    front: PlainNetwork,
+    end: PlainNetwork,
     i: str,
     j: str,
     pixels: Tensor,
@@ -101,19 +107,22 @@ def train_step(
         optimiser: of both.
         prepared: whether pixels are scaled already.
     """
-    one, other = (pixels, pixels) if prepared else (front.prepared(pixels), end.prepared(pixels))
-    x, native = capture(front, i, one), capture(end, j, other[:1])
+    front_input, end_input = (pixels, pixels) if prepared else (front.prepared(pixels), end.prepared(pixels))
+    x, native = capture(front.module, i, front_input), capture(end.module, j, end_input[:1])
     optimiser.zero_grad()
-    F.cross_entropy(replaced(end, j, other, mapped(x, native.shape[2:], weight, bias)), labels).backward()
+    logits = replaced(end.module, j, end_input, mapped(x, native.shape[2:], weight, bias))
+    F.cross_entropy(logits, labels).backward()
     optimiser.step()
 
 
-def train(front: Side, end: Side, i: str, j: str, batches: Batches, weight: Tensor, bias: Tensor) -> None:
-    """Train by task loss matching after the paper's recipe, un-augmented, in place.
+def train(
+    front: PlainNetwork, end: PlainNetwork, i: str, j: str, batches: Batches, weight: Tensor, bias: Tensor
+) -> None:
+    """Train a stitch in place by task loss matching, by the paper's recipe without augmentation.
 
     Args:
         front, end, i, j, weight, bias: as for `train_step`.
-        batches: (pixels, labels) each, of all epochs.
+        batches: pairs of (pixels, labels), of all epochs one after the other.
     """
     optimiser = adam(weight, bias)
     for pixels, labels in batches:
@@ -121,90 +130,128 @@ def train(front: Side, end: Side, i: str, j: str, batches: Batches, weight: Tens
 
 
 def adam(weight: Tensor, bias: Tensor) -> torch.optim.Optimizer:
-    """Make the paper's optimiser."""
+    """Make the optimiser that the paper trains a stitch with."""
     return torch.optim.Adam([weight, bias], lr=1e-3, weight_decay=1e-5)
 
 
-def direct(front: Side, end: Side, i: str, j: str, pixels: Tensor) -> tuple[Tensor, Tensor]:
-    """Compute W (D, C), b (D,) of direct matching.
+def direct(front: PlainNetwork, end: PlainNetwork, i: str, j: str, pixels: Tensor) -> tuple[Tensor, Tensor]:
+    """Fit a stitch by direct matching; return its weight (D, C) and bias (D,).
 
     Args:
         front, end, i, j: the networks, and the layers of the cell.
-        pixels: (N, C, H, W) in 0..255, which it is fitted on.
+        pixels: (N, C, H, W) in 0..255, the images to fit on.
     """
-    x, y = capture(front, i, front.prepared(pixels)), capture(end, j, end.prepared(pixels))
+    x = capture(front.module, i, front.prepared(pixels))
+    y = capture(end.module, j, end.prepared(pixels))
     x = F.interpolate(x, y.shape[2:], mode="bilinear", align_corners=False)
     rows, native = (v.permute(0, 2, 3, 1).reshape(-1, v.shape[1]).double().numpy() for v in (x, y))
-    found = np.linalg.lstsq(np.column_stack([rows, np.ones(len(rows))]), native, rcond=1e-7)[0]
-    return torch.from_numpy(found[:-1].T.copy()).float(), torch.from_numpy(found[-1].copy()).float()
+    weight, bias = (torch.from_numpy(v.copy()).float() for v in lstsq(rows, native))
+    return weight, bias
+
+
+def lstsq(x: Array, y: Array) -> tuple[Array, Array]:
+    """Compute weight (D, C) and bias (D,) of least squares from rows (n, C) to rows (n, D), of minimum joint norm."""
+    fit = np.linalg.lstsq(np.column_stack([x, np.ones(len(x))]), y, rcond=1e-7)[0]
+    solution = np.asarray(fit, np.float64)
+    return solution[:-1].T, solution[-1]
 
 
 @torch.no_grad()
 def evaluate(
-    front: Side, end: Side, i: str, j: str, batches: Batches, weight: Tensor, bias: Tensor, *, accuracy: bool = True
+    front: PlainNetwork,
+    end: PlainNetwork,
+    i: str,
+    j: str,
+    batches: Batches,
+    weight: Tensor,
+    bias: Tensor,
+    *,
+    accuracy: bool = True,
 ) -> tuple[float, float]:
-    """Measure the accuracy 0..1 of a stitched network, and the stitch's distance ‖T(a) − b‖² / ‖b‖².
+    """Measure the accuracy 0..1 of a stitched network, and the distance to native, ‖T(a) − b‖² / ‖b‖².
 
     Args:
         front, end, i, j: the networks, and the layers of the cell.
-        batches: (pixels, labels) each.
+        batches: pairs of (pixels, labels).
         weight, bias: (D, C) and (D,).
-        accuracy: whether that is wanted; else it is 0.
+        accuracy: whether to compute the accuracy; without that it is returned as 0.
     """
-    missed = size = 0.0
-    right = count = 0
+    squared_error = squared_norm = 0.0
+    correct = images = 0
     for pixels, labels in batches:
-        x, y = capture(front, i, front.prepared(pixels)), capture(end, j, end.prepared(pixels))
-        made = mapped(x, y.shape[2:], weight, bias)
-        missed += float((made - y).double().square().sum())
-        size += float(y.double().square().sum())
+        x = capture(front.module, i, front.prepared(pixels))
+        native = capture(end.module, j, end.prepared(pixels))
+        stitched = mapped(x, native.shape[2:], weight, bias)
+        squared_error += float((stitched - native).double().square().sum())
+        squared_norm += float(native.double().square().sum())
         if accuracy:
-            right += int((replaced(end, j, end.prepared(pixels), made).argmax(1) == labels).sum())
-        count += len(labels)
-    return right / count, missed / size
+            logits = replaced(end.module, j, end.prepared(pixels), stitched)
+            correct += int((logits.argmax(1) == labels).sum())
+        images += len(labels)
+    return correct / images, squared_error / squared_norm
 
 
-def similarities(front: Side, end: Side, i: str, j: str, batches: Batches) -> dict[str, float]:
-    """Compute linear CKA, PWCCA and Procrustes of a pair of layers in NumPy, float64, from the formulas of the papers.
+def similarities(front: PlainNetwork, end: PlainNetwork, i: str, j: str, batches: Batches) -> dict[str, float | None]:
+    """Compute linear CKA, PWCCA and Procrustes of two layers in NumPy, float64, from the formulas of the papers.
 
     Args:
         front, end, i, j: the networks, and the layers of the cell.
-        batches: (pixels, labels) each.
+        batches: pairs of (pixels, labels).
     """
-    kept = [(capture(front, i, front.prepared(p)), capture(end, j, end.prepared(p))) for p, _ in batches]
-    x, y = (torch.cat(part).double().numpy() for part in zip(*kept, strict=True))
+    activations = [
+        (capture(front.module, i, front.prepared(pixels)), capture(end.module, j, end.prepared(pixels)))
+        for pixels, _ in batches
+    ]
+    x, y = (torch.cat(part).double().numpy() for part in zip(*activations, strict=True))
     a, b = (v.reshape(len(v), -1) - v.reshape(len(v), -1).mean(0) for v in (x, y))
     k, m = a @ a.T, b @ b.T
-    one, other = (v.mean((2, 3)) - v.mean((0, 2, 3)) for v in (x, y))
+    front_rows, end_rows = (v.mean((2, 3)) for v in (x, y))
     cka = float((k * m).sum() / np.linalg.norm(k) / np.linalg.norm(m))
-    return {"cka": cka, "pwcca": _pwcca(one, other), "opd": _procrustes(one, other)}
+    return {"cka": cka, "pwcca": pwcca(front_rows, end_rows), "opd": opd(front_rows, end_rows)}
 
 
-def _pwcca(x: np.ndarray, y: np.ndarray) -> float:
-    ux, uy = _basis(x), _basis(y)
+def pwcca(x: Array, y: Array) -> float | None:
+    """Compute the PWCCA distance of rows (n, C) and (n, D) from their singular vectors; None where it is undefined."""
+    x, y = x - x.mean(0), y - y.mean(0)
+    ux, uy = _directions(x), _directions(y)
+    if len(x) - 1 < ux.shape[1] + uy.shape[1]:
+        return None
     left, rho, _ = np.linalg.svd(ux.T @ uy, full_matrices=False)
     variates = ux @ left
-    lacking = _basis(x - variates @ (variates.T @ x), ux.shape[1] - len(rho))
-    weights = np.abs(np.hstack([variates, lacking]).T @ x).sum(1)
+    remaining = _directions(x - variates @ (variates.T @ x), ux.shape[1] - len(rho))
+    weights = np.abs(np.column_stack([variates, remaining]).T @ x).sum(1)
     return float(1 - (weights[: len(rho)] * rho).sum() / weights.sum())
 
 
-def _basis(x: np.ndarray, most: int | None = None) -> np.ndarray:
+def _directions(x: Array, most: int | None = None) -> Array:
+    """Compute an orthonormal basis of the column space of rows (n, C); at most ``most`` directions, strongest first."""
     u, s, _ = np.linalg.svd(x, full_matrices=False)
     return u[:, s > 1e-6 * s[0]][:, :most]
 
 
-def _procrustes(x: np.ndarray, y: np.ndarray) -> float:
-    return float(2 - 2 * np.linalg.norm((x / np.linalg.norm(x)).T @ (y / np.linalg.norm(y)), "nuc"))
+def opd(x: Array, y: Array) -> float:
+    """Compute the orthogonal Procrustes distance ‖X‖² + ‖Y‖² − 2‖XᵀY‖_* of rows, centred and scaled to norm 1."""
+    x, y = (v - v.mean(0) for v in (x, y))
+    x, y = x / np.linalg.norm(x), y / np.linalg.norm(y)
+    nuclear = np.linalg.svd(x.T @ y, compute_uv=False).sum()
+    return float((x**2).sum() + (y**2).sum() - 2 * nuclear)
+
+
+def hsic(k: Array, m: Array) -> float:
+    """Estimate HSIC without bias from two Gram matrices (n, n): Song et al. 2012, eq. 5."""
+    n, ones = len(k), np.ones(len(k))
+    k, m = k - np.diag(np.diag(k)), m - np.diag(np.diag(m))
+    middle = (ones @ k @ ones) * (ones @ m @ ones) / ((n - 1) * (n - 2))
+    return float(((k * m.T).sum() + middle - 2 / (n - 2) * (ones @ k @ m @ ones)) / (n * (n - 3)))
 
 
 def in_memory(pixels: Tensor, labels: Tensor, order: Tensor, batch: int = BATCH) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield batches of images that lie in memory, uint8, and their labels.
+    """Yield batches of uint8 images that are in memory, with their labels.
 
     Args:
         pixels, labels: (N, C, H, W) and (N,).
         order: indices into them.
-        batch: how many at a time.
+        batch: images of one batch.
     """
     for chosen in order.split(batch):
         yield pixels[chosen], labels[chosen]
@@ -213,12 +260,12 @@ def in_memory(pixels: Tensor, labels: Tensor, order: Tensor, batch: int = BATCH)
 def loader(
     folder: str, mean: tuple[float, ...], std: tuple[float, ...], batch: int = BATCH
 ) -> DataLoader[tuple[Tensor, Tensor]]:
-    """Load batches of a folder of image files, decoded and normalised by one worker at every epoch anew.
+    """Load batches from a folder of image files; one worker decodes and normalises them again in every epoch.
 
     Args:
-        folder: with a folder of each class.
-        mean, std: of pixels in 0..1, one number a channel.
-        batch: images of one.
+        folder: holds a folder of images for each class.
+        mean, std: of pixels in 0..1, one number for each channel.
+        batch: images of one batch.
     """
     steps = transforms.Compose([transforms.ToTensor(), transforms.Normalize(mean, std)])
     return DataLoader(ImageFolder(folder, steps), batch, shuffle=True, num_workers=1)

@@ -1,4 +1,4 @@
-"""Measures similarity indices: (c) minibatch CKA against packages, (d) three against NumPy, (n) all, and nulls."""
+"""Measures similarity indices: (c) minibatch CKA and packages, (d) three indices and NumPy, (n) all, and nulls."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torchvision.models.feature_extraction import create_feature_extractor
 
 from benchmarks import plain
 from benchmarks.material import Source, load
-from benchmarks.measure import Measured, Row, alone, timed
+from benchmarks.measure import Measured, Row, in_own_process, timed
 from benchmarks.minibatch_cka import minibatch_cka
 from stitchlab.catalog.indices import DEFAULT_INDICES, INDICES
 from stitchlab.cutting.fuse_bn import folded
@@ -32,17 +32,17 @@ LAYERS = [
 
 
 def minibatch(source: Source, *, quick: bool) -> Iterator[Row]:
-    """(c): Measure `benchmarks.minibatch_cka`, which the package has not, on 18×18 layers of untrained ResNet-18."""
-    images, few = (256, 128) if quick else (10_000, 512)
+    """(c): Measure `benchmarks.minibatch_cka` and two packages on 18×18 layers of untrained ResNet-18."""
+    images, fewer = (256, 128) if quick else (10_000, 512)
     device = source.device
-    ours = alone(ours_on, device, images, 3 if quick else 1)
-    exact = alone(reference_on, device, few).found
-    error = _apart(alone(ours_on, device, few, 1).found, exact)
-    forward = alone(forward_on, device, images).median
+    ours = in_own_process(ours_on, device, images, 3 if quick else 1)
+    exact = in_own_process(reference_on, device, fewer).result
+    error = _max_difference(in_own_process(ours_on, device, fewer, 1).result, exact)
+    forward = in_own_process(forward_on, device, images).median
     for name, work in (("pytorch-cka", pytorch_cka_on), ("torch_cka", torch_cka_on)):
-        count = images if name == "pytorch-cka" or quick else 512  # some minutes more for the other
+        count = images if name == "pytorch-cka" or quick else 512  # torch_cka would take minutes longer
         try:
-            base, theirs = alone(work, device, count), alone(work, device, few).found
+            baseline, theirs = in_own_process(work, device, count), in_own_process(work, device, fewer).result
         except ModuleNotFoundError:
             yield Row(
                 "c",
@@ -55,21 +55,21 @@ def minibatch(source: Source, *, quick: bool) -> Iterator[Row]:
                 device,
             )
             continue
-        mine = ours if count == images else alone(ours_on, device, count, 1)
+        ours_here = ours if count == images else in_own_process(ours_on, device, count, 1)
         note = (
-            f"ours is benchmarks/minibatch_cka.py; error against float64 on {few} images: ours {error:.1e}, "
-            f"theirs {_apart(theirs, exact):.1e}; both networks alone on {images:,} images: {forward:.3g} s"
+            f"ours is benchmarks/minibatch_cka.py; error against float64 on {fewer} images: ours {error:.1e}, "
+            f"theirs {_max_difference(theirs, exact):.1e}; both networks alone on {images:,} images: {forward:.3g} s"
         )
         yield Row(
             "c",
             f"minibatch CKA, 18×18 layers of ResNet-18, {count:,} images",
             name,
-            mine.median,
-            base.median,
-            base.median / mine.median,
-            mine.peak_mb,
+            ours_here.median,
+            baseline.median,
+            baseline.median / ours_here.median,
+            ours_here.peak_mb,
             device,
-            mine.spread,
+            ours_here.spread,
             note,
         )
     yield _full_batch(source, quick=quick)
@@ -81,14 +81,14 @@ def all_indices(source: Source, *, quick: bool) -> Iterator[Row]:
 
 
 def of_all(source: Source, *, quick: bool) -> Iterator[Row]:
-    """(n): Measure all indices against the default four, and a null against the values alone; and each by itself."""
+    """(n): Measure all indices and permutation nulls, relative to the default four; and each index by itself."""
     images, permutations = (200, 25) if quick else (1000, 200)
-    usual = alone(by_engine, source, DEFAULT_INDICES, images, 3)
-    every = alone(by_engine, source, tuple(INDICES), images, 1)
-    null = alone(by_engine, source, DEFAULT_INDICES, images, 1, permutations)
+    default = in_own_process(by_engine, source, DEFAULT_INDICES, images, 3)
+    every = in_own_process(by_engine, source, tuple(INDICES), images, 1)
+    null = in_own_process(by_engine, source, DEFAULT_INDICES, images, 1, permutations)
     each = ", ".join(
-        f"{name} {alone(by_engine, source, (name,), images, 1).median:.2f} / "
-        f"{alone(by_engine, source, (name,), images, 1, permutations).median:.1f}"
+        f"{name} {in_own_process(by_engine, source, (name,), images, 1).median:.2f} / "
+        f"{in_own_process(by_engine, source, (name,), images, 1, permutations).median:.1f}"
         for name in INDICES
     )
     what = f"{len(source.cells)} cells, {images:,} images"
@@ -97,8 +97,8 @@ def of_all(source: Source, *, quick: bool) -> Iterator[Row]:
         f"all {len(INDICES)} indices, {what}",
         "the default four",
         every.median,
-        usual.median,
-        usual.median / every.median,
+        default.median,
+        default.median / every.median,
         every.peak_mb,
         source.device,
         every.spread,
@@ -109,8 +109,8 @@ def of_all(source: Source, *, quick: bool) -> Iterator[Row]:
         f"the default four with {permutations} permutations, {what}",
         "values alone",
         null.median,
-        usual.median,
-        usual.median / null.median,
+        default.median,
+        default.median / null.median,
         null.peak_mb,
         source.device,
         null.spread,
@@ -118,8 +118,8 @@ def of_all(source: Source, *, quick: bool) -> Iterator[Row]:
     )
 
 
-def _apart(one: Tensor, other: Tensor) -> float:
-    return float((one - other).abs().max())
+def _max_difference(first: Tensor, second: Tensor) -> float:
+    return float((first - second).abs().max())
 
 
 def _full_batch(source: Source, *, quick: bool) -> Row:
@@ -128,15 +128,18 @@ def _full_batch(source: Source, *, quick: bool) -> Row:
 
 def _indices(source: Source, names: tuple[str, ...], row: str, what: str, *, quick: bool) -> Row:
     images = 200 if quick else 1000
-    ours, base = alone(by_engine, source, names, images, 3), alone(by_hand, source, images)
-    gap = max(abs(ours.found.values[name, cell] - value[name]) for cell, value in base.found.items() for name in names)
+    ours = in_own_process(by_engine, source, names, images, 3)
+    baseline = in_own_process(by_hand, source, images)
+    gap = max(
+        abs(ours.result.values[name, cell] - value[name]) for cell, value in baseline.result.items() for name in names
+    )
     return Row(
         row,
         f"{what}, {len(source.cells)} cells, {images:,} images",
         "plain-memory",
         ours.median,
-        base.seconds[0],
-        base.seconds[0] / ours.median,
+        baseline.seconds[0],
+        baseline.seconds[0] / ours.median,
         ours.peak_mb,
         source.device,
         ours.spread,
@@ -145,12 +148,12 @@ def _indices(source: Source, names: tuple[str, ...], row: str, what: str, *, qui
 
 
 def by_engine(source: Source, names: tuple[str, ...], images: int, repeats: int, permutations: int = 0) -> Measured:
-    """Compute values by index and cell, and their nulls, by the engine.
+    """Time the indices of all cells, and their permutation nulls, by the engine.
 
     Args:
         source: networks and data.
         names: of the indices.
-        images, repeats, permutations: how many test images, repeats, and permutations of the null.
+        images, repeats, permutations: number of test images, of repeats, and of permutations of the null.
     """
     pair = load(source).first(1, images).pair
     with memory.kept():
@@ -159,31 +162,31 @@ def by_engine(source: Source, names: tuple[str, ...], images: int, repeats: int,
 
 
 def by_hand(source: Source, images: int) -> Measured:
-    """Compute values by cell and index, of some cells; the time is scaled to all."""
+    """Time the three indices of some cells by the plain recipe; the time is scaled to all cells."""
     material = load(source).first(1, images)
     pixels, labels = material.pixels(material.data.test)
-    few = source.cells[::7]
-    made = timed(
+    cells = source.cells[::7]
+    measured = timed(
         lambda: {
             cell: plain.similarities(
                 material.front, material.end, *cell, plain.in_memory(pixels, labels, torch.arange(images))
             )
-            for cell in few
+            for cell in cells
         },
         material.pair.device,
         1,
         0,
     )
-    made.seconds = [made.seconds[0] * len(source.cells) / len(few)]
-    return made
+    measured.seconds = [measured.seconds[0] * len(source.cells) / len(cells)]
+    return measured
 
 
 def _networks(device: str) -> tuple[nn.Module, nn.Module]:
-    made = []
+    networks = []
     for seed in (0, 1):
         torch.manual_seed(seed)
-        made.append(zoo.build("resnet18", classes=10, channels=3, size=32).eval().requires_grad_(False).to(device))
-    return made[0], made[1]
+        networks.append(zoo.build("resnet18", classes=10, channels=3, size=32).eval().requires_grad_(False).to(device))
+    return networks[0], networks[1]
 
 
 def _images(count: int, device: str) -> Tensor:
@@ -191,15 +194,15 @@ def _images(count: int, device: str) -> Tensor:
 
 
 def _extractor(module: nn.Module) -> Callable[[Tensor], Mapping[str, Tensor]]:
-    made: nn.Module = folded(create_feature_extractor(module, LAYERS)).to(memory_format=torch.channels_last)
-    return made
+    extractor: nn.Module = folded(create_feature_extractor(module, LAYERS)).to(memory_format=torch.channels_last)
+    return extractor
 
 
 def ours_on(device: str, count: int, repeats: int) -> Measured:
     """Time `benchmarks.minibatch_cka` on networks prepared as the engine prepares them.
 
     Args:
-        device, count, repeats: where, of how many images, and how often.
+        device, count, repeats: where to compute, number of images, and of repeats.
     """
     front, end = (_extractor(module) for module in _networks(device))
     images = _images(count, device).contiguous(memory_format=torch.channels_last)
@@ -209,7 +212,7 @@ def ours_on(device: str, count: int, repeats: int) -> Measured:
 
 
 def forward_on(device: str, count: int) -> Measured:
-    """Time both networks alone, prepared in the same way."""
+    """Time the forward passes of both networks alone, prepared in the same way."""
     front, end = (_extractor(module) for module in _networks(device))
     images = _images(count, device).contiguous(memory_format=torch.channels_last)
 
@@ -225,16 +228,11 @@ def forward_on(device: str, count: int) -> Measured:
 
 
 def reference_on(device: str, count: int) -> Measured:
-    """Compute it in float64 throughout, from the definition (Song et al. 2012), on the CPU."""
+    """Compute minibatch CKA from the definition (Song et al. 2012) in float64, on the CPU."""
 
-    def hsic(k: Tensor, m: Tensor) -> float:
-        n, ones = len(k), torch.ones(len(k), dtype=torch.float64)
-        middle = (ones @ k @ ones) * (ones @ m @ ones) / ((n - 1) * (n - 2))
-        return float(((k * m.T).sum() + middle - 2 / (n - 2) * (ones @ k @ m @ ones)) / (n * (n - 3)))
-
-    def grams(run: Callable[[Tensor], Mapping[str, Tensor]], batch: Tensor) -> list[Tensor]:
+    def grams(run: Callable[[Tensor], Mapping[str, Tensor]], batch: Tensor) -> list[plain.Array]:
         features = [v.flatten(1) for v in run(batch).values()]
-        return [(x @ x.T).fill_diagonal_(0.0) for x in features]
+        return [(x @ x.T).numpy() for x in features]
 
     @torch.no_grad()
     def work() -> Tensor:
@@ -244,9 +242,9 @@ def reference_on(device: str, count: int) -> Measured:
             x, y = (grams(run, batch) for run in runs)
             sums += torch.tensor(
                 [
-                    [[hsic(k, m) for m in y] for k in x],
-                    [[hsic(k, k)] * len(y) for k in x],
-                    [[hsic(m, m) for m in y]] * len(x),
+                    [[plain.hsic(k, m) for m in y] for k in x],
+                    [[plain.hsic(k, k)] * len(y) for k in x],
+                    [[plain.hsic(m, m) for m in y]] * len(x),
                 ]
             )
         return sums[0] / (sums[1] * sums[2]).sqrt()
@@ -262,8 +260,8 @@ def pytorch_cka_on(device: str, count: int) -> Measured:
     loader = DataLoader(TensorDataset(_images(count, device)), BATCH)
 
     def work() -> Tensor:
-        found: Tensor = compute_cka(front, end, loader, layers=LAYERS, device=device, progress=False)[0]
-        return found.double().cpu()
+        values: Tensor = compute_cka(front, end, loader, layers=LAYERS, device=device, progress=False)[0]
+        return values.double().cpu()
 
     return timed(work, torch.device(device), 1, 0 if count > 1000 else 1)
 
@@ -278,9 +276,9 @@ def torch_cka_on(device: str, count: int) -> Measured:
     def work() -> Tensor:
         with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()), torch.no_grad():
             warnings.simplefilter("ignore")
-            made = CKA(front, end, "a", "b", LAYERS, LAYERS, device)
-            made.compare(loader)
-        found: Tensor = made.export()["CKA"]
-        return found.double().cpu()
+            cka = CKA(front, end, "a", "b", LAYERS, LAYERS, device)
+            cka.compare(loader)
+        values: Tensor = cka.export()["CKA"]
+        return values.double().cpu()
 
     return timed(work, torch.device(device), 1, 0)

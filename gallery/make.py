@@ -1,10 +1,10 @@
-"""Computes the gallery anew: every run that comes with StitchLab, by the commands that its file names.
+"""Computes the gallery again: every run that comes with StitchLab, by the commands that its file names.
 
     make gallery DATA=FOLDER
 
-FOLDER holds CIFAR-10/ and CIFAR-100/ as folders of images (train/CLASS/*, test/CLASS/*), tiny10/ and resnet/ as
-gallery/README.md says where they are from. What is computed already is not computed again, so it can be stopped and
-started; an entry whose networks or data are not there is left out, in one line.
+FOLDER holds CIFAR-10/ and CIFAR-100/ as folders of images (train/CLASS/*, test/CLASS/*), and tiny10/ and resnet/, whose
+sources are listed in gallery/README.md. The program can be stopped and started again, since finished results are not
+computed twice. It prints a line for each entry that it leaves out because its networks or data are missing.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ RESNET = (
     "aifoundry-org/MHAQ (Apache-2.0). "
 )
 
-#: How each network comes to be; {data} is the folder that was named.
-NETWORKS = {
+#: The command that makes each network; {data} stands for the folder of the data.
+NETWORK_COMMANDS = {
     **{name: f"train resnet14 --data digits --name {name} --seed {seed}" for seed, name in enumerate(SEEDS)},
     "digits-vit": "train vit-nano --data digits --name digits-vit --seed 0",
     **{
@@ -61,8 +61,7 @@ NETWORKS = {
     "--arch {data}/resnet/resnet_a.py:resnet20 --name resnet20-mhaq "
     "--mean 0.4914,0.4822,0.4465 --std 0.247,0.243,0.261",
 }
-#: What detectors are held against, beside the noise that they are by default: CIFAR-100's images, as known outliers and
-#: among those that the learned detector is fine-tuned on.
+#: Options that add CIFAR-100's images to the known outliers and to those that the learned detector is trained on.
 OUTLIERS = (
     "--outliers data:folder:{data}/CIFAR-100 --training-outliers patches,blur,constant,data:folder:{data}/CIFAR-100"
 )
@@ -70,9 +69,9 @@ OUTLIERS = (
 
 @dataclass(frozen=True)
 class Entry:
-    """Describes a run of the gallery: its file's name, its title, its story, and what computes it.
+    """Describes a run of the gallery: the name of its file, its title, its story, and options of its commands.
 
-    ``checked`` are networks, its own among them, on which measures are checked: their table comes with it.
+    ``checked`` are networks, its own included, on which measures are checked; the table of results is in its file.
     """
 
     file: str
@@ -86,8 +85,8 @@ class Entry:
 
 
 def _cifar(file: str, title: str, story: str, front: str, end: str, preset: str, images: int, more: str = "") -> Entry:
-    asked = f"--data folder:{{data}}/CIFAR-10 --tlm-preset {preset} --train-images {images} {more}".strip()
-    return Entry(file, title, story + CIFAR.format(f"{images:,}"), front, end, asked, OUTLIERS)
+    options = f"--data folder:{{data}}/CIFAR-10 --tlm-preset {preset} --train-images {images} {more}".strip()
+    return Entry(file, title, story + CIFAR.format(f"{images:,}"), front, end, options, OUTLIERS)
 
 
 ENTRIES = (
@@ -162,66 +161,69 @@ def main() -> int:
     """Run the program and return its exit status: 1 where an entry was left out."""
     parser = argparse.ArgumentParser(description="Compute the gallery: some hours on two cores.")
     parser.add_argument("--data", type=Path, help="the folder with CIFAR-10/, CIFAR-100/, tiny10/ and resnet/")
-    parser.add_argument("--only", help="only files whose names begin with this")
-    parser.add_argument("--quick-detectors", action="store_true", help="leave out the learned one: it takes most time")
-    asked = parser.parse_args()
-    detectors = f"--detectors {','.join(QUICK)}" if asked.quick_detectors else ""
-    done = [_make(entry, asked.data, detectors) for entry in ENTRIES if entry.file.startswith(asked.only or "")]
-    return 0 if all(done) else 1
+    parser.add_argument("--only", help="compute only files whose names begin with this")
+    parser.add_argument(
+        "--quick-detectors", action="store_true", help="leave out the learned detector, which takes most time"
+    )
+    options = parser.parse_args()
+    detectors = f"--detectors {','.join(QUICK)}" if options.quick_detectors else ""
+    entries = [entry for entry in ENTRIES if entry.file.startswith(options.only or "")]
+    computed = [_compute(entry, options.data, detectors) for entry in entries]
+    return 0 if all(computed) else 1
 
 
 def commands(entry: Entry, run: str, detectors: str = "") -> list[str]:
     """List the commands that compute an entry.
 
     Args:
-        entry: what is computed.
-        run: id of its run.
-        detectors: the option that limits detectors, as `ood` takes it; empty: all.
+        entry: the run.
+        run: its id.
+        detectors: an option of `ood` that limits detectors; empty: all.
 
-    Returns: without ``python -m stitchlab``; ``{data}`` stands for the folder of the data.
+    Returns:
+        commands without ``python -m stitchlab``; ``{data}`` stands for the folder of the data.
     """
-    made = [NETWORKS[name] for name in dict.fromkeys((entry.front, entry.end, *entry.checked))]
-    made += ["data folder:{data}/CIFAR-100"] if entry.outliers else []
-    made += [f"compare {entry.front} {entry.end} {entry.compare}"]
-    made += [f"ood {run} {detectors} {outliers}" for outliers in dict.fromkeys(("", entry.outliers))]
-    made += [f"check --networks {','.join(entry.checked)}"] if entry.checked else []
-    return [" ".join(command.split()) for command in made]
+    lines = [NETWORK_COMMANDS[name] for name in dict.fromkeys((entry.front, entry.end, *entry.checked))]
+    lines += ["data folder:{data}/CIFAR-100"] if entry.outliers else []
+    lines += [f"compare {entry.front} {entry.end} {entry.compare}"]
+    lines += [f"ood {run} {detectors} {outliers}" for outliers in dict.fromkeys(("", entry.outliers))]
+    lines += [f"check --networks {','.join(entry.checked)}"] if entry.checked else []
+    return [" ".join(line.split()) for line in lines]
 
 
-def _make(entry: Entry, data: Path | None, detectors: str) -> bool:
-    """Compute an entry and write its file; False where something that it needs is not there."""
-    needed = " ".join(commands(entry, ""))
-    if "{data}" in needed and (data is None or not (data / "CIFAR-10" / "train").is_dir()):
+def _compute(entry: Entry, data: Path | None, detectors: str) -> bool:
+    """Compute an entry and write its file; return False where its data is missing."""
+    if "{data}" in " ".join(commands(entry, "")) and (data is None or not (data / "CIFAR-10" / "train").is_dir()):
         print(f"{entry.file} is left out: it needs --data FOLDER with CIFAR-10/ in it, see gallery/README.md")
         return False
-    store, where, run = Store(), {"data": "" if data is None else str(data.resolve())}, ""
-    there = {network.name for network in networks.list_networks(store)}
+    store, folder, run = Store(), "" if data is None else str(data.resolve()), ""
+    existing = {network.name for network in networks.list_networks(store)}
     for command in commands(entry, "{run}", detectors):
-        if not any(command == NETWORKS[name] for name in there & NETWORKS.keys()):
-            told = call(command.format(**where, run=run))
-            run = told.splitlines()[-1] if command.startswith("compare") else run
+        if not any(command == NETWORK_COMMANDS[name] for name in existing & NETWORK_COMMANDS.keys()):
+            output = call(command.format(data=folder, run=run))
+            run = output.splitlines()[-1] if command.startswith("compare") else run
     write(entry, Run.load(run, store), commands(entry, run, detectors))
     return True
 
 
-def write(entry: Entry, run: Run, made_by: list[str]) -> None:
-    """Write an entry's file, with the commands in it that computed the run.
+def write(entry: Entry, run: Run, run_commands: list[str]) -> None:
+    """Write the file of an entry, with the commands that computed the run.
 
     Args:
-        entry: its title, story and file name.
-        run: what is packed.
-        made_by: the commands, as `commands` lists them.
+        entry: has the title, the story and the name of the file.
+        run: the complete run.
+        run_commands: the commands, as `commands` lists them.
 
     Raises StitchLabError where the file cannot be written.
     """
-    said = " && ".join(f"python -m stitchlab {command}" for command in made_by).replace("{data}/", "")
-    packed = pack(run, title=entry.title, story=entry.story, command=said)
+    command = " && ".join(f"python -m stitchlab {line}" for line in run_commands).replace("{data}/", "")
+    packed = pack(run, title=entry.title, story=entry.story, command=command)
     run.store.write(HERE / f"{entry.file}.stitch", packed)
     print(f"{entry.file}.stitch: {len(packed) / 1e6:.2f} MB, run {run.id}")
 
 
 def call(command: str) -> str:
-    """Run a command of StitchLab's and return what it printed."""
+    """Run a command of StitchLab's, and return its output."""
     print(f"python -m stitchlab {command}", flush=True)
     return subprocess.run([*PYTHON, *shlex.split(command)], check=True, stdout=subprocess.PIPE, text=True).stdout
 

@@ -20,6 +20,8 @@ from sklearn.linear_model import LinearRegression
 from sklearn.metrics import r2_score
 from sklearn.neighbors import NearestNeighbors
 
+from benchmarks import plain
+
 Array = npt.NDArray[np.float64]
 Reference = Callable[[Array, Array], float | None]
 
@@ -91,8 +93,8 @@ def soft_matching(x: Array, y: Array) -> float:
 REFERENCES: dict[str, Reference] = {
     "cka": reference.cka,
     "cka-debiased": reference.cka_debiased,
-    "pwcca": reference.pwcca,
-    "opd": reference.opd,
+    "pwcca": plain.pwcca,
+    "opd": plain.opd,
     "cka-rbf": cka_rbf,
     "rsa": rsa,
     "mutual-knn": mutual_knn,

@@ -1,6 +1,7 @@
-"""Plain references from the definitions alone: a hook-based stitcher that runs both whole networks, and NumPy maths.
+"""Plain references from the definitions alone: a stitcher for every kind of activation, and further indices in NumPy.
 
-Nothing here uses the engine's cut points, alignment, training, evaluation or indices.
+They build on `benchmarks.plain`, the plain side of the benchmark, which runs whole networks with hooks. Nothing in
+either uses the engine's cut points, alignment, training, evaluation or indices.
 """
 
 from __future__ import annotations
@@ -9,17 +10,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.transforms import functional as transforms
 
+from benchmarks.plain import Array, PlainNetwork, capture, hsic, lstsq, replaced
 from stitchlab.data.splits import Split
 from stitchlab.models.store import LoadedNetwork
 from stitchlab.request import derived_seed
-
-Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -34,36 +33,9 @@ MAP, LAST, VECTOR, PATCHES, TOKENS = Kind("map"), Kind("map-last"), Kind("vector
 
 
 def prepared(net: LoadedNetwork, images: Tensor) -> Tensor:
-    mean, std = torch.tensor(net.mean), torch.tensor(net.std)
-    made = (images.float() / 255 - mean[None, :, None, None]) / std[None, :, None, None]
-    return made.to(next(module_of(net).parameters()).dtype)
-
-
-def module_of(net: LoadedNetwork) -> nn.Module:
-    return net.module
-
-
-def capture(module: nn.Module, path: str, x: Tensor) -> Tensor:
-    """Runs the whole network and keeps a copy of what the module at ``path`` puts out."""
-    kept: list[Tensor] = []
-
-    def keep(module: nn.Module, args: object, out: Tensor) -> None:
-        kept.append(out.detach().clone())
-
-    handle = module.get_submodule(path).register_forward_hook(keep)
-    with torch.no_grad():
-        module(x)
-    handle.remove()
-    (activation,) = kept
-    return activation
-
-
-def replaced(module: nn.Module, path: str, x: Tensor, activation: Tensor) -> Tensor:
-    """Runs the whole network with the output of the module at ``path`` replaced."""
-    handle = module.get_submodule(path).register_forward_hook(lambda *_: activation.clone())
-    logits: Tensor = module(x)
-    handle.remove()
-    return logits
+    """Pixels 0..255 scaled to the module's input, in the type of its parameters."""
+    scaled = PlainNetwork(net.module, net.mean, net.std).prepared(images)
+    return scaled.to(next(net.module.parameters()).dtype)
 
 
 def as_map(x: Tensor, kind: Kind) -> Tensor:
@@ -122,14 +94,14 @@ class Whole:
     target: Kind = MAP
 
     def activations(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        a = capture(module_of(self.front), self.front_layer, prepared(self.front, images))
-        return a, capture(module_of(self.end), self.end_layer, prepared(self.end, images))
+        a = capture(self.front.module, self.front_layer, prepared(self.front, images))
+        return a, capture(self.end.module, self.end_layer, prepared(self.end, images))
 
     def logits(self, images: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Stitched logits, stitched activations, native activations."""
         a, native = self.activations(images)
         made = stitched(a, self.kind, native, self.target, weight, bias)
-        return replaced(module_of(self.end), self.end_layer, prepared(self.end, images), made), made, native
+        return replaced(self.end.module, self.end_layer, prepared(self.end, images), made.clone()), made, native
 
     def direct(self, images: Tensor) -> tuple[Array, Array]:
         """W (D, C), b (D,) of direct matching."""
@@ -175,7 +147,7 @@ class Whole:
             wanted = labels
             if soft:
                 with torch.no_grad():
-                    wanted = F.softmax(module_of(self.end)(prepared(self.end, images)), 1)
+                    wanted = F.softmax(self.end.module(prepared(self.end, images)), 1)
             adam.zero_grad()
             F.cross_entropy(self.logits(images, w, b)[0], wanted).backward()
             adam.step()
@@ -237,13 +209,6 @@ def orders(count: int, seed: int, epochs: int, batch: int) -> Iterator[Tensor]:
             yield order[start : start + batch]
 
 
-def lstsq(x: Array, y: Array) -> tuple[Array, Array]:
-    """W (D, C) and b (D,) of least squares, of minimum norm jointly."""
-    found = np.linalg.lstsq(np.column_stack([x, np.ones(len(x))]), y, rcond=1e-7)[0]
-    solution = np.asarray(found, np.float64)
-    return solution[:-1].T, solution[-1]
-
-
 def distance(x: Array, y: Array, weight: Array, bias: Array) -> float:
     return float(((x @ weight.T + bias - y) ** 2).sum() / (y**2).sum())
 
@@ -258,37 +223,3 @@ def cka_debiased(x: Array, y: Array) -> float:
     """By Song et al.'s HSIC from Gram matrices of the raw features: nothing is centred."""
     k, l_ = (v.reshape(len(v), -1) @ v.reshape(len(v), -1).T for v in (x, y))
     return float(hsic(k, l_) / np.sqrt(hsic(k, k) * hsic(l_, l_)))
-
-
-def hsic(k: Array, l_: Array) -> float:
-    """The unbiased estimator, Song et al. 2012, eq. 5."""
-    n, ones = len(k), np.ones(len(k))
-    k, l_ = k - np.diag(np.diag(k)), l_ - np.diag(np.diag(l_))
-    middle = (ones @ k @ ones) * (ones @ l_ @ ones) / ((n - 1) * (n - 2))
-    return float((np.trace(k @ l_) + middle - 2 / (n - 2) * (ones @ k @ l_ @ ones)) / (n * (n - 3)))
-
-
-def pwcca(a: Array, b: Array) -> float | None:
-    """PWCCA distance of rows (n, C), (n, D), from singular vectors of the rows themselves; None where undefined."""
-    a, b = a - a.mean(0), b - b.mean(0)
-
-    def directions(rows: Array, most: int | None = None) -> Array:
-        u, s, _ = np.linalg.svd(rows, full_matrices=False)
-        return u[:, s > 1e-6 * s[0]][:, :most]
-
-    ua, ub = directions(a), directions(b)
-    if len(a) - 1 < ua.shape[1] + ub.shape[1]:
-        return None
-    left, rho, _ = np.linalg.svd(ua.T @ ub, full_matrices=False)
-    variates = ua @ left
-    rest = directions(a - variates @ (variates.T @ a), ua.shape[1] - len(rho))
-    weights = np.abs(np.column_stack([variates, rest]).T @ a).sum(1)
-    return float(1 - (weights[: len(rho)] * rho).sum() / weights.sum())
-
-
-def opd(a: Array, b: Array) -> float:
-    """‖A‖² + ‖B‖² − 2‖AᵀB‖_* of centred rows of norm 1."""
-    a, b = (v - v.mean(0) for v in (a, b))
-    a, b = a / np.linalg.norm(a), b / np.linalg.norm(b)
-    nuclear = np.linalg.svd(a.T @ b, compute_uv=False).sum()
-    return float((a**2).sum() + (b**2).sum() - 2 * nuclear)

@@ -1,7 +1,7 @@
 """Load data sets: those of the catalog by their names, and folders of images.
 
-Images stay uint8 in memory (mapped from the disk once they are large) and are scaled where they are used. A data set's
-fingerprint is that of its content (pixels, labels, class names, and the size that was asked for), not of its place.
+Images stay uint8 in memory (large ones are mapped from the disk) and are scaled where they are used. A data set's
+fingerprint depends on its content (pixels, labels, class names and the requested size), not on where its files are.
 """
 
 from __future__ import annotations
@@ -26,31 +26,31 @@ from stitchlab.request import Report, content_id, no_report
 from stitchlab.results.data_sets import ROOM, DataRecord, find, known
 from stitchlab.store import Store, given
 
-KEEP = 3  # data sets that stay loaded in this process
+MAX_LOADED_DATA_SETS = 3  # that stay in the memory of this process
 
 
 class _Loaded(NamedTuple):
-    """Hold a loaded data set, with the state of the file that its pixels were read from, if any."""
+    """Hold a loaded data set; of a folder also the state of the file that its pixels were read from."""
 
     data: DataSet
-    file: image_folder.State | None = None
+    pixels_state: image_folder.FileState | None = None
 
 
-#: What stays loaded in this process, by store and by name (of the catalog) or fingerprint (of folders); last used last.
+#: The loaded data sets by store and name (of the catalog) or fingerprint (of folders), least recently used first.
 _loaded: dict[tuple[str, str], _Loaded] = {}
 
 
 def load(name: str, store: Store | None = None, *, report: Report = no_report, download: bool = False) -> DataSet:
     """Load the data set of this name: one of the catalog's `DATA_SETS`, ``folder:PATH`` or ``folder:PATH@SIZE``.
 
-    From then on the store has a record of it (room ``data``).
+    The store then has a record of it (room ``data``).
 
     Args:
-        name: which one. A folder holds PATH/train/CLASS/* and PATH/test/CLASS/*; SIZE brings images of mixed sizes to
-            SIZE×SIZE (shorter side, centre crop).
+        name: of the data set. A folder holds PATH/train/CLASS/* and PATH/test/CLASS/*; with @SIZE, the shorter side of
+            each image is resized to SIZE and the centre cropped to SIZE×SIZE.
         store: keeps decoded images, downloads (``downloads/``) and the record; default is `Store()`.
-        report: told about decoding and downloading.
-        download: fetch files that are missing; without it nothing is ever fetched.
+        report: receives the progress of decoding and downloading.
+        download: whether to download missing files.
 
     Raises UnknownName; StitchLabError where files are missing or broken.
     """
@@ -75,24 +75,24 @@ def load(name: str, store: Store | None = None, *, report: Report = no_report, d
 
 
 def outline(name: str, store: Store) -> DataRecord:
-    """Describe a data set from names and headers alone: no image is decoded, nothing is downloaded or kept.
+    """Describe a data set from file names and image headers; nothing is decoded, downloaded or kept.
 
-    Shape and number of classes are as `load` will have them; of the catalog's data that was never used here, classes
-    are called by numbers. Raises UnknownName; StitchLabError where a folder is not as it must be.
+    Shape and number of classes are as after `load`. A catalog entry that was never loaded and lists no class names gets
+    numbers for them. Raises UnknownName; StitchLabError where a folder has not the expected structure.
     """
     if name.startswith(FOLDER):
         path, size = _parse(name)
-        listed = image_folder.listing(path, size)
+        listing = image_folder.list_folder(path, size)
         return DataRecord(
             name=name,
             label=path.name,
-            classes=listed.classes,
-            train=sum(listed.train),
-            test=sum(listed.test),
-            shape=image_folder.first_shape(listed, size, store),
+            classes=listing.classes,
+            train=sum(listing.train),
+            test=sum(listing.test),
+            shape=image_folder.image_shape(listing, size, store),
         )
-    if used := [record for record in known(store) if record.name == name]:
-        return used[-1]
+    if records := [record for record in known(store) if record.name == name]:
+        return records[-1]
     if name not in DATA_SETS:
         raise _unknown(name)
     entry = DATA_SETS[name]
@@ -103,46 +103,46 @@ def outline(name: str, store: Store) -> DataRecord:
 
 
 def here(name: str, store: Store) -> DataSet:
-    """Load a data set as it was used here before: nothing is downloaded or recorded, no folder decoded again.
+    """Load a data set as it was last used with this store, without downloading, recording or decoding it again.
 
     Raises as `load` and `load_by_fingerprint`.
     """
-    used = [record.fingerprint for record in known(store) if record.name == name]
-    return load_by_fingerprint(used[-1], store) if used else _read(name, store)[0]
+    fingerprints = [record.fingerprint for record in known(store) if record.name == name]
+    return load_by_fingerprint(fingerprints[-1], store) if fingerprints else _read(name, store)[0]
 
 
 def load_by_fingerprint(fingerprint: str, store: Store) -> DataSet:
-    """Load the data set with this content; nothing is recorded.
+    """Load the data set with this fingerprint; nothing is recorded.
 
-    A folder that has changed or moved since still loads as it was, as long as the store keeps its pixels. Raises
-    UnknownName where the store never saw it, StitchLabError where it is gone.
+    A folder that has changed or moved since then still loads as it was, as long as the store has its pixels. Raises
+    UnknownName where the store has no record of it, StitchLabError where its content is no longer available.
     """
     record = find(store, fingerprint)
     if record.folder is not None:
-        decoded = image_folder.Decoded.from_record(record.folder)
-        if made := _from_pixels(record.name, record.label, decoded, store):
-            return made
-    made, _ = _read(record.name, store)
-    if made.fingerprint != fingerprint:
+        decoded = image_folder.DecodedFolder.from_record(record.folder)
+        if data := _from_pixels(record.name, record.label, decoded, store):
+            return data
+    data, _ = _read(record.name, store)
+    if data.fingerprint != fingerprint:
         raise StitchLabError(
             f"{record.name} has changed (expected fingerprint {fingerprint[:12]}, "
-            f"got {made.fingerprint[:12]}); restore its files, or compute again with what it holds now"
+            f"got {data.fingerprint[:12]}); restore its files, or compute again with what it holds now"
         )
-    return made
+    return data
 
 
 def _read(
     name: str, store: Store, report: Report = no_report, download: bool = False
 ) -> tuple[DataSet, dict[str, Any] | None]:
-    """Load the data set of this name, and say how its folder was decoded, if it is one."""
+    """Load the data set of this name; also return the record of how it was decoded, where it is a folder."""
     if name.startswith(FOLDER):
         return _read_folder(name, store, report)
     if name not in DATA_SETS:
         raise _unknown(name)
     key = (str(store.root), name)
-    kept = _loaded.get(key) or _Loaded(_read_entry(DATA_SETS[name], store, report, download))
-    _remember(key, kept)
-    return kept.data, None
+    loaded = _loaded.get(key) or _Loaded(_read_entry(DATA_SETS[name], store, report, download))
+    _keep_loaded(key, loaded)
+    return loaded.data, None
 
 
 def _unknown(name: str) -> UnknownName:
@@ -153,18 +153,18 @@ def _read_entry(entry: DataSetEntry, store: Store, report: Report, download: boo
     root = store.root / "downloads"
     report(f"loading {entry.label}", 0.0)
     try:
-        # Downloading, torchvision draws a bar of its own.
+        # While it downloads, torchvision prints a progress bar of its own.
         with contextlib.redirect_stderr(io.StringIO()) if download else contextlib.nullcontext():
-            content = LOADERS[entry.name](root, download)
+            splits = LOADERS[entry.name](root, download)
     except (RuntimeError, OSError) as error:
-        raise StitchLabError(_absent(entry, root, download, error)) from error
-    sha = hashlib.sha256(content.train.images.tobytes() + content.test.images.tobytes()).hexdigest()
-    labels = [content.train.labels, content.test.labels]
-    fingerprint = _fingerprint(content.classes, content.train.images.shape[1:], labels, sha, None)
-    return DataSet(entry.name, entry.label, *content, fingerprint, entry.natural)
+        raise StitchLabError(_missing_files(entry, root, download, error)) from error
+    sha256 = hashlib.sha256(splits.train.images.tobytes() + splits.test.images.tobytes()).hexdigest()
+    labels = [splits.train.labels, splits.test.labels]
+    fingerprint = _fingerprint(splits.classes, splits.train.images.shape[1:], labels, sha256, None)
+    return DataSet(entry.name, entry.label, *splits, fingerprint, entry.natural)
 
 
-def _absent(entry: DataSetEntry, root: Path, download: bool, error: Exception) -> str:
+def _missing_files(entry: DataSetEntry, root: Path, download: bool, error: Exception) -> str:
     if not download:
         return (
             f"{entry.label} is not on this machine (looked in {root}) and is downloaded only on request: "
@@ -179,14 +179,14 @@ def _absent(entry: DataSetEntry, root: Path, download: bool, error: Exception) -
 
 def _read_folder(name: str, store: Store, report: Report) -> tuple[DataSet, dict[str, Any] | None]:
     path, size = _parse(name)
-    decoded = image_folder.decode(image_folder.listing(path, size), size, store, report)
+    decoded = image_folder.decode(image_folder.list_folder(path, size), size, store, report)
     label = path.name if size is None else f"{path.name} at {size} px"
-    made = _from_pixels(f"folder:{path}{'' if size is None else f'@{size}'}", label, decoded, store)
-    if made is None:
+    data = _from_pixels(f"folder:{path}{'' if size is None else f'@{size}'}", label, decoded, store)
+    if data is None:
         raise StitchLabError(
             f"the decoded images of {path} are gone from the cache at {store.root}; load the folder again"
         )
-    return made, asdict(decoded)
+    return data, asdict(decoded)
 
 
 def _parse(name: str) -> tuple[Path, int | None]:
@@ -199,21 +199,24 @@ def _parse(name: str) -> tuple[Path, int | None]:
     return path, None if match[2] is None else int(match[2])
 
 
-def _from_pixels(name: str, label: str, decoded: image_folder.Decoded, store: Store) -> DataSet | None:
-    """Make the data set of a folder's decoded pixels, verified once per state of their file; None without them."""
+def _from_pixels(name: str, label: str, decoded: image_folder.DecodedFolder, store: Store) -> DataSet | None:
+    """Make the data set of a folder from its decoded pixels, or None where the store no longer has them.
+
+    The pixels are read and verified again only when their file has changed.
+    """
     labels = [_labels(counts) for counts in (decoded.train, decoded.test)]
     fingerprint = _fingerprint(decoded.classes, decoded.shape, labels, decoded.sha256, decoded.size)
-    key, file = (str(store.root), fingerprint), image_folder.state(decoded, store)
-    kept = _loaded.get(key)
-    if kept is None or kept.file != file:
-        images = image_folder.pixels(decoded, store)
+    key, state = (str(store.root), fingerprint), image_folder.pixels_state(decoded, store)
+    loaded = _loaded.get(key)
+    if loaded is None or loaded.pixels_state != state:
+        images = image_folder.read_pixels(decoded, store)
         if images is None:
             return None
         train, test = map(Split, np.split(images, [sum(decoded.train)]), labels)
-        made = DataSet(name, label, decoded.classes, train, test, fingerprint, natural=decoded.shape[0] == 3)
-        kept = _Loaded(made, file)
-    _remember(key, kept)
-    return replace(kept.data, name=name, label=label)  # the same content may go by another name
+        data = DataSet(name, label, decoded.classes, train, test, fingerprint, natural=decoded.shape[0] == 3)
+        loaded = _Loaded(data, state)
+    _keep_loaded(key, loaded)
+    return replace(loaded.data, name=name, label=label)  # folders with the same content may have other names
 
 
 def _labels(counts: tuple[int, ...]) -> Labels:
@@ -234,9 +237,9 @@ def _fingerprint(
     )
 
 
-def _remember(key: tuple[str, str], kept: _Loaded) -> None:
-    """Keep a data set loaded in this process, with the few others that were used last."""
+def _keep_loaded(key: tuple[str, str], loaded: _Loaded) -> None:
+    """Keep a data set in memory as the most recently used one, and drop the least recently used ones."""
     _loaded.pop(key, None)
-    while len(_loaded) >= KEEP:
+    while len(_loaded) >= MAX_LOADED_DATA_SETS:
         _loaded.pop(next(iter(_loaded)), None)
-    _loaded[key] = kept
+    _loaded[key] = loaded

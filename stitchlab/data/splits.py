@@ -16,8 +16,8 @@ from stitchlab.results.data_sets import checked_count
 
 Labels = npt.NDArray[np.int64]
 
-BATCH = 500  # images that are run together where nothing is trained: bounds memory, whatever the size of the data
-LARGE = 64  # pixels a side up to which hundreds of images are run together; activations grow with the area
+BATCH = 500  # images of a forward pass where nothing is trained; bounds memory, however large the data
+MAX_FULL_BATCH_SIDE_PX = 64  # larger images are run in smaller batches, since activations grow with the area
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +29,9 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def __repr__(self) -> str:
+        return f"Split({len(self):,} images of {'×'.join(map(str, self.images.shape[1:]))})"
 
     def order(self, seed: int) -> torch.Tensor:
         """Return the permutation (N,) of the split for this seed, which is the same on any machine."""
@@ -42,7 +45,7 @@ class Split:
         return Split(np.asarray(self.images[chosen]), self.labels[chosen])
 
     def take(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Copy the images uint8 (n,C,H,W) and labels int64 (n,) at these places, in this order."""
+        """Copy the images uint8 (n,C,H,W) and labels int64 (n,) at these indices, in this order."""
         rows = index.cpu().numpy()
         return torch.from_numpy(np.asarray(self.images[rows])), torch.from_numpy(self.labels[rows])
 
@@ -51,8 +54,8 @@ class Split:
 class DataSet:
     """Hold training and test images with their class names.
 
-    ``name`` loads it again (`stitchlab.data.registry.load`), ``label`` is for people. ``natural`` says that an image
-    shifted or mirrored is as good as any, so that training may do both: true of photographs, not of digits.
+    `stitchlab.data.registry.load` loads it again by its ``name``; pages show its ``label``. ``natural`` is true where
+    shifted or mirrored images are as valid as any, so that training may augment so: of photographs, not of digits.
     """
 
     name: str
@@ -63,6 +66,9 @@ class DataSet:
     fingerprint: str
     natural: bool = False
 
+    def __repr__(self) -> str:
+        return f"DataSet({self.name!r}, {len(self.classes)} classes, train={self.train}, test={self.test})"
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """Return the (C,H,W) of every image."""
@@ -70,58 +76,60 @@ class DataSet:
         return (channels, height, width)
 
 
-Both = tuple[torch.Tensor, torch.Tensor]
-Take = Callable[[torch.Tensor], Both]
+Batch = tuple[torch.Tensor, torch.Tensor]  #: images uint8 (n,C,H,W) and labels int64 (n,)
+Take = Callable[[torch.Tensor], Batch]
 
 
-#: Splits that lie on a device too, with their copy there, None where they take too much of it; it goes when they go.
-_copies: WeakKeyDictionary[Split, dict[torch.device, Both | None]] = WeakKeyDictionary()
+#: The copy of a split on each device, or None where it is too large for that device. It is dropped with the split.
+_copies: WeakKeyDictionary[Split, dict[torch.device, Batch | None]] = WeakKeyDictionary()
 
 
 def taker(split: Split, device: torch.device) -> Take:
-    """Return a `Split.take` for a device; all images stay on that device, if it is a GPU with enough room."""
+    """Return a `Split.take` whose images are on a device; a GPU with enough memory keeps a copy of all of them."""
     copies = _copies.setdefault(split, {})
     if device not in copies:
-        copies[device] = _both(split.take(torch.arange(len(split))), device) if _room(split, device) else None
-    if (there := copies[device]) is None:
-        return lambda index: _both(split.take(index), device)
-    images, labels = there
+        fits = _fits_on_gpu(split, device)
+        copies[device] = _moved(split.take(torch.arange(len(split))), device) if fits else None
+    if (copy := copies[device]) is None:
+        return lambda index: _moved(split.take(index), device)
+    images, labels = copy
     return lambda index: (images[index.to(device)], labels[index.to(device)])
 
 
-def _room(split: Split, device: torch.device) -> bool:
-    """Tell whether a device is a GPU, and the images fill less than half of its free memory."""
+def _fits_on_gpu(split: Split, device: torch.device) -> bool:
+    """Tell whether a device is a GPU and the images take at most half of its free memory."""
     return device.type == "cuda" and split.images.nbytes <= torch.cuda.mem_get_info(device)[0] / 2
 
 
-def _both(what: Both, device: torch.device) -> Both:
-    return what[0].to(device), what[1].to(device)
+def _moved(batch: Batch, device: torch.device) -> Batch:
+    images, labels = batch
+    return images.to(device), labels.to(device)
 
 
 def at_once(count: int, size: int) -> int:
-    """Return how many images to run together, at most ``count``: fewer where the input's side, ``size``, is long.
+    """Return how many images of ``size``×``size`` pixels to run in one batch: ``count``, or fewer of large images.
 
     >>> at_once(500, 32), at_once(500, 224)
     (500, 40)
     """
-    return max(1, min(count, count * LARGE**2 // size**2))
+    return max(1, min(count, count * MAX_FULL_BATCH_SIDE_PX**2 // size**2))
 
 
 def draw(split: Split, seed: int, count: int | None, what: str) -> torch.Tensor:
-    """Return the places (count,) of the images that a request uses: the first of the split's permutation.
+    """Return the indices (count,) of the images that a request uses: the first of the split's permutation.
 
     Args:
         split: the images.
         seed: of the permutation.
         count: how many; None: all.
-        what: what they are for, as it should read in the message ("evaluation images", …).
+        what: their purpose, for the error message ("evaluation images", …).
 
     Raises:
-        StitchLabError: the count is below 1 or beyond the data.
+        StitchLabError: the count is below 1 or above the number of images.
     """
     return split.order(seed)[: checked_count(count, len(split), what)]
 
 
 def evaluation(data: DataSet, request: Request) -> torch.Tensor:
-    """Return the places (M,) of a request's evaluation images in the test split. Raises StitchLabError."""
+    """Return the indices (M,) of a request's evaluation images in the test split. Raises StitchLabError."""
     return draw(data.test, request.seed, request.eval_images, "evaluation images (M)")

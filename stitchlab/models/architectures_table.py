@@ -1,6 +1,6 @@
-"""Writes a table of all architectures known by name: nodes, cut points, blocks and parameters, found by tracing them.
+"""Writes a table of all architectures known by name: nodes, cut points, blocks and parameters, from their graphs.
 
-``python -m stitchlab.models.architectures_table > docs/architectures.md`` writes it anew; a test holds it true.
+``python -m stitchlab.models.architectures_table > docs/architectures.md`` writes it; a test checks that it is current.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from stitchlab.models import zoo
 from stitchlab.models.cut_points import of_architecture
 from stitchlab.results.networks import Network
 
-SIZES = (32, 16, 64, 75, 96, 224)  # of the input: the first that fits
+INPUT_SIZES = (32, 16, 64, 75, 96, 224)  # pixels a side; a row shows the first that fits
 HEAD = """# Architectures
 
 Every architecture that is known by name, at the first input of {sizes} pixels that it takes, for 10
@@ -27,13 +27,13 @@ are looked at when they are named: `python -m stitchlab layers ARCH --size S`.
 
 
 def row(name: str) -> str:
-    """Write the table row of one architecture. Raises StitchLabError where it takes none of `SIZES`."""
-    found = zoo.architecture(name)
-    for size in SIZES:
+    """Write the table row of one architecture. Raises StitchLabError where it takes none of `INPUT_SIZES`."""
+    architecture = zoo.architecture(name)
+    for size in INPUT_SIZES:
         network = Network(
             name="",
             architecture=name,
-            options=found.resolve(),
+            options=architecture.resolve(),
             classes=tuple("0123456789"),
             channels=3,
             size=size,
@@ -44,25 +44,25 @@ def row(name: str) -> str:
             origin={},
         )
         try:
-            found.check_size(size)
-            cuts = of_architecture(found, network)
+            architecture.check_size(size)
+            cuts = of_architecture(architecture, network)
         except StitchLabError:
             continue
         blocks = cuts.defaults()
-        some = [
+        examples = [
             f"`{p}` {'×'.join(map(str, cuts.find(p).shape))}"
             for p in dict.fromkeys((blocks[0], blocks[len(blocks) // 2], blocks[-1]))
         ]
         return (
-            f"| `{name}` | {size} | {cuts.nodes} | {len(cuts.points)} | {len(blocks)} | {', '.join(some)} | "
+            f"| `{name}` | {size} | {cuts.nodes} | {len(cuts.points)} | {len(blocks)} | {', '.join(examples)} | "
             f"{cuts.points[-1].parameters:,} |"
         )
-    raise StitchLabError(f"{name} takes images of none of these sizes: {', '.join(map(str, SIZES))}")
+    raise StitchLabError(f"{name} takes images of none of these sizes: {', '.join(map(str, INPUT_SIZES))}")
 
 
 def lines(names: Iterable[str]) -> Iterator[str]:
-    """Yield the table's lines, its head first."""
-    yield HEAD.format(sizes=", ".join(map(str, SIZES))).rstrip("\n")
+    """Yield the lines of the table, beginning with its head."""
+    yield HEAD.format(sizes=", ".join(map(str, INPUT_SIZES))).rstrip("\n")
     yield from (row(name) for name in names)
 
 

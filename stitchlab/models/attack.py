@@ -1,8 +1,8 @@
 """Makes adversarial images: projected gradient descent on the pixels within an ℓ∞ ball.
 
 Madry et al. 2018, "Towards Deep Learning Models Resistant to Adversarial Attacks": from a random point of the ball,
-δ ← clip(δ + α sign ∇δ loss, −ε, ε), pixels kept within 0..255, α = 2.5 ε / steps. The network is in eval mode
-meanwhile, so that its batch norm statistics are those of the images it is trained on.
+δ ← clip(δ + α sign ∇δ loss, −ε, ε), pixels kept within 0..255, α = 2.5 ε / steps. During the attack the network is in
+eval mode, so that its batch norm statistics come from the images that it is trained on.
 """
 
 from __future__ import annotations
@@ -16,72 +16,73 @@ from torch.nn import functional as F
 from stitchlab.catalog.training_recipes import Attack
 from stitchlab.cutting.logits import logits_of
 
-REACH = 2.5  # how far all steps together could go, in radii of the ball
+PATH_LENGTH_RADII = 2.5  # length of all steps together, in radii of the ball
 
 
-def attacked(
+def attack_images(
     module: nn.Module,
     prepare: Callable[[Tensor], Tensor],
     images: Tensor,
     labels: Tensor,
-    how: Attack,
+    attack: Attack,
     generator: torch.Generator,
 ) -> Tensor:
-    """Make images that the module classifies worse, at most ε from those given.
+    """Change images by at most ε each pixel so that the module classifies them worse.
 
     Args:
-        module: takes what ``prepare`` gives; its mode and its parameters' gradients are left as they were.
-        prepare: pixels 0..255, float, to what the module takes; differentiable.
+        module: takes what ``prepare`` returns; its mode and its parameters' gradients are left as they were.
+        prepare: turns pixels 0..255, float, into the module's input; differentiable.
         images: (N,C,H,W) in 0..255.
         labels: (N,) int64.
-        how: radius and steps.
-        generator: on the CPU, for where each image starts.
+        attack: radius and number of steps.
+        generator: on the CPU, for the random start in the ball.
 
-    Returns (N,C,H,W) float32 in 0..255.
+    Returns:
+        (N,C,H,W) float32 in 0..255.
     """
-    clean, radius = images.float(), 255 * how.epsilon
+    clean, radius = images.float(), 255 * attack.epsilon
     start = torch.rand(clean.shape, generator=generator).to(clean.device)
-    delta = bounded((2 * start - 1) * radius, clean, radius)
+    delta = project((2 * start - 1) * radius, clean, radius)
     training = module.training
     module.eval()
-    for _ in range(how.steps):
-        delta = stepped(module, prepare, clean, labels, delta, radius, REACH * radius / how.steps)
+    for _ in range(attack.steps):
+        delta = ascend(module, prepare, clean, labels, delta, radius, PATH_LENGTH_RADII * radius / attack.steps)
     module.train(training)
     return clean + delta
 
 
-def stepped(
+def ascend(
     module: nn.Module,
     prepare: Callable[[Tensor], Tensor],
     clean: Tensor,
     labels: Tensor,
     delta: Tensor,
     radius: float,
-    size: float,
+    step: float,
 ) -> Tensor:
-    """Take one step of gradient ascent on the loss, back into the ball and the range of pixels.
+    """Take one step of gradient ascent on the loss, and project the result into the ball and the range of pixels.
 
     Args:
-        module, prepare, clean, labels: as for `attacked`; ``clean`` in float.
-        delta: (N,C,H,W), what has been added to the clean images so far.
-        radius, size: of the ball and of the step, in units of pixels 0..255.
+        module, prepare, clean, labels: as for `attack_images`; ``clean`` are the unchanged images, in float.
+        delta: (N,C,H,W), the change of the images so far.
+        radius, step: of the ball, and length of the step, in units of pixels 0..255.
 
     Returns:
-        the new delta, (N,C,H,W).
+        the new change, (N,C,H,W).
     """
     with torch.enable_grad():
         delta = delta.detach().requires_grad_()
         loss = F.cross_entropy(logits_of(module(prepare(clean + delta))), labels)
     (gradient,) = torch.autograd.grad(loss, delta)
-    return bounded(delta.detach() + size * gradient.sign(), clean, radius)
+    return project(delta.detach() + step * gradient.sign(), clean, radius)
 
 
-def bounded(delta: Tensor, clean: Tensor, radius: float) -> Tensor:
-    """Give the nearest change of the images that stays in the ball and leaves pixels within 0..255.
+def project(delta: Tensor, clean: Tensor, radius: float) -> Tensor:
+    """Clip a change of images so that it stays in the ball and pixels stay within 0..255.
 
     Args:
         delta: (N,C,H,W), the change.
-        clean: (N,C,H,W) in 0..255, the images that it is added to.
+        clean: (N,C,H,W) in 0..255, the unchanged images.
         radius: of the ℓ∞ ball, in units of pixels 0..255.
 
     Returns:

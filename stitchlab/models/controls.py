@@ -14,51 +14,51 @@ from stitchlab.store import Store
 
 
 def cut_points_of(store: Store, name: str, end: Network, seed: int) -> Cuts:
-    """Find where the front network of this name can be cut; a control is not made for it.
+    """Find the cut points of the front network of this name, without making it where it is a control.
 
     Args:
         store: where networks are kept.
-        name: of a network, its id, or a control's name.
-        end: the end network, whose classes and images a control takes.
-        seed: that a control is drawn from.
+        name: a network's name or id, or a control's name.
+        end: the end network; a control has its classes and input.
+        seed: of a control's weights.
 
     Raises:
         UnknownName: no network has this name.
-        StitchLabError: its images do not fit, or it can be cut nowhere.
+        StitchLabError: the images do not fit, or there is no cut point.
     """
     if not controls.is_control(name):
         return outline(store, networks.find(store, name))
     if name != controls.NOISE:
         return outline(store, controls.pattern(store, name, end))
-    made = controls.draft(store, name, end, seed)
-    return of_architecture(model_store.architecture(made), made)
+    draft = controls.draft(store, name, end, seed)
+    return of_architecture(model_store.architecture(draft), draft)
 
 
 def front(store: Store, name: str, end: Network, seed: int) -> Network:
-    """Find the front network of this name or id, without its module; a control is made and kept if need be.
+    """Find the front network of this name or id, without its module; a missing control is made and saved.
 
-    ``random-init of X`` is X's architecture, untrained; ``noise`` has activations that are noise. A good measure of
-    similarity rates both low.
+    ``random-init of X`` is X's architecture with untrained weights, and the activations of ``noise`` are noise. A good
+    measure of similarity rates both low.
 
     Args:
         store: where networks are kept.
-        name: of a network, its id, or a control's name.
-        end: the end network, whose classes and images a control takes.
-        seed: that a control is drawn from.
+        name: a network's name or id, or a control's name.
+        end: the end network; a control has its classes and input.
+        seed: of a control's weights.
 
     Raises:
         UnknownName: no network has this name.
-        StitchLabError: a control cannot be built or kept.
+        StitchLabError: a control cannot be built or saved.
     """
     if not controls.is_control(name):
         return networks.find(store, name)
-    if (there := controls.kept(store, name, end, seed)) is not None:
-        return there
-    made = controls.draft(store, name, end, seed)
-    made = replace(made, origin={key: value for key, value in made.origin.items() if key != "like"})
-    module = model_store.fresh(made, model_store.architecture(made), derived_seed("control", seed))
-    # Untrained networks of one architecture are one network, whichever of its trained ones is named.
-    record = store.intact(networks.ROOM, model_store.fingerprint(made, module.state_dict()))
-    control = model_store.save(store, made, module) if record is None else Network.from_record(record)
+    if (existing := controls.kept(store, name, end, seed)) is not None:
+        return existing
+    draft = controls.draft(store, name, end, seed)
+    draft = replace(draft, origin={key: value for key, value in draft.origin.items() if key != "like"})
+    module = model_store.fresh(draft, model_store.architecture(draft), derived_seed("control", seed))
+    # "random-init of X" and "random-init of Y" are the same network where X and Y have the same architecture.
+    record = store.intact(networks.ROOM, model_store.fingerprint(draft, module.state_dict()))
+    control = model_store.save(store, draft, module) if record is None else Network.from_record(record)
     outline(store, control)
     return control

@@ -1,4 +1,4 @@
-"""Makes networks and keeps them, trained or untrained; `stitchlab.models.importing` brings in those made elsewhere."""
+"""Makes networks, trained or untrained, and saves them; `stitchlab.models.importing` imports existing weights."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from stitchlab.catalog.training_recipes import Attack, Recipe, recipe
+from stitchlab.catalog import training_recipes
+from stitchlab.catalog.training_recipes import Attack, Recipe
 from stitchlab.cutting.hooks import SameLogits
 from stitchlab.cutting.logits import logits_of
 from stitchlab.data.splits import DataSet
@@ -33,7 +34,7 @@ from stitchlab.results.data_sets import DataRecord
 from stitchlab.results.networks import Network, some_name
 from stitchlab.store import Store, given
 
-LEARNING = 0.98  # share of a training's progress that learning is; the rest is measuring
+TRAINING_SHARE = 0.98  # of the progress of `train`; the rest is the measurement on test images
 
 
 def train(
@@ -53,68 +54,67 @@ def train(
     report: Report = no_report,
     watch: Callable[[list[Point]], None] = lambda curve: None,
 ) -> Network:
-    """Train a network on a data set's training images and keep it.
+    """Train a network on a data set's training images and save it.
 
     Args:
-        arch, options: see `zoo.architecture`; options of the architecture by name, others at their default.
+        arch, options: see `zoo.architecture`; values of the architecture's options by name, others at their default.
         data: what to train and test on.
-        store: where it is kept; default is `Store()`.
-        name: what to call it; without one it is called after data, architecture and seed.
-        epochs: passes over the training images; without a number, what `training_recipes.recipe` knows to be enough.
-        seed: decides initialisation, order, augmentation, noise.
-        device: where to compute: auto, cpu, cuda, mps, or PyTorch's own.
-        size: pixels a side of its input, to which images are brought; default is the images' own.
-        augment: of `training_recipes.AUGMENTATION_STEPS`; by default all for natural images, else none.
-        label_noise: share 0..1 of the training labels that are replaced by another class's.
-        attack: trains on images attacked so (Madry et al. 2018).
-        report: told epoch, loss and accuracy after every step. Where it raises, nothing is kept.
-        watch: given the curve of accuracy after every epoch.
+        store: where to save the network; default is `Store()`.
+        name: of the network; default is a name made of data, architecture and seed.
+        epochs: passes over the training images; default is the number of `training_recipes.recipe`.
+        seed: of initialisation, order, augmentation and label noise.
+        device: where to compute: auto, cpu, cuda, mps, or one of PyTorch's own.
+        size: pixels a side of the input, to which images are resized; default is the images' own.
+        augment: of `training_recipes.AUGMENTATION_STEPS`; default is all for natural images, else none.
+        label_noise: share 0..1 of the training labels that are replaced by other classes.
+        attack: with which training images are attacked (Madry et al. 2018); default is none.
+        report: receives epoch, loss and accuracy after every step. Where it raises, nothing is saved.
+        watch: receives the training curve after every epoch.
 
-    Raises StitchLabError, before any training, where a name is taken, images do not fit, or weights cannot be kept.
+    Raises StitchLabError, before any training, where a name is taken, images do not fit, or weights cannot be saved.
     """
     store, device = given(store), pick_device(device)
     name = _free_name(store, name, f"{data.label}-{arch.rpartition('/')[2]}-s{seed}")
-    found = zoo.architecture(arch)
-    how = _recipe(found, data, epochs=epochs, augment=augment, label_noise=label_noise, attack=attack)
-    network, module = _built(name, found, options, data, size, seed)
+    architecture = zoo.architecture(arch)
+    recipe = _recipe(architecture, data, epochs=epochs, augment=augment, label_noise=label_noise, attack=attack)
+    network, module = _build(name, architecture, options, data, size, seed)
     model_store.try_saving(store, module)
-    origin = _learn(network, module, data, how, seed, device, portion(report, 0.0, LEARNING), watch)
-    made = replace(network, name=_still(store, name), seed=seed, origin=origin)
-    return kept(store, made, module, data, device, portion(report, LEARNING, 1 - LEARNING))
+    origin = _fit(network, module, data, recipe, seed, device, portion(report, 0.0, TRAINING_SHARE), watch)
+    network = replace(network, name=_name_now(store, name), seed=seed, origin=origin)
+    return measure_and_save(store, network, module, data, device, portion(report, TRAINING_SHARE, 1 - TRAINING_SHARE))
 
 
-def _recipe(found: zoo.Architecture, data: DataSet, **asked: Any) -> Recipe:
-    """Settle how to train on this data, where ``asked`` leaves it open. Raises StitchLabError for a control."""
-    if found.optimiser is None:
-        raise StitchLabError(
-            f"{found.name} is a control and learns nothing: `compare {found.name} END` uses it as front network"
-        )
-    return recipe(found.optimiser, len(data.train), natural=data.natural, **asked)
+def _recipe(architecture: zoo.Architecture, data: DataSet, **changes: Any) -> Recipe:
+    """Return the recipe for this architecture and data with the user's changes. Raises StitchLabError for a control."""
+    if (optimiser := architecture.optimiser) is None:
+        name = architecture.name
+        raise StitchLabError(f"{name} is a control and learns nothing: `compare {name} END` uses it as front network")
+    return training_recipes.recipe(optimiser, len(data.train), natural=data.natural, **changes)
 
 
-def _learn(
+def _fit(
     network: Network,
     module: nn.Module,
     data: DataSet,
-    how: Recipe,
+    recipe: Recipe,
     seed: int,
     device: torch.device,
     report: Report,
     watch: Callable[[list[Point]], None],
 ) -> dict[str, Any]:
-    """Train the module, and tell how that was done, as the network's record says it."""
+    """Train the module; return the ``origin`` of the network, which says how."""
     started = time.monotonic()
     with memory.kept():
         curve = training.fit(
-            module, data, partial(prepare, network), how, seed=seed, device=device, report=report, watch=watch
+            module, data, partial(prepare, network), recipe, seed=seed, device=device, report=report, watch=watch
         )
     return {
         "how": "trained",
         "seconds": round(time.monotonic() - started, 2),
         "device": str(device),
         "threads": torch.get_num_threads(),
-        **asdict(how),
-        "augment": list(how.augment),
+        **asdict(recipe),
+        "augment": list(recipe.augment),
         "curve": [asdict(point) for point in curve],
     }
 
@@ -130,56 +130,57 @@ def untrained(
     options: dict[str, Any] | None = None,
     size: int | None = None,
 ) -> Network:
-    """Keep a network with fresh weights, measured on its data. Raises StitchLabError as `train` does.
+    """Save a network with fresh weights, measured on its data. Raises StitchLabError as `train` does.
 
     Args:
         arch, data, store, name, device, options, size: as for `train`.
-        seed: decides the weights.
+        seed: of the weights.
     """
     store, device = given(store), pick_device(device)
     name = _free_name(store, name, f"{data.label}-{arch.rpartition('/')[2]}-fresh-s{seed}")
-    network, module = _built(name, zoo.architecture(arch), options, data, size, seed)
-    return kept(store, replace(network, seed=seed, origin={"how": "untrained"}), module, data, device)
+    network, module = _build(name, zoo.architecture(arch), options, data, size, seed)
+    network = replace(network, seed=seed, origin={"how": "untrained"})
+    return measure_and_save(store, network, module, data, device)
 
 
 def fits(arch: str, data: DataSet, options: dict[str, Any] | None = None, size: int | None = None) -> Cuts:
     """Find the cut points that a network of this architecture would have for this data.
 
     Args:
-        arch, data, options, size: as for `train`; of the data only its classes and the shape of its images count.
+        arch, data, options, size: as for `train`; of the data only its classes and the shape of its images matter.
 
-    Raises UnknownName; StitchLabError where the images do not fit, or it could be cut nowhere.
+    Raises UnknownName; StitchLabError where the images do not fit, or there would be no cut point.
     """
-    found = zoo.architecture(arch)
-    network = draft("", found, options, data, size=size)
-    found.check_size(network.size)
-    return of_architecture(found, network)
+    architecture = zoo.architecture(arch)
+    network = draft("", architecture, options, data, size=size)
+    architecture.check_size(network.size)
+    return of_architecture(architecture, network)
 
 
 def measure(
     store: Store, name_or_id: str, data: DataSet, device: str | torch.device = "cpu", report: Report = no_report
 ) -> torch.Tensor:
-    """Count which classes a network puts a data set's test images into; keep that, and the accuracy it amounts to.
+    """Count how a network classifies a data set's test images; save the counts and the accuracy.
 
     Args:
-        store, name_or_id: where the network is kept, and which it is.
+        store, name_or_id: where the network is, and its name or id.
         data: a data set with the network's classes.
-        device, report: as for `train`; told how much is measured.
+        device, report: where to compute; receives the progress.
 
-    Returns what `stitchlab.models.store.confusion` does. Raises UnknownName; StitchLabError where the classes differ.
+    Returns the counts of `stitchlab.models.store.confusion`. Raises UnknownName; StitchLabError where classes differ.
     """
     network = model_store.load(name_or_id, store, device=device)
     if network.classes != data.classes:
         raise StitchLabError(f"{network.name} has other classes than {data.label}: its accuracy is not defined")
     counts = model_store.confusion(network, data.test, device, report)
     put_tensors(store, networks.MEASURED, networks.measured_key(network), {"counts": counts})
-    networks.remark(store, replace(network, accuracy=training.share(counts)))
+    networks.remark(store, replace(network, accuracy=training.accuracy_of(counts)))
     return counts
 
 
 def draft(
     name: str,
-    found: zoo.Architecture,
+    architecture: zoo.Architecture,
     options: dict[str, Any] | None,
     data: DataSet | DataRecord,
     mean: tuple[float, ...] = (),
@@ -188,15 +189,15 @@ def draft(
     size: int | None,
     labels: tuple[str, ...] | None = None,
 ) -> Network:
-    """Describe a network that is not trained, measured or kept yet; what does not fit is refused here.
+    """Describe a network that is not yet trained, measured or saved.
 
     Args:
-        name: what to call it.
-        found, options: the architecture, and its options by name; others are at their default.
-        data: whose classes and images it is for.
-        mean, std: of pixels in 0..1, one number a channel; empty while they are not known.
-        size: pixels a side of its input; None: the images' own.
-        labels: names of its classes; None: the data's.
+        name: of the network.
+        architecture, options: the architecture, and values of its options by name; others are at their default.
+        data: the data set with its classes and images.
+        mean, std: of pixels in 0..1, one number for each channel; empty while they are unknown.
+        size: pixels a side of the input; None: the images' own.
+        labels: names of the network's classes; None: the data set's.
 
     Raises StitchLabError where an option is unknown, or images are not square and no size is given.
     """
@@ -208,8 +209,8 @@ def draft(
         )
     return Network(
         name=name,
-        architecture=found.name,
-        options=found.resolve(options),
+        architecture=architecture.name,
+        options=architecture.resolve(options),
         classes=data.classes if labels is None else labels,
         channels=channels,
         size=height if size is None else size,
@@ -218,54 +219,50 @@ def draft(
         data=data.name,
         data_fingerprint=data.fingerprint,
         origin={},
-        code=found.code,
+        code=architecture.code,
     )
 
 
-def _built(
-    name: str, found: zoo.Architecture, options: dict[str, Any] | None, data: DataSet, size: int | None, seed: int
+def _build(
+    name: str, builder: zoo.Architecture, options: dict[str, Any] | None, data: DataSet, size: int | None, seed: int
 ) -> tuple[Network, nn.Module]:
     """Draft a network for this data, and build its module with fresh weights. Raises as `draft` and `check`."""
-    network = draft(name, found, options, data, *training.channel_statistics(data.train), size=size)
-    module = model_store.fresh(network, found, checked_seed(seed))
-    check(network, found)
+    network = draft(name, builder, options, data, *training.channel_statistics(data.train), size=size)
+    module = model_store.fresh(network, builder, checked_seed(seed))
+    check(network, builder)
     return network, module
 
 
-def check(network: Network, found: zoo.Architecture) -> None:
-    """Check that images fit a network, that it can be cut, and that own code returns logits. Raises StitchLabError."""
-    found.check_size(network.size)
-    with contextlib.suppress(SameLogits):  # fresh weights may begin so
-        of_architecture(found, network)
-    if found.code is None:
+def check(network: Network, architecture: zoo.Architecture) -> None:
+    """Check that images fit, there is a cut point, and a user's code returns logits. Raises StitchLabError."""
+    architecture.check_size(network.size)
+    with contextlib.suppress(SameLogits):  # fresh weights may give all images the same logits
+        of_architecture(architecture, network)
+    if architecture.code is None:
         return
-    module = model_store.build(network, found).eval()
+    module = model_store.build(network, architecture).eval()
     with torch.no_grad():
         logits = logits_of(module(torch.zeros(2, *network.input)))
-    if (came := tuple(logits.shape)) != (2, len(network.classes)):
+    if (shape := tuple(logits.shape)) != (2, len(network.classes)):
         raise StitchLabError(
-            f"{found.name} must return logits (N, {len(network.classes)}), one for each class of {network.data}; for 2 "
-            f"images it returns {came}. Let its callable take the number as `classes` or `num_classes`"
+            f"{architecture.name} must return logits (N, {len(network.classes)}), one for each class of {network.data};"
+            f" for 2 images it returns {shape}. Let its callable take the number as `classes` or `num_classes`"
         )
 
 
 def _free_name(store: Store, name: str | None, wish: str) -> str:
-    """Return the name, which must be free; without one, a free one close to ``wish``."""
+    """Return the given name, which must be free, or a free name similar to ``wish``."""
     name = name or some_name(store, wish)
     networks.check_name_free(store, name)
     return name
 
 
-def _still(store: Store, name: str) -> str:
-    """Return the name, or one close to it where somebody took it while the network was trained."""
-    try:
-        networks.check_name_free(store, name)
-    except StitchLabError:
-        return some_name(store, name)
-    return name
+def _name_now(store: Store, name: str) -> str:
+    """Return the name, or a similar one where another network got this name during the training."""
+    return name if networks.holder(store, name) is None else some_name(store, name)
 
 
-def kept(
+def measure_and_save(
     store: Store,
     network: Network,
     module: nn.Module,
@@ -274,27 +271,26 @@ def kept(
     report: Report = no_report,
     replaced: Network | None = None,
 ) -> Network:
-    """Keep a network in the store, measured where its classes are the data's.
+    """Save a network; where it has the data set's classes, measure its accuracy on the test images first.
 
     Args:
         store, replaced: as for `stitchlab.models.store.save`.
-        network, module: its record, and what has its weights.
-        data, device: whose test images it is measured on, and where.
-        report: told how much is measured.
+        network, module: the record, and the module with the weights.
+        data, device, report: the data set, and where to compute; receives the progress.
 
-    Raises StitchLabError as `save` does, and where it can be cut nowhere; then nothing is kept.
+    Raises StitchLabError as `save` does, and where there is no cut point; then nothing is saved.
     """
     if network.classes == data.classes:
         loaded = LoadedNetwork.of(network, frozen(module, device))
         counts = model_store.confusion(loaded, data.test, device, report)
-        made = model_store.save(store, replace(network, accuracy=training.share(counts)), module, replaced)
-        put_tensors(store, networks.MEASURED, networks.measured_key(made), {"counts": counts})
+        saved = model_store.save(store, replace(network, accuracy=training.accuracy_of(counts)), module, replaced)
+        put_tensors(store, networks.MEASURED, networks.measured_key(saved), {"counts": counts})
     else:
-        made = model_store.save(store, network, module, replaced)
+        saved = model_store.save(store, network, module, replaced)
     try:
         with contextlib.suppress(SameLogits):
-            outline(store, made)  # found out here, so that no page has to run anybody's code for it
+            outline(store, saved)  # now, so that no page has to run a user's code for the cut points
     except StitchLabError:
-        networks.delete(store, made.id)  # these very weights can be cut nowhere
+        networks.delete(store, saved.id)  # with these weights there is no cut point
         raise
-    return made
+    return saved

@@ -1,6 +1,6 @@
-"""Finds the cut points of a network without running it: on a graph without any numbers, once; they are kept.
+"""Finds the cut points of a network once, on a graph traced without numbers, and keeps them in the store.
 
-Only where a graph cannot be traced is the network itself loaded, and tried by hooks.
+Only a network that cannot be traced is loaded and run, with hooks.
 """
 
 from __future__ import annotations
@@ -19,59 +19,61 @@ from stitchlab.results.cut_points import Cuts, keep, kept
 from stitchlab.results.networks import Network
 from stitchlab.store import Store
 
-SIZES = (8, 16, 28, 32, 48, 64, 75, 96, 112, 128, 160, 192, 224, 256, 299, 384, 448, 512)  # that are tried for advice
+SUGGESTED_SIZES = (8, 16, 28, 32, 48, 64, 75, 96, 112, 128, 160, 192, 224, 256, 299, 384, 448, 512)  # px
 
 
 def outline(store: Store, network: Network) -> Cuts:
-    """Find the cut points of a network of the store, at the size of its input, or read those that are kept.
+    """Read the cut points of a network of the store, or find them and keep them.
 
-    Raises StitchLabError where images of that size do not fit (sizes that do are named), or it can be cut nowhere.
+    Raises StitchLabError where images of the network's size do not fit (sizes that fit are named), or there is no cut
+    point.
     """
-    if (known := kept(store, network.id)) is None:
-        known = of_architecture(model_store.architecture(network), network, store)
-        keep(store, network.id, known)
-    return known
+    if (cuts := kept(store, network.id)) is None:
+        cuts = of_architecture(model_store.architecture(network), network, store)
+        keep(store, network.id, cuts)
+    return cuts
 
 
-def of_architecture(found: Architecture, network: Network, store: Store | None = None) -> Cuts:
-    """Find the cut points of what this architecture builds for a network.
+def of_architecture(architecture: Architecture, network: Network, store: Store | None = None) -> Cuts:
+    """Find the cut points of the module that an architecture builds for a network.
 
     Args:
-        found: the architecture.
+        architecture: which builds the module.
         network: the record, with the classes, channels and size that it is built for.
-        store: where its weights are, which count only where it cannot be traced and must be run; None: fresh ones do.
+        store: where the network's weights are, which are needed only where it cannot be traced; None: fresh weights.
 
     Raises:
-        StitchLabError: images of that size do not fit (sizes that do are named), or it can be cut nowhere.
+        StitchLabError: images of the network's size do not fit (sizes that fit are named), or there is no cut point.
     """
-    what = model_store.arguments(network)
+    arguments = model_store.arguments(network)
     try:
-        graph = Graph(zoo.sketch(found, **what), network.input)
+        graph = Graph(zoo.sketch(architecture, **arguments), network.input)
         return Cuts(graph.points, graph.flops, graph.nodes, traced=True)
     except Untraceable:
-        there = store is not None and network.id
-        module = (
-            model_store.load(network.id, store, device="cpu").module if there else model_store.build(network, found)
-        )
+        if store is not None and network.id:
+            module = model_store.load(network.id, store, device="cpu").module
+        else:
+            module = model_store.build(network, architecture)
         return Layered(module.eval(), network.input)
     except StitchLabError as error:
-        near = _nearest(found, network)
-        if not near:
+        sizes = _nearest_sizes(architecture, network)
+        if not sizes:
             raise
         raise StitchLabError(
-            f"{found.name} does not take images of {network.size}×{network.size} pixels ({error}); sizes that it "
-            f"takes: {', '.join(map(str, near))}"
+            f"{architecture.name} does not take images of {network.size}×{network.size} pixels ({error}); sizes that "
+            f"it takes: {', '.join(map(str, sizes))}"
         ) from error
 
 
-def _nearest(found: Architecture, network: Network) -> list[int]:
-    """The three sizes nearest to a network's that its architecture takes; no further one is tried, since that costs."""
-    by_distance = sorted(set(SIZES) - {network.size}, key=lambda size: (abs(size - network.size), size))
-    return sorted(islice((size for size in by_distance if _fits(found, network, size)), 3))
+def _nearest_sizes(architecture: Architecture, network: Network) -> list[int]:
+    """List the three sizes nearest to the network's that its architecture takes; no more are tried, to save time."""
+    by_distance = sorted(set(SUGGESTED_SIZES) - {network.size}, key=lambda size: (abs(size - network.size), size))
+    return sorted(islice((size for size in by_distance if _fits(architecture, network, size)), 3))
 
 
-def _fits(found: Architecture, network: Network, size: int) -> bool:
+def _fits(architecture: Architecture, network: Network, size: int) -> bool:
     with contextlib.suppress(StitchLabError):
-        Graph(zoo.sketch(found, **(model_store.arguments(network) | {"size": size})), (network.channels, size, size))
+        arguments = model_store.arguments(network) | {"size": size}
+        Graph(zoo.sketch(architecture, **arguments), (network.channels, size, size))
         return True
     return False

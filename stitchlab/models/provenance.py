@@ -1,4 +1,4 @@
-"""Records how a result was computed, as it is kept beside every one: versions, device, threads, time."""
+"""Records how a result was computed: versions, device, threads and time, which are kept with every result."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stitchlab.results.version import VERSION
 
 
 def versions() -> dict[str, str]:
-    """Give the versions of StitchLab and of what it computes with."""
+    """Return the versions of StitchLab and of the libraries that it computes with."""
     return {
         "stitchlab": VERSION,
         "python": platform.python_version(),
@@ -29,7 +29,7 @@ def versions() -> dict[str, str]:
 
 
 def provenance(device: torch.device, seconds: float) -> dict[str, Any]:
-    """Say how something was computed that took so many seconds on this device, and ended just now."""
+    """Describe a computation on this device that took ``seconds`` and has just ended."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     return {
         "seconds": seconds,

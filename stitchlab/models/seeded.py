@@ -1,7 +1,8 @@
-"""Draws random numbers of a seed for code that takes no generator, such as ``torch.nn`` modules as they are built.
+"""Seeds the random numbers of code that takes no generator, such as the constructors of ``torch.nn`` modules.
 
-PyTorch's default generator belongs to the whole process: who seeds it spoils, and is spoilt by, whatever other threads
-draw meanwhile (of a notebook, say). A mode of torch functions is the thread's own, and hands each draw a generator.
+PyTorch's default generator is shared by the whole process. Seeding it would change the draws of other threads (of a
+notebook, for instance), and their draws would change ours. A torch function mode applies to one thread only, and passes
+a generator to each function that draws.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-#: What draws, by name: functions of ``torch`` and of tensors, and of ``torch.nn.init`` what PyTorch passes through a
-#: mode as a whole. All take a generator.
+#: Names of the functions that draw random numbers: of ``torch``, of tensors, and those of ``torch.nn.init`` that
+#: PyTorch passes to a mode as one call. All take a generator.
 DRAWS = {
     "_sample_dirichlet",
     "_standard_gamma",
@@ -41,9 +42,9 @@ DRAWS = {
 
 
 class Seeded(TorchFunctionMode):
-    """Makes what this thread draws on the CPU, while it lasts, come from one generator with this seed.
+    """Makes this thread draw its random numbers on the CPU from one generator with this seed, inside a ``with`` block.
 
-    The numbers are those that PyTorch's default generator gives with this seed; that one is neither read nor changed.
+    The numbers are those of PyTorch's default generator with this seed, which is neither read nor changed.
 
     >>> with Seeded(0):
     ...     ours = torch.rand(3)

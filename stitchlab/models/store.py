@@ -1,4 +1,4 @@
-"""Builds, loads and keeps networks with their weights. Their records are `stitchlab.results.networks`."""
+"""Builds, loads and saves networks with their weights; `stitchlab.results.networks` has their records."""
 
 from __future__ import annotations
 
@@ -23,38 +23,38 @@ from stitchlab.models.device import pick_device
 from stitchlab.models.seeded import Seeded
 from stitchlab.models.tensors import digest, get_tensors, put_tensors
 from stitchlab.models.zoo import Architecture
-from stitchlab.models.zoo.own import again
+from stitchlab.models.zoo.own import unchanged_architecture
 from stitchlab.request import Report, content_id, no_report
 from stitchlab.results.networks import ROOM, Network, check_name_free, find
 from stitchlab.results.version import VERSION
 from stitchlab.store import Store, given
 
-LOADED = 8  # networks that stay loaded in this process
+MAX_LOADED_NETWORKS = 8  # that stay in the memory of this process
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LoadedNetwork(Network):
-    """Represents a network with its module, which is in eval mode with all parameters frozen."""
+    """Represents a network with its module, in eval mode and with frozen parameters."""
 
     module: nn.Module = field(repr=False)
 
     @classmethod
     def of(cls, network: Network, module: nn.Module) -> LoadedNetwork:
-        """Put a record and its module together."""
+        """Combine a network's record with its module."""
         return cls(**{**vars(network), "module": module})
 
 
 def prepare(network: Network, images: torch.Tensor) -> torch.Tensor:
     """Turn pixels 0..255 (N,C,H,W), uint8 or float, on any device, into the float32 input of a network's module.
 
-    Grey images are repeated for a network of colour ones, and colour ones made grey (ITU-R BT.601); then they are
-    brought to the network's size, and scaled: (x / 255 − mean) / std.
+    Grey images are repeated for a network that takes colour, and colour images made grey (ITU-R BT.601) for one that
+    takes grey. Then they are resized to the network's size, and scaled: (x / 255 − mean) / std.
     """
     if images.shape[1] != network.channels:
         images = images.expand(-1, 3, -1, -1) if network.channels == 3 else transforms.rgb_to_grayscale(images)
     if network.resize is not None:
-        how = InterpolationMode(network.interpolation)
-        images = transforms.resize(images, [network.resize], how, antialias=True)
+        interpolation = InterpolationMode(network.interpolation)
+        images = transforms.resize(images, [network.resize], interpolation, antialias=True)
         images = transforms.center_crop(images, [network.size, network.size])
     elif images.shape[2:] != (network.size, network.size):
         images = transforms.resize(images, [network.size, network.size], antialias=True)
@@ -63,27 +63,27 @@ def prepare(network: Network, images: torch.Tensor) -> torch.Tensor:
 
 
 def load(name_or_id: str, store: Store | None = None, *, device: str | torch.device = "auto") -> LoadedNetwork:
-    """Load the network with its module, in eval mode and frozen.
+    """Load a network with its module, in eval mode and frozen.
 
     Args:
         name_or_id: of the network.
-        store: where it is kept; default is `Store()`.
-        device: where its module goes: auto, cpu, cuda, mps or PyTorch's own.
+        store: where the network is; default is `Store()`.
+        device: of the module: auto, cpu, cuda, mps or one of PyTorch's own.
 
     Raises:
         UnknownName: no network has this name.
-        Damaged: a file of it does not match its checksum.
+        Damaged: one of its files does not match its checksum.
         StitchLabError: its weights or its code are missing, or this machine has no such device.
     """
     store = given(store)
-    found = find(store, name_or_id)
-    return LoadedNetwork.of(found, _module(store.root, found.id, str(pick_device(device))))
+    network = find(store, name_or_id)
+    return LoadedNetwork.of(network, _module(store.root, network.id, str(pick_device(device))))
 
 
-@lru_cache(maxsize=LOADED)
-def _module(root: Path, key: str, device: str) -> nn.Module:
+@lru_cache(maxsize=MAX_LOADED_NETWORKS)
+def _module(root: Path, network_id: str, device: str) -> nn.Module:
     store = Store(root)
-    network, tensors = find(store, key), get_tensors(store, ROOM, key)
+    network, tensors = find(store, network_id), get_tensors(store, ROOM, network_id)
     if tensors is None:
         raise StitchLabError(
             f"the weights of {network.name} are missing from {root}; delete the network and make it again"
@@ -94,22 +94,27 @@ def _module(root: Path, key: str, device: str) -> nn.Module:
 
 
 def architecture(network: Network) -> Architecture:
-    """Find what builds a network. Raises StitchLabError where the user's code has changed, or timm is not installed."""
-    return zoo.architecture(network.architecture) if network.code is None else again(network.architecture, network.code)
+    """Find the architecture that builds a network.
+
+    Raises StitchLabError where the user's code has changed, or timm is not installed.
+    """
+    if network.code is not None:
+        return unchanged_architecture(network.architecture, network.code)
+    return zoo.architecture(network.architecture)
 
 
-def build(network: Network, found: Architecture | None = None) -> nn.Module:
-    """Build a module of this network's architecture with some parameters, to be replaced or not to be looked at."""
-    return fresh(network, found or architecture(network), 0)
+def build(network: Network, builder: Architecture | None = None) -> nn.Module:
+    """Build a module of this network's architecture, whose weights are to be replaced or do not matter."""
+    return fresh(network, builder or architecture(network), 0)
 
 
-def fresh(network: Network, found: Architecture, seed: int) -> nn.Module:
-    """Build a module of this architecture with the parameters that a seed stands for, whatever other threads draw.
+def fresh(network: Network, builder: Architecture, seed: int) -> nn.Module:
+    """Build a module of this architecture with initial weights drawn from a seed; other threads do not affect them.
 
     Args:
-        network: the record, with the classes, channels, size and options that it is built for.
-        found: its architecture.
-        seed: of the parameters.
+        network: the record, with the classes, channels, size and options to build for.
+        builder: its architecture.
+        seed: of the weights.
 
     Returns:
         a module on the CPU, in training mode.
@@ -118,11 +123,11 @@ def fresh(network: Network, found: Architecture, seed: int) -> nn.Module:
         StitchLabError: images or options do not fit, or building it fails.
     """
     with torch.device("cpu"), Seeded(seed):
-        return zoo.build(found, **arguments(network))
+        return zoo.build(builder, **arguments(network))
 
 
 def arguments(network: Network) -> dict[str, Any]:
-    """List the arguments that its architecture is built with."""
+    """Return the arguments with which `stitchlab.models.zoo.build` builds the network."""
     return {"classes": len(network.classes), "channels": network.channels, "size": network.size, **network.options}
 
 
@@ -132,12 +137,12 @@ def frozen(module: nn.Module, device: str | torch.device) -> nn.Module:
 
 
 def fingerprint(network: Network, tensors: dict[str, torch.Tensor]) -> str:
-    """Compute the id that these weights have as this network: 64 hexadecimal digits."""
-    more: dict[str, Any] = {}  # only where it is there: ids of networks without it stay what they were
+    """Compute the id of this network with these weights: 64 hexadecimal digits."""
+    optional: dict[str, Any] = {}  # keys of later versions; left out where empty, so that older networks keep their ids
     if network.resize is not None:
-        more["resize"] = [network.resize, network.interpolation]
+        optional["resize"] = [network.resize, network.interpolation]
     if network.code is not None:
-        more["code"] = network.code.sha256
+        optional["code"] = network.code.sha256
     return content_id(
         {
             "architecture": network.architecture,
@@ -148,36 +153,37 @@ def fingerprint(network: Network, tensors: dict[str, torch.Tensor]) -> str:
             "mean": network.mean,
             "std": network.std,
             "tensors": digest(tensors),
-            **more,
+            **optional,
         }
     )
 
 
 def save(store: Store, network: Network, module: nn.Module, replaced: Network | None = None) -> LoadedNetwork:
-    """Keep a module as this network; id, time and number of parameters are filled in.
+    """Save a module as this network; id, time and number of parameters are filled in.
 
     Args:
-        store: where to keep it.
-        network, module: its record, and what has its weights.
-        replaced: a network that may hold its name, or be the very same; whoever replaces it deletes it then.
+        store: where to save it.
+        network, module: the record, and the module with the weights.
+        replaced: an existing network that may have the same name or be the same; the caller deletes it afterwards.
 
     Returns:
-        it, with its module on the CPU, frozen.
+        the saved network, with its module on the CPU, frozen.
 
     Raises:
-        StitchLabError: another network has the name, or is the same; or a tensor cannot be kept.
+        StitchLabError: another network has this name or is the same; or a tensor cannot be saved.
     """
     if replaced is None:
         check_name_free(store, network.name)
     tensors = module.state_dict()
-    key = fingerprint(network, tensors)
-    if (there := store.intact(ROOM, key)) is not None and (replaced is None or replaced.id != key):
+    network_id = fingerprint(network, tensors)
+    existing = store.intact(ROOM, network_id)
+    if existing is not None and (replaced is None or replaced.id != network_id):
         raise StitchLabError(
-            f"exactly this network is in the store already, under the name {there['name']!r}; use that one"
+            f"exactly this network is in the store already, under the name {existing['name']!r}; use that one"
         )
-    made = replace(
+    saved = replace(
         network,
-        id=key,
+        id=network_id,
         created=datetime.now(UTC).isoformat(),
         parameters=sum(p.numel() for p in module.parameters()),
         origin={
@@ -187,15 +193,15 @@ def save(store: Store, network: Network, module: nn.Module, replaced: Network | 
             "python": platform.python_version(),
         },
     )
-    put_tensors(store, ROOM, key, tensors)
-    store.put(ROOM, key, made.record())
-    return LoadedNetwork.of(made, frozen(module, "cpu"))
+    put_tensors(store, ROOM, network_id, tensors)
+    store.put(ROOM, network_id, saved.record())
+    return LoadedNetwork.of(saved, frozen(module, "cpu"))
 
 
 def try_saving(store: Store, module: nn.Module) -> None:
     """Write a module's weights, read them back, and remove them again.
 
-    Raises StitchLabError, in one line, where they could not be kept: to be found out before they are trained.
+    Raises StitchLabError where the weights could not be saved, so that this is known before the training.
     """
     key = f"trial-{uuid.uuid4().hex}"
     try:
@@ -203,7 +209,7 @@ def try_saving(store: Store, module: nn.Module) -> None:
         module.load_state_dict(get_tensors(store, ROOM, key) or {})
     except StitchLabError:
         raise
-    except Exception as error:  # whatever a user's module does with its own state
+    except Exception as error:  # a user's module may raise anything
         line = (str(error).splitlines() or [""])[0]
         raise StitchLabError(
             f"{type(module).__name__} does not load what it saves, so that it could not be kept after "
@@ -216,16 +222,16 @@ def try_saving(store: Store, module: nn.Module) -> None:
 def confusion(
     network: LoadedNetwork, split: Split, device: str | torch.device = "cpu", report: Report = no_report
 ) -> torch.Tensor:
-    """Count how many images of each class a network puts into each class.
+    """Count how many images of each class a network assigns to each class.
 
     Args:
         network: with its module.
         split: the images.
-        device: where its module is.
-        report: told how much is measured.
+        device: where the module is.
+        report: receives the progress.
 
     Returns:
-        int64 (classes, classes): rows are the images' classes, columns the network's.
+        int64 (classes, classes): rows are the images' labels, columns the network's predictions.
     """
     return training.confusion(
         network.module,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -25,7 +24,7 @@ def get_tensors(store: Store, room: str, key: str) -> dict[str, torch.Tensor] | 
         room, key: of the entry.
 
     Returns:
-        the tensors by name; None where there are none.
+        the tensors by name; None where there is no such entry.
 
     Raises:
         Damaged: they do not match their checksum.
@@ -36,17 +35,17 @@ def get_tensors(store: Store, room: str, key: str) -> dict[str, torch.Tensor] | 
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-            remarks = file.metadata() or {}
+            metadata = file.metadata() or {}
     except (SafetensorError, OSError) as error:
         raise damaged(path) from error
-    if remarks.get("sha256") != digest(tensors):
+    if metadata.get("sha256") != digest(tensors):
         raise damaged(path)
-    check_place(path, remarks.get("place"))
+    check_place(path, metadata.get("place"))
     return tensors
 
 
 def intact_tensors(store: Store, room: str, key: str) -> dict[str, torch.Tensor] | None:
-    """Read an entry's tensors as `get_tensors` does, but give None where they are damaged: they can be computed again.
+    """Read an entry's tensors as `get_tensors` does; return None where they are damaged.
 
     Args:
         store: where it is kept.
@@ -58,7 +57,7 @@ def intact_tensors(store: Store, room: str, key: str) -> dict[str, torch.Tensor]
 
 
 def put_tensors(store: Store, room: str, key: str, tensors: Mapping[str, torch.Tensor]) -> None:
-    """Keep named tensors; one that has several names is written under each.
+    """Write named tensors; a tensor with several names is written under each of them.
 
     Args:
         store: where to keep them.
@@ -66,39 +65,39 @@ def put_tensors(store: Store, room: str, key: str, tensors: Mapping[str, torch.T
         tensors: by name, on any device.
 
     Raises:
-        StitchLabError: one of them is none that a file can hold, or the file cannot be written.
+        StitchLabError: a file cannot hold one of them, or the file cannot be written.
     """
-    path, plain, seen = store.path(room, key, ".safetensors"), {}, set()
+    path, contents, storages = store.path(room, key, ".safetensors"), {}, set()
     for name, tensor in tensors.items():
-        made = _plain(name, tensor)
+        dense = _dense(name, tensor)
         # safetensors refuses tensors that share memory, as tied weights do.
-        plain[name] = made.clone() if made.untyped_storage().data_ptr() in seen else made
-        seen.add(plain[name].untyped_storage().data_ptr())
-    store.write(path, save(plain, metadata={"place": place(path), "sha256": digest(plain)}))
+        contents[name] = dense.clone() if dense.untyped_storage().data_ptr() in storages else dense
+        storages.add(contents[name].untyped_storage().data_ptr())
+    store.write(path, save(contents, metadata={"place": place(path), "sha256": digest(contents)}))
 
 
 def digest(tensors: Mapping[str, torch.Tensor]) -> str:
     """Compute the SHA-256 over names, types, shapes and bytes of tensors, in the order of their names."""
     sha = hashlib.sha256()
     for name, tensor in sorted(tensors.items()):
-        plain = _plain(name, tensor)
-        sha.update(f"{name} {plain.dtype} {tuple(plain.shape)}\n".encode())
-        sha.update(plain.reshape(-1).view(torch.uint8).numpy().tobytes())
+        dense = _dense(name, tensor)
+        sha.update(f"{name} {dense.dtype} {tuple(dense.shape)}\n".encode())
+        sha.update(dense.reshape(-1).view(torch.uint8).numpy().tobytes())
     return sha.hexdigest()
 
 
-def _plain(name: str, tensor: Any) -> torch.Tensor:
-    """Give a tensor on the CPU, contiguous in memory. Raises StitchLabError where no file can hold it."""
+def _dense(name: str, tensor: object) -> torch.Tensor:
+    """Return a tensor on the CPU, contiguous in memory. Raises StitchLabError where a file cannot hold it."""
     if not isinstance(tensor, torch.Tensor):
-        what = f"a {type(tensor).__name__}"
+        kind = f"a {type(tensor).__name__}"
     elif is_lazy(tensor) or tensor.is_meta:
-        what = "a tensor without numbers"
+        kind = "a tensor without numbers"
     elif tensor.layout != torch.strided or str(tensor.dtype).removeprefix("torch.") not in TYPES.values():
-        what = f"a tensor of {tensor.layout}, {tensor.dtype}"
+        kind = f"a tensor of {tensor.layout}, {tensor.dtype}"
     else:
-        plain: torch.Tensor = tensor.detach().cpu().contiguous()
-        return plain
+        dense: torch.Tensor = tensor.detach().cpu().contiguous()
+        return dense
     raise StitchLabError(
-        f"{name} cannot be kept: expected a dense tensor of plain numbers in the state_dict, got {what}; "
+        f"{name} cannot be kept: expected a dense tensor of plain numbers in the state_dict, got {kind}; "
         "convert it, or leave it out of the state_dict"
     )

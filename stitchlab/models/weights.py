@@ -1,6 +1,6 @@
-"""Reads weights from other people's files: safetensors, or a torch state dict read with weights_only=True.
+"""Reads weights from untrusted files: safetensors, or a torch state dict read with weights_only=True.
 
-Nothing in a pickle is ever executed: what is no plain dictionary of tensors is refused.
+Nothing in a pickle is ever executed, and a file that is not a plain dictionary of tensors is refused.
 """
 
 from __future__ import annotations
@@ -15,37 +15,38 @@ from torch import nn
 
 from stitchlab.errors import StitchLabError
 
-WRAPPERS = ("state_dict", "model")  # keys under which training scripts like to put it
-COUNTERS = "num_batches_tracked"  # of batch norm: they decide nothing
-PREFIX = "module."  # what DataParallel leaves before every name
+STATE_DICT_KEYS = ("state_dict", "model")  # under which training scripts often save it
+BATCH_COUNTER = "num_batches_tracked"  # of batch norm; has no effect on the outputs
+DATA_PARALLEL_PREFIX = "module."  # which DataParallel puts before every name
 
 Tensors = dict[str, torch.Tensor]
 
 
 def read_weights(path: Path, called: str = "") -> Tensors:
-    """Read the named tensors of a file onto the CPU, wherever they were saved from; messages name it as ``called``.
+    """Read the named tensors of a file onto the CPU; messages call the file ``called``.
 
-    Raises StitchLabError where there is no such file, or it is no state dict.
+    Raises StitchLabError where there is no such file, or it holds no state dict.
     """
     if not path.is_file():
         raise StitchLabError(f"{called or path} is not a file; expected weights as safetensors or a torch state dict")
     called = called or path.name
-    found = _read(path, called)
-    for key in WRAPPERS:
-        if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
-            found = found[key]
-    if not isinstance(found, Mapping) or not found or not all(isinstance(v, torch.Tensor) for v in found.values()):
-        what = f"a {type(found).__name__}" if not isinstance(found, Mapping) else "a dictionary of other things"
+    content = _read(path, called)
+    for key in STATE_DICT_KEYS:
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            content = content[key]
+    mapping = isinstance(content, Mapping)
+    if not mapping or not content or not all(isinstance(value, torch.Tensor) for value in content.values()):
+        kind = "a dictionary of other things" if mapping else f"a {type(content).__name__}"
         raise StitchLabError(
-            f"{called} holds {what}, not a state dict (names and their tensors); "
+            f"{called} holds {kind}, not a state dict (names and their tensors); "
             "save one with torch.save(network.state_dict(), PATH)"
         )
-    strip = len(PREFIX) if all(str(name).startswith(PREFIX) for name in found) else 0
-    return {str(name)[strip:]: tensor for name, tensor in found.items()}
+    strip = len(DATA_PARALLEL_PREFIX) if all(str(name).startswith(DATA_PARALLEL_PREFIX) for name in content) else 0
+    return {str(name)[strip:]: tensor for name, tensor in content.items()}
 
 
-def used(tensors: Tensors, unused: tuple[str, ...]) -> Tensors:
-    """Drop the tensors whose names begin so: auxiliary classifiers, which play no part in the logits."""
+def without(tensors: Tensors, unused: tuple[str, ...]) -> Tensors:
+    """Drop the tensors whose names begin with one of ``unused``: auxiliary classifiers, which do not affect logits."""
     return {name: tensor for name, tensor in tensors.items() if not name.startswith(unused)} if unused else tensors
 
 
@@ -53,31 +54,34 @@ def put_weights(module: nn.Module, tensors: Tensors, classes: int, arch: str, ad
     """Load tensors into a module.
 
     Args:
-        module: is untouched where they do not fit.
+        module: is left unchanged where they do not fit.
         tensors: by name.
-        classes: how many outputs it has.
-        arch: what to call its architecture in messages.
-        advice: gives a sentence that says what to do; called only where they do not fit.
+        classes: number of the module's outputs.
+        arch: name of its architecture, for messages.
+        advice: called where the tensors do not fit; returns a sentence that says what to do.
 
     Raises:
-        StitchLabError: some are missing, unexpected or of another shape (they are listed), or one tensor has different
-            numbers under its several names.
+        StitchLabError: tensors are missing, unexpected or of another shape (they are listed), or tensors that are tied
+            in the module differ in the file.
     """
-    ours = module.state_dict()
-    tensors = _tied(ours, tensors)
-    # Batch norm's counters are absent from old files and decide nothing.
-    missing = [name for name in ours if name not in tensors and not name.endswith(COUNTERS)]
-    unexpected = [name for name in tensors if name not in ours]
-    wrong = [name for name in ours if name in tensors and ours[name].shape != tensors[name].shape]
-    if wrong and not missing and not unexpected and (came := _outputs(ours, tensors, wrong, classes)):
-        raise StitchLabError(
-            f"expected weights with {classes} outputs, got {came}; choose the data they were trained on, or ask for "
-            f"{came} (--classes {came}): the network then has classes of its own, and its accuracy is not defined"
-        )
-    shapes = [f"{name} {tuple(tensors[name].shape)} for {tuple(ours[name].shape)}" for name in wrong]
-    parts = [("missing", missing), ("unexpected", unexpected), ("of another shape", shapes)]
-    if told := "; ".join(f"{len(names)} {what}: {_few(names)}" for what, names in parts if names):
-        raise StitchLabError(f"these weights do not fit {arch}: {told}. {advice()}")
+    expected = module.state_dict()
+    tensors = _with_tied(expected, tensors)
+    # Old files have no batch counters, and the outputs do not depend on them.
+    missing = [name for name in expected if name not in tensors and not name.endswith(BATCH_COUNTER)]
+    unexpected = [name for name in tensors if name not in expected]
+    misshapen = [name for name in expected if name in tensors and expected[name].shape != tensors[name].shape]
+    if misshapen and not missing and not unexpected:
+        outputs = _outputs(expected, tensors, misshapen, classes)
+        if outputs:
+            raise StitchLabError(
+                f"expected weights with {classes} outputs, got {outputs}; choose the data they were trained on, or ask "
+                f"for {outputs} (--classes {outputs}): the network then has classes of its own, and its accuracy is "
+                "not defined"
+            )
+    shapes = [f"{name} {tuple(tensors[name].shape)} for {tuple(expected[name].shape)}" for name in misshapen]
+    problems = [("missing", missing), ("unexpected", unexpected), ("of another shape", shapes)]
+    if summary := "; ".join(f"{len(names)} {problem}: {_few(names)}" for problem, names in problems if names):
+        raise StitchLabError(f"these weights do not fit {arch}: {summary}. {advice()}")
     module.load_state_dict(tensors, strict=False)
 
 
@@ -93,32 +97,33 @@ def _read(path: Path, called: str) -> Any:
         ) from error
 
 
-def _outputs(ours: Tensors, theirs: Tensors, wrong: list[str], classes: int) -> int | None:
-    """Find the file's number of outputs, if that is all that is wrong with it."""
-    came = {theirs[name].shape[0] for name in wrong if theirs[name].dim()}
+def _outputs(expected: Tensors, tensors: Tensors, misshapen: list[str], classes: int) -> int | None:
+    """Find the file's number of outputs, if that is its only difference."""
+    rows = {tensors[name].shape[0] for name in misshapen if tensors[name].dim()}
     only_rows = all(
-        ours[name].shape[:1] == (classes,) and ours[name].shape[1:] == theirs[name].shape[1:] for name in wrong
+        expected[name].shape[:1] == (classes,) and expected[name].shape[1:] == tensors[name].shape[1:]
+        for name in misshapen
     )
-    return came.pop() if only_rows and len(came) == 1 else None
+    return rows.pop() if only_rows and len(rows) == 1 else None
 
 
-def _tied(ours: Tensors, theirs: Tensors) -> Tensors:
-    """Put the tensors under every name that a module has for them; files like to leave all but one out."""
+def _with_tied(expected: Tensors, tensors: Tensors) -> Tensors:
+    """Add tied tensors under all names that a module has for them; files often have only one of the names."""
     names: dict[tuple[int, torch.Size], list[str]] = {}
-    for name, tensor in ours.items():
+    for name, tensor in expected.items():
         if tensor.numel():
             names.setdefault((tensor.data_ptr(), tensor.shape), []).append(name)
-    made = dict(theirs)
-    for group in names.values():
-        there = [name for name in group if name in theirs]
-        for name in there[1:]:
-            if not torch.equal(theirs[name], theirs[there[0]]):
+    complete = dict(tensors)
+    for tied in names.values():
+        present = [name for name in tied if name in tensors]
+        for name in present[1:]:
+            if not torch.equal(tensors[name], tensors[present[0]]):
                 raise StitchLabError(
-                    f"{there[0]} and {name} are one tensor in this architecture, and two in these "
+                    f"{present[0]} and {name} are one tensor in this architecture, and two in these "
                     "weights; choose the architecture that they were trained with"
                 )
-        made |= {name: theirs[there[0]] for name in group if there}
-    return made
+        complete |= {name: tensors[present[0]] for name in tied if present}
+    return complete
 
 
 def _few(names: list[str]) -> str:

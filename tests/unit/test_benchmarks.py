@@ -20,7 +20,20 @@ from PIL import Image
 from torch import Tensor
 
 from benchmarks import __main__ as command
-from benchmarks import app, demo, matching, material, measure, plain, serving, similarity, training, whole, workers
+from benchmarks import (
+    app,
+    demo,
+    limit,
+    matching,
+    material,
+    measure,
+    plain,
+    serving,
+    similarity,
+    training,
+    whole,
+    workers,
+)
 from benchmarks.material import Source
 from benchmarks.measure import Measured, Row, Skipped
 from stitchlab.catalog.presets import PRESETS
@@ -37,9 +50,9 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def source(store: Store, monkeypatch: pytest.MonkeyPatch) -> Source:
     """Digits and two small networks; measured in this process, since that is quicker."""
-    monkeypatch.setattr(measure, "alone", lambda work, *arguments: work(*arguments))
-    for module in (training, matching, similarity, whole):
-        monkeypatch.setattr(module, "alone", measure.alone)
+    monkeypatch.setattr(measure, "in_own_process", lambda work, *arguments: work(*arguments))
+    for module in (training, limit, matching, similarity, whole):
+        monkeypatch.setattr(module, "in_own_process", measure.in_own_process)
     digits = datasets.load("digits", store)
     return Source(str(store.root), "digits-a", "digits-b", digits.fingerprint, "cpu", ("layer1.0", "layer3.1"))
 
@@ -106,10 +119,10 @@ def test_training_rows(source: Source) -> None:
     assert augmented.ratio == pytest.approx(sure(augmented.baseline_s) / sure(augmented.ours_s))
     assert max(numbers.details["accuracy_gap"].values()) <= 0.005
     assert max(numbers.details["parameters_apart"].values()) < 1e-2
-    (limit,) = training.of_the_limit(small, quick=True)
-    assert set(limit.details) == {"front", *small.layers}
-    assert limit.baseline_s == pytest.approx(sum(limit.details.values()))
-    assert 0 < sure(limit.ratio) < 2
+    (share,) = limit.share_of_the_limit(small, quick=True)
+    assert set(share.details) == {"front", *small.layers}
+    assert share.baseline_s == pytest.approx(sum(share.details.values()))
+    assert 0 < sure(share.ratio) < 2
 
 
 def test_quick_against_paper_counts_the_cells_that_are_lower(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,7 +132,7 @@ def test_quick_against_paper_counts_the_cells_that_are_lower(source: Source, mon
     }
     monkeypatch.setattr(
         training,
-        "alone",
+        "in_own_process",
         lambda work, source, name, images: Measured([2.0 if name == "quick" else 12.0], 5.0, found[name]),
     )
     (row,) = training.quick_against_paper(source, quick=True)
@@ -162,7 +175,7 @@ def test_commands_are_timed_on_twenty_runs(
     assert "20 runs of 1×1" in listed.what
     for row in (listed, asked):
         assert row.ratio == sure(row.ours_s) / sure(row.baseline_s)
-    monkeypatch.setattr(app, "RUNS", 21)
+    monkeypatch.setattr(app, "LISTED_RUNS", 21)
     monkeypatch.setattr(app, "many_runs", lambda run, folder, count: demo.many_runs(run, folder, 3))
     with pytest.raises(AssertionError, match="lists 3 of 21 runs"):
         list(app.commands(source, quick=True))
@@ -192,13 +205,13 @@ def test_browser_rows(source: Source, run: Run, monkeypatch: pytest.MonkeyPatch)
         seen.append(url)
         return len(seen) * 1.0
 
-    monkeypatch.setattr(app, "needed", lambda *modules, chromium: None)
+    monkeypatch.setattr(app, "require", lambda *modules, chromium: None)
     monkeypatch.setattr(app, "finished", lambda source: run)
     monkeypatch.setattr(app, "chromium", lambda: contextlib.nullcontext())
     monkeypatch.setattr(app, "_ours", lambda run, checkout: server("ours"))
     monkeypatch.setattr(app, "_bare", lambda run, folder, dask=False: server("bare"))
-    monkeypatch.setattr(app, "look_at", lambda browser, urls, plots: seen.extend(urls))
-    monkeypatch.setattr(app, "_settle", lambda server: None)
+    monkeypatch.setattr(app, "visit", lambda browser, urls, plots: seen.extend(urls))
+    monkeypatch.setattr(app, "_wait_until_idle", lambda server: None)
     monkeypatch.setattr(app, "seconds_until_drawn", drawn)
     (memory,) = app.server_memory(source, quick=False)
     assert (memory.ratio, memory.ours_peak_mb, memory.ours_s) == (3.0, 300.0, None)
@@ -215,7 +228,7 @@ def test_workers_rows(source: Source, run: Run, monkeypatch: pytest.MonkeyPatch)
     seconds = {workers.by_workers: {False: 4.0, True: 6.0}, workers.in_one_process: {False: 5.0, True: 15.0}}
     monkeypatch.setattr(
         workers,
-        "alone",
+        "in_own_process",
         lambda work, *arguments: Measured(
             [0.3, 0.1, 0.2] if work is workers.questions else [seconds[work][arguments[-1]]]
         ),
@@ -245,7 +258,7 @@ def test_what_cannot_be_measured_here_is_left_out(
     with pytest.raises(Skipped, match="no chromium"):
         list(app.server_memory(source, quick=True))
     with pytest.raises(Skipped, match="no nothing_of_this_name"):
-        serving.needed("nothing_of_this_name")
+        serving.require("nothing_of_this_name")
     monkeypatch.setattr(command, "prepare", lambda *arguments, **options: source)
     assert command.main(["--rows", "j", "--device", "cpu"]) == 0
     assert "j is left out: there is no chromium here" in capsys.readouterr().err
@@ -290,7 +303,7 @@ def test_the_table_and_the_file(
 
 
 def test_images_are_made_where_there_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    material._made(tmp_path, {"train": 2, "test": 1})
+    material._write_gratings(tmp_path, {"train": 2, "test": 1})
     data = datasets.load(f"folder:{tmp_path}", Store(tmp_path / "cache"))
     assert (len(data.train), len(data.test), data.shape) == (20, 10, (3, 32, 32))
     means = data.train.images.reshape(20, -1).mean(1)

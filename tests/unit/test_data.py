@@ -240,11 +240,11 @@ def test_pixels_that_cannot_be_read_truly_are_refused_by_name(
 def test_what_tiff_says_of_bits_and_white_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     twelve = Image.fromarray(np.array([[0, 4095, 2048]], np.uint16))
     monkeypatch.setattr(twelve, "tag_v2", {258: (12,), 262: 1}, raising=False)
-    assert np.asarray(pixel_depth.shallow(twelve, tmp_path)).tolist() == [[0, 255, 128]]
+    assert np.asarray(pixel_depth.to_8_bits(twelve, tmp_path)).tolist() == [[0, 255, 128]]
     path = tmp_path / "inverted.tif"
     Image.fromarray(np.array([[0, 9]], np.uint16)).save(path, tiffinfo={262: 0})
     with Image.open(path) as inverted, pytest.raises(StitchLabError, match=r"inverted\.tif has white-is-zero grey"):
-        pixel_depth.shallow(inverted, path)
+        pixel_depth.to_8_bits(inverted, path)
 
 
 def listed_before(store: Store) -> None:
@@ -276,7 +276,7 @@ def test_a_listing_from_before_is_not_believed_of_16_bits(tmp_path: Path, store:
 def test_a_listing_from_before_serves_all_others(images: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     first = data.load(f"folder:{images}", store)
     listed_before(store)
-    monkeypatch.setattr(folder, "_write", lambda *args: pytest.fail("decoded again"))
+    monkeypatch.setattr(folder, "_write_pixels", lambda *args: pytest.fail("decoded again"))
     assert data.load(f"folder:{images}", store).fingerprint == first.fingerprint
     data._loaded.clear()
     monkeypatch.setattr(folder, "_opened", lambda path: pytest.fail("looked at again"))
@@ -340,7 +340,7 @@ def test_a_size_that_was_given_is_part_of_the_fingerprint(images: Path, store: S
 
 
 def test_large_folders_are_mapped(images: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folder, "IN_MEMORY", 10)
+    monkeypatch.setattr(folder, "MAX_BYTES_IN_MEMORY", 10)
     split = data.load(f"folder:{images}", store).train
     assert isinstance(split.images, np.memmap)
     taken, _ = split.take(torch.tensor([2, 0]))
@@ -415,13 +415,13 @@ def test_damaged_pixels_are_noticed(images: Path, store: Store, spoil: Callable[
 def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The pixels that are read from now on, by their SHA-256."""
     seen: list[str] = []
-    pixels = folder.pixels
+    pixels = folder.read_pixels
 
-    def noted(decoded: folder.Decoded, store: Store) -> Any:
+    def noted(decoded: folder.DecodedFolder, store: Store) -> Any:
         seen.append(decoded.sha256)
         return pixels(decoded, store)
 
-    monkeypatch.setattr(folder, "pixels", noted)
+    monkeypatch.setattr(folder, "read_pixels", noted)
     return seen
 
 
@@ -452,7 +452,7 @@ def test_pixels_whose_file_was_changed_are_verified_again(images: Path, store: S
 
 def test_what_was_used_last_stays_loaded(tmp_path: Path, store: Store, read: list[str]) -> None:
     names = []
-    for k in range(data.KEEP + 1):
+    for k in range(data.MAX_LOADED_DATA_SETS + 1):
         for part in ("train", "test"):
             paint(tmp_path / f"{k}" / part / "a" / "1.png", seed=k)
         names.append(f"folder:{tmp_path / str(k)}")
@@ -460,17 +460,17 @@ def test_what_was_used_last_stays_loaded(tmp_path: Path, store: Store, read: lis
     for name in names[1:]:
         data.load(name, store)
         assert data.load(names[0], store).train is first.train
-    assert len(read) == data.KEEP + 1
+    assert len(read) == data.MAX_LOADED_DATA_SETS + 1
     data.load(names[1], store)
-    assert len(read) == data.KEEP + 2, "it was the one that made room"
+    assert len(read) == data.MAX_LOADED_DATA_SETS + 2, "it was the one that made room"
 
 
 def test_images_go_to_a_device_once_and_leave_it_with_their_split(
     images: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dataset, "_room", lambda split, device: True)  # a GPU, as far as this goes
+    monkeypatch.setattr(dataset, "_fits_on_gpu", lambda split, device: True)  # a GPU, as far as this goes
     copies: list[torch.Tensor] = []
-    monkeypatch.setattr(dataset, "_both", noting(lambda what, device: copies.append(what[0]), dataset._both))
+    monkeypatch.setattr(dataset, "_moved", noting(lambda batch, device: copies.append(batch[0]), dataset._moved))
     cpu, rows = torch.device("cpu"), torch.tensor([2, 0])
     for _ in range(3):  # three units of a grid, each of which loads its data
         made = data.load(f"folder:{images}", store)

@@ -10,12 +10,13 @@ import pytest
 import torch
 from grids import COLUMNS, ROWS, folder, harm, made
 from handy import sure
-from reference import capture, module_of, prepared
+from reference import prepared
 from scipy.linalg import sqrtm
 from sklearn.covariance import LedoitWolf
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
+from benchmarks.plain import capture
 from stitchlab.catalog.detectors import DETECTORS
 from stitchlab.data import registry as datasets
 from stitchlab.errors import Cancelled, StitchLabError, UnknownName
@@ -73,9 +74,9 @@ def test_numbers_are_those_of_hooks_and_plain_formulas(run: Run, method: Method)
     assert kept is not None
 
     def look_at_end(images: Tensor) -> Tensor:
-        return capture(module_of(end), j, prepared(end, images))
+        return capture(end.module, j, prepared(end, images))
 
-    ours, native = capture(module_of(front), i, prepared(front, tests)), look_at_end(tests)
+    ours, native = capture(front.module, i, prepared(front, tests)), look_at_end(tests)
     stitch = Stitch.of(
         layout_of(tuple(ours.shape[1:])),
         layout_of(tuple(native.shape[1:])),
@@ -277,7 +278,7 @@ def test_one_images_activations_at_a_cell(run: Run) -> None:
     data = datasets.load_by_fingerprint(run.request.data, run.store)
     image = data.test.take(data.test.order(run.request.seed)[3:4])[0]
     end = model_store.load(run.request.end, run.store, device="cpu")
-    native = capture(module_of(end), CELL[1], prepared(end, image))[0]
+    native = capture(end.module, CELL[1], prepared(end, image))[0]
     assert torch.allclose(found["native"], native, atol=1e-5)
     assert {value.shape for value in found.values()} == {native.shape}
 

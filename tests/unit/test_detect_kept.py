@@ -14,12 +14,13 @@ import torch
 from grids import COLUMNS, ROWS, harm, made
 from handy import sure
 from PIL import Image
-from reference import MAP, TOKENS, VECTOR, Array, Kind, Whole, module_of, positions, prepared, replaced, stitched
+from reference import MAP, TOKENS, VECTOR, Kind, Whole, positions, prepared, stitched
 from scipy.linalg import sqrtm
 from sklearn.covariance import LedoitWolf
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 from torch import Tensor
 
+from benchmarks.plain import Array, replaced
 from stitchlab.catalog.detectors import DETECTORS, QUICK
 from stitchlab.data import registry as datasets
 from stitchlab.errors import Cancelled
@@ -112,7 +113,8 @@ def test_every_number_is_that_of_two_whole_networks(end: str, i: str, j: str, ki
 
     def tail(x: Tensor) -> Array:
         with torch.no_grad():  # the images do not matter: all that comes after the layer sees is put in
-            logits = replaced(module_of(whole.end), j, prepared(whole.end, images[:1]).expand(len(x), -1, -1, -1), x)
+            pixels = prepared(whole.end, images[:1]).expand(len(x), -1, -1, -1)
+            logits = replaced(whole.end.module, j, pixels, x.clone())
         return np.asarray(np.log(np.exp(logits.double().numpy()).sum(1)))
 
     scores = {"mahalanobis": mahalanobis, "knn": knn, "tail-energy": tail}

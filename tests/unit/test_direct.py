@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 from handy import sure
-from reference import MAP, PATCHES, TOKENS, VECTOR, Kind, Whole, aligned, distance, lstsq, positions
+from reference import MAP, PATCHES, TOKENS, VECTOR, Kind, Whole, aligned, distance, positions
 from torch import Tensor, nn
 from toys import Convolutions, Tokens, network, noise, pair, seeded
 
+from benchmarks.plain import lstsq
 from stitchlab.data.splits import BATCH
 from stitchlab.models.store import LoadedNetwork
 from stitchlab.stitch.direct import direct_matching, least_squares

@@ -9,7 +9,7 @@ from itertools import product
 import pytest
 import torch
 from handy import sure
-from reference import MAP, TOKENS, VECTOR, Kind, Whole, module_of
+from reference import MAP, TOKENS, VECTOR, Kind, Whole
 from torch import Tensor, nn
 from toys import Convolutions, InPlace, Tokens, network, noise, pair, seeded
 
@@ -68,7 +68,7 @@ def test_numbers_are_those_of_the_whole_networks(cell: Cell) -> None:
 @pytest.mark.parametrize("network", ["a", "tokens"])
 def test_distances_from_moments_in_float64(network: str) -> None:
     """All pairs of layers at once, larger to smaller maps and back, against the stitched activations themselves."""
-    one = replace(NETS[network], module=copy.deepcopy(module_of(NETS[network])).double())
+    one = replace(NETS[network], module=copy.deepcopy(NETS[network].module).double())
     both, order = pair(one, one, DATA), DATA.test.order(5)[:43]
     layers = [point.name for point in both.front_cuts.points if point.default or point.name == "flat"]
     stitches = {(i, j): random_stitch(both, i, j, k).double() for k, (i, j) in enumerate(product(layers, layers))}

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from reference import MAP, TOKENS, VECTOR, Kind, Whole, module_of, prepared
+from reference import MAP, TOKENS, VECTOR, Kind, Whole, prepared
 from scipy.spatial.distance import jensenshannon
 from scipy.special import softmax
 from sklearn.metrics import cohen_kappa_score
@@ -77,7 +77,7 @@ def test_numbers_are_those_of_the_whole_networks(cell: tuple[str, str, Kind, str
         made = Whole(NETS[front], NETS[end], i, j, kind, target).logits(
             images, stitch.weight.detach(), stitch.bias.detach()
         )[0]
-        own = module_of(NETS[end])(prepared(NETS[end], images))
+        own = NETS[end].module(prepared(NETS[end], images))
     right, own_right = (logits.argmax(1) == labels for logits in (made, own))
     assert found.agreement == float((made.argmax(1) == own.argmax(1)).double().mean())
     assert found.jsd == pytest.approx(jsd(made.double().numpy(), own.double().numpy()).mean(), rel=1e-4)

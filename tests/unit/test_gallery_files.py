@@ -80,7 +80,7 @@ def test_a_cell_that_is_computed_again_has_the_same_numbers(runs: dict[str, Run]
     if images != "digits" and not (data / "CIFAR-10").exists():
         pytest.skip("CIFAR-10 is not on this machine")
     for network in {entry.front, entry.end} - {known.name for known in list_networks(store)}:
-        make.call(make.NETWORKS[network].format(data=data))  # in a process with as many threads as it likes
+        make.call(make.NETWORK_COMMANDS[network].format(data=data))  # in a process with as many threads as it likes
     i, j = there.request.front_layers[0], there.request.end_layers[0]
     asked = f"--data {images} --methods dm --indices cka --front-layers {i} --end-layers {j}"
     make.call(f"compare {entry.front} {entry.end} {asked}")

@@ -15,6 +15,7 @@ import reference
 import torch
 from grids import COLUMNS, ROWS, SMALL, Spy, grid_of, made, numbers
 
+from benchmarks import plain
 from stitchlab.catalog.indices import DEFAULT_INDICES, INDICES
 from stitchlab.catalog.methods import METRICS
 from stitchlab.data import registry as datasets
@@ -79,9 +80,9 @@ def test_the_numbers_are_those_of_plain_references(done: Store) -> None:
         x, y = (v.double().numpy() for v in whole.activations(pixels))
         assert run.value("cka", "similarity", i, j) == pytest.approx(reference.cka(x, y), abs=1e-6)
         means = [v.mean((2, 3)) if v.ndim == 4 else v for v in (x, y)]
-        assert run.value("pwcca", "distance", i, j) == pytest.approx(reference.pwcca(*means), abs=1e-4)
-        assert run.value("opd", "distance", i, j) == pytest.approx(reference.opd(*means), abs=1e-6)
-    module = reference.module_of(end)
+        assert run.value("pwcca", "distance", i, j) == pytest.approx(plain.pwcca(*means), abs=1e-4)
+        assert run.value("opd", "distance", i, j) == pytest.approx(plain.opd(*means), abs=1e-6)
+    module = end.module
     right = (module(reference.prepared(end, pixels)).argmax(1) == truth).double().mean()
     assert run.own_accuracy == pytest.approx(float(right))
     assert len(labels) == 40

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from grids import COLUMNS, ROWS, SMALL, Spy, grid_of, harm, impatient, made
-from reference import MAP, VECTOR, Whole, module_of, prepared
+from reference import MAP, VECTOR, Whole, prepared
 from scipy.spatial.distance import jensenshannon
 from scipy.special import softmax
 from sklearn.metrics import cohen_kappa_score
@@ -74,7 +74,7 @@ def test_a_grids_numbers_are_those_of_plain_references(done: Store) -> None:
     chosen = torch.randperm(540, generator=torch.Generator().manual_seed(0))[:150]
     pixels, truth = datasets.load("digits", done).test.take(chosen)
     with torch.no_grad():
-        own = module_of(end)(prepared(end, pixels))
+        own = end.module(prepared(end, pixels))
     targets = (("layer1.0", "layer2.0", MAP), ("layer3.1", "flatten", VECTOR))
     for method, (i, j, target) in zip(METHODS, targets, strict=True):
         kept = get_tensors(done, "maps", map_key(run.request, method, i, j))

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 import torch
-from reference import capture
 from torch import Tensor, nn
 from toys import InPlace, Shortcuts, Skip, seeded
 
+from benchmarks.plain import capture
 from stitchlab.cutting.cuttable import CuttableNetwork
 from stitchlab.cutting.fx_graph import Graph
 from stitchlab.cutting.hooks import Hooked, SameLogits

@@ -15,6 +15,7 @@ from reference import Kind
 from torch import Tensor, nn
 from toys import Convolutions, Tokens, network, noise, pair, seeded
 
+from benchmarks import plain
 from stitchlab.catalog.indices import CHANGES, DEFAULT_INDICES, INDICES, ROWS, Change, Index
 from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.indices import Value, grams, index_function, statistics
@@ -199,7 +200,7 @@ def test_pwcca_of_second_moments_is_that_of_rows(front: int, spoil: str) -> None
     elif spoil == "scales":
         x = x * torch.logspace(0, -3, front).double()
     for a, b in ((x, y), (y, x)):
-        expected = reference.pwcca(a.numpy(), b.numpy())
+        expected = plain.pwcca(a.numpy(), b.numpy())
         assert expected is not None
         assert measure("pwcca", a, b) == pytest.approx(expected, abs=1e-8)
 
@@ -324,8 +325,8 @@ def test_values_through_networks_are_numpys(memory: int, monkeypatch: pytest.Mon
     for (name, (i, j)), value in made.items():
         assert both.front.module is not None
         assert both.end.module is not None
-        x = reference.capture(both.front.module, i, reference.prepared(both.front, images))
-        y = reference.capture(both.end.module, j, reference.prepared(both.end, images))
+        x = plain.capture(both.front.module, i, reference.prepared(both.front, images))
+        y = plain.capture(both.end.module, j, reference.prepared(both.end, images))
         assert value == pytest.approx(wanted(name, x, y), abs=1e-4), (name, i, j)
 
 
@@ -335,8 +336,8 @@ def test_tokens_through_networks() -> None:
     images, _ = DATA.test.take(torch.arange(130))
     assert both.front.module is not None
     assert both.end.module is not None
-    x = reference.capture(both.front.module, "first", reference.prepared(both.front, images))
-    y = reference.capture(both.end.module, "second", reference.prepared(both.end, images))
+    x = plain.capture(both.front.module, "first", reference.prepared(both.front, images))
+    y = plain.capture(both.end.module, "second", reference.prepared(both.end, images))
     for name in CHANNELS:
         assert made[name, ("first", "second")] == pytest.approx(wanted(name, x, y), abs=1e-6)
 

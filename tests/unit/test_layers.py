@@ -8,10 +8,10 @@ from collections.abc import Callable
 import pytest
 import torch
 import torchvision
-from reference import capture, module_of
 from torch import Tensor, nn
 from toys import Convolutions, InPlace, Shortcuts, Skip, fresh, noise, seeded
 
+from benchmarks.plain import capture
 from stitchlab.cutting.layered import Layered
 from stitchlab.errors import StitchLabError, UnknownName
 
@@ -33,7 +33,7 @@ def images(*shape: int) -> Tensor:
 
 def zoo_network(arch: str) -> tuple[nn.Module, int]:
     size, options = ZOO[arch]
-    return module_of(fresh(arch, noise(3, size, 2, 2), **options)), size
+    return fresh(arch, noise(3, size, 2, 2), **options).module, size
 
 
 @torch.no_grad()

@@ -71,7 +71,7 @@ def test_digits_are_learned_in_a_few_epochs(store: Store) -> None:
     assert told[-1][0] == "measuring"
     assert [done for _, done in told] == sorted(done for _, done in told)
     again = model_store.load(made.name, store, device="cpu")
-    assert training.share(model_store.confusion(again, digits.test)) == made.accuracy
+    assert training.accuracy_of(model_store.confusion(again, digits.test)) == made.accuracy
     guess = again.module(prepare(again, torch.from_numpy(digits.test.images))).argmax(1).numpy()
     assert (guess == digits.test.labels).mean() == made.accuracy
 

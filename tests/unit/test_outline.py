@@ -37,7 +37,7 @@ def test_a_folder_is_outlined_as_it_is_loaded(
     store = Store(tmp_path / "cache")
     name = f"folder:{painted(tmp_path / 'images', MODES[modes])}{'' if size is None else f'@{size}'}"
     with monkeypatch.context() as patch:
-        patch.setattr(image_folder, "_decoded", None)  # decoding an image would fail
+        patch.setattr(image_folder, "_decode_image", None)  # decoding an image would fail
         before = registry.outline(name, store)
         assert not store.root.exists(), "looking leaves nothing"
     loaded = registry.load(name, store)
@@ -47,10 +47,10 @@ def test_a_folder_is_outlined_as_it_is_loaded(
 
 @pytest.mark.parametrize("modes", ["all colour", "colour first"])
 def test_one_header_tells_that_there_are_colours(tmp_path: Path, modes: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    listed = image_folder.listing(painted(tmp_path / "images", MODES[modes]), None)
+    listed = image_folder.list_folder(painted(tmp_path / "images", MODES[modes]), None)
     opened: list[Any] = []
     monkeypatch.setattr(image_folder, "_opened", noting(opened.append, image_folder._opened))
-    assert image_folder.first_shape(listed, None, Store(tmp_path / "cache")) == (3, 6, 6)
+    assert image_folder.image_shape(listed, None, Store(tmp_path / "cache")) == (3, 6, 6)
     assert len(opened) == 1
 
 

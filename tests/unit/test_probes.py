@@ -16,12 +16,13 @@ import pytest
 import torch
 from blocked import python
 from grids import folder
-from reference import capture, prepared
+from reference import prepared
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 from toys import Tokens, network, noise, pair, seeded
 
+from benchmarks.plain import capture
 from stitchlab.__main__ import main
 from stitchlab.data import registry as datasets
 from stitchlab.data.splits import Split

@@ -18,7 +18,8 @@ from stitchlab.store import Store
 def test_what_is_done_is_between_nothing_and_all(
     store: Store, large: int, short: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(splits, "LARGE", large)  # 1: images of 8 pixels a side count as large ones, run few at a time
+    # 1: images of 8 pixels a side count as large ones, run few at a time
+    monkeypatch.setattr(splits, "MAX_FULL_BATCH_SIDE_PX", large)
     side._references.clear()
     told: dict[str, list[float]] = {}
 

@@ -16,7 +16,7 @@ import pytest
 import torch
 from grids import harm
 from handy import sure
-from reference import MAP, VECTOR, Whole, capture, positions, prepared
+from reference import MAP, VECTOR, Whole, positions, prepared
 from scipy.spatial.distance import jensenshannon
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import cohen_kappa_score
@@ -24,6 +24,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 from toys import network, noise, pair, seeded
 
+from benchmarks.plain import capture
 from stitchlab.catalog.indices import INDICES
 from stitchlab.data import registry as datasets
 from stitchlab.data.splits import DataSet, Split

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from reference import MAP, TOKENS, VECTOR, Kind, Whole, module_of
+from reference import MAP, TOKENS, VECTOR, Kind, Whole
 from torch import Tensor, nn
 from toys import Convolutions, InPlace, Tokens, fresh, network, noise, pair, seeded
 
@@ -150,7 +150,7 @@ def test_company_does_not_matter(together: int, optimiser: Optimiser, monkeypatc
 def test_an_epoch_in_float64_is_the_plain_recipes(cell: Cell, together: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(tails.MAX_JOINED_BYTES, "cpu", together)
     front, i, kind, end, j, target = cell
-    one, other = (replace(NETS[name], module=copy.deepcopy(module_of(NETS[name])).double()) for name in (front, end))
+    one, other = (replace(NETS[name], module=copy.deepcopy(NETS[name].module).double()) for name in (front, end))
     weight, bias = (start.double() for start in initial(cell, 0))
     plain = Whole(one, other, i, j, kind, target).train(DATA.train, weight, bias, seed=0, epochs=1, batch=5, lr=1e-3)
     made = task_loss_matching(pair(one, other, DATA), [(i, j)], TaskLoss(epochs=1, batch=5), 0)[i, j]
@@ -205,7 +205,7 @@ def test_seeds_decide_order_and_initialisation() -> None:
 
 def test_donors_stay_as_they_are() -> None:
     cell = ("inplace", "act", MAP, "resnet", "layer1.1", MAP)
-    modules = [module_of(NETS[name]) for name in ("inplace", "resnet")]
+    modules = [NETS[name].module for name in ("inplace", "resnet")]
     before = [{k: v.clone() for k, v in module.state_dict().items()} for module in modules]
     trained(cell, TaskLoss(epochs=1, batch=20, lr=0.1))
     for module, kept in zip(modules, before, strict=True):
@@ -258,7 +258,7 @@ def test_a_step_is_taken_on_the_whole_batch_however_large_the_images(monkeypatch
     whole_batches = trained(cell, TEN_STEPS)
     one_cycle = replace(TEN_STEPS, schedule="one-cycle")
     both = [whole_batches, trained(cell, one_cycle)]
-    monkeypatch.setattr(dataset, "LARGE", 7)  # 11 images of 12 pixels a side become 3 at a time
+    monkeypatch.setattr(dataset, "MAX_FULL_BATCH_SIDE_PX", 7)  # 11 images of 12 pixels a side become 3 at a time
     assert pair(NETS["a"], NETS["b"], DATA).at_once(11) == 3
     for recipe, before in zip((TEN_STEPS, one_cycle), both, strict=True):
         torch.testing.assert_close(trained(cell, recipe).weight, before.weight, rtol=0, atol=1e-5)

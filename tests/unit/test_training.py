@@ -17,7 +17,7 @@ from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.models import create as making
 from stitchlab.models import store as model_store
 from stitchlab.models import train as training
-from stitchlab.models.attack import attacked, stepped
+from stitchlab.models.attack import ascend, attack_images
 from stitchlab.models.store import prepare
 from stitchlab.request import derived_seed
 from stitchlab.results import networks
@@ -44,7 +44,7 @@ def test_a_step_of_the_attack_is_the_written_one() -> None:
     assert x.grad is not None
     wanted = np.clip(delta.numpy() + 2.0 * np.sign(x.grad.numpy()), -8.0, 8.0)
     wanted = np.clip(images.numpy() + wanted, 0, 255) - images.numpy()
-    ours = stepped(module, halves, images, labels, delta, 8.0, 2.0)
+    ours = ascend(module, halves, images, labels, delta, 8.0, 2.0)
     np.testing.assert_allclose(ours.numpy(), wanted, atol=1e-4)
     assert not ours.requires_grad
 
@@ -53,7 +53,7 @@ def test_an_attack_stays_in_the_ball_and_among_pixels_and_hurts() -> None:
     module = seeded(lambda: Convolutions((8, 8), 3)).train()
     images = torch.randint(0, 256, (40, 1, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     labels = torch.arange(40) % 3
-    out = attacked(module, halves, images, labels, Attack(8 / 255, 5), torch.Generator().manual_seed(2))
+    out = attack_images(module, halves, images, labels, Attack(8 / 255, 5), torch.Generator().manual_seed(2))
     assert module.training
     assert (out - images.float()).abs().max() <= 8 + 1e-3
     assert (out - images.float()).abs().max() > 7
@@ -62,7 +62,7 @@ def test_an_attack_stays_in_the_ball_and_among_pixels_and_hurts() -> None:
     clean, hurt = (F.cross_entropy(module(halves(x.float())), labels) for x in (images, out))
     assert hurt > clean + 0.005
     assert all(p.grad is None for p in module.parameters())
-    again = attacked(module, halves, images, labels, Attack(8 / 255, 5), torch.Generator().manual_seed(2))
+    again = attack_images(module, halves, images, labels, Attack(8 / 255, 5), torch.Generator().manual_seed(2))
     assert torch.equal(out, again)
 
 
@@ -79,7 +79,9 @@ def test_adversarial_training_makes_a_network_robust(store: Store) -> None:
         trained = making.train("mlp", digits, store, name=name, epochs=6, attack=how, device="cpu")
         made = model_store.load(trained.id, store, device="cpu")
         images, labels = torch.from_numpy(digits.test.images), torch.from_numpy(digits.test.labels)
-        hit = attacked(made.module, partial(prepare, made), images, labels, attack, torch.Generator().manual_seed(0))
+        hit = attack_images(
+            made.module, partial(prepare, made), images, labels, attack, torch.Generator().manual_seed(0)
+        )
         robust[name] = float((made.module(prepare(made, hit)).argmax(1) == labels).float().mean())
         assert made.origin["attack"] == (None if how is None else {"epsilon": 32 / 255, "steps": 5})
     assert robust["robust"] > robust["plain"] + 0.05

@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from reference import LAST, MAP, PATCHES, TOKENS, VECTOR, Kind, Whole, aligned, capture, lstsq, positions, prepared
+from reference import LAST, MAP, PATCHES, TOKENS, VECTOR, Kind, Whole, aligned, positions, prepared
 from torch import Tensor, nn
 from toys import Convolutions, Tokens, network, noise, pair, seeded
 
+from benchmarks.plain import capture, lstsq
 from stitchlab.indices.statistics import Wanted, indices
 from stitchlab.indices.two_layers import defined
 from stitchlab.models.store import LoadedNetwork

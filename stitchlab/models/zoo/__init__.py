@@ -1,7 +1,7 @@
-"""Builds the architectures of the catalog, one family a file, and those of torchvision, timm and the user by name.
+"""Builds architectures by name: those of the catalog, with one file for each family, of torchvision, timm and the user.
 
-All take grey or RGB images and any number of classes. Those of the registry are plain torch.fx-traceable PyTorch: no
-control flow on shapes, no in-place activation.
+All take grey or RGB images and any number of classes. Those of the registry are plain PyTorch that torch.fx can trace:
+they have no control flow on shapes and no in-place activations.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ REGISTRY = {name: Architecture.of(entry, _BUILDERS[name]) for name, entry in ARC
 def architecture(name: str) -> Architecture:
     """Find an architecture by name.
 
-    That is one of `REGISTRY`, ``torchvision/NAME``, ``timm/NAME``, or of the user's own code, ``module:callable`` or
-    ``FILE.py:callable``, which is run.
+    The name is one of `REGISTRY`, ``torchvision/NAME``, ``timm/NAME``, or names the user's own code, which is then run:
+    ``module:callable`` or ``FILE.py:callable``.
 
     Raises UnknownName; StitchLabError where timm is not installed, or the user's code cannot be run.
     """
@@ -62,7 +62,7 @@ def known() -> list[str]:
 
 
 def public(name: str) -> str:
-    """Return the name if it is one of `known`: what may come from a page. Raises UnknownName."""
+    """Return the name if a page may use it, that is, if it is one of `known`. Raises UnknownName."""
     if name not in known():
         raise UnknownName("architecture", name, known(), "Own code is run from the command line only")
     return name
@@ -80,26 +80,26 @@ def build(arch: str | Architecture, *, classes: int, channels: int, size: int, *
 
     Raises UnknownName; StitchLabError where an option or the images do not fit, or building it fails.
     """
-    found = architecture(arch) if isinstance(arch, str) else arch
-    made = found.resolve(options)
-    found.check_size(size)
+    builder = architecture(arch) if isinstance(arch, str) else arch
+    options = builder.resolve(options)
+    builder.check_size(size)
     try:
-        return found.build(classes=classes, channels=channels, size=size, **made)
+        return builder.build(classes=classes, channels=channels, size=size, **options)
     except StitchLabError:
         raise
-    except (Exception, SystemExit) as error:  # of the user's own code anything may come, of torchvision's an assertion
+    except (Exception, SystemExit) as error:  # the user's code may raise anything, torchvision's an AssertionError
         line = (str(error).splitlines() or [""])[0]
         raise StitchLabError(
-            f"{found.name} could not be built for {classes} classes and images of {channels}×{size}×{size}: "
+            f"{builder.name} could not be built for {classes} classes and images of {channels}×{size}×{size}: "
             f"{type(error).__name__}: {line}"
         ) from error
 
 
 def sketch(arch: str | Architecture, *, classes: int, channels: int, size: int, **options: Any) -> nn.Module:
-    """Build a network without any numbers (on the meta device), in eval mode: shapes cost neither time nor memory.
+    """Build a network without numbers (on the meta device), in eval mode, which costs little time and no memory.
 
-    The user's own code, and timm's networks, are built as they are: whether tracing them froze anything that Python
-    decides shows only in numbers.
+    The user's own code and timm's networks are built with numbers, because only these show whether a trace has frozen a
+    decision that their Python code makes.
 
     Args:
         arch, classes, channels, size, options: as for `build`.
@@ -108,21 +108,21 @@ def sketch(arch: str | Architecture, *, classes: int, channels: int, size: int, 
         UnknownName: there is no such architecture.
         StitchLabError: an option or the images do not fit, or building it fails.
     """
-    found = architecture(arch) if isinstance(arch, str) else arch
-    what: dict[str, Any] = {"classes": classes, "channels": channels, "size": size, **options}
-    if found.code is not None or found.name.startswith(TIMM):
+    builder = architecture(arch) if isinstance(arch, str) else arch
+    arguments: dict[str, Any] = {"classes": classes, "channels": channels, "size": size, **options}
+    if builder.code is not None or builder.name.startswith(TIMM):
         with Seeded(0):
-            return build(found, **what).eval()
+            return build(builder, **arguments).eval()
     try:
         with torch.device("meta"), _Unfilled():
-            return build(found, **what).eval()
-    except StitchLabError:  # some count with tensors while they are built
+            return build(builder, **arguments).eval()
+    except StitchLabError:  # some compute with tensors in their constructor
         with _NoNumbers(), _Unfilled():
-            return build(found, **what).eval().to("meta")
+            return build(builder, **arguments).eval().to("meta")
 
 
 class _NoNumbers(TorchFunctionMode):
-    """Puts what parameters are made of on the meta device; all else is computed as usual."""
+    """Creates parameters, which begin as torch.empty, on the meta device; everything else is computed as usual."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         return func(*args, **{**(kwargs or {}), **({"device": "meta"} if func is torch.empty else {})})
@@ -135,10 +135,10 @@ _FILLS = {
 
 
 class _Unfilled(TorchFunctionMode):
-    """What has no numbers is not filled with any: PyTorch takes longer over that than over all else of a sketch."""
+    """Skips filling tensors on the meta device, on which PyTorch would spend most of the time of a sketch."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        given = kwargs or {}
-        if func in _FILLS and (tensor := args[0] if args else given["tensor"]).is_meta:
+        kwargs = kwargs or {}
+        if func in _FILLS and (tensor := args[0] if args else kwargs["tensor"]).is_meta:
             return tensor
-        return func(*args, **given)
+        return func(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""Defines what an architecture is, wherever it comes from: its entry in the catalog, and what builds it."""
+"""Defines an architecture of any origin: its entry in the catalog together with the function that builds it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from stitchlab.results.networks import Code
 class Architecture(ArchitectureEntry):
     """Represents an architecture that can be built.
 
-    ``build(classes, channels, size, **options)`` makes it with fresh parameters. Tensors of files whose names begin
-    with one of ``unused`` play no part in the classifier. ``code`` is there where building it runs the user's own code.
+    ``build(classes, channels, size, **options)`` builds it with fresh weights. Tensors whose names begin with one of
+    ``unused`` are in files of weights but not part of the classifier. ``code`` is the user's own code that is run to
+    build it, if any.
     """
 
     build: Callable[..., nn.Module]
@@ -25,5 +26,5 @@ class Architecture(ArchitectureEntry):
 
     @classmethod
     def of(cls, entry: ArchitectureEntry, build: Callable[..., nn.Module]) -> Architecture:
-        """Put an entry of the catalog and what builds it together."""
+        """Combine an entry of the catalog with the function that builds it."""
         return cls(**vars(entry), build=build)

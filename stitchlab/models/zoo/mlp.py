@@ -1,4 +1,4 @@
-"""Builds a multilayer perceptron on the pixels: no neighbourhoods, no sharing, vectors all the way."""
+"""Builds a multilayer perceptron on the pixels, all of whose activations are vectors."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def mlp(classes: int, channels: int, size: int, width: int, depth: int) -> MLP:
     """Build an MLP.
 
     Args:
-        classes, channels, size: of outputs; 1 or 3 of the images; pixels a side of them.
-        width, depth: units of a hidden layer, and how many hidden layers there are.
+        classes, channels, size: number of outputs; 1 or 3 channels and pixels a side of the images.
+        width, depth: units of each hidden layer, and number of hidden layers.
     """
     return MLP(channels * size**2, width, depth, classes)

@@ -1,7 +1,7 @@
 """Builds a control whose activations are noise. A good measure of similarity must rate them low against anything.
 
-Each block turns its input into normal noise of the shapes that a small residual network has. The noise is a hash of
-the input's values, so the same image gives the same noise on any machine, and nothing else of the image comes through.
+Each block turns its input into normal noise with the shapes of a small residual network's activations. The noise is a
+hash of the input's values: the same image gives the same noise on any machine, and carries no other information.
 The hash is the finaliser of SplitMix64 (Steele, Lea & Flood 2014), in int64 arithmetic that wraps.
 """
 
@@ -11,36 +11,39 @@ import torch
 import torch.fx
 from torch import nn
 
-#: (channels, what the side is divided by) of block 0, 1, …: as ResNet-14's.
+#: (channels, divisor of the input's side) of block 0, 1, …: those of ResNet-14.
 SHAPES = ((16, 1), (16, 1), (32, 2), (32, 2), (64, 4), (64, 4))
-_STEP, _FIRST, _SECOND = -7046029254386353131, -4658895280553007687, -7723592293110705685
+# Constants of SplitMix64, as signed integers:
+_INCREMENT = -7046029254386353131
+_FIRST_MULTIPLIER = -4658895280553007687
+_SECOND_MULTIPLIER = -7723592293110705685
 
 
-def _shifted(x: torch.Tensor, bits: int) -> torch.Tensor:
-    """Shift right without the sign."""
+def _logical_shift(x: torch.Tensor, bits: int) -> torch.Tensor:
+    """Shift right by this many bits and fill with zeros instead of the sign."""
     return (x >> bits) & ((1 << (64 - bits)) - 1)
 
 
 def mixed(x: torch.Tensor) -> torch.Tensor:
     """Mix bits by SplitMix64's finaliser: int64 to int64, every bit depending on every other."""
-    x = (x ^ _shifted(x, 30)) * _FIRST
-    x = (x ^ _shifted(x, 27)) * _SECOND
-    return x ^ _shifted(x, 31)
+    x = (x ^ _logical_shift(x, 30)) * _FIRST_MULTIPLIER
+    x = (x ^ _logical_shift(x, 27)) * _SECOND_MULTIPLIER
+    return x ^ _logical_shift(x, 31)
 
 
-@torch.fx.wrap  # one node of a graph, not a place to cut at every step
+@torch.fx.wrap  # one node of the graph, so that its steps are no cut points
 def number(x: torch.Tensor) -> torch.Tensor:
-    """Hash anything float32 (N,...) to one number an image, int64 (N,), in which every value and its place counts.
+    """Hash float32 values (N,...) to one int64 number for each image (N,), by all values and their positions.
 
-    Values count to 2⁻¹²: whoever divides pixels by 255 may round the last bit otherwise.
+    Values are rounded to multiples of 2⁻¹², since machines may differ in the last bit of pixels divided by 255.
     """
     values = (x.flatten(1) * 0x1000).round().long()
-    return mixed(mixed(values + torch.arange(values.shape[1], device=x.device) * _STEP).sum(1))
+    return mixed(mixed(values + torch.arange(values.shape[1], device=x.device) * _INCREMENT).sum(1))
 
 
 @torch.fx.wrap
 def spread(numbers: torch.Tensor, channels: int, side: int) -> torch.Tensor:
-    """Turn numbers into noise: four numbers of 16 bits each for every place, added, which is exact.
+    """Turn each number into noise: the sum of four 16-bit numbers at every position, which is exact.
 
     Args:
         numbers: int64 (N,), one an image.
@@ -49,10 +52,10 @@ def spread(numbers: torch.Tensor, channels: int, side: int) -> torch.Tensor:
     Returns:
         float32 (N,channels,side,side): mean 0, variance 1, close to normal.
     """
-    places = torch.arange(1, channels * side**2 + 1, device=numbers.device) * _STEP
-    hashed = mixed(numbers[:, None] + places)
-    parts = sum((_shifted(hashed, bits) & 0xFFFF for bits in (16, 32, 48)), hashed & 0xFFFF)
-    return ((parts - 2 * 0xFFFF).float() * (3**0.5 / 0x10000)).view(-1, channels, side, side)
+    positions = torch.arange(1, channels * side**2 + 1, device=numbers.device) * _INCREMENT
+    hashed = mixed(numbers[:, None] + positions)
+    sums = sum((_logical_shift(hashed, bits) & 0xFFFF for bits in (16, 32, 48)), hashed & 0xFFFF)
+    return ((sums - 2 * 0xFFFF).float() * (3**0.5 / 0x10000)).view(-1, channels, side, side)
 
 
 class Number(nn.Module):
@@ -79,7 +82,7 @@ class Noise(nn.Module):
 
     def __init__(self, classes: int, channels: int, size: int) -> None:
         super().__init__()
-        self.blocks = nn.Sequential(*(Block(c, max(1, size // by)) for c, by in SHAPES))
+        self.blocks = nn.Sequential(*(Block(c, max(1, size // divisor)) for c, divisor in SHAPES))
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.flatten = nn.Flatten()
         self.fc = nn.Linear(SHAPES[-1][0], classes)

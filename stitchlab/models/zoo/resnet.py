@@ -7,9 +7,13 @@ are projections where the shape changes (option B). Parameters are named as torc
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import torch
 from torch import nn
+
+Widths = Literal["doubling", "equal"]
+Maps = Literal["halving", "equal"]
 
 
 class BasicBlock(nn.Module):
@@ -19,7 +23,7 @@ class BasicBlock(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(channels, width, 3, stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
-        self.relu1 = nn.ReLU()  # two of them, where torchvision calls one twice: each activation has its own name
+        self.relu1 = nn.ReLU()  # torchvision calls one ReLU twice; two give each activation its own name
         self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(width)
         self.downsample: nn.Module | None = None
@@ -51,8 +55,8 @@ class ResNet(nn.Module):
         channels = widths[0]
         for k, (depth, width) in enumerate(zip(depths, widths, strict=True), start=1):
             strides = [2 if halving and k > 1 else 1] + [1] * (depth - 1)
-            before = [channels] + [width] * (depth - 1)
-            blocks = [BasicBlock(c, width, s) for c, s in zip(before, strides, strict=True)]
+            inputs = [channels] + [width] * (depth - 1)
+            blocks = [BasicBlock(c, width, s) for c, s in zip(inputs, strides, strict=True)]
             self.add_module(f"layer{k}", nn.Sequential(*blocks))
             channels = width
         self.avgpool = nn.AdaptiveAvgPool2d(1)
@@ -76,19 +80,15 @@ def cifar(depth: int) -> Callable[..., nn.Module]:
     return lambda classes, channels, size: ResNet(classes, channels, [blocks] * 3, [16, 32, 64])
 
 
-#: How the stages of resnet18 differ; equal ones are controls, in which layers of any two stages have one shape.
-WIDTHS, MAPS = ("doubling", "equal"), ("halving", "equal")
-
-
-def resnet18(classes: int, channels: int, size: int, width: int, widths: str, maps: str) -> nn.Module:
+def resnet18(classes: int, channels: int, size: int, width: int, widths: Widths, maps: Maps) -> nn.Module:
     """Build a ResNet-18 with a 3×3 stem and no max pooling.
 
-    ``widths`` and ``maps`` equal are the controls of Balogh & Jelasity 2025: the shapes of layers tell nothing of where
-    they are.
+    With ``widths`` and ``maps`` both equal it is the control of Balogh & Jelasity 2025: all stages have layers of the
+    same shape, so that a shape does not show where a layer is.
 
     Args:
-        classes, channels: of outputs; 1 or 3 of the images.
-        size: pixels a side of the images; it changes nothing.
+        classes, channels: number of outputs; 1 or 3 channels of the images.
+        size: pixels a side of the images; has no effect.
         width: channels of the first stage.
         widths: ``doubling`` from stage to stage, or ``equal`` in all.
         maps: ``halving`` from stage to stage, or ``equal`` in all.

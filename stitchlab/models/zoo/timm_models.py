@@ -1,4 +1,4 @@
-"""Builds timm's networks by name, ``timm/convnext_atto``, where that optional extra is installed (Wightman 2019)."""
+"""Builds timm's networks by name, ``timm/convnext_atto``, where that optional package is installed (Wightman 2019)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _build(name: str, classes: int, channels: int, size: int) -> nn.Module:
     make = partial(_timm().create_model, name, pretrained=False, num_classes=classes, in_chans=channels)
     try:
         module: nn.Module = make(img_size=size)
-    except TypeError:  # those that take images of any size have no such option
+    except TypeError:  # networks that take images of any size have no such parameter
         module = make()
     return module
 

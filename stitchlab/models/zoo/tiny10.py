@@ -1,7 +1,7 @@
 """Builds Tiny-10: eight unpadded convolutions with batch norm and ReLU, global average pooling, one linear layer.
 
 Kornblith et al. 2019, "Similarity of Neural Network Representations Revisited", appendix; parameters are named as in
-the public checkpoints of Csiszárik et al. 2021 (renyi-ai/drfrankenstein), which load as they are.
+the public checkpoints of Csiszárik et al. 2021 (renyi-ai/drfrankenstein), which can therefore be loaded.
 """
 
 from __future__ import annotations

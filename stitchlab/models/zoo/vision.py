@@ -1,6 +1,6 @@
-"""Builds torchvision's classification networks by name, ``torchvision/resnet50``: fresh, or with published weights.
+"""Builds torchvision's classification networks by name (``torchvision/resnet50``), fresh or with published weights.
 
-Marcel & Rodriguez 2010, "Torchvision the machine-vision package of Torch"; its documentation names each one's paper.
+Marcel & Rodriguez 2010, "Torchvision the machine-vision package of Torch"; its documentation cites the papers.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from stitchlab.catalog.architectures import TORCHVISION, optimiser_of_torchvisio
 from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.models.zoo.base import Architecture
 
-#: What a family is built with beside the number of classes; auxiliary classifiers play no part in the logits.
-_BUILT = {
+#: Further arguments of the networks with auxiliary classifiers, which have no effect on the logits.
+_ARGUMENTS = {
     "googlenet": {"aux_logits": False, "init_weights": True},
     "inception_v3": {"aux_logits": False, "init_weights": True},
 }
 _UNUSED = {"googlenet": ("aux1.", "aux2."), "inception_v3": ("AuxLogits.",)}
-#: These two bring images from the usual mean and deviation to their own by themselves, unless they are given so.
-_HALF = {"googlenet", "inception_v3"}
+#: Their published weights expect mean and standard deviation .5; torchvision converts the usual scaling inside them.
+_SCALED_BY_HALF = {"googlenet", "inception_v3"}
 
 
 class Published(NamedTuple):
-    """Holds weights that somebody published, with all that belongs to them.
+    """Holds published weights with their classes and preprocessing.
 
-    ``resize`` is the shorter side before the centre ``size``×``size`` is cut out, ``mean`` and ``std`` those of pixels
-    in 0..1.
+    The shorter side is resized to ``resize``, then the centre ``size``×``size`` cropped; ``mean`` and ``std`` are for
+    pixels in 0..1.
     """
 
     tensors: dict[str, torch.Tensor]
@@ -46,7 +46,7 @@ class Published(NamedTuple):
 
 @lru_cache(maxsize=1)
 def names() -> tuple[str, ...]:
-    """List all of torchvision's classification networks: ``torchvision/alexnet``, …"""
+    """List the names of all classification networks of torchvision: ``torchvision/alexnet``, …"""
     return tuple(TORCHVISION + name for name in torchvision.models.list_models(module=torchvision.models))
 
 
@@ -72,38 +72,40 @@ def published(name: str, weights: str, folder: Path, download: bool) -> Publishe
 
     Args:
         name: of the architecture.
-        weights: what torchvision calls them: ``DEFAULT``, ``IMAGENET1K_V1``, …
-        folder: where their files lie.
-        download: fetch the file if it is not there.
+        weights: torchvision's name of them: ``DEFAULT``, ``IMAGENET1K_V1``, …
+        folder: where the files of weights are.
+        download: whether to download a missing file.
 
-    Raises UnknownName; StitchLabError where they are not there, or cannot be fetched.
+    Raises:
+        UnknownName: there are no such weights.
+        StitchLabError: the file is missing, or cannot be downloaded.
     """
     short = architecture(name).name.removeprefix(TORCHVISION)
-    there = torchvision.models.get_model_weights(short)
-    if weights not in there.__members__:
-        raise UnknownName(f"published weights of {name}", weights, there.__members__, "Or give a file")
-    chosen = there[weights]
-    file = folder / chosen.url.rpartition("/")[2]
+    available = torchvision.models.get_model_weights(short)
+    if weights not in available.__members__:
+        raise UnknownName(f"published weights of {name}", weights, available.__members__, "Or give a file")
+    entry = available[weights]
+    file = folder / entry.url.rpartition("/")[2]
     if not file.exists() and not download:
         raise StitchLabError(
             f"{weights} of {name} is not on this machine (looked for {file}) and is downloaded only on request: add "
             "--download, or put the file there"
         )
     try:
-        tensors = chosen.get_state_dict(model_dir=str(folder), progress=False, check_hash=True, weights_only=True)
-    except Exception as error:  # no network, no such file any more, a broken one
+        tensors = entry.get_state_dict(model_dir=str(folder), progress=False, check_hash=True, weights_only=True)
+    except Exception as error:  # no network, or the file is broken or no longer on the server
         raise StitchLabError(
-            f"{weights} of {name} could not be downloaded from {chosen.url} ({' '.join(str(error).split())[:120]}); "
+            f"{weights} of {name} could not be downloaded from {entry.url} ({' '.join(str(error).split())[:120]}); "
             f"connect this machine to the network, or put the file into {folder}"
         ) from error
-    how = chosen.transforms()
-    mean, std = ((0.5,) * 3,) * 2 if short in _HALF else (tuple(how.mean), tuple(how.std))
+    preprocessing = entry.transforms()
+    mean, std = ((0.5,) * 3,) * 2 if short in _SCALED_BY_HALF else (tuple(preprocessing.mean), tuple(preprocessing.std))
     return Published(
         tensors,
-        tuple(chosen.meta["categories"]),
-        how.crop_size[0],
-        how.resize_size[0],
-        how.interpolation.value,
+        tuple(entry.meta["categories"]),
+        preprocessing.crop_size[0],
+        preprocessing.resize_size[0],
+        preprocessing.interpolation.value,
         mean,
         std,
     )
@@ -116,26 +118,26 @@ def categories(name: str) -> tuple[str, ...]:
 
 
 def _build(name: str, classes: int, channels: int, size: int) -> nn.Module:
-    more: dict[str, Any] = dict(_BUILT.get(name, {}))
+    arguments: dict[str, Any] = dict(_ARGUMENTS.get(name, {}))
     if name.startswith("vit"):
-        more["image_size"] = size
+        arguments["image_size"] = size
     if name.startswith("maxvit"):
-        more["input_size"] = (size, size)
-    module: nn.Module = torchvision.models.get_model(name, weights=None, num_classes=classes, **more)
+        arguments["input_size"] = (size, size)
+    module: nn.Module = torchvision.models.get_model(name, weights=None, num_classes=classes, **arguments)
     if channels != 3:
-        _first_convolution(module, channels)
+        _replace_first_convolution(module, channels)
     return module
 
 
-def _first_convolution(module: nn.Module, channels: int) -> None:
-    """Make the convolution that takes the images take this many channels."""
-    path, old = next(_convolutions(module))
-    alike: dict[str, Any] = {
+def _replace_first_convolution(module: nn.Module, channels: int) -> None:
+    """Replace the convolution that takes RGB images by one that takes this many channels."""
+    path, old = next(_convolutions_of_rgb(module))
+    same: dict[str, Any] = {
         name: getattr(old, name) for name in ("out_channels", "kernel_size", "stride", "padding", "dilation")
     }
-    made = nn.Conv2d(channels, **alike, bias=old.bias is not None, device=old.weight.device)
-    module.set_submodule(path, made)
+    new = nn.Conv2d(channels, **same, bias=old.bias is not None, device=old.weight.device)
+    module.set_submodule(path, new)
 
 
-def _convolutions(module: nn.Module) -> Iterator[tuple[str, nn.Conv2d]]:
+def _convolutions_of_rgb(module: nn.Module) -> Iterator[tuple[str, nn.Conv2d]]:
     return ((path, m) for path, m in module.named_modules() if isinstance(m, nn.Conv2d) and m.in_channels == 3)

@@ -1,7 +1,7 @@
 """Builds vision transformers for small images: pre-norm blocks on patch tokens and a class token.
 
 Dosovitskiy et al. 2021, "An Image is Worth 16x16 Words"; dim 192, 3 heads, 12 blocks are DeiT-Ti's (Touvron et al.
-2021). No shape is read from the input, so that torch.fx can trace and cut the network as it is.
+2021). The code reads no shape from the input, so that torch.fx can trace and cut the network.
 """
 
 from __future__ import annotations
@@ -52,13 +52,13 @@ class VisionTransformer(nn.Module):
         super().__init__()
         self.patches = nn.Conv2d(channels, dim, patch, patch)
         self.flatten = nn.Flatten(2)
-        # The class token and its position are only ever added to each other: row 0 is learned as their sum.
+        # The class token is only used in its sum with its position embedding: row 0 is learned as that sum.
         self.position = nn.Parameter(torch.zeros(1, 1 + (size // patch) ** 2, dim))
         self.blocks = nn.Sequential(*(Block(dim, heads) for _ in range(depth)))
         self.norm = nn.LayerNorm(dim, eps=1e-6)
         self.head = nn.Linear(dim, classes)
-        # As large as the patches' own numbers. With the usual 0.02 small data sets do not learn where things are:
-        # vit-nano on digits, 20 epochs: 90 % with 0.02, 98.7 % with 0.5.
+        # As large as the embedded patches. With the usual 0.02, small data sets do not learn positions: vit-nano on
+        # digits reaches 90 % in 20 epochs with 0.02, and 98.7 % with 0.5.
         nn.init.normal_(self.position, std=0.5)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
