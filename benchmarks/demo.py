@@ -51,7 +51,7 @@ def many_runs(run: Run, folder: Path, count: int) -> Store:
         for network in (request.front, request.end):
             store.put("accuracies", accuracy_key(request, network), {"accuracy": run.own_accuracy})
         for cell, kept in run.cells.items():
-            store.put("cells", result_key(request, *cell), kept)
+            store.put("cells", result_key(request, *cell), {**kept})
         for cell, kept in run.functional.items():
-            store.put("cells", key_of(request, "functional", *cell), kept)
+            store.put("cells", key_of(request, "functional", *cell), {**kept})
     return store
