@@ -179,7 +179,7 @@ def _may_share(first: Run, second: Run) -> bool:
 
 
 def clean(store: Store, min_age_s: float = MIN_AGE_S) -> list[Amount]:
-    """Remove files that nothing refers to, except those changed within ``min_age_s`` seconds; return the amounts by room.
+    """Remove files that nothing refers to and that are older than ``min_age_s`` seconds; return the amounts by room.
 
     Raises StitchLabError for a damaged or unreadable record of a run, a network or data: its references are not known.
     """
