@@ -1,8 +1,8 @@
 """Type what the store keeps as JSON, record by record, and read it: the values themselves are passed on unchanged.
 
-Each class names the fields of one kind of record; `RunJson` is a run's, `CellEntry` a cell's result, and so on. A store
-keeps a checksum with every record, so what is read is what StitchLab wrote. Older versions wrote fewer fields: those
-are `NotRequired`.
+Each class names the fields of one kind of record: `RunJson` those of a run, `CellEntry` those of a result of a cell. A
+store checks the checksum of every record that it reads, so the casts here are safe: StitchLab wrote the record. Records
+of older versions may have fewer fields: these fields are `NotRequired`.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ def resolve(
 
 
 class _Settings(TypedDict):
-    """Hold those settings of a request that depend on the data, or on what is computed."""
+    """Hold the settings of a request, except for its networks, data, layers and seed."""
 
     methods: tuple[Method, ...]
     indices: tuple[str, ...]

@@ -111,7 +111,7 @@ def _put(opened: Opened, table: dict[str, Any]) -> None:
     }
     for check, answers in table["checks"].items():
         version = suite.definitions.get(f"check {check}")
-        need(version is not None, f"{TABLES} has a check that was not asked for")
+        need(version is not None, f"{TABLES} has a check that is not in its suite")
         # Answers of an unknown check, or of another definition, are left out: pages describe today's definitions.
         if check in CHECKS and version == CHECKS[check].version:
             _check(suite, check, answers)

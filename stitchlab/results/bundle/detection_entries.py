@@ -25,7 +25,7 @@ SAMPLED = ("scores", "norms")  # arrays of which a file holds order statistics
 CHANNELS = ("mean", "deviation", "negative", "zero", "spectrum")
 DATA_FIELDS = ("name", "label", "fingerprint", "shape", "classes", "train", "test")
 
-Entry = tuple[dict[str, Any], dict[str, Array]]  #: an entry of the file with the names of what it is of, and its arrays
+Entry = tuple[dict[str, Any], dict[str, Array]]  #: an entry of the file, and its arrays
 
 
 def version(name: str) -> int:
@@ -38,7 +38,7 @@ def names(name: str, detection: Detection, method: SetName, front_layer: str, en
 
     Args:
         name: a detector, or `STATISTICS`.
-        detection: the settings, of which only those are named that the entry depends on.
+        detection: the settings of detectors; only those that the entry depends on are part of its names.
         method: tlm, dm, or `NATIVE` for both tests by which a detector is believed.
         front_layer, end_layer: of the cell; the front layer of `NATIVE` is empty.
     """

@@ -156,12 +156,12 @@ def _put_cells(opened: Opened) -> None:
     need(max(len(content["cells"]), len(content.get("functional", ()))) <= MAX_CELLS, "it has too many cells")
     for entry in content["cells"]:
         method = entry["method"]
-        need(method in request.results, "it has a cell that was not asked for")
+        need(method in request.results, "it has a cell that is not in its request")
         metrics = ("accuracy", "distance") if method in METHODS else (_metric(method),)
         key = result_key(request, *(entry[name] for name in _NAMES))
         _put_cell(opened, entry, content["versions"], key, metrics)
     for entry in content.get("functional", ()):
-        need(entry["method"] in request.methods, "it has functional metrics of a cell that was not asked for")
+        need(entry["method"] in request.methods, "it has functional metrics of a cell that is not in its request")
         key = functional_key(request, *(entry[name] for name in _NAMES))
         _put_cell(opened, entry, content["versions"], key, FUNCTIONAL)
     for side, network in (("front", request.front), ("end", request.end)):
@@ -174,7 +174,7 @@ def _put_cell(
     opened: Opened, entry: dict[str, Any], versions: list[dict[str, str]], key: str, metrics: Sequence[str]
 ) -> None:
     """Copy a cell's numbers into the run's store, if each is a number, or empty with a reason."""
-    need(opened.has_cell(entry["front_layer"], entry["end_layer"]), "it has a cell that was not asked for")
+    need(opened.has_cell(entry["front_layer"], entry["end_layer"]), "it has a cell that is not in its request")
     place = ("cells", key)
     need(place not in opened.values, "it has a cell twice")
     for metric in metrics:

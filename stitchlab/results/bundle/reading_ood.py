@@ -131,10 +131,10 @@ def _put_entry(
     in_request = j in request.end_layers and (
         i == "" if is_native else method in request.methods and opened.has_cell(i, j)
     )
-    need(in_request, f"{OOD} has an entry of a cell that was not asked for")
+    need(in_request, f"{OOD} has an entry of a cell that is not in its request")
     if name not in RESULT_NAMES or entry["version"] != version(name):
         return
-    need(not is_native or "outliers" in entry, f"{OOD} lacks the outliers of a believing row")
+    need(not is_native or "outliers" in entry, f"{OOD} has a native entry that does not name its outliers")
     for part in (NATIVE, OUTLIERS) if is_native and name != STATISTICS else ("",):
         metrics = entry.get("metrics", {})
         metrics = metrics.get(part, {}) if part else {} if name == STATISTICS else metrics
@@ -207,7 +207,10 @@ def _put_trajectory(
 ) -> None:
     """Store a trajectory, unless it or a detector of it has another definition today."""
     request, i, j = opened.run.request, entry["front_layer"], entry["end_layer"]
-    need("tlm" in request.methods and opened.has_cell(i, j), f"{OOD} has epochs of a cell that was not asked for")
+    need(
+        "tlm" in request.methods and opened.has_cell(i, j),
+        f"{OOD} has a trajectory of a cell that is not in its request",
+    )
     todays = trajectory.VERSION, [list(each) for each in trajectory.versions()]
     if (entry["version"], entry["detectors_versions"]) != todays:
         return
@@ -221,13 +224,13 @@ def _put_trajectory(
     count = len(entry["accuracy"])
     need(
         fitting and count > 0 and all(len(values) == count for values in (entry["epochs"], *series)),
-        f"{OOD} has incomplete epochs",
+        f"{OOD} has an incomplete trajectory",
     )
     need(arrays is not None and entry["tensors"], f"{OOD_ARRAYS} is missing")
     assert arrays is not None
     arrays.check(name, "F32", count, None, 2)
     place = (ROOM, trajectory.key(opened.run, i, j))
-    need(place not in opened.values, f"{OOD} has a cell's epochs twice")
+    need(place not in opened.values, f"{OOD} has a trajectory twice")
     opened.values[place] = expanded(entry, versions, ("front_layer", "end_layer", "version", "detectors_versions"))
     opened.arrays[place] = arrays, {"plane": name}
 
@@ -247,7 +250,7 @@ def _put_samples(opened: Opened) -> None:
     _check_classes(arrays, "labels", 0, len(opened.run.record["data"]["classes"]))
     for k, entry in enumerate(content["cells"]):
         i, j = entry["front_layer"], entry["end_layer"]
-        need(opened.has_cell(i, j), f"{SAMPLES} has a cell that was not asked for")
+        need(opened.has_cell(i, j), f"{SAMPLES} has a cell that is not in its request")
         names = _sample(arrays, k, shape[0], request.methods, f"{i} → {j}")
         place = (samples.ROOM, samples.key(request, i, j))
         need(place not in opened.values, f"{SAMPLES} has a cell twice")
@@ -288,4 +291,4 @@ def _put_maps(opened: Opened) -> None:
                     arrays.check(names["bias"], "F32", arrays.shape(names["weight"])[0])
                     opened.arrays["maps", map_key(request, method, i, j)] = arrays, names
                     seen += 2
-    need(seen == len(arrays.names), f"{MAP_ARRAYS} has maps of cells that were not asked for")
+    need(seen == len(arrays.names), f"{MAP_ARRAYS} has maps of cells that are not in its request")
