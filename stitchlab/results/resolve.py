@@ -80,17 +80,18 @@ def resolve(
     settings = _settings(images, methods, indices, tlm, dm_images, eval_images, null)
     rows = _layers(front_cuts or _cuts(store, front_network), front_layers)
     columns = _layers(_cuts(store, end_network), end_layers)
-    _check_grid(rows, columns, methods)
+    grid = _grid(rows, columns, methods)
     request = Request(
-        front=front_network.id,
-        end=end_network.id,
-        data=images.fingerprint,
-        seed=seed,
-        front_layers=tuple(point.name for point in rows),
-        end_layers=tuple(point.name for point in columns),
-        **settings,
+        front=front_network.id, end=end_network.id, data=images.fingerprint, seed=seed, **grid, **settings
     )
     return Run.of(store, request, front_network, end_network, images)
+
+
+class _Grid(TypedDict):
+    """Hold the layers of a request."""
+
+    front_layers: tuple[str, ...]
+    end_layers: tuple[str, ...]
 
 
 class _Settings(TypedDict):
@@ -177,12 +178,16 @@ def _layers(cuts: Cuts, names: Sequence[str] | None) -> list[CutPoint]:
     return [cuts.find(name) for name in cuts.in_order(cuts.defaults() if names is None else names)]
 
 
-def _check_grid(rows: Sequence[CutPoint], columns: Sequence[CutPoint], methods: Sequence[Method]) -> None:
-    """Check that a grid has layers, and that methods can stitch them. Raises StitchLabError."""
+def _grid(rows: Sequence[CutPoint], columns: Sequence[CutPoint], methods: Sequence[Method]) -> _Grid:
+    """Return a request's layers. Raises StitchLabError if there are none, or methods cannot stitch them."""
     if not (rows and columns):
         raise StitchLabError("a grid needs at least one front layer and one end layer; `layers NETWORK` lists them")
     for i, j in product(rows, columns) if methods else ():
         check(layout_of(i.shape), layout_of(j.shape))
+    return {
+        "front_layers": tuple(point.name for point in rows),
+        "end_layers": tuple(point.name for point in columns),
+    }
 
 
 def _check_results(methods: Sequence[Method], indices: Sequence[str]) -> None:
