@@ -49,7 +49,7 @@ def many_runs(run: Run, folder: Path, count: int) -> Store:
         for network in (request.front, request.end):
             store.put("accuracies", accuracy_key(request, network), {"accuracy": run.own_accuracy})
         for cell, result in run.cells.items():
-            store.put("cells", result_key(request, *cell), result)
+            store.put("cells", result_key(request, *cell), {**result})
         for cell, metrics in run.functional.items():
-            store.put("cells", key_of(request, "functional", *cell), metrics)
+            store.put("cells", key_of(request, "functional", *cell), {**metrics})
     return store

@@ -16,7 +16,7 @@ from stitchlab.figures.colours import on_scale
 from stitchlab.figures.grid import Grid
 from stitchlab.figures.template import MUTED
 from stitchlab.results.detection import DetectionResults
-from stitchlab.results.judged_with import judged_with
+from stitchlab.results.detection_settings import judged_with
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 

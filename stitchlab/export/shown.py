@@ -19,7 +19,7 @@ from stitchlab.figures.grid import Grid
 from stitchlab.request import Cell, Detection, Method
 from stitchlab.results import trajectory
 from stitchlab.results.detection import NATIVE, DetectionResults
-from stitchlab.results.judged_with import judged_with
+from stitchlab.results.detection_settings import judged_with
 from stitchlab.results.run import Run
 from stitchlab.store import Array
 

@@ -12,6 +12,7 @@ from stitchlab.figures.grid import Grid, number
 from stitchlab.figures.ranges import Values, shared_range, with_room
 from stitchlab.figures.template import BELOW, GREEN, INK, template, titled
 from stitchlab.results.quantity import Quantity
+from stitchlab.results.records import SIDES, Side
 from stitchlab.results.together import Together, difference, mean, spearman, spread
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -135,7 +136,7 @@ def _turned(runs: Together) -> str:
 
 
 def _grid(runs: Together, values: Values, title: str, subtitle: str, low: float, high: float) -> Grid:
-    fronts, ends = (_names(runs, side) for side in ("front", "end"))
+    fronts, ends = (_names(runs, side) for side in SIDES)
     return Grid(
         title=title,
         subtitle=subtitle,
@@ -149,9 +150,9 @@ def _grid(runs: Together, values: Values, title: str, subtitle: str, low: float,
     )
 
 
-def _names(runs: Together, side: str) -> str:
+def _names(runs: Together, side: Side) -> str:
     """Write the names of the networks of one side, for the title of its axis."""
-    other = {"front": "end", "end": "front"}[side]
+    other: Side = "end" if side == "front" else "front"
     names = [run.record[other if runs.turned and k else side]["name"] for k, run in enumerate(runs.runs)]
     distinct = list(dict.fromkeys(names))
     return " or ".join(distinct) if len(distinct) < 3 else f"{len(distinct)} networks"

@@ -1,1 +1,1 @@
-"""Read the store: records of networks, data and cut points, runs, and what detectors found."""
+"""Read the store: records of networks, data and cut points, runs, and the results of detectors and checks."""

@@ -1,4 +1,4 @@
-"""Tell from its shape how a layer's activations are laid out, and between which layouts a stitch is defined."""
+"""Describe how a layer's activations are laid out, given their shape, and check whether a stitch between two exists."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Layout:
     """Describe one image's activation: its kind, its channels (or features), its positions.
 
     ``kind`` is map (C, H, W), map-last (H, W, C), tokens (T, D) or vector (D,). A vector is a 1×1 map.
-    ``tokens`` counts the class token; height and width are those of the map, 0 for tokens that are no square.
+    ``tokens`` includes the class token. Height and width are those of the map, 0 for tokens that form no square map.
     """
 
     kind: Kind
@@ -27,14 +27,14 @@ class Layout:
 
     @property
     def class_token(self) -> bool:
-        """Tell whether one token stands beside the square map: T - 1 is a square."""
+        """Tell whether there is a class token beside the square map: T - 1 is a square."""
         return self.tokens > 1 and self.height * self.width == self.tokens - 1
 
 
 def layout_of(shape: tuple[int, ...]) -> Layout:
-    """Return the layout of an activation of this shape (without N). Raises StitchLabError if it has none.
+    """Return the layout of activations of this shape (without N). Raises StitchLabError for any other shape.
 
-    A three-dimensional shape is read as (C, H, W), except where only (H, W, C) has a square map.
+    A three-dimensional shape is read as (C, H, W), unless the map is square only if it is read as (H, W, C).
 
     >>> layout_of((65, 192)).class_token, layout_of((8, 8, 96)).kind
     (True, 'map-last')
@@ -55,7 +55,7 @@ def layout_of(shape: tuple[int, ...]) -> Layout:
 
 
 def check(source: Layout, target: Layout) -> None:
-    """Check that a stitch from source to target is defined. Raises StitchLabError for tokens of no square map."""
+    """Check that a stitch from source to target exists. Raises StitchLabError for tokens that form no square map."""
     if target.kind == "vector" or source.tokens == target.tokens:
         return
     for side in (source, target):

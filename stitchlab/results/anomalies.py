@@ -1,6 +1,6 @@
 """Find the anomalies of Balogh & Jelasity (2025) in a run's own numbers, as the lesson asks its readers to do.
 
-Nothing here knows which cell it should be: another run has other ones, or none.
+No cell is fixed beforehand: the anomalies of another run may lie elsewhere, or there may be none.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from stitchlab.results.detection import DetectionResults
 from stitchlab.results.run import Run
 from stitchlab.results.similarity import SET_DETECTOR, Nativeness, accuracy_of, nativeness
 
-ALPHA = 0.05  # how often a grid without such layers may be said to have one
+ALPHA = 0.05  # the rate at which a grid without layers that are `unlike_itself` may be reported to have one
 
 
 def depth_difference(run: Run, front_layer: str, end_layer: str) -> float:
-    """Return how far two layers are apart among the layers compared.
+    """Return how far apart two layers are among the compared layers.
 
     Args:
         run: the run.
         front_layer, end_layer: names of layers in it.
 
     Returns:
-        from 0 at the same place to 1 for first and last.
+        0 for layers at the same place, 1 for the first and the last.
     """
     rows, columns = run.request.front_layers, run.request.end_layers
     return abs(rows.index(front_layer) / max(1, len(rows) - 1) - columns.index(end_layer) / max(1, len(columns) - 1))
 
 
 def distant(run: Run, front_layer: str, end_layer: str) -> bool:
-    """Tell whether two layers are at least half of the compared layers apart, as the check of specificity does.
+    """Tell whether two layers are at least half of the network apart, by the rule of the check *specificity*.
 
     Args:
         run: the run.
@@ -47,7 +47,7 @@ def distant(run: Run, front_layer: str, end_layer: str) -> bool:
 
 
 def called_alike(run: Run, front_layer: str, end_layer: str) -> bool:
-    """Tell whether task loss matching is accurate or partly so in a cell where direct matching is not.
+    """Tell whether task loss matching is accurate or partly accurate in a cell where direct matching is inaccurate.
 
     Args:
         run: the run.
@@ -61,12 +61,12 @@ def called_alike(run: Run, front_layer: str, end_layer: str) -> bool:
 
 
 def distant_alike(run: Run) -> list[Cell]:
-    """List the cells of distant layers that TLM calls similar and DM does not, the most distant ones first.
+    """List the cells of distant layers in which TLM is accurate and DM is not, the most distant ones first.
 
-    Among equally distant ones the cell comes first in which both accuracies are farthest apart.
+    Equally distant cells are ordered by the difference of the two accuracies, the largest first.
     """
-    found = [cell for cell in run.request.cells if distant(run, *cell) and called_alike(run, *cell)]
-    return sorted(found, key=lambda cell: (-depth_difference(run, *cell), -gap(run, *cell)))
+    cells = [cell for cell in run.request.cells if distant(run, *cell) and called_alike(run, *cell)]
+    return sorted(cells, key=lambda cell: (-depth_difference(run, *cell), -gap(run, *cell)))
 
 
 def gap(run: Run, front_layer: str, end_layer: str) -> float:
@@ -77,7 +77,7 @@ def gap(run: Run, front_layer: str, end_layer: str) -> float:
         front_layer, end_layer: of the cell.
 
     Returns:
-        -1..1; −inf if either accuracy is not known.
+        -1..1; −inf if either accuracy is undefined or not computed yet.
 
     Raises:
         UnknownName: the run has no such layer.
@@ -87,7 +87,7 @@ def gap(run: Run, front_layer: str, end_layer: str) -> float:
 
 
 class Unlike(NamedTuple):
-    """Describe a layer that is rated less similar to itself than another cell of its row or column is."""
+    """Describe a layer whose cell with itself has a lower accuracy (``own``) than an ``other`` cell (``value``)."""
 
     layer: str
     own: float
@@ -103,12 +103,12 @@ def is_within(run: Run) -> bool:
 def unlike_itself(run: Run, method: Method) -> list[Unlike]:
     """List the layers whose cell with itself is less accurate than another of its row or column, clearest first.
 
-    Differences that the number of evaluation images leaves open do not count, by two-sided tests of all pairs that are
-    held against each other in the grid (Bonferroni). ``run`` `is_within`.
+    A difference counts only if it is significant for the number of evaluation images, by two-sided tests with
+    Bonferroni's correction over all compared pairs of the grid. ``run`` compares a network with itself (`is_within`).
     """
     values, layers = run.matrix(method, "accuracy"), run.request.front_layers
     pairs = max(1, 2 * len(layers) * (len(layers) - 1))
-    found = []
+    unlike = []
     for k, layer in enumerate(layers):
         cross = [
             (r, c)
@@ -120,20 +120,20 @@ def unlike_itself(run: Run, method: Method) -> list[Unlike]:
         best = max(cross, key=lambda cell: values[cell])
         own, value = float(values[k, k]), float(values[best])
         if value > own and differ(own, value, run.request.eval_images, pairs):
-            found.append(Unlike(layer, own, (layers[best[0]], layers[best[1]]), value))
-    return sorted(found, key=lambda each: each.own - each.value)
+            unlike.append(Unlike(layer, own, (layers[best[0]], layers[best[1]]), value))
+    return sorted(unlike, key=lambda each: each.own - each.value)
 
 
-def differ(one: float, other: float, images: int, tests: int = 1) -> bool:
-    """Tell whether two shares of so many images differ beyond chance (normal approximation, 5 %).
+def differ(first: float, second: float, images: int, tests: int = 1) -> bool:
+    """Tell whether two shares of images differ significantly (normal approximation, 5 %).
 
     Args:
-        one, other: the shares, 0..1.
-        images: of each.
-        tests: how many such questions are asked together.
+        first, second: the shares, 0..1.
+        images: the number of images of each.
+        tests: the number of such tests that are corrected for (Bonferroni).
     """
-    error = math.sqrt((one * (1 - one) + other * (1 - other)) / images)
-    return abs(one - other) > NormalDist().inv_cdf(1 - ALPHA / (2 * tests)) * error
+    standard_error = math.sqrt((first * (1 - first) + second * (1 - second)) / images)
+    return abs(first - second) > NormalDist().inv_cdf(1 - ALPHA / (2 * tests)) * standard_error
 
 
 @dataclass(frozen=True)
@@ -141,45 +141,46 @@ class Accurate:
     """Describe the cells in which both methods are accurate, and how native each method's activations are there.
 
     Attributes:
-        cells: those whose Fréchet ratios are there and believed.
-        ratios: by method, of these cells.
-        places: by method, how many of them are ``native``, ``off`` or ``out``.
+        cells: those in which the Fréchet ratio is computed and believed.
+        ratios: by method, the Fréchet ratios of these cells.
+        places: by method, how many of these cells are ``native``, ``off`` or ``out``.
     """
 
     cells: list[Cell]
-    ratios: dict[str, list[float]] = field(default_factory=dict)
-    places: dict[str, dict[Nativeness, int]] = field(default_factory=dict)
+    ratios: dict[Method, list[float]] = field(default_factory=dict)
+    places: dict[Method, dict[Nativeness, int]] = field(default_factory=dict)
 
     def median(self, method: Method) -> float:
         """Return the median of a method's Fréchet ratios."""
         return float(np.median(self.ratios[method]))
 
     @property
-    def farther(self) -> str | None:
+    def farther(self) -> Method | None:
         """Return the method that is farther from native in most of these cells; None if neither is."""
         if not self.cells:
             return None
         pairs = list(zip(self.ratios["tlm"], self.ratios["dm"], strict=True))
-        for method, sign in (("tlm", 1), ("dm", -1)):
-            if 2 * sum(sign * (tlm - dm) > 0 for tlm, dm in pairs) > len(pairs):
-                return method
-        return None
+        if 2 * sum(tlm > dm for tlm, dm in pairs) > len(pairs):
+            return "tlm"
+        return "dm" if 2 * sum(dm > tlm for tlm, dm in pairs) > len(pairs) else None
 
 
-def both_accurate(found: DetectionResults) -> Accurate:
-    """Find the cells in which both methods are accurate and the Fréchet ratio can be trusted."""
+def both_accurate(results: DetectionResults) -> Accurate:
+    """Find the cells in which both methods are accurate and the Fréchet ratio is believed."""
     cells = [
         (i, j)
-        for i, j in accurate_twice(found.run)
-        if found.reliability(SET_DETECTOR, j).holds
-        and all(nativeness(found, SET_DETECTOR, method, i, j) is not None for method in ("tlm", "dm"))
+        for i, j in accurate_twice(results.run)
+        if results.reliability(SET_DETECTOR, j).holds
+        and all(nativeness(results, SET_DETECTOR, method, i, j) is not None for method in ("tlm", "dm"))
     ]
-    made = Accurate(cells)
+    accurate = Accurate(cells)
     for method in ("tlm", "dm"):
-        made.ratios[method] = [found.interval(SET_DETECTOR, method, "ratio", *cell).value or 0.0 for cell in cells]
-        there = [nativeness(found, SET_DETECTOR, method, *cell) for cell in cells]
-        made.places[method] = {name: there.count(name) for name in ("native", "off", "out")}
-    return made
+        accurate.ratios[method] = [
+            results.interval(SET_DETECTOR, method, "ratio", *cell).value or 0.0 for cell in cells
+        ]
+        classes = [nativeness(results, SET_DETECTOR, method, *cell) for cell in cells]
+        accurate.places[method] = {name: classes.count(name) for name in ("native", "off", "out")}
+    return accurate
 
 
 def accurate_twice(run: Run) -> list[Cell]:

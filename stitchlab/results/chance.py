@@ -1,10 +1,11 @@
-"""Tell what an index would be by chance, with images permuted: for a cell, and for the best of a column.
+"""Compare an index with chance, that is, with its values on permuted images: in a cell, and at the best of a column.
 
-The null of a cell is the index with one layer's images permuted (`stitchlab.indices.null`). From it, as in arXiv
-2602.14486: the value that 95 % of the null, the observed value among them, do not pass; a p-value that counts the
-observed one, too; and the calibrated value, 0 at that bound and 1 at the index's best. ★ marks the best of a column,
-which is a maximum over many: it is held against the best of the same column under each permutation, and its p-values
-are corrected over the columns of a grid (Holm 1979).
+The null of a cell is the index with one layer's images permuted (`stitchlab.indices.null`). Three numbers follow from
+it, as in arXiv 2602.14486: a bound that 95 % of the null values, with the observed value counted among them, do not
+exceed; a p-value, which counts the observed value, too; and the calibrated value, which is 0 at that bound and 1 at the
+index's best possible value. ★ marks the best cell of a column, which is a maximum over many cells. It is therefore
+compared with the best of the same column under each permutation, and its p-values are corrected over the columns of a
+grid (Holm 1979).
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ if TYPE_CHECKING:
 
 Values = npt.NDArray[np.float64]
 
-IN_TABLES = ("null95", "p")  # what tables have of an index where a null was asked for
+IN_TABLES = ("null95", "p")  # numbers of an index that tables show where a null was requested
 NUMBERS = (*IN_TABLES, "calibrated")
-SHARE = 0.95  # of a null, that its bound is not passed by
-ALPHA = 0.05
-PERMUTATIONS = 200  # where nobody says how many
+NULL_QUANTILE = 0.95  # the share of a null that does not exceed its bound
+ALPHA = 0.05  # significance level of ★
+PERMUTATIONS = 200  # the default
 A_COLUMN = 25  # permutations for each column that is tested: fewer than 20 cannot reach ALPHA after Holm's correction
 
 
@@ -37,11 +38,11 @@ class Test(NamedTuple):
 
     Attributes:
         end_layer: the column.
-        value: of its best cell.
-        null95: the bound of its null: of the best of the column, under each permutation.
-        p: how often chance is as good.
+        value: the index in its best cell.
+        null95: the bound of its null, which has the best value of the column under each permutation.
+        p: the share of permutations that are as good.
         adjusted: p after Holm's correction over the columns of the grid.
-        decided: whether that many permutations can decide at all.
+        decided: whether there are enough permutations for a decision.
     """
 
     end_layer: str
@@ -53,7 +54,7 @@ class Test(NamedTuple):
 
     @property
     def by_chance(self) -> bool:
-        """Tell whether the best of the column may be there by chance, so that its ★ means nothing."""
+        """Tell whether chance alone may explain the best of the column, so that its ★ means nothing."""
         return self.decided and self.adjusted >= ALPHA
 
 
@@ -67,7 +68,7 @@ def usual(columns: int) -> int:
 
 
 def enough(columns: int) -> int:
-    """Return how many permutations are needed at least to decide about so many columns.
+    """Return the least number of permutations that can decide about so many columns.
 
     >>> enough(6)
     150
@@ -76,28 +77,28 @@ def enough(columns: int) -> int:
 
 
 def null95(value: float, null: Sequence[float] | Values, index: Index) -> float:
-    """Return the bound that 95 % of the null and the observed value do not pass, as an order statistic.
+    """Return the bound that 95 % of the null and the observed value do not exceed, as an order statistic.
 
     Args:
-        value: the observed one.
+        value: the observed value.
         null: the index's values with images permuted.
-        index: which tells whether higher or lower is more similar.
+        index: decides whether higher or lower is more similar.
 
     >>> null95(0.9, [0.1] * 18 + [0.2], INDICES["cka"]), null95(0.1, [0.5] * 18 + [0.4], INDICES["opd"])
     (0.2, 0.4)
     """
     sign = 1 if index.better == "higher" else -1
-    every = np.sort(sign * np.append(np.asarray(null, dtype=np.float64), value))
-    return float(sign * every[math.ceil(SHARE * len(every)) - 1])
+    ordered = np.sort(sign * np.append(np.asarray(null, dtype=np.float64), value))
+    return float(sign * ordered[math.ceil(NULL_QUANTILE * len(ordered)) - 1])
 
 
 def p_value(value: float, null: Sequence[float] | Values, index: Index) -> float:
-    """Return the share of the null and the observed value that is at least as similar as the latter.
+    """Return the share of values, of the null and the observed one, that are as similar as the observed one or more.
 
     Args:
-        value: the observed one.
+        value: the observed value.
         null: the index's values with images permuted.
-        index: which tells whether higher or lower is more similar.
+        index: decides whether higher or lower is more similar.
 
     Returns:
         0..1, never 0.
@@ -105,20 +106,20 @@ def p_value(value: float, null: Sequence[float] | Values, index: Index) -> float
     >>> p_value(0.9, [0.1] * 19, INDICES["cka"]), p_value(0.1, [0.1] * 19, INDICES["opd"])
     (0.05, 1.0)
     """
-    known = np.asarray(null, dtype=np.float64)
-    as_good = known >= value if index.better == "higher" else known <= value
-    return float((1 + as_good.sum()) / (1 + len(known)))
+    null_values = np.asarray(null, dtype=np.float64)
+    as_good = null_values >= value if index.better == "higher" else null_values <= value
+    return float((1 + as_good.sum()) / (1 + len(null_values)))
 
 
 def calibrated(value: float, bound: float, index: Index) -> float | None:
-    """Return (value − bound) / (best − bound): 1 for a copy, 0 at the null's bound, below it where chance is as good.
+    """Return (value − bound) / (best − bound): 1 for a copy, 0 at the null's bound, negative where chance is as good.
 
-    Higher is more similar, also for distances. None where the null reaches the best value itself.
+    Higher is more similar, also for distances. None where the null's bound is the best possible value.
 
     Args:
-        value: the observed one.
-        bound: of the null (`null95`).
-        index: which tells the best value.
+        value: the observed value.
+        bound: the null's (`null95`).
+        index: has the best possible value.
 
     >>> calibrated(0.75, 0.5, INDICES["cka"]), calibrated(0.5, 2.0, INDICES["opd"])
     (0.5, 0.75)
@@ -147,11 +148,10 @@ def null(run: Run, name: str, front_layer: str, end_layer: str) -> list[float] |
         front_layer, end_layer: of the cell.
 
     Returns:
-        None if it has none, or is not computed yet.
+        None if the index has no null there, or it is not computed yet.
     """
-    kept = run.cells.get((NULL + name, front_layer, end_layer))
-    found: list[float] | None = None if kept is None else kept["null"]
-    return found
+    entry = run.cells.get((NULL + name, front_layer, end_layer))
+    return None if entry is None else entry["null"]
 
 
 def number(run: Run, name: str, metric: str, front_layer: str, end_layer: str) -> float | None:
@@ -169,12 +169,12 @@ def number(run: Run, name: str, metric: str, front_layer: str, end_layer: str) -
         UnknownName: the run has no such layer.
     """
     index = INDICES[name]
-    value, known = run.value(name, index.metric, front_layer, end_layer), null(run, name, front_layer, end_layer)
-    if value is None or known is None:
+    value, null_values = run.value(name, index.metric, front_layer, end_layer), null(run, name, front_layer, end_layer)
+    if value is None or null_values is None:
         return None
     if metric == "p":
-        return p_value(value, known, index)
-    bound = null95(value, known, index)
+        return p_value(value, null_values, index)
+    bound = null95(value, null_values, index)
     return bound if metric == "null95" else calibrated(value, bound, index)
 
 
@@ -188,30 +188,30 @@ def why_none(run: Run, name: str, front_layer: str, end_layer: str) -> str:
     Returns:
         the reason; empty if the null is not computed yet.
     """
-    kept = run.cells.get((NULL + name, front_layer, end_layer))
-    return "" if kept is None else str(kept["reason"]) or "permuted images reach the index's best value"
+    entry = run.cells.get((NULL + name, front_layer, end_layer))
+    return "" if entry is None else entry["reason"] or "permuted images reach the index's best value"
 
 
 def columns(run: Run, name: str) -> list[Test]:
-    """Test the best of each column of an index; skip columns without a value or a null."""
+    """Test the best cell of each column of an index; skip columns without a value or a null."""
     index = INDICES[name]
     best = np.max if index.better == "higher" else np.min
-    found = []
+    tests = []
     for j in run.request.end_layers:
         cells = [
-            (value, known)
+            (value, null_values)
             for i in run.request.front_layers
-            if (value := run.value(name, index.metric, i, j)) is not None and (known := null(run, name, i, j))
+            if (value := run.value(name, index.metric, i, j)) is not None and (null_values := null(run, name, i, j))
         ]
         if cells:
             value = float(best([value for value, _ in cells]))
-            chance = best(np.array([known for _, known in cells]), axis=0)
-            found.append((j, value, null95(value, chance, index), p_value(value, chance, index)))
-    adjusted = holm([p for *_, p in found])
-    decided = len(found) / (1 + run.request.null) < ALPHA
-    return [Test(*test, p, decided) for test, p in zip(found, adjusted, strict=True)]
+            best_nulls = best(np.array([null_values for _, null_values in cells]), axis=0)
+            tests.append((j, value, null95(value, best_nulls, index), p_value(value, best_nulls, index)))
+    adjusted = holm([p for *_, p in tests])
+    decided = len(tests) / (1 + run.request.null) < ALPHA
+    return [Test(*test, p, decided) for test, p in zip(tests, adjusted, strict=True)]
 
 
 def by_chance(run: Run, name: str) -> tuple[str, ...]:
-    """List the end layers whose ★ may be there by chance; none if there is no null."""
+    """List the end layers whose ★ chance alone may explain; none if there is no null."""
     return tuple(test.end_layer for test in columns(run, name) if test.by_chance) if run.request.null else ()

@@ -1,4 +1,4 @@
-"""Compare the channels and predictions of a set with the native ones, as `stitchlab.ood.accumulate` gathers them."""
+"""Compare the channels and predictions of stitched activations with native ones (`stitchlab.ood.accumulate`)."""
 
 from __future__ import annotations
 
@@ -26,16 +26,19 @@ def effective_rank(spectrum: Values) -> float | None:
 
 
 def negatives(native: Statistics, stitched: Statistics) -> float | None:
-    """Return the share 0..1 of negative values in channels without native ones; None if there is no such channel.
+    """Return the share 0..1 of negative values in channels that have no native ones; None if there is no such channel.
 
-    A stitch into a layer after a ReLU has no ReLU of its own: what is negative there is out of distribution for sure.
+    A stitch into a layer after a ReLU has no ReLU of its own: negative values there are certainly out of distribution.
     """
-    never = native["negative"] == 0
-    return float(stitched["negative"][never].mean()) if never.any() else None
+    never_negative = native["negative"] == 0
+    return float(stitched["negative"][never_negative].mean()) if never_negative.any() else None
 
 
 def moved(native: Statistics, stitched: Statistics) -> Values:
-    """Order channels (C,) by how far their mean moved, in native deviations (no less than 1/1000 of the largest)."""
+    """Return the channels (C,), those first whose mean is farthest from the native mean, in native deviations.
+
+    Deviations count as at least 1/1000 of the largest.
+    """
     scale = np.maximum(native["deviation"], 1e-3 * native["deviation"].max() + 1e-12)
     order: Values = np.argsort(-np.abs(stitched["mean"] - native["mean"]) / scale, kind="stable")
     return order
@@ -47,7 +50,7 @@ def confusion(labels: Values, predictions: Values, classes: int) -> Values:
     Args:
         labels: int (N,), from 0.
         predictions: int (N,), from 0.
-        classes: how many there are.
+        classes: the number of classes.
 
     Returns:
         (classes, classes), 0..1: rows are labels and sum to 1, or to 0 for a label without images.

@@ -1,8 +1,7 @@
-"""Delete a run, remove what nothing refers to, and list the sizes of the store's rooms.
+"""Delete runs, remove files that nothing refers to, and list the sizes of the store's rooms.
 
-Results lie under keys of their content and may serve several runs, so what goes is found by what stays: an entry stays
-where a run, a network or data still refers to it. Records of networks and data were asked for, and always stay; so
-do files that were opened (`stitchlab.results.shelf`).
+Results have keys of their content, and several runs may share them. So a file is removed only if no run, no network and
+no data refers to it. Records of networks and data always stay, and so do opened files (`stitchlab.results.shelf`).
 """
 
 from __future__ import annotations
@@ -40,9 +39,9 @@ from stitchlab.results.run import Run, list_runs
 from stitchlab.results.run_record import ROOM as RUNS
 from stitchlab.store import Store, claims, uploads
 
-YOUNG = 3600.0  # seconds within which somebody may still be at work with a file
-JOBS = ("jobs", "progress", "cancel")  # rooms of what `stitchlab.jobs` keeps of a job
-ENDED = ("done", "failed", "cancelled")  # states of a task that is over
+MIN_AGE_S = 3600.0  # `clean` keeps files that changed within so many seconds: a process may still use them
+JOBS = ("jobs", "progress", "cancel")  # rooms of `stitchlab.jobs`
+ENDED = ("done", "failed", "cancelled")  # states of a task that has ended
 SUFFIXES = (".json", ".safetensors", ".npy")
 
 
@@ -63,11 +62,11 @@ class _File(NamedTuple):
     changed: float
 
 
-_Stays = Callable[[_File], bool]
+_IsNeeded = Callable[[_File], bool]
 
 
 class References:
-    """Collect what runs refer to: their results, what detectors found and learned of them, and their jobs."""
+    """Collect the entries that runs refer to: their results, those of detectors, learned detectors, and jobs."""
 
     def __init__(self, runs: Iterable[Run]) -> None:
         rooms = (
@@ -92,7 +91,7 @@ class References:
 
     @property
     def rooms(self) -> list[str]:
-        """List the rooms for which it can tell whether an entry is referred to."""
+        """List the rooms whose entries runs may refer to."""
         return list(self._keys)
 
     def has(self, store: Store, room: str, key: str) -> bool:
@@ -102,14 +101,14 @@ class References:
             store: where the entry is.
             room, key: the entry.
         """
-        if room in JOBS:  # named after the run, perhaps with more behind a hyphen
+        if room in JOBS:  # its key begins with the run's id
             return key.partition("-")[0] in self._keys[RUNS]
-        if room in ("ood", trajectory.ROOM):  # named after a cell, a map or the native side of an end layer
+        if room in ("ood", trajectory.ROOM):  # its key begins with that of a cell, a map or an end layer's native side
             return key.partition("-")[0] in self._keys[room]
         if room == resume.ROOM:
             return not self._keys["maps"].isdisjoint(resume.lacking(store, key))
-        if room == "detectors" and (of := store.intact("detectors", key)) is not None:
-            return _whose(of) in self._learned
+        if room == "detectors" and (record := store.intact("detectors", key)) is not None:
+            return _learned_for(record) in self._learned
         return key in self._keys[room]
 
     def _add(self, run: Run) -> None:
@@ -125,114 +124,115 @@ class References:
         keys[trajectory.ROOM] |= {map_key(request, "tlm", i, j) for i, j in request.cells if "tlm" in fitted}
         keys["ood"] |= stitched | {native_key(request, j) for j in request.end_layers}
         keys[samples.ROOM] |= {samples.key(request, i, j) for i, j in request.cells}
-        keys[halves.ROOM] |= {found.key(name) for found in [halves.Halves(run)] for name in found.names}
-        with contextlib.suppress(StitchLabError):  # rows that are no columns have no ranks
+        half_samples = halves.Halves(run)
+        keys[halves.ROOM] |= {half_samples.key(name) for name in half_samples.names}
+        with contextlib.suppress(StitchLabError):  # a run whose front and end layers differ has no ranks
             keys[ranks.ROOM] |= ranks.Ranks(run).keys
         keys["accuracies"] |= {accuracy_key(request, network) for network in (request.front, request.end)}
         for name in LEARNING:
-            of = [learned(request, j, name, Detection().training_outliers) for j in request.end_layers]
-            self._learned |= set(map(_whose, of))
-            keys["detectors"] |= set(map(content_id, of))  # of which the store said nothing at first
+            descriptions = [learned(request, j, name, Detection().training_outliers) for j in request.end_layers]
+            self._learned |= set(map(_learned_for, descriptions))
+            keys["detectors"] |= set(map(content_id, descriptions))  # detectors of early versions have no description
 
 
 def delete_run(store: Store, name: str) -> Run:
-    """Remove a run and what no other run refers to; return the run. Raises UnknownName.
+    """Remove a run and the files that no other run refers to; return the run. Raises UnknownName.
 
-    Work on it that has not ended is told to stop.
+    Work on it that has not ended is cancelled.
     """
-    gone = Run.load(name, store)
-    mine = References([gone])
-    working = _attempts(store, lambda job: mine.has(store, "jobs", job))
+    run = Run.load(name, store)
+    references = References([run])
+    working = _attempts(store, lambda job: references.has(store, "jobs", job))
     for attempt in working:
         store.put("cancel", attempt, {})
-    for file in _theirs_alone(store, [gone], mine):
+    for file in _files_of_no_other_run(store, [run], references):
         if file.path.parent.name != "cancel" or file.key not in working:
             file.path.unlink(missing_ok=True)
-    return gone
+    return run
 
 
 def freed(store: Store, runs: Sequence[Run]) -> Amount:
-    """Return how much `delete_run` of each of these would remove, all rooms together; nothing is removed."""
-    files = list(_theirs_alone(store, runs, References(runs)))
+    """Return how much `delete_run` of each of these runs would remove, all rooms together; nothing is removed."""
+    files = list(_files_of_no_other_run(store, runs, References(runs)))
     return Amount("", len(files), sum(file.bytes for file in files))
 
 
-def _theirs_alone(store: Store, runs: Sequence[Run], theirs: References) -> Iterator[_File]:
-    """Yield the files that these runs refer to and no other does, room by room."""
+def _files_of_no_other_run(store: Store, runs: Sequence[Run], references: References) -> Iterator[_File]:
+    """Yield the files that these runs, with their references, refer to and no other run does, room by room."""
     ids = {run.id for run in runs}
     others = References(
         other for other in list_runs(store) if other.id not in ids and any(_may_share(run, other) for run in runs)
     )
-    for room in theirs.rooms:
+    for room in references.rooms:
+        # A list, made before any of these files is deleted: `has` may read one file of the room to decide on another.
         yield from [
             file
             for file in _files(store, room)
-            if theirs.has(store, room, file.key) and not others.has(store, room, file.key)
-        ]  # some rooms say in one file what another is
+            if references.has(store, room, file.key) and not others.has(store, room, file.key)
+        ]
 
 
-def _may_share(one: Run, other: Run) -> bool:
+def _may_share(first: Run, second: Run) -> bool:
     """Tell whether two runs may refer to the same file: keys of results contain a network, the data and the seed."""
-    a, b = one.request, other.request
+    a, b = first.request, second.request
     return (a.data, a.seed) == (b.data, b.seed) and not {a.front, a.end}.isdisjoint((b.front, b.end))
 
 
-def clean(store: Store, young: float = YOUNG) -> list[Amount]:
-    """Remove what nothing refers to, except files changed within ``young`` seconds; return what was freed, by room.
+def clean(store: Store, min_age_s: float = MIN_AGE_S) -> list[Amount]:
+    """Remove files that nothing refers to and that are older than ``min_age_s`` seconds; return the amounts by room.
 
-    Raises StitchLabError for a record of a run, a network or data that is damaged or cannot be read: what that refers
-    to is not known.
+    Raises StitchLabError for a damaged or unreadable record of a run, a network or data: its references are not known.
     """
-    now, freed = time.time(), []
-    for room, stays in _stays(store, now - young).items():
-        gone = [file for file in _files(store, room) if file.changed < now - young and not stays(file)]
-        for file in gone:
+    now, amounts = time.time(), []
+    for room, is_needed in _needed(store, now - min_age_s).items():
+        removed = [file for file in _files(store, room) if file.changed < now - min_age_s and not is_needed(file)]
+        for file in removed:
             file.path.unlink(missing_ok=True)
-        if gone:
-            freed.append(Amount(room, len(gone), sum(file.bytes for file in gone)))
-    return freed
+        if removed:
+            amounts.append(Amount(room, len(removed), sum(file.bytes for file in removed)))
+    return amounts
 
 
 def sizes(store: Store) -> list[Amount]:
-    """Count files and bytes of every room, with what lies deeper in it."""
+    """Count files and bytes of every room, with those of its subfolders."""
     rooms = sorted(path for path in store.root.glob("*") if path.is_dir())
-    found = [(room.name, [path.stat().st_size for path in room.rglob("*") if path.is_file()]) for room in rooms]
-    return [Amount(name, len(each), sum(each)) for name, each in found]
+    counts = [(room.name, [path.stat().st_size for path in room.rglob("*") if path.is_file()]) for room in rooms]
+    return [Amount(name, len(bytes_of_files), sum(bytes_of_files)) for name, bytes_of_files in counts]
 
 
-def _stays(store: Store, since: float) -> dict[str, _Stays]:
-    """Return, by room, a test whether a file is referred to. Rooms without one are left alone."""
+def _needed(store: Store, since: float) -> dict[str, _IsNeeded]:
+    """Return, by room, a test whether anything refers to a file. Rooms without a test are not cleaned."""
     readers: dict[str, Callable[[dict[str, Any]], Any]] = {
         RUNS: partial(Run, store),
         networks.ROOM: Network.from_record,
         data_sets.ROOM: DataRecord.from_record,
     }
-    for room, reads in readers.items():
+    for room, read in readers.items():
         for key in store.keys(room):
             if (record := store.get(room, key)) is not None:
-                reads(record)  # raises where it cannot be read
-    runs, there = References(list_runs(store)), networks.list_networks(store)
+                read(record)  # raises StitchLabError if it is unreadable
+    runs, all_networks = References(list_runs(store)), networks.list_networks(store)
     pixels = {record.folder["sha256"] for record in data_sets.known(store) if record.folder}
-    ids = {network.id for network in there}
-    ends = {network[:12] for network in ids}
-    attempts = _attempts(store, lambda job: True) if _moving(store, since) else {}
+    ids = {network.id for network in all_networks}
+    short_ids = {network_id[:12] for network_id in ids}
+    attempts = _attempts(store, lambda job: True) if _active(store, since) else {}
 
-    def of_runs(room: str) -> _Stays:
+    def of_runs(room: str) -> _IsNeeded:
         return lambda file: runs.has(store, room, file.key)
 
     return {
         **{room: of_runs(room) for room in runs.rooms if room not in (RUNS, *JOBS)},
         **dict.fromkeys(
-            (RUNS, data_sets.ROOM, shelf.ROOM),  # all but half a file
+            (RUNS, data_sets.ROOM, shelf.ROOM),  # all files, except those that are only half written
             lambda file: not file.key.startswith("."),
         ),
         networks.ROOM: _among(ids),
         networks.PROBED: lambda file: file.key.partition("-")[0] in ids,
-        answers.SUITES: lambda file: not file.key.startswith("."),  # was asked for, as runs were
+        answers.SUITES: lambda file: not file.key.startswith("."),
         answers.ROOM: lambda file: store.has(answers.SUITES, file.key.partition("-")[0]),
-        networks.MEASURED: _among(networks.measured_key(network) for network in there),
-        cut_points.ROOM: _among(cut_points.key(network.id) for network in there),
-        "timings": lambda file: file.key[-12:] in ends,
+        networks.MEASURED: _among(networks.measured_key(network) for network in all_networks),
+        cut_points.ROOM: _among(cut_points.key(network.id) for network in all_networks),
+        "timings": lambda file: file.key[-12:] in short_ids,
         "images": _among(pixels),
         "listings": lambda file: (store.intact("listings", file.key) or {}).get("sha256") in pixels,
         "jobs": _among(attempts.values()),
@@ -243,49 +243,49 @@ def _stays(store: Store, since: float) -> dict[str, _Stays]:
     }
 
 
-def _among(keys: Iterable[str]) -> _Stays:
-    known = set(keys)
-    return lambda file: file.key in known
+def _among(keys: Iterable[str]) -> _IsNeeded:
+    needed = set(keys)
+    return lambda file: file.key in needed
 
 
 def _attempt(progress: str) -> str:
-    """Return the attempt at a job that an entry of the room ``progress`` is about, ``{job}-{8 digits}``."""
+    """Return the attempt at a job, ``{job}-{8 digits}``, with which a key of the room ``progress`` begins."""
     return re.sub(r"(-[0-9a-f]{8})\.[^-]*$", r"\1", progress)
 
 
 def _attempts(store: Store, wanted: Callable[[str], bool]) -> dict[str, str]:
-    """Find attempts at jobs that have not ended (some of their tasks are not over), with the names of the jobs."""
-    found = {}
+    """Find attempts at jobs some of whose tasks have not ended; return the jobs' names by attempt."""
+    attempts = {}
     for job in filter(wanted, store.keys("jobs")):
         record = store.intact("jobs", job)
         if record is not None:
-            told = (store.intact("progress", f"{record['attempt']}.{k}") for k in range(len(record["labels"])))
-            if not all(task is not None and task["state"] in ENDED for task in told):
-                found[record["attempt"]] = job
-    return found
+            tasks = (store.intact("progress", f"{record['attempt']}.{k}") for k in range(len(record["labels"])))
+            if not all(task is not None and task["state"] in ENDED for task in tasks):
+                attempts[record["attempt"]] = job
+    return attempts
 
 
-def _moving(store: Store, since: float) -> bool:
-    """Tell whether a job was queued or reported progress since then: others may be waiting behind it."""
+def _active(store: Store, since: float) -> bool:
+    """Tell whether a job was queued or reported progress since then: others may wait for it."""
     return any(file.changed >= since for room in ("jobs", "progress") for file in _files(store, room))
 
 
 def _files(store: Store, room: str) -> Iterator[_File]:
-    """List the files of a room with their keys; nothing refers to the key of a file that is being written."""
+    """Yield the files of a room with their keys; nothing refers to the key of a file that is being written."""
     try:
         entries = list(os.scandir(store.root / room))
     except (FileNotFoundError, NotADirectoryError):
         return
     for entry in entries:
         try:
-            told = entry.stat(follow_symlinks=False)
+            status = entry.stat(follow_symlinks=False)
         except FileNotFoundError:
             continue
         if entry.is_file(follow_symlinks=False):
             stem, suffix = os.path.splitext(entry.name)
-            yield _File(Path(entry.path), stem if suffix in SUFFIXES else entry.name, told.st_size, told.st_mtime)
+            yield _File(Path(entry.path), stem if suffix in SUFFIXES else entry.name, status.st_size, status.st_mtime)
 
 
-def _whose(of: dict[str, Any]) -> str:
-    """Return what a learned detector was trained for, whatever outliers it learned from."""
-    return content_id([of[name] for name in ("end", "end_layer", "data", "seed", "input")])
+def _learned_for(description: dict[str, Any]) -> str:
+    """Return a hash of what a learned detector was trained for, except for the outliers it learned from."""
+    return content_id([description[name] for name in ("end", "end_layer", "data", "seed", "input")])

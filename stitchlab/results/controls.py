@@ -1,7 +1,6 @@
-"""Name controls: front networks in which nothing was learned, to compare measures against.
+"""Name and look up controls: front networks in which nothing was learned, to compare measures against.
 
-They are made when work is asked for, by `stitchlab.models.controls`; here is how they are called, and whether one is
-there already.
+`stitchlab.models.controls` makes a control when a run with it is computed. Here are their names, and their records.
 """
 
 from __future__ import annotations
@@ -14,27 +13,27 @@ from stitchlab.results import networks
 from stitchlab.results.networks import Network
 from stitchlab.store import Store
 
-RANDOM = "random-init of "  # a network's name behind it: the same architecture, untrained
+RANDOM = "random-init of "  # followed by a network's name: an untrained network of the same architecture
 NOISE = "noise"
 
 
 def is_control(name: str) -> bool:
-    """Tell whether a front network's name asks for a control."""
+    """Tell whether a front network's name is that of a control."""
     return name == NOISE or name.startswith(RANDOM)
 
 
-def names(there: Sequence[Network]) -> list[str]:
+def names(all_networks: Sequence[Network]) -> list[str]:
     """List the controls that a comparison offers, given the networks of the store."""
-    return [NOISE, *(RANDOM + n.name for n in there if n.origin.get("how") != "control")]
+    return [NOISE, *(RANDOM + n.name for n in all_networks if n.origin.get("how") != "control")]
 
 
 def pattern(store: Store, name: str, end: Network) -> Network:
-    """Find the network that a control imitates: the end network for noise, else X of ``random-init of X``.
+    """Find the network whose shape a control has: the end network for noise, X for ``random-init of X``.
 
     Args:
         store: where networks are.
         name: of the control.
-        end: the end network that it is stitched to.
+        end: the end network of the comparison.
 
     Raises:
         StitchLabError: as `networks.find`.
@@ -45,20 +44,20 @@ def pattern(store: Store, name: str, end: Network) -> Network:
 def draft(store: Store, name: str, end: Network, seed: int) -> Network:
     """Describe a control that is not made yet: its record, without an id.
 
-    ``origin`` says what it is of, and which network it is like (its id), whose cut points it has; noise has its own.
+    An untrained network has the cut points of the network that it is like: ``origin["like"]`` is that network's id.
 
     Args:
         store: where networks are.
         name, seed: of the control.
-        end: the end network that it is stitched to.
+        end: the end network of the comparison.
 
     Raises:
         StitchLabError: the seed is not valid, or as `networks.find`.
     """
     like = pattern(store, name, end)
     random = name != NOISE
-    origin = {"how": "control", "control": RANDOM + like.name if random else NOISE, "of": _of(name, like)}
-    made = replace(
+    origin = {"how": "control", "control": RANDOM + like.name if random else NOISE, "of": _made_for(name, like)}
+    untrained = replace(
         like,
         id="",
         name=networks.some_name(store, f"{name}-s{seed}"),
@@ -69,9 +68,9 @@ def draft(store: Store, name: str, end: Network, seed: int) -> Network:
         origin=origin | ({"like": like.id} if random else {}),
     )
     if random:
-        return made
+        return untrained
     return replace(
-        made,
+        untrained,
         architecture=NOISE,
         options={},
         mean=(0.0,) * like.channels,
@@ -81,20 +80,20 @@ def draft(store: Store, name: str, end: Network, seed: int) -> Network:
     )
 
 
-def _of(name: str, like: Network) -> str:
-    """Return a hash of what a control is made for: classes and input for noise, else a network without its weights."""
+def _made_for(name: str, like: Network) -> str:
+    """Return a hash of what a control is made for: classes and input for noise, else the id of the trained network."""
     return content_id([like.classes, *like.input] if name == NOISE else like.id)
 
 
 def kept(store: Store, name: str, end: Network, seed: int) -> Network | None:
     """Find the control of this name in the store.
 
-    Untrained networks of one architecture are one network, whichever of its trained ones it was made after.
+    Two trained networks of one architecture share their untrained control of one seed.
 
     Args:
         store: where networks are.
         name, seed: of the control.
-        end: the end network that it is stitched to.
+        end: the end network of the comparison.
 
     Returns:
         None if it is not made yet.
@@ -103,16 +102,16 @@ def kept(store: Store, name: str, end: Network, seed: int) -> Network | None:
         StitchLabError: as `networks.find`.
     """
     like = pattern(store, name, end)
-    of = _of(name, like)
-    for there in networks.list_networks(store):
-        if (there.origin.get("how"), there.seed) == ("control", seed) and (
-            there.origin.get("of") == of or (name != NOISE and _untrained(there, like))
+    made_for = _made_for(name, like)
+    for network in networks.list_networks(store):
+        if (network.origin.get("how"), network.seed) == ("control", seed) and (
+            network.origin.get("of") == made_for or (name != NOISE and _same_architecture(network, like))
         ):
-            return there
+            return network
     return None
 
 
-def _untrained(control: Network, like: Network) -> bool:
-    """Tell whether a control is what an untrained network like this one would be."""
-    same = ("architecture", "options", "classes", "input", "mean", "std", "resize", "interpolation", "code")
-    return all(getattr(control, name) == getattr(like, name) for name in same)
+def _same_architecture(control: Network, like: Network) -> bool:
+    """Tell whether two networks are equal except for their weights, so that their untrained versions are equal."""
+    fields = ("architecture", "options", "classes", "input", "mean", "std", "resize", "interpolation", "code")
+    return all(getattr(control, field) == getattr(like, field) for field in fields)

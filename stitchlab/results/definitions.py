@@ -1,7 +1,7 @@
-"""Tell which definitions numbers depend on, and whether those of a request are still today's.
+"""List the definitions that numbers depend on, and compare the versions of a request with today's.
 
-What a run under an earlier definition has, it keeps. What it lacks is never computed under its keys, since it would be
-computed as the definitions are today: it is asked for anew, under today's.
+A run under an earlier definition keeps its numbers. The numbers that it lacks are never computed under its keys, since
+they would follow today's definitions. They are requested again instead, as another run under today's definitions.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from stitchlab.request import DEFINITIONS, METHODS, Method, Request, TaskLoss, n
 
 
 def rests_on(name: str, tlm: TaskLoss) -> set[str]:
-    """Name the definitions that the numbers of an index, or of a method with this recipe, depend on.
+    """List the definitions on which the numbers of an index, or of a method with this recipe, depend.
 
     >>> sorted(rests_on("cka", TaskLoss())), sorted(rests_on("tlm", TaskLoss(init="dm")))
     (['cka', 'input'], ['dm', 'evaluation', 'functional', 'input', 'tlm'])
     """
     if name not in METHODS:
         return {name, "input"}
-    tlms = {"dm"} if tlm.init == "dm" else set()
-    tlms |= {"soap"} if tlm.optimiser == "soap" else set()
-    return {name, "input", "evaluation", "functional"} | (tlms if name == "tlm" else set())
+    of_recipe = {"dm"} if tlm.init == "dm" else set()
+    of_recipe |= {"soap"} if tlm.optimiser == "soap" else set()
+    return {name, "input", "evaluation", "functional"} | (of_recipe if name == "tlm" else set())
 
 
 def todays(methods: Iterable[Method], indices: Iterable[str], tlm: TaskLoss) -> dict[str, int]:
     """Return today's versions of the definitions that a request depends on, as far as requests state them.
 
     Args:
-        methods, indices: that the request has; a new index changes no old id.
+        methods, indices: of the request. Others play no part, so a new index changes no id of an earlier request.
         tlm: the recipe of task loss matching.
     """
     used = {"evaluation", "input"}.union(*(rests_on(name, tlm) for name in (*methods, *indices)))
@@ -42,16 +42,16 @@ def changed(request: Request, *names: str) -> dict[str, tuple[int, int]]:
     """Return the definitions of a request that have changed since, by name: its version and today's.
 
     Args:
-        request: what was asked.
-        names: methods and indices whose numbers are meant; none: all of the request.
+        request: the request.
+        names: methods and indices to look at; none: all of the request.
     """
     now = todays(request.methods, request.indices, request.tlm)
-    meant = set(now) if not names else {"input"}.union(*(rests_on(name, request.tlm) for name in names))
-    # Definitions came in at version 1, and requests from before do not name them.
+    used = set(now) if not names else {"input"}.union(*(rests_on(name, request.tlm) for name in names))
+    # Requests from before a definition was added do not state it: they follow its version 1.
     return {
-        name: (was, version)
+        name: (before, version)
         for name, version in now.items()
-        if name in meant and (was := request.definitions.get(name, 1)) != version
+        if name in used and (before := request.definitions.get(name, 1)) != version
     }
 
 
@@ -63,7 +63,7 @@ def under_todays(request: Request) -> Request:
 
 
 def check(request: Request, *names: str) -> None:
-    """Check that no definition has changed that computing these names would use (`changed`). Raises StitchLabError."""
+    """Check that no definition has changed that these methods and indices use (`changed`). Raises StitchLabError."""
     if others := changed(request, *names):
         raise StitchLabError(
             f"run {request.id} was made under other definitions than today's ({listed(others)}): it keeps its "
@@ -77,12 +77,12 @@ def listed(others: dict[str, tuple[int, int]]) -> str:
     >>> listed({"pwcca": (1, 2)})
     'pwcca: version 1, today 2'
     """
-    return "; ".join(f"{name}: version {was}, today {now}" for name, (was, now) in sorted(others.items()))
+    return "; ".join(f"{name}: version {before}, today {now}" for name, (before, now) in sorted(others.items()))
 
 
 def remark(request: Request, name: str) -> str:
-    """Return the remark for numbers of a method or an index: ``earlier definition``, or nothing."""
+    """Return the remark on numbers of a method or an index: ``earlier definition``, ``later definition`` or nothing."""
     versions = changed(request, name).values()
     if not versions:
         return ""
-    return "earlier definition" if any(was < now for was, now in versions) else "later definition"
+    return "earlier definition" if any(before < now for before, now in versions) else "later definition"

@@ -1,6 +1,7 @@
-"""Find the demo that newcomers see first: two small networks on scikit-learn's digits, and their grid.
+"""Find the demo that new users see first: two small networks on scikit-learn's digits, and their grid.
 
-ResNet-14, six blocks, 8×8 pixels: seconds to train, and large enough to show the paper's finding.
+The networks are ResNet-14, with six blocks, on 8×8 pixels. They train in seconds, and their grid shows the paper's
+finding.
 """
 
 from __future__ import annotations
@@ -14,19 +15,19 @@ from stitchlab.store import Store
 
 DATA, ARCHITECTURE = "digits", "resnet14"
 NAMES = ("digits-a", "digits-b")  # seeds 0 and 1
-SEEDS = (*NAMES, "digits-c", "digits-d")  # seeds 0 to 3: as many as checks of measures take
-LAYERS = 6  # that they are cut at
+SEEDS = (*NAMES, "digits-c", "digits-d")  # seeds 0 to 3: the networks on which measures are checked
+LAYERS = 6  # cut points in a grid
 
 
 def untrained(store: Store, names: Sequence[str] = SEEDS) -> list[str]:
-    """List those of these networks that are the demo's and not trained yet."""
-    there = {network.name for network in networks.list_networks(store)}
-    return [name for name in names if name in SEEDS and name not in there]
+    """List those of these names that are the demo's networks and not trained yet."""
+    trained = {network.name for network in networks.list_networks(store)}
+    return [name for name in names if name in SEEDS and name not in trained]
 
 
 def run(store: Store) -> Run | None:
-    """Find the demo's grid with the paper's recipe; None if its networks are not there.
+    """Find the demo's grid with the paper's recipe; None if its networks are not trained yet.
 
-    Raises NotFoundYet where their cut points are not known (a store from before they were kept by network).
+    Raises NotFoundYet where their cut points are not known, as in stores of early versions.
     """
     return None if untrained(store, NAMES) else resolve(store, *NAMES)

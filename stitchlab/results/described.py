@@ -1,4 +1,4 @@
-"""Describe a run as run.json, so that others can get the same numbers again."""
+"""Describe a run as run.json, with everything that others need to get the same numbers again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from stitchlab.results import definitions
-from stitchlab.results.keys import accuracy_key
 from stitchlab.results.networks import ROOM as NETWORKS
 from stitchlab.results.version import VERSION
 
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
 def described(run: Run) -> dict[str, Any]:
     """Describe a run: its request, both networks, how its results were computed, and why some are undefined."""
-    request, made = run.request, [*run.cells.values(), *run.functional.values()]
+    request, entries = run.request, [*run.cells.values(), *run.functional.values()]
     return {
         "id": run.id,
         "stitchlab": VERSION,
@@ -32,33 +31,28 @@ def described(run: Run) -> dict[str, Any]:
         "complete": run.complete,
         "undefined": run.undefined(),
         "earlier_definitions": {
-            name: {"version": was, "today": now} for name, (was, now) in definitions.changed(request).items()
+            name: {"version": before, "today": now} for name, (before, now) in definitions.changed(request).items()
         },
-        "devices": sorted({cell["device"] for cell in made}),
-        "threads": sorted({cell["threads"] for cell in made if "threads" in cell}),
-        "versions": [dict(pairs) for pairs in sorted({tuple(sorted(cell["versions"].items())) for cell in made})],
-        "seconds": {
-            method: round(
-                sum(
-                    cell["seconds"]
-                    for of in (run.cells, run.functional)
-                    for (name, _, _), cell in of.items()
-                    if name == method
-                ),
-                3,
-            )
-            for method in request.results
-        },
+        "devices": sorted({entry["device"] for entry in entries}),
+        "threads": sorted({entry["threads"] for entry in entries if "threads" in entry}),
+        "versions": [dict(pairs) for pairs in sorted({tuple(sorted(entry["versions"].items())) for entry in entries})],
+        "seconds": {method: round(_seconds(run, method), 3) for method in request.results},
     }
 
 
+def _seconds(run: Run, result: str) -> float:
+    """Sum the seconds that one kind of result took in all cells, with its functional metrics."""
+    return sum(
+        entry["seconds"]
+        for entries in (run.cells, run.functional)
+        for (name, _, _), entry in entries.items()
+        if name == result
+    )
+
+
 def _front_accuracy(run: Run) -> float | str | None:
-    """Return the front network's own accuracy, or the reason why it has none."""
+    """Return the front network's own accuracy, or the reason why it has none; None if it is not measured yet."""
     if not run.front_scored:
         return "not defined: it was trained on other classes"
-    kept = run.store.intact("accuracies", accuracy_key(run.request, run.request.front))
-    return (
-        "not defined: its logits are not finite"
-        if run.front_accuracy is None and kept is not None
-        else (run.front_accuracy)
-    )
+    measured = run.own_accuracy_entry(run.request.front) is not None
+    return "not defined: its logits are not finite" if run.front_accuracy is None and measured else run.front_accuracy

@@ -1,15 +1,15 @@
-"""Read what detectors found about a run's cells, in or out of distribution, as far as the store has it.
+"""Read the results of detectors on a run: whether stitched activations are in distribution, as far as it is computed.
 
-Beside the stitched sets (methods ``tlm`` and ``dm``) stand two that tell whether to believe a detector at an end layer:
-``native``, evaluation images against training images that were held out of the fit, and ``outliers``, evaluation
-images against known outliers. Both have an empty front layer.
+Detectors are applied to the stitched activations of a cell (methods ``tlm`` and ``dm``). Two more sets decide whether a
+detector is believed at an end layer: ``native`` compares evaluation images with training images that were held out of
+the fit, ``outliers`` compares evaluation images with known outliers. Both have an empty front layer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -19,25 +19,29 @@ from stitchlab.errors import check_names
 from stitchlab.request import FIT_IMAGES, Detection, Method, Request
 from stitchlab.results.interval import Interval
 from stitchlab.results.keys import cell_key, native_key, verdict_key
+from stitchlab.results.records import DetectionEntry, DetectionSettings
 from stitchlab.results.run import Run
 from stitchlab.store import Array, Store
 
 ROOM = "ood"
-STATISTICS = "statistics"  # kept beside the detectors' scores: what a cell's page shows
-SETTINGS = "settings"  # the room in which an opened file says what its run was judged with; the store has none
+STATISTICS = "statistics"  # computed beside the detectors' scores, for the page of a cell
+SETTINGS = "settings"  # the room of an opened file for the settings of its detectors; no other store has it
 NATIVE: Literal["native"] = "native"
 OUTLIERS: Literal["outliers"] = "outliers"
 
-# When a detector is believed: evaluation images look like other native ones, and known outliers do not.
-NATIVE_WITHIN, OUTLIERS_LEAST = 0.05, 0.8  # AUROC from 0.5, AUROC
-NATIVE_RATIO, TIMES = 0.1, 5.0  # Fréchet: native at most, known outliers at least so many times as much
+# A detector is believed where evaluation images look like other native images to it, and known outliers do not.
+NATIVE_WITHIN = 0.05  # the AUROC of native images may differ from 0.5 by at most this
+OUTLIERS_LEAST = 0.8  # the AUROC of known outliers is at least this
+NATIVE_RATIO = 0.1  # the Fréchet ratio of native images is at most this
+TIMES = 5.0  # the Fréchet ratio of known outliers is at least so many times that of native images
 
 MethodCell = tuple[Method, str, str]  #: (method, front layer, end layer)
-SetName = Literal[Method, "native", "outliers"]  #: what detectors judge: a method's activations, `NATIVE` or `OUTLIERS`
+SetName = Literal[Method, "native", "outliers"]  #: a set of activations: a method's, `NATIVE` or `OUTLIERS`
+Lacking = tuple[list[str], list[MethodCell]]  #: detectors (or `STATISTICS`), and the cells of a column they lack
 
 
 class OodRow(NamedTuple):
-    """Hold a line of `ood`'s table; value, low and high are None if undefined or not computed yet."""
+    """Hold a row of `ood`'s table; value, low and high are None if undefined or not computed yet."""
 
     front_layer: str
     end_layer: str
@@ -51,22 +55,28 @@ class OodRow(NamedTuple):
 
 @dataclass(frozen=True)
 class Reliability:
-    """Tell whether a detector can be trusted at an end layer, None if that is not computed yet, and ``why`` not."""
+    """Tell whether a detector is believed at an end layer, None if that is not computed yet, and ``why`` it is not."""
 
     holds: bool | None
     why: str = ""
 
 
 class DetectionResults:
-    """Read what detectors found about a run, with these settings. Make a new one to see what has come since.
+    """Read the results of detectors on a run. Make a new instance to see later results.
 
-    Without settings: the default ones, or those that the run of an opened file was judged with.
+    Args:
+        run: the run.
+        detection: the settings of detectors; default: the first settings of an opened file, else the default ones.
     """
 
     def __init__(self, run: Run, detection: Detection | None = None) -> None:
         self.run, self.detection = run, detection or next(iter(opened_settings(run)), Detection())
-        self._subjects: dict[tuple[str, ...], str] = {}
-        self._read: dict[tuple[str, ...], tuple[dict[str, Any], dict[str, Array]] | None] = {}
+        self._set_keys: dict[tuple[str, ...], str] = {}
+        self._read: dict[tuple[str, ...], tuple[DetectionEntry, dict[str, Array]] | None] = {}
+
+    def __repr__(self) -> str:
+        """Say whose results they are: ``<DetectionResults of digits-a → digits-b on Digits>``."""
+        return f"<DetectionResults of {self.run.title}>"
 
     @property
     def cells(self) -> list[MethodCell]:
@@ -75,37 +85,37 @@ class DetectionResults:
         return [(m, i, j) for i, j in request.cells for m in request.methods if (m, i, j) in self.run.cells]
 
     def key(self, name: str, method: SetName, front_layer: str, end_layer: str) -> str:
-        """Return the key of what a detector found; `NATIVE` and `OUTLIERS` share an entry.
+        """Return the key of a detector's result; `NATIVE` and `OUTLIERS` share an entry.
 
         Args:
             name: a detector, or `STATISTICS`.
             method: tlm, dm, `NATIVE` or `OUTLIERS`.
-            front_layer, end_layer: of the cell; no front layer for the latter two.
+            front_layer, end_layer: of the cell; the front layer is empty for `NATIVE` and `OUTLIERS`.
         """
         learns = name != STATISTICS and DETECTORS[name].learns
         settings: list[Any] = [self.detection.training_outliers if learns else None]
-        believing = method in (NATIVE, OUTLIERS)
-        of = (NATIVE if believing else method, front_layer, end_layer)
-        if of not in self._subjects:  # one for all detectors
-            self._subjects[of] = (
+        is_native_side = method in (NATIVE, OUTLIERS)
+        activations = (NATIVE if is_native_side else method, front_layer, end_layer)
+        if activations not in self._set_keys:  # one key for all detectors
+            self._set_keys[activations] = (
                 native_key(self.run.request, end_layer)
                 if method in (NATIVE, OUTLIERS)
                 else cell_key(self.run.request, method, front_layer, end_layer)
             )
-        settings += [self.detection.outliers] if believing else []
+        settings += [self.detection.outliers] if is_native_side else []
         version = STATISTICS_VERSION if name == STATISTICS else DETECTORS[name].version
-        return verdict_key(self._subjects[of], name, version, settings)
+        return verdict_key(self._set_keys[activations], name, version, settings)
 
-    def entry(self, name: str, method: SetName, front_layer: str, end_layer: str) -> dict[str, Any] | None:
-        """Read what is kept: ``metrics`` by set (or of the cell), and a ``reason`` if something is undefined.
+    def entry(self, name: str, method: SetName, front_layer: str, end_layer: str) -> DetectionEntry | None:
+        """Read a detector's result: ``metrics`` (of `NATIVE` and `OUTLIERS` by set), and a ``reason`` if undefined.
 
-        None also where its tensors are lost or damaged: then it is computed again, as a whole.
+        None if it is not computed yet, or if its tensors are lost or damaged: then all of it is computed again.
 
         Args:
             name, method, front_layer, end_layer: as in `key`.
         """
-        kept = self._kept(name, method, front_layer, end_layer)
-        return kept and kept[0]
+        result = self._result(name, method, front_layer, end_layer)
+        return result and result[0]
 
     def arrays(self, name: str, method: SetName, front_layer: str, end_layer: str) -> dict[str, Array]:
         """Read the scores of images, or the statistics of images and channels; empty if there are none.
@@ -113,16 +123,17 @@ class DetectionResults:
         Args:
             name, method, front_layer, end_layer: as in `key`.
         """
-        kept = self._kept(name, method, front_layer, end_layer)
-        return kept[1] if kept else {}
+        result = self._result(name, method, front_layer, end_layer)
+        return result[1] if result else {}
 
-    def _kept(
+    def _result(
         self, name: str, method: SetName, front_layer: str, end_layer: str
-    ) -> tuple[dict[str, Any], dict[str, Array]] | None:
-        asked = (name, method, front_layer, end_layer)
-        if asked not in self._read:
-            self._read[asked] = read(self.run.store, self.key(*asked))
-        return self._read[asked]
+    ) -> tuple[DetectionEntry, dict[str, Array]] | None:
+        place = (name, method, front_layer, end_layer)
+        if place not in self._read:
+            stored = read(self.run.store, self.key(*place))
+            self._read[place] = stored and (cast("DetectionEntry", stored[0]), stored[1])
+        return self._read[place]
 
     def interval(self, detector: str, method: SetName, metric: str, front_layer: str, end_layer: str) -> Interval:
         """Return a number with its interval.
@@ -134,24 +145,26 @@ class DetectionResults:
         Returns:
             all None if it is undefined or not computed yet.
         """
-        kept = self.entry(detector, method, front_layer, end_layer)
-        found = (kept or {}).get("metrics", {})
+        entry = self.entry(detector, method, front_layer, end_layer)
+        metrics: dict[str, Any] = entry.get("metrics", {}) if entry else {}
         if method in (NATIVE, OUTLIERS):
-            found = found.get(method, {})
-        return Interval(*found.get(metric, ()))
+            metrics = metrics.get(method, {})
+        return Interval(*metrics.get(metric, ()))
 
     def reason(self, detector: str, method: SetName, front_layer: str, end_layer: str) -> str:
-        """Return the reason why a number that was computed is undefined; empty if it is not.
+        """Return the reason why a computed number is undefined; empty if it is defined or not computed yet.
 
         Args:
             detector, method, front_layer, end_layer: as in `key`.
         """
-        return str((self.entry(detector, method, front_layer, end_layer) or {}).get("reason", ""))
+        entry = self.entry(detector, method, front_layer, end_layer)
+        return entry.get("reason", "") if entry else ""
 
     def reliability(self, detector: str, end_layer: str) -> Reliability:
-        """Tell whether a detector passes both tests at an end layer: of native images, and of known outliers."""
+        """Tell whether a detector passes both tests at an end layer: that of native images, and that of outliers."""
         metric = DETECTORS[detector].metrics[0]
-        native, outliers = (self.interval(detector, who, metric, "", end_layer) for who in (NATIVE, OUTLIERS))
+        native = self.interval(detector, NATIVE, metric, "", end_layer)
+        outliers = self.interval(detector, OUTLIERS, metric, "", end_layer)
         if native.value is None or outliers.value is None:
             reason = self.reason(detector, NATIVE, "", end_layer)
             return Reliability(False if reason else None, reason)
@@ -179,7 +192,7 @@ class DetectionResults:
             (front layers, end layers); NaN where it is undefined or not computed yet.
 
         Raises:
-            UnknownName: there is no such detector or metric, or this run has no such method.
+            UnknownName: no detector or metric has this name, or the run does not have the method.
         """
         request = self.run.request
         check_names("detector", [detector], DETECTORS)
@@ -191,11 +204,9 @@ class DetectionResults:
         ]
         return np.array(values, dtype=np.float64)
 
-    def lacking(
-        self, names: Iterable[str], cells: Sequence[MethodCell]
-    ) -> dict[str, tuple[list[str], list[MethodCell]]]:
+    def lacking(self, names: Iterable[str], cells: Sequence[MethodCell]) -> dict[str, Lacking]:
         """Return what the store lacks, by end layer: detectors (or `STATISTICS`), and cells of that column."""
-        found: dict[str, tuple[list[str], list[MethodCell]]] = {}
+        by_end_layer: dict[str, Lacking] = {}
         names = list(names)
         for j in dict.fromkeys(j for _, _, j in cells):
             column = [cell for cell in cells if cell[2] == j]
@@ -205,15 +216,15 @@ class DetectionResults:
                 if self.entry(n, NATIVE, "", j) is None or any(self.entry(n, *cell) is None for cell in column)
             ]
             if absent:
-                found[j] = absent, [c for c in column if any(self.entry(n, *c) is None for n in absent)]
-        return found
+                by_end_layer[j] = absent, [c for c in column if any(self.entry(n, *c) is None for n in absent)]
+        return by_end_layer
 
     def columns(
         self, names: Iterable[str], cells: Sequence[MethodCell]
     ) -> list[tuple[list[str], str, list[MethodCell]]]:
-        """List what the store lacks of these detectors and `STATISTICS`, by column; trained detectors come last.
+        """List the results that the store lacks of these detectors and of `STATISTICS`, trained detectors last.
 
-        Each is detectors, an end layer, and cells of it: one piece of work.
+        Each item is one piece of work: detectors, an end layer, and cells of its column.
         """
         names = list(names)
         parts = [STATISTICS, *(name for name in names if name in QUICK)], [name for name in names if name in LEARNING]
@@ -222,7 +233,7 @@ class DetectionResults:
     def rows(
         self, detectors: Iterable[str] = tuple(DETECTORS), cells: Sequence[MethodCell] | None = None
     ) -> Iterator[OodRow]:
-        """Yield all lines of `ood`'s table: by end layer, the rows by which a detector is believed first."""
+        """Yield all rows of `ood`'s table, by end layer; first those of the sets that decide whether it is believed."""
         detectors = list(detectors)
         cells = self.cells if cells is None else cells
         for j in dict.fromkeys(j for _, _, j in cells):
@@ -249,11 +260,12 @@ def read(store: Store, key: str) -> tuple[dict[str, Any], dict[str, Array]] | No
 def learned(request: Request, end_layer: str, detector: str, training_outliers: Sequence[str]) -> dict[str, Any]:
     """Describe what a learned detector was trained for: an end network and layer, whatever is stitched to it.
 
-    It is kept in the room ``detectors``, under the `content_id` of this, with this beside its tensors.
+    The detector is kept in the room ``detectors``, under the `content_id` of this description, which lies beside its
+    tensors.
 
     Args:
         request: of the run.
-        end_layer: its column.
+        end_layer: the layer whose native activations it was trained on.
         detector: name of the detector.
         training_outliers: kinds of outliers that it is fine-tuned on.
     """
@@ -270,15 +282,16 @@ def learned(request: Request, end_layer: str, detector: str, training_outliers: 
 
 
 def opened_settings(run: Run) -> list[Detection]:
-    """List the settings with which the run of an opened file was judged, fullest first; none for others."""
-    kept = run.store.intact(SETTINGS, run.id) if run.source else None
+    """List the settings of the detectors in an opened file, those with the most results first; none for other runs."""
+    stored = run.store.intact(SETTINGS, run.id) if run.source else None
+    all_settings: list[DetectionSettings] = stored["settings"] if stored else []
     return [
         Detection(outliers=each["outliers"], training_outliers=tuple(each["training_outliers"]))
-        for each in (kept or {}).get("settings", ())
+        for each in all_settings
     ]
 
 
 def known_detectors(names: Sequence[str] | None) -> list[str]:
-    """List these detectors, or all, in the catalog's order. Raises UnknownName."""
+    """List these detectors, or all of them for None, in the catalog's order. Raises UnknownName."""
     check_names("detector", names or (), DETECTORS)
     return [name for name in DETECTORS if names is None or name in names]

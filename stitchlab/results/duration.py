@@ -15,7 +15,7 @@ def seconds(count: float) -> str:
 
 
 def expected(count: float, timed: bool) -> str:
-    """Write how long work should take; only roughly if nothing like it was timed on this machine.
+    """Write an estimate of how long work takes: with one digit if no such work was timed on this machine yet.
 
     >>> expected(170, True), expected(9400, False), expected(34, False)
     ('about 3 min', 'roughly 3 h, not yet measured on this machine', 'roughly 30 s, not yet measured on this machine')

@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 
 class Interval(NamedTuple):
-    """Hold a number with its 95 % bootstrap interval; None if undefined, or if there are too few images for one."""
+    """Hold a number with its 95 % bootstrap interval; the interval is None if there are too few images for one."""
 
     value: float | None = None
     low: float | None = None
     high: float | None = None
 
     def holds(self, number: float) -> bool:
-        """Tell whether a number lies in the interval; if there is none, nothing contradicts it.
+        """Tell whether a number lies in the interval; always true without an interval, since nothing contradicts it.
 
         >>> Interval(0.0, 0.0, 0.0).holds(0.5), Interval(0.6, 0.4, 0.7).holds(0.5), Interval(0.6).holds(0.5)
         (False, True, True)

@@ -103,7 +103,7 @@ def null_key(request: Request, index: str, front_layer: str, end_layer: str) -> 
 
 
 def accuracy_key(request: Request, network: str) -> str:
-    """Return the key of a whole network's own accuracy on the same evaluation images."""
+    """Return the key of a network's own accuracy on the evaluation images of a request."""
     return content_id(
         {
             **_since_2(request, "input"),
@@ -136,18 +136,18 @@ def native_key(request: Request, end_layer: str) -> str:
 
 
 def verdict_key(subject: str, name: str, version: int, settings: Any) -> str:
-    """Return the key of what a detector found about a set of activations.
+    """Return the key of a detector's result on a set of activations; it begins with the key of the set.
 
     Args:
-        subject: the key of the set, with which the result begins: a cell's (`cell_key`) or `native_key`.
-        name, version: of the detector, and of its definition.
-        settings: all else that it depends on, as JSON.
+        subject: the key of the set: a cell's (`cell_key`), or an end layer's (`native_key`).
+        name, version: the detector, and the version of its definition.
+        settings: everything else that the result depends on, as JSON.
     """
     return f"{subject}-{content_id([name, version, FIT_IMAGES, settings])[:16]}"
 
 
 def result_key(request: Request, name: str, front_layer: str, end_layer: str) -> str:
-    """Return the key of one result of a cell, by the result's name.
+    """Return the key of one result of a cell, by the name of the result.
 
     Args:
         request, front_layer, end_layer: as in `map_key`.
@@ -161,7 +161,7 @@ def result_key(request: Request, name: str, front_layer: str, end_layer: str) ->
 
 
 def key_of(request: Request, work: Work, name: str, front_layer: str, end_layer: str) -> str:
-    """Return the key of what a kind of work computes for one method or index on one cell.
+    """Return the key of the result that a kind of work computes for one method or index in one cell.
 
     Args:
         request, name, front_layer, end_layer: as in `result_key`.
@@ -173,7 +173,7 @@ def key_of(request: Request, work: Work, name: str, front_layer: str, end_layer:
 
 
 def _cell_of(request: Request, front_layer: str, end_layer: str) -> dict[str, Any]:
-    """Return what every key of a cell's results contains: networks, layers, data, and how images become input."""
+    """Return the part that all keys of a cell have: networks, layers, data, and the version of the preprocessing."""
     return _since_2(request, "input") | {
         "front": request.front,
         "end": request.end,
@@ -186,6 +186,6 @@ def _cell_of(request: Request, front_layer: str, end_layer: str) -> dict[str, An
 
 
 def _since_2(request: Request, name: str) -> dict[str, int]:
-    """Return the version of a definition that requests state only from its second version on."""
+    """Return the version of a definition; nothing for version 1, which keys from before the definition do not state."""
     version = request.definitions.get(name, 1)
     return {} if version == 1 else {name: version}

@@ -1,4 +1,4 @@
-"""Find how many channels a network's layers have, as far as the store or any run tells."""
+"""Find the number of channels of a network's layers, in its cut points or in the statistics of a run."""
 
 from __future__ import annotations
 
@@ -7,33 +7,33 @@ from collections.abc import Iterable, Sequence
 from stitchlab.results import cut_points
 from stitchlab.results.activation_layout import layout_of
 from stitchlab.results.detection import NATIVE, STATISTICS, DetectionResults
-from stitchlab.results.judged_with import judged_with
+from stitchlab.results.detection_settings import judged_with
 from stitchlab.results.run import Run
 
 
 def channels(run: Run, network: str, layers: Sequence[str], others: Iterable[Run] = ()) -> dict[str, int]:
     """Return the number of channels (or features) of layers of a run's front or end network.
 
-    They stand in the network's cut points where those are kept, as of one's own networks, and else in the statistics
-    of native activations of a run into it: a file has only those.
+    It comes from the network's cut points, if the store has them. A .stitch file has no cut points: there it comes from
+    the statistics of native activations, in a run with this network as the end.
 
     Args:
         run: the run.
         network: the id of its front or end network.
-        layers: their names.
-        others: runs that are looked at where this one does not tell: its front network may be their end network.
+        layers: names of the network's layers.
+        others: more runs to search: their end network may be this run's front network.
 
     Returns:
-        by layer, those that are known.
+        by layer; layers without a known number are left out.
     """
     if (cuts := cut_points.kept(run.store, network)) is not None:
         return {layer: layout_of(cuts.find(layer).shape).channels for layer in layers}
-    found: dict[str, int] = {}
-    for told in (run, *others):
-        if told.request.end != network:
+    counts: dict[str, int] = {}
+    for each in (run, *others):
+        if each.request.end != network:
             continue
-        statistics = DetectionResults(told, judged_with(told))
+        results = DetectionResults(each, judged_with(each))
         for layer in layers:
-            mean = statistics.arrays(STATISTICS, NATIVE, "", layer).get("mean", ()) if layer not in found else ()
-            found.update({layer: len(mean)} if len(mean) else {})
-    return found
+            mean = results.arrays(STATISTICS, NATIVE, "", layer).get("mean", ()) if layer not in counts else ()
+            counts.update({layer: len(mean)} if len(mean) else {})
+    return counts

@@ -1,8 +1,8 @@
-"""Keep records of the networks in the store: what they are, and how they are found, renamed and deleted.
+"""Read, find, rename and delete the records of networks in the store.
 
-A network's id is a fingerprint of everything that its outputs depend on: architecture with its options, class names,
-input preprocessing, then every tensor. Its name, accuracy and origin are remarks beside that. Its weights are loaded
-by `stitchlab.models.store`.
+A network's id is a fingerprint of everything that its outputs depend on: its architecture with options, its classes,
+its preprocessing, and every tensor. Its name, accuracy and origin play no part in the id and may change.
+`stitchlab.models.store` loads the weights.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -19,7 +20,7 @@ from stitchlab.results.cut_points import delete as delete_cut_points
 from stitchlab.store import Array, Store, given
 
 ROOM = "networks"
-MEASURED = "confusions"  # the room of what was counted on test images (`measured_key`)
+MEASURED = "confusions"  # the room of confusion matrices on test images (`measured_key`)
 PROBED = "probes"  # the room of linear probes (`stitchlab.results.probes`), whose keys begin with the network's id
 HINT = "Train one with `python -m stitchlab train`, or bring one with `python -m stitchlab import`"
 
@@ -36,11 +37,24 @@ class Code:
 class Network:
     """Describe a network of the store.
 
-    ``id`` has 64 hexadecimal digits. Its input is (``channels``, ``size``, ``size``); ``mean`` and ``std`` belong to
-    pixels in 0..1, one number a channel. ``resize`` is the shorter side that images are brought to, by
-    ``interpolation``, before the centre is cut out; without it they are brought to ``size`` where they have another.
-    ``accuracy`` (0..1) was measured here, on the whole test split of ``data``; None where the data has other classes,
-    or nothing was measured. ``origin`` says how it came to be. ``code`` is there where the user's own builds it.
+    Attributes:
+        id: 64 hexadecimal digits.
+        name: by which users refer to it.
+        architecture, options: the architecture's name, and its settings.
+        classes: the names of the classes that it predicts.
+        channels, size: its input is (channels, size, size).
+        mean, std: the mean and the standard deviation by which pixels in 0..1 are standardised, one number a channel.
+        resize: the length to which the shorter side of images is resized before the centre is cut out; None: images of
+            another size are resized to ``size``.
+        interpolation: how images are resized.
+        data, data_fingerprint: the data that it came with.
+        accuracy: 0..1, measured here on all test images of that data; None if it was not measured, or the data has
+            other classes.
+        parameters: the number of its parameters.
+        seed: of its training; None if it was trained elsewhere.
+        origin: how it was made: ``how``, and settings that depend on that.
+        created: when, ISO 8601.
+        code: the user's own code that builds it; None: StitchLab builds it.
     """
 
     id: str = ""
@@ -76,28 +90,28 @@ class Network:
 
     @property
     def unmeasured(self) -> str:
-        """Say why there is no accuracy: controls are measured on request only, all others at once."""
+        """Say why there is no accuracy: controls are measured only on request, other networks when they are made."""
         return "not measured" if self.origin.get("how") == "control" else "not defined"
 
     @property
     def input(self) -> tuple[int, int, int]:
-        """Return the (C,H,W) that the module takes."""
+        """Return the shape (C, H, W) of the network's input."""
         return (self.channels, self.size, self.size)
 
     def record(self) -> dict[str, Any]:
-        """Convert it to JSON."""
-        made = {f.name: getattr(self, f.name) for f in fields(Network)}
-        return made | {"code": None if self.code is None else asdict(self.code)}
+        """Convert it to JSON (`stitchlab.results.records.NetworkJson`)."""
+        values = {f.name: getattr(self, f.name) for f in fields(Network)}
+        return values | {"code": None if self.code is None else asdict(self.code)}
 
     @classmethod
-    def from_record(cls, record: dict[str, Any]) -> Network:
-        """Rebuild it from `record`'s JSON. Raises StitchLabError if a field is missing, or a newer version's."""
-        made: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in record.items()}
+    def from_record(cls, record: Mapping[str, Any]) -> Network:
+        """Rebuild it from `record`'s JSON. Raises StitchLabError if a field is missing, or unknown to this version."""
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in record.items()}
         try:
-            return cls(**{**made, "code": Code(**made["code"]) if made.get("code") else None})
+            return cls(**{**values, "code": Code(**values["code"]) if values.get("code") else None})
         except TypeError as error:
             raise StitchLabError(
-                f"network {made.get('name')!r} has a record that this version cannot read ({error}); "
+                f"network {values.get('name')!r} has a record that this version cannot read ({error}); "
                 "use the version that wrote it"
             ) from error
 
@@ -107,32 +121,32 @@ def list_networks(store: Store | None = None) -> list[Network]:
 
     Records that are damaged, or a newer version's, are left out.
     """
-    store, found = given(store), []
+    store, networks = given(store), []
     for record in (store.intact(ROOM, key) for key in store.keys(ROOM)):
         with contextlib.suppress(StitchLabError):
-            found += [] if record is None else [Network.from_record(record)]
-    return sorted(found, key=lambda network: network.created)
+            networks += [] if record is None else [Network.from_record(record)]
+    return sorted(networks, key=lambda network: network.created)
 
 
 def find(store: Store, name_or_id: str) -> Network:
-    """Find the network with this name, id, or beginning of an id (six digits or more), without loading weights.
+    """Find the network with this name or id, or with an id that begins so (six digits or more); no weights are loaded.
 
     Raises UnknownName; StitchLabError where several ids begin so.
     """
     if re.fullmatch("[0-9a-f]{64}", name_or_id) and (record := store.get(ROOM, name_or_id)) is not None:
         return Network.from_record(record)
-    there = list_networks(store)
-    if named := [n for n in there if n.name == name_or_id]:
-        return named[0]
-    begun = [n for n in there if n.id.startswith(name_or_id)] if len(name_or_id) >= 6 else []
-    if len(begun) > 1:
+    networks = list_networks(store)
+    if by_name := [n for n in networks if n.name == name_or_id]:
+        return by_name[0]
+    by_id = [n for n in networks if n.id.startswith(name_or_id)] if len(name_or_id) >= 6 else []
+    if len(by_id) > 1:
         raise StitchLabError(
-            f"several ids begin with {name_or_id!r}: {', '.join(f'{n.short} ({n.name})' for n in begun)}; "
+            f"several ids begin with {name_or_id!r}: {', '.join(f'{n.short} ({n.name})' for n in by_id)}; "
             "give more digits"
         )
-    if not begun:
-        raise UnknownName("network", name_or_id, (n.name for n in there), HINT)
-    return begun[0]
+    if not by_id:
+        raise UnknownName("network", name_or_id, (n.name for n in networks), HINT)
+    return by_id[0]
 
 
 def rename(store: Store, name_or_id: str, name: str) -> Network:
@@ -150,10 +164,10 @@ def rename(store: Store, name_or_id: str, name: str) -> Network:
         UnknownName: there is no such network.
         StitchLabError: the new name is taken or not allowed.
     """
-    found = find(store, name_or_id)
-    if name != found.name:
+    network = find(store, name_or_id)
+    if name != network.name:
         check_name_free(store, name)
-    return remark(store, replace(found, name=name))
+    return remark(store, replace(network, name=name))
 
 
 def remark(store: Store, network: Network) -> Network:
@@ -163,20 +177,20 @@ def remark(store: Store, network: Network) -> Network:
 
 
 def delete(store: Store, name_or_id: str) -> Network:
-    """Remove a network's record, weights and own measurements; return what the record said.
+    """Remove a network's record, weights, confusion matrix, probes and cut points; return its record.
 
     Runs that were computed with it stay. Raises as `find`.
     """
-    gone = find(store, name_or_id)
-    store.delete(ROOM, gone.id)
-    store.delete(MEASURED, measured_key(gone))
-    store.delete_all(PROBED, f"{gone.id}-")
-    delete_cut_points(store, gone.id)
-    return gone
+    network = find(store, name_or_id)
+    store.delete(ROOM, network.id)
+    store.delete(MEASURED, measured_key(network))
+    store.delete_all(PROBED, f"{network.id}-")
+    delete_cut_points(store, network.id)
+    return network
 
 
 def measured_key(network: Network) -> str:
-    """Return the key of what was counted on the test images of its data."""
+    """Return the key of a network's confusion matrix on the test images of its data."""
     return f"{network.id[:32]}-{network.data_fingerprint[:31]}"
 
 
@@ -185,21 +199,21 @@ def check_name_free(store: Store, name: str, or_else: str = "") -> None:
 
     Args:
         store: whose networks must not have it.
-        name: the wish.
-        or_else: put behind the advice to choose another name.
+        name: the requested name.
+        or_else: further advice, which ends the error message.
 
     Raises:
         StitchLabError: the name is taken or not allowed.
     """
-    if (other := holder(store, name)) is not None:
+    if (network := holder(store, name)) is not None:
         raise StitchLabError(
-            f"name {name!r} is taken by network {other.short} ({other.architecture}, {other.data}): "
+            f"name {name!r} is taken by network {network.short} ({network.architecture}, {network.data}): "
             f"choose another{or_else}"
         )
 
 
 def holder(store: Store, name: str) -> Network | None:
-    """Return the network of exactly this name, or None. Raises StitchLabError if no network may be called so."""
+    """Return the network of exactly this name, or None. Raises StitchLabError if the name is not allowed."""
     if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", name):
         raise StitchLabError(
             f"a network's name has 1 to 64 letters, digits, dots, underscores and hyphens; got {name!r}"
@@ -210,7 +224,7 @@ def holder(store: Store, name: str) -> Network | None:
 
 
 def some_name(store: Store, wish: str) -> str:
-    """Make a name close to the wish that no network has."""
+    """Return a name that no network has, and that is close to the wish."""
     wish = re.sub(r"[^A-Za-z0-9._-]+", "-", wish).lower()[:60]
     taken = {network.name for network in list_networks(store)}
     names = (wish if k == 1 else f"{wish}-{k}" for k in itertools.count(1))
@@ -220,7 +234,7 @@ def some_name(store: Store, wish: str) -> str:
 def confusion(store: Store, network: Network) -> Array | None:
     """Read how many test images of each class (rows) a network assigns to each class (columns).
 
-    Returns int64 (classes, classes) as it was measured; None where that was never done (`stitchlab.models.create`).
+    Returns int64 (classes, classes); None if it was not measured (`stitchlab.models.create`).
     """
-    kept = store.intact_arrays(MEASURED, measured_key(network))
-    return None if kept is None else kept["counts"]
+    arrays = store.intact_arrays(MEASURED, measured_key(network))
+    return None if arrays is None else arrays["counts"]

@@ -1,10 +1,10 @@
-"""Plan what a run lacks, in units of work: sets of cells that share work. The store is read; nothing is computed.
+"""Plan the work that a run lacks, in units: sets of cells that are computed together. Nothing is computed here.
 
-A unit is a few end layers with all front layers, for which the front network runs once a pass, or everything that the
-similarity indices lack. Tails get shorter toward the output, and the front's pass beside them longer: so the last half
-of the end layers is one unit, then half of what is left, and so on (`columns`). The four corners, from which the grid's
-story is told, are a unit before those. Cells that were computed before functional metrics were lack those alone: that
-is work of its own, on maps that are there.
+A unit has a few end layers and all front layers, or all results of similarity indices that the run lacks. Within a unit
+the front network runs once per batch, for all cells. The rest of the end network is shorter for end layers near the
+output, so that more of them fit into a unit: the last half of the end layers is one unit, then half of the others, and
+so on (`columns`). The four corners of a grid come first, since they show its main result. Cells that were computed
+before functional metrics existed lack only those: these units use the maps that the store has.
 """
 
 from __future__ import annotations
@@ -20,15 +20,17 @@ if TYPE_CHECKING:
     from stitchlab.results.run import Run
 
 
-Work = Literal["dm", "tlm", "functional", "indices", "accuracy"]  #: the last is of the networks themselves
+Work = Literal["dm", "tlm", "functional", "indices", "accuracy"]  #: accuracy: both networks' own accuracies
 
 
 @dataclass(frozen=True)
 class Unit:
-    """Describe what is computed together: ``work`` is dm, tlm, functional, indices or accuracy (the networks' own).
+    """Describe cells that are computed together.
 
-    ``names`` are that method, or those indices and nulls of indices (`Request.results`); of functional metrics, the
-    method whose stitches they are of.
+    Attributes:
+        work: the kind of work.
+        names: the method (also of functional metrics), or the indices and nulls of indices (`Request.results`).
+        cells: the cells; none for the networks' own accuracies.
     """
 
     work: Work
@@ -37,20 +39,20 @@ class Unit:
 
     @property
     def method(self) -> Method:
-        """Return the method of stitches and of their functional metrics; of no other work. Raises UnknownName."""
+        """Return the method of a unit of stitches or functional metrics. Raises UnknownName for a unit of indices."""
         (name,) = self.names
         return method_of(name)
 
     @property
     def label(self) -> str:
-        """Say what is computed, for people."""
-        named = {"indices": "similarity indices", "accuracy": "the networks' own accuracies"}
+        """Describe what is computed, for people."""
+        labels = {"indices": "similarity indices", "accuracy": "the networks' own accuracies"}
         ends = list(dict.fromkeys(j for _, j in self.cells))
         metrics = "functional metrics of " if self.work == "functional" else ""
-        return named.get(self.work) or f"{metrics}{self.names[0].upper()} into {between(ends)}"
+        return labels.get(self.work) or f"{metrics}{self.names[0].upper()} into {between(ends)}"
 
     def shares(self, other: Unit) -> bool:
-        """Tell whether another unit would compute something that this one does."""
+        """Tell whether another unit computes some of the same results."""
         return self == other or (
             self.work == other.work
             and not set(self.names).isdisjoint(other.names)
@@ -59,7 +61,7 @@ class Unit:
 
 
 def missing(run: Run) -> list[Unit]:
-    """List the units that the store lacks of a run: quick ones first, task loss matching last, from the corners."""
+    """List the units that the store lacks of a run: quick ones first, task loss matching last, its corners first."""
     request = run.request
 
     def lacking(name: str, cells: Sequence[Cell]) -> tuple[Cell, ...]:
@@ -79,19 +81,19 @@ def missing(run: Run) -> list[Unit]:
             *(replace(u, cells=tuple(c for c in u.cells if c not in corners)) for u in stitched["tlm"]),
         ]
     names = tuple(name for name in request.results if name not in METHODS and lacking(name, request.cells))
-    compared = Unit("indices", names, tuple(c for c in request.cells if any(lacking(name, [c]) for name in names)))
+    indices = Unit("indices", names, tuple(c for c in request.cells if any(lacking(name, [c]) for name in names)))
     older = set(run.older)
     functional = [
         Unit("functional", (m,), tuple((i, j) for j in part for i in request.front_layers if (m, i, j) in older))
         for m in request.methods
         for part in columns(request.end_layers)
     ]
-    units = [unit for unit in (*stitched.get("dm", []), *functional, compared, *stitched.get("tlm", [])) if unit.cells]
+    units = [unit for unit in (*stitched.get("dm", []), *functional, indices, *stitched.get("tlm", [])) if unit.cells]
     return units if run.measured else [Unit("accuracy"), *units]
 
 
 def to_compute(run: Run) -> str:
-    """Say what the store lacks of a run, for people: results, and metrics that are newer than its cells."""
+    """Describe what the store lacks of a run, for people: results, and functional metrics of earlier cells."""
     lacking, older = run.total - len(run.cells), len(run.older)
     parts = [f"{lacking} results to compute"] if lacking else []
     names = [METRICS[name].label.lower() for name in FUNCTIONAL]
@@ -101,7 +103,9 @@ def to_compute(run: Run) -> str:
 
 
 def shared(unit: Unit, workers: int) -> list[Unit]:
-    """Split task loss matching, which takes nearly all the time, between workers by front layers; all else stays whole.
+    """Split a unit of task loss matching, which takes nearly all the time, by front layers, for several workers.
+
+    Other units are not split.
 
     >>> [part.cells for part in shared(Unit("tlm", ("tlm",), (("a", "x"), ("b", "x"), ("c", "x"))), 2)]
     [(('a', 'x'), ('c', 'x')), (('b', 'x'),)]
@@ -114,7 +118,7 @@ def shared(unit: Unit, workers: int) -> list[Unit]:
 
 
 def of_cell(units: Sequence[Unit], cell: Cell) -> list[Unit]:
-    """Select from these units the stitches of a cell, and the networks' own accuracies."""
+    """Select the units of the networks' own accuracies, and the part of the units of stitches that is in a cell."""
     stitched = [replace(unit, cells=(cell,)) for unit in units if unit.work in METHODS and cell in unit.cells]
     return [unit for unit in units if unit.work == "accuracy"] + stitched
 
@@ -125,16 +129,16 @@ def columns(end_layers: Sequence[str]) -> list[Sequence[str]]:
     >>> columns(["a", "b", "c", "d", "e"])
     [['d', 'e'], ['c'], ['b'], ['a']]
     """
-    left, units = end_layers, []
-    while left:
-        first = len(left) - max(1, len(left) // 2)
-        units.append(left[first:])
-        left = left[:first]
+    remaining, units = end_layers, []
+    while remaining:
+        first = len(remaining) - max(1, len(remaining) // 2)
+        units.append(remaining[first:])
+        remaining = remaining[:first]
     return units
 
 
 def _corners(front_layers: Sequence[str], end_layers: Sequence[str]) -> list[Cell]:
-    """Return the corners of a grid, if it has more cells and more than one further column."""
+    """Return the corners of a grid; none for a small grid, with fewer than 3 rows or 4 columns."""
     if len(front_layers) < 3 or len(end_layers) < 4:
         return []
     return [(i, j) for j in (end_layers[0], end_layers[-1]) for i in (front_layers[0], front_layers[-1])]

@@ -1,7 +1,7 @@
 """Read the linear probes of a network, as far as the store has them: an accuracy for each layer, and baselines.
 
-`stitchlab.probes` says what a probe is and computes it. Each layer's is kept under a key of its own, which begins with
-the network's id: adding a layer computes that layer only, and deleting the network removes them.
+`stitchlab.probes` defines and computes probes. The probe of each layer has a key of its own, which begins with the
+network's id: where a layer is added, only that layer is computed, and deleting the network removes all its probes.
 """
 
 from __future__ import annotations
@@ -9,27 +9,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from stitchlab.errors import StitchLabError
 from stitchlab.request import DEFINITIONS, PRECISION, checked_seed, content_id
 from stitchlab.results import cut_points, data_sets, networks
 from stitchlab.results.data_sets import DataRecord, checked_count
 from stitchlab.results.networks import PROBED, Network
+from stitchlab.results.records import BaselinesEntry, ProbeEntry
 from stitchlab.results.resolve import NotFoundYet
 from stitchlab.store import Store
 
-VERSION = 1  # of what a probe is: its features, how they are standardised, the classifier and its settings
-TRAIN_IMAGES = 10_000  # a probe is trained on at most so many, unless another number is asked for
+VERSION = 1  # of the definition of a probe: its features, how they are standardised, the classifier and its settings
+TRAIN_IMAGES = 10_000  # the most images that a probe is trained on by default
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeRequest:
-    """Describe what the probes of a network depend on, whichever its layers are.
+    """Describe what the probes of a network depend on, except for the layers.
 
-    ``network`` and ``data`` are fingerprints; the numbers of images are resolved. Training images are the first so many
-    of the training split's permutation that ``seed`` stands for, un-augmented; evaluation images those of the test
-    split's.
+    ``network`` and ``data`` are fingerprints; the numbers of images are resolved. ``seed`` stands for a permutation of
+    each split: training images are the first ``train_images`` of the training split's, un-augmented, evaluation images
+    the first ``eval_images`` of the test split's.
     """
 
     network: str
@@ -41,7 +42,7 @@ class ProbeRequest:
 
 
 class ProbeRow(NamedTuple):
-    """Hold a line of the table of probes; a number is None if it is undefined or not computed yet."""
+    """Hold a row of the table of probes; a number is None if it is undefined or not computed yet."""
 
     network: str
     layer: str
@@ -51,11 +52,11 @@ class ProbeRow(NamedTuple):
 
 
 class Probes:
-    """Read the probes of a network at some layers, as far as the store has them now. Make new ones to see more.
+    """Read a network's probes, as far as the store has them now. Make a new instance to see later results.
 
     Attributes:
-        store: where they are kept.
-        request: what they depend on.
+        store: where the probes are kept.
+        request: what the probes depend on.
         network: the network's record.
         data: the record of the data.
         layers: names of cut points, in network order.
@@ -71,15 +72,15 @@ class Probes:
         return f"<Probes of {self.network.name} on {self.data.label}: {len(self.kept)} of {len(self.layers)} layers>"
 
     @cached_property
-    def kept(self) -> dict[str, dict[str, Any]]:
-        """Read what the store has of each layer that is computed."""
-        found = {layer: self.store.intact(PROBED, key(self.request, layer)) for layer in self.layers}
-        return {layer: value for layer, value in found.items() if value is not None}
+    def kept(self) -> dict[str, ProbeEntry]:
+        """Read the entry of each layer that is computed."""
+        entries = {layer: self.store.intact(PROBED, key(self.request, layer)) for layer in self.layers}
+        return {layer: cast("ProbeEntry", entry) for layer, entry in entries.items() if entry is not None}
 
     @cached_property
-    def baselines(self) -> dict[str, Any] | None:
+    def baselines(self) -> BaselinesEntry | None:
         """Read the numbers to compare probes with; None before they are computed."""
-        return self.store.intact(PROBED, baselines_key(self.request))
+        return cast("BaselinesEntry | None", self.store.intact(PROBED, baselines_key(self.request)))
 
     @property
     def lacking(self) -> list[str]:
@@ -103,20 +104,21 @@ class Probes:
 
     def rows(self) -> list[ProbeRow]:
         """List all layers in network order; ``reason``: why a number is empty, or that training did not converge."""
-        none: dict[str, Any] = {"accuracy": None, "train_accuracy": None, "reason": ""}
+        lacking = ProbeEntry(accuracy=None, train_accuracy=None, reason="")
+        entries = {layer: self.kept.get(layer, lacking) for layer in self.layers}
         return [
-            ProbeRow(self.network.name, layer, *((self.kept.get(layer) or none)[field] for field in none))
-            for layer in self.layers
+            ProbeRow(self.network.name, layer, entry["accuracy"], entry["train_accuracy"], entry["reason"])
+            for layer, entry in entries.items()
         ]
 
     def wanted(self) -> dict[str, Any]:
         """Return the arguments of `find`, as JSON, that lead to these probes."""
-        asked = asdict(self.request)
-        del asked["precision"]
-        return asked | {"layers": list(self.layers)}
+        arguments = asdict(self.request)
+        del arguments["precision"]
+        return arguments | {"layers": list(self.layers)}
 
     def record(self) -> dict[str, Any]:
-        """Describe them as JSON: what was asked, of which network and data, every layer and how it was computed."""
+        """Describe them as JSON: the request, the network, the data, every layer, and how it was computed."""
         return {
             "request": asdict(self.request),
             "definitions": definitions(),
@@ -137,15 +139,15 @@ def find(
     eval_images: int | None = None,
     seed: int = 0,
 ) -> Probes:
-    """Look up the probes that are wanted; nothing is computed.
+    """Look up the probes of a network; nothing is computed.
 
     Args:
         store: where the network is.
         network: its name or id.
-        data: name or fingerprint of data used with this store; default is what the network came with.
-        layers: names or aliases of cut points; default is `Cuts.defaults`.
-        train_images: N; default is all, but at most `TRAIN_IMAGES`.
-        eval_images: M; default is all.
+        data: name or fingerprint of data used with this store; default: the network's own data.
+        layers: names or aliases of cut points; default: `Cuts.defaults`.
+        train_images: N; default: all, but at most `TRAIN_IMAGES`.
+        eval_images: M; default: all.
         seed: decides which images are drawn.
 
     Raises UnknownName; StitchLabError for numbers beyond the data; NotFoundYet where the cut points are not known yet.

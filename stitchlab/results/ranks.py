@@ -1,16 +1,16 @@
-"""Read what each measure says when the front network's activations keep only r leading principal directions.
+"""Read the values of each measure where the front network's activations keep only r leading principal directions.
 
-At cells (i, i) of a run, the front network's activations at i are cut to r directions of one basis, from the training
-images of direct matching (`stitchlab.stitch.truncation` has the definition), and every method and index is computed
-again, and a linear probe of the front network (`stitchlab.probes`) on its cut features. At r = C, all channels, nothing
-is cut: methods and indices have there what the run has.
+At the cells (i, i) of a run, the front network's activations at layer i are cut to r directions. The basis comes from
+the training images of direct matching (`stitchlab.stitch.truncation` has the definition). Every method and index is
+then computed again, and a linear probe is trained on the front network's cut features (`stitchlab.probes`). At r = C,
+the number of channels, nothing is cut: there, methods and indices have the values of the run itself.
 """
 
 from __future__ import annotations
 
 import contextlib
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from stitchlab.catalog.indices import INDICES
 from stitchlab.catalog.methods import METRICS
@@ -21,21 +21,44 @@ from stitchlab.results.activation_layout import layout_of
 from stitchlab.results.keys import functional_key, result_key
 from stitchlab.results.resolve import NotFoundYet
 from stitchlab.results.run import DERIVED, Run
+from stitchlab.store import Store
 
 ROOM = "ranks"
-VERSION = 1  # of the basis, of the ranks, and of what is computed at them
-MOST = 8  # ranks of a layer
+VERSION = 1  # of the basis, of the ranks, and of the numbers computed at them
+MAX_RANKS = 8  # of a layer
 PROBE = "probe"
 STITCHED = tuple(name for name in METRICS if name not in DERIVED)
 
 
+@dataclass(frozen=True)
+class RankEntry:
+    """Hold the numbers of a method, an index or the probe at a layer, by metric and rank, and why some are None."""
+
+    values: dict[str, list[float | None]]
+    reasons: dict[str, list[str]]
+
+
+def read(store: Store, name: str, key: str) -> RankEntry | None:
+    """Read the numbers that `stitchlab.grid.ranks` kept; None if they are not computed yet, or damaged.
+
+    Args:
+        store: where they are.
+        name: of the method or index, or ``probe``.
+        key: of the entry (`Ranks.key`).
+    """
+    record = store.intact(ROOM, key)
+    return (
+        None if record is None else RankEntry({metric: record[metric] for metric in metrics(name)}, record["reasons"])
+    )
+
+
 def grid_of(channels: int) -> tuple[int, ...]:
-    """Return the ranks that a layer of so many channels is cut to, ascending: C, C/2, C/4, … down to 1, at most 8.
+    """Return the ranks to which a layer of so many channels is cut, ascending: C, C/2, C/4, … down to 1, at most 8.
 
     >>> grid_of(20), grid_of(1024)
     ((1, 2, 5, 10, 20), (8, 16, 32, 64, 128, 256, 512, 1024))
     """
-    return tuple(channels >> k for k in reversed(range(MOST)) if channels >> k)
+    return tuple(channels >> k for k in reversed(range(MAX_RANKS)) if channels >> k)
 
 
 def metrics(name: str) -> tuple[str, ...]:
@@ -46,14 +69,14 @@ def metrics(name: str) -> tuple[str, ...]:
 
 
 class Ranks:
-    """Read the measures at each rank of a run, as far as the store has them now. Make new ones to see more.
+    """Read a run's measures at each rank, as far as the store has them now. Make a new instance to see later results.
 
     Attributes:
-        run: whose front and end layers are the same.
+        run: a run whose front and end layers have the same names.
         layers: their names, in network order.
         names: the run's methods and indices, and ``probe``.
 
-    Raises StitchLabError for another run; NotFoundYet where the front network's cut points are not known.
+    Raises StitchLabError for any other run; NotFoundYet where the front network's cut points are not known.
     """
 
     def __init__(self, run: Run) -> None:
@@ -70,8 +93,12 @@ class Ranks:
         self.names = (*request.methods, *request.indices, PROBE)
         self._ranks: dict[str, tuple[int, ...]] = dict.fromkeys(self.layers, ())
         for layer in self.layers:
-            with contextlib.suppress(StitchLabError):  # neither a map, tokens nor a vector
+            with contextlib.suppress(StitchLabError):  # activations that are neither a map, tokens nor a vector
                 self._ranks[layer] = grid_of(layout_of(cuts.find(layer).shape).channels)
+
+    def __repr__(self) -> str:
+        """Say what they are: ``<Ranks of digits-a → digits-b on Digits: 6 layers>``."""
+        return f"<Ranks of {self.run.title}: {len(self.layers)} layers>"
 
     def ranks(self, layer: str) -> tuple[int, ...]:
         """Return the ranks of a layer, ascending; the last is the number of channels. Empty if it has no channels."""
@@ -87,15 +114,15 @@ class Ranks:
 
     @property
     def train_images(self) -> int:
-        """Return how many images probes are trained on: TLM's number if one was set, else all, at most 10,000."""
+        """Return how many images probes are trained on: TLM's number if it is set, else all, at most 10,000."""
         return self.run.request.tlm.images or min(int(self.run.record["data"]["train"]), probes.TRAIN_IMAGES)
 
     def key(self, name: str, layer: str) -> str:
-        """Return the key of what is kept of a method, an index or the probe at a layer, all ranks together."""
+        """Return the key of the entry of a method, an index or the probe at a layer, all ranks together."""
         request = self.run.request
-        of: Any
+        uncut: str | list[str]  # the key of the probe, or the keys of the results, on activations that are not cut
         if name == PROBE:
-            asked = probes.ProbeRequest(
+            probe_request = probes.ProbeRequest(
                 network=request.front,
                 data=request.data,
                 train_images=self.train_images,
@@ -103,14 +130,14 @@ class Ranks:
                 seed=request.seed,
                 precision=request.precision,
             )
-            of = probes.key(asked, layer)
+            uncut = probes.key(probe_request, layer)
         else:
-            of = [result_key(request, name, layer, layer)]
-            of += [functional_key(request, name, layer, layer)] if name in METHODS else []
+            uncut = [result_key(request, name, layer, layer)]
+            uncut += [functional_key(request, name, layer, layer)] if name in METHODS else []
         return content_id(
             {
                 "what": "ranks",
-                "of": of,
+                "of": uncut,
                 "ranks": self.computed(name, layer),
                 "basis": request.dm.images,
                 "version": VERSION,
@@ -128,26 +155,22 @@ class Ranks:
 
     @property
     def keys(self) -> set[str]:
-        """Return the keys of all that is kept (room ``ranks``)."""
+        """Return the keys of all entries (room ``ranks``)."""
         return set(self._keys.values())
 
     @cached_property
-    def _kept(self) -> dict[tuple[str, str], dict[str, Any]]:
-        found = {where: self.run.store.intact(ROOM, key) for where, key in self._keys.items()}
-        return {where: kept for where, kept in found.items() if kept is not None}
-
-    def kept(self, name: str, layer: str) -> dict[str, Any] | None:
-        """Read what the store has of a method, an index or the probe at a layer: lists of numbers, and reasons."""
-        return self._kept.get((name, layer))
+    def _entries(self) -> dict[tuple[str, str], RankEntry]:
+        entries = {(name, layer): read(self.run.store, name, key) for (name, layer), key in self._keys.items()}
+        return {place: entry for place, entry in entries.items() if entry is not None}
 
     @property
     def lacking(self) -> list[tuple[str, str]]:
-        """List what is not computed yet, as (name, layer)."""
-        return [where for where in self._keys if where not in self._kept]
+        """List the (name, layer) that are not computed yet."""
+        return [place for place in self._keys if place not in self._entries]
 
     @property
     def complete(self) -> bool:
-        """Tell whether everything is computed; what the run itself has at r = C does not count."""
+        """Tell whether everything is computed, except for the run's own values at r = C."""
         return not self.lacking
 
     def curve(self, name: str, metric: str, layer: str) -> list[float | None]:
@@ -165,26 +188,26 @@ class Ranks:
             UnknownName: there is no such name, metric or layer.
         """
         self._check(name, metric, layer)
-        kept = self.kept(name, layer)
-        there = kept[metric] if kept else [None] * len(self.computed(name, layer))
-        return [*there] if name == PROBE else [*there, self.run.value(name, metric, layer, layer)]
+        entry = self._entries.get((name, layer))
+        values = entry.values[metric] if entry else [None] * len(self.computed(name, layer))
+        return [*values] if name == PROBE else [*values, self.run.value(name, metric, layer, layer)]
 
     def reasons(self, name: str, metric: str, layer: str) -> list[str]:
-        """Say why a number is empty, at each of a layer's `ranks`; of the probe also that it did not converge.
+        """Say why a number is empty, at each of a layer's `ranks`; for the probe also that it did not converge.
 
         Args:
             name, metric, layer: as in `curve`.
 
         Returns:
-            an empty text where it is not empty, or not computed yet.
+            an empty text where there is a number, or it is not computed yet.
 
         Raises:
             UnknownName: there is no such name, metric or layer.
         """
         self._check(name, metric, layer)
-        kept = self.kept(name, layer)
-        there = kept["reasons"][metric] if kept else [""] * len(self.computed(name, layer))
-        return [*there] if name == PROBE else [*there, self.run.reason(name, metric, layer, layer)]
+        entry = self._entries.get((name, layer))
+        reasons = entry.reasons[metric] if entry else [""] * len(self.computed(name, layer))
+        return [*reasons] if name == PROBE else [*reasons, self.run.reason(name, metric, layer, layer)]
 
     def _check(self, name: str, metric: str, layer: str) -> None:
         check_names("method or similarity index of this run", [name], self.names)

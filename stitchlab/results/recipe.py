@@ -9,7 +9,7 @@ from stitchlab.results.run import Run
 
 
 def words(run: Run) -> str:
-    """Describe a run's recipe in a few words, with its augmentation; it accompanies every TLM number."""
+    """Describe a run's recipe in a few words, with its augmentation: every TLM number is shown with this text."""
     tlm = run.request.tlm
     parts = [f"{name(run)} recipe", f"{tlm.epochs} epoch{'s' * (tlm.epochs != 1)}"]
     parts += ["SOAP"] if tlm.optimiser == "soap" else []
@@ -24,20 +24,21 @@ def words(run: Run) -> str:
 
 
 def name(run: Run) -> str:
-    """Name the preset that a run's recipe is, whatever its number of images, or return ``own``."""
+    """Name the preset that a run's recipe equals, except for its number of images; ``own`` if it equals none."""
     data = run.record["data"]
-    return named(run.request.tlm, data["name"], tuple(data["shape"]))
+    channels, height, width = data["shape"]
+    return named(run.request.tlm, data["name"], (channels, height, width))
 
 
 def named(tlm: TaskLoss, data: str, shape: tuple[int, int, int]) -> str:
-    """Name the preset that a recipe is.
+    """Name the preset that a recipe equals.
 
     Args:
         tlm: the recipe.
-        data, shape: name of the data and (C,H,W) of its images, which decide on the usual augmentation.
+        data, shape: name of the data and (C, H, W) of its images: the usual augmentation depends on both.
 
     Returns:
-        the preset, or ``own``.
+        the preset's name, or ``own``.
     """
     return name_of(tlm, usual(data, shape))
 

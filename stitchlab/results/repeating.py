@@ -1,7 +1,7 @@
 """Repeat the run that a run.json describes: its networks and data are found in the store by their fingerprints.
 
-What was computed under an earlier definition is asked for under today's, which is another run. It shares the maps and
-numbers that no definition changed.
+A run under earlier definitions is repeated under today's, which is another run. Both share the maps and numbers whose
+definitions have not changed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def described(store: Store, path: Path) -> Run:
     """Read the run that a run.json describes, wherever it was computed. Raises StitchLabError if it is none."""
     try:
-        record = json.loads(path.read_bytes(), parse_constant=_no_number)
+        record = json.loads(path.read_bytes(), parse_constant=_refuse_constant)
     except OSError as error:
         raise StitchLabError(
             f"{path} could not be read ({error.strerror}); expected the run.json that `compare --out DIR` writes"
@@ -44,35 +44,35 @@ def described(store: Store, path: Path) -> Run:
 def wanted(store: Store, run: Run) -> dict[str, Any]:
     """Return the arguments of `stitchlab.grid.ask.ask` that repeat a described run.
 
-    Raises StitchLabError, naming all that the store lacks: networks and data, and how to get them.
+    Raises StitchLabError where the store lacks networks or data; the message names all of them, and how to get them.
     """
-    asked = {**run.wanted(), "tlm": run.request.tlm}
+    arguments = {**run.wanted(), "tlm": run.request.tlm}
     lacking = [] if _has(store, run.request.end) else [_network(run, "end")]
     if not _has(store, run.request.front):
         if not lacking and (control := _control(store, run)):
-            asked["front"] = control
+            arguments["front"] = control
         else:
             lacking.insert(0, _network(run, "front"))
     if data_sets.of_fingerprint(store, run.request.data) is None:
         lacking.append(_data(run))
     if lacking:
         raise StitchLabError(_line("; ".join(lacking)))
-    return asked
+    return arguments
 
 
 def changes(old: Run, new: Run) -> str:
     """Say why the repeated run differs from the described one; empty if it does not."""
     if new.id == old.id:
         return ""
-    others = sorted(definitions.changed(old.request).items())
-    told = ", ".join(f"{name} {was} → {now}" for name, (was, now) in others)
-    why = [f"definitions changed since ({told})"] if told else []
-    why += ["the control that was made here has other weights"] if new.request.front != old.request.front else []
-    return f"{old.id} is repeated as {new.id}: {'; '.join(why) or 'settings that nothing uses are left out'}"
+    versions = sorted(definitions.changed(old.request).items())
+    listed = ", ".join(f"{name} {before} → {now}" for name, (before, now) in versions)
+    reasons = [f"definitions changed since ({listed})"] if listed else []
+    reasons += ["the control that was made here has other weights"] if new.request.front != old.request.front else []
+    return f"{old.id} is repeated as {new.id}: {'; '.join(reasons) or 'settings that nothing uses are left out'}"
 
 
 def checked(request: Request) -> Request:
-    """Return a request that was read from JSON, if all settings have the right type. Raises StitchLabError."""
+    """Check that all settings of a request read from JSON have the right type; return it. Raises StitchLabError."""
     check_types(request, request.tlm, request.dm)
     if not (request.front and request.end and request.data):
         raise StitchLabError("its networks and data have no fingerprints")
@@ -105,34 +105,35 @@ def _fits(value: Any, hint: Any) -> bool:
 
 
 def _has(store: Store, network: str) -> bool:
-    return any(there.id == network for there in networks.list_networks(store))
+    return any(each.id == network for each in networks.list_networks(store))
 
 
 def _control(store: Store, run: Run) -> str:
-    """Return the name of the control that the front network was, if it can be made again for these networks."""
+    """Return the control's name if the front network was one and can be made again here; else an empty text."""
     origin = _origin(_record(run, "front"))
     name = str(origin.get("control", ""))
     if origin.get("how") != "control" or not controls.is_control(name):
         return ""
     try:
-        made = controls.draft(store, name, networks.find(store, run.request.end), run.request.seed)
-    except StitchLabError:  # what it is a control of is not here
+        draft = controls.draft(store, name, networks.find(store, run.request.end), run.request.seed)
+    except StitchLabError:  # this store lacks the network that the control is made for
         return ""
-    return name if made.origin["of"] == origin.get("of") else ""
+    return name if draft.origin["of"] == origin.get("of") else ""
 
 
 def _line(text: str) -> str:
-    """Join a text that quotes somebody's file into one line."""
+    """Join a text that quotes a file into one line."""
     return " ".join(text.split())
 
 
-def _no_number(name: str) -> Any:
+def _refuse_constant(name: str) -> Any:
     raise ValueError(f"it contains {name}")
 
 
 def _record(run: Run, part: str) -> dict[str, Any]:
-    found = run.record.get(part)
-    return found if isinstance(found, dict) else {}
+    """Return a part of a run's record, empty if it is missing: nothing but the request of a run.json was checked."""
+    record = run.record.get(part)
+    return record if isinstance(record, dict) else {}
 
 
 def _origin(network: dict[str, Any]) -> dict[str, Any]:
@@ -141,26 +142,26 @@ def _origin(network: dict[str, Any]) -> dict[str, Any]:
 
 
 def _network(run: Run, side: str) -> str:
-    """Say which network is missing."""
-    of = _record(run, side)
+    """Describe a network that is missing, for an error message."""
+    network = _record(run, side)
     fingerprint = run.request.front if side == "front" else run.request.end
-    origin = _origin(of)
+    origin = _origin(network)
     how = {
-        "trained": f"trained on {of.get('data')} from seed {of.get('seed')}",
+        "trained": f"trained on {network.get('data')} from seed {network.get('seed')}",
         "imported": f"imported from {origin.get('file')}",
     }.get(str(origin.get("how")), f"{origin.get('how')}")
     return (
-        f"the {side} network {of.get('name')} ({of.get('architecture')}, {how}, fingerprint {fingerprint[:12]}) is "
-        "not in this store: import its weights with `python -m stitchlab import`"
+        f"the {side} network {network.get('name')} ({network.get('architecture')}, {how}, fingerprint "
+        f"{fingerprint[:12]}) is not in this store: import its weights with `python -m stitchlab import`"
     )
 
 
 def _data(run: Run) -> str:
-    """Say which data is missing, and how to get it."""
-    of = _record(run, "data")
-    name = str(of.get("name"))
+    """Describe data that are missing, and how to get them, for an error message."""
+    data = _record(run, "data")
+    name = str(data.get("name"))
     download = "" if name.startswith(FOLDER) else " --download"
     return (
-        f"the data {of.get('label')} (fingerprint {run.request.data[:12]}) is not in this store: get it with "
+        f"the data {data.get('label')} (fingerprint {run.request.data[:12]}) is not in this store: get it with "
         f"`python -m stitchlab data {name}{download}`"
     )

@@ -8,41 +8,38 @@ from stitchlab.catalog.methods import METHOD_LABELS
 from stitchlab.catalog.outliers import DATA, OUTLIERS
 from stitchlab.results.checks.answers import Answers
 from stitchlab.results.detection import NATIVE, DetectionResults
-from stitchlab.results.judged_with import judged_with
+from stitchlab.results.detection_settings import judged_with
 from stitchlab.results.recipe import words
 from stitchlab.results.run import Run
 
 
 def report(run: Run, answers: Answers | None = None) -> str:
-    """Write what to report about a run, one item per line, including what is missing.
+    """Write the facts that a paper should report about a run, one per line, also those that are missing.
 
     Args:
-        run: whose settings are told.
-        answers: of checks, where such were computed.
+        run: the run.
+        answers: those of the checks; None if they were not computed.
 
     Returns:
         plain text.
     """
     request, names = run.request, [run.record[side]["name"] for side in ("front", "end")]
-    known = {
+    items = {
         "Direction": f"{names[0]} → {names[1]} (front → end); state the other direction too",
         "Compared": f"{len(request.front_layers)} × {len(request.end_layers)} layers on {request.eval_images:,} "
         f"test images of {run.record['data']['label']}",
         "Own accuracy": "not known" if run.own_accuracy is None else f"{run.own_accuracy:.4f} (end network)",
     }
-    known |= {METHOD_LABELS["tlm"]: words(run)} if "tlm" in request.methods else {}
-    known |= (
-        {METHOD_LABELS["dm"]: f"least squares on K = {request.dm.images} training images"}
-        if ("dm" in request.methods)
-        else {}
-    )
-    known |= {
+    items |= {METHOD_LABELS["tlm"]: words(run)} if "tlm" in request.methods else {}
+    dm = {METHOD_LABELS["dm"]: f"least squares on K = {request.dm.images} training images"}
+    items |= dm if "dm" in request.methods else {}
+    items |= {
         "Seeds": f"networks {_seeds(run)}; comparison {request.seed}; repeat over several",
         "Distribution": _detectors(run),
         "Checks": _checks(answers),
         "Run": run.id,
     }
-    return "\n".join(f"{name}: {said}" for name, said in known.items())
+    return "\n".join(f"{name}: {text}" for name, text in items.items())
 
 
 def _seeds(run: Run) -> str:
@@ -51,36 +48,36 @@ def _seeds(run: Run) -> str:
 
 
 def _detectors(run: Run) -> str:
-    """Say which detectors judged this run, with which outliers, and at how many end layers each is believed."""
+    """List the detectors that were applied, at how many end layers each is believed, and the known outliers."""
     detection = judged_with(run)
-    found, layers = DetectionResults(run, detection), run.request.end_layers
-    judged = [name for name in DETECTORS if any(found.entry(name, NATIVE, "", j) is not None for j in layers)]
-    if not judged:
+    results, layers = DetectionResults(run, detection), run.request.end_layers
+    applied = [name for name in DETECTORS if any(results.entry(name, NATIVE, "", j) is not None for j in layers)]
+    if not applied:
         return "no detector has judged this run yet"
-    counts = {name: sum(bool(found.reliability(name, j).holds) for j in layers) for name in judged}
-    said = [
+    counts = {name: sum(bool(results.reliability(name, j).holds) for j in layers) for name in applied}
+    parts = [
         f"{DETECTORS[name].label} (believed at {count} of {len(layers)} end layers)"
         for name, count in counts.items()
         if count
     ]
-    if doubted := len(judged) - len(said):
-        said.append(f"{doubted} more detector{'s' * (doubted != 1)}, not believed at any")
+    if doubted := len(applied) - len(parts):
+        parts.append(f"{doubted} more detector{'s' * (doubted != 1)}, not believed at any")
     outliers = detection.outliers
-    known = OUTLIERS[outliers].label if outliers in OUTLIERS else outliers.removeprefix(DATA)
-    return f"{', '.join(said)}; known outliers: {known}"
+    label = OUTLIERS[outliers].label if outliers in OUTLIERS else outliers.removeprefix(DATA)
+    return f"{', '.join(parts)}; known outliers: {label}"
 
 
 def _checks(answers: Answers | None) -> str:
-    """Say which checks each method passed and failed, or that they were not computed."""
+    """List the checks that each method's accuracy passes and fails, or say that they were not computed."""
     if answers is None:
         return "not computed yet"
     rows = [row for row in answers.rows() if row.statistic == CHECKS[row.check].statistics[0].name]
-    said = []
+    parts = []
     for method, label in METHOD_LABELS.items():
-        of = [row for row in rows if row.subject == f"{method}/accuracy"]
-        named = {
-            verdict: ", ".join(CHECKS[row.check].label for row in of if row.verdict == verdict) or "none"
+        of_method = [row for row in rows if row.subject == f"{method}/accuracy"]
+        checks = {
+            verdict: ", ".join(CHECKS[row.check].label for row in of_method if row.verdict == verdict) or "none"
             for verdict in ("pass", "fail")
         }
-        said += [f"{label} passes {named['pass']}, and fails {named['fail']}"] if of else []
-    return f"on {answers.checking.title}: {'; '.join(said)}" if said else "none of these methods"
+        parts += [f"{label} passes {checks['pass']}, and fails {checks['fail']}"] if of_method else []
+    return f"on {answers.checking.title}: {'; '.join(parts)}" if parts else "none of these methods"

@@ -1,7 +1,7 @@
-"""Turn what is wanted into a run: look up names, fill in defaults, check everything. Nothing is made or written.
+"""Turn names and settings into a run: look up names, fill in defaults, check everything. Nothing is made or written.
 
-It needs records only: of networks, their cut points and data; no pixel and no weight. Where a control is not made yet,
-its run is a draft, which has no id: whoever computes makes the control first (`stitchlab.grid.ask`).
+Only the records of networks, cut points and data are read; no pixels and no weights. A run with a control that is not
+made yet is a draft without an id: `stitchlab.grid.ask` makes the control before the run is computed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
-from typing import Any
+from typing import TypedDict
 
 from stitchlab.catalog.indices import DEFAULT_INDICES, INDICES
 from stitchlab.catalog.presets import PRESETS, SOAP_MAX_LR, resolved
@@ -28,11 +28,11 @@ from stitchlab.store import Store
 
 
 class NotFoundYet(StitchLabError):
-    """Report that the cut points of a network are not in the store; a worker can find them.
+    """Report that the store lacks the cut points of a network; a worker can find them.
 
     Args:
         name: of the network.
-        network: the id to ask for; for a control that is not made yet that of the network it is like.
+        network: its id; for a control that is not made yet, the id of the network that it is like.
     """
 
     def __init__(self, name: str, network: str) -> None:
@@ -57,35 +57,56 @@ def resolve(
     seed: int = 0,
     front_cuts: Cuts | None = None,
 ) -> Run:
-    """Find the run of what is wanted, or a draft of it if its front network is a control that is not made yet.
+    """Find the run with these settings, or a draft of it if its front network is a control that is not made yet.
 
-    It is in the store only if it was asked for before (`Run.save`).
+    The store has its record only if the run was requested before (`Run.save`).
 
     Args:
         store, front, end: names or ids of networks in the store; the front may also be a control (`results.controls`).
-        data: name or fingerprint of data used with this store; default is what the end network came with.
-        front_layers, end_layers: names or aliases of cut points; default is `Cuts.defaults`.
-        methods, indices: which of tlm and dm, and which indices of the catalog.
+        data: name or fingerprint of data used with this store; default: the end network's own data.
+        front_layers, end_layers: names or aliases of cut points; default: `Cuts.defaults`.
+        methods, indices: tlm, dm or both, and names of indices of the catalog.
         dm_images, eval_images: K training images of DM, M test images (default: all); null: permutations of a null.
-        tlm, seed: TLM's recipe; the seed decides which images are drawn, and how TLM begins.
+        tlm, seed: TLM's recipe; the seed decides which images are drawn, and TLM's initialisation.
         front_cuts: cut points of a front network that is not in the store (noise, before it is made).
 
     Raises StitchLabError where something does not exist or does not fit, NotFoundYet where cut points are unknown yet.
     """
-    _something(methods, indices)
+    _check_results(methods, indices)
     end_network = networks.find(store, end)
     front_network = _front(store, front, end_network, checked_seed(seed))
     images = data_sets.find(store, data or end_network.data_fingerprint)
-    _fit(end_network, images)
-    how = _how(images, methods, indices, tlm, dm_images, eval_images, null)
+    _check_classes(end_network, images)
+    settings = _settings(images, methods, indices, tlm, dm_images, eval_images, null)
     rows = _layers(front_cuts or _cuts(store, front_network), front_layers)
     columns = _layers(_cuts(store, end_network), end_layers)
     grid = _grid(rows, columns, methods)
-    request = Request(front=front_network.id, end=end_network.id, data=images.fingerprint, seed=seed, **grid, **how)
+    request = Request(
+        front=front_network.id, end=end_network.id, data=images.fingerprint, seed=seed, **grid, **settings
+    )
     return Run.of(store, request, front_network, end_network, images)
 
 
-def _how(
+class _Grid(TypedDict):
+    """Hold the layers of a request."""
+
+    front_layers: tuple[str, ...]
+    end_layers: tuple[str, ...]
+
+
+class _Settings(TypedDict):
+    """Hold the settings of a request, except for its networks, data, layers and seed."""
+
+    methods: tuple[Method, ...]
+    indices: tuple[str, ...]
+    dm: DirectMatching
+    tlm: TaskLoss
+    eval_images: int
+    null: int
+    definitions: dict[str, int]
+
+
+def _settings(
     images: DataRecord,
     methods: Sequence[Method],
     indices: Sequence[str],
@@ -93,10 +114,10 @@ def _how(
     dm_images: int,
     eval_images: int | None,
     null: int,
-) -> dict[str, Any]:
+) -> _Settings:
     """Resolve the settings of a request. Raises StitchLabError if the data has too few images for them.
 
-    Settings that nothing uses are left at their defaults: they would give the same request two ids.
+    Settings that nothing uses get their default values: otherwise the same request could have two ids.
     """
     uses_dm = "dm" in methods or ("tlm" in methods and tlm.init == "dm")
     checked_count(dm_images if uses_dm else None, images.train, "training images for direct matching (K)")
@@ -113,19 +134,19 @@ def _how(
 
 
 def _recipe(tlm: TaskLoss, images: DataRecord) -> TaskLoss:
-    """Resolve what depends on the data in a recipe. Raises StitchLabError if it asks for the impossible."""
+    """Resolve the settings of a recipe that depend on the data. Raises StitchLabError for impossible settings."""
     if tlm.optimiser == "soap" and tlm.lr > SOAP_MAX_LR:
         raise StitchLabError(
             f"SOAP's learning rate (recipe quick): expected at most {SOAP_MAX_LR:g}, got "
             f"{tlm.lr:g}; choose a smaller one, or recipe paper or plain"
         )
     count = checked_count(tlm.images, images.train, "training images for task loss matching")
-    every = count == images.train  # all of them and no number are one request
-    return replace(resolved(tlm, images.augmentation), images=None if every else count)
+    is_all = count == images.train  # requests for all images, by number or by default, get one id
+    return replace(resolved(tlm, images.augmentation), images=None if is_all else count)
 
 
 def _permutations(count: int, images: int) -> int:
-    """Return the number of permutations, if so many images have as many. Raises StitchLabError."""
+    """Check the number of permutations, which so many images must have; return it. Raises StitchLabError."""
     if count and count < LEAST_PERMUTATIONS:
         raise StitchLabError(
             f"permutations of a null: expected {LEAST_PERMUTATIONS} or more (200 are usual), or 0 for none, got {count}"
@@ -144,20 +165,20 @@ def _front(store: Store, name: str, end: Network, seed: int) -> Network:
 
 
 def _cuts(store: Store, network: Network) -> Cuts:
-    # An untrained network has the cut points of the one that it is like.
-    known = network.id or str(network.origin.get("like", ""))
-    found = cut_points.kept(store, known)
-    if found is None:
-        raise NotFoundYet(networks.find(store, known).name if known else network.name, known)
-    return found
+    # An untrained control has the cut points of the trained network that it is like.
+    network_id = network.id or str(network.origin.get("like", ""))
+    cuts = cut_points.kept(store, network_id)
+    if cuts is None:
+        raise NotFoundYet(networks.find(store, network_id).name if network_id else network.name, network_id)
+    return cuts
 
 
 def _layers(cuts: Cuts, names: Sequence[str] | None) -> list[CutPoint]:
-    """Return these layers in network order, or those that a grid takes by default. Raises UnknownName."""
+    """Return these layers in network order; for None, those that a grid contains by default. Raises UnknownName."""
     return [cuts.find(name) for name in cuts.in_order(cuts.defaults() if names is None else names)]
 
 
-def _grid(rows: Sequence[CutPoint], columns: Sequence[CutPoint], methods: Sequence[Method]) -> dict[str, Any]:
+def _grid(rows: Sequence[CutPoint], columns: Sequence[CutPoint], methods: Sequence[Method]) -> _Grid:
     """Return a request's layers. Raises StitchLabError if there are none, or methods cannot stitch them."""
     if not (rows and columns):
         raise StitchLabError("a grid needs at least one front layer and one end layer; `layers NETWORK` lists them")
@@ -169,18 +190,18 @@ def _grid(rows: Sequence[CutPoint], columns: Sequence[CutPoint], methods: Sequen
     }
 
 
-def _something(methods: Sequence[Method], indices: Sequence[str]) -> None:
-    """Check that all methods and indices are known, and that there is one. Raises StitchLabError."""
+def _check_results(methods: Sequence[Method], indices: Sequence[str]) -> None:
+    """Check that all methods and indices are known, and that there is at least one. Raises StitchLabError."""
     check_names("method", methods, METHODS)
     check_names("similarity index", indices, INDICES)
     if not (methods or indices):
         raise StitchLabError("nothing to compute: name a method (tlm, dm) or a similarity index")
 
 
-def _fit(end: Network, images: DataRecord) -> None:
-    """Check that the end network has the data's classes, by which it is scored. Raises StitchLabError.
+def _check_classes(end: Network, images: DataRecord) -> None:
+    """Check that the end network predicts the data's classes, since accuracy needs them. Raises StitchLabError.
 
-    The front may come from other data: its own classes play no part. Images are brought to what each network takes.
+    The front network may be trained on other data: its classes play no part. Each network resizes images as it needs.
     """
     if end.architecture == controls.NOISE:
         raise StitchLabError(f"{end.name} is noise, into which nothing can be stitched: use it as the front network")

@@ -1,6 +1,6 @@
-"""Read a run: what was asked, and as much of the answer as is in the store by now. Nothing here computes.
+"""Read a run: its request, and the results that the store has of it so far. Nothing here computes.
 
-Its numbers are looked up cell by cell under their own keys, so that two runs that share cells share their numbers.
+Each cell's results are looked up under keys of their own, so that two runs with a common cell share its results.
 """
 
 from __future__ import annotations
@@ -20,14 +20,18 @@ from stitchlab.request import METHODS
 from stitchlab.results import chance
 from stitchlab.results.described import described
 from stitchlab.results.keys import accuracy_key, functional_key, result_key
+from stitchlab.results.records import AccuracyEntry, CellEntry, accuracy_entry, cell_entry, number
 from stitchlab.results.run_record import ROOM, RunRecord
 from stitchlab.results.why_empty import why_empty
 from stitchlab.store import Store, given
 
 DERIVED = ("relative_accuracy", "penalty")  # numbers that follow from the accuracies
 
-#: What was said of a map that diverged while it still had an accuracy: that of argmax of NaN, which is none.
+#: The reason that earlier versions gave where a map had diverged. They still kept an accuracy, which came from the
+#: argmax of NaN and means nothing.
 DIVERGED = "stitched or native activations are not finite: training may have diverged"
+
+ResultCell = tuple[str, str, str]  #: (name of a method, an index or a null; front layer; end layer)
 
 
 class Row(NamedTuple):
@@ -41,9 +45,9 @@ class Row(NamedTuple):
 
 
 class Run(RunRecord):
-    """Read a request's results, as far as the store has them now. Make a new one to see what has come since.
+    """Read a request's results, as far as the store has them now. Make a new instance to see later results.
 
-    The public API gives it ``to_frame``, ``plot``, ``caption`` and ``export`` (`stitchlab/__init__.py`).
+    The public API adds ``to_frame``, ``plot``, ``caption`` and ``export`` (`stitchlab/__init__.py`).
     """
 
     def __repr__(self) -> str:
@@ -62,58 +66,61 @@ class Run(RunRecord):
 
     @property
     def measured(self) -> bool:
-        """Tell whether both networks were measured, if that is possible; their accuracy may still be undefined."""
-        networks = (self.request.end, *([self.request.front] if self.front_scored else []))
-        return all(self._kept_accuracy(network) is not None for network in networks)
+        """Tell whether the store has both networks' own accuracies, as far as they are defined.
 
-    def _kept_accuracy(self, network: str) -> dict[str, Any] | None:
-        return self.store.intact("accuracies", accuracy_key(self.request, network))
+        An accuracy that was measured may still be empty, where logits are not finite.
+        """
+        networks = (self.request.end, *([self.request.front] if self.front_scored else []))
+        return all(self.own_accuracy_entry(network) is not None for network in networks)
+
+    def own_accuracy_entry(self, network: str) -> AccuracyEntry | None:
+        """Read the own accuracy of the front or the end network, by its id; None if it is not measured yet."""
+        return accuracy_entry(self.store, accuracy_key(self.request, network))
 
     def _accuracy(self, network: str) -> float | None:
-        kept = self._kept_accuracy(network)
-        return kept["accuracy"] if kept else None
+        entry = self.own_accuracy_entry(network)
+        return entry["accuracy"] if entry else None
 
     @cached_property
-    def cells(self) -> dict[tuple[str, str, str], dict[str, Any]]:
-        """Read the results that are there, by (method or index, front layer, end layer)."""
-        kept = {cell: self.store.intact("cells", key) for cell, key in self._keys().items()}
-        return {
-            cell: value | ({"accuracy": None} if value.get("reason") == DIVERGED else {})
-            for cell, value in kept.items()
-            if value is not None
-        }
+    def cells(self) -> dict[ResultCell, CellEntry]:
+        """Read the computed results, by (method, index or null, front layer, end layer)."""
+        entries: dict[ResultCell, CellEntry] = {}
+        for cell, key in self._keys().items():
+            if (entry := cell_entry(self.store, key)) is not None:
+                entries[cell] = {**entry, "accuracy": None} if entry.get("reason") == DIVERGED else entry
+        return entries
 
     @cached_property
-    def functional(self) -> dict[tuple[str, str, str], dict[str, Any]]:
-        """Read the functional metrics of stitched cells that are there, by (method, front layer, end layer)."""
-        kept = {
-            (method, i, j): self.store.intact("cells", functional_key(self.request, method, i, j))
+    def functional(self) -> dict[ResultCell, CellEntry]:
+        """Read the computed functional metrics of stitched cells, by (method, front layer, end layer)."""
+        entries = {
+            (method, i, j): cell_entry(self.store, functional_key(self.request, method, i, j))
             for method, i, j in self.cells
             if method in METHODS
         }
-        return {cell: value for cell, value in kept.items() if value is not None}
+        return {cell: entry for cell, entry in entries.items() if entry is not None}
 
     @property
-    def older(self) -> list[tuple[str, str, str]]:
-        """List stitched cells without functional metrics, computed before those existed."""
+    def older(self) -> list[ResultCell]:
+        """List the stitched cells without functional metrics: they were computed before these metrics existed."""
         return [cell for cell in self.cells if cell[0] in METHODS and cell not in self.functional]
 
-    def _keys(self) -> dict[tuple[str, str, str], str]:
+    def _keys(self) -> dict[ResultCell, str]:
         request = self.request
         return {(n, i, j): result_key(request, n, i, j) for n in request.results for i, j in request.cells}
 
     def there(self, kept: Container[str]) -> int:
-        """Count the computed cells from the keys of the store's room ``cells``, without reading their files."""
+        """Count the computed results by the keys of the store's room ``cells``, without reading their files."""
         return sum(key in kept for key in self._keys().values())
 
     @property
     def total(self) -> int:
-        """Return how many results there are to compute: each cell's methods, indices and nulls."""
+        """Return how many results the run has when it is complete: all methods, indices and nulls of all cells."""
         return len(self.request.cells) * len(self.request.results)
 
     @property
     def complete(self) -> bool:
-        """Tell whether every result is there."""
+        """Tell whether every result is computed."""
         return len(self.cells) == self.total
 
     def value(self, method: str, metric: str, front_layer: str, end_layer: str) -> float | None:
@@ -125,7 +132,7 @@ class Run(RunRecord):
             front_layer, end_layer: of the cell.
 
         Returns:
-            None if it is undefined, not computed yet or not asked for.
+            None if it is undefined, not computed yet or not requested.
 
         Raises:
             UnknownName: there is no such method, index or metric, or the run has no such layer.
@@ -138,27 +145,26 @@ class Run(RunRecord):
         return self._value(method, metric, front_layer, end_layer)
 
     def _value(self, method: str, metric: str, front_layer: str, end_layer: str) -> float | None:
-        kept = self.entry(method, metric, front_layer, end_layer)
-        if kept is None:
+        entry = self.entry(method, metric, front_layer, end_layer)
+        if entry is None:
             return None
         if metric in chance.NUMBERS:
             return chance.number(self, method, metric, front_layer, end_layer)
         if metric in DERIVED:
-            own, accuracy = self.own_accuracy, kept["accuracy"]
+            own, accuracy = self.own_accuracy, entry["accuracy"]
             if own is None or accuracy is None or (metric == "relative_accuracy" and not own):
                 return None
             return float(accuracy / own if metric == "relative_accuracy" else own - accuracy)
-        number: float | None = kept[metric]
-        return number
+        return number(entry, metric)
 
-    def entry(self, method: str, metric: str, front_layer: str, end_layer: str) -> dict[str, Any] | None:
-        """Read the result that a number comes from.
+    def entry(self, method: str, metric: str, front_layer: str, end_layer: str) -> CellEntry | None:
+        """Return the result that contains a number, or from which it follows.
 
         Args:
             method, metric, front_layer, end_layer: as in `value`.
 
         Returns:
-            the store's JSON value; None if it is not there.
+            None if it is not computed yet.
         """
         return (self.functional if metric in FUNCTIONAL else self.cells).get((method, front_layer, end_layer))
 
@@ -169,7 +175,7 @@ class Run(RunRecord):
             method, metric, front_layer, end_layer: as in `value`.
 
         Returns:
-            an empty text if it is not empty, or the cell is not computed yet.
+            an empty text if the number is not empty, or the cell is not computed yet.
 
         Raises:
             UnknownName: as `value`.
@@ -179,7 +185,7 @@ class Run(RunRecord):
     def matrix(self, method: str, metric: str) -> npt.NDArray[np.float64]:
         """Return one number of all cells (front layers, end layers); NaN where undefined or not computed yet.
 
-        Raises UnknownName for what this run has not: `quantities` lists what it has.
+        Raises UnknownName for a number that this run does not have; `quantities` lists those that it has.
         """
         check_names("method or similarity index of this run", [method], [name for name, _ in self.quantities()])
         index = method in INDICES
@@ -198,7 +204,7 @@ class Run(RunRecord):
         ]
 
     def metrics(self, name: str) -> tuple[str, ...]:
-        """Name the numbers that tables have of a method or an index; `value` also knows those of `chance.NUMBERS`."""
+        """Name the numbers that tables show of a method or an index; `value` also accepts those of `chance.NUMBERS`."""
         if name in METHODS:
             return tuple(METRICS)
         return (INDICES[name].metric, *(chance.IN_TABLES if self.request.null else ()))
@@ -219,15 +225,15 @@ class Run(RunRecord):
         ]
 
     def provenance(self) -> dict[str, Any]:
-        """Describe the run as run.json: the request, and all that is needed to get the same numbers again."""
+        """Describe the run as run.json: the request, and everything that is needed to get the same numbers again."""
         return described(self)
 
 
 def list_runs(store: Store | None = None) -> list[Run]:
     """List all runs of the store, newest first, except those that are damaged or from a newer version."""
     store = given(store)
-    found = []
+    runs = []
     for record in (store.intact(ROOM, key) for key in store.keys(ROOM)):
         with contextlib.suppress(StitchLabError):
-            found += [] if record is None else [Run(store, record)]
-    return sorted(found, key=lambda run: str(run.record["created"]), reverse=True)
+            runs += [] if record is None else [Run(store, record)]
+    return sorted(runs, key=lambda run: str(run.record["created"]), reverse=True)

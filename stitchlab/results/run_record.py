@@ -1,7 +1,8 @@
-"""Keep a run's record: what was asked, of which networks and data, and when. It is written once, when asked for."""
+"""Keep a run's record: the request, both networks, the data, and the date. It is written once, on request."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -11,26 +12,38 @@ from stitchlab.request import Request
 from stitchlab.results import definitions
 from stitchlab.results.data_sets import DataRecord
 from stitchlab.results.networks import Network
+from stitchlab.results.records import RunJson, network_record, run_record
 from stitchlab.store import Source, Store, given
 
 ROOM = "runs"
 
 
 class RunRecord:
-    """Describe a run, without its numbers."""
+    """Describe a run, without its numbers.
 
-    def __init__(self, store: Store, record: dict[str, Any]) -> None:
-        self.store, self.record = store, record
+    Args:
+        store: where the run's results are.
+        record: the run's JSON record (`stitchlab.results.records.RunJson`).
+
+    Raises StitchLabError for a request that this version cannot read.
+    """
+
+    def __init__(self, store: Store, record: Mapping[str, Any]) -> None:
+        self.store = store
         self.request = Request.from_json(record.get("request"))
+        self.record: RunJson = run_record(record)
         self.id = self.request.id if self.request.front else ""
 
     @classmethod
     def load(cls, name: str, store: Store | None = None) -> Self:
-        """Read the run with this id or its beginning (6 digits or more). Raises UnknownName, StitchLabError."""
+        """Read the run with this id, or with an id that begins with it (6 digits or more).
+
+        Raises UnknownName, StitchLabError.
+        """
         store = given(store)
         ids = store.keys(ROOM)
-        found = [key for key in ids if key == name] or [k for k in ids if len(name) >= 6 and k.startswith(name)]
-        record = store.get(ROOM, found[0]) if len(found) == 1 else None
+        matches = [key for key in ids if key == name] or [k for k in ids if len(name) >= 6 and k.startswith(name)]
+        record = store.get(ROOM, matches[0]) if len(matches) == 1 else None
         if record is None:
             raise UnknownName("run", name, ids, "`runs` lists them all; `compare` makes one")
         return cls(store, record)
@@ -40,59 +53,58 @@ class RunRecord:
         """Return the run of this request, from the store or as `save` would write it.
 
         Args:
-            store, request: where the run is looked up, and what was asked.
-            front, end, data: the records of both networks and of the data, for a new one.
+            store, request: where the run is looked up, and the request.
+            front, end, data: the records of both networks and of the data, for a new run.
         """
-        kept = store.intact(ROOM, request.id)
-        return cls(
-            store,
-            kept
-            or {
-                "request": asdict(request),
-                "front": front.record(),
-                "end": end.record(),
-                "data": {
-                    "name": data.name,
-                    "label": data.label,
-                    "fingerprint": data.fingerprint,
-                    "shape": list(data.shape),
-                    "classes": list(data.classes),
-                    "train": data.train,
-                    "test": data.test,
-                },
-                "created": _now(),
+        if stored := store.intact(ROOM, request.id):
+            return cls(store, stored)
+        record: RunJson = {
+            "request": asdict(request),
+            "front": network_record(front.record()),
+            "end": network_record(end.record()),
+            "data": {
+                "name": data.name,
+                "label": data.label,
+                "fingerprint": data.fingerprint,
+                "shape": list(data.shape),
+                "classes": list(data.classes),
+                "train": data.train,
+                "test": data.test,
             },
-        )
+            "created": _now(),
+        }
+        return cls(store, record)
 
     def under_todays_definitions(self) -> Self:
-        """Return the run of the same request under today's definitions: this one if none has changed.
+        """Return the run of the same request under today's definitions: this run if none has changed.
 
-        What this one lacks is computed under that one's id; maps and accuracies whose definitions stayed are shared.
+        Results that this run lacks are computed under the returned run's id. Both share the maps and accuracies whose
+        definitions have not changed.
         """
         request = definitions.under_todays(self.request)
         if request is self.request:
             return self
         record = self.store.intact(ROOM, request.id)
-        here = {key: value for key, value in self.record.items() if key != "name"}
-        return type(self)(self.store, record or here | {"request": asdict(request), "created": _now()})
+        unnamed = {key: value for key, value in self.record.items() if key != "name"}
+        return type(self)(self.store, record or unnamed | {"request": asdict(request), "created": _now()})
 
     @property
     def draft(self) -> bool:
-        """Tell whether its front network is not made yet: then it has no id, and nothing of it is computed."""
+        """Tell whether its front network is a control that is not made yet: then it has no id and no results."""
         return not self.request.front
 
     def save(self) -> Self:
-        """Write its record, if it is new, so that it counts as asked for. Raises ValueError for a draft."""
+        """Write its record, if the store lacks it: then the run counts as requested. Raises ValueError for a draft."""
         if self.draft:
             raise ValueError("a draft has no id: make its control first, by `stitchlab.grid.ask.ask`")
         if self.store.intact(ROOM, self.id) is None:
-            self.store.put(ROOM, self.id, self.record)
+            self.store.put(ROOM, self.id, {**self.record})
         return self
 
     def wanted(self) -> dict[str, Any]:
         """Return the arguments of `stitchlab.grid.ask.ask`, as JSON, that lead to this run.
 
-        The front network of a draft is a control, by its name.
+        The front network of a draft is given by the name of its control.
         """
         request = self.request
         return {
@@ -112,11 +124,11 @@ class RunRecord:
 
     @property
     def source(self) -> Source | None:
-        """Return the .stitch file that it was read from, None if it was computed here. Such a run is read-only."""
+        """Return the .stitch file that it was read from, and which makes it read-only; None if it was computed here."""
         return self.store.source
 
     def check_own(self) -> None:
-        """Check that it was not opened from a file, since such a run is only read. Raises StitchLabError."""
+        """Check that it was not opened from a file, since such a run is read-only. Raises StitchLabError."""
         if self.source is not None:
             raise StitchLabError(
                 f"run {self.id} was opened from {self.source.file}, to be read: nothing of it is "
@@ -125,7 +137,7 @@ class RunRecord:
 
     @property
     def name(self) -> str:
-        """Return the name that somebody gave it (`stitchlab.results.naming`); empty if there is none."""
+        """Return the name that a user gave it (`stitchlab.results.naming`); empty if it has none."""
         return str(self.record.get("name", ""))
 
     @property

@@ -1,8 +1,7 @@
 """List runs that were not computed here: opened .stitch files, and the gallery that comes with StitchLab.
 
-An opened file lies in the room ``opened`` of the store as it came, under the SHA-256 of its bytes, with its name
-beside it. Nothing else in the store knows of it: what is computed never looks here, and where the same run was asked
-for here too, that one is found first.
+The store keeps an opened file unchanged in the room ``opened``, under the SHA-256 of its bytes, with its name beside
+it. Its results are never used in computations. Where the same run was also requested here, that run is found first.
 """
 
 from __future__ import annotations
@@ -19,23 +18,23 @@ from typing import NamedTuple
 from stitchlab.catalog.methods import FUNCTIONAL
 from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.results.bundle import unpack
-from stitchlab.results.bundle.layout import MB, MOST_BYTES, SUFFIX
+from stitchlab.results.bundle.layout import MAX_FILE_BYTES, MB, SUFFIX
 from stitchlab.results.checks.answers import SUITES, Answers, answers_of, suites
 from stitchlab.results.run import Run
 from stitchlab.results.run_record import ROOM as RUNS
 from stitchlab.store import Store, places
 
 ROOM = "opened"
-KEPT = 64  # opened files that stay in memory
-ROUNDING = 1e-4  # relative difference that another machine may make
+MAX_CACHED_FILES = 64  # opened files whose runs stay in memory
+ROUNDING = 1e-4  # relative difference that counts as rounding on another machine
 
-_Stamp = tuple[str, int, int]  # path, time of change, size
+_Stamp = tuple[str, int, int]  # path, time of the last change, size
 _read: dict[_Stamp, Run | None] = {}
 _lock = threading.Lock()
 
 
 class Difference(NamedTuple):
-    """Describe a number of one run that differs here and in a file; None where it is undefined."""
+    """Describe a number that differs between a run here and the same run in a file (``there``); None if undefined."""
 
     front_layer: str
     end_layer: str
@@ -53,16 +52,16 @@ def gallery() -> list[Run]:
 
 def opened(store: Store) -> list[Run]:
     """Read the runs of files that were opened, newest first, except damaged ones."""
-    found = []
+    runs = []
     for key in store.keys(ROOM):
-        told = store.intact(ROOM, key)
-        if told is not None and (run := _run(_path(store, key), told["file"])) is not None:
-            found.append((float(told["opened"]), run))
-    return [run for _, run in sorted(found, key=lambda each: each[0], reverse=True)]
+        record = store.intact(ROOM, key)
+        if record is not None and (run := _run(_path(store, key), record["file"])) is not None:
+            runs.append((float(record["opened"]), run))
+    return [run for _, run in sorted(runs, key=lambda each: each[0], reverse=True)]
 
 
 def open_file(store: Store, data: bytes, name: str) -> Run:
-    """Check somebody's .stitch file and keep it in the store, unless it is there already.
+    """Check a .stitch file and keep it in the store, unless the store has it already.
 
     Args:
         store: where to keep it.
@@ -85,11 +84,11 @@ def open_file(store: Store, data: bytes, name: str) -> Run:
 
 
 def read_file(path: Path) -> bytes:
-    """Read a file that is to be opened. Raises StitchLabError if that is not possible, or it is too large."""
+    """Read the bytes of a file. Raises StitchLabError if it cannot be read or is too large for a .stitch file."""
     try:
-        if path.stat().st_size > MOST_BYTES:
+        if path.stat().st_size > MAX_FILE_BYTES:
             raise StitchLabError(
-                f"{path.name} has {path.stat().st_size / MB:.0f} MB; a .stitch file has at most {MOST_BYTES // MB}"
+                f"{path.name} has {path.stat().st_size / MB:.0f} MB; a .stitch file has at most {MAX_FILE_BYTES // MB}"
             )
         return path.read_bytes()
     except OSError as error:
@@ -110,73 +109,74 @@ def close(store: Store, run: Run) -> None:
 
 
 def find(store: Store, name: str) -> Run:
-    """Find a run by its id or its beginning (6 digits or more): computed here, then opened, then of the gallery.
+    """Find a run by its id or the beginning of it (6 digits or more).
 
-    Raises UnknownName; Damaged where the record of one's own is.
+    Runs computed here come first, then opened ones, then those of the gallery. Raises UnknownName; Damaged where the
+    record of a run computed here is damaged.
     """
     with contextlib.suppress(UnknownName):
         return Run.load(name, store)
-    others = {run.id: run for run in reversed([*opened(store), *gallery()])}
-    found = [key for key in others if key == name] or [k for k in others if len(name) >= 6 and k.startswith(name)]
-    if len(found) == 1:
-        return others[found[0]]
-    raise UnknownName("run", name, {*store.keys(RUNS), *others}, "`runs` lists them all; `compare` makes one")
+    by_id = {run.id: run for run in reversed([*opened(store), *gallery()])}
+    matches = [key for key in by_id if key == name] or [k for k in by_id if len(name) >= 6 and k.startswith(name)]
+    if len(matches) == 1:
+        return by_id[matches[0]]
+    raise UnknownName("run", name, {*store.keys(RUNS), *by_id}, "`runs` lists them all; `compare` makes one")
 
 
 def others(store: Store) -> list[Run]:
-    """List opened runs, then the gallery's, each once, without those that are here anyway."""
-    seen, found = set(store.keys(RUNS)), []
+    """List opened runs, then the gallery's, each once, without those that were also requested here."""
+    seen, runs = set(store.keys(RUNS)), []
     for run in (*opened(store), *gallery()):
         if run.id not in seen:
-            found.append(run)
+            runs.append(run)
             seen.add(run.id)
-    return found
+    return runs
 
 
 def tables(store: Store) -> list[Answers]:
     """List the tables of checks of opened runs, then of the gallery's, each suite once, without those of this store."""
-    seen, made = set(store.keys(SUITES)), []
+    seen, all_answers = set(store.keys(SUITES)), []
     for run in (*opened(store), *gallery()):
         for record in suites(run.store):
             if record["id"] not in seen and (answers := answers_of(run.store, record)) is not None:
-                made.append(answers)
+                all_answers.append(answers)
                 seen.add(record["id"])
-    return made
+    return all_answers
 
 
 def same(store: Store, run: Run) -> list[Run]:
-    """List the opened runs and those of the gallery that are the same run as this one."""
+    """List the opened runs and those of the gallery that have the same id as this run."""
     return [other for other in (*opened(store), *gallery()) if other.id == run.id]
 
 
 def differences(own: Run, other: Run) -> list[Difference]:
-    """List the numbers that differ between a run and the same run in a file, beyond rounding on another machine.
+    """List the numbers that differ between a run and the same run in a file, by more than rounding.
 
-    What one of them has not computed is none.
+    Results that only one of the two runs has do not count as differences.
     """
     both, functional = own.cells.keys() & other.cells.keys(), own.functional.keys() & other.functional.keys()
     rows = zip(own.rows(), other.rows(), strict=True)
     return [
-        Difference(*mine[:4], mine.value, theirs.value)
-        for mine, theirs in rows
-        if (mine.method, mine.front_layer, mine.end_layer) in (functional if mine.metric in FUNCTIONAL else both)
-        and not _equal(mine.value, theirs.value)
+        Difference(*here[:4], here.value, there.value)
+        for here, there in rows
+        if (here.method, here.front_layer, here.end_layer) in (functional if here.metric in FUNCTIONAL else both)
+        and not _equal(here.value, there.value)
     ]
 
 
 def compared(own: Run, other: Run) -> str:
     """Say in a few words whether a file's numbers differ from those computed here, and name the first difference."""
-    found = differences(own, other)
-    if not found:
+    all_differences = differences(own, other)
+    if not all_differences:
         return "those of the file are the same"
-    one = found[0]
+    first = all_differences[0]
     return (
-        f"{len(found)} of the file differ, such as {one.method} {one.metric} of {one.front_layer} → "
-        f"{one.end_layer}: {_said(one.here)} here, {_said(one.there)} there"
+        f"{len(all_differences)} of the file differ, such as {first.method} {first.metric} of {first.front_layer} → "
+        f"{first.end_layer}: {_written(first.here)} here, {_written(first.there)} there"
     )
 
 
-def _said(value: float | None) -> str:
+def _written(value: float | None) -> str:
     return "undefined" if value is None else f"{value:.4g}"
 
 
@@ -191,21 +191,21 @@ def _path(store: Store, key: str) -> Path:
 
 
 def _run(path: Path, name: str, *, gallery: bool = False) -> Run | None:
-    """Read the run of a file, once as long as the file stays the same; return None and log if it is damaged."""
+    """Read the run of a file, from memory as long as the file is unchanged; return None and log if it is damaged."""
     try:
-        told = path.stat()
-        stamp = (str(path), told.st_mtime_ns, told.st_size)
+        status = path.stat()
+        stamp = (str(path), status.st_mtime_ns, status.st_size)
         with _lock:
             if stamp in _read:
                 return _read[stamp]
-        made: Run | None = unpack(read_file(path), name, gallery=gallery)
+        run: Run | None = unpack(read_file(path), name, gallery=gallery)
     except (StitchLabError, OSError) as error:
         logging.getLogger(__name__).warning("%s is left out: %s", path, error)
         if isinstance(error, OSError):
             return None
-        made = None
+        run = None
     with _lock:
-        while len(_read) >= KEPT:
+        while len(_read) >= MAX_CACHED_FILES:
             _read.pop(next(iter(_read)))
-        _read[stamp] = made
-    return made
+        _read[stamp] = run
+    return run

@@ -1,15 +1,15 @@
-"""Judge what a stitched cell says of similarity: does its accuracy claim any, and are its activations native?
+"""Classify stitched cells: is the stitched network accurate, and are its activations native?
 
-Accuracy alone cannot tell (Balogh & Jelasity 2025): a trained map may be accurate by activations that the end network
-never makes. So two judgements stand beside each other here, and nothing else in the house has thresholds for them.
+Accuracy alone is no evidence of similarity (Balogh & Jelasity 2025): a trained map may be accurate by activations that
+the end network never makes. Here are both classifications, and the only thresholds for them in StitchLab.
 
-**Accurate** is relative to the end network: of its own accuracy above chance (1 / number of classes), a stitched
-network keeps a share (`share_kept`). From `ACCURATE` on it is accurate, below `INACCURATE` it is not, between them
-partly.
+**Accurate** is relative to the end network. A stitched network keeps a share of the end network's own accuracy above
+chance, which is 1 / number of classes (`share_kept`). It is accurate from a share of `ACCURATE` on, inaccurate below
+`INACCURATE`, and partly accurate between them.
 
-**Native** is said by one detector (`deciding`): the chosen one where it is believed, else the Fréchet ratio, which is
-fitted on nothing, needs no training and never saturates, else any other that is believed. What is not believed never
-decides.
+**Native** is decided by one detector (`deciding`): by the chosen one where it is believed; else by the Fréchet ratio,
+which needs no fit and no training and never saturates; else by any other detector that is believed. A detector that is
+not believed never decides.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from stitchlab.results.run import Run
 Accuracy = Literal["accurate", "partly", "inaccurate"]
 Nativeness = Literal["out", "off", "native", "typical"]
 
-ACCURATE, INACCURATE = 0.8, 0.5  # share of the end network's accuracy above chance
+ACCURATE, INACCURATE = 0.8, 0.5  # shares of the end network's accuracy above chance
 FAR, PARTLY = 0.9, 0.6  # AUROC from which a set is out of distribution, and partly out
-FAR_RATIO, NEAR_RATIO = 0.5, 0.1  # Fréchet
+FAR_RATIO, NEAR_RATIO = 0.5, 0.1  # Fréchet ratios from which a set is out of distribution, and up to which it is native
 SET_DETECTOR = "frechet"  # the detector that compares sets as a whole
 
 
@@ -39,8 +39,8 @@ def share_kept(run: Run, method: Method, front_layer: str, end_layer: str) -> fl
         front_layer, end_layer: of the cell.
 
     Returns:
-        1 for all, 0 for none, below 0 for less than guessing; None if an accuracy is undefined or not computed yet, or
-        the end network is no better than guessing.
+        1 for all, 0 for none, negative for less than chance; None if an accuracy is undefined or not computed yet, or
+        the end network is no better than chance.
 
     Raises:
         UnknownName: as `Run.value`.
@@ -71,7 +71,7 @@ def accuracy_of(run: Run, method: Method, front_layer: str, end_layer: str) -> A
 
 
 def nativeness_by_auroc(number: Interval) -> Nativeness | None:
-    """Classify a set by its AUROC against native activations; ``typical`` is below 0.5: more typical than native."""
+    """Classify a set by its AUROC against native activations; ``typical`` (below 0.5): more typical than native."""
     if number.value is None:
         return None
     if number.value >= PARTLY:
@@ -80,7 +80,7 @@ def nativeness_by_auroc(number: Interval) -> Nativeness | None:
 
 
 def nativeness_by_ratio(ratio: float | None, outliers: float | None = None) -> Nativeness | None:
-    """Classify a set by its Fréchet ratio; one that is as far as known outliers is never native.
+    """Classify a set by its Fréchet ratio; a set that is as far from native as known outliers is never native.
 
     >>> nativeness_by_ratio(1.23, 0.12), nativeness_by_ratio(0.04, 0.12), nativeness_by_ratio(0.04, 0.03)
     ('out', 'native', 'off')
@@ -93,57 +93,58 @@ def nativeness_by_ratio(ratio: float | None, outliers: float | None = None) -> N
 
 
 def nativeness(
-    found: DetectionResults, detector: str, method: Method, front_layer: str, end_layer: str
+    results: DetectionResults, detector: str, method: Method, front_layer: str, end_layer: str
 ) -> Nativeness | None:
     """Classify a method's activations in a cell by a detector.
 
     Args:
-        found, detector: what detectors found, and the name of one.
+        results, detector: the results of detectors, and the name of one of them.
         method: tlm or dm.
         front_layer, end_layer: of the cell.
 
     Returns:
         None if the detector's number is undefined or not computed yet.
     """
-    number = found.interval(detector, method, DETECTORS[detector].metrics[0], front_layer, end_layer)
+    number = results.interval(detector, method, DETECTORS[detector].metrics[0], front_layer, end_layer)
     if DETECTORS[detector].compares:
-        return nativeness_by_ratio(number.value, found.interval(detector, OUTLIERS, "ratio", "", end_layer).value)
+        return nativeness_by_ratio(number.value, results.interval(detector, OUTLIERS, "ratio", "", end_layer).value)
     return nativeness_by_auroc(number)
 
 
 def deciding(
-    found: DetectionResults, chosen: str, front_layer: str, end_layer: str, *, scores: bool = False
+    results: DetectionResults, chosen: str, front_layer: str, end_layer: str, *, scores: bool = False
 ) -> str | None:
-    """Choose the detector that decides whether a cell is native: the chosen one, the Fréchet ratio, any other.
+    """Choose the detector that decides whether a cell is native: the chosen one, the Fréchet ratio, or any other.
 
     Args:
-        found: what detectors found.
+        results: the results of detectors.
         chosen: the detector to try first.
         front_layer, end_layer: of the cell.
-        scores: whether to consider only those that score single images.
+        scores: whether to consider only detectors that score single images.
 
     Returns:
-        the first that is believed at the end layer and has judged all that is stitched in the cell; None if there is
-        none, or not yet.
+        the first that is believed at the end layer and has results for all stitched activations of the cell; None if
+        there is none, or not yet.
     """
-    cells = [cell for m in found.run.request.methods if (cell := (m, front_layer, end_layer)) in found.run.cells]
+    run = results.run
+    cells = [cell for m in run.request.methods if (cell := (m, front_layer, end_layer)) in run.cells]
     for name in dict.fromkeys([chosen, SET_DETECTOR, *DETECTORS]):
         if scores and DETECTORS[name].compares:
             continue
         if (
             cells
-            and found.reliability(name, end_layer).holds
-            and all(found.entry(name, *cell) is not None for cell in cells)
+            and results.reliability(name, end_layer).holds
+            and all(results.entry(name, *cell) is not None for cell in cells)
         ):
             return name
     return None
 
 
-def frechet_quotient(found: DetectionResults, front_layer: str, end_layer: str) -> float | None:
-    """Return how many times farther from native TLM is than DM, by the Fréchet ratio, where both are accurate.
+def frechet_quotient(results: DetectionResults, front_layer: str, end_layer: str) -> float | None:
+    """Return TLM's Fréchet ratio divided by DM's, in a cell where both are accurate, TLM is far and DM is native.
 
     Args:
-        found: what detectors found.
+        results: the results of detectors.
         front_layer, end_layer: of the cell.
 
     Returns:
@@ -153,27 +154,27 @@ def frechet_quotient(found: DetectionResults, front_layer: str, end_layer: str) 
         UnknownName: as `Run.value`.
     """
     cell = front_layer, end_layer
-    if any(accuracy_of(found.run, method, *cell) != "accurate" for method in ("tlm", "dm")) or not (
-        found.reliability(SET_DETECTOR, end_layer).holds
+    if any(accuracy_of(results.run, method, *cell) != "accurate" for method in ("tlm", "dm")) or not (
+        results.reliability(SET_DETECTOR, end_layer).holds
     ):
         return None
-    if [nativeness(found, SET_DETECTOR, method, *cell) for method in ("tlm", "dm")] != ["out", "native"]:
+    if [nativeness(results, SET_DETECTOR, method, *cell) for method in ("tlm", "dm")] != ["out", "native"]:
         return None
-    far, near = (found.interval(SET_DETECTOR, method, "ratio", *cell).value or 0.0 for method in ("tlm", "dm"))
+    far, near = (results.interval(SET_DETECTOR, method, "ratio", *cell).value or 0.0 for method in ("tlm", "dm"))
     return far / max(near, 1e-9)
 
 
-def telling_cell(found: DetectionResults) -> tuple[str, str]:
-    """Return the cell (front layer, end layer) that shows best that accuracy does not tell similarity.
+def telling_cell(results: DetectionResults) -> tuple[str, str]:
+    """Return the cell (front layer, end layer) that shows best that accuracy is no evidence of similarity.
 
-    It is the one that is farthest `apart`, the deeper one where some are equal. Where none is, and while numbers are
-    lacking, it is the last front layer with the last end layer.
+    It is the cell with the largest `frechet_quotient`, the deepest one of equal cells. Where no cell has a quotient, or
+    none is computed yet, it is the last front layer with the last end layer.
     """
-    run = found.run
-    known = {
+    run = results.run
+    quotients = {
         cell: quotient
         for cell in reversed(run.request.cells)
-        if (quotient := frechet_quotient(found, *cell)) is not None
+        if (quotient := frechet_quotient(results, *cell)) is not None
     }
     last = run.request.front_layers[-1], run.request.end_layers[-1]
-    return max(known, key=known.__getitem__) if known else last
+    return max(quotients, key=quotients.__getitem__) if quotients else last

@@ -1,7 +1,7 @@
-"""Summarise runs: cells done, time spent, size on disk. Reading that from hundreds of files per run would be slow.
+"""Summarise runs: results computed, time spent, size on disk. Reading that from hundreds of files per run is slow.
 
-Who computes keeps it beside the run when a piece of work is done (`keep`). Where that was before there were
-summaries, or where more has come since, `Summaries` counts anew, in memory only, as many as there is time for.
+After each piece of work, the process that computed it stores a summary beside the run (`keep`). Where the summary is
+missing or older than the latest results, `Summaries` counts again, in memory only, for a limited time per look.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ SUFFIXES = (".json", ".safetensors")
 
 @dataclass(frozen=True)
 class Summary:
-    """Hold what a run has by now.
+    """Summarise a run's results so far.
 
     Attributes:
-        done: cells that are computed, each method and index counted.
-        seconds: that all of them took, on however many workers.
-        bytes: of all files that it refers to; those that several runs refer to count for each.
+        done: computed results: each method, index and null of each cell counts.
+        seconds: the time that all of them took, summed over workers.
+        bytes: the size of all files that the run refers to; a file of several runs counts for each.
     """
 
     done: int
@@ -41,54 +41,55 @@ class Summary:
 
 
 def keep(run: Run) -> None:
-    """Count what a run has, and keep that beside the run, if it was asked for; ignore a full disk."""
+    """Summarise a run and store the summary, if the run was requested; ignore a full disk."""
     if run.store.has(RUNS, run.id):
         with contextlib.suppress(StitchLabError):
             run.store.put(ROOM, run.id, asdict(Summaries(run.store).count(Run(run.store, run.record))))
 
 
 class Summaries:
-    """Read the summaries of a store's runs, or count them anew. Keep one for many looks."""
+    """Read the summaries of a store's runs, or count again. Use one instance for many looks: it caches."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._counted: dict[str, tuple[float, Summary]] = {}  # by run: when the store's cells last changed, and what
-        self._read: dict[str, tuple[float, Summary]] = {}  # by run: when its file was written, and what it says
+        self._counted: dict[str, tuple[float, Summary]] = {}  # by run: with when the store's cells had last changed
+        self._read: dict[str, tuple[float, Summary]] = {}  # by run: with when its file was written
 
     def of(self, runs: Sequence[Run], seconds: float) -> dict[str, Summary | None]:
-        """Return each run's summary by its id; None if it was not counted yet: the next look does that.
+        """Return each run's summary by its id; None if there was no time to count it: a later call may count it.
 
         Args:
-            seconds: after which no more are counted.
+            runs: the runs.
+            seconds: time after which no more runs are counted.
         """
         until, changed = time.monotonic() + seconds, self._changed("cells")
-        self.__dict__.pop("_named_after", None)  # listed anew for this look, once, and only if something is counted
-        found: dict[str, Summary | None] = {}
+        self.__dict__.pop("_named_after", None)  # list files again for this call, at most once
+        summaries: dict[str, Summary | None] = {}
         for run in runs:
-            known, fresh = self._known(run, changed)
+            summary, fresh = self._known(run, changed)
             if not fresh and time.monotonic() < until:
-                known = self.count(run)
-                self._counted[run.id] = changed, known
-            found[run.id] = known
-        return found
+                summary = self.count(run)
+                self._counted[run.id] = changed, summary
+            summaries[run.id] = summary
+        return summaries
 
     def count(self, run: Run) -> Summary:
-        """Count what a run has now."""
-        seconds = sum(entry["seconds"] for of in (run.cells, run.functional) for entry in of.values())
+        """Summarise what the store has of a run now."""
+        seconds = sum(entry["seconds"] for results in (run.cells, run.functional) for entry in results.values())
         return Summary(len(run.cells), seconds, self._bytes(run))
 
     def _known(self, run: Run, changed: float) -> tuple[Summary | None, bool]:
-        """Return what is known of a run, and whether it still holds: the run is complete, or no cell has come since."""
+        """Return the summary of a run, and whether it is up to date: the run is complete, or no cell is newer."""
         written = self._changed(ROOM, f"{run.id}.json")
         if run.id not in self._read or self._read[run.id][0] != written:
-            kept = self._store.intact(ROOM, run.id) if written else None
-            if kept is not None:
-                self._read[run.id] = written, Summary(**kept)
-        there = [of[run.id] for of in (self._read, self._counted) if run.id in of]
-        for when, known in there:
-            if known.done == run.total or when >= changed:
-                return known, True
-        return (there[-1][1] if there else None), False
+            record = self._store.intact(ROOM, run.id) if written else None
+            if record is not None:
+                self._read[run.id] = written, Summary(**record)
+        summaries = [cache[run.id] for cache in (self._read, self._counted) if run.id in cache]
+        for when, summary in summaries:
+            if summary.done == run.total or when >= changed:
+                return summary, True
+        return (summaries[-1][1] if summaries else None), False
 
     def _changed(self, *parts: str) -> float:
         try:
@@ -105,20 +106,20 @@ class Summaries:
         files += [("maps", key) for key in maps.values()]
         files += [("cells", functional_key(request, *cell)) for cell in maps]
         stitched = keys[: len(request.methods) * len(request.cells)]
-        named = sum(self._named_after.get(key, 0) for key in (*stitched, *maps.values()))
-        return named + sum(
+        named_after = sum(self._named_after.get(key, 0) for key in (*stitched, *maps.values()))
+        return named_after + sum(
             _size(f"{self._store.root}/{room}/{key}{suffix}") for room, key in files for suffix in SUFFIXES
         )
 
     @cached_property
     def _named_after(self) -> dict[str, int]:
         """Sum the bytes of files named after a cell or a map (``KEY-…``), by that key."""
-        found: dict[str, int] = {}
+        sizes: dict[str, int] = {}
         for room in (OOD, trajectory.ROOM):
             for entry in _entries(f"{self._store.root}/{room}"):
                 key = entry.name.partition("-")[0]
-                found[key] = found.get(key, 0) + _size(entry.path)
-        return found
+                sizes[key] = sizes.get(key, 0) + _size(entry.path)
+        return sizes
 
 
 def _entries(folder: str) -> Iterator[os.DirEntry[str]]:

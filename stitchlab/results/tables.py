@@ -1,4 +1,4 @@
-"""Write a run as text for other programs: cells.csv, run.json, and what detectors found."""
+"""Write a run as text for other programs: cells.csv, run.json, and ood.csv with the results of detectors."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def cells_csv(run: Run) -> str:
     return out.getvalue()
 
 
-def ood_csv(found: DetectionResults, detectors: Sequence[str], cells: Sequence[MethodCell]) -> str:
-    """Write what detectors found as CSV: front_layer,end_layer,method,detector,metric,value,low,high.
+def ood_csv(results: DetectionResults, detectors: Sequence[str], cells: Sequence[MethodCell]) -> str:
+    """Write the results of detectors as CSV: front_layer,end_layer,method,detector,metric,value,low,high.
 
     Args:
-        found: what detectors found.
+        results: the results of detectors.
         detectors: names of those to write.
         cells: (method, front layer, end layer) each.
 
@@ -36,11 +36,11 @@ def ood_csv(found: DetectionResults, detectors: Sequence[str], cells: Sequence[M
     writer.writerow(OodRow._fields)
     writer.writerows(
         (*row[:5], *("" if number is None else repr(number) for number in row[5:]))
-        for row in found.rows(detectors, cells)
+        for row in results.rows(detectors, cells)
     )
     return out.getvalue()
 
 
 def run_json(run: Run) -> str:
-    """Write the run's request, and all that is needed to get the same numbers again, as JSON."""
+    """Write the run's request, and everything that is needed to get the same numbers again, as JSON."""
     return json.dumps(run.provenance(), indent=1)

@@ -1,7 +1,7 @@
-"""Compare several runs: the layers they share, the difference of two, mean and spread of many, rank correlation.
+"""Compare several runs: their common layers, the difference of two, mean and spread of many, rank correlation.
 
-Layers are the same where their names are. Two runs of the same networks the other way round can be compared too, the
-second one *turned*: its cell (j, i) beside the first one's (i, j).
+Layers with the same names are the same layers. Two runs of the same networks in opposite directions can be compared,
+too. The second run is then *turned*: its cell (j, i) is compared with cell (i, j) of the first.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from stitchlab.results.chance import IN_TABLES
 from stitchlab.results.run import Run
 
 Values = npt.NDArray[np.float64]
-FEWEST = 3  # pairs of numbers from which ranks are correlated
+MIN_PAIRS = 3  # of numbers, for a rank correlation
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Together:
     """Hold runs, cut down to the layers that all of them have.
 
     Attributes:
-        runs: in the order in which they were named.
+        runs: in the requested order.
         front_layers, end_layers: in the order of the first run.
         turned: whether all runs but the first swap front and end.
     """
@@ -41,15 +41,15 @@ class Together:
         """List every (method or index, metric) that all of the runs have, in the order of tables."""
         others = [set(run.quantities()) for run in self.runs[1:]]
         return [
-            one
-            for one in self.runs[0].quantities()
-            if one[1] not in IN_TABLES and all(one in other for other in others)
+            quantity
+            for quantity in self.runs[0].quantities()
+            if quantity[1] not in IN_TABLES and all(quantity in other for other in others)
         ]
 
     def matrices(self, method: str, metric: str) -> Values:
         """Return one number of all runs (runs, front layers, end layers); NaN if undefined or not computed yet.
 
-        Raises UnknownName for what not all runs have.
+        Raises UnknownName for a number that not all runs have.
         """
         check_names(
             "quantity that all of these runs have",
@@ -77,7 +77,7 @@ class Together:
 
 
 def together(runs: Sequence[Run], *, turned: bool = False) -> Together:
-    """Find the layers that runs share. Raises StitchLabError if there are none, or fewer than two runs.
+    """Find the common layers of runs. Raises StitchLabError if there are none, or fewer than two runs.
 
     Args:
         runs: two or more.
@@ -88,7 +88,8 @@ def together(runs: Sequence[Run], *, turned: bool = False) -> Together:
     sides = [(run.request.front_layers, run.request.end_layers) for run in runs]
     sides[1:] = [(end, front) if turned else (front, end) for front, end in sides[1:]]
     fronts, ends = (
-        [layer for layer in of[0] if all(layer in other for other in of[1:])] for of in zip(*sides, strict=True)
+        [layer for layer in layers[0] if all(layer in others for others in layers[1:])]
+        for layers in zip(*sides, strict=True)
     )
     for side, layers in (("front", fronts), ("end", ends)):
         if not layers:
@@ -99,9 +100,9 @@ def together(runs: Sequence[Run], *, turned: bool = False) -> Together:
     return Together(tuple(runs), tuple(fronts), tuple(ends), turned)
 
 
-def mirrored(one: Run, other: Run) -> bool:
+def mirrored(first: Run, second: Run) -> bool:
     """Tell whether the second run has the first one's networks in the opposite direction."""
-    a, b = one.request, other.request
+    a, b = first.request, second.request
     return a.front != a.end and (a.front, a.end) == (b.end, b.front)
 
 
@@ -160,14 +161,14 @@ def spread(all_runs: Together, method: str, metric: str) -> Values:
 def spearman(x: Values, y: Values) -> float | None:
     """Compute Spearman's rank correlation; ties get their average rank, pairs that lack a number are left out.
 
-    None where it is undefined: fewer than three pairs, or all of one side equal.
+    None where it is undefined: there are fewer than three pairs, or all numbers of one side are equal.
 
     >>> spearman(np.array([1.0, 2.0, 3.0, 4.0]), np.array([10.0, 20.0, 40.0, 30.0]))
     0.8
     """
-    there = ~np.isnan(x + y)
-    a, b = (ranks(side[there]) for side in (x, y))
-    if a.size < FEWEST or not (np.ptp(a) and np.ptp(b)):
+    defined = ~np.isnan(x + y)
+    a, b = (ranks(side[defined]) for side in (x, y))
+    if a.size < MIN_PAIRS or not (np.ptp(a) and np.ptp(b)):
         return None
     a, b = a - a.mean(), b - b.mean()
     return float(a @ b) / math.sqrt(float(a @ a) * float(b @ b))

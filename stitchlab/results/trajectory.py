@@ -1,4 +1,4 @@
-"""Read TLM's trajectory, as far as the store has it: the stitched network and the detectors after every epoch.
+"""Read a trajectory of TLM, if it is computed: the stitched network's accuracy and the detectors after every epoch.
 
 `stitchlab.ood.trajectory` computes it.
 """
@@ -13,8 +13,8 @@ from stitchlab.results.keys import cell_key, map_key, verdict_key
 from stitchlab.results.run import Run
 from stitchlab.store import Array
 
-ROOM = "epochs"  # of the maps that it is computed from (`stitchlab.stitch.trail`)
-VERSION = 1  # of what a walk is
+ROOM = "epochs"  # of the maps after each epoch, from which a trajectory is computed (`stitchlab.stitch.trail`)
+VERSION = 1  # of the definition of a trajectory
 
 
 def key(run: Run, front_layer: str, end_layer: str) -> str:
@@ -28,7 +28,7 @@ def key(run: Run, front_layer: str, end_layer: str) -> str:
 
 
 def versions() -> list[tuple[str, int]]:
-    """List the detectors that follow a trajectory, with the versions of their definitions."""
+    """List the detectors that a trajectory has numbers of, with the versions of their definitions."""
     return [(name, DETECTORS[name].version) for name in QUICK]
 
 
@@ -40,24 +40,28 @@ def kept(run: Run, front_layer: str, end_layer: str) -> tuple[dict[str, Any], Ar
         front_layer, end_layer: of the cell.
 
     Returns:
-        ``epochs`` (from 0, before training), ``accuracy`` after each of them, by ``detectors`` each metric likewise,
-        number of ``images``; and where images lie in the native plane, (epochs, n, 2). None if there is none.
+        ``epochs`` (0 is before training), ``accuracy`` after each of them, each metric of ``detectors`` likewise, and
+        the number of ``images``; and the places of images in the native plane, (epochs, n, 2). None if the trajectory
+        is not computed.
     """
-    found = read(run.store, key(run, front_layer, end_layer))
-    if found is None:
+    stored = read(run.store, key(run, front_layer, end_layer))
+    if stored is None:
         return None
-    every = list(range(len(found[0]["accuracy"])))  # walks from before have every epoch
-    return {"epochs": every, **found[0]}, found[1]["plane"]
+    entry, arrays = stored
+    all_epochs = list(range(len(entry["accuracy"])))  # trajectories of earlier versions do not list their epochs
+    return {"epochs": all_epochs, **entry}, arrays["plane"]
 
 
 def possible(run: Run, front_layer: str, end_layer: str) -> bool:
-    """Tell whether maps of several epochs are kept: older stores have only the last, as has STITCHLAB_TRAIL=0.
+    """Tell whether a trajectory can be computed: the maps after each epoch are kept.
+
+    Earlier versions kept only the last map, and so does STITCHLAB_TRAIL=0.
 
     Args:
         run: the run.
         front_layer, end_layer: of the cell.
     """
-    of = map_key(run.request, "tlm", front_layer, end_layer)
-    if run.source:  # a file has walks, and no maps to walk along
+    map_of_cell = map_key(run.request, "tlm", front_layer, end_layer)
+    if run.source:  # a file has trajectories, but no maps to compute one from
         return False
-    return run.store.has(ROOM, of) or run.store.path(ROOM, of, ".safetensors").exists()
+    return run.store.has(ROOM, map_of_cell) or run.store.path(ROOM, map_of_cell, ".safetensors").exists()

@@ -8,6 +8,7 @@ import streamlit as st
 
 from stitchlab import ui
 from stitchlab.results import shelf
+from stitchlab.results.records import SIDES
 from stitchlab.results.run import Run, list_runs
 from stitchlab.store import Store
 from stitchlab.ui import address, runs
@@ -55,7 +56,7 @@ def choose_cell(run: Run, *, collapsed: bool = False) -> tuple[str, str]:
     asked = address.said_cell() or (rows[-1], columns[0])
     i = _nearest("front", asked[0], rows, rows[-1])
     j = _nearest("end", asked[1], columns, columns[0])
-    for place, of, layers, layer in zip(st.columns(2), ("front", "end"), (rows, columns), (i, j), strict=True):
+    for place, of, layers, layer in zip(st.columns(2), SIDES, (rows, columns), (i, j), strict=True):
         st.session_state[f"{of}_layer"] = layer
         place.selectbox(
             f"{of.capitalize()} layer of {run.record[of]['name']}",

@@ -16,7 +16,7 @@ from stitchlab.jobs import DEMO, Jobs, detecting
 from stitchlab.results import demo, shelf
 from stitchlab.results.definitions import changed
 from stitchlab.results.detection import DetectionResults
-from stitchlab.results.judged_with import judged_with
+from stitchlab.results.detection_settings import judged_with
 from stitchlab.results.resolve import NotFoundYet
 from stitchlab.results.run import Run, list_runs
 from stitchlab.results.similarity import SET_DETECTOR

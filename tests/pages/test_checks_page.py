@@ -261,7 +261,7 @@ def test_mean_and_spread_are_over_both_directions(opened: Open, answers: Answers
     runs = [fill(run) for run in answers.checking.across.values()]
     for (method, i, j), cell in runs[1].cells.items():
         if method == "dm":
-            answers.store.put("cells", result_key(runs[1].request, "dm", i, j), cell | {"accuracy": len(i) / 99})
+            answers.store.put("cells", result_key(runs[1].request, "dm", i, j), {**cell, "accuracy": len(i) / 99})
     at = sound(
         opened(answers.store, PAGE, suite=answers.suite.id, view=checks_page.MEAN, mean_of="Direct matching: accuracy")
     )

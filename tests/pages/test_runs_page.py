@@ -124,7 +124,7 @@ def test_two_runs_are_a_difference_and_a_scatter(opened: Open, three: list[Run])
             other.store.put(
                 "cells",
                 result_key(other.request, "dm", i, j),
-                cell | {"accuracy": min(1.0, cell["accuracy"] + 0.1 * (len(i) + len(j) < 17))},
+                {**cell, "accuracy": min(1.0, (cell["accuracy"] or 0.0) + 0.1 * (len(i) + len(j) < 17))},
             )
     other = Run(other.store, other.record)
     at = sound(opened(one.store, PAGE, runs=[one.id, other.id], of="Direct matching: accuracy"))

@@ -27,9 +27,10 @@ from stitchlab.request import Detection
 from stitchlab.results import networks, samples, trajectory
 from stitchlab.results.bundle import layout, pack, unpack
 from stitchlab.results.bundle.arrays import Arrays, sample
-from stitchlab.results.bundle.judged import CHANNELS, settings
+from stitchlab.results.bundle.detection_entries import CHANNELS
 from stitchlab.results.bundle.private import private
 from stitchlab.results.detection import NATIVE, OUTLIERS, STATISTICS, DetectionResults
+from stitchlab.results.detection_settings import settings
 from stitchlab.results.keys import map_key
 from stitchlab.results.run import Run, list_runs
 from stitchlab.results.tables import cells_csv, ood_csv
@@ -126,7 +127,7 @@ def test_samples_say_of_arrays_what_plots_need(full: Run, opened: Run) -> None:
         scores.min(),
         scores.max(),
     ]
-    assert len(sample(scores)) == layout.SCORES
+    assert len(sample(scores)) == layout.ORDER_STATISTICS
 
 
 def test_epochs_and_samples_come_back(full: Run, opened: Run) -> None:
@@ -220,7 +221,9 @@ def test_nothing_says_where_it_was_made(full: Run, tmp_path: Path) -> None:
     assert opened.source is not None
     assert opened.source.command == "compare a b --data folder:CIFAR-10"
     assert opened.record["data"]["name"] == opened.record["end"]["data"] == "folder:CIFAR-10"
-    assert opened.record["end"]["code"]["file"] == "net.py"
+    code = opened.record["end"]["code"]
+    assert code is not None
+    assert code["file"] == "net.py"
     assert opened.provenance()["devices"] == ["cpu"]
     assert opened.request == full.request
 

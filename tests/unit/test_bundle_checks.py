@@ -211,7 +211,7 @@ CHANGES: list[tuple[Callable[[Any], object], str]] = [
     (lambda table: table.update(networks=["one", "x" * 201]), "too long"),
     (lambda table: table.update(networks=["one", "![x](http://evil)"]), "not plain"),
     (lambda table: table.update(created=1), "created"),
-    (lambda table: table["checks"].update(novel={}), "check that was not asked for"),
+    (lambda table: table["checks"].update(novel={}), "check that is not in its suite"),
     (lambda table: table["checks"].update(self=[]), "not an object"),
     (lambda table: table["checks"]["self"].update({"rsa/similarity": {}}), "which the check self does not apply"),
     (lambda table: table["checks"]["chance"].update({"dm/accuracy": {}}), "which the check chance does not apply"),

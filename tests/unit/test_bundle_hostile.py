@@ -31,7 +31,7 @@ from stitchlab.ood.samples import keep_samples
 from stitchlab.ood.trajectory import compute_trajectory
 from stitchlab.results import samples, trajectory
 from stitchlab.results.bundle import pack, unpack
-from stitchlab.results.bundle.layout import ENTRIES, MB, MOST_BYTES, SCHEMA
+from stitchlab.results.bundle.layout import ENTRIES, MAX_FILE_BYTES, MB, SCHEMA
 from stitchlab.results.checks import answers as tables
 from stitchlab.results.detection import NATIVE, STATISTICS, DetectionResults
 from stitchlab.results.run import Run
@@ -234,7 +234,7 @@ def test_a_bomb_is_not_inflated(parts: Entries) -> None:
 
 
 def test_what_is_too_large_or_cut_off_is_refused(whole: bytes) -> None:
-    refused(bytes(MOST_BYTES + 1), "the limit is")
+    refused(bytes(MAX_FILE_BYTES + 1), "the limit is")
     for data in (
         b"",
         b"PK",

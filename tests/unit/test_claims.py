@@ -140,7 +140,7 @@ def test_who_is_killed_loses_it_at_once(store: Store) -> None:
 def test_cleaning_takes_what_the_killed_left(store: Store) -> None:
     killed(store, "a")
     assert left(store)
-    clean(store, young=-60)
+    clean(store, min_age_s=-60)
     assert left(store) == []
 
 

@@ -111,5 +111,5 @@ def test_nothing_is_cleaned_where_a_record_cannot_be_read(run: Run, room: str) -
     run.store.put(room, "0" * 64, {"name": "x"})
     before = sorted(run.store.root.rglob("*"))
     with pytest.raises(StitchLabError):
-        clean(run.store, young=-60)
+        clean(run.store, min_age_s=-60)
     assert sorted(run.store.root.rglob("*")) == before

@@ -46,7 +46,7 @@ def run(store: Store) -> Run:
 
 
 def test_a_machine_is_measured_once(store: Store, run: Run, measured: list[torch.device]) -> None:
-    told = [seconds(str(store.root), run.record, "cpu", there) for there in range(3)]
+    told = [seconds(str(store.root), {**run.record}, "cpu", there) for there in range(3)]
     assert told[0] == told[1] == told[2]
     assert measured == [CPU]
     assert len(store.keys("timings")) == 1
@@ -97,7 +97,7 @@ def test_cheaper_ways_are_estimated_by_the_same_rule(
     store: Store, run: Run, measured: list[torch.device], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(estimate, "CHEAPER_TRAINING_IMAGES", 500)
-    told = seconds(str(store.root), run.record, "cpu")
+    told = seconds(str(store.root), {**run.record}, "cpu")
     assert told is not None
     ways = dict(told["cheaper"])
     assert list(ways) == ["quick", "DM and indices only", "500 training images"]

@@ -155,7 +155,7 @@ def test_a_suite_is_found_again_from_what_is_written_down(checked: Store) -> Non
 def test_cleaning_keeps_a_suite_and_what_it_takes(mine: Store) -> None:
     before = said(mine)
     mine.put(kept.ROOM, "0123456789abcdef-self", {"answers": {}})
-    freed = cleaning.clean(mine, young=-1)
+    freed = cleaning.clean(mine, min_age_s=-1)
     assert [(amount.room, amount.files) for amount in freed] == [(kept.ROOM, 1)]
     assert said(mine) == before
 

@@ -218,7 +218,7 @@ def test_the_queue_adds_them_and_says_what_it_takes(done: Store, monkeypatch: py
 def test_clean_keeps_them_and_a_deleted_run_takes_them_along(done: Store) -> None:
     run = made(done)
     keys = {functional_key(run.request, m, *cell) for m in METHODS for cell in grid_of()}
-    clean(done, young=-1)
+    clean(done, min_age_s=-1)
     assert keys <= set(done.keys("cells"))
     whole = summary.Summaries(done).count(run).bytes
     assert whole > summary.Summaries(done).count(forget(run)).bytes

@@ -132,7 +132,7 @@ def test_a_stitch_file_with_a_null_of_another_length_is_refused(permuted: Run, m
 
 def test_cleaning_keeps_nulls_and_deleting_removes_them(store: Store, permuted: Run) -> None:
     kept = set(store.keys("cells"))
-    assert not [room for room in cleaning.clean(store, young=0) if room.room == "cells" and room.files]
+    assert not [room for room in cleaning.clean(store, min_age_s=0) if room.room == "cells" and room.files]
     assert set(store.keys("cells")) == kept
     cleaning.delete_run(store, permuted.id)
     assert not store.keys("cells")

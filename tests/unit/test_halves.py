@@ -25,7 +25,7 @@ from stitchlab.indices.halves import _half_sums
 from stitchlab.indices.statistics import Wanted, by_moments
 from stitchlab.indices.two_layers import measure
 from stitchlab.results.cleaning import delete_run
-from stitchlab.results.halves import OF_METHODS, ROOM, SAMPLES, Halves
+from stitchlab.results.halves import METHOD_METRICS, ROOM, SAMPLES, Halves
 from stitchlab.results.run import Run
 from stitchlab.stitch import evaluate as evaluating
 from stitchlab.stitch import halves as of_methods
@@ -180,7 +180,7 @@ def test_methods_are_those_of_the_half_alone(batch: int, monkeypatch: pytest.Mon
     alone = [of_evaluation(nets, fitted, half) for half in halves]
     monkeypatch.setattr(evaluating, "BATCH", batch)
     found = of_methods.evaluate_half_samples(nets, fitted, ALL, halves)
-    assert {metric for metric, _ in found.values} == set(OF_METHODS)
+    assert {metric for metric, _ in found.values} == set(METHOD_METRICS)
     for item, values in found.values.items():
         assert values.tolist() == pytest.approx([each[item] for each in alone], rel=1e-6, nan_ok=True), item
 
@@ -253,7 +253,7 @@ def test_values_on_all_images_are_the_runs_own(run: Run) -> None:
     for method in run.request.methods:
         fitted = maps(run.store, nets, run.request, method, run.request.cells)
         found = of_methods.evaluate_half_samples(nets, fitted, evaluation(nets.data, run.request), [torch.arange(150)])
-        for metric in OF_METHODS:
+        for metric in METHOD_METRICS:
             for i, j in run.request.cells:
                 assert float(found.values[metric, (i, j)]) == pytest.approx(run.value(method, metric, i, j), rel=1e-9)
     whole = of_indices.measure_half_samples(

@@ -132,7 +132,7 @@ def test_at_all_channels_stands_what_the_run_has(computed: Ranks) -> None:
                 if name != PROBE:
                     assert curve[-1] == run.value(name, metric, layer, layer)
                     assert why[-1] == run.reason(name, metric, layer, layer)
-                kept = computed.kept(name, layer)
+                kept = computed.run.store.get("ranks", computed.key(name, layer))
                 assert kept is not None
                 assert kept["versions"]["torch"] == torch.__version__
 
@@ -481,12 +481,12 @@ def test_ranks_stay_as_long_as_a_run_that_they_are_of(store: Store) -> None:
     runs = [ask("digits-a", end, store, **FEW) for end in ("digits-a", "digits-b")]
     mine, theirs = (compute(run, CPU).keys for run in runs)
     assert set(store.keys(ROOM)) == mine | theirs
-    clean(store, young=-1)
+    clean(store, min_age_s=-1)
     assert set(store.keys(ROOM)) == mine | theirs
     delete_run(store, runs[0].id)
     assert set(store.keys(ROOM)) == theirs
     store.path(ROOM, "f" * 64, ".json").write_text("{}")
-    clean(store, young=-1)
+    clean(store, min_age_s=-1)
     assert set(store.keys(ROOM)) == theirs
 
 

@@ -283,14 +283,14 @@ def test_a_grid_that_was_cancelled_goes_on_within_a_unit(store: Store, monkeypat
 def test_what_nobody_goes_on_from_is_cleaned_away(store: Store) -> None:
     cancelled(store, 7)
     (name,) = store.keys("resume")
-    clean(store, young=-1)
+    clean(store, min_age_s=-1)
     assert store.keys("resume") == [name], "the run still lacks those cells"
     files = {path: path.read_bytes() for path in (store.root / "resume").iterdir()}
     assert len(files) == 1 + 2, "a unit of two cells"
     made(store, **LONGER)
     for path, data in files.items():
         store.write(path, data)
-    assert {amount.room: amount.files for amount in clean(store, young=-1)}["resume"] == 3, "its maps are there"
+    assert {amount.room: amount.files for amount in clean(store, min_age_s=-1)}["resume"] == 3, "its maps are there"
     for path, data in files.items():
         store.write(path, data)
     (run,) = list_runs(store)

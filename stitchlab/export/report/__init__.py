@@ -17,7 +17,7 @@ from stitchlab.figures.layer_names import shorten
 from stitchlab.figures.story import story
 from stitchlab.results import recipe
 from stitchlab.results.detection import DetectionResults
-from stitchlab.results.judged_with import judged_with
+from stitchlab.results.detection_settings import judged_with
 from stitchlab.results.run import Run
 from stitchlab.results.similarity import telling_cell
 

@@ -22,6 +22,7 @@ from stitchlab.results import recipe as recipes
 from stitchlab.results.definitions import changed, listed, remark
 from stitchlab.results.detection import NATIVE_RATIO, NATIVE_WITHIN, OUTLIERS_LEAST, TIMES, DetectionResults
 from stitchlab.results.duration import seconds
+from stitchlab.results.records import Side
 from stitchlab.results.run import Run
 from stitchlab.results.similarity import ACCURATE, FAR, FAR_RATIO, INACCURATE, NEAR_RATIO
 from stitchlab.results.version import VERSION
@@ -239,7 +240,7 @@ def _source(run: Run) -> dict[str, str]:
     }
 
 
-def _network(run: Run, side: str, weights: Mapping[str, str | None]) -> str:
+def _network(run: Run, side: Side, weights: Mapping[str, str | None]) -> str:
     network, checksum = run.record[side], weights.get(side)
     sha = f", weights SHA-256 {checksum[:16]}" if checksum else ""
     return f"{network['name']}, {network['architecture'].split('/')[-1]}, fingerprint {network['id'][:16]}{sha}"

@@ -1,7 +1,7 @@
 """Write the zip of a .stitch file, with the same bytes each time, and read such a zip defensively.
 
-Only entries of known names are read, each once, stored or deflated, into memory and no further than their bounds:
-nothing is ever unpacked onto a disk.
+Only entries with known names are read, each once, if they are stored or deflated. They are read into memory, up to
+their size limits: nothing is ever unpacked onto a disk.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ from collections.abc import Mapping
 
 from stitchlab.errors import StitchLabError
 from stitchlab.results.bundle.checks import Wrong, need
-from stitchlab.results.bundle.layout import ENTRIES, MB, MOST_BYTES, MOST_INFLATED
+from stitchlab.results.bundle.layout import ENTRIES, MAX_FILE_BYTES, MAX_INFLATED_BYTES, MB
 
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the first moment that a zip knows
-_KIND, _LINK = 0o170000, 0o120000  # of a file's mode; that of a symbolic link
-_FIRST = b"PK\3\4"  # what an entry begins with, and so a zip that nothing stands before
-_END, _LAST = b"PK\5\6", 22  # what the last record of a zip begins with; its bytes, where no comment follows
-_DIRECTORY = 4096  # bytes that the directory has at most
-#: What `zipfile` raises for a file that is no zip, or a damaged one.
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip can state
+_FILE_TYPE = 0o170000  # the bits of a file's mode that state its type
+_SYMBOLIC_LINK = 0o120000  # their value for a symbolic link
+_ENTRY_SIGNATURE = b"PK\3\4"  # the first bytes of an entry, and so of a zip with nothing before it
+_END_SIGNATURE = b"PK\5\6"  # the first bytes of the last record of a zip
+_END_BYTES = 22  # the size of that record without a comment
+_MAX_DIRECTORY_BYTES = 4096
+#: The exceptions of `zipfile` for files that are damaged or no zip.
 _FAULTS = (
     zipfile.BadZipFile,
     zlib.error,
@@ -49,22 +51,26 @@ def write(entries: Mapping[str, bytes]) -> bytes:
             entry = zipfile.ZipInfo(name, _EPOCH)
             entry.external_attr, entry.create_system = 0o644 << 16, 3
             archive.writestr(entry, entries[name], zipfile.ZIP_DEFLATED, 6)
-    if out.tell() > MOST_BYTES:
+    if out.tell() > MAX_FILE_BYTES:
         raise StitchLabError(
-            f"the file would have {out.tell() / MB:.0f} MB; the limit is {MOST_BYTES // MB} MB: "
+            f"the file would have {out.tell() / MB:.0f} MB; the limit is {MAX_FILE_BYTES // MB} MB: "
             "leave the maps out, or compare fewer layers"
         )
     return out.getvalue()
 
 
 class Archive:
-    """Read entries of a zip one by one. Raises Wrong for what `write` would not have written."""
+    """Read entries of a zip one by one. Raises Wrong for a zip that `write` cannot have written."""
 
     def __init__(self, data: bytes) -> None:
-        need(len(data) <= MOST_BYTES, f"it has {len(data) / MB:.0f} MB; the limit is {MOST_BYTES // MB} MB")
-        need(data[:4] == _FIRST and data[-_LAST:][:4] == _END, "it is not a zip file, or not a complete one")
-        directory = int.from_bytes(data[12 - _LAST : 16 - _LAST], "little")
-        need(directory <= _DIRECTORY, "it has more entries than a .stitch file")  # each would be read
+        need(len(data) <= MAX_FILE_BYTES, f"it has {len(data) / MB:.0f} MB; the limit is {MAX_FILE_BYTES // MB} MB")
+        need(
+            data[:4] == _ENTRY_SIGNATURE and data[-_END_BYTES:][:4] == _END_SIGNATURE,
+            "it is not a zip file, or not a complete one",
+        )
+        directory_bytes = int.from_bytes(data[12 - _END_BYTES : 16 - _END_BYTES], "little")
+        # `zipfile` would read the directory as a whole.
+        need(directory_bytes <= _MAX_DIRECTORY_BYTES, "it has more entries than a .stitch file")
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(data))
         except _FAULTS as error:
@@ -83,11 +89,14 @@ class Archive:
                 entry.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED),
                 f"{name} is compressed in a way that StitchLab does not read",
             )
-            need(entry.external_attr >> 16 & _KIND != _LINK, f"{name} is a symbolic link")
+            need(entry.external_attr >> 16 & _FILE_TYPE != _SYMBOLIC_LINK, f"{name} is a symbolic link")
             self._entries[name] = entry
 
     def only_known(self) -> None:
-        """Check that every entry is known, once a later schema, which may have others, is ruled out. Raises Wrong."""
+        """Check that every entry is known. Raises Wrong.
+
+        A file of a later schema may have other entries: check the schema first, for a better message.
+        """
         for name in self._unknown:
             raise Wrong(f"it has an entry {name[:60]!r}, which no .stitch file has")
 
@@ -102,11 +111,11 @@ class Archive:
         entry = self._entries[name]
         need(entry.file_size <= ENTRIES[name], f"{name} states a size of {entry.file_size:,} bytes, over its limit")
         self._inflated += entry.file_size
-        need(self._inflated <= MOST_INFLATED, "its entries together are over the size limit")
+        need(self._inflated <= MAX_INFLATED_BYTES, "its entries together are over the size limit")
         try:
             with self._zip.open(entry) as file:
-                made = file.read(entry.file_size)
-                need(len(made) == entry.file_size and not file.read(1), f"{name} is damaged")
+                content = file.read(entry.file_size)
+                need(len(content) == entry.file_size and not file.read(1), f"{name} is damaged")
         except _FAULTS as error:
             raise Wrong(f"{name} is damaged") from error
-        return made
+        return content

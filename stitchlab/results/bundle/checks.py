@@ -1,4 +1,4 @@
-"""Check what somebody's file says: JSON of limited depth and size, whose values are of the expected types."""
+"""Check the JSON of a file: its depth and size are limited, and its values have the expected types."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from stitchlab.results.bundle.layout import TEXT
+from stitchlab.results.bundle.layout import MAX_TEXT
 
-DEPTH, VALUES = 12, 1_000_000  # of a JSON text: how deep, and how many values
-LARGEST = 1e300  # number
-_NO_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]|\][(:\[]")  # control characters; Markdown's links
+MAX_DEPTH = 12  # levels of a JSON text
+MAX_VALUES = 1_000_000  # values of a JSON text
+MAX_NUMBER = 1e300  # the largest absolute value of a number
+_FORBIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]|\][(:\[]")  # control characters; Markdown's links
 
 
 class Wrong(Exception):
-    """Report that something in a file is not as it should be; the text follows the file's name."""
+    """Report what is wrong with a file, in words that follow the file's name."""
 
 
 def need(holds: bool, why: str) -> None:
@@ -30,28 +31,28 @@ def plain(text: str) -> bool:
     >>> plain("a story, [1] in two lines\\n(or more)"), plain("![x](http://example.org/x.png)")
     (True, False)
     """
-    return _NO_TEXT.search(text) is None
+    return _FORBIDDEN.search(text) is None
 
 
 def parsed(name: str, data: bytes) -> Any:
     """Read a JSON entry: all numbers must be finite, all texts short and plain. Raises Wrong."""
     try:
-        made = json.loads(data, parse_constant=_no_number, object_pairs_hook=_once)
+        value = json.loads(data, parse_constant=_refuse_constant, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         raise Wrong(f"{name} is not readable JSON") from error
-    left, level = VALUES, [made]
-    for _ in range(DEPTH):
-        left -= len(level)
-        need(left >= 0, f"{name} has too many values")
-        for text in {each for each in level if isinstance(each, str)}:  # names of fields stand there many times
-            need(len(text) <= TEXT and plain(text), f"{name} has a text that is too long or not plain")
-        right = all(abs(each) < LARGEST for each in level if isinstance(each, (int, float)))  # NaN is not
-        need(right, f"{name} has a number that is not finite")
+    values_left, level = MAX_VALUES, [value]
+    for _ in range(MAX_DEPTH):
+        values_left -= len(level)
+        need(values_left >= 0, f"{name} has too many values")
+        for text in {each for each in level if isinstance(each, str)}:  # a set, since names of fields occur often
+            need(len(text) <= MAX_TEXT and plain(text), f"{name} has a text that is too long or not plain")
+        finite = all(abs(each) < MAX_NUMBER for each in level if isinstance(each, (int, float)))  # false for NaN
+        need(finite, f"{name} has a number that is not finite")
         inner = [each for each in level if isinstance(each, (dict, list))]
-        level = [value for each in inner for value in each]
-        level += [value for each in inner if isinstance(each, dict) for value in each.values()]
+        level = [part for each in inner for part in each]
+        level += [part for each in inner if isinstance(each, dict) for part in each.values()]
         if not level:
-            return made
+            return value
     raise Wrong(f"{name} is nested too deeply")
 
 
@@ -59,11 +60,11 @@ def fits(what: str, value: Any, kind: Any) -> None:
     """Check that a parsed JSON value is of a kind. Raises Wrong.
 
     Args:
-        what: the value, for the message.
-        value: that was parsed.
-        kind: a type (float takes whole numbers too, and bool is none of them); None; a tuple of alternatives; a list of
-            one kind for lists; a dict of fields (``?name`` may be missing, others may be there); a dict whose one key
-            is ``str`` for objects of any names.
+        what: the name of the value, for the message.
+        value: the parsed value.
+        kind: a type (float also accepts whole numbers, and bool is no number); None; a tuple of alternatives; a list of
+            one kind for lists; a dict of fields for objects (``?name`` may be missing, and unknown fields are allowed);
+            a dict whose one key is ``str`` for objects with any names.
     """
     if isinstance(kind, tuple):
         for each in kind:
@@ -81,8 +82,8 @@ def fits(what: str, value: Any, kind: Any) -> None:
     elif kind is None:
         need(value is None, f"{what} is not empty")
     else:
-        right = isinstance(value, (int, float) if kind is float else kind)
-        need(right and (kind is bool or not isinstance(value, bool)), f"{what} is not as expected")
+        fitting = isinstance(value, (int, float) if kind is float else kind)
+        need(fitting and (kind is bool or not isinstance(value, bool)), f"{what} is not as expected")
     return None
 
 
@@ -99,12 +100,12 @@ def _fields(what: str, value: Any, kind: Mapping[Any, Any]) -> None:
             need(name.startswith("?"), f"{what} has no {name}")
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
         raise ValueError("a name appears twice")
-    return made
+    return fields
 
 
-def _no_number(name: str) -> Any:
+def _refuse_constant(name: str) -> Any:
     raise ValueError(f"it contains {name}")

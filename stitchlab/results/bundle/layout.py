@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-FORMAT, SCHEMA = "stitchlab", 2  # the highest that is known; a higher one is a later version's
-FIRST = 1  # the schema of all files but those that earlier versions would refuse: the ones with tables of checks
+FORMAT = "stitchlab"
+SCHEMA = 2  # the highest schema that this version reads; files with a higher one come from a later version
+FIRST_SCHEMA = 1  # the schema of files without tables of checks: versions that know schema 1 alone can read them
 SUFFIX = ".stitch"
 
 MB = 2**20
-MOST_BYTES = 64 * MB  # of a file
-MOST_INFLATED = 160 * MB  # of all entries together
+MAX_FILE_BYTES = 64 * MB
+MAX_INFLATED_BYTES = 160 * MB  # all entries together
 
 MANIFEST, RUN, CELLS, OOD, SAMPLES = "stitchlab.json", "run.json", "cells.json", "ood.json", "samples.json"
 TABLES = "checks.json"
 CELLS_CSV, OOD_CSV = "cells.csv", "ood.csv"
 OOD_ARRAYS, SAMPLE_ARRAYS, MAP_ARRAYS = "ood.safetensors", "samples.safetensors", "maps.safetensors"
 
-#: Every entry that there may be, in the order in which they lie in a file, with the bytes that it has at most.
+#: Every entry that a file may have, in their order within the file, with the most bytes that each may have.
 ENTRIES = {
     MANIFEST: MB,
     RUN: 8 * MB,
@@ -31,13 +32,23 @@ ENTRIES = {
 }
 NEEDED = (MANIFEST, RUN, CELLS_CSV, CELLS, OOD)
 
-# What is kept of arrays that would be large.
-SCORES = 201  # order statistics of a set of scores or norms, evenly spaced
-PREDICTED, PLACED = 1000, 500  # first evaluation images whose predictions, and places in the plane, are kept
-CHANNEL_BYTES = MB  # of all statistics of channels together, those of telling cells first
+# A file holds only a part of arrays that would be large.
+ORDER_STATISTICS = 201  # evenly spaced ones of a set of scores or norms
+PREDICTED_IMAGES = 1000  # the first evaluation images, whose predictions a file holds
+PLANE_IMAGES = 500  # the first evaluation images, whose places in the native plane a file holds
+MAX_CHANNEL_BYTES = MB  # all statistics of channels together; the sampled cells come first
 
-# What a request may ask for at most.
-MOST_LAYERS, MOST_CELLS, MOST_CLASSES, MOST_IMAGES = 500, 10_000, 100_000, 10**9
-MOST_CHANNELS, MOST_SIDE = 100_000, 4096
-MOST_TABLES, MOST_NETWORKS, MOST_PERMUTATIONS = 4, 1000, 10**6  # suites of checks; what each asks for
-TEXT, TITLE, STORY = 10_000, 200, 4000  # characters of a text; of a title; of a story or a command
+# The most that a request in a file may ask for.
+MAX_LAYERS = 500
+MAX_CELLS = 10_000
+MAX_CLASSES = 100_000
+MAX_IMAGES = 10**9
+MAX_CHANNELS = 100_000
+MAX_SUITES = 4
+MAX_NETWORKS = 1000  # of a suite of checks
+MAX_PERMUTATIONS = 10**6  # of a null
+
+# The most characters that a text in a file may have.
+MAX_TEXT = 10_000
+MAX_TITLE = 200
+MAX_STORY = 4000  # also of a command

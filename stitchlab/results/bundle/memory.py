@@ -1,4 +1,4 @@
-"""Keep an opened file in memory as a store, which is read like any other and never written."""
+"""Keep an opened file in memory as a store, which is read like any other store and never written."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from stitchlab.errors import StitchLabError
 from stitchlab.results.bundle.arrays import Arrays
 from stitchlab.store import Array, Source, Store
 
-Place = tuple[str, str]  # room and key
-Named = tuple[Arrays, dict[str, str]]  # arrays of an entry, by what they are called there
+Place = tuple[str, str]  #: room and key
+Named = tuple[Arrays, dict[str, str]]  #: an entry's arrays, and by their names in the store their names in the file
 
 
 class BundleStore(Store):
-    """Hold what one .stitch file says, under the keys that results have today.
+    """Hold the results of one .stitch file, under the keys that these results have today.
 
     Args:
         source: the file.
         values: JSON values by room and key.
-        arrays: arrays by room and key; they are read when they are asked for.
-        checksums: of what the file itself does not hold: networks' weights.
+        arrays: arrays by room and key; they are read on demand.
+        checksums: those of the networks' weights, which the file does not hold, by room and key.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class BundleStore(Store):
         if (room, key) not in self._arrays:
             return None
         arrays, names = self._arrays[room, key]
-        return {called: arrays.get(name) for called, name in names.items()}
+        return {name: arrays.get(name_in_file) for name, name_in_file in names.items()}
 
     def checksum(self, room: str, key: str) -> str | None:
         """Return the SHA-256 that the file states of tensors which it does not hold."""
@@ -56,10 +56,10 @@ class BundleStore(Store):
 
     def keys(self, room: str) -> list[str]:
         """List the keys of all JSON entries of a room, sorted."""
-        return sorted(key for where, key in self._values if where == room)
+        return sorted(key for room_of_key, key in self._values if room_of_key == room)
 
     def path(self, room: str, key: str, suffix: str) -> Path:
-        """Refuse, with a StitchLabError: nothing of the file lies in a folder.
+        """Refuse, with a StitchLabError: an opened file has no folder.
 
         Args:
             room, key, suffix: as in `Store.path`; not used.

@@ -1,4 +1,4 @@
-"""Hold what is known so far of a file that is being opened: its run, its entries, and the store being filled."""
+"""Hold the state of a file while it is opened: its run, its entries, and the store that is being filled."""
 
 from __future__ import annotations
 
@@ -13,52 +13,52 @@ from stitchlab.results.bundle.memory import Named, Place
 from stitchlab.results.detection import DetectionResults
 from stitchlab.results.run import Run
 
-#: How a result was computed (`stitchlab.models.provenance`), its versions by their place in the entry's list.
+#: How a result was computed (`stitchlab.models.provenance`); ``versions`` is an index into the entry's list of them.
 HOW: dict[str, Any] = {"?seconds": float, "?device": str, "?threads": int, "?computed": str, "?versions": int}
 
 
 @dataclass(frozen=True)
 class Opened:
-    """Hold a file that is being opened: ``values`` and ``arrays`` are what its run's store will have."""
+    """Hold a file while it is opened: the store of its run is filled through ``values`` and ``arrays``."""
 
     run: Run
     entries: dict[str, bytes]
     values: dict[Place, dict[str, Any]]
     arrays: dict[Place, Named]
-    _found: dict[Detection, DetectionResults] = field(default_factory=dict)
+    _results: dict[Detection, DetectionResults] = field(default_factory=dict)
 
     def parsed(self, name: str, kind: Any) -> dict[str, Any]:
         """Read a JSON entry and check its kind (`fits`). Raises Wrong."""
-        made: dict[str, Any] = parsed(name, self.entries[name])
-        fits(name, made, kind)
-        return made
+        value: dict[str, Any] = parsed(name, self.entries[name])
+        fits(name, value, kind)
+        return value
 
-    def its_arrays(self, name: str) -> Arrays | None:
-        """Return the arrays of an entry; None if the file has none. Raises Wrong."""
+    def arrays_of(self, name: str) -> Arrays | None:
+        """Return the arrays of an entry; None if the file does not have it. Raises Wrong."""
         return Arrays(name, self.entries[name]) if name in self.entries else None
 
-    def found(self, detection: Detection) -> DetectionResults:
-        """Return the `Distribution` that knows the keys of detectors' results under these settings."""
-        return self._found.setdefault(detection, DetectionResults(self.run, detection))
+    def detection_results(self, detection: Detection) -> DetectionResults:
+        """Return the `DetectionResults` of these settings: it computes the keys of detectors' results."""
+        return self._results.setdefault(detection, DetectionResults(self.run, detection))
 
-    def asked(self, front_layer: str, end_layer: str) -> bool:
+    def has_cell(self, front_layer: str, end_layer: str) -> bool:
         """Tell whether the request has this cell."""
         request = self.run.request
         return front_layer in request.front_layers and end_layer in request.end_layers
 
 
-def expanded(said: dict[str, Any], versions: list[dict[str, str]], names: Sequence[str]) -> dict[str, Any]:
+def expanded(entry: dict[str, Any], versions: list[dict[str, str]], names: Sequence[str]) -> dict[str, Any]:
     """Convert a result from the file's form to the store's.
 
     Args:
-        said: the entry of the file.
+        entry: the result in the file.
         versions: the list of software versions, to which the entry refers by number.
-        names: fields that name the result, and are left out.
+        names: the fields that name the result; the store has a key instead.
 
     Raises:
         Wrong: it refers to versions that are missing.
     """
-    value = {key: inner for key, inner in said.items() if key not in names}
+    value = {key: inner for key, inner in entry.items() if key not in names}
     if "versions" in value:
         need(0 <= value["versions"] < len(versions), "versions are missing")
         value["versions"] = versions[value["versions"]]

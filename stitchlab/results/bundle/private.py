@@ -1,4 +1,4 @@
-"""Leave out of a file where it was made: folders and names of machines, which often contain users' names."""
+"""Remove folders and names of machines from the texts of a file: they often contain users' names."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 from stitchlab.catalog.data_sets import FOLDER
 
 _SEPARATORS = re.compile(r"[/\\]")
-#: The folders before the last name of an absolute path; not those of an address (``https://…``), nor of ``a/b``.
+#: The folders before the last name of an absolute path, but not the parts of an address (``https://…``) or of ``a/b``.
 _FOLDERS = re.compile(r"""(?<![\w./\\])(?:~|[A-Za-z]:)?[/\\](?:[^\s/\\:;,'"()]+[/\\])+""")
-_FILES = ("file", "path")  # names of fields that hold a path as a whole
+_PATH_FIELDS = ("file", "path")  # names of fields whose whole text is a path
 
 
 def private(value: Any, field: str = "") -> Any:
-    """Remove folders and names of machines from a JSON value; doing it twice changes nothing.
+    """Return a JSON value without folders and names of machines; a second call changes nothing.
 
     >>> private({"data": "folder:/home/ada/CIFAR-10", "device": "cpu on ada-laptop"})
     {'data': 'folder:CIFAR-10', 'device': 'cpu'}
@@ -23,13 +23,13 @@ def private(value: Any, field: str = "") -> Any:
     if isinstance(value, dict):
         return {key: private(inner, key) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        made = [private(inner, field) for inner in value]
-        return sorted(set(made)) if field == "devices" else made
+        cleaned = [private(inner, field) for inner in value]
+        return sorted(set(cleaned)) if field == "devices" else cleaned
     if not isinstance(value, str):
         return value
     if field in ("device", "devices"):  # `stitchlab.models.provenance`
         return value.partition(" on ")[0]
-    if field in _FILES:
+    if field in _PATH_FIELDS:
         return _SEPARATORS.split(value)[-1]
     if value.startswith(FOLDER):
         return FOLDER + _SEPARATORS.split(value.rstrip("/\\"))[-1].removeprefix(FOLDER)
@@ -37,7 +37,7 @@ def private(value: Any, field: str = "") -> Any:
 
 
 def text(value: str) -> str:
-    """Remove the folders of absolute paths within a text.
+    """Return a text without the folders of its absolute paths.
 
     >>> text("compare a b --data folder:/home/ada/CIFAR-10, see https://example.org/a/b and TLM/DM")
     'compare a b --data folder:CIFAR-10, see https://example.org/a/b and TLM/DM'

@@ -1,4 +1,4 @@
-"""Open a .stitch file: every byte of it is checked, and it becomes a run whose store is that file, in memory."""
+"""Open a .stitch file: all of it is checked, and it becomes a run whose store is that file, in memory."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from stitchlab.catalog.methods import FUNCTIONAL
 from stitchlab.errors import StitchLabError
 from stitchlab.request import METHODS, NULL
 from stitchlab.results import data_sets, networks
-from stitchlab.results.bundle import checked, reading_ood
+from stitchlab.results.bundle import check_tables, reading_ood
 from stitchlab.results.bundle.archive import Archive
 from stitchlab.results.bundle.checks import Wrong, fits, need, parsed
 from stitchlab.results.bundle.layout import (
     CELLS,
     FORMAT,
     MANIFEST,
-    MOST_CELLS,
+    MAX_CELLS,
+    MAX_STORY,
+    MAX_TITLE,
     NEEDED,
     RUN,
     SCHEMA,
-    STORY,
-    TITLE,
 )
+from stitchlab.results.bundle.manifest import Manifest
 from stitchlab.results.bundle.memory import BundleStore, Named, Place
 from stitchlab.results.bundle.opened import HOW, Opened, expanded
 from stitchlab.results.bundle.records import data_record, record_of
@@ -63,7 +64,7 @@ _CELLS = {
     "versions": [{str: str}],
     "accuracies": {"front": (None, {"accuracy": _NUMBER}), "end": (None, {"accuracy": _NUMBER})},
     "cells": [_CELL],
-    "?functional": [_CELL],  # no file has these from before there were functional metrics
+    "?functional": [_CELL],  # missing in files from before there were functional metrics
 }
 
 
@@ -75,106 +76,113 @@ def unpack(data: bytes, file: str, *, gallery: bool = False) -> Run:
         file: its name; folders before it are left out.
         gallery: whether it comes with StitchLab.
 
-    Raises StitchLabError, in one line, for anything but a whole .stitch file of a schema that is known here.
+    Raises StitchLabError, in one line, for anything but an undamaged .stitch file of a schema that is known here.
     """
-    called = "".join(c for c in file.replace("\\", "/").rpartition("/")[2] if c.isprintable())[:200] or "the file"
+    name = "".join(c for c in file.replace("\\", "/").rpartition("/")[2] if c.isprintable())[:200] or "the file"
     try:
-        return _opened(data, called, gallery)
+        return _opened(data, name, gallery)
     except Wrong as error:
-        raise StitchLabError(f"{called} cannot be opened as a .stitch file: {error}") from error
+        raise StitchLabError(f"{name} cannot be opened as a .stitch file: {error}") from error
 
 
 def _opened(data: bytes, file: str, gallery: bool) -> Run:
     archive = Archive(data)
-    said = _manifest(archive)
+    manifest = _manifest(archive)
     archive.only_known()
     entries = {name: archive.read(name) for name in archive.names if name != MANIFEST}
-    need(entries.keys() == said["entries"].keys(), "its entries are not those that it lists")
-    for name, made in entries.items():
-        right = hashlib.sha256(made).hexdigest() == said["entries"][name]["sha256"]
-        need(right and len(made) == said["entries"][name]["bytes"], f"{name} does not match its checksum")
+    need(entries.keys() == manifest["entries"].keys(), "its entries are not those that it lists")
+    for name, content in entries.items():
+        listed = manifest["entries"][name]
+        need(
+            hashlib.sha256(content).hexdigest() == listed["sha256"] and len(content) == listed["bytes"],
+            f"{name} does not match its checksum",
+        )
     need(set(NEEDED) <= {MANIFEST, *entries}, f"{', '.join(set(NEEDED) - {MANIFEST, *entries})} is missing")
-    told = parsed(RUN, entries[RUN])
-    record, request = record_of(told)
-    need(said["run"] == request.id, "its run is not the one that it names")
+    description = parsed(RUN, entries[RUN])
+    record, request = record_of(description)
+    need(manifest["run"] == request.id, "its run is not the one that it names")
     source = Source(
-        file=file, gallery=gallery, **{name: said[name] for name in ("maker", "made", "title", "story", "command")}
+        file=file,
+        gallery=gallery,
+        maker=manifest["maker"],
+        made=manifest["made"],
+        title=manifest["title"],
+        story=manifest["story"],
+        command=manifest["command"],
     )
-    weights = {(networks.ROOM, getattr(request, side)): sha for side, sha in told["weights"].items() if sha}
+    weights = {(networks.ROOM, getattr(request, side)): sha for side, sha in description["weights"].items() if sha}
     values: dict[Place, dict[str, Any]] = {}
     arrays: dict[Place, Named] = {}
-    of = Opened(Run(BundleStore(source, values, arrays, weights), record), entries, values, arrays)
-    _put_records(of)
-    _put_cells(of)
-    reading_ood.put(of)
-    checked.put(of)
-    return Run(of.run.store, record)  # a new one: nothing was looked up in it before all was there
+    opened = Opened(Run(BundleStore(source, values, arrays, weights), record), entries, values, arrays)
+    _put_records(opened)
+    _put_cells(opened)
+    reading_ood.put(opened)
+    check_tables.put(opened)
+    return Run(opened.run.store, record)  # a new one, since the other may have cached results while the store was empty
 
 
-def _manifest(archive: Archive) -> dict[str, Any]:
-    """Read what the file says of itself; a later schema is refused before anything else is read."""
-    said = parsed(MANIFEST, archive.read(MANIFEST))
-    fits(MANIFEST, said, {"format": str, "schema": int})
-    need(said["format"] == FORMAT, "another program made it")
-    if said["schema"] > SCHEMA:
+def _manifest(archive: Archive) -> Manifest:
+    """Read the manifest of a file; a later schema is refused before anything else is read."""
+    manifest = parsed(MANIFEST, archive.read(MANIFEST))
+    fits(MANIFEST, manifest, {"format": str, "schema": int})
+    need(manifest["format"] == FORMAT, "another program made it")
+    if manifest["schema"] > SCHEMA:
         raise Wrong(
-            f"it has schema {said['schema']}, and StitchLab {VERSION} knows {SCHEMA}: a later version made it; "
+            f"it has schema {manifest['schema']}, and StitchLab {VERSION} knows {SCHEMA}: a later version made it; "
             "open it with that"
         )
-    need(said["schema"] > 0, "it has no schema")
-    fits(MANIFEST, said, _MANIFEST)
-    for name, most in (("maker", 50), ("made", 50), ("title", TITLE), ("story", STORY), ("command", STORY)):
-        need(len(said[name]) <= most, f"its {name} is too long")
-    checked: dict[str, Any] = said
+    need(manifest["schema"] > 0, "it has no schema")
+    fits(MANIFEST, manifest, _MANIFEST)
+    for name, most in (("maker", 50), ("made", 50), ("title", MAX_TITLE), ("story", MAX_STORY), ("command", MAX_STORY)):
+        need(len(manifest[name]) <= most, f"its {name} is too long")
+    checked: Manifest = manifest
     return checked
 
 
-def _put_records(of: Opened) -> None:
-    run = of.run
-    for side, network in (("front", run.request.front), ("end", run.request.end)):
-        of.values[networks.ROOM, network] = run.record[side]
-    of.values[data_sets.ROOM, run.request.data] = asdict(data_record(run.record["data"]))
+def _put_records(opened: Opened) -> None:
+    run = opened.run
+    opened.values[networks.ROOM, run.request.front] = {**run.record["front"]}
+    opened.values[networks.ROOM, run.request.end] = {**run.record["end"]}
+    opened.values[data_sets.ROOM, run.request.data] = asdict(data_record(run.record["data"]))
 
 
 def _metric(name: str) -> str:
-    """Name the number of an index, or the numbers of its null, as cells name it."""
+    """Return the field of a cell that holds the number of an index, or the values of its null."""
     return "null" if name.startswith(NULL) else INDICES[name].metric
 
 
-def _put_cells(of: Opened) -> None:
-    request, told = of.run.request, of.parsed(CELLS, _CELLS)
-    need(max(len(told["cells"]), len(told.get("functional", ()))) <= MOST_CELLS, "it has too many cells")
-    for each in told["cells"]:
-        method = each["method"]
-        need(method in request.results, "it has a cell that was not asked for")
+def _put_cells(opened: Opened) -> None:
+    request, content = opened.run.request, opened.parsed(CELLS, _CELLS)
+    need(max(len(content["cells"]), len(content.get("functional", ()))) <= MAX_CELLS, "it has too many cells")
+    for entry in content["cells"]:
+        method = entry["method"]
+        need(method in request.results, "it has a cell that is not in its request")
         metrics = ("accuracy", "distance") if method in METHODS else (_metric(method),)
-        _put_cell(of, each, told, result_key(request, *(each[name] for name in _NAMES)), metrics)
-    for each in told.get("functional", ()):
-        need(each["method"] in request.methods, "it has functional metrics of a cell that was not asked for")
-        _put_cell(of, each, told, functional_key(request, *(each[name] for name in _NAMES)), FUNCTIONAL)
+        key = result_key(request, *(entry[name] for name in _NAMES))
+        _put_cell(opened, entry, content["versions"], key, metrics)
+    for entry in content.get("functional", ()):
+        need(entry["method"] in request.methods, "it has functional metrics of a cell that is not in its request")
+        key = functional_key(request, *(entry[name] for name in _NAMES))
+        _put_cell(opened, entry, content["versions"], key, FUNCTIONAL)
     for side, network in (("front", request.front), ("end", request.end)):
-        if (own := told["accuracies"][side]) is not None:
+        if (own := content["accuracies"][side]) is not None:
             fits(CELLS, own, HOW)
-            of.values["accuracies", accuracy_key(request, network)] = expanded(own, told["versions"], ())
+            opened.values["accuracies", accuracy_key(request, network)] = expanded(own, content["versions"], ())
 
 
 def _put_cell(
-    of: Opened,
-    each: dict[str, Any],
-    told: dict[str, Any],
-    key: str,
-    metrics: Sequence[str],
+    opened: Opened, entry: dict[str, Any], versions: list[dict[str, str]], key: str, metrics: Sequence[str]
 ) -> None:
     """Copy a cell's numbers into the run's store, if each is a number, or empty with a reason."""
-    need(of.asked(each["front_layer"], each["end_layer"]), "it has a cell that was not asked for")
+    need(opened.has_cell(entry["front_layer"], entry["end_layer"]), "it has a cell that is not in its request")
     place = ("cells", key)
-    need(place not in of.values, "it has a cell twice")
+    need(place not in opened.values, "it has a cell twice")
     for metric in metrics:
-        fits(f"{CELLS}: {metric}", each.get(metric, ""), _NULL if metric == "null" else _NUMBER)
+        fits(f"{CELLS}: {metric}", entry.get(metric, ""), _NULL if metric == "null" else _NUMBER)
         need(
-            metric != "null" or each[metric] is None or len(each[metric]) == of.run.request.null,
+            metric != "null" or entry[metric] is None or len(entry[metric]) == opened.run.request.null,
             f"{CELLS} has a null with a wrong number of permutations",
         )
-        why = each.get("reasons", {}).get(metric) or each.get("reason")
-        need(each[metric] is not None or isinstance(why, str), f"{CELLS} lacks a reason")
-    of.values[place] = expanded(each, told["versions"], _NAMES)
+        reason = entry.get("reasons", {}).get(metric) or entry.get("reason")
+        need(entry[metric] is not None or isinstance(reason, str), f"{CELLS} lacks a reason")
+    opened.values[place] = expanded(entry, versions, _NAMES)

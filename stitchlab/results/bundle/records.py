@@ -1,4 +1,4 @@
-"""Check the record of a file's run: what was asked, of which networks and of which data."""
+"""Check the record of a file's run: its request, both networks, and the data."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from stitchlab.errors import StitchLabError
 from stitchlab.request import METHODS, SINCE_2, Request, checked_seed
 from stitchlab.results import definitions, repeating
 from stitchlab.results.bundle.checks import Wrong, fits, need
-from stitchlab.results.bundle.layout import MOST_CELLS, MOST_CLASSES, MOST_IMAGES, MOST_LAYERS
+from stitchlab.results.bundle.layout import MAX_CELLS, MAX_CLASSES, MAX_IMAGES, MAX_LAYERS
 from stitchlab.results.data_sets import DataRecord
 from stitchlab.results.networks import Network
 
-#: What `Run.provenance` says beside the run's record: it follows from the rest.
+#: The fields that `Run.provenance` adds to the run's record; they follow from the record and the results.
 DERIVED = (
     "id",
     "stitchlab",
@@ -71,52 +71,53 @@ _RUN = {
     "?name": str,
     "weights": {"?front": (None, str), "?end": (None, str)},
 }
-_LAYER = re.compile(r"[\w.:/ -]{1,200}")  # module paths, and nodes of functions
+_LAYER = re.compile(r"[\w.:/ -]{1,200}")  # paths of modules, and names of functions' nodes
 
 
-def record_of(said: Any) -> tuple[dict[str, Any], Request]:
-    """Read the record and the request of the run in run.json. Raises Wrong."""
-    fits("run.json", said, _RUN)
+def record_of(description: Any) -> tuple[dict[str, Any], Request]:
+    """Check the parsed run.json, and return the run's record and its request. Raises Wrong."""
+    fits("run.json", description, _RUN)
     try:
-        request = repeating.checked(Request.from_json(said["request"]))
+        request = repeating.checked(Request.from_json(description["request"]))
         checked_seed(request.seed)
         for side in ("front", "end"):
-            Network.from_record(said[side])
-        data_record(said["data"])
+            Network.from_record(description[side])
+        data_record(description["data"])
     except StitchLabError as error:
         raise Wrong(str(error)) from error
     _check(request)
-    need(said["id"] == request.id, "its id is not that of its request")
+    need(description["id"] == request.id, "its id is not that of its request")
     need(
-        (said["front"]["id"], said["end"]["id"], said["data"]["fingerprint"])
+        (description["front"]["id"], description["end"]["id"], description["data"]["fingerprint"])
         == (request.front, request.end, request.data),
         "its records are not those of its request",
     )
-    return {key: value for key, value in said.items() if key not in DERIVED}, request
+    return {key: value for key, value in description.items() if key not in DERIVED}, request
 
 
-def data_record(said: Any) -> DataRecord:
-    """Read the record of data in a file. Raises Wrong."""
-    fits("data", said, DATA)
-    need(len(said["shape"]) == 3 and all(0 < n <= 100_000 for n in said["shape"]), "its images have an invalid shape")
-    need(0 < len(said["classes"]) <= MOST_CLASSES, "it has too many classes, or none")
-    return DataRecord.from_record(said)
+def data_record(record: Any) -> DataRecord:
+    """Check a record of data in a file, and read it. Raises Wrong."""
+    fits("data", record, DATA)
+    shape, classes = record["shape"], record["classes"]
+    need(len(shape) == 3 and all(0 < n <= 100_000 for n in shape), "its images have an invalid shape")
+    need(0 < len(classes) <= MAX_CLASSES, "it has too many classes, or none")
+    return DataRecord.from_record(record)
 
 
 def _check(request: Request) -> None:
-    """Check that somebody can have made this request. Raises Wrong."""
+    """Check that StitchLab can have made this request. Raises Wrong."""
     for layers in (request.front_layers, request.end_layers):
-        need(0 < len(layers) <= MOST_LAYERS and _once(layers), "it has too many layers, none, or one twice")
+        need(0 < len(layers) <= MAX_LAYERS and _unique(layers), "it has too many layers, none, or one twice")
         need(all(_LAYER.fullmatch(layer) for layer in layers), "it has a layer with an invalid name")
-    need(len(request.cells) <= MOST_CELLS, "it has too many cells")
+    need(len(request.cells) <= MAX_CELLS, "it has too many cells")
     for names, known in ((request.methods, METHODS), (request.indices, INDICES)):
-        need(_once(names) and set(names) <= set(known), f"it has methods or indices that are not known here: {names}")
+        need(_unique(names) and set(names) <= set(known), f"it has methods or indices that are not known here: {names}")
     need(bool(request.methods or request.indices), "it asks for nothing")
-    need(0 < request.eval_images <= MOST_IMAGES and request.dm.images > 0, "it has no images")
+    need(0 < request.eval_images <= MAX_IMAGES and request.dm.images > 0, "it has no images")
     needed = definitions.todays(request.methods, request.indices, request.tlm)
     lacking = set(needed) - set(SINCE_2) - set(request.definitions)
     need(not lacking and all(0 < v < 1000 for v in request.definitions.values()), "some of its definitions are missing")
 
 
-def _once(names: Sequence[str]) -> bool:
+def _unique(names: Sequence[str]) -> bool:
     return len(set(names)) == len(names)

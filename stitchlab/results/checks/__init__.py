@@ -1,5 +1,5 @@
-"""Describe checks of similarity measures on a set of networks: what is asked, which runs it takes, and the result.
+"""Describe checks of similarity measures on a set of networks: the request, the runs that it needs, and the results.
 
-It reads only; `stitchlab.checks` computes. `suite` says what is asked, `answers` what the store has of it, `table`
-which measures pass.
+Everything here only reads; `stitchlab.checks` computes. `suite` describes a request and its runs, `plan` lists the work
+that is left, `answers` reads results, and `table` decides which measures pass.
 """

@@ -1,11 +1,11 @@
-"""Plan what a suite lacks, in steps that workers can do one by one: grids, then what builds on them, then answers.
+"""Plan the work that a suite lacks, in steps for workers: grids, then what builds on them, then the answers.
 
-Steps name networks and settings, not runs: a control, or a network that is still trained, need not be there yet.
+Steps name networks and settings instead of runs, since a control or a network may not be made yet.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -27,16 +27,17 @@ from stitchlab.store import Store
 
 Work = Literal["train", "grid", "ranks", "halves", "frechet", "answers"]
 
-#: What is done on the grid of each network into the next one, with what it is called.
+#: The work on the grid of each network into the next one, with its label.
 ON_NEXT: dict[Material, tuple[Work, str]] = {
     "ranks": ("ranks", "fewer directions"),
     "halves": ("halves", "half samples"),
     "frechet": ("frechet", "Fréchet ratios"),
 }
 
-#: What each step takes in shares of the progress: seconds of one core on digits, by those of a grid (15.5).
+#: The time of each step relative to a grid: seconds of one core on digits, divided by those of a grid (15.5).
 WEIGHTS: dict[Work, float] = {"train": 0.4, "grid": 1.0, "ranks": 1.3, "halves": 1.3, "frechet": 0.4, "answers": 0.5}
-OF_NULLS, OF_DM_ALONE = 1.8, 0.05  # the same of grids of which not all is computed
+NULLS_WEIGHT = 1.8  # of a grid of indices and nulls alone
+DM_WEIGHT = 0.05  # of a grid of direct matching alone
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,11 @@ class Step:
     """Describe a part of the work.
 
     Attributes:
-        work: the training of a network of the demo; a grid; what is done on one; or the answers of the checks.
-        front, end: names or ids of the networks; the front may be a control's name. What is trained is the end.
-        settings: of the grid, arguments of `stitchlab.results.resolve.resolve` as JSON knows them; of the answers the
-            ``suite`` that is asked for and the ``checks``.
-        label: what it is, for people.
+        work: the training of one of the demo's networks; a grid; work on a grid; or the answers of the checks.
+        front, end: names or ids of the networks; the front may be a control's name. The network to train is the end.
+        settings: of a grid, arguments of `stitchlab.results.resolve.resolve`, as JSON; of the answers, the requested
+            ``suite`` (arguments of `stitchlab.results.checks.suite.find`, as JSON) and the ``checks``.
+        label: a description for people.
     """
 
     work: Work
@@ -59,15 +60,17 @@ class Step:
 
     @property
     def names(self) -> list[str]:
-        """List the networks that it needs, by the names or ids used to ask for them."""
+        """List the networks that the step needs, by the names or ids of the request."""
         return [*filter(None, (self.front, self.end)), *self.settings.get("suite", {}).get("names", ())]
 
     @property
     def weight(self) -> float:
-        """Return how long it takes relative to other steps."""
+        """Return how long the step takes relative to a grid."""
         if self.work != "grid":
             return WEIGHTS[self.work]
-        return OF_NULLS if self.settings.get("null") else WEIGHTS["grid"] if self.settings["indices"] else OF_DM_ALONE
+        if self.settings.get("null"):
+            return NULLS_WEIGHT
+        return WEIGHTS["grid"] if self.settings["indices"] else DM_WEIGHT
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -75,10 +78,10 @@ class Step:
         return self.settings | {"tlm": TaskLoss(**self.settings["tlm"])}
 
 
-def begin(store: Store, what: dict[str, Any], checks: Sequence[str]) -> list[Step]:
-    """List the steps that are needed, as `lacking` does, and record that the suite was asked for.
+def begin(store: Store, what: Mapping[str, Any], checks: Sequence[str]) -> list[Step]:
+    """List the steps that are needed, as `lacking` does, and record that the suite was requested.
 
-    The record of networks that are yet to be trained is written with the answers: until then they have no ids.
+    Where a network is not trained yet, it has no id: then the record is written with the answers.
 
     Args:
         store: where everything is.
@@ -93,47 +96,47 @@ def begin(store: Store, what: dict[str, Any], checks: Sequence[str]) -> list[Ste
     return lacking(store, what, checks)
 
 
-def lacking(store: Store, what: dict[str, Any], checks: Sequence[str] = tuple(CHECKS)) -> list[Step]:
+def lacking(store: Store, what: Mapping[str, Any], checks: Sequence[str] = tuple(CHECKS)) -> list[Step]:
     """List the steps that the store lacks; networks of the demo may be named before they are trained.
 
     Args:
         store: where everything is.
-        what: arguments of `stitchlab.results.checks.suite.find`, as JSON knows them.
+        what: arguments of `stitchlab.results.checks.suite.find`, as JSON.
         checks: by name.
 
     Raises as `stitchlab.results.checks.suite.find`.
     """
-    if not (new := untrained(store, what["names"])):
+    if not (to_train := untrained(store, what["names"])):
         return steps(asked(store, what), checks)
     names = list(what["names"])
-    seeds = [name for name in names if name in SEEDS]  # of others it is not known yet whether layers are the same
+    seeds = [name for name in names if name in SEEDS]  # only of the demo's networks it is known that layers are equal
     following = [(name, seeds[(k + 1) % len(seeds)]) for k, name in enumerate(seeds)]
-    training = [Step("train", end=name, label=f"training {name}") for name in new]
+    training = [Step("train", end=name, label=f"training {name}") for name in to_train]
     return training + every(what, dict(zip(names, names, strict=True)), checks, following)
 
 
 def steps(checking: Checking, checks: Sequence[str] = tuple(CHECKS)) -> list[Step]:
-    """List the steps that the store lacks for these checks; none if all have answers.
+    """List the steps that the store lacks for these checks; none if all checks have answers.
 
     Raises NotFoundYet where cut points are not known yet.
     """
     if not (lacking := Answers(checking).lacking(checks)):
         return []
     names = {network.id: network.name for network in checking.networks}
-    found = every(wanted(checking), names, lacking, list(checking.next))
-    return [step for step in found if step.work == "answers" or not _done(checking.store, step)]
+    all_steps = every(wanted(checking), names, lacking, list(checking.next))
+    return [step for step in all_steps if step.work == "answers" or not _done(checking.store, step)]
 
 
 def every(
-    what: dict[str, Any], names: dict[str, str], checks: Sequence[str], following: Sequence[tuple[str, str]]
+    what: Mapping[str, Any], names: dict[str, str], checks: Sequence[str], following: Sequence[tuple[str, str]]
 ) -> list[Step]:
     """List all steps of some checks, also on networks that are not trained yet.
 
     Args:
-        what: is asked for (`stitchlab.results.checks.suite.wanted`).
-        names: what networks are called, by what they are asked for by.
+        what: arguments of `stitchlab.results.checks.suite.find`, as JSON.
+        names: the networks' names, by the name or id in ``what``.
         checks: by name.
-        following: each network and the next one, into which what takes long is done.
+        following: each network with the next one; work that takes long is done on these grids only.
     """
     needed = {material for name in checks for material in CHECKS[name].material}
     settings = {name: value for name, value in what.items() if name not in ("names", "null")}
@@ -147,8 +150,8 @@ def every(
         if material in needed
         for front, end in following
     ]
-    asked = {"suite": what, "checks": list(checks)}
-    return [*grids, *on_next, Step("answers", settings=asked, label="what the checks say")]
+    answers = {"suite": what, "checks": list(checks)}
+    return [*grids, *on_next, Step("answers", settings=answers, label="what the checks say")]
 
 
 def _grids(
@@ -158,7 +161,7 @@ def _grids(
     needed: set[Material],
     following: Sequence[tuple[str, str]],
 ) -> Iterator[tuple[str, str, dict[str, Any], str]]:
-    """Yield the front, the end, the settings that differ, and a remark, of each grid, each once."""
+    """Yield each grid once: its front, its end, the settings that differ from the suite's, and a remark."""
     within, across = [(n, n) for n in names], [(f, g) for g in names for f in names if f != g]
     plain = [*(within if "within" in needed else ()), *(across if "across" in needed else ())]
     plain += [ends for ends in following if ends not in plain and needed & set(ON_NEXT)]

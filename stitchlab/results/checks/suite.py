@@ -1,8 +1,8 @@
-"""Describe a suite: the networks that measures are checked on, the settings, and the runs that this takes."""
+"""Describe a suite: the networks that measures are checked on, the settings, and the runs that the checks need."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
@@ -25,14 +25,14 @@ Ends = tuple[str, str]  # ids of a front network and an end network
 
 STITCHED = tuple(name for name in METRICS if name not in DERIVED)  # metrics of stitched networks that are checked
 CONTROLS = ("random", "noise")
-RECIPE = "quick"  # of task loss matching, wherever a check trains and nobody says another
+RECIPE = "quick"  # the default recipe of task loss matching for checks
 
 
 @dataclass(frozen=True, kw_only=True)
 class Suite:
-    """Describe what checks are asked for: networks by their ids, and the resolved settings of all runs.
+    """Describe a request for checks: networks by their ids, and the resolved settings of all runs.
 
-    ``definitions`` are the versions of the checks and of all that they rest on.
+    ``definitions`` are the versions of the checks and of all definitions that these depend on.
     """
 
     networks: tuple[str, ...]
@@ -48,7 +48,7 @@ class Suite:
 
     @property
     def id(self) -> str:
-        """Return the first sixteen digits of the SHA-256 of what is asked."""
+        """Return the first sixteen digits of the SHA-256 of the suite's canonical JSON."""
         return content_id(self)[:16]
 
     @property
@@ -63,19 +63,20 @@ class Suite:
     def from_json(cls, value: Any) -> Suite:
         """Read the suite that `canonical` wrote. Raises StitchLabError if it is none, or a newer version's."""
         parts = value if isinstance(value, dict) else {}
-        made = made_of(cls, value, dm=made_of(DirectMatching, parts.get("dm")), tlm=made_of(TaskLoss, parts.get("tlm")))
-        check_types(made, made.dm, made.tlm)
-        return made
+        dm, tlm = made_of(DirectMatching, parts.get("dm")), made_of(TaskLoss, parts.get("tlm"))
+        suite = made_of(cls, value, dm=dm, tlm=tlm)
+        check_types(suite, suite.dm, suite.tlm)
+        return suite
 
 
 class Checking:
-    """Look up the networks and runs of a suite. Make a new one to see what has come since.
+    """Look up the networks and runs of a suite. Make a new instance to see later results.
 
     Args:
         store: where everything is.
-        suite: what is asked.
-        names: of the networks, where the store has their names alone, as a .stitch file does: nothing is found there
-            that takes their records, which raises UnknownName.
+        suite: the networks and settings.
+        names: of the networks, where the store lacks their records, as a .stitch file does: whatever needs a record
+            raises UnknownName there.
     """
 
     def __init__(self, store: Store, suite: Suite, names: Sequence[str] = ()) -> None:
@@ -112,7 +113,7 @@ class Checking:
         Raises NotFoundYet where cut points are not known yet.
         """
         suite = self.suite
-        asked: dict[str, Any] = {
+        settings: dict[str, Any] = {
             "data": suite.data,
             "methods": suite.methods,
             "indices": suite.indices,
@@ -121,7 +122,7 @@ class Checking:
             "eval_images": suite.eval_images,
             "seed": suite.seed,
         }
-        return resolve(self.store, front, end, **(asked | changes))
+        return resolve(self.store, front, end, **(settings | changes))
 
     @cached_property
     def within(self) -> dict[Ends, Run]:
@@ -135,7 +136,7 @@ class Checking:
 
     @cached_property
     def controls(self) -> dict[tuple[str, str], Run]:
-        """Return the runs of untrained fronts and of noise, by the kind of control and the end network."""
+        """Return the runs with untrained networks and noise as fronts, by the kind of control and the end network."""
         return {
             (kind, network.id): self.run(
                 controls.NOISE if kind == "noise" else controls.RANDOM + network.name, network.id
@@ -148,18 +149,18 @@ class Checking:
     def next(self) -> dict[Ends, Run]:
         """Return the runs of each network into the next one with the same layers, the last into the first.
 
-        A network that shares its layers with no other goes into itself. What takes long is done on these runs.
+        A network that shares its layers with no other goes into itself. The longest work is done on these runs only.
         """
-        found: dict[Ends, Run] = {}
-        for same in self.alike:
-            for k, front in enumerate(same):
-                end = same[(k + 1) % len(same)]
-                found[front, end] = (self.within if front == end else self.across)[front, end]
-        return found
+        runs: dict[Ends, Run] = {}
+        for group in self.alike:
+            for k, front in enumerate(group):
+                end = group[(k + 1) % len(group)]
+                runs[front, end] = (self.within if front == end else self.across)[front, end]
+        return runs
 
     @cached_property
     def alike(self) -> list[list[str]]:
-        """Group the networks (ids) that have the same layers, of equal shapes; a network alone is a group, too."""
+        """Group the networks (ids) that have the same layers, with equal shapes; a single network is a group, too."""
         groups: dict[str, list[str]] = {}
         for network in self.suite.networks:
             request = self.within[network, network].request
@@ -174,7 +175,7 @@ class Checking:
 
     @cached_property
     def fewer(self) -> dict[Ends, Run]:
-        """Return the runs of each network into the `next` by direct matching alone, on half its training images."""
+        """Return the runs of each network into the `next` by direct matching alone, on half of its training images."""
         half = max(1, self.suite.dm.images // 2)
         return (
             {ends: self.run(*ends, methods=("dm",), indices=(), dm_images=half) for ends in self.next}
@@ -221,23 +222,23 @@ def find(
     """Look up the suite of some networks and settings, and its runs; nothing is made or written.
 
     Args:
-        store, names: where networks are, and names or ids of some, each once.
-        data: name or fingerprint of data used with this store; default is what the first network came with.
+        store, names: where networks are, and the names or ids of some of them, each once.
+        data: name or fingerprint of data used with this store; default: the first network's own data.
         methods, indices, tlm, dm_images, eval_images, seed: as in `stitchlab.results.resolve.resolve`.
-        null: permutations of the null; default is what decides on so many layers (`stitchlab.results.chance.enough`).
+        null: permutations of the null; default: `stitchlab.results.chance.enough` for the number of layers.
 
     Raises:
         StitchLabError: something does not exist or does not fit; the message says what to do.
         NotFoundYet: the cut points of a network are not known yet.
     """
-    found = _different(store, names)
+    chosen = _different(store, names)
     check_names("method", methods, METHODS)
     check_names("similarity index", indices, INDICES)
     run = resolve(
         store,
-        found[0].id,
-        found[0].id,
-        data=data or found[0].data_fingerprint,
+        chosen[0].id,
+        chosen[0].id,
+        data=data or chosen[0].data_fingerprint,
         methods=methods,
         indices=indices,
         tlm=tlm,
@@ -245,27 +246,27 @@ def find(
         eval_images=eval_images,
         seed=seed,
     )
-    return Checking(store, _suite(found, run.request, null))
+    return Checking(store, _suite(chosen, run.request, null))
 
 
 def _different(store: Store, names: Sequence[str]) -> list[Network]:
-    """Find the networks of these names or ids. Raises StitchLabError where there is none, or one is named twice."""
-    found = [networks.find(store, name) for name in names]
-    if not found:
+    """Find the networks with these names or ids. Raises StitchLabError for no names, or a network named twice."""
+    chosen = [networks.find(store, name) for name in names]
+    if not chosen:
         raise StitchLabError("checks need one network or more; `networks` lists them, `train` makes some")
-    twice = next((n.name for k, n in enumerate(found) if n.id in {m.id for m in found[:k]}), None)
+    twice = next((n.name for k, n in enumerate(chosen) if n.id in {m.id for m in chosen[:k]}), None)
     if twice is not None:
         raise StitchLabError(
             f"{twice} was named twice, or under two names: checks compare different networks; name each once"
         )
-    return found
+    return chosen
 
 
-def _suite(found: Sequence[Network], request: Request, null: int | None) -> Suite:
-    """Make the suite of these networks, with the settings of the request of the first one with itself."""
+def _suite(chosen: Sequence[Network], request: Request, null: int | None) -> Suite:
+    """Make the suite of these networks; its other settings are those of a request of the first network with itself."""
     permutations = enough(len(request.end_layers)) if null is None else null
     return Suite(
-        networks=tuple(network.id for network in found),
+        networks=tuple(network.id for network in chosen),
         data=request.data,
         methods=request.methods,
         indices=request.indices,
@@ -279,7 +280,7 @@ def _suite(found: Sequence[Network], request: Request, null: int | None) -> Suit
 
 
 def wanted(checking: Checking) -> dict[str, Any]:
-    """Return the arguments of `find`, as JSON, that lead to this checking."""
+    """Return the arguments of `find`, as JSON (`stitchlab.results.records.SuiteArguments`), that lead to this suite."""
     suite = checking.suite
     return {
         "names": list(suite.networks),
@@ -294,6 +295,6 @@ def wanted(checking: Checking) -> dict[str, Any]:
     }
 
 
-def asked(store: Store, what: dict[str, Any]) -> Checking:
-    """Look up the checking that `wanted` described. Raises as `find`."""
+def asked(store: Store, what: Mapping[str, Any]) -> Checking:
+    """Look up the suite with these arguments of `find`, as JSON (`wanted`). Raises as `find`."""
     return find(store, **{**what, "tlm": TaskLoss(**what["tlm"])})

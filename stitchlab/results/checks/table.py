@@ -1,4 +1,4 @@
-"""Decide which measures pass which checks: statistics against the catalog's rules, tests corrected (Holm 1979)."""
+"""Decide which measures pass which checks: statistics by the catalog's rules, with corrected tests (Holm 1979)."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from stitchlab.results.quantity import Quantity
 
 Verdict = Literal["pass", "fail", "not enough data"]
 
-ROUNDING = 1e-9  # of shares that are means of many
+ROUNDING = 1e-9  # tolerance for shares, which are means and so have rounding errors
 
 
 class CheckRow(NamedTuple):
-    """Hold a line of `check`'s table; ``p`` is corrected over the measures of its statistic; numbers may be None."""
+    """Hold a row of `check`'s table; ``p`` is corrected over the measures of its statistic; numbers may be None."""
 
     check: str
     subject: str
@@ -32,7 +32,7 @@ class CheckRow(NamedTuple):
 
 
 def applies(check: Check, subject: str) -> bool:
-    """Tell whether a check is for a measure.
+    """Tell whether a check applies to a measure.
 
     >>> applies(CHECKS["chance"], "cka/similarity"), applies(CHECKS["in-distribution"], "tlm/distance")
     (True, False)
@@ -42,14 +42,14 @@ def applies(check: Check, subject: str) -> bool:
 
 
 def has(statistic: Statistic, subject: str) -> bool:
-    """Tell whether a check that is for a measure gives it this statistic."""
+    """Tell whether a measure has this statistic, given that its check applies to the measure."""
     return statistic.only in ("", Quantity.of(subject).name)
 
 
 def lacks(check: Check, checking: Checking) -> str:
-    """Say what a check needs that a suite does not have; empty if it has everything."""
-    most = max(len(group) for group in checking.alike)
-    if check.same_layers and most < 2:
+    """Say what a check needs and a suite does not have; empty if the suite has everything."""
+    largest_group = max(len(group) for group in checking.alike)
+    if check.same_layers and largest_group < 2:
         return "needs two networks with the same layers; these have different ones, or there is only one"
     if len(checking.networks) < check.networks:
         return f"needs {check.networks} networks; got {len(checking.networks)}"
@@ -62,8 +62,8 @@ def lacks(check: Check, checking: Checking) -> str:
 
 
 def rows(answers: Answers, names: Sequence[str] = tuple(CHECKS)) -> list[CheckRow]:
-    """List the statistics of these checks, as far as they are computed, for every measure they apply to."""
-    found = []
+    """List the computed statistics of these checks, for every measure that each check applies to."""
+    table = []
     for check in (CHECKS[name] for name in CHECKS if name in names and name in answers.kept):
         numbers = {
             (subject, statistic): answer.statistics[statistic.name]
@@ -75,36 +75,34 @@ def rows(answers: Answers, names: Sequence[str] = tuple(CHECKS)) -> list[CheckRo
         }
         adjusted = _adjusted(check, numbers)
         for (subject, statistic), number in numbers.items():
-            p, tests = (
-                adjusted[subject, statistic],
-                sum(of is statistic and other.p is not None for (_, of), other in numbers.items()),
-            )
-            said, why = verdict(statistic, number, p, tests)
+            p = adjusted[subject, statistic]
+            tests = sum(tested is statistic and each.p is not None for (_, tested), each in numbers.items())
+            decision, why = verdict(statistic, number, p, tests)
             reason = "; ".join(filter(None, (why, number.reason)))
-            found.append(CheckRow(check.name, subject, statistic.name, *number[:3], p, said, reason))
-    return found
+            table.append(CheckRow(check.name, subject, statistic.name, *number[:3], p, decision, reason))
+    return table
 
 
 def verdict(statistic: Statistic, number: Number, p: float | None, tests: int = 1) -> tuple[Verdict, str]:
     """Decide whether a statistic, with its corrected p-value, passes its rule.
 
     Args:
-        statistic: which it is.
-        number: its value.
-        p: corrected over the measures.
-        tests: how many measures there are: where even the smallest p-value would not pass the correction, nothing can
-            be decided.
+        statistic: has the rule.
+        number: the statistic's value.
+        p: its p-value, corrected over the measures.
+        tests: the number of measures in the correction: where even the smallest possible p-value would not pass it, the
+            verdict is ``not enough data``.
 
     Returns:
-        the verdict, and why it is ``not enough data`` where the number does not say.
+        the verdict, and why it is ``not enough data`` if the number has no reason of its own.
     """
     bound = number.bound if statistic.rule == "at most the probe's" else statistic.bound
     if number.value is None or bound is None or (statistic.tested and p is None):
         return "not enough data", ""
-    right = number.value >= bound - ROUNDING if statistic.rule == "at least" else number.value <= bound + ROUNDING
+    holds = number.value >= bound - ROUNDING if statistic.rule == "at least" else number.value <= bound + ROUNDING
     if not (statistic.tested and p is not None and p >= ALPHA):
-        return ("pass" if right else "fail"), ""
-    if right and number.least_p is not None and number.least_p * tests >= ALPHA:
+        return ("pass" if holds else "fail"), ""
+    if holds and number.least_p is not None and number.least_p * tests >= ALPHA:
         return "not enough data", (
             "so few layers or ranks cannot give a p-value that passes the correction: take more networks"
         )
@@ -112,7 +110,7 @@ def verdict(statistic: Statistic, number: Number, p: float | None, tests: int = 
 
 
 def rule(statistic: Statistic) -> str:
-    """Say what a statistic has to be, for people.
+    """Describe the rule of a statistic, for people.
 
     >>> rule(CHECKS["self"].statistics[0]), rule(CHECKS["sensitivity"].statistics[0])
     ('at least 0.95', 'above 0, p < 0.05')
@@ -123,9 +121,9 @@ def rule(statistic: Statistic) -> str:
 
 
 def _adjusted(check: Check, numbers: dict[tuple[str, Statistic], Number]) -> dict[tuple[str, Statistic], float | None]:
-    """Return the p-values of a check; those that are tested are corrected over the measures that have one."""
-    found = {of: number.p for of, number in numbers.items()}
+    """Return the p-values of a check; those of tested statistics are corrected over the measures that have one."""
+    p_values = {place: number.p for place, number in numbers.items()}
     for statistic in (statistic for statistic in check.statistics if statistic.tested):
-        known = {of: p for of, p in found.items() if of[1] is statistic and p is not None}
-        found.update(zip(known, holm(list(known.values())), strict=True))
-    return found
+        uncorrected = {place: p for place, p in p_values.items() if place[1] is statistic and p is not None}
+        p_values.update(zip(uncorrected, holm(list(uncorrected.values())), strict=True))
+    return p_values

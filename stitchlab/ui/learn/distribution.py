@@ -11,7 +11,7 @@ from stitchlab.figures.words import conclusions
 from stitchlab.request import METHODS, Cell
 from stitchlab.results.anomalies import Accurate, accurate_twice, both_accurate, only_trained
 from stitchlab.results.detection import DetectionResults
-from stitchlab.results.judged_with import judged_with
+from stitchlab.results.detection_settings import judged_with
 from stitchlab.results.run import Run
 from stitchlab.results.similarity import ACCURATE, INACCURATE, SET_DETECTOR, telling_cell
 from stitchlab.ui import address, links

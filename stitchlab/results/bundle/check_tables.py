@@ -1,9 +1,10 @@
-"""Write and read the tables of checks in a .stitch file: every statistic of suites that its run belongs to."""
+"""Write and read the tables of checks in a .stitch file: all statistics of the suites that its run belongs to."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from stitchlab.catalog.checks import CHECKS
@@ -11,11 +12,10 @@ from stitchlab.catalog.indices import INDICES
 from stitchlab.errors import StitchLabError
 from stitchlab.request import METHODS, canonical, checked_seed
 from stitchlab.results.bundle.checks import Wrong, need
-from stitchlab.results.bundle.layout import MOST_IMAGES, MOST_NETWORKS, MOST_PERMUTATIONS, MOST_TABLES, TABLES, TITLE
+from stitchlab.results.bundle.layout import MAX_IMAGES, MAX_NETWORKS, MAX_PERMUTATIONS, MAX_SUITES, MAX_TITLE, TABLES
 from stitchlab.results.bundle.opened import Opened
 from stitchlab.results.bundle.private import private
-from stitchlab.results.checks import answers as kept
-from stitchlab.results.checks.answers import Answers, Number
+from stitchlab.results.checks.answers import ROOM, SUITES, Answers, Number, answers_of, key, suites
 from stitchlab.results.checks.suite import Checking, Suite, wanted
 from stitchlab.results.checks.table import applies, has
 from stitchlab.results.run import Run
@@ -36,39 +36,39 @@ _TABLES = {
 
 def tables(run: Run) -> dict[str, Any] | None:
     """Return the results of checks for the suites that a run belongs to, newest first; None if there are none."""
-    told: list[dict[str, Any]] = []
-    for record in kept.suites(run.store):
-        asked = record["wanted"]
+    tables_of_suites: list[dict[str, Any]] = []
+    for record in suites(run.store):
+        arguments = record["wanted"]
         if (
-            len(told) < MOST_TABLES
-            and _belongs(run, asked["names"], asked["data"], asked["seed"])
-            and (found := kept.answers_of(run.store, record)) is not None
-            and found.kept
+            len(tables_of_suites) < MAX_SUITES
+            and _belongs(run, arguments["names"], arguments["data"], arguments["seed"])
+            and (answers := answers_of(run.store, record)) is not None
+            and answers.kept
         ):
-            told.append(
+            tables_of_suites.append(
                 {
-                    "id": found.suite.id,
-                    "suite": json.loads(canonical(found.suite)),
-                    "networks": private(found.checking.names),
+                    "id": answers.suite.id,
+                    "suite": json.loads(canonical(answers.suite)),
+                    "networks": private(answers.checking.names),
                     "created": record["created"],
-                    "checks": {check: _statistics(found, check) for check in found.kept},
+                    "checks": {check: _statistics(answers, check) for check in answers.kept},
                 }
             )
-    return {"suites": told} if told else None
+    return {"suites": tables_of_suites} if tables_of_suites else None
 
 
-def put(of: Opened) -> None:
+def put(opened: Opened) -> None:
     """Copy the tables of a file into the store that is being filled. Raises Wrong."""
-    if TABLES not in of.entries:
+    if TABLES not in opened.entries:
         return
-    told = of.parsed(TABLES, _TABLES)["suites"]
-    need(0 < len(told) <= MOST_TABLES, f"{TABLES} has too many suites, or none")
-    for said in told:
-        _put(of, said)
+    tables_of_suites = opened.parsed(TABLES, _TABLES)["suites"]
+    need(0 < len(tables_of_suites) <= MAX_SUITES, f"{TABLES} has too many suites, or none")
+    for table in tables_of_suites:
+        _put(opened, table)
 
 
-def _belongs(run: Run, networks: list[str] | tuple[str, ...], data: str, seed: int) -> bool:
-    """Tell whether a run belongs to a suite: it has both its networks, or the front is a control."""
+def _belongs(run: Run, networks: Sequence[str], data: str, seed: int) -> bool:
+    """Tell whether a run belongs to a suite: its networks are the suite's, except that the front may be a control."""
     request, control = run.request, run.record["front"]["origin"].get("how") == "control"
     return (
         (request.data, request.seed) == (data, seed)
@@ -78,51 +78,52 @@ def _belongs(run: Run, networks: list[str] | tuple[str, ...], data: str, seed: i
 
 
 def _statistics(answers: Answers, check: str) -> dict[str, Any]:
-    """Return what a check found, by measure and statistic; empty fields are left out."""
-    found = ((subject, answers.answer(check, subject)) for subject in answers.suite.subjects)
+    """Return the statistics of a check, by measure and name; empty fields are left out."""
+    of_measures = ((subject, answers.answer(check, subject)) for subject in answers.suite.subjects)
     return {
         subject: {
-            name: {key: private(value) for key, value in number._asdict().items() if value not in (None, "")}
+            name: {field: private(value) for field, value in number._asdict().items() if value not in (None, "")}
             for name, number in answer.statistics.items()
         }
-        for subject, answer in found
+        for subject, answer in of_measures
         if answer is not None and answer.statistics
     }
 
 
-def _put(of: Opened, said: dict[str, Any]) -> None:
-    suite, id_ = _suite(said), said["id"]
-    need((kept.SUITES, id_) not in of.values, f"{TABLES} has a suite twice")
+def _put(opened: Opened, table: dict[str, Any]) -> None:
+    suite, suite_id = _suite(table), table["id"]
+    need((SUITES, suite_id) not in opened.values, f"{TABLES} has a suite twice")
     need(
-        _belongs(of.run, suite.networks, suite.data, suite.seed),
+        _belongs(opened.run, suite.networks, suite.data, suite.seed),
         f"{TABLES} has a suite that this run does not belong to",
     )
     need(
-        len(said["networks"]) == len(suite.networks)
-        and all(0 < len(n) <= TITLE for n in said["networks"])
-        and len(said["created"]) <= TITLE,
+        len(table["networks"]) == len(suite.networks)
+        and all(0 < len(name) <= MAX_TITLE for name in table["networks"])
+        and len(table["created"]) <= MAX_TITLE,
         f"{TABLES}: its networks have no names, or too long ones",
     )
-    of.values[kept.SUITES, id_] = {
-        "suite": said["suite"],
-        "networks": said["networks"],
-        "created": said["created"],
-        "wanted": wanted(Checking(of.run.store, suite, said["networks"])),
+    opened.values[SUITES, suite_id] = {
+        "suite": table["suite"],
+        "networks": table["networks"],
+        "created": table["created"],
+        "wanted": wanted(Checking(opened.run.store, suite, table["networks"])),
     }
-    for check, answers in said["checks"].items():
-        versions = suite.definitions.get(f"check {check}"), CHECKS[check].version if check in CHECKS else None
-        need(versions[0] is not None, f"{TABLES} has a check that was not asked for")
-        if versions[0] == versions[1]:  # of another definition, or an unknown check, nothing: pages mean today's
+    for check, answers in table["checks"].items():
+        version = suite.definitions.get(f"check {check}")
+        need(version is not None, f"{TABLES} has a check that is not in its suite")
+        # Answers of an unknown check, or of another definition, are left out: pages describe today's definitions.
+        if check in CHECKS and version == CHECKS[check].version:
             _check(suite, check, answers)
-            of.values[kept.ROOM, kept.key(id_, check)] = {
+            opened.values[ROOM, key(suite_id, check)] = {
                 "answers": {subject: {"statistics": numbers, "evidence": {}} for subject, numbers in answers.items()}
             }
 
 
-def _suite(said: dict[str, Any]) -> Suite:
-    """Read the suite of a table, and check that it is possible and has the right id. Raises Wrong."""
+def _suite(table: dict[str, Any]) -> Suite:
+    """Read the suite of a table, and check that its settings are possible and give its id. Raises Wrong."""
     try:
-        suite = Suite.from_json(said["suite"])
+        suite = Suite.from_json(table["suite"])
         checked_seed(suite.seed)
     except StitchLabError as error:
         raise Wrong(f"{TABLES} has an invalid suite: {error}") from error
@@ -130,17 +131,17 @@ def _suite(said: dict[str, Any]) -> Suite:
         need(len(set(names)) == len(names) and set(names) <= set(known), f"{TABLES} has unknown measures, or one twice")
     networks = suite.networks
     need(
-        0 < len(set(networks)) == len(networks) <= MOST_NETWORKS
+        0 < len(set(networks)) == len(networks) <= MAX_NETWORKS
         and all(re.fullmatch("[0-9a-f]{64}", network) for network in networks),
         f"{TABLES} has invalid ids of networks",
     )
     need(
-        0 < suite.eval_images <= MOST_IMAGES
-        and 0 < suite.dm.images <= MOST_IMAGES
-        and 0 <= suite.null <= MOST_PERMUTATIONS,
+        0 < suite.eval_images <= MAX_IMAGES
+        and 0 < suite.dm.images <= MAX_IMAGES
+        and 0 <= suite.null <= MAX_PERMUTATIONS,
         f"{TABLES} has a suite with impossible settings",
     )
-    need(said["id"] == suite.id, f"{TABLES} has a suite whose id does not match its settings")
+    need(table["id"] == suite.id, f"{TABLES} has a suite whose id does not match its settings")
     return suite
 
 
