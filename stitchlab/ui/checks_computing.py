@@ -18,7 +18,7 @@ from stitchlab.results.checks.suite import RECIPE, Checking
 from stitchlab.results.duration import expected
 from stitchlab.store import Store
 from stitchlab.ui import embedding
-from stitchlab.ui.asking import PATIENCE
+from stitchlab.ui.asking import ANSWER_WAIT_S
 from stitchlab.ui.checks import Asked, demo_by_names
 
 
@@ -73,9 +73,9 @@ def _price(jobs: Jobs, store: Store, of: Asked, lacking: list[str]) -> None:
     """Show how many checks are missing, from how many grids, and how long that takes, as soon as it is known."""
     many = f"**{len(lacking)} check{'s' * (len(lacking) > 1)} to compute**"
     rest = f"{_trained(store, of)} What is finished is kept, and is not computed again."
-    answer = _asked_price(jobs, store, of.what, lacking, PATIENCE)
+    answer = _asked_price(jobs, store, of.what, lacking, ANSWER_WAIT_S)
     if answer.state == "waiting":
-        st.fragment(_look, run_every=ui.REFRESH)(jobs, store, of.what, lacking, many, rest)
+        st.fragment(_look, run_every=ui.REFRESH_INTERVAL_S)(jobs, store, of.what, lacking, many, rest)
     elif answer.state == "there":
         grids, price = answer.value["grids"], expected(answer.value["seconds"], answer.value["timed"])
         st.markdown(f"{many} from {grids:,} grid{'s' * (grids != 1)}: {price}.{rest}")

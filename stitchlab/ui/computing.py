@@ -17,7 +17,7 @@ from stitchlab.results.plan import to_compute
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 from stitchlab.ui import address, embedding, links, opened
-from stitchlab.ui.asking import PATIENCE
+from stitchlab.ui.asking import ANSWER_WAIT_S
 
 LONG, WORTH_IT = 120.0, 0.7  # seconds from which cheaper ways are told; the share of the time from which they are that
 
@@ -143,9 +143,9 @@ def kept_bar(run: Run) -> bool:
 def _price(jobs: Jobs, run: Run) -> None:
     lacking = to_compute(run)
     there = f"**{len(run.cells)} of {run.total} results are there**; {lacking}" if run.cells else f"**{lacking}**"
-    estimate = jobs.estimate(run, wait=PATIENCE)
+    estimate = jobs.estimate(run, wait=ANSWER_WAIT_S)
     if estimate.state == "waiting":
-        st.fragment(_look, run_every=ui.REFRESH)(jobs, run, there)
+        st.fragment(_look, run_every=ui.REFRESH_INTERVAL_S)(jobs, run, there)
     elif estimate.state == "failed" or estimate.value is None:
         st.markdown(f"{there}. {estimate.message}")
     else:

@@ -23,6 +23,7 @@ from stitchlab.export.captions import caption
 from stitchlab.export.formats import FORMATS, file_name, make
 from stitchlab.export.options import FONT_SIZES, LEAST_DPI, LEAST_FONT, MOST_DPI, MOST_FONT, Colours, Options, Size
 from stitchlab.export.shown import names
+from stitchlab.request import Cell
 from stitchlab.results.run import Run
 from stitchlab.ui import embedding
 
@@ -50,9 +51,7 @@ BOUND: Any = {"bind": "query-params"}
 Choice = TypeVar("Choice", bound=str)  # a key of what is chosen from
 
 
-def figure_panel(
-    run: Run, show: Sequence[str], cell: tuple[str, str] | None = None, others: Sequence[Run] = ()
-) -> None:
+def figure_panel(run: Run, show: Sequence[str], cell: Cell | None = None, others: Sequence[Run] = ()) -> None:
     """Draw the panel, closed until it is asked for.
 
     Args:
@@ -69,7 +68,7 @@ def figure_panel(
             _opened(run, show, cell, others)
 
 
-def _opened(run: Run, show: Sequence[str], cell: tuple[str, str] | None, others: Sequence[Run]) -> None:
+def _opened(run: Run, show: Sequence[str], cell: Cell | None, others: Sequence[Run]) -> None:
     left, right = st.columns([2, 3], gap="large")
     with left:
         suffix = str(
@@ -138,9 +137,7 @@ def _preview(run: Run, suffix: str, options: Options, data: bytes) -> str:
     return f"data:{media};base64,{base64.b64encode(data).decode()}"
 
 
-def _options(
-    run: Run, suffix: str, show: Sequence[str], cell: tuple[str, str] | None, others: Sequence[Run]
-) -> Options:
+def _options(run: Run, suffix: str, show: Sequence[str], cell: Cell | None, others: Sequence[Run]) -> Options:
     """Read how the visitor wants the figure to look. Raises StitchLabError."""
     if not FORMATS[suffix].drawn:
         return Options()

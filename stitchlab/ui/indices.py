@@ -11,6 +11,7 @@ from stitchlab import ui
 from stitchlab.catalog.indices import INDICES, Needs
 from stitchlab.figures import run_grids
 from stitchlab.figures.grid import Grid
+from stitchlab.request import Cell
 from stitchlab.results import chance
 from stitchlab.results.run import Run
 from stitchlab.ui import links, opened
@@ -28,7 +29,7 @@ GROUPS: dict[Needs, str] = {
 }
 
 
-def draw(run: Run, selected: tuple[str, str] | None, key: str) -> None:
+def draw(run: Run, selected: Cell | None, key: str) -> None:
     """Draw the switch and the heatmaps of all indices of a run, or say how to get what is missing.
 
     Args:

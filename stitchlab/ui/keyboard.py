@@ -11,6 +11,7 @@ import streamlit as st
 
 from stitchlab import ui
 from stitchlab.catalog.keys import KEYS
+from stitchlab.request import Cell
 from stitchlab.results.run import Run
 from stitchlab.ui import address
 from stitchlab.ui.marking import MARKS
@@ -95,7 +96,7 @@ _arrows = st.components.v2.component("stitchlab_arrows", html="<span role='statu
 _question = st.components.v2.component("stitchlab_question", js=_QUESTION)
 
 
-def arrows(run: Run, cell: tuple[str, str], key: str = "arrows") -> None:
+def arrows(run: Run, cell: Cell, key: str = "arrows") -> None:
     """Let the arrow keys move the selected cell of a run.
 
     Args:

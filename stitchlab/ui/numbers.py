@@ -10,7 +10,7 @@ from stitchlab import ui
 from stitchlab.catalog.indices import INDICES, ROWS, Change, Index
 from stitchlab.catalog.methods import GROUPS, METHOD_LABELS, METRICS
 from stitchlab.figures.words import IMAGES_AND_SETS, disagreements
-from stitchlab.request import METHODS
+from stitchlab.request import METHODS, Cell
 from stitchlab.results import recipe
 from stitchlab.results.chance import IN_TABLES
 from stitchlab.results.definitions import remark
@@ -23,7 +23,7 @@ from stitchlab.ui.cell import choose_cell
 IN_A_LINE = 4  # indices whose numbers stand in the line beside the cell
 
 
-def selected_cell(run: Run, shown: str) -> tuple[str, str]:
+def selected_cell(run: Run, shown: str) -> Cell:
     """Draw the select boxes of the cell, its numbers in one line, and all of them on demand; return the cell."""
     boxes, line, door = st.columns([5, 7, 3], vertical_alignment="center")
     with boxes:

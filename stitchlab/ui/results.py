@@ -9,6 +9,7 @@ import streamlit as st
 from stitchlab import ui
 from stitchlab.catalog.methods import FUNCTIONAL, METRICS
 from stitchlab.figures import run_grids
+from stitchlab.request import Cell
 from stitchlab.results import recipe
 from stitchlab.results.chance import IN_TABLES
 from stitchlab.results.detection import DetectionResults
@@ -61,7 +62,7 @@ def _panels(run: Run, shown: str, view: str) -> list[str]:
     return [f"difference/{shown}" if view == "difference" and shown in METRICS else shown]
 
 
-def figures(run: Run, shown: str, view: str = "maps", *, key: str, selected: tuple[str, str] | None = None) -> None:
+def figures(run: Run, shown: str, view: str = "maps", *, key: str, selected: Cell | None = None) -> None:
     """Draw the heatmaps of what is shown, side by side on wide screens.
 
     Args:
@@ -88,7 +89,7 @@ def figures(run: Run, shown: str, view: str = "maps", *, key: str, selected: tup
     heatmaps(run, made, f"{key}-{shown}-{view}", selected)
 
 
-def _all_cells(run: Run, selected: tuple[str, str]) -> None:
+def _all_cells(run: Run, selected: Cell) -> None:
     """Draw every cell as a point: accuracy against the Fréchet ratio, of the cells that have one."""
     found = DetectionResults(run)
     looked_at = sum(found.entry(SET_DETECTOR, *cell) is not None for cell in found.cells)

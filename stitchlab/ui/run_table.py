@@ -63,7 +63,7 @@ def draw(store: Store, runs: Sequence[Run]) -> list[Run]:
         st.info("No run has all of these words: try fewer, or another kind.", icon=":material/info:")
     if any(count is None for count in counted.values()) and not embedding.embedded():
         st.session_state["counting"] = 0
-        st.fragment(_count_on, run_every=ui.REFRESH)()
+        st.fragment(_count_on, run_every=ui.REFRESH_INTERVAL_S)()
     by_id = {run.id: run for run in shown}
     return [by_id[name] for name in st.query_params.get_all(CHOSEN) if name in by_id]
 

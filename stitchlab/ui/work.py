@@ -44,7 +44,7 @@ def under_way(store: Store, jobs: Jobs) -> None:
     for job in list(active)[:SHOWN]:
         bar, button = st.columns([8, 1], vertical_alignment="center")
         with bar:
-            st.fragment(_look, run_every=ui.REFRESH)(jobs, job, name(store, job))
+            st.fragment(_look, run_every=ui.REFRESH_INTERVAL_S)(jobs, job, name(store, job))
         button.button(
             "Cancel",
             icon=":material/stop_circle:",
