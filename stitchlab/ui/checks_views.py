@@ -63,9 +63,7 @@ def rank_curves(answers: Answers) -> None:
         for subject in answers.suite.subjects
         if (answer := answers.answer(RANKS_CHECK, subject)) is not None
     }
-    layers = list(
-        dict.fromkeys(layer for figures_of_layers in figures_by_subject.values() for layer in figures_of_layers)
-    )
+    layers = list(dict.fromkeys(layer for by_layer in figures_by_subject.values() for layer in by_layer))
     if not layers:
         st.info("There are no curves yet: the check Sensitivity computes them.", icon=":material/info:")
         return
