@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, TypedDict
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -16,7 +16,7 @@ from stitchlab.catalog.methods import METHOD_LABELS
 from stitchlab.catalog.presets import PRESETS
 from stitchlab.errors import StitchLabError
 from stitchlab.jobs import Jobs
-from stitchlab.request import METHODS
+from stitchlab.request import METHODS, Method, TaskLoss
 from stitchlab.results import controls, cut_points, data_sets, demo, networks, shelf
 from stitchlab.results.chance import enough
 from stitchlab.results.checks import answers as kept
@@ -199,7 +199,24 @@ def _own(store: Store) -> CheckSelection | None:
     return _selection(find(store, names, **settings))
 
 
-def _settings(store: Store) -> dict[str, Any]:
+class Measures(TypedDict):
+    """Holds the measures to check."""
+
+    methods: Sequence[Method]
+    indices: Sequence[str]
+
+
+class Settings(Measures):
+    """Holds the arguments of `find` that the pickers set, which are all but the networks."""
+
+    data: str | None
+    dm_images: int
+    tlm: TaskLoss
+    eval_images: int | None
+    seed: int
+
+
+def _settings(store: Store) -> Settings:
     """Draw the pickers of measures and settings in three columns; return the arguments of `find` but the networks."""
     left, middle, right = st.columns(3)
     measures = _measures(left, middle)
@@ -238,7 +255,7 @@ def _settings(store: Store) -> dict[str, Any]:
     }
 
 
-def _measures(left: DeltaGenerator, right: DeltaGenerator) -> dict[str, Sequence[str]]:
+def _measures(left: DeltaGenerator, right: DeltaGenerator) -> Measures:
     """Draw the pickers of the measures to check: methods and similarity indices."""
     methods = left.pills(
         "Methods",

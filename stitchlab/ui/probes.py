@@ -58,18 +58,27 @@ def _choose(store: Store, jobs: Jobs, network: Network) -> list[Probes]:
         others = _beside(store, network)
     with middle:
         data = _data(store)
-    places = right.segmented_control(
-        "Layers", [BLOCKS, ALL_CUT_POINTS], default=BLOCKS, key="probed", required=True, **BOUND
-    )
-    images = _images()
+    choices = [BLOCKS, ALL_CUT_POINTS]
+    probed_layers = right.segmented_control("Layers", choices, default=BLOCKS, key="probed", required=True, **BOUND)
+    train_images, eval_images, seed = _images()
     probes = []
     for probed_network in (network, *others):
         cuts = cuts_of(store, jobs, probed_network)
         if cuts is None:
             continue  # the page is drawn again when the answer is there
-        layers = [point.name for point in cuts.points] if places == ALL_CUT_POINTS else None
+        layers = [point.name for point in cuts.points] if probed_layers == ALL_CUT_POINTS else None
         try:
-            probes.append(find(store, probed_network.id, data=data or None, layers=layers, **images))
+            probes.append(
+                find(
+                    store,
+                    probed_network.id,
+                    data=data or None,
+                    layers=layers,
+                    train_images=train_images,
+                    eval_images=eval_images,
+                    seed=seed,
+                )
+            )
         except StitchLabError as error:
             ui.say(error)
     return probes
@@ -91,7 +100,7 @@ def _beside(store: Store, network: Network) -> list[Network]:
     return [others[name] for name in chosen]
 
 
-def _images() -> dict[str, Any]:
+def _images() -> tuple[int | None, int | None, int]:
     """Choose how many images probes are trained and tested on, and the seed by which these are drawn."""
     left, middle, right = st.columns([4, 4, 5])
     train_images = left.number_input(
@@ -101,11 +110,11 @@ def _images() -> dict[str, Any]:
         None,
         key="probe_train",
         placeholder=f"at most {TRAIN_IMAGES:,}",
-        help="The probe is trained on the first that many images of the training split's permutation.",
+        help="The probe is trained on the first images of the training split's permutation.",
     )
     eval_images = middle.number_input("Test images", 1, None, None, key="probe_test", placeholder="all")
     seed = right.number_input("Seed", 0, 2**32 - 1, 0, key="probe_seed", help="Decides which images are drawn.")
-    return {"train_images": train_images, "eval_images": eval_images, "seed": seed}
+    return train_images, eval_images, seed
 
 
 def _data(store: Store) -> str:
@@ -184,7 +193,7 @@ def _numbers(with_results: list[Probes]) -> None:
 
 
 def _files(with_results: list[Probes]) -> None:
-    """Offer files of the curves. They are made while the panel is open; made on a click, they would be gone too soon."""
+    """Offer files of the curves, made while the panel is open: a file made on a click is gone before it is fetched."""
     if embedding.embedded():
         return
     panel = st.expander("Save these curves", icon=":material/download:", key="probe_files", on_change="rerun")

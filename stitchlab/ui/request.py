@@ -78,7 +78,7 @@ def _two_networks(networks_by_name: dict[str, Network]) -> None:
         key="front",
         on_change=note_change,
         args=("front_layers",),
-        help=f"{meaning('front network')} At the end of the list: controls, which are noise and every network untrained.",
+        help=f"{meaning('front network')} At the end of the list: controls, that is, noise and untrained networks.",
     )
     middle.button(
         "",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, TypedDict, TypeVar
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -13,13 +13,25 @@ from stitchlab.catalog.glossary import meaning
 from stitchlab.catalog.indices import DEFAULT_INDICES, INDICES, ROWS
 from stitchlab.catalog.methods import METHOD_LABELS
 from stitchlab.catalog.presets import PRESETS, preset
-from stitchlab.request import AUTO, INITS, LEAST_PERMUTATIONS, METHODS, TARGETS, AugmentationName, TaskLoss
+from stitchlab.request import (
+    AUTO,
+    INITS,
+    LEAST_PERMUTATIONS,
+    METHODS,
+    TARGETS,
+    AugmentationName,
+    DirectMatching,
+    Method,
+    TaskLoss,
+)
 from stitchlab.results import data_sets
 from stitchlab.results.chance import A_COLUMN, PERMUTATIONS
 from stitchlab.results.networks import Network
 from stitchlab.store import Store
 from stitchlab.ui import links
 from stitchlab.ui.picking import note_change, set_default
+
+Name = TypeVar("Name", bound=str)  # one of the choices of a picker
 
 METHODS_HELP = "  \n".join(meaning(METHOD_LABELS[name].lower()) for name in METHODS)
 #: What each kind of index compares.
@@ -33,13 +45,36 @@ INDICES_HELP = (
     + "."
 )
 RECIPES_HELP = (
-    "paper: Adam, 30 epochs at a constant rate, augmented images. plain: the same without augmentation. quick: 5 epochs "
-    "of SOAP, in a sixth of the time. Its accuracies are mostly higher, and rarely a point lower; its distances and "
-    "Fréchet ratios differ. Compare only numbers of the same recipe."
+    "paper: Adam, 30 epochs at a constant rate, augmented images. plain: the same without augmentation. quick: "
+    "5 epochs of SOAP, in a sixth of the time. Its accuracies are mostly higher, and rarely a point lower; its "
+    "distances and Fréchet ratios differ. Compare only numbers of the same recipe."
 )
 
 
-def settings(store: Store, end: Network) -> dict[str, Any]:
+class Measures(TypedDict):
+    """Holds the measures that are computed for every cell."""
+
+    methods: Sequence[Method]
+    indices: Sequence[str]
+
+
+class Amounts(TypedDict):
+    """Holds the number of images of direct matching and of the evaluation, the number of permutations, the seed."""
+
+    dm_images: int
+    eval_images: int | None
+    null: int
+    seed: int
+
+
+class Settings(Measures, Amounts):
+    """Holds the arguments of `stitchlab.results.resolve.resolve` that the pickers set."""
+
+    data: str | None
+    tlm: TaskLoss
+
+
+def settings(store: Store, end: Network) -> Settings:
     """Draw the pickers; return their values as arguments of `stitchlab.results.resolve.resolve`."""
     left, middle, right = st.columns(3)
     measures = _measures(left, middle)
@@ -49,7 +84,7 @@ def settings(store: Store, end: Network) -> dict[str, Any]:
     return {**measures, "data": data, "tlm": _tlm(data_record.augmentation), **_amounts()}
 
 
-def _measures(left: DeltaGenerator, right: DeltaGenerator) -> dict[str, Sequence[str]]:
+def _measures(left: DeltaGenerator, right: DeltaGenerator) -> Measures:
     """Choose the measures that are computed for every cell: methods and similarity indices."""
     set_default("methods", list(METHODS), METHODS)
     methods = left.pills(
@@ -112,7 +147,7 @@ def _tlm(usual: AugmentationName) -> TaskLoss:
         "train_images",
         None,
         placeholder="all",
-        help="TLM trains on the first that many images of the training split's permutation.",
+        help="TLM trains on the first images of the training split's permutation.",
     )
     first, second, third, fourth = st.columns(4)
     epochs = _count(first, "TLM epochs", "epochs", links.DEFAULTS["epochs"])
@@ -129,10 +164,10 @@ def _tlm(usual: AugmentationName) -> TaskLoss:
     return preset(recipe, epochs=epochs, lr=lr, targets=targets, init=init, augment=augment, images=images)
 
 
-def _amounts() -> dict[str, Any]:
+def _amounts() -> Amounts:
     """Choose the images of direct matching and of the evaluation, the number of permutations, and the seed."""
     first, second, third, fourth = st.columns(4)
-    dm_images = _count(first, "Training images for DM (K)", "dm_images", 100)
+    dm_images = _count(first, "Training images for DM (K)", "dm_images", DirectMatching.images)
     eval_images = _count(second, "Test images for evaluation (M)", "eval_images", None, placeholder="all")
     null = _count(
         third,
@@ -146,13 +181,19 @@ def _amounts() -> dict[str, Any]:
     )
     set_default("seed", 0)
     seed = fourth.number_input("Seed", 0, 2**32 - 1, key="seed", on_change=note_change, help=meaning("seed"))
-    return {"dm_images": dm_images, "eval_images": eval_images, "null": null or 0, "seed": seed}
+    return {
+        "dm_images": dm_images or DirectMatching.images,
+        "eval_images": eval_images,
+        "null": null or 0,
+        "seed": seed,
+    }
 
 
-def _one_of(place: DeltaGenerator, label: str, key: str, choices: Collection[str], **options: Any) -> Any:
+def _one_of(place: DeltaGenerator, label: str, key: str, choices: Collection[Name], **options: Any) -> Name:
     """Draw a picker of one choice; the default is the first."""
     set_default(key, next(iter(choices)), choices)
-    return place.selectbox(label, choices, key=key, **{"on_change": note_change, **options})
+    choice: Name = place.selectbox(label, choices, key=key, **{"on_change": note_change, **options})
+    return choice
 
 
 def _count(
