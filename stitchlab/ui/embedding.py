@@ -34,7 +34,7 @@ def embedded() -> bool:
 
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
-    """In an embedded page, hide everything drawn within but the figures; if there is none, say so."""
+    """Hide everything drawn within but the figures in an embedded page; if there is no figure, say so."""
     figure_place = _FigurePlace(st.container() if embedded() else None)
     token = _figure_place.set(figure_place)
     try:

@@ -122,7 +122,7 @@ def begin() -> None:
 
 @contextlib.contextmanager
 def slide() -> Iterator[None]:
-    """In the presenter view, let everything drawn within fill the window together; elsewhere change nothing."""
+    """Let everything drawn within fill the window together in the presenter view; elsewhere change nothing."""
     if not on():
         yield
         return

@@ -123,7 +123,7 @@ def _other_fields(store: Store, data: DataRecord, stem: str) -> dict[str, Any]:
         None,
         key="classes",
         placeholder=f"as the data: {len(data.classes)}",
-        help="If the network has other classes than the data, its accuracy is not defined; it can still be a front network.",
+        help="A network with other classes than the data has no accuracy here; it can still be a front network.",
     )
     taken = any(network.name == name for network in networks.list_networks(store))
     replace = taken and st.checkbox(f"Replace the network that is called {name}; its results stay", key="replace")

@@ -107,7 +107,7 @@ def name(store: Store, job: str) -> str:
 
 
 def _look(jobs: Jobs, job: str, label: str) -> None:
-    """Draw one job's bar. It reads the status without `Jobs.look`, which would keep jobs alive that nobody asked for."""
+    """Draw one job's bar, without `Jobs.look`, which would keep a job alive that nobody asked for."""
     status = jobs.status(job)
     if status is None or not status.active:
         st.rerun()

@@ -42,7 +42,8 @@ def train(store: Store, jobs: Jobs) -> None:
     names = [_name(store, name, data, architecture_name, seed, several=len(seeds) > 1) for seed in seeds]
     place.markdown(
         f"**{', '.join(names)}**: {training_recipe.epochs} epochs over {data.train:,} images, "
-        f"{training_recipe.optimiser.upper()}, one cycle of the learning rate up to {training_recipe.lr:g}, batches of {training_recipe.batch}."
+        f"{training_recipe.optimiser.upper()}, one cycle of the learning rate up to {training_recipe.lr:g}, "
+        f"batches of {training_recipe.batch}."
     )
     if clicked:
         arguments = {
