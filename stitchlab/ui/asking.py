@@ -18,14 +18,14 @@ ANSWER_WAIT_S = 0.5  # for which a page waits for an answer; most come in a tent
 LOOK_INTERVAL_S = 0.3  # between two looks for an answer that takes longer
 
 
-def answered(jobs: Jobs, question: str, *arguments: Any, what: str) -> Any | None:
+def ask_worker(jobs: Jobs, question: str, *arguments: Any, awaited: str) -> Any | None:
     """Return a worker's answer to a question (`stitchlab.worker.questions`); None, with a message, until it comes.
 
     Args:
         jobs: the queue, which asks the worker.
         question: name of the question.
         arguments: of the question, plain values.
-        what: what the visitor waits for, as the message names it: "the feature maps of image 3".
+        awaited: what the visitor waits for, as the message names it: "the feature maps of image 3".
     """
     if jobs.lacking:
         ui.not_installed(jobs.lacking)
@@ -41,7 +41,7 @@ def answered(jobs: Jobs, question: str, *arguments: Any, what: str) -> Any | Non
             st.rerun()
     else:
         with embedding.seen():
-            st.fragment(_look, run_every=LOOK_INTERVAL_S)(jobs, question, arguments, what)
+            st.fragment(_look, run_every=LOOK_INTERVAL_S)(jobs, question, arguments, awaited)
     return None
 
 
@@ -55,7 +55,7 @@ def cuts_of(store: Store, jobs: Jobs, network: Network) -> Cuts | None:
     """
     if (cuts := cut_points.kept(store, network.id)) is not None:
         return cuts
-    record = answered(jobs, "cut_points", network.id, what=f"the layers of {network.name}")
+    record = ask_worker(jobs, "cut_points", network.id, awaited=f"the layers of {network.name}")
     return None if record is None else Cuts.from_record(record)
 
 

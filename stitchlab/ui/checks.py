@@ -24,7 +24,7 @@ from stitchlab.results.checks.suite import RECIPE, Checking, asked, find, wanted
 from stitchlab.results.resolve import NotFoundYet
 from stitchlab.store import Store
 from stitchlab.ui import opened
-from stitchlab.ui.asking import answered
+from stitchlab.ui.asking import ask_worker
 
 #: What stands in the address instead of a suite's id: for the demo's networks, and for the visitor's own.
 DEMO = "demo"
@@ -72,7 +72,7 @@ def choose(store: Store, jobs: Jobs) -> CheckSelection | None:
             return _demo(store)
         checking = asked(store, suites[choice]["wanted"])
     except NotFoundYet as error:
-        answer = answered(jobs, "cut_points", error.network, what="the layers of these networks")
+        answer = ask_worker(jobs, "cut_points", error.network, awaited="the layers of these networks")
         if answer is not None and cut_points.kept(store, error.network) is not None:
             st.rerun()
         return None

@@ -17,7 +17,7 @@ from stitchlab.results.run import Run
 from stitchlab.results.together import Together, mirrored, together
 from stitchlab.ui import run_table
 from stitchlab.ui.charts import chart, side_by_side
-from stitchlab.ui.checks_door import to_checks
+from stitchlab.ui.checks_link import link_to_checks
 from stitchlab.ui.figure_panel import figure_panel
 
 Way = Literal["difference", "spread"]  #: how runs are compared: the difference of two, or mean and spread
@@ -57,7 +57,7 @@ def draw(chosen: Sequence[Run]) -> None:
     )
     _legend(combined)
     _figures(combined, quantity, way)
-    to_checks(runs)
+    link_to_checks(runs)
     name = quantity[0] if quantity[0] in INDICES else "/".join(quantity)
     panel_kinds = ["change"] if way == "difference" else ["mean", "spread"]
     if not transposed:

@@ -22,7 +22,7 @@ from stitchlab.results.run import Run, list_runs
 from stitchlab.results.similarity import SET_DETECTOR
 from stitchlab.store import Store
 from stitchlab.ui import links, runs
-from stitchlab.ui.asking import answered
+from stitchlab.ui.asking import ask_worker
 from stitchlab.ui.charts import cells_scatter, side_by_side
 from stitchlab.ui.computing import compute_bar, watched
 from stitchlab.ui.pictures import data_url
@@ -97,7 +97,7 @@ def demo_here(jobs: Jobs, store: Store, *, alone: bool) -> None:
     try:
         run = demo.run(store)
     except NotFoundYet as error:  # the store is older than the records of cut points by network
-        answered(jobs, "cut_points", error.network, what="the demo's layers")
+        ask_worker(jobs, "cut_points", error.network, awaited="the demo's layers")
         return
     except StitchLabError as error:  # a record is lost or damaged
         ui.say(error)

@@ -13,7 +13,7 @@ from stitchlab.jobs import Jobs, fetching
 from stitchlab.results import data_sets
 from stitchlab.results.data_sets import DataRecord
 from stitchlab.store import Store
-from stitchlab.ui.asking import answered
+from stitchlab.ui.asking import ask_worker
 from stitchlab.ui.charts import chart
 from stitchlab.ui.pictures import pictures
 
@@ -76,7 +76,9 @@ def _draw_data_set(jobs: Jobs, data: DataRecord) -> None:
     )
     left, right = st.columns(2)
     with left:
-        balance = answered(jobs, "class_balance", data.fingerprint or data.name, what="how many images each class has")
+        balance = ask_worker(
+            jobs, "class_balance", data.fingerprint or data.name, awaited="how many images each class has"
+        )
         if balance is not None:
             train, test = balance
             chart(data.label, figures.balance(train, test, data.classes, dark=ui.dark()), "balance", "images by class")
@@ -89,8 +91,13 @@ def _samples(jobs: Jobs, data: DataRecord) -> None:
         "The first training images of "
         + ("each class" if len(data.classes) <= MAX_CLASSES_SHOWN else f"the first {MAX_CLASSES_SHOWN} classes")
     )
-    samples = answered(
-        jobs, "sample_images", data.fingerprint or data.name, IMAGES_PER_CLASS, MAX_CLASSES_SHOWN, what="sample images"
+    samples = ask_worker(
+        jobs,
+        "sample_images",
+        data.fingerprint or data.name,
+        IMAGES_PER_CLASS,
+        MAX_CLASSES_SHOWN,
+        awaited="sample images",
     )
     if samples is not None:
         pixels, labels = samples

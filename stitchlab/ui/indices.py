@@ -136,17 +136,18 @@ def _offer(run: Run) -> None:
 def _beyond_chance(run: Run) -> str:
     """Say for each index in how many columns the best cell (★) is beyond chance."""
     tests = {name: chance.columns(run, name) for name in run_grids.with_null(run)}
-    known = {name: of for name, of in tests.items() if of}
-    if not known:
+    tests = {name: of_columns for name, of_columns in tests.items() if of_columns}
+    if not tests:
         return "Permutations are not computed yet."
-    if not all(test.decided for of in known.values() for test in of):
-        columns = max(map(len, known.values()))
+    if not all(test.decided for of_columns in tests.values() for test in of_columns):
+        columns = max(map(len, tests.values()))
         return (
             f"{run.request.null} permutations cannot decide about {columns} columns at once (Holm's correction): "
             f"{chance.usual(columns)} can, so no ★ is hollow here."
         )
     counts = " · ".join(
-        f"{INDICES[name].label} {sum(not test.by_chance for test in of)} of {len(of)}" for name, of in known.items()
+        f"{INDICES[name].label} {sum(not test.by_chance for test in of_columns)} of {len(of_columns)}"
+        for name, of_columns in tests.items()
     )
     return (
         f"Columns whose ★ is beyond the best of {run.request.null} permutations (p < .05, Holm's correction over "

@@ -44,7 +44,7 @@ _STEPS = (
     + _FREE
     + """
 const STEPS = {ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0]};
-let at, rest;  // the cell that the keys have reached, and the timer that waits until they rest
+let at, timer;  // the cell that the keys have reached, and the timer that waits until they rest
 
 function show(status, {rows, columns}) {
     clear();
@@ -57,7 +57,7 @@ function show(status, {rows, columns}) {
 
 export default function ({data, parentElement, setTriggerValue}) {
     const status = parentElement.querySelector('span');
-    if (rest === undefined) {
+    if (timer === undefined) {
         at = data.cell;
         clear();
     }
@@ -68,14 +68,14 @@ export default function ({data, parentElement, setTriggerValue}) {
         const clamped = (k, count) => Math.min(Math.max(at[k] + step[k], 0), count - 1);
         at = [clamped(0, data.rows.length), clamped(1, data.columns.length)];
         show(status, data);
-        clearTimeout(rest);
-        rest = setTimeout(() => {
-            rest = undefined;
+        clearTimeout(timer);
+        timer = setTimeout(() => {
+            timer = undefined;
             if (String(at) === String(data.cell)) clear();
             else setTriggerValue('moved', at);
         }, data.rest);
     });
-    return () => { stop(); clearTimeout(rest); rest = undefined; clear(); };
+    return () => { stop(); clearTimeout(timer); timer = undefined; clear(); };
 }
 """
 )
@@ -123,8 +123,8 @@ def offer() -> None:
     clicked = st.button(
         "Keyboard", icon=":material/keyboard:", key="keys", type="tertiary", help="Show all keys, as ? does"
     )
-    asked = _question(key="question", on_asked_change=lambda: None).asked
-    st.session_state[_CARD] = bool(clicked or asked or (st.session_state.get(_CARD) and not ui.arrived()))
+    pressed = _question(key="question", on_asked_change=lambda: None).asked
+    st.session_state[_CARD] = bool(clicked or pressed or (st.session_state.get(_CARD) and not ui.arrived()))
     if st.session_state[_CARD]:  # also while the page is drawn again and again during a computation
         _card()
 

@@ -14,7 +14,7 @@ from stitchlab.results.detection import NATIVE, OUTLIERS, STATISTICS, DetectionR
 from stitchlab.results.run import Run
 from stitchlab.store import Array
 from stitchlab.ui import opened
-from stitchlab.ui.asking import answered
+from stitchlab.ui.asking import ask_worker
 from stitchlab.ui.pictures import pictures
 
 LABELS = "labels"  # name of the evaluation images' labels among the native statistics
@@ -52,8 +52,8 @@ def activations(jobs: Jobs, run: Run, image: int, i: str, j: str) -> dict[str, A
     if run.source:
         return _sampled(run, image, i, j)
     # The number of cells is part of the question, so that it is asked again when cells were added.
-    maps: dict[str, Array] | None = answered(
-        jobs, "feature_maps", run, image, i, j, len(run.cells), what=f"the feature maps of test image {image}"
+    maps: dict[str, Array] | None = ask_worker(
+        jobs, "feature_maps", run, image, i, j, len(run.cells), awaited=f"the feature maps of test image {image}"
     )
     return maps
 
@@ -109,7 +109,7 @@ def labels(jobs: Jobs, results: DetectionResults, j: str) -> Array | None:
     if results.run.source:
         opened.lacks(results.run, "the labels of the test images")
         return None
-    labels: Array | None = answered(jobs, "evaluation_labels", results.run, what="the labels of the test images")
+    labels: Array | None = ask_worker(jobs, "evaluation_labels", results.run, awaited="the labels of the test images")
     return labels
 
 
@@ -129,7 +129,7 @@ def images(jobs: Jobs, run: Run, places: list[int]) -> tuple[Array, Array] | Non
             return sample[0][places], sample[1][places]
         opened.lacks(run, f"test image {', '.join(map(str, places))}")
         return None
-    answer: tuple[Array, Array] | None = answered(jobs, "evaluation_images", run, places, what="test images")
+    answer: tuple[Array, Array] | None = ask_worker(jobs, "evaluation_images", run, places, awaited="test images")
     return answer
 
 

@@ -15,7 +15,7 @@ from stitchlab.results.resolve import resolve
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 from stitchlab.ui import request_settings
-from stitchlab.ui.asking import answered, cuts_of
+from stitchlab.ui.asking import ask_worker, cuts_of
 from stitchlab.ui.inventory import UNTRACED, accuracy, how
 from stitchlab.ui.picking import note_change, set_default
 
@@ -116,7 +116,7 @@ def _front_cuts(store: Store, jobs: Jobs, name: str, end: Network) -> Cuts | Non
         return cuts_of(store, jobs, control)
     if name != controls.NOISE:
         return cuts_of(store, jobs, controls.pattern(store, name, end))
-    record = answered(jobs, "front_cut_points", name, end.id, seed, what="the layers of the noise network")
+    record = ask_worker(jobs, "front_cut_points", name, end.id, seed, awaited="the layers of the noise network")
     return None if record is None else Cuts.from_record(record)
 
 

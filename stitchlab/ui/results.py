@@ -19,7 +19,7 @@ from stitchlab.results.similarity import SET_DETECTOR
 from stitchlab.results.why_empty import BEFORE
 from stitchlab.ui import address, indices, keyboard, links, opened, views
 from stitchlab.ui.charts import cells_scatter, heatmaps
-from stitchlab.ui.checks_door import to_checks
+from stitchlab.ui.checks_link import link_to_checks
 from stitchlab.ui.copying import copy_link
 from stitchlab.ui.figure_panel import figure_panel
 from stitchlab.ui.numbers import label, selected_cell, tlm_recipe
@@ -52,7 +52,7 @@ def explore(run: Run) -> None:
     st.caption(_about(run, shown, view))
     figure_panel(run, _panels(run, shown, view), selected)
     keyboard.arrows(run, selected)
-    to_checks([run])
+    link_to_checks([run])
     _provenance_panel(run)
 
 

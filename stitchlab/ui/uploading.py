@@ -15,7 +15,7 @@ from stitchlab.results import networks
 from stitchlab.results.data_sets import DataRecord
 from stitchlab.store import Store, uploads
 from stitchlab.ui import workshop
-from stitchlab.ui.asking import answered
+from stitchlab.ui.asking import ask_worker
 
 #: Keys in the session's state: the ids of the uploaded file in the browser and in the store; the file whose
 #: architecture the picker was set to.
@@ -87,7 +87,7 @@ def _stored_key(store: Store, file: UploadedFile | None) -> str | None:
 
 def _set_architecture(jobs: Jobs, key: str, file_name: str) -> None:
     """Set the picker of the architecture to the one that fits the file, once for each file."""
-    architecture = answered(jobs, "upload_architecture", key, file_name, what=f"the architecture of {file_name}")
+    architecture = ask_worker(jobs, "upload_architecture", key, file_name, awaited=f"the architecture of {file_name}")
     if architecture and st.session_state.get(ARCHITECTURE_SET_FOR) != key:
         st.session_state["arch"], st.session_state[ARCHITECTURE_SET_FOR] = architecture, key
     if architecture == "":

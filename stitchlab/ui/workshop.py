@@ -16,7 +16,7 @@ from stitchlab.results import data_sets, demo, networks
 from stitchlab.results.cut_points import Cuts
 from stitchlab.results.data_sets import DataRecord
 from stitchlab.store import Store
-from stitchlab.ui.asking import answered
+from stitchlab.ui.asking import ask_worker
 
 MAX_SEEDS = 20  # of one training, each for a network
 EPSILON_STEPS = 255  # ε is chosen as a multiple of the range of pixel values, divided by this
@@ -222,14 +222,14 @@ def fits(jobs: Jobs, arch: str, data: DataRecord, options: dict[str, Any], size:
 
     Returns: whether it fits; also False until the worker has answered.
     """
-    record = answered(
+    record = ask_worker(
         jobs,
         "architecture_cut_points",
         arch,
         data.fingerprint or data.name,
         options,
         size,
-        what="where it could be cut",
+        awaited="where it could be cut",
     )
     if record is None:
         return False

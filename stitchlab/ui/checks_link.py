@@ -9,7 +9,7 @@ from stitchlab.results.checks.answers import suites
 from stitchlab.results.run import Run
 
 
-def to_checks(runs: Sequence[Run]) -> None:
+def link_to_checks(runs: Sequence[Run]) -> None:
     """Link to the checks on the networks of runs computed here, else to the table that came with an opened file."""
     names = {
         run.record[side]["name"]: None
