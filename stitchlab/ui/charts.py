@@ -113,7 +113,7 @@ def cells_scatter(
     """Draw all cells as points: accuracy against the Fréchet ratio.
 
     Args:
-        results: what detectors say about the run's cells.
+        results: results of the detectors on the run's cells.
         key: of the widget.
         selected: front and end layer of the cell with a ring; None: no ring.
         on_click: called with front and end layer of a clicked point; if it is None and a cell is selected, clicks

@@ -1,4 +1,4 @@
-"""Chooses the networks to check, with settings: the demo's, one's own, or those of an earlier suite or a file."""
+"""Chooses the networks to check, with settings: the demo's, the visitor's, or those of an earlier suite or a file."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def choose(store: Store, jobs: Jobs) -> CheckSelection | None:
     suites = {str(suite["id"]): suite for suite in kept.suites(store)}
     of_files = {answers.suite.id: answers.checking for answers in shelf.tables(store)}
     linked = st.query_params.get("suite", "")
-    # At first the visitor's newest suite, else the gallery's, which needs no computing; never somebody's file.
+    # At first the visitor's newest suite, else the gallery's, which needs no computing; never an opened file.
     gallery = [key for key, file in of_files.items() if file.store.source is not None and file.store.source.gallery]
     choice = linked if linked in (DEMO, OWN, *suites, *of_files) else next(iter([*suites, *gallery]), DEMO)
     if linked and choice != linked:
@@ -95,7 +95,7 @@ def _selection(checking: Checking) -> CheckSelection:
 
 
 def about(checking: Checking) -> None:
-    """Show what is checked; if not all networks have the same layers, show which checks need that they have."""
+    """Describe the suite; if its networks have different layers, say which checks need networks with the same."""
     suite = checking.suite
     data = data_sets.of_fingerprint(checking.store, suite.data)
     parts = [
@@ -111,7 +111,7 @@ def about(checking: Checking) -> None:
 
 
 def unequal(checking: Checking) -> list[str]:
-    """Say which checks these networks are too few for, or too different, and which can still be run."""
+    """Say which checks need more networks than these, or networks with the same layers, and which can be run."""
     names = {network.id: network.name for network in checking.networks}
     remarks = []
     if len(checking.alike) > 1:
@@ -173,7 +173,7 @@ def _demo(store: Store) -> CheckSelection:
 
 
 def _own(store: Store) -> CheckSelection | None:
-    """Draw the pickers of one's own networks. Raises StitchLabError; NotFoundYet."""
+    """Draw the pickers of the visitor's own networks. Raises StitchLabError; NotFoundYet."""
     offered = [n.name for n in networks.list_networks(store) if n.architecture != controls.NOISE]
     if not offered:
         st.info("No networks are here yet: train some, or import your own.", icon=":material/info:")

@@ -102,5 +102,5 @@ def _look(jobs: Jobs, store: Store, arguments: dict[str, Any], lacking: list[str
 
 
 def _ask_price(jobs: Jobs, store: Store, arguments: dict[str, Any], lacking: list[str], wait: float = 0.0) -> Answer:
-    """Ask for the price anew whenever cells were added, since then less is missing."""
+    """Ask for the price; ask again whenever cells were added, since then less is missing."""
     return jobs.price(arguments, lacking, len(store.keys("cells")), wait)

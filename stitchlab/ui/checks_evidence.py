@@ -35,7 +35,7 @@ def evidence(answers: Answers, name: str, subject: str) -> None:
     """Draw the question, numbers, figures and runs of a check; a message if it has no answer for this measure.
 
     Args:
-        answers: what the checks of a suite found.
+        answers: results of a suite's checks.
         name: of the check, a key of `CHECKS`.
         subject: the measure, such as ``tlm/accuracy`` or ``cka/similarity``.
     """

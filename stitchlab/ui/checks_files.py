@@ -22,7 +22,7 @@ def evidence(answers: Answers, name: str, subject: str) -> None:
     """Draw the panel that saves the evidence as a file; nothing if the evidence has no figures.
 
     Args:
-        answers: what the checks of a suite found.
+        answers: results of a suite's checks.
         name: of the check.
         subject: the measure.
     """

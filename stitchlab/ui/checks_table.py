@@ -179,7 +179,7 @@ def draw(
     """Draw the table of checks, whose cells can be clicked.
 
     Args:
-        answers: what the checks of a suite found.
+        answers: results of a suite's checks.
         chosen: (check, measure) of the framed cell; None: no frame.
         choose: called with the check and the measure of a cell that is clicked.
         subjects: the measures to show; default is all.
@@ -193,7 +193,7 @@ def described(answers: Answers, chosen: tuple[str, str] | None, subjects: Sequen
     """Describe the whole table as JSON: its texts, and the (check, measure) of each cell that can be chosen.
 
     Args:
-        answers: what the checks of a suite found.
+        answers: results of a suite's checks.
         chosen: (check, measure) of the framed cell; None: no frame.
         subjects: the measures to show; default is all.
     """

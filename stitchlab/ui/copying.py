@@ -1,4 +1,4 @@
-"""Draws 'Copy link', a button that copies the whole address of what is on the screen.
+"""Draws 'Copy link', a button that copies the whole address of the current view.
 
 The address already holds bound widgets and choices. It lacks the run if a page shows one that nobody chose; the button
 adds it. A browser offers no clipboard to a page that is served neither from this machine nor by https; then the address

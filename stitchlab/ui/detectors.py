@@ -82,7 +82,7 @@ def remark(results: DetectionResults, chosen_detector: str, deciding_detector: s
     """If another detector than the chosen one decides, say why.
 
     Args:
-        results: what detectors say about the run's cells.
+        results: results of the detectors on the run's cells.
         chosen_detector: name of the detector that the visitor chose.
         deciding_detector: name of the detector that decides; None: no detector does.
         j: end layer of the cell.
@@ -101,7 +101,7 @@ def table(results: DetectionResults, i: str, j: str) -> None:
     """Draw a table with a line for each detector; the line is grey if the detector is not believed.
 
     Args:
-        results: what detectors say about the run's cells.
+        results: results of the detectors on the run's cells.
         i, j: front layer and end layer of the cell.
     """
     if sentence := counted(results, i, j):

@@ -37,7 +37,7 @@ def conclude(results: DetectionResults, deciding_detector: str | None, i: str, j
     """Draw the conclusions about each method side by side.
 
     Args:
-        results: what detectors say about the run's cells.
+        results: results of the detectors on the run's cells.
         deciding_detector: name of the detector that decides; None: none is believed.
         i, j: front layer and end layer of the cell.
     """
@@ -52,7 +52,7 @@ def numbers(results: DetectionResults, deciding_detector: str | None, i: str, j:
     """Draw a table of numbers of native and stitched activations, first those that need no detector.
 
     Args:
-        results: what detectors say about the run's cells.
+        results: results of the detectors on the run's cells.
         deciding_detector: name of the detector that decides, which is explained; None: none is believed.
         i, j: front layer and end layer of the cell.
     """

@@ -117,14 +117,14 @@ def _offer(run: Run) -> None:
         opened.lacks(run, "permutations of images")
         return
     count = chance.usual(len(run.request.end_layers))
-    text, door = st.columns([4, 2], vertical_alignment="center")
-    text.info(
+    place, link_place = st.columns([4, 2], vertical_alignment="center")
+    place.info(
         f"What the indices give by chance is not computed yet: {count} permutations of the images, for all cells "
         "at once.",
         icon=":material/info:",
     )
     permuted_run = Run(run.store, run.record | {"request": asdict(replace(run.request, null=count))})
-    with door:
+    with link_place:
         ui.door(
             "pages/1_Compare.py",
             "Permute images",

@@ -24,7 +24,7 @@ def statistics(results: DetectionResults, i: str, j: str) -> dict[str, dict[str,
     """Read the statistics of each set of activations.
 
     Args:
-        results: what detectors say about the run's cells.
+        results: results of the detectors on the run's cells.
         i, j: front layer and end layer of the cell.
 
     Returns: by set (native, the methods, known outliers) and statistic; empty until the native ones are there.
@@ -98,7 +98,7 @@ def labels(jobs: Jobs, results: DetectionResults, j: str) -> Array | None:
 
     Args:
         jobs: the queue, which asks a worker.
-        results: what detectors say about the run's cells.
+        results: results of the detectors on the run's cells.
         j: the end layer whose native statistics hold them.
 
     Returns: (M,) class numbers; None, with a line on the page, until they are there.

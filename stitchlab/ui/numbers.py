@@ -25,12 +25,12 @@ MAX_INDICES_IN_LINE = 4  # whose numbers are shown in the line beside the cell
 
 def selected_cell(run: Run, shown: str) -> Cell:
     """Draw the select boxes of the cell, its numbers in one line, and all of them on demand; return the cell."""
-    boxes, line, door = st.columns([5, 7, 3], vertical_alignment="center")
+    boxes, line, link_place = st.columns([5, 7, 3], vertical_alignment="center")
     with boxes:
         i, j = choose_cell(run, collapsed=True)
     line.markdown(_line(run, shown, i, j))
     if run.request.methods and not run.draft:
-        with door:
+        with link_place:
             ui.door(
                 "pages/2_Activations.py",
                 "Its activations",

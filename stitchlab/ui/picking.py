@@ -38,7 +38,7 @@ def set_default(key: str, value: Any, choices: Container[str] | None = None) -> 
     Args:
         key: of the picker.
         value: the default.
-        choices: what can be chosen; None: anything.
+        choices: the values that can be chosen; None: any value.
     """
     state, preferred = st.session_state, st.session_state["picks"].get(key, value)
     for candidate in (state.get(key, preferred), value):

@@ -49,7 +49,7 @@ function fits(slide, scale) {
 async function enlarge(slide) {
     slide.style.opacity = 0;
     slide.style.transform = 'none';
-    slide.style.width = `${FIRST_WIDTH}px`;  // so that every chart is measured anew
+    slide.style.width = `${FIRST_WIDTH}px`;  // so that every chart adapts its width again
     await frame();
     let scale = MAX_SCALE;  // what is too tall even unscaled scrolls: smaller letters could not be read
     while (scale > MIN_SCALE && !fits(slide, scale)) scale = Math.max(MIN_SCALE, scale - SCALE_STEP);

@@ -65,7 +65,7 @@ def _choose(store: Store, jobs: Jobs, network: Network) -> list[Probes]:
     for probed_network in (network, *others):
         cuts = cuts_of(store, jobs, probed_network)
         if cuts is None:
-            continue  # the page is drawn again when the answer is there
+            continue  # the page is drawn again once the answer has come
         layers = [point.name for point in cuts.points] if probed_layers == ALL_CUT_POINTS else None
         try:
             probes.append(

@@ -50,7 +50,7 @@ def pick(store: Store, jobs: Jobs) -> Run | None:
         with st.expander("Methods and settings", icon=":material/tune:"):
             settings = request_settings.settings(store, end)
         if front_cuts is None or end_cuts is None:
-            st.stop()  # the page is drawn again when the answer is there
+            st.stop()  # the page is drawn again once the answer has come
         return resolve(
             store,
             front,

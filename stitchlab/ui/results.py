@@ -64,7 +64,7 @@ def _panels(run: Run, shown: str, view: View) -> list[str]:
 
 
 def figures(run: Run, shown: str, view: View = "maps", *, key: str, selected: Cell | None = None) -> None:
-    """Draw the heatmaps of what is shown, side by side on wide screens.
+    """Draw the heatmaps of a metric, or of the indices, side by side on wide screens.
 
     Args:
         run: the run to draw.
@@ -98,12 +98,12 @@ def _all_cells(run: Run, selected: Cell) -> None:
         opened.lacks(run, "Fréchet ratios")
     elif not run.source and (with_ratio < len(results.cells) or not with_ratio):
         i, j = selected
-        text, door = st.columns([4, 2], vertical_alignment="center")
-        text.info(
+        place, link_place = st.columns([4, 2], vertical_alignment="center")
+        place.info(
             f"{with_ratio} of {len(results.cells)} cells have a Fréchet ratio: the page Activations computes it.",
             icon=":material/info:",
         )
-        with door:
+        with link_place:
             link = [*links.query(run, front_layer=i, end_layer=j), ("look", views.VIEWS["cells"][0])]
             ui.door("pages/2_Activations.py", "Look at all cells", link, "The same figure on Activations")
     if with_ratio:
@@ -111,7 +111,7 @@ def _all_cells(run: Run, selected: Cell) -> None:
 
 
 def _switches(run: Run) -> tuple[str, View]:
-    """Choose what is shown and in which view, and draw the link to it, in one row."""
+    """Draw a row with the pickers of quantity and view, and the link to them; return both choices."""
     bound: Any = {"bind": "query-params", "required": True, "label_visibility": "collapsed"}
     left, middle, right = st.columns([4, 7, 2], vertical_alignment="center")
     shown = left.selectbox("Show", list(SHOWN), key="show", format_func=SHOWN.__getitem__, **bound)
