@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
+from typing import Literal
 
 import streamlit as st
 
@@ -14,6 +15,8 @@ from stitchlab.store import Store
 from stitchlab.ui import address, runs
 
 PAGE = "pages/2_Activations.py"
+Side = Literal["front", "end"]  #: which of the two networks of a run
+SIDES: tuple[Side, Side] = ("front", "end")
 
 
 def choose_run(store: Store) -> Run | None:
@@ -56,7 +59,7 @@ def choose_cell(run: Run, *, collapsed: bool = False) -> Cell:
     cell = address.said_cell() or (rows[-1], columns[0])
     i = _nearest("front", cell[0], rows, rows[-1])
     j = _nearest("end", cell[1], columns, columns[0])
-    for place, side, layers, layer in zip(st.columns(2), ("front", "end"), (rows, columns), (i, j), strict=True):
+    for place, side, layers, layer in zip(st.columns(2), SIDES, (rows, columns), (i, j), strict=True):
         st.session_state[f"{side}_layer"] = layer
         place.selectbox(
             f"{side.capitalize()} layer of {run.record[side]['name']}",
@@ -74,7 +77,7 @@ def _write_cell(run: Run) -> None:
     address.write(run, (i, j))
 
 
-def _nearest(side: str, layer: str, layers: tuple[str, ...], default: str) -> str:
+def _nearest(side: Side, layer: str, layers: tuple[str, ...], default: str) -> str:
     if layer in layers:
         return layer
     near = (get_close_matches(layer, layers, 1, 0.0) or [default])[0]

@@ -245,7 +245,7 @@ def test_networks_of_different_architectures_say_which_checks_still_can(
     assert "Correspondence, Specificity need networks with the same layers: they cannot be run" in said
     assert "Self, Distance order, Far layers, Sensitivity, Controls" in said
     at = sound(widget(at, "multiselect", "check_networks").set_value(["digits-a", "vit", "digits-b"]).run())
-    assert "they are made on digits-a, digits-b" in text(at, "info")
+    assert "they are run on digits-a, digits-b" in text(at, "info")
     sound(widget(at, "button", "run_checks").click().run())
     ((what, _),) = jobs.checked
     made = asked(store, what)
