@@ -1,4 +1,4 @@
-"""Holds what all pages share: the frame around them, the queue of jobs, and the progress bars of running work."""
+"""Provides what all pages share: the frame around them, the queue of jobs, and the progress bars of running work."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ PAGES = (
     ("pages/5_Networks.py", "Networks", ":material/hub:"),
     ("pages/6_Learn.py", "Learn", ":material/school:"),
 )
-OF_A_RUN = ("Compare", "Activations")  # pages whose address says a run
-SIDEBAR = 200  # pixels: the grids need the room
-FIRST_PAGE = 2.0  # seconds for drawing the first page, before workers start beside it; asking starts them at once
-REFRESH = 1.0  # seconds between looks at work that is under way
+RUN_PAGES = ("Compare", "Activations")  # pages whose address names a run
+SIDEBAR_WIDTH_PX = 200  # narrow, since the grids need the room
+WORKERS_START_AFTER_S = 2.0  # by then the first page is drawn; a question starts them at once
+REFRESH_INTERVAL_S = 1.0  # between two looks at running work
 
 
 def frame(title: str) -> tuple[Store, Jobs]:
-    """Set up a page, as the first call of every page: its title and menu; return the store and the queue of jobs."""
+    """Set up a page with its title and menu, and return the store and the queue of jobs. Every page calls it first."""
     st.set_page_config(
-        page_title=f"{title} · StitchLab", page_icon=logo.MARK, layout="wide", initial_sidebar_state=SIDEBAR
+        page_title=f"{title} · StitchLab", page_icon=logo.MARK, layout="wide", initial_sidebar_state=SIDEBAR_WIDTH_PX
     )
     st.session_state.update(arrived=st.session_state.get("page") != title, page=title)
     if presenting.on():
@@ -52,23 +52,23 @@ def frame(title: str) -> tuple[Store, Jobs]:
 
 def _other_pages() -> None:
     st.logo(logo.wordmark(dark=dark()), size="large", icon_image=logo.MARK)
-    said = address.said()  # a run and its cell are taken along to where they can be looked at
-    # A page that is run by itself, as tests do, knows no others.
+    run_parameters = address.said()  # links to the pages of a run lead to the same run and cell
+    # Links to other pages fail where one page is run by itself, as tests do.
     with st.sidebar, contextlib.suppress(StreamlitAPIException):
         for page, label, icon in PAGES:
-            st.page_link(page, label=label, icon=icon, query_params=said if label in OF_A_RUN else None)
+            st.page_link(page, label=label, icon=icon, query_params=run_parameters if label in RUN_PAGES else None)
     with st.sidebar:
         keyboard.offer()
 
 
 def name_tab(*runs: Run) -> None:
-    """Put the networks of the runs that are shown before the page's name in the browser's tab."""
-    shown = ", ".join(f"{run.record['front']['name']} → {run.record['end']['name']}" for run in runs)
-    st.set_page_config(page_title=f"{shown} · {st.session_state['page']} · StitchLab")
+    """Put the networks of these runs before the page's name in the title of the browser's tab."""
+    titles = ", ".join(f"{run.record['front']['name']} → {run.record['end']['name']}" for run in runs)
+    st.set_page_config(page_title=f"{titles} · {st.session_state['page']} · StitchLab")
 
 
 def arrived() -> bool:
-    """Tell whether this is the first look at a page since another one, or the first at all."""
+    """Tell whether the visitor has just come to this page, from another page or from elsewhere."""
     return bool(st.session_state["arrived"])
 
 
@@ -78,55 +78,55 @@ def dark() -> bool:
 
 
 def say(error: StitchLabError) -> None:
-    """Say what was wrong in one line. It is shown as text: names in it may come from a link."""
+    """Show an error in one line, without Markdown, since names in it may come from a link."""
     if isinstance(error, NotInstalled):
         not_installed(str(error))
         return
     st.error(literal(str(error)), icon=":material/error:")
 
 
-def not_installed(lacking: str) -> None:
-    """Say what to install before anything can be computed (`Jobs.lacking`)."""
-    st.info(lacking, icon=":material/download_for_offline:")
+def not_installed(instruction: str) -> None:
+    """Show what has to be installed before anything can be computed (`Jobs.lacking`)."""
+    st.info(instruction, icon=":material/download_for_offline:")
 
 
 def literal(text: str) -> str:
-    """Escape a text for Markdown, so that it reads as it stands: no links, images, icons, formulas or colours."""
+    """Escape a text for Markdown, so that it is shown unchanged: no links, images, icons, formulas or colours."""
     escaped = re.sub(r"([\\`*_{}\[\]<>#~|$&!]|:(?=\S))", r"\\\1", text)
-    escaped = re.sub(r"^(\d*)([-+=.)])", r"\1\\\2", escaped)  # at the beginning they make lists and headings
-    # Addresses and the names of emoji are found even where they are escaped, so an invisible joiner parts them.
+    escaped = re.sub(r"^(\d*)([-+=.)])", r"\1\\\2", escaped)  # at the beginning of a line they make lists and headings
+    # Markdown finds addresses and names of emoji even if they are escaped, so an invisible joiner splits them.
     return re.sub(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=@)|(?<=:)(?=[\w+-]+\\?:)", "\u2060", escaped)
 
 
 def progress(status: Status) -> None:
-    """Draw a bar with what is being worked on and the time left, or with what it waits for and how long."""
-    about = "" if status.seconds_left is None else f"about {seconds(status.seconds_left)}"
+    """Draw a job's progress bar: what it computes and the time left, or what it waits for and how long."""
+    duration = "" if status.seconds_left is None else f"about {seconds(status.seconds_left)}"
     if status.state == "queued" and status.behind:
-        text = f"Waiting behind {status.behind}" + (about and f": {about}")
+        text = f"Waiting behind {status.behind}" + (duration and f": {duration}")
     elif status.state == "queued":
         text = f"Waiting for its turn: {status.what}"
     else:
-        text = status.what + (about and f" · {about} left")
+        text = status.what + (duration and f" · {duration} left")
     st.progress(min(max(status.done, 0.0), 1.0), text=text[:1].upper() + text[1:])
 
 
-def watch(jobs: Jobs, job: str, news: Callable[[], bool] = lambda: False, key: str = "") -> None:
+def watch(jobs: Jobs, job: str, has_news: Callable[[], bool] = lambda: False, key: str = "") -> None:
     """Show a job's progress; draw the page again once the job has ended, or when there is something new to show.
 
-    Looks are cheap and charts are not: only the bar is drawn at every look. The button is the page's own: looks of a
-    page that was just left may run beside those of the next one, and must have no widget in common.
+    Every second only the bar is drawn again, since charts take long. The button is drawn outside the fragment: the
+    fragment of a page that was just left may still run beside the next page's, and two widgets must not share a key.
 
     Args:
         jobs: the queue.
-        job: its name.
-        news: whether there is something that the page does not show yet.
-        key: of the button; default is one for each job, so another is needed only where a page watches a job twice.
+        job: name of the job.
+        has_news: tells whether there is something that the page does not show yet.
+        key: of the button; the default is one for each job, so a page needs it only if it watches a job twice.
     """
-    if embedding.embedded():  # it shows what is there when it is opened
+    if embedding.embedded():  # an embedded page shows the results that exist when it is opened
         return
     row = st.container(horizontal=True, vertical_alignment="center")
     with row.container():
-        st.fragment(_look, run_every=REFRESH)(jobs, job, news)
+        st.fragment(_look, run_every=REFRESH_INTERVAL_S)(jobs, job, has_news)
     row.button(
         "Cancel",
         icon=":material/stop_circle:",
@@ -146,7 +146,7 @@ def beside(
     shortcut: str | None = None,
     on_click: Callable[[], None] | None = None,
 ) -> tuple[DeltaGenerator, bool]:
-    """Draw a row for a sentence with a button to its right.
+    """Draw a row with a place for a sentence and a button to its right.
 
     Args:
         label, icon: of the button; the icon is a Material one, ``:material/NAME:``.
@@ -161,15 +161,15 @@ def beside(
     )
 
 
-def _look(jobs: Jobs, job: str, news: Callable[[], bool]) -> None:
+def _look(jobs: Jobs, job: str, has_news: Callable[[], bool]) -> None:
     status = jobs.look(job)
-    if status is None or not status.active or news():
+    if status is None or not status.active or has_news():
         st.rerun()
     progress(status)
 
 
 def queue(submit: Callable[[], object]) -> None:
-    """Submit work to the queue and draw the page again; show in one line why that failed, where it did."""
+    """Submit work to the queue and draw the page again; if that fails, show the error in one line."""
     try:
         submit()
     except StitchLabError as error:
@@ -179,12 +179,12 @@ def queue(submit: Callable[[], object]) -> None:
 
 
 def door(page: str, label: str, query: dict[str, str] | list[tuple[str, str]], text: str) -> None:
-    """Draw a link to another page; nothing where a page is run by itself, as in tests.
+    """Draw a link to another page; draw nothing if a page is run by itself, as in tests.
 
     Args:
-        page: path of its script, as in `PAGES`.
+        page: path of the other page's script, as in `PAGES`.
         label: text of the link.
-        query: keys and values of the address that it leads to.
+        query: query parameters of the link's address.
         text: tooltip.
     """
     with contextlib.suppress(StreamlitAPIException):
@@ -192,14 +192,14 @@ def door(page: str, label: str, query: dict[str, str] | list[tuple[str, str]], t
 
 
 def end_workers() -> None:
-    """End the workers that pages have started in this process."""
+    """Stop the workers that pages have started in this process."""
     _jobs.clear()
 
 
 @st.cache_resource(show_spinner=False, on_release=lambda jobs: jobs.close())
 def _jobs(root: str) -> Jobs:
     jobs = Jobs(Store(root))
-    start = threading.Timer(FIRST_PAGE, jobs.start)
+    start = threading.Timer(WORKERS_START_AFTER_S, jobs.start)
     start.daemon = True
     start.start()
     return jobs

@@ -1,15 +1,16 @@
 """Reads the run and the cell from a page's address, and writes them there when the visitor has chosen something.
 
-Streamlit replaces the address where a visitor changes a bound widget, and adds an entry to the browser's history for
-whatever a script writes. So what the back button shall return to, the run and its cell, is bound to no widget: it is
-written by one update for one choice, always whole, and a page that is only opened writes nothing. What is looked at
-(metric, view, detector) is bound.
+When a visitor changes a bound widget, Streamlit replaces the address; when a script writes to the address, it adds an
+entry to the browser's history. The back button has to return to the previous run and cell, so these are bound to no
+widget: a choice writes all of them in one update, and a page that is only opened writes nothing. The metric, the view
+and the detector are bound.
 """
 
 from __future__ import annotations
 
 import streamlit as st
 
+from stitchlab.request import Cell
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 from stitchlab.ui import links
@@ -18,28 +19,28 @@ CELL = ("front_layer", "end_layer")
 
 
 def said() -> dict[str, list[str]]:
-    """Return what the address says about a run and a cell: all values of each key."""
-    said = {key: st.query_params.get_all(key) for key in (*links.KEYS, *CELL)}
-    return {key: texts for key, texts in said.items() if any(texts) or (texts and key in links.LISTS)}
+    """Return the query parameters that describe a run and a cell: all values of each key."""
+    parameters = {key: st.query_params.get_all(key) for key in (*links.KEYS, *CELL)}
+    return {key: texts for key, texts in parameters.items() if any(texts) or (texts and key in links.LISTS)}
 
 
 def run(store: Store) -> tuple[Run | None, str]:
-    """Find the run that the address names; None where it names none, and the reason where that run is not here."""
+    """Find the run that the address names: None if it names none, and the reason if that run is not here."""
     return links.find(store, said())
 
 
-def said_cell() -> tuple[str, str] | None:
-    """Return the front and end layer in the address, which its run may not have; None where it names no cell."""
+def said_cell() -> Cell | None:
+    """Return the front and end layer in the address, which its run may lack; None if the address names no cell."""
     i, j = (st.query_params.get(key) for key in CELL)
     return (i, j) if i and j else None
 
 
-def write(to: Run, chosen: tuple[str, str] | None = None) -> None:
-    """Put this run, and a cell of it, into the address: one new entry in the browser's history."""
-    pairs = [*links.query(to), *(zip(CELL, chosen, strict=True) if chosen else ())]
-    before = [key for key in said() if key not in dict(pairs)]  # an update cannot remove a key
+def write(run: Run, cell: Cell | None = None) -> None:
+    """Put a run, and a cell of it, into the address: one new entry in the browser's history."""
+    pairs = [*links.query(run), *(zip(CELL, cell, strict=True) if cell else ())]
+    removed = [key for key in said() if key not in dict(pairs)]  # an update cannot remove a key
     st.query_params.update(
-        {key: [text for name, text in pairs if name == key] for key in dict(pairs)} | dict.fromkeys(before, "")
+        {key: [text for name, text in pairs if name == key] for key in dict(pairs)} | dict.fromkeys(removed, "")
     )
 
 

@@ -1,4 +1,4 @@
-"""Asks the pages' worker for something and shows the answer, a line while it is on its way, or why it failed."""
+"""Asks the pages' worker a question; shows a line while the answer is awaited, and the reason if it failed."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from stitchlab.results.networks import Network
 from stitchlab.store import Store
 from stitchlab.ui import embedding
 
-PATIENCE = 0.5  # seconds that a page stands still for an answer: most are there in a tenth of that
-LOOK = 0.3  # seconds between looks for an answer that takes longer
+ANSWER_WAIT_S = 0.5  # for which a page waits for an answer; most come in a tenth of that
+LOOK_INTERVAL_S = 0.3  # between two looks for an answer that takes longer
 
 
-def answered(jobs: Jobs, question: str, *arguments: Any, what: str) -> Any | None:
-    """Return a worker's answer to a question (`stitchlab.worker.questions`); None, with a message, until it is there.
+def ask_worker(jobs: Jobs, question: str, *arguments: Any, awaited: str) -> Any | None:
+    """Return a worker's answer to a question (`stitchlab.worker.questions`); None, with a message, until it comes.
 
     Args:
         jobs: the queue, which asks the worker.
         question: name of the question.
         arguments: of the question, plain values.
-        what: what the visitor waits for, as it should read: "the feature maps of image 3".
+        awaited: what the visitor waits for, as the message names it: "the feature maps of image 3".
     """
     if jobs.lacking:
         ui.not_installed(jobs.lacking)
         return None
-    answer = jobs.ask(question, *arguments, wait=PATIENCE)
+    answer = jobs.ask(question, *arguments, wait=ANSWER_WAIT_S)
     if answer.state == "there":
         return answer.value
     if answer.state == "failed":
-        text, clicked = ui.beside("Ask again", ":material/refresh:", key=f"ask {question} {arguments}")
-        text.error(answer.message, icon=":material/error:")
+        place, clicked = ui.beside("Ask again", ":material/refresh:", key=f"ask {question} {arguments}")
+        place.error(answer.message, icon=":material/error:")
         if clicked:
             jobs.ask_again(question, *arguments)
             st.rerun()
     else:
         with embedding.seen():
-            st.fragment(_look, run_every=LOOK)(jobs, question, arguments, what)
+            st.fragment(_look, run_every=LOOK_INTERVAL_S)(jobs, question, arguments, awaited)
     return None
 
 
@@ -49,17 +49,17 @@ def cuts_of(store: Store, jobs: Jobs, network: Network) -> Cuts | None:
     """Return the layers at which a network of the store can be cut, or None while a worker finds them.
 
     Args:
-        store: where the network is, and where its cut points are kept.
-        jobs: the queue, which asks a worker where the store does not know them by network yet.
-        network: whose cut points are wanted.
+        store: holds the network, and its cut points once they are known.
+        jobs: the queue, which asks a worker if the store does not have the cut points yet.
+        network: the network to be cut.
     """
-    if (kept := cut_points.kept(store, network.id)) is not None:
-        return kept
-    record = answered(jobs, "cut_points", network.id, what=f"the layers of {network.name}")
+    if (cuts := cut_points.kept(store, network.id)) is not None:
+        return cuts
+    record = ask_worker(jobs, "cut_points", network.id, awaited=f"the layers of {network.name}")
     return None if record is None else Cuts.from_record(record)
 
 
-def _look(jobs: Jobs, question: str, arguments: tuple[Any, ...], what: str) -> None:
+def _look(jobs: Jobs, question: str, arguments: tuple[Any, ...], awaited: str) -> None:
     if jobs.ask(question, *arguments).state != "waiting":
         st.rerun()
-    st.caption(f":material/hourglass_top: Looking for {what} …")
+    st.caption(f":material/hourglass_top: Looking for {awaited} …")

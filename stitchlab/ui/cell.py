@@ -1,12 +1,14 @@
-"""Chooses the run and the cell that a page shows: those in its address, and the select boxes that change it."""
+"""Chooses the run and the cell that a page shows: from its address, and by select boxes that change the address."""
 
 from __future__ import annotations
 
 from difflib import get_close_matches
+from typing import Literal
 
 import streamlit as st
 
 from stitchlab import ui
+from stitchlab.request import Cell
 from stitchlab.results import shelf
 from stitchlab.results.records import SIDES
 from stitchlab.results.run import Run, list_runs
@@ -14,72 +16,74 @@ from stitchlab.store import Store
 from stitchlab.ui import address, runs
 
 PAGE = "pages/2_Activations.py"
+Side = Literal["front", "end"]  #: which of the two networks of a run
+SIDES: tuple[Side, Side] = ("front", "end")
 
 
 def choose_run(store: Store) -> Run | None:
-    """Return the run of the address, else the newest with stitched cells; None, with a choice, where there is none."""
-    known = {run.id: run for run in [*list_runs(store), *shelf.others(store)] if runs.started(run)}
+    """Return the run of the address, else the newest with stitched cells; if there is none, None and links to runs."""
+    runs_by_id = {run.id: run for run in [*list_runs(store), *shelf.others(store)] if runs.started(run)}
     run, missing = address.run(store)
     if missing or (run is not None and not run.request.methods):
-        why = f"This link's run is not here: {missing}"
+        reason = f"This link's run is not here: {missing}"
         if run is not None and not missing:
-            why = f"Run {run.id} has similarity indices only: nothing is stitched, so it has no activations to show."
-        st.warning(ui.literal(why), icon=":material/link_off:")
-        runs.choice(list(known.values()), PAGE)
+            reason = f"Run {run.id} has similarity indices only: nothing is stitched, so it has no activations to show."
+        st.warning(ui.literal(reason), icon=":material/link_off:")
+        runs.choice(list(runs_by_id.values()), PAGE)
         return None
-    run = run or next(iter(known.values()), None)
+    run = run or next(iter(runs_by_id.values()), None)
     if run is None:
         st.info(
             "Nothing is stitched yet: Compare does it, and a click on a cell there leads here.", icon=":material/info:"
         )
         st.page_link("pages/1_Compare.py", label="Compare two networks", icon=":material/compare_arrows:")
         return None
-    known = {run.id: run, **known} if run.id not in known else known
+    runs_by_id = {run.id: run, **runs_by_id} if run.id not in runs_by_id else runs_by_id
     st.session_state["chosen_run"] = run.id
     st.selectbox(
         "Run",
-        list(known),
+        list(runs_by_id),
         key="chosen_run",
-        format_func=lambda key: runs.name(known[key]),
-        on_change=lambda: address.write(known[st.session_state["chosen_run"]], address.said_cell()),
+        format_func=lambda key: runs.name(runs_by_id[key]),
+        on_change=lambda: address.write(runs_by_id[st.session_state["chosen_run"]], address.said_cell()),
     )
     return run
 
 
-def choose_cell(run: Run, *, collapsed: bool = False) -> tuple[str, str]:
+def choose_cell(run: Run, *, collapsed: bool = False) -> Cell:
     """Draw the select boxes of a cell, and return the cell that the address names.
 
-    Where the address says none, that is the paper's, the last front layer into the first end layer; where this run
-    has not got its layers, the nearest names, and a word about it.
+    If the address names no cell, it is the paper's: the last front layer into the first end layer. If this run lacks
+    its layers, the layers with the nearest names are shown instead, with a warning.
     """
     rows, columns = run.request.front_layers, run.request.end_layers
-    asked = address.said_cell() or (rows[-1], columns[0])
-    i = _nearest("front", asked[0], rows, rows[-1])
-    j = _nearest("end", asked[1], columns, columns[0])
-    for place, of, layers, layer in zip(st.columns(2), SIDES, (rows, columns), (i, j), strict=True):
-        st.session_state[f"{of}_layer"] = layer
+    cell = address.said_cell() or (rows[-1], columns[0])
+    i = _nearest("front", cell[0], rows, rows[-1])
+    j = _nearest("end", cell[1], columns, columns[0])
+    for place, side, layers, layer in zip(st.columns(2), SIDES, (rows, columns), (i, j), strict=True):
+        st.session_state[f"{side}_layer"] = layer
         place.selectbox(
-            f"{of.capitalize()} layer of {run.record[of]['name']}",
+            f"{side.capitalize()} layer of {run.record[side]['name']}",
             layers,
-            key=f"{of}_layer",
+            key=f"{side}_layer",
             label_visibility="collapsed" if collapsed else "visible",
-            on_change=_chosen,
+            on_change=_write_cell,
             args=(run,),
         )
     return i, j
 
 
-def _chosen(run: Run) -> None:
+def _write_cell(run: Run) -> None:
     i, j = (st.session_state[key] for key in address.CELL)
     address.write(run, (i, j))
 
 
-def _nearest(of: str, asked: str, layers: tuple[str, ...], default: str) -> str:
-    if asked in layers:
-        return asked
-    near = (get_close_matches(asked, layers, 1, 0.0) or [default])[0]
+def _nearest(side: Side, layer: str, layers: tuple[str, ...], default: str) -> str:
+    if layer in layers:
+        return layer
+    near = (get_close_matches(layer, layers, 1, 0.0) or [default])[0]
     st.warning(
-        f"This run has no {of} layer {ui.literal(asked)}; {ui.literal(near)} is shown instead.",
+        f"This run has no {side} layer {ui.literal(layer)}; {ui.literal(near)} is shown instead.",
         icon=":material/link_off:",
     )
     return near

@@ -1,4 +1,4 @@
-"""Offers files of checks: the table, and the figures of the evidence. They are made while their panel is open."""
+"""Offers files of checks: the table, and the figures of the evidence. A file is made while its panel is open."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def table(answers: Answers) -> None:
 
 
 def evidence(answers: Answers, name: str, subject: str) -> None:
-    """Draw the panel that saves the evidence as a file; nothing where the evidence has no figures.
+    """Draw the panel that saves the evidence as a file; nothing if the evidence has no figures.
 
     Args:
-        answers: what the checks of a suite found.
+        answers: results of a suite's checks.
         name: of the check.
         subject: the measure.
     """

@@ -8,7 +8,7 @@ import streamlit as st
 
 from stitchlab import ui
 from stitchlab.figures import together as figures
-from stitchlab.figures.checks import label as named
+from stitchlab.figures.checks import label as measure_label
 from stitchlab.figures.checks_evidence import draw
 from stitchlab.results.checks.answers import Answers
 from stitchlab.results.run import Run
@@ -16,7 +16,7 @@ from stitchlab.results.together import together
 from stitchlab.ui.charts import chart, side_by_side
 
 BOUND: Any = {"bind": "query-params"}
-RANKS = "sensitivity"  # the check whose evidence the curves are
+RANKS_CHECK = "sensitivity"  # the check whose evidence holds the rank curves
 
 
 def mean_and_spread(answers: Answers) -> None:
@@ -28,66 +28,70 @@ def mean_and_spread(answers: Answers) -> None:
         st.info("A mean needs at least two networks with the same layers; here there are none.", icon=":material/info:")
         return
     left, right = st.columns(2)
-    of = right.selectbox("Networks with the same layers", list(groups), key="check_group") if len(groups) > 1 else None
-    group = groups[of or next(iter(groups))]
+    names_of_group = next(iter(groups))
+    if len(groups) > 1:
+        names_of_group = right.selectbox("Networks with the same layers", list(groups), key="check_group")
+    group = groups[names_of_group]
     runs = [Run(run.store, run.record) for (f, g), run in checking.same_layers.items() if {f, g} <= set(group)]
-    both = together(runs)
+    runs_together = together(runs)
     quantities = {
         f"{method}/{metric}": (method, metric)
-        for method, metric in both.quantities
+        for method, metric in runs_together.quantities
         if f"{method}/{metric}" in answers.suite.subjects
     }
-    asked = left.selectbox("Of", list(quantities), key="mean_of", format_func=named, **BOUND) or next(iter(quantities))
-    side_by_side(answers.suite.id, figures.mean_and_spread(both, *quantities[asked]), f"mean-{asked}")
+    first = next(iter(quantities))
+    measure = left.selectbox("Of", list(quantities), key="mean_of", format_func=measure_label, **BOUND) or first
+    side_by_side(answers.suite.id, figures.mean_and_spread(runs_together, *quantities[measure]), f"mean-{measure}")
     st.caption(
         f"Over {len(runs)} ordered pairs of {len(group)} networks, both directions. Grey: a pair lacks this "
         "number, or it is undefined."
     )
-    kept = [run for run in runs if run.store.has("runs", run.id)]
-    if len(kept) > 1:
+    stored = [run for run in runs if run.store.has("runs", run.id)]
+    if len(stored) > 1:
         ui.door(
             "pages/4_Runs.py",
             "These runs together",
-            [("runs", run.id) for run in kept],
-            "On the page Runs: their mean and spread, files of them, each of them",
+            [("runs", run.id) for run in stored],
+            "On the page Runs: their mean and spread, files, and each run",
         )
 
 
 def rank_curves(answers: Answers) -> None:
     """Draw the probe's accuracy and the measures by layer, over the number of directions that the front keeps."""
-    found = {
+    figures_by_subject = {
         subject: {figure["title"]: figure for figure in answer.evidence.get("figures", ()) if figure["kind"] == "lines"}
         for subject in answers.suite.subjects
-        if (answer := answers.answer(RANKS, subject)) is not None
+        if (answer := answers.answer(RANKS_CHECK, subject)) is not None
     }
-    layers = list(dict.fromkeys(layer for figures_of in found.values() for layer in figures_of))
+    layers = list(dict.fromkeys(layer for by_layer in figures_by_subject.values() for layer in by_layer))
     if not layers:
         st.info("There are no curves yet: the check Sensitivity computes them.", icon=":material/info:")
         return
     left, right = st.columns([2, 5])
     layer = left.selectbox("Layer", layers, key="rank_layer", **BOUND) or layers[0]
-    there = [subject for subject in found if layer in found[subject]]
-    usual = [subject for subject in there if subject.endswith("/accuracy") or subject == "cka/similarity"]
-    st.session_state["rank_of"] = [s for s in st.session_state.get("rank_of", usual or there[:3]) if s in there]
-    chosen = right.multiselect("Measures", there, key="rank_of", format_func=named, **BOUND)
-    figure = merged([(subject, found[subject][layer]) for subject in chosen or there[:1]])
+    available = [subject for subject in figures_by_subject if layer in figures_by_subject[subject]]
+    defaults = [subject for subject in available if subject.endswith("/accuracy") or subject == "cka/similarity"]
+    selected = st.session_state.get("rank_of", defaults or available[:3])
+    st.session_state["rank_of"] = [subject for subject in selected if subject in available]
+    chosen = right.multiselect("Measures", available, key="rank_of", format_func=measure_label, **BOUND)
+    figure = _merged([(subject, figures_by_subject[subject][layer]) for subject in chosen or available[:1]])
     chart(answers.suite.id, draw(figure, dark=ui.dark()), f"ranks-{layer}", f"rank curves {layer}")
     st.caption(
         "The front's activations keep only their r leading principal directions (one basis, from training images). "
-        "The linear probe shows what that costs; a measure should fall with it. Distances rise instead."
+        "The linear probe shows the accuracy that is lost; a similarity should fall with it, and a distance rise."
     )
 
 
-def merged(several: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
-    """Merge the curves of several measures on one layer into one figure: the probe once, each measure by its name."""
+def _merged(figures_by_measure: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
+    """Merge the curves of several measures on one layer into one figure, with each measure's name and one probe."""
     lines: dict[str, dict[str, Any]] = {}
-    for subject, figure in several:
+    for subject, figure in figures_by_measure:
         for line in figure["lines"]:
-            name = named(subject) if line["role"] == "measure" else line["name"]
-            if line["role"] != "level" or len(several) == 1:
+            name = measure_label(subject) if line["role"] == "measure" else line["name"]
+            if line["role"] != "level" or len(figures_by_measure) == 1:
                 lines.setdefault(name, line | {"name": name})
-    figure = several[0][1]
+    figure = figures_by_measure[0][1]
     return figure | {
-        "y_label": figure["y_label"] if len(several) == 1 else "accuracy, or what the measure says",
+        "y_label": figure["y_label"] if len(figures_by_measure) == 1 else "accuracy, or what the measure says",
         "lines": list(lines.values()),
     }

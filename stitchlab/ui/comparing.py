@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import streamlit as st
 
@@ -16,29 +17,30 @@ from stitchlab.results.run import Run
 from stitchlab.results.together import Together, mirrored, together
 from stitchlab.ui import run_table
 from stitchlab.ui.charts import chart, side_by_side
-from stitchlab.ui.checks_door import to_checks
+from stitchlab.ui.checks_link import link_to_checks
 from stitchlab.ui.figure_panel import figure_panel
 
-WAYS = {"difference": "Difference", "spread": "Mean and spread"}
+Way = Literal["difference", "spread"]  #: how runs are compared: the difference of two, or mean and spread
+WAYS: dict[Way, str] = {"difference": "Difference", "spread": "Mean and spread"}
 
 
 def draw(chosen: Sequence[Run]) -> None:
-    """Draw the switches and figures of two runs or more. Each is read anew: it may have more cells than when listed."""
+    """Draw the switches and figures of two or more runs. Each is read again: cells may have been added since."""
     runs = [Run(run.store, run.record) for run in chosen]
     left, middle, right = st.columns([4, 4, 4], vertical_alignment="center")
-    turned = _turned(right, runs)
+    transposed = _is_transposed(right, runs)
     try:
-        both = together(runs, turned=turned)
+        combined = together(runs, turned=transposed)
     except StitchLabError as error:
         ui.say(error)
         return
-    if not both.quantities:
+    if not combined.quantities:
         st.info(
             "These runs have no method and no index in common: there is nothing to compare.", icon=":material/info:"
         )
         return
-    asked = _quantity(left, both)
-    way = (
+    quantity = _quantity(left, combined)
+    way: Way = (
         "spread"
         if len(runs) > 2
         else middle.segmented_control(
@@ -53,34 +55,36 @@ def draw(chosen: Sequence[Run]) -> None:
         )
         or "difference"
     )
-    _legend(both)
-    _figures(both, asked, way)
-    to_checks(runs)
-    name = asked[0] if asked[0] in INDICES else "/".join(asked)
-    sets = ["change"] if way == "difference" else ["mean", "spread"]
-    if not turned:
-        figure_panel(runs[0], [f"{of}:{name}" for of in sets], others=runs[1:])
+    _legend(combined)
+    _figures(combined, quantity, way)
+    link_to_checks(runs)
+    name = quantity[0] if quantity[0] in INDICES else "/".join(quantity)
+    panel_kinds = ["change"] if way == "difference" else ["mean", "spread"]
+    if not transposed:
+        figure_panel(runs[0], [f"{kind}:{name}" for kind in panel_kinds], others=runs[1:])
 
 
-def _figures(both: Together, asked: tuple[str, str], way: str) -> None:
+def _figures(combined: Together, quantity: tuple[str, str], way: Way) -> None:
     if way == "difference":
-        _two(both, *asked)
+        _two(combined, *quantity)
     else:
-        side_by_side(_of(both), figures.mean_and_spread(both, *asked), f"spread-{asked}")
+        side_by_side(_file_name(combined), figures.mean_and_spread(combined, *quantity), f"spread-{quantity}")
         st.caption(
-            "Grey: one of the runs lacks this number, or it is undefined. Whatever differs between these runs "
-            "makes the spread: networks, seeds, recipes."
+            "Grey: one of the runs lacks this number, or it is undefined. The spread comes from whatever "
+            "differs between these runs: networks, seeds, recipes."
         )
 
 
-def _two(both: Together, method: str, metric: str) -> None:
+def _two(combined: Together, method: str, metric: str) -> None:
     left, right = st.columns(2)
     with left:
-        side_by_side(_of(both), [figures.difference_of_two(both, method, metric)], f"difference-{method}-{metric}")
+        side_by_side(
+            _file_name(combined), [figures.difference_of_two(combined, method, metric)], f"difference-{method}-{metric}"
+        )
     with right:
         chart(
-            _of(both),
-            figures.cells_of_two(both, method, metric, dark=ui.dark()),
+            _file_name(combined),
+            figures.cells_of_two(combined, method, metric, dark=ui.dark()),
             f"cells-{method}-{metric}",
             f"cells {method} {metric}",
         )
@@ -90,51 +94,51 @@ def _two(both: Together, method: str, metric: str) -> None:
     )
 
 
-def _quantity(place: st.delta_generator.DeltaGenerator, both: Together) -> tuple[str, str]:
-    names = {f"{method}/{metric}": (method, metric) for method, metric in both.quantities}
-    asked = place.selectbox(
+def _quantity(place: st.delta_generator.DeltaGenerator, combined: Together) -> tuple[str, str]:
+    names = {f"{method}/{metric}": (method, metric) for method, metric in combined.quantities}
+    quantity = place.selectbox(
         "Of",
         list(names),
         key="of",
         bind="query-params",
         label_visibility="collapsed",
-        format_func=lambda key: Quantity(*names.get(key, both.quantities[0])).label,
+        format_func=lambda key: Quantity(*names.get(key, combined.quantities[0])).label,
     )
-    return names[asked or next(iter(names))]
+    return names[quantity or next(iter(names))]
 
 
-def _turned(place: st.delta_generator.DeltaGenerator, runs: Sequence[Run]) -> bool:
-    """Tell whether the second of two runs has the same networks with front and end swapped, and is shown turned."""
+def _is_transposed(place: st.delta_generator.DeltaGenerator, runs: Sequence[Run]) -> bool:
+    """Tell whether the second of two runs swaps the networks of the first, and is shown transposed."""
     if len(runs) != 2 or not mirrored(*runs):
         return False
     return place.toggle(
         "Cell (i, j) beside (j, i)",
         value=True,
         key="turned",
-        help="These runs have the same networks with front and end swapped. On: the same two layers are compared, "
-        "stitched in both directions.",
+        help="These runs have the same networks with front and end swapped. On: each cell compares the same two "
+        "layers, stitched in both directions.",
         bind="query-params",
     )
 
 
-def _legend(both: Together) -> None:
-    """Say which letter is which run, and how many layers they share."""
+def _legend(combined: Together) -> None:
+    """Say which letter stands for which run, and how many cells the runs share."""
     lines = [
-        f"**{letter}** {ui.literal(_said(run))}"
-        for letter, run in zip(figures.letters(len(both.runs)), both.runs, strict=True)
+        f"**{letter}** {ui.literal(_describe_run(run))}"
+        for letter, run in zip(figures.letters(len(combined.runs)), combined.runs, strict=True)
     ]
-    most = max(len(run.request.front_layers) * len(run.request.end_layers) for run in both.runs)
-    shared = len(both.front_layers) * len(both.end_layers)
-    lines += [f"Common to all of them are {shared} of up to {most} cells."] if shared < most else []
+    largest = max(len(run.request.front_layers) * len(run.request.end_layers) for run in combined.runs)
+    shared = len(combined.front_layers) * len(combined.end_layers)
+    lines += [f"All of them share {shared} of up to {largest} cells."] if shared < largest else []
     st.caption("  \n".join(lines))
 
 
-def _said(run: Run) -> str:
+def _describe_run(run: Run) -> str:
     tlm = f"{recipe.words(run)}, " if "tlm" in run.request.methods else ""
     name = run_table.called(run)
     return f"{name}: {'' if name == run.title else f'{run.title}, '}{tlm}seed {run.request.seed}, {run.id[:8]}"
 
 
-def _of(both: Together) -> str:
-    """Return what files of these figures are named after."""
-    return "-".join(run.id[:8] for run in both.runs[:3])
+def _file_name(combined: Together) -> str:
+    """Return the beginning of the names of these figures' files: the runs' ids."""
+    return "-".join(run.id[:8] for run in combined.runs[:3])

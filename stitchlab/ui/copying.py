@@ -1,8 +1,8 @@
-"""Draws 'Copy link', a button that copies the whole address of what is on the screen.
+"""Draws 'Copy link', a button that copies the whole address of the current view.
 
-Bound widgets and choices are in the address already; what it may lack is the run, where a page shows one that nobody
-chose. The button adds that. Where a browser offers no clipboard (a page that is served neither from this machine nor
-by https), the address stands in a field to copy from.
+The address already holds bound widgets and choices. It lacks the run if a page shows one that nobody chose; the button
+adds it. A browser offers no clipboard to a page that is served neither from this machine nor by https; then the address
+appears in a text field.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ input { font: inherit; width: 100%; box-sizing: border-box; margin-top: .25rem; 
 _SCRIPT = """
 export default function ({data, parentElement}) {
     const [button, field] = ['button', 'input'].map(name => parentElement.querySelector(name));
-    const label = parentElement.querySelector('.label'), said = parentElement.querySelector('.said');
+    const label = parentElement.querySelector('.label'), status = parentElement.querySelector('.said');
     function address() {
-        const whole = new URL(window.location.href);
-        const there = new Set(whole.searchParams.keys());
-        for (const [key, value] of data.query) if (!there.has(key)) whole.searchParams.append(key, value);
-        return whole.href;
+        const link = new URL(window.location.href);
+        const present = new Set(link.searchParams.keys());
+        for (const [key, value] of data.query) if (!present.has(key)) link.searchParams.append(key, value);
+        return link.href;
     }
     button.onclick = async () => {
         const url = address();
         try {
             await navigator.clipboard.writeText(url);
-            said.textContent = 'The link is copied.';
+            status.textContent = 'The link is copied.';
             label.textContent = 'Copied';
-            setTimeout(() => { label.textContent = 'Copy link'; said.textContent = ''; }, 2000);
+            setTimeout(() => { label.textContent = 'Copy link'; status.textContent = ''; }, 2000);
         } catch {
             field.value = url;
             field.hidden = false;
@@ -59,5 +59,5 @@ _button = st.components.v2.component("stitchlab_copy_link", html=_HTML, css=_CSS
 
 
 def copy_link(query: Sequence[tuple[str, str]], key: str = "copy-link") -> None:
-    """Draw the button; ``query`` are the keys and values that its link adds where the address lacks them."""
+    """Draw the button; ``query`` holds the query parameters that its link adds if the address lacks them."""
     _button(key=key, data={"query": [list(pair) for pair in query]})

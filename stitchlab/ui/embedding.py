@@ -1,8 +1,8 @@
 """Embeds figures into other pages: with ``?embed=true``, a page shows its figures alone, as its address describes them.
 
-The presenter view (`stitchlab.ui.presenting`) does so too, each figure a slide. Streamlit removes its own frame
-in an embedded page. What StitchLab adds is still drawn, so that every switch reads its address, but on one pixel,
-which is then removed; figures, and what is waited for, have a place of their own.
+The presenter view (`stitchlab.ui.presenting`) does so too, with each figure as a slide. Streamlit removes its own frame
+from an embedded page. StitchLab's switches still have to be drawn, since they read the address; they are drawn on one
+pixel, which is then removed. Figures, and messages about awaited answers, are drawn in a container of their own.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from streamlit.delta_generator import DeltaGenerator
 from stitchlab.ui import presenting
 
 
-class _Place:
-    """Holds where the figures of a page go, None for where they stand, and whether there are any."""
+class _FigurePlace:
+    """Holds the container for the figures of a page, None to draw them in place, and whether there are any."""
 
     def __init__(self, container: DeltaGenerator | None) -> None:
-        self.container, self.used = container, False
+        self.container, self.has_figure = container, False
 
 
-_place: ContextVar[_Place | None] = ContextVar("place", default=None)
+_figure_place: ContextVar[_FigurePlace | None] = ContextVar("figure_place", default=None)
 
 
 def embedded() -> bool:
@@ -34,42 +34,42 @@ def embedded() -> bool:
 
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
-    """Hide all but the figures of what is drawn within, in an embedded page; say so where there is none."""
-    place = _Place(st.container() if embedded() else None)
-    token = _place.set(place)
+    """Hide everything drawn within but the figures in an embedded page; if there is no figure, say so."""
+    figure_place = _FigurePlace(st.container() if embedded() else None)
+    token = _figure_place.set(figure_place)
     try:
-        with _hidden() if place.container else contextlib.nullcontext():
+        with _hidden() if figure_place.container else contextlib.nullcontext():
             yield
     finally:
-        _place.reset(token)
-        if place.container and not place.used:
-            with place.container, presenting.slide():
+        _figure_place.reset(token)
+        if figure_place.container and not figure_place.has_figure:
+            with figure_place.container, presenting.slide():
                 st.info(
                     "This link shows no figure: its run is not here, or has nothing of that kind.",
                     icon=":material/link_off:",
                 )
-    if place.used and not place.container:
+    if figure_place.has_figure and not figure_place.container:
         with st.sidebar:
             presenting.offer()
 
 
 @contextlib.contextmanager
 def seen() -> Iterator[None]:
-    """Show what is drawn within in an embedded page too; elsewhere it is drawn where it stands."""
-    place = _place.get()
-    if place is None:
+    """Show what is drawn within also in an embedded page; in other pages it is drawn in place."""
+    figure_place = _figure_place.get()
+    if figure_place is None:
         yield
         return
-    place.used = True
-    if place.container is None:
+    figure_place.has_figure = True
+    if figure_place.container is None:
         yield
         return
-    token = _place.set(None)  # within it, things stand where they are put
+    token = _figure_place.set(None)  # a nested `seen` draws in place
     try:
-        with place.container, presenting.slide():
+        with figure_place.container, presenting.slide():
             yield
     finally:
-        _place.reset(token)
+        _figure_place.reset(token)
 
 
 @contextlib.contextmanager

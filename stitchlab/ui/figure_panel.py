@@ -1,7 +1,7 @@
 """Draws the panel that saves the figure on the screen as a file for a paper, a slide or a mail, with a preview.
 
-Files are made while the panel is open, and at once: one that is made on a click is gone before it is fetched. How a
-figure looks is bound to the address, so that a link has it too.
+A file is made as soon as the panel is open: a file that is made on a click is gone before the browser fetches it. The
+options of a figure's look are bound to the address, so that a link keeps them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import streamlit as st
 
@@ -23,17 +23,19 @@ from stitchlab.export.captions import caption
 from stitchlab.export.formats import FORMATS, file_name, make
 from stitchlab.export.options import FONT_SIZES, LEAST_DPI, LEAST_FONT, MOST_DPI, MOST_FONT, Colours, Options, Size
 from stitchlab.export.shown import names
+from stitchlab.request import Cell
 from stitchlab.results.run import Run
 from stitchlab.ui import embedding
 
 SIZE_LABELS: dict[Size, str] = {"one-column": "One column", "two-column": "Two columns", "slide": "Slide"}
 COLOUR_LABELS: dict[Colours, str] = {"viridis": "viridis", "cividis": "cividis"}
-VALUE_LABELS = {"auto": "Where legible", "on": "On", "off": "Off"}
-VALUES = {"auto": None, "on": True, "off": False}  # as `Options` has them
+CellNumbers = Literal["auto", "on", "off"]  #: whether the cells of an exported figure show their numbers
+CELL_NUMBERS_LABELS: dict[CellNumbers, str] = {"auto": "Where legible", "on": "On", "off": "Off"}
+CELL_NUMBERS: dict[CellNumbers, bool | None] = {"auto": None, "on": True, "off": False}  # by their value in `Options`
 SWITCHES = {"dark": "Dark", "letters": "(a), (b), …", "caption": "Caption"}
-SCREEN_DPI = 150  # of the preview of a PDF, which a browser shows as it likes
-PREVIEWS = {"svg": "svg", "pdf": "png", "png": "png"}  # what a preview of a figure is made as
-WORDS = {
+SCREEN_DPI = 150  # of a PDF's preview, since browsers show PDFs in different ways
+PREVIEW_FORMATS = {"svg": "svg", "pdf": "png", "png": "png"}  # the format of a preview, by the figure's format
+PANEL_WORDS = {
     "difference": "TLM − DM",
     "indices": "All indices",
     "mean": "Mean",
@@ -47,29 +49,27 @@ WORDS = {
 }
 BOUND: Any = {"bind": "query-params"}
 
-Choice = TypeVar("Choice", bound=str)  # a key of what is chosen from
+Choice = TypeVar("Choice", bound=str)  # a key of the labels in `_one_of`
 
 
-def figure_panel(
-    run: Run, show: Sequence[str], cell: tuple[str, str] | None = None, others: Sequence[Run] = ()
-) -> None:
-    """Draw the panel, closed until it is asked for.
+def figure_panel(run: Run, show: Sequence[str], cell: Cell | None = None, others: Sequence[Run] = ()) -> None:
+    """Draw the panel, which is closed at first.
 
     Args:
-        run: what files are made of.
-        show: what stands on the page, as `Options` names it; the visitor may choose other panels.
-        cell: the one that is selected.
-        others: runs that means and spreads are over, besides the first.
+        run: the run that the files show.
+        show: names of the figures on the page, as in `Options`; the visitor may choose other panels.
+        cell: the selected cell.
+        others: runs that means and spreads include besides the first.
     """
     if run.draft or embedding.embedded():
         return
     panel = st.expander("Save or share this figure", icon=":material/download:", key="figure", on_change="rerun")
     if panel.open:
         with panel:
-            _opened(run, show, cell, others)
+            _draw_panel(run, show, cell, others)
 
 
-def _opened(run: Run, show: Sequence[str], cell: tuple[str, str] | None, others: Sequence[Run]) -> None:
+def _draw_panel(run: Run, show: Sequence[str], cell: Cell | None, others: Sequence[Run]) -> None:
     left, right = st.columns([2, 3], gap="large")
     with left:
         suffix = str(
@@ -90,7 +90,7 @@ def _opened(run: Run, show: Sequence[str], cell: tuple[str, str] | None, others:
             ui.say(error)
             return
     with right:
-        _made(run, suffix, options)
+        _draw_file(run, suffix, options)
     with left:
         st.segmented_control(
             "What the camera above a heatmap saves",
@@ -102,79 +102,80 @@ def _opened(run: Run, show: Sequence[str], cell: tuple[str, str] | None, others:
         )
 
 
-def _made(run: Run, suffix: str, options: Options) -> None:
+def _draw_file(run: Run, suffix: str, options: Options) -> None:
     """Draw the preview, the download button, and the caption to copy."""
-    kind = FORMATS[suffix]
+    file_format = FORMATS[suffix]
     try:
         data = make(run, suffix, options)
-        said = caption(run, options)
+        text = caption(run, options)
         preview = _preview(run, suffix, options, data)
     except StitchLabError as error:
         ui.say(error)
         return
     if preview:
-        st.image(preview, alt=f"Preview: {said}", width="stretch")
+        st.image(preview, alt=f"Preview: {text}", width="stretch")
     st.download_button(
         f"Download .{suffix}",
         data,
         file_name(run, suffix, options),
-        kind.media_type,
+        file_format.media_type,
         icon=":material/download:",
         on_click="ignore",
         key="take",
     )
     st.caption(f"`{file_name(run, suffix, options)}`, {len(data) / 1000:,.0f} kB")
-    if kind.drawn:
-        st.code(said, language=None, wrap_lines=True)
+    if file_format.drawn:
+        st.code(text, language=None, wrap_lines=True)
 
 
 def _preview(run: Run, suffix: str, options: Options, data: bytes) -> str:
-    """Write the file's preview as a picture that is its own address, a PDF as PNG; empty where it is no figure."""
-    if suffix not in PREVIEWS:
+    """Write the file's preview as a data URL, a PDF as PNG; empty if the file is no figure."""
+    if suffix not in PREVIEW_FORMATS:
         return ""
-    if PREVIEWS[suffix] != suffix:
-        data = make(run, PREVIEWS[suffix], replace(options, dpi=SCREEN_DPI))
-    media = FORMATS[PREVIEWS[suffix]].media_type
+    if PREVIEW_FORMATS[suffix] != suffix:
+        data = make(run, PREVIEW_FORMATS[suffix], replace(options, dpi=SCREEN_DPI))
+    media = FORMATS[PREVIEW_FORMATS[suffix]].media_type
     return f"data:{media};base64,{base64.b64encode(data).decode()}"
 
 
-def _options(
-    run: Run, suffix: str, show: Sequence[str], cell: tuple[str, str] | None, others: Sequence[Run]
-) -> Options:
-    """Read how the visitor wants the figure to look. Raises StitchLabError."""
+def _options(run: Run, suffix: str, show: Sequence[str], cell: Cell | None, others: Sequence[Run]) -> Options:
+    """Draw the options of the figure's look and return them. Raises StitchLabError."""
     if not FORMATS[suffix].drawn:
         return Options()
-    chosen = _panels(run, show, more=bool(others))
+    panels = _panels(run, show, with_others=bool(others))
     size = _one_of("Size", SIZE_LABELS, "size", "two-column")
     colours = _one_of("Colours", COLOUR_LABELS, "colours", "viridis")
-    values = _one_of("Numbers in cells", VALUE_LABELS, "values", "auto")
-    dark, letters, below = (
+    cell_numbers = _one_of("Numbers in cells", CELL_NUMBERS_LABELS, "values", "auto")
+    dark, letters, captioned = (
         place.toggle(label, key=key, **BOUND)
         for place, (key, label) in zip(st.columns(len(SWITCHES)), SWITCHES.items(), strict=True)
     )
+    title, font_size, dpi = _title_and_letters(run, size, suffix)
     return Options(
-        show=chosen,
+        show=panels,
         size=size,
         colours=colours,
         dark=dark,
         letters=letters,
-        caption=below,
-        values=VALUES[values],
+        caption=captioned,
+        values=CELL_NUMBERS[cell_numbers],
         cell=cell,
         others=tuple(others),
-        **_fine(run, size, suffix),
+        title=title,
+        font_size=font_size,
+        dpi=dpi,
     )
 
 
-def _panels(run: Run, show: Sequence[str], *, more: bool) -> tuple[str, ...]:
-    """Choose the panels of a figure, at first those on the page; ``more`` are names that need several runs."""
-    known = list(dict.fromkeys([*(show if more else ()), *names(run)]))
+def _panels(run: Run, show: Sequence[str], *, with_others: bool) -> tuple[str, ...]:
+    """Choose the panels of a figure, at first those on the page; some are of several runs, so of ``with_others``."""
+    available = list(dict.fromkeys([*(show if with_others else ()), *names(run)]))
     chosen = st.multiselect(
         "Panels",
-        known,
-        default=[name for name in show if name in known],
+        available,
+        default=[name for name in show if name in available],
         key=f"panels-{run.id}-{'-'.join(show)}",
-        format_func=_word,
+        format_func=_panel_label,
         wrap=True,
         placeholder="Metrics, indices, what detectors say",
     )
@@ -197,16 +198,16 @@ def _one_of(label: str, labels: Mapping[Choice, str], key: str, default: Choice)
     return chosen or default
 
 
-def _fine(run: Run, size: str, suffix: str) -> dict[str, Any]:
-    """Draw the fields of the title, the font size, and the resolution of a bitmap."""
-    titled = st.selectbox("Title", ["Networks and data", "None", "Your own"], key="titled")
-    title = {"Networks and data": None, "None": ""}.get(titled, "")
-    if titled == "Your own":
+def _title_and_letters(run: Run, size: str, suffix: str) -> tuple[str | None, float | None, int]:
+    """Draw the fields of the title, the font size in points, and the resolution of a bitmap; return their values."""
+    kind_of_title = st.selectbox("Title", ["Networks and data", "None", "Your own"], key="titled")
+    title = {"Networks and data": None, "None": ""}.get(kind_of_title, "")
+    if kind_of_title == "Your own":
         title = st.text_input(
             "Your own title", key="own_title", max_chars=200, label_visibility="collapsed", placeholder=run.title
         )
-    one, two = st.columns(2)
-    font = one.number_input(
+    left, right = st.columns(2)
+    font_size = left.number_input(
         "Font size (points)",
         float(LEAST_FONT),
         float(MOST_FONT),
@@ -218,15 +219,15 @@ def _fine(run: Run, size: str, suffix: str) -> dict[str, Any]:
     )
     dpi = 300
     if suffix == "png":
-        dpi = two.number_input("Dots per inch", LEAST_DPI, MOST_DPI, dpi, 50, key="dpi", **BOUND)
-    return {"title": title, "font_size": font, "dpi": int(dpi)}
+        dpi = right.number_input("Dots per inch", LEAST_DPI, MOST_DPI, dpi, 50, key="dpi", **BOUND)
+    return title, font_size, int(dpi)
 
 
-def _word(name: str) -> str:
-    """Name a panel for people: ``TLM: accuracy``, ``TLM − DM: accuracy``, ``Fréchet ratio``."""
-    before, _, rest = name.rpartition(":")
-    if before:
-        return f"{WORDS[before]}: {_word(rest)}"
+def _panel_label(name: str) -> str:
+    """Return the label of a panel: ``TLM: accuracy``, ``TLM − DM: accuracy``, ``Fréchet ratio``."""
+    prefix, _, quantity = name.rpartition(":")
+    if prefix:
+        return f"{PANEL_WORDS[prefix]}: {_panel_label(quantity)}"
     parts = name.split("/")
     words = [
         METRICS[part].label
@@ -237,7 +238,7 @@ def _word(name: str) -> str:
         if part in DETECTORS
         else OOD_METRICS[part].label
         if part in OOD_METRICS
-        else WORDS.get(part, part)
+        else PANEL_WORDS.get(part, part)
         for part in parts
     ]
     return ": ".join(words)

@@ -1,9 +1,9 @@
-"""Draws the similarity indices: in groups, raw or calibrated, and how they compare with chance."""
+"""Draws the similarity indices: in groups, raw or calibrated, and compared with chance."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -11,15 +11,17 @@ from stitchlab import ui
 from stitchlab.catalog.indices import INDICES, Needs
 from stitchlab.figures import run_grids
 from stitchlab.figures.grid import Grid
+from stitchlab.request import Cell
 from stitchlab.results import chance
 from stitchlab.results.run import Run
 from stitchlab.ui import links, opened
 from stitchlab.ui.charts import heatmaps
 
-LABEL = "Similarity indices"  # of what is shown, in the picker and in links
-SCALES = {"raw": "Raw", "calibrated": "Calibrated"}
-DEFAULT = "Default"
-#: The headings of all others, by what they look at.
+LABEL = "Similarity indices"  # in the picker of what is shown, and in links
+Scale = Literal["raw", "calibrated"]
+SCALES: dict[Scale, str] = {"raw": "Raw", "calibrated": "Calibrated"}
+DEFAULT_GROUP = "Default"
+#: The headings of the other indices, by what an index needs.
 GROUPS: dict[Needs, str] = {
     "grams": "Images by images",
     "averages": "Channels, averaged over positions",
@@ -28,11 +30,11 @@ GROUPS: dict[Needs, str] = {
 }
 
 
-def draw(run: Run, selected: tuple[str, str] | None, key: str) -> None:
-    """Draw the switch and the heatmaps of all indices of a run, or say how to get what is missing.
+def draw(run: Run, selected: Cell | None, key: str) -> None:
+    """Draw the switch and the heatmaps of all indices of a run; if permutations are missing, offer them.
 
     Args:
-        run: whose indices are drawn.
+        run: the run that has the indices.
         selected: front and end layer of the framed cell; None: no frame, and no clicks.
         key: beginning of the widgets' keys.
     """
@@ -53,18 +55,18 @@ def draw(run: Run, selected: tuple[str, str] | None, key: str) -> None:
         _offer(run)
         return
     names = run_grids.with_null(run) if calibrated else list(run.request.indices)
-    made = dict(zip(names, run_grids.calibrated(run) if calibrated else run_grids.indices(run), strict=True))
-    groups = _grouped(made)
-    for title, drawn in groups.items():
+    grids_by_index = dict(zip(names, run_grids.calibrated(run) if calibrated else run_grids.indices(run), strict=True))
+    groups = _grouped(grids_by_index)
+    for title, grids in groups.items():
         if len(groups) > 1:
             st.markdown(f"**{title}**")
-        heatmaps(run, drawn, f"{key}-{title}-{'calibrated' if calibrated else 'raw'}", selected)
+        heatmaps(run, grids, f"{key}-{title}-{'calibrated' if calibrated else 'raw'}", selected)
     if run.request.null:
         st.caption(_beyond_chance(run))
 
 
 def shown(run: Run) -> str:
-    """Name what is on the screen as exported figures do: raw or calibrated indices."""
+    """Return the name that exported figures use for what is on the screen: raw or calibrated indices."""
     return run_grids.CALIBRATED if _calibrated() and run_grids.with_null(run) else run_grids.SHOWN_INDICES
 
 
@@ -76,29 +78,29 @@ def about(run: Run) -> str:
 
 
 def numbers(run: Run, name: str, i: str, j: str) -> dict[str, Any]:
-    """Return how an index compares with chance in a cell, by column of a table; empty where no null was asked for.
+    """Compare an index with chance in a cell, by column of a table; empty if no permutations were asked for.
 
     Args:
-        run: whose cell it is.
+        run: the run that has the cell.
         name: of the index.
         i, j: front layer and end layer of the cell.
     """
     if not run_grids.with_null(run):
         return {}
-    called = {"null95": "95 % of chance", "calibrated": "Calibrated", "p": "p"}
-    return {label: run.value(name, metric, i, j) for metric, label in called.items()}
+    columns = {"null95": "95 % of chance", "calibrated": "Calibrated", "p": "p"}
+    return {label: run.value(name, metric, i, j) for metric, label in columns.items()}
 
 
 def _calibrated() -> bool:
     return bool(st.session_state.get("scale") == "calibrated")
 
 
-def _grouped(made: dict[str, Grid]) -> dict[str, list[Grid]]:
-    """Group heatmaps of indices: the defaults first, all others by what they look at."""
+def _grouped(grids_by_index: dict[str, Grid]) -> dict[str, list[Grid]]:
+    """Group heatmaps of indices: the default ones first, the others by what they need."""
     groups: dict[str, list[Grid]] = {}
-    for name, grid in made.items():
+    for name, grid in grids_by_index.items():
         index = INDICES[name]
-        groups.setdefault(DEFAULT if index.default else GROUPS[index.needs], []).append(grid)
+        groups.setdefault(DEFAULT_GROUP if index.default else GROUPS[index.needs], []).append(grid)
     return groups
 
 
@@ -115,18 +117,18 @@ def _offer(run: Run) -> None:
         opened.lacks(run, "permutations of images")
         return
     count = chance.usual(len(run.request.end_layers))
-    text, door = st.columns([4, 2], vertical_alignment="center")
-    text.info(
+    place, link_place = st.columns([4, 2], vertical_alignment="center")
+    place.info(
         f"What the indices give by chance is not computed yet: {count} permutations of the images, for all cells "
         "at once.",
         icon=":material/info:",
     )
-    asked = Run(run.store, run.record | {"request": asdict(replace(run.request, null=count))})
-    with door:
+    permuted_run = Run(run.store, run.record | {"request": asdict(replace(run.request, null=count))})
+    with link_place:
         ui.door(
             "pages/1_Compare.py",
             "Permute images",
-            [*links.query(asked), ("show", LABEL), ("scale", SCALES["calibrated"])],
+            [*links.query(permuted_run), ("show", LABEL), ("scale", SCALES["calibrated"])],
             "The same run with permuted images",
         )
 
@@ -134,17 +136,18 @@ def _offer(run: Run) -> None:
 def _beyond_chance(run: Run) -> str:
     """Say for each index in how many columns the best cell (★) is beyond chance."""
     tests = {name: chance.columns(run, name) for name in run_grids.with_null(run)}
-    known = {name: of for name, of in tests.items() if of}
-    if not known:
+    tests = {name: of_columns for name, of_columns in tests.items() if of_columns}
+    if not tests:
         return "Permutations are not computed yet."
-    if not all(test.decided for of in known.values() for test in of):
-        columns = max(map(len, known.values()))
+    if not all(test.decided for of_columns in tests.values() for test in of_columns):
+        columns = max(map(len, tests.values()))
         return (
             f"{run.request.null} permutations cannot decide about {columns} columns at once (Holm's correction): "
             f"{chance.usual(columns)} can, so no ★ is hollow here."
         )
     counts = " · ".join(
-        f"{INDICES[name].label} {sum(not test.by_chance for test in of)} of {len(of)}" for name, of in known.items()
+        f"{INDICES[name].label} {sum(not test.by_chance for test in of_columns)} of {len(of_columns)}"
+        for name, of_columns in tests.items()
     )
     return (
         f"Columns whose ★ is beyond the best of {run.request.null} permutations (p < .05, Holm's correction over "

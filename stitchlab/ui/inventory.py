@@ -1,4 +1,4 @@
-"""Draws the networks: a table of all, and one with its layers, its classes, and where it comes from."""
+"""Draws the networks: a table of all, and the chosen one with its layers, its classes, and how it was made."""
 
 from __future__ import annotations
 
@@ -21,40 +21,40 @@ from stitchlab.ui import probes
 from stitchlab.ui.asking import cuts_of
 from stitchlab.ui.charts import chart
 
-SHOWN = 20  # classes up to which a confusion matrix can be read
-MISTAKEN = 8  # pairs of classes that are named
+MAX_CLASSES_IN_CONFUSION = 20  # with more classes, a confusion matrix cannot be read
+MAX_CONFUSED_PAIRS = 8  # pairs of classes in the table of confusions
 UNTRACED = (
-    "torch.fx cannot trace this network, so it runs by hooks: the same numbers, more slowly, since the tail "
-    "computes what comes before it too."
+    "torch.fx cannot trace this network, so it runs by hooks: the numbers are the same, but it is slower, since the "
+    "part after a cut cannot run without the part before it."
 )
 BOUND: Any = {"bind": "query-params"}
 
 
 def draw(store: Store, jobs: Jobs) -> None:
     """Draw the table of networks and the chosen network below it."""
-    there = {network.name: network for network in networks.list_networks(store)}
-    if not there:
-        _none()
+    networks_by_name = {network.name: network for network in networks.list_networks(store)}
+    if not networks_by_name:
+        _no_network()
         return
-    _table(there)
-    if st.session_state.get("network") not in (None, *there):
+    _table(networks_by_name)
+    if st.session_state.get("network") not in (None, *networks_by_name):
         st.warning(f"No network is called {st.session_state.pop('network')} here.", icon=":material/link_off:")
-    name = st.selectbox("Network", list(there), key="network", **BOUND)
+    name = st.selectbox("Network", list(networks_by_name), key="network", **BOUND)
     if name is not None:
-        _one(store, jobs, there[name])
+        _draw_network(store, jobs, networks_by_name[name])
 
 
-def _none() -> None:
+def _no_network() -> None:
     st.info(
-        "No network is here yet. The gallery's runs can be looked at without theirs. To compare networks yourself, "
+        "No network is here yet. The gallery's runs can be viewed without networks. To compare networks yourself, "
         "choose Train or Import above, or compute the demo on Home, which trains two small ones.",
         icon=":material/info:",
     )
-    ui.door("app.py", "Home", {}, "Two small networks and their grid, by a button")
+    ui.door("app.py", "Home", {}, "The demo: two small networks and their grid")
 
 
 def accuracy(network: Network) -> str:
-    """Write a network's accuracy for people: ``98.9 %``, or why there is none."""
+    """Write a network's accuracy for people: ``98.9 %``, or the reason why there is none."""
     return network.unmeasured if network.accuracy is None else f"{100 * network.accuracy:.1f} %"
 
 
@@ -63,24 +63,25 @@ def how(network: Network) -> str:
     origin = network.origin
     if origin["how"] == "control":
         return str(origin["control"])
-    also = [text for key, text in (("attack", "adversarially"), ("label_noise", "on noisy labels")) if origin.get(key)]
-    return " ".join([origin["how"], *also])
+    manners = {"attack": "adversarially", "label_noise": "on noisy labels"}
+    remarks = [text for key, text in manners.items() if origin.get(key)]
+    return " ".join([origin["how"], *remarks])
 
 
-def _table(there: dict[str, Network]) -> None:
+def _table(networks_by_name: dict[str, Network]) -> None:
     st.dataframe(
         [
             {
-                "Name": n.name,
-                "Architecture": n.architecture,
-                "Data": n.data.rpartition("/")[2],
-                "Accuracy": None if n.accuracy is None else 100 * n.accuracy,
-                "Parameters": n.parameters or None,
-                "Seed": n.seed,
-                "How": how(n),
-                "Created": n.created[:16].replace("T", " "),
+                "Name": network.name,
+                "Architecture": network.architecture,
+                "Data": network.data.rpartition("/")[2],
+                "Accuracy": None if network.accuracy is None else 100 * network.accuracy,
+                "Parameters": network.parameters or None,
+                "Seed": network.seed,
+                "How": how(network),
+                "Created": network.created[:16].replace("T", " "),
             }
-            for n in there.values()
+            for network in networks_by_name.values()
         ],
         column_config={
             "Accuracy": st.column_config.NumberColumn(
@@ -90,13 +91,13 @@ def _table(there: dict[str, Network]) -> None:
             "Parameters": st.column_config.NumberColumn(format="localized"),
         },
         key="table",
-        on_select=lambda: _pick(list(there)),
+        on_select=lambda: _pick(list(networks_by_name)),
         selection_mode="single-row",
         hide_index=True,
         width="stretch",
-        height=min(420, 38 + 35 * len(there)),
+        height=min(420, 38 + 35 * len(networks_by_name)),
         placeholder="–",
-        alt="Networks: architecture, data, accuracy, size, and how each came to be",
+        alt="Networks: architecture, data, accuracy, size, and how each was made",
     )
 
 
@@ -105,7 +106,7 @@ def _pick(names: list[str]) -> None:
         st.session_state["network"] = names[row]
 
 
-def _one(store: Store, jobs: Jobs, network: Network) -> None:
+def _draw_network(store: Store, jobs: Jobs, network: Network) -> None:
     numbers = {
         "Accuracy": accuracy(network),
         "Parameters": f"{network.parameters:,}" if network.parameters else "–",
@@ -124,21 +125,21 @@ def _one(store: Store, jobs: Jobs, network: Network) -> None:
         _rename(store, network)
     with right.popover("Delete", icon=":material/delete:", width="stretch"):
         _delete(store, network)
-    look = (
-        st.segmented_control("Look at", list(LOOKS), default="Layers", key="about", required=True, wrap=True, **BOUND)
+    aspect = (
+        st.segmented_control("Look at", list(ASPECTS), default="Layers", key="about", required=True, wrap=True, **BOUND)
         or "Layers"
     )
-    LOOKS[look](store, jobs, network)
+    ASPECTS[aspect](store, jobs, network)
 
 
 def _rename(store: Store, network: Network) -> None:
     name = st.text_input("New name", network.name, key=f"new-name-{network.id}")
-    if st.button("Rename it", type="primary", key="rename", on_click=_renamed, args=(store, network, name)):
+    if st.button("Rename it", type="primary", key="rename", on_click=_apply_rename, args=(store, network, name)):
         st.rerun()
-    _told("rename_error")
+    _show_callback_error("rename_error")
 
 
-def _renamed(store: Store, network: Network, name: str) -> None:
+def _apply_rename(store: Store, network: Network, name: str) -> None:
     try:
         st.session_state["network"] = networks.rename(store, network.id, name).name
     except StitchLabError as error:
@@ -148,19 +149,19 @@ def _renamed(store: Store, network: Network, name: str) -> None:
 def _delete(store: Store, network: Network) -> None:
     used = sum(network.id in (run.request.front, run.request.end) for run in list_runs(store))
     st.write(
-        f"Delete **{network.name}**? {used} runs use it: their results stay and can be looked at, but nothing can "
+        f"Delete **{network.name}**? {used} runs use it: their results stay and can be viewed, but nothing can "
         "be added to them once its weights are gone."
     )
-    st.button("Yes, delete it", type="primary", key="delete", on_click=_deleted, args=(store, network))
+    st.button("Yes, delete it", type="primary", key="delete", on_click=_apply_deletion, args=(store, network))
 
 
-def _deleted(store: Store, network: Network) -> None:
+def _apply_deletion(store: Store, network: Network) -> None:
     networks.delete(store, network.id)
     st.session_state.pop("network", None)
 
 
-def _told(key: str) -> None:
-    """Show an error that a callback left."""
+def _show_callback_error(key: str) -> None:
+    """Show the error that a callback stored under this key of the session's state."""
     if message := st.session_state.pop(key, None):
         st.error(message, icon=":material/error:")
 
@@ -180,14 +181,14 @@ def _layers(store: Store, jobs: Jobs, network: Network) -> None:
     st.dataframe(
         [
             {
-                "Layer": p.name,
-                "Block": p.default,
-                "Shape": "×".join(map(str, p.shape)),
-                "Parameters up to it": p.parameters,
-                "Arithmetic up to it": p.flops / max(1, cuts.flops),
-                "Same output": ", ".join(p.aliases),
+                "Layer": point.name,
+                "Block": point.default,
+                "Shape": "×".join(map(str, point.shape)),
+                "Parameters up to it": point.parameters,
+                "Arithmetic up to it": point.flops / max(1, cuts.flops),
+                "Same output": ", ".join(point.aliases),
             }
-            for p in cuts.points
+            for point in cuts.points
         ],
         column_config={
             "Arithmetic up to it": st.column_config.ProgressColumn(format="percent"),
@@ -204,20 +205,21 @@ def _classes(store: Store, jobs: Jobs, network: Network) -> None:
     if counts is None:
         _measure(store, jobs, network)
         return
-    images = counts.sum(1)
-    shares = counts / np.maximum(1, images)[:, None]
-    right = [float(share) if n else None for share, n in zip(shares.diagonal(), images, strict=True)]
-    left, other = st.columns(2)
+    images_per_class = counts.sum(1)
+    shares = counts / np.maximum(1, images_per_class)[:, None]
+    diagonal = zip(shares.diagonal(), images_per_class, strict=True)
+    accuracies = [float(share) if count else None for share, count in diagonal]
+    left, right = st.columns(2)
     with left:
-        title = f"Accuracy by class, {int(images.sum()):,} test images"
+        title = f"Accuracy by class, {int(images_per_class.sum()):,} test images"
         chart(
             network.name,
-            figures.by_class(right, network.classes, title, dark=ui.dark()),
+            figures.by_class(accuracies, network.classes, title, dark=ui.dark()),
             "by-class",
             "accuracy by class",
         )
-    with other:
-        if len(network.classes) <= SHOWN:
+    with right:
+        if len(network.classes) <= MAX_CLASSES_IN_CONFUSION:
             figure = activations.confusion(shares, network.classes, "Predictions by label", dark=ui.dark())
             chart(network.name, figure, "confusion", "confusion")
         pairs = [
@@ -226,8 +228,8 @@ def _classes(store: Store, jobs: Jobs, network: Network) -> None:
         ]
         st.table(
             [
-                {"Label": label, "Predicted as": told, "Images": count}
-                for count, label, told in sorted(pairs, reverse=True)[:MISTAKEN]
+                {"Label": label, "Predicted as": prediction, "Images": count}
+                for count, label, prediction in sorted(pairs, reverse=True)[:MAX_CONFUSED_PAIRS]
             ],
             border="horizontal",
         )
@@ -249,8 +251,8 @@ def _measure(store: Store, jobs: Jobs, network: Network) -> None:
         return
     if status is not None and status.message:
         st.error(status.message, icon=":material/error:")
-    text, clicked = ui.beside("Measure", ":material/play_arrow:", primary=True)
-    text.info("Its accuracy was not measured class by class yet.", icon=":material/info:")
+    place, clicked = ui.beside("Measure", ":material/play_arrow:", primary=True)
+    place.info("Its accuracy by class is not measured yet.", icon=":material/info:")
     if clicked:
         ui.queue(lambda: jobs.measure(network.id))
 
@@ -260,22 +262,23 @@ def _training(store: Store, jobs: Jobs, network: Network) -> None:
         chart(network.name, figures.curve(points, network.origin["epochs"], dark=ui.dark()), "curve", "training")
     else:
         st.info(
-            "There is no training curve: it was not trained here, or before curves were kept.", icon=":material/info:"
+            "There is no training curve: it was not trained here, or before StitchLab kept curves.",
+            icon=":material/info:",
         )
-    said = {key: value for key, value in network.origin.items() if key != "curve"}
-    st.markdown("\n".join(f"- **{key.replace('_', ' ')}:** {_plain(value)}" for key, value in said.items()))
+    origin = {key: value for key, value in network.origin.items() if key != "curve"}
+    st.markdown("\n".join(f"- **{key.replace('_', ' ')}:** {_write_value(value)}" for key, value in origin.items()))
     st.json(network.record(), expanded=False)
 
 
-def _plain(value: Any) -> str:
+def _write_value(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{key} {_plain(v)}" for key, v in value.items())
+        return ", ".join(f"{key} {_write_value(part)}" for key, part in value.items())
     if value is None or value == []:
         return "none"
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-LOOKS: dict[str, Callable[[Store, Jobs, Network], None]] = {
+ASPECTS: dict[str, Callable[[Store, Jobs, Network], None]] = {
     "Layers": _layers,
     "Classes": _classes,
     "Linear probes": probes.draw,

@@ -1,8 +1,8 @@
 """Adds keys: arrow keys select the neighbouring cell, and ``?`` shows a card of all keys.
 
-Buttons have shortcuts by Streamlit; these two it lacks. A cell that the keys pass is marked in the browser alone. The
-one on which they rest goes into the address, as by a click: one entry of the browser's history a rest, however many
-keys led there.
+Streamlit offers shortcuts of buttons, but not these two. While arrow keys are pressed in quick succession, cells are
+marked in the browser only. Once the keys rest, the marked cell goes into the address, as by a click: one entry of the
+browser's history, however many keys led there.
 """
 
 from __future__ import annotations
@@ -11,28 +11,29 @@ import streamlit as st
 
 from stitchlab import ui
 from stitchlab.catalog.keys import KEYS
+from stitchlab.request import Cell
 from stitchlab.results.run import Run
 from stitchlab.ui import address
 from stitchlab.ui.marking import MARKS
 
-REST = 400  # milliseconds without a key after which a cell is chosen
-_CARD = "keys_shown"  # in the session's state
+REST_MS = 400  # without a key, after which the marked cell is chosen
+_CARD = "keys_shown"  # key in the session's state: whether the card is shown
 
-# Whatever answers keys itself keeps them; so does all that lies in a dialog.
+# Elements that use keys themselves keep them, and so do all elements of a dialog.
 _FREE = """
 const TAKEN = `input:not([type=checkbox]), textarea, select, canvas, table, dialog, [contenteditable=true],
     ${['combobox', 'dialog', 'grid', 'listbox', 'menu', 'radiogroup', 'slider', 'tablist', 'toolbar', 'tree'].map(
         role => `[role=${role}]`)}, [data-testid=stTable]`;
 
-function free(event) {  // whether a key is meant for nothing else
+function free(event) {  // whether no element uses this key itself
     if (event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey) return false;
     return !event.composedPath().some(element => element.matches?.(TAKEN)) && !document.querySelector('[aria-modal]');
 }
 
-function listen(name, answer) {  // one listener of a name at a time, however often it is mounted
-    const known = Symbol.for(name);
-    window[known]?.abort();
-    const listening = window[known] = new AbortController();
+function listen(name, answer) {  // at most one listener of this name, however often the component is mounted
+    const symbol = Symbol.for(name);
+    window[symbol]?.abort();
+    const listening = window[symbol] = new AbortController();
     document.addEventListener('keydown', answer, {signal: listening.signal});
     return () => listening.abort();
 }
@@ -43,20 +44,20 @@ _STEPS = (
     + _FREE
     + """
 const STEPS = {ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0]};
-let at, rest;  // the cell that the keys have reached, and what waits until they rest
+let at, timer;  // the cell that the keys have reached, and the timer that waits until they rest
 
-function show(said, {rows, columns}) {
+function show(status, {rows, columns}) {
     clear();
-    said.textContent = `${rows[at[0]]} → ${columns[at[1]]}`;
+    status.textContent = `${rows[at[0]]} → ${columns[at[1]]}`;
     for (const plot of document.querySelectorAll('.js-plotly-plot')) {
-        const there = place(plot);
-        if (there?.rows === rows.length && there.columns === columns.length) mark(plot, there, ...at);
+        const grid = place(plot);
+        if (grid?.rows === rows.length && grid.columns === columns.length) mark(plot, grid, ...at);
     }
 }
 
 export default function ({data, parentElement, setTriggerValue}) {
-    const said = parentElement.querySelector('span');
-    if (rest === undefined) {
+    const status = parentElement.querySelector('span');
+    if (timer === undefined) {
         at = data.cell;
         clear();
     }
@@ -64,17 +65,17 @@ export default function ({data, parentElement, setTriggerValue}) {
         const step = STEPS[event.key];
         if (!step || event.shiftKey || !free(event)) return;
         event.preventDefault();  // the page does not scroll
-        const within = (k, count) => Math.min(Math.max(at[k] + step[k], 0), count - 1);
-        at = [within(0, data.rows.length), within(1, data.columns.length)];
-        show(said, data);
-        clearTimeout(rest);
-        rest = setTimeout(() => {
-            rest = undefined;
+        const clamped = (k, count) => Math.min(Math.max(at[k] + step[k], 0), count - 1);
+        at = [clamped(0, data.rows.length), clamped(1, data.columns.length)];
+        show(status, data);
+        clearTimeout(timer);
+        timer = setTimeout(() => {
+            timer = undefined;
             if (String(at) === String(data.cell)) clear();
             else setTriggerValue('moved', at);
         }, data.rest);
     });
-    return () => { stop(); clearTimeout(rest); rest = undefined; clear(); };
+    return () => { stop(); clearTimeout(timer); timer = undefined; clear(); };
 }
 """
 )
@@ -95,12 +96,12 @@ _arrows = st.components.v2.component("stitchlab_arrows", html="<span role='statu
 _question = st.components.v2.component("stitchlab_question", js=_QUESTION)
 
 
-def arrows(run: Run, cell: tuple[str, str], key: str = "arrows") -> None:
+def arrows(run: Run, cell: Cell, key: str = "arrows") -> None:
     """Let the arrow keys move the selected cell of a run.
 
     Args:
-        run: whose grid it is.
-        cell: front and end layer of the cell where they begin.
+        run: the run on the page.
+        cell: front and end layer of the cell from which the keys move.
         key: of the widget.
     """
     rows, columns = run.request.front_layers, run.request.end_layers
@@ -113,18 +114,18 @@ def arrows(run: Run, cell: tuple[str, str], key: str = "arrows") -> None:
     _arrows(
         key=key,
         on_moved_change=moved,
-        data={"rows": rows, "columns": columns, "cell": [rows.index(cell[0]), columns.index(cell[1])], "rest": REST},
+        data={"rows": rows, "columns": columns, "cell": [rows.index(cell[0]), columns.index(cell[1])], "rest": REST_MS},
     )
 
 
 def offer() -> None:
-    """Draw the button that shows the card of keys, let ``?`` show it too, and draw the card where it is asked for."""
+    """Draw the button that shows the card of keys, let ``?`` show it too, and draw the card once one of them has."""
     clicked = st.button(
         "Keyboard", icon=":material/keyboard:", key="keys", type="tertiary", help="Show all keys, as ? does"
     )
-    asked = _question(key="question", on_asked_change=lambda: None).asked
-    st.session_state[_CARD] = bool(clicked or asked or (st.session_state.get(_CARD) and not ui.arrived()))
-    if st.session_state[_CARD]:  # it stays while the page is drawn again, as it is while something is computed
+    pressed = _question(key="question", on_asked_change=lambda: None).asked
+    st.session_state[_CARD] = bool(clicked or pressed or (st.session_state.get(_CARD) and not ui.arrived()))
+    if st.session_state[_CARD]:  # also while the page is drawn again and again during a computation
         _card()
 
 

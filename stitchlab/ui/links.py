@@ -1,6 +1,7 @@
-"""Writes and reads links that restore a run from the values of Compare's pickers; its id in them is a shortcut.
+"""Writes and reads links that restore a run from the values of Compare's pickers.
 
-A run that was only looked at is not in the store, so its id alone would lead nowhere.
+A link also has the run's id, which finds the run faster. But a run that was only viewed is not in the store, and its
+id alone would find nothing.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ from stitchlab.results.resolve import NotFoundYet, resolve
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 
-#: What the pickers of a recipe show unless something else is picked; a link leaves that out.
+#: What the pickers of a recipe show at first, and what a link means that leaves these keys out.
 DEFAULTS: dict[str, Any] = {key: getattr(PRESETS["paper"], key) for key in ("epochs", "lr", "augment")}
 
-#: The keys that say a run; a link that the project makes has all of them.
+#: The query parameters that describe a run; a link that StitchLab makes has all that apply.
 KEYS = (
     "run",
     "front",
@@ -56,25 +57,26 @@ _CHOICES: dict[str, Container[str]] = {
     "init": INITS,
     "augment": (AUTO, *AUGMENTATIONS),
 }
-#: Those of them that have any number of values; an empty text says that there is none.
+#: The parameters with any number of values; an empty text means an empty list.
 LISTS = ("front_layers", "end_layers", "methods", "indices")
 _COUNTS = ("dm_images", "eval_images", "null", "train_images", "epochs")
 _RECIPE = ("epochs", "lr", "targets", "init", "augment")
-_MAX_SEED, _MAX_COUNT = 2**32 - 1, 2**53 - 1  # the latter is the browser's
+_MAX_SEED = 2**32 - 1
+_MAX_COUNT = 2**53 - 1  # the largest integer of a number field in a browser
 
 
 def picked(store: Store, run: Run) -> dict[str, Any] | None:
-    """Return by key what each picker of Compare shows for a run; None where they cannot express it."""
+    """Return what each picker of Compare shows for a run, by key; None if the pickers cannot describe it."""
     request = run.request
     names = {network.id: network.name for network in networks.list_networks(store)}
     if run.draft:
         names[request.front] = run.wanted()["front"]
-    known = run.record["data"]
-    recipe = _recipe(request.tlm, usual(known["name"], tuple(known["shape"])))
+    data_record = run.record["data"]
+    recipe = _recipe(request.tlm, usual(data_record["name"], tuple(data_record["shape"])))
     if recipe is None or not {request.front, request.end} <= names.keys():
         return None
-    data = data_sets.of_fingerprint(store, request.data)
-    every = data is not None and request.eval_images == data.test
+    known_data = data_sets.of_fingerprint(store, request.data)
+    on_all_images = known_data is not None and request.eval_images == known_data.test
     return {
         "front": names[request.front],
         "end": names[request.end],
@@ -84,88 +86,88 @@ def picked(store: Store, run: Run) -> dict[str, Any] | None:
         "indices": list(request.indices),
         **recipe,
         "dm_images": request.dm.images,
-        "eval_images": None if every else request.eval_images,
+        "eval_images": None if on_all_images else request.eval_images,
         "null": request.null or None,
         "seed": request.seed,
-        "data": known["name"],
+        "data": data_record["name"],
     }
 
 
 def sayable(store: Store, run: Run) -> bool:
-    """Tell whether the pickers can ask for this very run: its networks and data are here, its definitions today's."""
+    """Tell whether the pickers can ask for this very run: networks and data are here, definitions are unchanged."""
     if run.draft or run.source:
         return run.draft
     pairs = query(run)
     link = {key: [value for name, value in pairs if name == key] for key in KEYS if key in dict(pairs)}
     try:
-        again = _resolved(store, values(link))
-    except NotFoundYet:  # its networks' layers are asked for when the pickers open
+        restored = _resolved(store, values(link))
+    except NotFoundYet:  # the layers of its networks become known when the pickers are opened
         return not changed(run.request)
     except StitchLabError:
         return False
-    return again is not None and again.id == run.id
+    return restored is not None and restored.id == run.id
 
 
 def query(run: Run, **more: str) -> list[tuple[str, str]]:
-    """Return the keys and values of a link that leads to a run, and to more: a cell."""
-    said = {} if run.source else picked(run.store, run) or {}
+    """Return the query parameters of a link to a run; ``more`` are further ones, such as those of a cell."""
+    picks = {} if run.source else picked(run.store, run) or {}
     pairs = [
         (key, str(value))
-        for key, values in said.items()
+        for key, values in picks.items()
         if values is not None
         for value in ((values or [""]) if isinstance(values, list) else [values])
-    ]  # none at all is said too
+    ]  # an empty list is written too, since it differs from the default
     return [("run", run.id), *pairs, *more.items()]
 
 
 def find(store: Store, link: Mapping[str, Sequence[str]]) -> tuple[Run | None, str]:
-    """Find the run that a link leads to: where its id is not what its other keys ask for, the id counts.
+    """Find the run that a link leads to. If its id differs from the run that its other keys describe, the id counts.
 
     Returns:
-        the run, or None where the link names none; and why not, where it names one that is not here.
+        the run, or None if the link names none; and the reason, if it names a run that is not here.
     """
-    asked, name = read(store, link), (link.get("run") or [""])[-1]
-    if not name or (asked is not None and asked.id == name):
-        return asked, ""
+    described, run_id = read(store, link), (link.get("run") or [""])[-1]
+    if not run_id or (described is not None and described.id == run_id):
+        return described, ""
     try:
-        return shelf.find(store, name), ""
+        return shelf.find(store, run_id), ""
     except StitchLabError as error:
         return None, str(error)
 
 
 def read(store: Store, link: Mapping[str, Sequence[str]]) -> Run | None:
-    """Find the run that the keys of a link ask for, each with its values; None where they ask for none."""
+    """Find the run that a link's keys describe, each with its values; None if they describe none."""
     with contextlib.suppress(StitchLabError):
         return _resolved(store, values(link))
     return None
 
 
-def _resolved(store: Store, said: Mapping[str, Any]) -> Run | None:
-    """Find the run of such values; None where they do not name two networks. Raises StitchLabError."""
-    if not {"front", "end"} <= said.keys():
+def _resolved(store: Store, picks: Mapping[str, Any]) -> Run | None:
+    """Find the run with these values of pickers; None if they do not name two networks. Raises StitchLabError."""
+    if not {"front", "end"} <= picks.keys():
         return None
-    recipe = DEFAULTS | {key: said[key] for key in _RECIPE if key in said} | {"images": said.get("train_images")}
-    wanted = {key: said[key] for key in (*LISTS, "dm_images", "eval_images", "null", "seed", "data") if key in said}
-    return resolve(store, said["front"], said["end"], tlm=preset(said.get("recipe", "paper"), **recipe), **wanted)
+    recipe = DEFAULTS | {key: picks[key] for key in _RECIPE if key in picks} | {"images": picks.get("train_images")}
+    settings = {key: picks[key] for key in (*LISTS, "dm_images", "eval_images", "null", "seed", "data") if key in picks}
+    return resolve(store, picks["front"], picks["end"], tlm=preset(picks.get("recipe", "paper"), **recipe), **settings)
 
 
 def values(link: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    """Return what a link says by key, each as the pickers hold it; what no picker can hold is left out."""
-    said: dict[str, Any] = {}
+    """Return the values of a link by key, as the pickers hold them, without values that no picker can hold."""
+    picks: dict[str, Any] = {}
     for key in KEYS:
         texts, choices = link.get(key, ()), _CHOICES.get(key)
-        named = [text for text in texts if text]  # an empty text says none of a list, and the default of all else
-        if not texts or (choices is not None and not all(text in choices for text in named)):
+        non_empty = [text for text in texts if text]  # an empty text is an empty list, or another key's default
+        if not texts or (choices is not None and not all(text in choices for text in non_empty)):
             continue
         if key in LISTS:
-            said[key] = named
-        elif named and (value := _value(key, named[-1])) is not None:
-            said[key] = value
-    return said
+            picks[key] = non_empty
+        elif non_empty and (value := _value(key, non_empty[-1])) is not None:
+            picks[key] = value
+    return picks
 
 
 def _value(key: str, text: str) -> str | int | float | None:
-    """Read a text of a link; None for a number that is none, or out of the range of its picker."""
+    """Read a value of a link; None for a number that is invalid or outside the range of its picker."""
     if key not in (*_COUNTS, "seed", "lr"):
         return text
     with contextlib.suppress(ValueError):
@@ -176,8 +178,8 @@ def _value(key: str, text: str) -> str | int | float | None:
 
 
 def _recipe(tlm: TaskLoss, usual: AugmentationName) -> dict[str, Any] | None:
-    """Return what the pickers of a recipe show: a preset, and what differs from it; None where no preset is near."""
-    picked: dict[str, Any] = {
+    """Return what the pickers of a recipe show: a preset and the changes to it; None if no preset fits."""
+    picks: dict[str, Any] = {
         "epochs": tlm.epochs,
         "lr": tlm.lr,
         "targets": tlm.targets,
@@ -185,10 +187,10 @@ def _recipe(tlm: TaskLoss, usual: AugmentationName) -> dict[str, Any] | None:
         "augment": tlm.augment,
         "images": tlm.images,
     }
-    near = [name for name, known in PRESETS.items() if replace(known, **picked) == tlm]
-    if not near:
+    fitting = [name for name, settings in PRESETS.items() if replace(settings, **picks) == tlm]
+    if not fitting:
         return None
-    recipe = next((name for name in near if resolved(PRESETS[name], usual).augment == tlm.augment), near[0])
+    recipe = next((name for name in fitting if resolved(PRESETS[name], usual).augment == tlm.augment), fitting[0])
     augment = AUTO if PRESETS[recipe].augment == AUTO and tlm.augment == usual else tlm.augment
-    del picked["images"]
-    return {"recipe": recipe, **picked, "augment": augment, "train_images": tlm.images}
+    del picks["images"]
+    return {"recipe": recipe, **picks, "augment": augment, "train_images": tlm.images}

@@ -1,12 +1,12 @@
-"""Marks a cell under the pointer in every heatmap of the same layers, in the browser: the server hears nothing."""
+"""Marks the cell under the pointer in every heatmap of the same layers, in the browser, without asking the server."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-# What a plot shows is asked of the public parts of the element that Plotly made.
+# What a plot shows is read from the public attributes of Plotly's element.
 MARKS = """
-function place(plot) {  // the pixels of a grid and its layers; null for other plots
+function place(plot) {  // the position of a heatmap on the screen, and its layers; null for other plots
     const [x, y] = [plot.layout?.xaxis?.ticktext, plot.layout?.yaxis?.ticktext];
     const area = plot.querySelector('.nsewdrag');
     if (!area || !plot.data?.some(trace => trace.type === 'heatmap') || !x || !y) return null;
@@ -18,24 +18,24 @@ function clear() {
 }
 
 function mark(plot, {box, columns, rows}, row, column) {
-    const inside = plot.querySelector('.svg-container');
-    if (!inside) return;
-    const from = inside.getBoundingClientRect(), element = document.createElement('div');
+    const container = plot.querySelector('.svg-container');
+    if (!container) return;
+    const frame = container.getBoundingClientRect(), element = document.createElement('div');
     element.dataset.stitchlabMark = `${row},${column}`;
     element.setAttribute('aria-hidden', 'true');
-    // Shares of the plot, since it may be enlarged, and what is put into it with it.
-    const across = pixels => `${100 * pixels / from.width}%`, down = pixels => `${100 * pixels / from.height}%`;
+    // As shares of the plot's size, since the presenter view enlarges the plot together with its marks.
+    const across = pixels => `${100 * pixels / frame.width}%`, down = pixels => `${100 * pixels / frame.height}%`;
     Object.assign(element.style, {
         position: 'absolute', pointerEvents: 'none', boxSizing: 'border-box', border: '2px solid white',
         outline: '1px solid black', width: across(box.width / columns), height: down(box.height / rows),
-        left: across(box.x - from.x + column * box.width / columns),
-        top: down(box.y - from.y + row * box.height / rows),
+        left: across(box.x - frame.x + column * box.width / columns),
+        top: down(box.y - frame.y + row * box.height / rows),
     });
-    inside.append(element);
+    container.append(element);
 }
 """
 
-# Plots are replaced whenever the page runs, so none of them is listened to: the page is, once.
+# The page's script replaces plots whenever it runs, so the listener is the document's, and there is only one.
 _SCRIPT = (
     MARKS
     + """
@@ -44,19 +44,19 @@ const LISTENER = Symbol.for('stitchlab.marking');
 function follow(event) {
     clear();
     const area = event.pointerType === 'touch' ? null : event.target.closest?.('.nsewdrag');
-    const plot = area?.closest('.js-plotly-plot'), here = plot && place(plot);
-    if (!here) return;
-    const column = Math.floor((event.clientX - here.box.x) / here.box.width * here.columns);
-    const row = Math.floor((event.clientY - here.box.y) / here.box.height * here.rows);
-    if (row < 0 || column < 0 || row >= here.rows || column >= here.columns) return;
+    const plot = area?.closest('.js-plotly-plot'), grid = plot && place(plot);
+    if (!grid) return;
+    const column = Math.floor((event.clientX - grid.box.x) / grid.box.width * grid.columns);
+    const row = Math.floor((event.clientY - grid.box.y) / grid.box.height * grid.rows);
+    if (row < 0 || column < 0 || row >= grid.rows || column >= grid.columns) return;
     for (const other of document.querySelectorAll('.js-plotly-plot')) {
-        const there = place(other);
-        if (there?.layers === here.layers) mark(other, there, row, column);
+        const same = place(other);
+        if (same?.layers === grid.layers) mark(other, same, row, column);
     }
 }
 
 export default function () {
-    window[LISTENER]?.abort();  // one at a time, however many are mounted
+    window[LISTENER]?.abort();  // one listener, however many components are mounted
     const listening = window[LISTENER] = new AbortController();
     document.addEventListener('pointermove', follow, {signal: listening.signal, passive: true});
     document.addEventListener('pointerleave', clear, {signal: listening.signal, passive: true});

@@ -1,6 +1,6 @@
-"""Gets what the views show: statistics from the store, by set; images and activations from the pages' worker.
+"""Gets the data of the views: statistics from the store, by set; images and activations from the pages' worker.
 
-Of an opened file they come from its samples, or a line says that it has none: no worker is asked.
+For an opened file they come from its samples, without asking a worker; if it has none, a line says so.
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ from stitchlab.results.detection import NATIVE, OUTLIERS, STATISTICS, DetectionR
 from stitchlab.results.run import Run
 from stitchlab.store import Array
 from stitchlab.ui import opened
-from stitchlab.ui.asking import answered
+from stitchlab.ui.asking import ask_worker
 from stitchlab.ui.pictures import pictures
 
-LABELS = "labels"  # of the evaluation images, beside the native statistics
+LABELS = "labels"  # name of the evaluation images' labels among the native statistics
 
 
-def statistics(found: DetectionResults, i: str, j: str) -> dict[str, dict[str, Array]]:
+def statistics(results: DetectionResults, i: str, j: str) -> dict[str, dict[str, Array]]:
     """Read the statistics of each set of activations.
 
     Args:
-        found: what detectors say about the run's cells.
+        results: results of the detectors on the run's cells.
         i, j: front layer and end layer of the cell.
 
     Returns: by set (native, the methods, known outliers) and statistic; empty until the native ones are there.
     """
-    kept = found.arrays(STATISTICS, NATIVE, "", j)
+    arrays = results.arrays(STATISTICS, NATIVE, "", j)
     prefix = f"{OUTLIERS}."
-    sets = {"native": {name: value for name, value in kept.items() if not name.startswith((prefix, LABELS))}}
-    for method in found.run.request.methods:
-        sets[method] = found.arrays(STATISTICS, method, i, j)
-    sets["outliers"] = {name.removeprefix(prefix): value for name, value in kept.items() if name.startswith(prefix)}
-    return {name: values for name, values in sets.items() if values} if kept else {}
+    sets = {"native": {name: value for name, value in arrays.items() if not name.startswith((prefix, LABELS))}}
+    for method in results.run.request.methods:
+        sets[method] = results.arrays(STATISTICS, method, i, j)
+    sets["outliers"] = {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
+    return {name: values for name, values in sets.items() if values} if arrays else {}
 
 
 def activations(jobs: Jobs, run: Run, image: int, i: str, j: str) -> dict[str, Array] | None:
@@ -43,74 +43,74 @@ def activations(jobs: Jobs, run: Run, image: int, i: str, j: str) -> dict[str, A
 
     Args:
         jobs: the queue, which asks a worker.
-        run: whose networks make them.
-        image: place of the test image, from 0.
+        run: the run that has the networks.
+        image: index of the test image, from 0.
         i, j: front layer and end layer of the cell.
 
-    Returns: (C, H, W) by set, native and the methods, NaN where a file lacks a channel; None until they are there.
+    Returns: (C, H, W) by set: native and the methods; NaN where a file lacks a channel. None until they are available.
     """
     if run.source:
         return _sampled(run, image, i, j)
-    # How many cells are there is part of the question, since more may come.
-    made: dict[str, Array] | None = answered(
-        jobs, "feature_maps", run, image, i, j, len(run.cells), what=f"the feature maps of test image {image}"
+    # The number of cells is part of the question, so that it is asked again when cells were added.
+    maps: dict[str, Array] | None = ask_worker(
+        jobs, "feature_maps", run, image, i, j, len(run.cells), awaited=f"the feature maps of test image {image}"
     )
-    return made
+    return maps
 
 
 def channels(run: Run, i: str, j: str, count: int) -> list[int]:
-    """List the channels whose maps can be shown: all; of an opened file those of its sample.
+    """List the channels whose maps can be shown: all, or for an opened file those of its sample.
 
     Args:
-        run: whose cell it is.
+        run: the run that has the cell.
         i, j: front layer and end layer of the cell.
         count: how many channels the end layer has.
     """
-    kept = samples.kept(run, i, j) if run.source else None
-    return list(range(count)) if kept is None else sorted(map(int, kept["channels"]))
+    sample = samples.kept(run, i, j) if run.source else None
+    return list(range(count)) if sample is None else sorted(map(int, sample["channels"]))
 
 
 def _sampled(run: Run, image: int, i: str, j: str) -> dict[str, Array] | None:
-    """Read one image's activations from the sample of a file; what it does not hold is NaN."""
-    kept = samples.kept(run, i, j)
-    if kept is None or image >= len(kept["images"]):
-        there = samples.there(run)
+    """Read one image's activations from the sample of a file; channels that it lacks are NaN."""
+    sample = samples.kept(run, i, j)
+    if sample is None or image >= len(sample["images"]):
+        sampled_cells = samples.there(run)
         opened.lacks(
             run,
             "the feature maps of this cell and image"
             + (
-                f" (it has those of the first {samples.IMAGES} test images of {ui.literal(', '.join(there))})"
-                if there
+                f" (it has those of the first {samples.IMAGES} test images of {ui.literal(', '.join(sampled_cells))})"
+                if sampled_cells
                 else ""
             ),
         )
         return None
-    made: dict[str, Array] = {}
+    maps: dict[str, Array] = {}
     for name in (NATIVE, *run.request.methods):
-        of = kept[name][image].astype(np.float32) * kept["scale"][0]
-        made[name] = np.full((int(kept["channels"].max()) + 1, *of.shape[1:]), np.nan, np.float32)
-        made[name][kept["channels"]] = of
-    return made
+        channel_maps = sample[name][image].astype(np.float32) * sample["scale"][0]
+        maps[name] = np.full((int(sample["channels"].max()) + 1, *channel_maps.shape[1:]), np.nan, np.float32)
+        maps[name][sample["channels"]] = channel_maps
+    return maps
 
 
-def labels(jobs: Jobs, found: DetectionResults, j: str) -> Array | None:
-    """Return the labels of all evaluation images: kept beside the native statistics, asked for where those are older.
+def labels(jobs: Jobs, results: DetectionResults, j: str) -> Array | None:
+    """Return the labels of all evaluation images, from the native statistics, or from a worker if those are older.
 
     Args:
         jobs: the queue, which asks a worker.
-        found: what detectors say about the run's cells.
-        j: end layer, beside whose native statistics they are kept.
+        results: results of the detectors on the run's cells.
+        j: the end layer whose native statistics hold them.
 
     Returns: (M,) class numbers; None, with a line on the page, until they are there.
     """
-    kept = found.arrays(STATISTICS, NATIVE, "", j)
-    if LABELS in kept:
-        return kept[LABELS]
-    if found.run.source:
-        opened.lacks(found.run, "the labels of the test images")
+    arrays = results.arrays(STATISTICS, NATIVE, "", j)
+    if LABELS in arrays:
+        return arrays[LABELS]
+    if results.run.source:
+        opened.lacks(results.run, "the labels of the test images")
         return None
-    asked: Array | None = answered(jobs, "evaluation_labels", found.run, what="the labels of the test images")
-    return asked
+    labels: Array | None = ask_worker(jobs, "evaluation_labels", results.run, awaited="the labels of the test images")
+    return labels
 
 
 def images(jobs: Jobs, run: Run, places: list[int]) -> tuple[Array, Array] | None:
@@ -118,19 +118,19 @@ def images(jobs: Jobs, run: Run, places: list[int]) -> tuple[Array, Array] | Non
 
     Args:
         jobs: the queue, which asks a worker.
-        run: whose images they are.
-        places: of the images among the test images, from 0.
+        run: the run that was evaluated on them.
+        places: indices of the images among the test images, from 0.
 
-    Returns: uint8 (n, H, W, C) or grey (n, H, W), and labels (n,); None, with a line on the page, until they are there.
+    Returns: uint8 (n, H, W, C) or grey (n, H, W), and labels (n,). None, with a line on the page, until they are there.
     """
     if run.source:
-        there = samples.images(run)
-        if there is not None and all(place < len(there[0]) for place in places):
-            return there[0][places], there[1][places]
+        sample = samples.images(run)
+        if sample is not None and all(place < len(sample[0]) for place in places):
+            return sample[0][places], sample[1][places]
         opened.lacks(run, f"test image {', '.join(map(str, places))}")
         return None
-    asked: tuple[Array, Array] | None = answered(jobs, "evaluation_images", run, places, what="test images")
-    return asked
+    answer: tuple[Array, Array] | None = ask_worker(jobs, "evaluation_images", run, places, awaited="test images")
+    return answer
 
 
 def image(jobs: Jobs, run: Run, place: int) -> None:
@@ -138,11 +138,11 @@ def image(jobs: Jobs, run: Run, place: int) -> None:
 
     Args:
         jobs: the queue, which asks a worker.
-        run: whose image it is.
-        place: of the image among the test images, from 0.
+        run: the run that was evaluated on it.
+        place: index of the image among the test images, from 0.
     """
-    asked = images(jobs, run, [place])
-    if asked is not None and len(asked[0]):
-        name = run.record["data"]["classes"][asked[1][0]]
-        said = f"test image {place}: {name}"
-        pictures(asked[0], [said], [said], width=140)
+    images_and_labels = images(jobs, run, [place])
+    if images_and_labels is not None and len(images_and_labels[0]):
+        name = run.record["data"]["classes"][images_and_labels[1][0]]
+        caption = f"test image {place}: {name}"
+        pictures(images_and_labels[0], [caption], [caption], width=140)

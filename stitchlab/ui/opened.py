@@ -1,4 +1,4 @@
-"""Marks runs that were opened from a file: who made them, what a file does not hold, and what differs."""
+"""Describes runs that were opened from a file: who made them, what the file lacks, and how its numbers differ."""
 
 from __future__ import annotations
 
@@ -11,29 +11,30 @@ from stitchlab.store import Source, Store
 
 
 def mark(run: Run) -> None:
-    """Say in one line, where a run is only one of several things on the page, that it was read from a file."""
+    """Say in one line that a run was read from a file, on pages that show more than the run."""
     whose(run.source)
 
 
 def whose(source: Source | None) -> None:
-    """Say in one line which file something was read from, and who made it; nothing where it was computed here."""
+    """Say in one line which file a result was read from, and who made it; nothing if it was computed here."""
     if source is not None:
-        how = "From the gallery" if source.gallery else "Opened"
+        origin = "From the gallery" if source.gallery else "Opened"
         st.caption(
-            f":material/inventory_2: {how}: {ui.literal(source.file)}, made by StitchLab "
+            f":material/inventory_2: {origin}: {ui.literal(source.file)}, made by StitchLab "
             f"{ui.literal(source.maker)} on {ui.literal(source.made[:10])}."
         )
 
 
 def banner(run: Run) -> None:
-    """Say which file a run was read from, who made it, and what they say of it."""
+    """Say which file a run was read from, who made it, and what its authors say about it."""
     if (source := run.source) is None:
         return
     title = f"**{ui.literal(source.title)}** · " if source.title else ""
-    how = "From the gallery" if source.gallery else f"Opened from {ui.literal(source.file)}"
-    made = f"made by StitchLab {ui.literal(source.maker)} on {ui.literal(source.made[:10])}"
+    origin = "From the gallery" if source.gallery else f"Opened from {ui.literal(source.file)}"
+    maker = f"made by StitchLab {ui.literal(source.maker)} on {ui.literal(source.made[:10])}"
     st.info(
-        f"{title}{how}, {made}. It is shown as it was computed; New comparison computes with your networks.",
+        f"{title}{origin}, {maker}. It is shown as it was computed. To compute with your own networks, choose "
+        "New comparison.",
         icon=":material/inventory_2:",
     )
     if source.story:
@@ -41,17 +42,17 @@ def banner(run: Run) -> None:
 
 
 def differing(store: Store, run: Run) -> None:
-    """Say below one's own run that a file of the same run has other numbers, where it has."""
-    for other in shelf.same(store, run) if run.source is None and not run.draft else ():
-        if other.source is not None and shelf.differences(run, other):
+    """If a file of the same run has other numbers than the run computed here, say so."""
+    for run_of_file in shelf.same(store, run) if run.source is None and not run.draft else ():
+        if run_of_file.source is not None and shelf.differences(run, run_of_file):
             st.caption(
-                f":material/difference: {ui.literal(other.source.file)} is a file of this same run. Your own "
-                f"numbers are shown; {ui.literal(shelf.compared(run, other))}."
+                f":material/difference: {ui.literal(run_of_file.source.file)} is a file of this same run. Your own "
+                f"numbers are shown; {ui.literal(shelf.compared(run, run_of_file))}."
             )
 
 
 def lacks(run: Run, what: str) -> None:
-    """Say, where it would stand, that an opened file does not hold something and that it cannot be computed."""
+    """Say that an opened file does not hold ``what``, and that it cannot be computed here."""
     if run.source is not None:
         st.info(
             f"{ui.literal(run.source.file)} does not hold {what}, and its networks are not here.",

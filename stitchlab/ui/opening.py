@@ -1,4 +1,4 @@
-"""Opens a .stitch file that somebody sent: it is checked, kept apart from one's own runs, and selected in the table."""
+"""Opens an uploaded .stitch file: checks it, keeps it apart from runs computed here, and selects its run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from stitchlab.results import shelf
 from stitchlab.store import Store
 from stitchlab.ui import run_table
 
-LIMIT_MB = 50  # megabytes; a file with maps of a large grid has some
+MAX_UPLOAD_MB = 50  # a file with the maps of a large grid has tens of them
 
 
 def draw(store: Store) -> None:
@@ -21,16 +21,16 @@ def draw(store: Store) -> None:
             "A .stitch file: a run from somebody",
             ["stitch"],
             key="stitch_file",
-            max_upload_size=LIMIT_MB,
+            max_upload_size=MAX_UPLOAD_MB,
             help="Opening one needs no networks, and runs no code.",
         )
         if file is None or file.file_id == st.session_state.get("stitch_opened"):
             return
         try:
-            opened = shelf.open_file(store, file.getvalue(), file.name)
+            run = shelf.open_file(store, file.getvalue(), file.name)
         except StitchLabError as error:
             ui.say(error)
             return
         st.session_state["stitch_opened"] = file.file_id
-        run_table.choose([opened])
+        run_table.choose([run])
         st.rerun()

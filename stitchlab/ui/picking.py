@@ -1,4 +1,4 @@
-"""Sets what the pickers of a comparison show: what a link or the visitor chose, and otherwise their defaults."""
+"""Sets the values of the pickers of a comparison: those that a link or the visitor chose, else defaults."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from stitchlab.ui import links
 
 
 def show(picks: dict[str, Any]) -> None:
-    """Let the pickers show these values, by key (`links.picked`), and else their defaults, when next drawn."""
+    """When the pickers are next drawn, let them show these values, by key (`links.picked`), and else their defaults."""
     for key in links.KEYS:
         _forget(key)
     st.session_state["picks"] = picks
 
 
 def changed() -> bool:
-    """Tell whether the visitor has changed a picker since this was asked last."""
+    """Tell whether the visitor has changed a picker since the last call."""
     return bool(st.session_state.pop("picked", False))
 
 
 def note_change(*forget: str) -> None:
-    """Note that a picker was changed; forget choices that belong to another network, so that the defaults return."""
+    """Note that a picker was changed, and forget the choices that depended on it, so that their defaults return."""
     st.session_state["picked"] = True
     for key in forget:
         st.session_state["picks"].pop(key, None)
@@ -31,24 +31,24 @@ def note_change(*forget: str) -> None:
 
 
 def set_default(key: str, value: Any, choices: Container[str] | None = None) -> None:
-    """Set a picker's value where none is set, or none that can be chosen.
+    """Set a picker's value if it has none, or one that cannot be chosen.
 
-    A widget that had a default of its own, too, would have Streamlit warn of two.
+    The widget must have no default of its own: Streamlit warns of two.
 
     Args:
         key: of the picker.
         value: the default.
-        choices: what can be chosen; None: anything.
+        choices: the values that can be chosen; None: any value.
     """
-    state, wanted = st.session_state, st.session_state["picks"].get(key, value)
-    for fits in (state.get(key, wanted), value):
-        each = fits if isinstance(fits, list) else [fits]
-        if choices is None or all(item in choices for item in each):
-            state[key] = fits
+    state, preferred = st.session_state, st.session_state["picks"].get(key, value)
+    for candidate in (state.get(key, preferred), value):
+        values = candidate if isinstance(candidate, list) else [candidate]
+        if choices is None or all(item in choices for item in values):
+            state[key] = candidate
             return
 
 
 def _forget(key: str) -> None:
-    """Forget what a picker shows, and the preset that a picker of layers has."""
-    for own in (key, f"{key}_by"):
-        st.session_state.pop(own, None)
+    """Forget the value of a picker, and the choice of its layers by a preset, if it has one."""
+    for state_key in (key, f"{key}_by"):
+        st.session_state.pop(state_key, None)

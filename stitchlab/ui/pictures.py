@@ -1,7 +1,7 @@
-"""Writes small pictures into the page itself: the server keeps no file of them that a later look could miss.
+"""Draws small pictures as data URLs within the page, so that the server keeps no files of them.
 
-`st.image` gives pixels a place in the server's memory until the script has run again; a page that is drawn again and
-again while something is computed asks for places that are gone by then.
+`st.image` keeps pixels in the server's memory only until the script runs again. While something is computed, the page
+is drawn again and again, and the browser asks for pictures that are gone by then.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import streamlit as st
-from PIL import Image  # Streamlit brings it
+from PIL import Image  # Streamlit depends on it
 
 from stitchlab.store import Array
 
@@ -22,14 +22,15 @@ def pictures(pixels: Iterable[Array], captions: Sequence[str], alts: Sequence[st
 
     Args:
         pixels: uint8, (H, W, 3) or grey (H, W) each.
-        captions, alts: texts below the images, and texts for screen readers, one an image.
+        captions: texts below the images, one for each.
+        alts: texts for screen readers, one for each image.
         width: of each, in pixels.
     """
     st.image([data_url(image) for image in pixels], caption=list(captions), alt=list(alts), width=width)
 
 
 def data_url(pixels: Array) -> str:
-    """Write an image, uint8 (H, W, 3), grey (H, W) or with a clear ground (H, W, 4), as a PNG that is its own address.
+    """Write an image, uint8 (H, W, 3), grey (H, W) or with transparency (H, W, 4), as the data URL of a PNG.
 
     >>> data_url(np.zeros((2, 2), np.uint8))[:32]
     'data:image/png;base64,iVBORw0KGg'

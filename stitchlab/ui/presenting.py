@@ -1,8 +1,8 @@
 """Draws the presenter view, ``?present=true``: a page's figures alone, as large as the window allows, for a lecture.
 
-What is a figure and what is not, `stitchlab.ui.embedding` knows: both views show the same. Here each becomes a slide of
-its own, which the browser enlarges as a whole, so that letters, marks and cells grow together and stay sharp. Only the
-browser knows how large its window is, so it is done there.
+It shows the same figures as an embedded page (`stitchlab.ui.embedding`). Each becomes a slide, which is enlarged as a
+whole, so that letters, marks and cells grow together and stay sharp. A script in the browser does this, since only the
+browser knows the size of its window.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Iterator
 
 import streamlit as st
 
-KEY = "present"  # in the address
-_SLIDES = "_slides"  # how many there are on the page so far, in the session's state
+KEY = "present"  # query parameter
+_SLIDES = "_slides"  # key in the session's state: the number of slides on the page so far
 
 _CSS = """
 [data-testid=stHeader] { display: none; }
@@ -27,20 +27,21 @@ _CSS = """
 .st-key-leave { position: fixed; top: .25rem; right: .75rem; z-index: 100; width: auto; }
 """
 
-# Plotly knows of transforms of what it stands in, so that it still finds what is under the pointer. But Streamlit tells
-# it the width that a chart has on the screen: so a slide gets its width first, and is enlarged when charts have theirs.
+# Plotly takes transforms of its container into account when it looks for the point under the pointer. But Streamlit
+# sets a chart's width to its width on the screen: so a slide first gets its width, the charts adapt to it, and then the
+# slide is enlarged.
 _SCRIPT = """
 const RUNNING = Symbol.for('stitchlab.presenting');
-const MOST = 3, LEAST = 1, STEP = 0.05, EDGE = 32, NARROW = 240, PATIENCE = 40;
+const MAX_SCALE = 3, MIN_SCALE = 1, SCALE_STEP = 0.05, MARGIN = 32, FIRST_WIDTH = 240, MAX_FRAMES = 40;
 const slides = () => [...document.querySelectorAll('[class*=st-key-slide-]')];
 const frame = () => new Promise(done => requestAnimationFrame(() => setTimeout(done)));
-const off = slide => [...slide.querySelectorAll('.js-plotly-plot')].map(
+const misfits = slide => [...slide.querySelectorAll('.js-plotly-plot')].map(
     plot => Math.round((plot.querySelector('.main-svg')?.width.baseVal.value ?? 0) - plot.offsetWidth));
-const looks = slide => [innerWidth, innerHeight, slide.offsetWidth, slide.offsetHeight, ...off(slide)].join();
+const sizes = slide => [innerWidth, innerHeight, slide.offsetWidth, slide.offsetHeight, ...misfits(slide)].join();
 
 function fits(slide, scale) {
-    slide.style.width = `${(innerWidth - 2 * EDGE) / scale}px`;
-    if (slide.offsetHeight * scale > innerHeight - 2 * EDGE) return false;
+    slide.style.width = `${(innerWidth - 2 * MARGIN) / scale}px`;
+    if (slide.offsetHeight * scale > innerHeight - 2 * MARGIN) return false;
     return ![...slide.querySelectorAll('[data-testid=stLayoutWrapper], [data-testid=stVerticalBlock], .stGrid')]
         .some(part => part.scrollWidth > part.clientWidth + 1 && part.clientWidth > 0);
 }
@@ -48,22 +49,22 @@ function fits(slide, scale) {
 async function enlarge(slide) {
     slide.style.opacity = 0;
     slide.style.transform = 'none';
-    slide.style.width = `${NARROW}px`;  // so that every chart is measured anew
+    slide.style.width = `${FIRST_WIDTH}px`;  // so that every chart adapts its width again
     await frame();
-    let scale = MOST;  // what is too tall even at its own size is scrolled: smaller letters are no use to a class
-    while (scale > LEAST && !fits(slide, scale)) scale = Math.max(LEAST, scale - STEP);
-    fits(slide, scale);  // its width, where the least one was tried last
-    for (let k = 0; k < PATIENCE && (k < 2 || off(slide).some(by => Math.abs(by) > 1)); k++) await frame();
+    let scale = MAX_SCALE;  // what is too tall even unscaled scrolls: smaller letters could not be read
+    while (scale > MIN_SCALE && !fits(slide, scale)) scale = Math.max(MIN_SCALE, scale - SCALE_STEP);
+    fits(slide, scale);  // sets the width for the scale that was found
+    for (let k = 0; k < MAX_FRAMES && (k < 2 || misfits(slide).some(by => Math.abs(by) > 1)); k++) await frame();
     slide.style.transform = `scale(${scale.toFixed(2)})`;
     const height = Math.ceil(slide.offsetHeight * scale);
-    const tall = height > innerHeight - 2 * EDGE;  // then it begins below the way back
-    slide.parentElement.style.minHeight = tall ? `${height + 3 * EDGE}px` : '100vh';
-    slide.dataset.fitted = looks(slide);
+    const tall = height > innerHeight - 2 * MARGIN;  // then it begins below the button Back
+    slide.parentElement.style.minHeight = tall ? `${height + 3 * MARGIN}px` : '100vh';
+    slide.dataset.fitted = sizes(slide);
     slide.style.opacity = 1;
 }
 
 export default function () {
-    window[RUNNING]?.();  // one at a time, however often it is mounted
+    window[RUNNING]?.();  // at most one, however often the component is mounted
     let waiting = 0, busy = false;
     const soon = () => { waiting ||= setTimeout(fit, 80); };
     async function fit() {
@@ -71,19 +72,19 @@ export default function () {
         if (busy) return soon();
         busy = true;
         for (const slide of slides()) {
-            if (!known.has(slide)) grown.observe(slide);  // what is drawn in a shadow root changes no node here
+            if (!known.has(slide)) resizes.observe(slide);  // nodes in a shadow root are not observed below
             known.add(slide);
-            if (slide.dataset.fitted !== looks(slide)) await enlarge(slide);
+            if (slide.dataset.fitted !== sizes(slide)) await enlarge(slide);
         }
         busy = false;
     }
-    const known = new WeakSet(), grown = new ResizeObserver(soon), seen = new MutationObserver(soon);
-    seen.observe(document.querySelector('[data-testid=stMain]') ?? document.body, {childList: true, subtree: true});
+    const known = new WeakSet(), resizes = new ResizeObserver(soon), changes = new MutationObserver(soon);
+    changes.observe(document.querySelector('[data-testid=stMain]') ?? document.body, {childList: true, subtree: true});
     addEventListener('resize', soon);
     soon();
     const end = window[RUNNING] = () => {
-        seen.disconnect();
-        grown.disconnect();
+        changes.disconnect();
+        resizes.disconnect();
         clearTimeout(waiting);
         removeEventListener('resize', soon);
     };
@@ -113,7 +114,7 @@ def offer() -> None:
 
 
 def begin() -> None:
-    """Draw what the presenter view adds to a page: the way back, and what enlarges the slides."""
+    """Draw the additions of the presenter view to a page: the button Back, and the script that enlarges slides."""
     st.session_state[_SLIDES] = 0
     st.button("Back", icon=":material/close:", key="leave", type="tertiary", shortcut="Escape", on_click=_leave)
     _fit(key="presenting")
@@ -121,7 +122,7 @@ def begin() -> None:
 
 @contextlib.contextmanager
 def slide() -> Iterator[None]:
-    """Let all that is drawn within fill the window together in the presenter view; elsewhere change nothing."""
+    """Let everything drawn within fill the window together in the presenter view; elsewhere change nothing."""
     if not on():
         yield
         return

@@ -1,4 +1,4 @@
-"""Draws linear probes: what is probed, the curves over layers, their numbers, and files of them."""
+"""Draws linear probes: their settings, their curves over layers, their numbers, and files."""
 
 from __future__ import annotations
 
@@ -26,54 +26,66 @@ ABOUT = (
     f"**Linear probe**: {meaning('linear probe')} Here it is a logistic regression on a layer's averages over "
     "positions, or its class token (Alain & Bengio 2016)."
 )
-BLOCKS, EVERY = "Blocks", "All cut points"
-OWN = ""  # the data that each network came with
+BLOCKS = "Blocks"
+ALL_CUT_POINTS = "All cut points"
+OWN_DATA = ""  # the choice of the data that each network came with
 BOUND: Any = {"bind": "query-params"}
 
 
 def draw(store: Store, jobs: Jobs, network: Network) -> None:
-    """Draw the probes' curves of a network and of others beside it, and the button that computes what is missing.
+    """Draw the probes' curves of a network and of others to compare, and the button that computes missing ones.
 
     Args:
-        store: where networks, data and probes are.
+        store: holds networks, data and probes.
         jobs: the queue.
-        network: the one on the page.
+        network: the chosen network.
     """
     st.markdown(ABOUT)
-    asked = _asked(store, jobs, network)
-    _compute(jobs, [probes for probes in asked if not probes.complete])
-    shown = [probes for probes in asked if probes.kept]
-    if not shown:
+    chosen = _choose(store, jobs, network)
+    _compute(jobs, [probes for probes in chosen if not probes.complete])
+    with_results = [probes for probes in chosen if probes.kept]
+    if not with_results:
         return
-    chart(network.name, figures.figure(shown, dark=ui.dark()), "probes", "linear probes")
-    _numbers(shown)
-    _files(shown)
+    chart(network.name, figures.figure(with_results, dark=ui.dark()), "probes", "linear probes")
+    _numbers(with_results)
+    _files(with_results)
 
 
-def _asked(store: Store, jobs: Jobs, network: Network) -> list[Probes]:
-    """Find the probes that the page shows: those of the network, then of the others beside it."""
+def _choose(store: Store, jobs: Jobs, network: Network) -> list[Probes]:
+    """Draw the pickers; return the probes that they describe: those of the network, then of the others."""
     left, middle, right = st.columns([5, 4, 4])
     with left:
-        beside = _beside(store, network)
+        others = _beside(store, network)
     with middle:
         data = _data(store)
-    places = right.segmented_control("Layers", [BLOCKS, EVERY], default=BLOCKS, key="probed", required=True, **BOUND)
-    images = _images()
-    made = []
-    for each in (network, *beside):
-        cuts = cuts_of(store, jobs, each)
+    choices = [BLOCKS, ALL_CUT_POINTS]
+    probed_layers = right.segmented_control("Layers", choices, default=BLOCKS, key="probed", required=True, **BOUND)
+    train_images, eval_images, seed = _images()
+    probes = []
+    for probed_network in (network, *others):
+        cuts = cuts_of(store, jobs, probed_network)
         if cuts is None:
-            continue  # the page is drawn again when the answer is there
-        layers = [point.name for point in cuts.points] if places == EVERY else None
+            continue  # the page is drawn again once the answer has come
+        layers = [point.name for point in cuts.points] if probed_layers == ALL_CUT_POINTS else None
         try:
-            made.append(find(store, each.id, data=data or None, layers=layers, **images))
+            probes.append(
+                find(
+                    store,
+                    probed_network.id,
+                    data=data or None,
+                    layers=layers,
+                    train_images=train_images,
+                    eval_images=eval_images,
+                    seed=seed,
+                )
+            )
         except StitchLabError as error:
             ui.say(error)
-    return made
+    return probes
 
 
 def _beside(store: Store, network: Network) -> list[Network]:
-    """Choose the networks whose curves stand in the same figure."""
+    """Choose the networks whose curves are drawn in the same figure."""
     others = {other.name: other for other in networks.list_networks(store) if other.id != network.id}
     st.session_state["beside"] = [name for name in st.session_state.get("beside", []) if name in others]
     chosen = st.multiselect(
@@ -88,46 +100,46 @@ def _beside(store: Store, network: Network) -> list[Network]:
     return [others[name] for name in chosen]
 
 
-def _images() -> dict[str, Any]:
-    """Choose how many images probes are trained and tested on, and the seed that draws them."""
-    one, two, three = st.columns([4, 4, 5])
-    train = one.number_input(
+def _images() -> tuple[int | None, int | None, int]:
+    """Choose how many images probes are trained and tested on, and the seed by which these are drawn."""
+    left, middle, right = st.columns([4, 4, 5])
+    train_images = left.number_input(
         "Training images",
         1,
         None,
         None,
         key="probe_train",
         placeholder=f"at most {TRAIN_IMAGES:,}",
-        help="That many of the training split's permutation, from its beginning.",
+        help="The probe is trained on the first images of the training split's permutation.",
     )
-    test = two.number_input("Test images", 1, None, None, key="probe_test", placeholder="all")
-    seed = three.number_input("Seed", 0, 2**32 - 1, 0, key="probe_seed", help="Decides which images are drawn.")
-    return {"train_images": train, "eval_images": test, "seed": seed}
+    eval_images = middle.number_input("Test images", 1, None, None, key="probe_test", placeholder="all")
+    seed = right.number_input("Seed", 0, 2**32 - 1, 0, key="probe_seed", help="Decides which images are drawn.")
+    return train_images, eval_images, seed
 
 
 def _data(store: Store) -> str:
-    """Choose the data to probe on, by fingerprint; `OWN` for what each network came with."""
-    known = {record.fingerprint: record for record in data_sets.known(store)}
-    labels = [record.label for record in known.values()]
-    names = {
+    """Choose the data to probe on, by fingerprint; `OWN_DATA` for what each network came with."""
+    records = {record.fingerprint: record for record in data_sets.known(store)}
+    labels = [record.label for record in records.values()]
+    labels_by_key = {
         key: record.label if labels.count(record.label) == 1 else f"{record.label} ({key[:6]})"
-        for key, record in known.items()
+        for key, record in records.items()
     }
     return str(
         st.selectbox(
             "Data set",
-            [OWN, *known],
+            [OWN_DATA, *records],
             key="probe_data",
-            format_func=lambda key: names.get(key, "Each network's own"),
+            format_func=lambda key: labels_by_key.get(key, "Each network's own"),
             help="The probe predicts its classes, whichever classes the network knows.",
         )
     )
 
 
-def _compute(jobs: Jobs, lacking: list[Probes]) -> None:
-    """Show the progress, why something failed, and a button for what is not asked for yet."""
-    idle = []
-    for probes in lacking:
+def _compute(jobs: Jobs, incomplete: list[Probes]) -> None:
+    """Show the progress of probes, why some failed, and a button that computes the others."""
+    not_queued = []
+    for probes in incomplete:
         job = probing(probes.wanted())
         status = jobs.status(job)
         if status is not None and status.active:
@@ -135,31 +147,31 @@ def _compute(jobs: Jobs, lacking: list[Probes]) -> None:
             continue
         if status is not None and status.message:
             st.error(ui.literal(f"{probes.network.name}: {status.message}"), icon=":material/error:")
-        idle.append(probes)
-    if not idle or embedding.embedded():
+        not_queued.append(probes)
+    if not not_queued or embedding.embedded():
         return
     if jobs.lacking:
         ui.not_installed(jobs.lacking)
         return
-    count = sum(len(probes.lacking) for probes in idle)
-    names = ", ".join(probes.network.name for probes in idle)
-    text, clicked = ui.beside(
+    count = sum(len(probes.lacking) for probes in not_queued)
+    names = ", ".join(probes.network.name for probes in not_queued)
+    place, clicked = ui.beside(
         "Compute linear probes", ":material/play_arrow:", primary=True, key="probe", shortcut=COMPUTE
     )
-    said = f"Not probed yet: {count:,} layer{'' if count == 1 else 's'} of {names}."
-    text.info(ui.literal(said), icon=":material/info:")
+    remark = f"Not probed yet: {count:,} layer{'' if count == 1 else 's'} of {names}."
+    place.info(ui.literal(remark), icon=":material/info:")
     if clicked:
-        ui.queue(lambda: _submit(jobs, idle))
+        ui.queue(lambda: _submit(jobs, not_queued))
 
 
-def _submit(jobs: Jobs, lacking: list[Probes]) -> None:
-    for probes in lacking:
+def _submit(jobs: Jobs, incomplete: list[Probes]) -> None:
+    for probes in incomplete:
         jobs.probe(probes.wanted(), f"linear probes of {probes.network.name}")
 
 
-def _numbers(shown: list[Probes]) -> None:
+def _numbers(with_results: list[Probes]) -> None:
     """Draw the caption of the figure, and all numbers as a table."""
-    st.caption(ui.literal(files.caption(shown).partition(": ")[2]))
+    st.caption(ui.literal(files.caption(with_results).partition(": ")[2]))
     percent = st.column_config.NumberColumn(format="%.2f %%")
     st.dataframe(
         [
@@ -170,7 +182,7 @@ def _numbers(shown: list[Probes]) -> None:
                 "On its training images": row.train_accuracy and 100 * row.train_accuracy,
                 "Remark": row.reason,
             }
-            for probes in shown
+            for probes in with_results
             for row in probes.rows()
         ],
         column_config={"Accuracy": percent, "On its training images": percent},
@@ -180,8 +192,8 @@ def _numbers(shown: list[Probes]) -> None:
     )
 
 
-def _files(shown: list[Probes]) -> None:
-    """Offer files of the curves, made while the panel is open: one made on a click is gone before it is fetched."""
+def _files(with_results: list[Probes]) -> None:
+    """Offer files of the curves, made while the panel is open: a file made on a click is gone before it is fetched."""
     if embedding.embedded():
         return
     panel = st.expander("Save these curves", icon=":material/download:", key="probe_files", on_change="rerun")
@@ -191,10 +203,10 @@ def _files(shown: list[Probes]) -> None:
         left, right = st.columns(2, vertical_alignment="bottom")
         suffix = str(left.selectbox("File", list(files.LABELS), key="probe_file", format_func=files.LABELS.__getitem__))
         dark = suffix in ("svg", "pdf", "png") and left.toggle("Dark", key="probe_dark")
-        name = files.file_name(shown, suffix)
+        name = files.file_name(with_results, suffix)
         right.download_button(
             f"Download .{suffix}",
-            files.make(shown, suffix, Options(dark=bool(dark))),
+            files.make(with_results, suffix, Options(dark=bool(dark))),
             name,
             files.MEDIA_TYPES[suffix],
             icon=":material/download:",

@@ -1,4 +1,4 @@
-"""Draws the pickers of two networks and of their layers; with those of settings they describe a run."""
+"""Draws the pickers of two networks and their layers; together with the pickers of settings they describe a run."""
 
 from __future__ import annotations
 
@@ -15,49 +15,49 @@ from stitchlab.results.resolve import resolve
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 from stitchlab.ui import request_settings
-from stitchlab.ui.asking import answered, cuts_of
+from stitchlab.ui.asking import ask_worker, cuts_of
 from stitchlab.ui.inventory import UNTRACED, accuracy, how
 from stitchlab.ui.picking import note_change, set_default
 
-OWN = "Single layers …"  # the choice of layers that a picker of its own makes
-TAGS = 12  # layers up to which they are shown one by one
-CONTROL = meaning("control")
+OWN = "Single layers …"  # the choice that opens a picker of single layers
+MAX_LAYERS_LISTED = 12  # more layers are summarised by the first and the last
+ABOUT_CONTROL = meaning("control")
 NATIVE = f"Native activations: {meaning('native activations')}"
 
 
 def pick(store: Store, jobs: Jobs) -> Run | None:
-    """Draw the pickers; return the run that they describe, or None, with a message, where there is none."""
-    there = {network.name: network for network in networks.list_networks(store)}
-    if all(network.architecture == controls.NOISE for network in there.values()):
+    """Draw the pickers; return the run that they describe, or None, with a message, if there is none."""
+    networks_by_name = {network.name: network for network in networks.list_networks(store)}
+    if all(network.architecture == controls.NOISE for network in networks_by_name.values()):
         st.info(
             "Only controls are here, into which nothing can be stitched: train a network, or import one."
-            if there
-            else "No networks are here yet: train two, or import your own; Home has a demo that trains small ones.",
+            if networks_by_name
+            else "No networks are here yet: train two, or import your own. Home has a demo that trains small ones.",
             icon=":material/info:",
         )
         ui.door("pages/5_Networks.py", "Train or import networks", {"part": "Train"}, "The page Networks")
         return None
-    _two_networks(there)
-    front, end = st.session_state["front"], there[st.session_state["end"]]
+    _two_networks(networks_by_name)
+    front, end = st.session_state["front"], networks_by_name[st.session_state["end"]]
     left, right = st.columns(2)
     try:
         with left:
-            rows = _front_cuts(store, jobs, front, end)
-            _layers(rows, front, "front_layers", "Front layers (rows)")
+            front_cuts = _front_cuts(store, jobs, front, end)
+            _layers(front_cuts, front, "front_layers", "Front layers (rows)")
         with right:
-            columns = cuts_of(store, jobs, end)
-            _layers(columns, end.name, "end_layers", "End layers (columns)")
+            end_cuts = cuts_of(store, jobs, end)
+            _layers(end_cuts, end.name, "end_layers", "End layers (columns)")
         with st.expander("Methods and settings", icon=":material/tune:"):
             settings = request_settings.settings(store, end)
-        if rows is None or columns is None:
-            st.stop()  # the page is drawn again when the answer is there
+        if front_cuts is None or end_cuts is None:
+            st.stop()  # the page is drawn again once the answer has come
         return resolve(
             store,
             front,
             end.id,
             front_layers=st.session_state["front_layers"],
             end_layers=st.session_state["end_layers"],
-            front_cuts=rows,
+            front_cuts=front_cuts,
             **settings,
         )
     except StitchLabError as error:
@@ -65,10 +65,10 @@ def pick(store: Store, jobs: Jobs) -> Run | None:
         return None
 
 
-def _two_networks(there: dict[str, Network]) -> None:
-    names = list(there)
-    ends = [name for name, network in there.items() if network.architecture != controls.NOISE]
-    fronts = [*names, *controls.names(list(there.values()))]
+def _two_networks(networks_by_name: dict[str, Network]) -> None:
+    names = list(networks_by_name)
+    ends = [name for name, network in networks_by_name.items() if network.architecture != controls.NOISE]
+    fronts = [*names, *controls.names(list(networks_by_name.values()))]
     set_default("front", names[0], fronts)
     set_default("end", next((name for name in ends if name != st.session_state["front"]), ends[0]), ends)
     left, middle, right = st.columns([10, 1, 10], vertical_alignment="center")
@@ -78,7 +78,7 @@ def _two_networks(there: dict[str, Network]) -> None:
         key="front",
         on_change=note_change,
         args=("front_layers",),
-        help=f"{meaning('front network')} At the end of the list: controls, noise and every network untrained.",
+        help=f"{meaning('front network')} At the end of the list: controls, that is, noise and untrained networks.",
     )
     middle.button(
         "",
@@ -97,8 +97,8 @@ def _two_networks(there: dict[str, Network]) -> None:
         args=("end_layers", "data"),
         help=f"{meaning('end network')} {NATIVE}",
     )
-    left.caption(_about(there[front]) if front in there else CONTROL)
-    right.caption(_about(there[end]))
+    left.caption(_about(networks_by_name[front]) if front in networks_by_name else ABOUT_CONTROL)
+    right.caption(_about(networks_by_name[end]))
     ui.door("pages/5_Networks.py", "More networks: train or import them", {"part": "Train"}, "The page Networks")
 
 
@@ -108,49 +108,49 @@ def _about(network: Network) -> str:
 
 
 def _front_cuts(store: Store, jobs: Jobs, name: str, end: Network) -> Cuts | None:
-    """Return the cut points of the front network; of a control also before it is made."""
+    """Return the cut points of the front network; those of a control even before it is made."""
     seed = int(st.session_state.get("seed", 0))
     if not controls.is_control(name):
         return cuts_of(store, jobs, networks.find(store, name))
-    if (made := controls.kept(store, name, end, seed)) is not None:
-        return cuts_of(store, jobs, made)
+    if (control := controls.kept(store, name, end, seed)) is not None:
+        return cuts_of(store, jobs, control)
     if name != controls.NOISE:
         return cuts_of(store, jobs, controls.pattern(store, name, end))
-    record = answered(jobs, "front_cut_points", name, end.id, seed, what="the layers of the noise network")
+    record = ask_worker(jobs, "front_cut_points", name, end.id, seed, awaited="the layers of the noise network")
     return None if record is None else Cuts.from_record(record)
 
 
 def _layers(cuts: Cuts | None, name: str, key: str, label: str) -> None:
-    """Draw the picker of layers, by the usual choices or one by one; or a placeholder while they are not known."""
+    """Draw the picker of layers, by presets or one by one; a placeholder while the layers are not known."""
     if cuts is None:
         st.multiselect(label, [], disabled=True, placeholder="not known yet")
         return
     set_default(key, cuts.defaults(), [point.name for point in cuts.points])
-    choices, chosen, by = selections(cuts), st.session_state[key], f"{key}_by"
-    if st.session_state.get(by) != OWN:  # which stays until another is chosen
-        st.session_state[by] = next((title for title, layers in choices.items() if layers == chosen), OWN)
+    choices, layers, preset_key = selections(cuts), st.session_state[key], f"{key}_by"
+    if st.session_state.get(preset_key) != OWN:  # the picker of single layers stays until a preset is chosen
+        st.session_state[preset_key] = next((title for title, preset in choices.items() if preset == layers), OWN)
     choice = st.selectbox(
         label,
         [*choices, OWN],
-        key=by,
+        key=preset_key,
         on_change=_take_choice,
         args=(key, choices),
         help="The grid shows them in network order. Every cut point can be chosen: single layers.",
     )
-    if choice == OWN or len(chosen) <= TAGS:
+    if choice == OWN or len(layers) <= MAX_LAYERS_LISTED:
         st.multiselect(
             f"{label}, one by one",
-            [p.name for p in cuts.points],
+            [point.name for point in cuts.points],
             key=key,
             on_change=note_change,
             wrap=True,
             label_visibility="collapsed",
             placeholder="Type to search layers",
-            help="Shapes: " + ", ".join(f"{p.name} {'×'.join(map(str, p.shape))}" for p in cuts.points),
+            help="Shapes: " + ", ".join(f"{point.name} {'×'.join(map(str, point.shape))}" for point in cuts.points),
         )
     else:
-        st.session_state[key] = chosen  # kept, though its own picker is not drawn
-        st.caption(f"{chosen[0]} … {chosen[-1]}")
+        st.session_state[key] = layers  # Streamlit would forget it, since its picker is not drawn
+        st.caption(f"{layers[0]} … {layers[-1]}")
     if not cuts.traced:
         st.caption(f"{name}: {UNTRACED}")
 
@@ -163,14 +163,14 @@ def _take_choice(key: str, choices: dict[str, list[str]]) -> None:
 
 def _swap() -> None:
     state = st.session_state
-    held = {key: state.get(key) for key in ("front", "end", "front_layers", "end_layers")}
+    before = {key: state.get(key) for key in ("front", "end", "front_layers", "end_layers")}
     note_change("data", "front_layers", "end_layers")
-    state.update(front=held["end"], end=held["front"])
-    # Layers that are not known yet are their networks' blocks.
+    state.update(front=before["end"], end=before["front"])
+    # Layers that are not known yet get their defaults later: the blocks of their network.
     state.update(
         {
             key: layers
-            for key, layers in (("front_layers", held["end_layers"]), ("end_layers", held["front_layers"]))
+            for key, layers in (("front_layers", before["end_layers"]), ("end_layers", before["front_layers"]))
             if layers is not None
         }
     )

@@ -1,14 +1,15 @@
-"""Draws a run: heatmaps that fill as cells are computed, the selected cell, and how all was computed."""
+"""Draws a run: heatmaps that fill as cells are computed, the selected cell, and how the run was computed."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
 from stitchlab import ui
 from stitchlab.catalog.methods import FUNCTIONAL, METRICS
 from stitchlab.figures import run_grids
+from stitchlab.request import Cell
 from stitchlab.results import recipe
 from stitchlab.results.chance import IN_TABLES
 from stitchlab.results.detection import DetectionResults
@@ -18,12 +19,12 @@ from stitchlab.results.similarity import SET_DETECTOR
 from stitchlab.results.why_empty import BEFORE
 from stitchlab.ui import address, indices, keyboard, links, opened, views
 from stitchlab.ui.charts import cells_scatter, heatmaps
-from stitchlab.ui.checks_door import to_checks
+from stitchlab.ui.checks_link import link_to_checks
 from stitchlab.ui.copying import copy_link
 from stitchlab.ui.figure_panel import figure_panel
 from stitchlab.ui.numbers import label, selected_cell, tlm_recipe
 
-#: What can be shown, by its label: how good stitched networks are, then what they predict, then what needs no stitch.
+#: The labels of what can be shown: metrics of stitched networks, metrics of their predictions, similarity indices.
 SHOWN = {
     **{
         metric.name: f"Functional: {metric.label.lower()}" if metric.name in FUNCTIONAL else metric.label
@@ -31,7 +32,8 @@ SHOWN = {
     },
     run_grids.SHOWN_INDICES: indices.LABEL,
 }
-VIEWS = {"maps": "Side by side", "difference": "Difference", "cells": "All cells", "table": "Table"}
+View = Literal["maps", "difference", "cells", "table"]
+VIEWS: dict[View, str] = {"maps": "Side by side", "difference": "Difference", "cells": "All cells", "table": "Table"}
 
 
 def explore(run: Run) -> None:
@@ -50,22 +52,22 @@ def explore(run: Run) -> None:
     st.caption(_about(run, shown, view))
     figure_panel(run, _panels(run, shown, view), selected)
     keyboard.arrows(run, selected)
-    to_checks([run])
-    _how(run)
+    link_to_checks([run])
+    _provenance_panel(run)
 
 
-def _panels(run: Run, shown: str, view: str) -> list[str]:
-    """Name what is on the screen as exported figures do."""
+def _panels(run: Run, shown: str, view: View) -> list[str]:
+    """Return the names that exported figures use for what is on the screen."""
     if shown == run_grids.SHOWN_INDICES:
         return [indices.shown(run)]
     return [f"difference/{shown}" if view == "difference" and shown in METRICS else shown]
 
 
-def figures(run: Run, shown: str, view: str = "maps", *, key: str, selected: tuple[str, str] | None = None) -> None:
-    """Draw the heatmaps of what is shown, side by side on wide screens.
+def figures(run: Run, shown: str, view: View = "maps", *, key: str, selected: Cell | None = None) -> None:
+    """Draw the heatmaps of a metric, or of the indices, side by side on wide screens.
 
     Args:
-        run: what is drawn.
+        run: the run to draw.
         shown: a metric, or ``indices``: a key of `SHOWN`.
         view: ``maps``, or ``difference`` for TLM − DM.
         key: beginning of the widgets' keys.
@@ -74,46 +76,46 @@ def figures(run: Run, shown: str, view: str = "maps", *, key: str, selected: tup
     if shown == run_grids.SHOWN_INDICES and run.request.indices:
         indices.draw(run, selected, key)
         return
-    made = (
+    grids = (
         []
         if shown == run_grids.SHOWN_INDICES
         else (run_grids.difference(run, shown) if view == "difference" else run_grids.stitched(run, shown))
     )
-    if not made:
+    if not grids:
         st.info(
             "This run has nothing of that kind: choose something else to show, or add the method and compute.",
             icon=":material/info:",
         )
         return
-    heatmaps(run, made, f"{key}-{shown}-{view}", selected)
+    heatmaps(run, grids, f"{key}-{shown}-{view}", selected)
 
 
-def _all_cells(run: Run, selected: tuple[str, str]) -> None:
-    """Draw every cell as a point: accuracy against the Fréchet ratio, of the cells that have one."""
-    found = DetectionResults(run)
-    looked_at = sum(found.entry(SET_DETECTOR, *cell) is not None for cell in found.cells)
-    if run.source and not looked_at:
+def _all_cells(run: Run, selected: Cell) -> None:
+    """Draw every cell with a Fréchet ratio as a point: accuracy against the ratio."""
+    results = DetectionResults(run)
+    with_ratio = sum(results.entry(SET_DETECTOR, *cell) is not None for cell in results.cells)
+    if run.source and not with_ratio:
         opened.lacks(run, "Fréchet ratios")
-    elif not run.source and (looked_at < len(found.cells) or not looked_at):
+    elif not run.source and (with_ratio < len(results.cells) or not with_ratio):
         i, j = selected
-        text, door = st.columns([4, 2], vertical_alignment="center")
-        text.info(
-            f"{looked_at} of {len(found.cells)} cells have a Fréchet ratio: the page Activations computes it.",
+        place, link_place = st.columns([4, 2], vertical_alignment="center")
+        place.info(
+            f"{with_ratio} of {len(results.cells)} cells have a Fréchet ratio: the page Activations computes it.",
             icon=":material/info:",
         )
-        with door:
+        with link_place:
             link = [*links.query(run, front_layer=i, end_layer=j), ("look", views.VIEWS["cells"][0])]
-            ui.door("pages/2_Activations.py", "Look at all cells", link, "The same picture on Activations")
-    if looked_at:
-        cells_scatter(found, "grid-cells", selected)
+            ui.door("pages/2_Activations.py", "Look at all cells", link, "The same figure on Activations")
+    if with_ratio:
+        cells_scatter(results, "grid-cells", selected)
 
 
-def _switches(run: Run) -> tuple[str, str]:
-    """Choose what is shown and in which view, and draw the link to it, in one row."""
+def _switches(run: Run) -> tuple[str, View]:
+    """Draw a row with the pickers of quantity and view, and the link to them; return both choices."""
     bound: Any = {"bind": "query-params", "required": True, "label_visibility": "collapsed"}
     left, middle, right = st.columns([4, 7, 2], vertical_alignment="center")
     shown = left.selectbox("Show", list(SHOWN), key="show", format_func=SHOWN.__getitem__, **bound)
-    view = (
+    view: View = (
         middle.segmented_control("As", list(VIEWS), default="maps", key="view", format_func=VIEWS.__getitem__, **bound)
         or "maps"
     )
@@ -122,14 +124,15 @@ def _switches(run: Run) -> tuple[str, str]:
     return shown, view
 
 
-def _about(run: Run, shown: str, view: str) -> str:
+def _about(run: Run, shown: str, view: View) -> str:
     """Explain the colours, the star and grey."""
     if view == "table":
-        return "A line a cell, every quantity a column; a click on a column's head sorts." + tlm_recipe(run)
+        about = "A row for each cell, a column for each quantity; a click on a column's heading sorts."
+        return about + tlm_recipe(run)
     if view == "cells":
         return (
             "A point for every cell and method, whatever is shown above. Fréchet ratio: how far the stitched "
-            "activations are, as a set, from those that the end network makes itself; 0 is native." + tlm_recipe(run)
+            "activations are, as a set, from the end network's own; 0 is native." + tlm_recipe(run)
         )
     if shown in METRICS:
         about = f"**{METRICS[shown].label}**: {METRICS[shown].meaning}; {METRICS[shown].better} = more similar."
@@ -141,7 +144,7 @@ def _about(run: Run, shown: str, view: str) -> str:
 
 
 def _table(run: Run) -> None:
-    """Draw a line for each cell, a column for each quantity: sorted by a click. cells.csv is the long form."""
+    """Draw a row for each cell and a column for each quantity; a click sorts. cells.csv has the long format."""
     names = {
         (method, metric): f"{method.upper()} {METRICS[metric].label.lower()}"
         if method in run.request.methods
@@ -150,7 +153,7 @@ def _table(run: Run) -> None:
     }
     st.dataframe(
         [
-            {"Front layer": i, "End layer": j, **{name: run.value(*q, i, j) for q, name in names.items()}}
+            {"Front layer": i, "End layer": j, **{name: run.value(*quantity, i, j) for quantity, name in names.items()}}
             for i in run.request.front_layers
             for j in run.request.end_layers
         ],
@@ -161,28 +164,28 @@ def _table(run: Run) -> None:
     )
 
 
-def _how(run: Run) -> None:
-    how = st.expander("How it was computed", icon=":material/info:", key="how", on_change="rerun")
-    if how.open:  # else it would be gathered on every look
-        with how:
+def _provenance_panel(run: Run) -> None:
+    panel = st.expander("How it was computed", icon=":material/info:", key="how", on_change="rerun")
+    if panel.open:  # a closed panel would collect the provenance each time the page is drawn
+        with panel:
             _provenance(run)
 
 
 def _provenance(run: Run) -> None:
-    made, request = run.provenance(), run.request
-    spent = ", ".join(f"{name.upper()} {seconds(count)}" for name, count in made["seconds"].items() if count)
-    versions = "; ".join(", ".join(f"{name} {number}" for name, number in v.items()) for v in made["versions"])
+    provenance, request = run.provenance(), run.request
+    durations = ", ".join(f"{name.upper()} {seconds(count)}" for name, count in provenance["seconds"].items() if count)
+    versions = [", ".join(f"{name} {number}" for name, number in each.items()) for each in provenance["versions"]]
     lines = {
-        "Run": f"`{run.id}`: {ui.literal(run.title)}, requested {made['created']}",
+        "Run": f"`{run.id}`: {ui.literal(run.title)}, requested {provenance['created']}",
         "Task loss matching": recipe.words(run),
         "Direct matching": f"least squares on {request.dm.images:,} training images",
         "Seed": str(request.seed),
         "Evaluation": f"{request.eval_images:,} test images",
         "Chance": f"{request.null} permutations of the images" if request.null else "",
-        "Device": ", ".join(made["devices"]),
-        "Threads": ", ".join(map(str, made["threads"])),
-        "Versions": versions,
-        "Time": spent,
+        "Device": ", ".join(provenance["devices"]),
+        "Threads": ", ".join(map(str, provenance["threads"])),
+        "Versions": "; ".join(versions),
+        "Time": durations,
     }
     st.markdown("\n".join(f"- **{name}:** {value}" for name, value in lines.items() if value))
-    st.json(made, expanded=False)
+    st.json(provenance, expanded=False)

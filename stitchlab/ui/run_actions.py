@@ -1,4 +1,4 @@
-"""Offers what can be done with chosen runs: open, rename, save as a file, delete, close."""
+"""Draws the actions on chosen runs: open, rename, save as a file, delete, close."""
 
 from __future__ import annotations
 
@@ -17,42 +17,42 @@ from stitchlab.ui import links, opened, run_table
 from stitchlab.ui.copying import copy_link
 from stitchlab.ui.figure_panel import figure_panel
 
-MOST = 4  # names of runs that a question says
+MAX_RUNS_NAMED = 4  # in the question before deleting
 
 
 def one(store: Store, run: Run) -> None:
-    """Show a chosen run: what it is, and what can be done with it."""
+    """Draw a chosen run: its description, and the actions on it."""
     st.header(ui.literal(run_table.called(run)))
     st.caption(ui.literal(_about(run)))
     opened.differing(store, run)
-    places = st.columns(5, vertical_alignment="center")
-    with places[0]:
+    columns = st.columns(5, vertical_alignment="center")
+    with columns[0]:
         ui.door("pages/1_Compare.py", "Open in Compare", links.query(run), "Its grid")
-    with places[1]:
+    with columns[1]:
         if run.request.methods:
-            ui.door("pages/2_Activations.py", "Its activations", links.query(run), "One cell after the other")
-    with places[2]:
+            ui.door("pages/2_Activations.py", "Its activations", links.query(run), "Cell by cell")
+    with columns[2]:
         copy_link([(run_table.CHOSEN, run.id)])
     if run.source is None:
-        with places[3].popover("Rename", icon=":material/edit:", width="stretch"):
+        with columns[3].popover("Rename", icon=":material/edit:", width="stretch"):
             _rename(store, run)
-    with places[4]:
+    with columns[4]:
         _remove(store, [run])
     figure_panel(run, ["accuracy" if run.request.methods else "indices"])
 
 
 def several(store: Store, runs: Sequence[Run]) -> None:
     """Offer to delete, or to close, several chosen runs together."""
-    text, link, place = st.columns([5, 1, 1], vertical_alignment="center")
-    text.header(f"{len(runs)} runs together")
+    title, link, button = st.columns([5, 1, 1], vertical_alignment="center")
+    title.header(f"{len(runs)} runs together")
     with link:
         copy_link([(run_table.CHOSEN, run.id) for run in runs])
-    with place:
+    with button:
         _remove(store, runs)
 
 
 def _about(run: Run) -> str:
-    """Say when a run was asked for, on which data and how; for a file, also who made it."""
+    """Say when a run was requested, on which data and how; for a file, also who made it."""
     request, source = run.request, run.source
     parts = [run.title, f"requested {run.record['created'][:16].replace('T', ' ')}"]
     parts += [recipe.words(run)] if "tlm" in request.methods else []
@@ -71,12 +71,12 @@ def _rename(store: Store, run: Run) -> None:
         placeholder=run.title,
         help="Its id and its links stay. Empty: it is named after its networks.",
     )
-    st.button("Rename it", type="primary", key="rename", on_click=_renamed, args=(store, run))
+    st.button("Rename it", type="primary", key="rename", on_click=_apply_rename, args=(store, run))
     if message := st.session_state.pop("rename_error", None):
         st.error(ui.literal(message), icon=":material/error:")
 
 
-def _renamed(store: Store, run: Run) -> None:
+def _apply_rename(store: Store, run: Run) -> None:
     try:
         naming.rename(store, run.id, st.session_state[f"name-{run.id}"] or "")
     except StitchLabError as error:
@@ -84,13 +84,13 @@ def _renamed(store: Store, run: Run) -> None:
 
 
 def _remove(store: Store, runs: Sequence[Run]) -> None:
-    """Draw the button that deletes one's own runs, or closes opened ones; the gallery's stay."""
+    """Draw the button that deletes runs computed here, or closes opened ones; the gallery's stay."""
     own = [run for run in runs if run.source is None]
     closable = [run for run in runs if run_table.kind(run) == "opened"]
-    which = "" if len(runs) == 1 else f" {len(own)} runs"
+    runs_label = "" if len(runs) == 1 else f" {len(own)} runs"
     st.session_state.pop("answered", None)
-    if own and st.button(f"Delete{which}", icon=":material/delete:", key="delete", width="stretch"):
-        _asked(store, own)
+    if own and st.button(f"Delete{runs_label}", icon=":material/delete:", key="delete", width="stretch"):
+        _confirm_deletion(store, own)
     if closable and not own:
         st.button(
             "Close",
@@ -99,22 +99,22 @@ def _remove(store: Store, runs: Sequence[Run]) -> None:
             width="stretch",
             on_click=_close,
             args=(store, closable),
-            help="It is no longer listed here; its file is yours to open again.",
+            help="It is no longer listed here. You can open its file again.",
         )
 
 
 @st.dialog("Delete?", icon=":material/delete:")
-def _asked(store: Store, runs: Sequence[Run]) -> None:
+def _confirm_deletion(store: Store, runs: Sequence[Run]) -> None:
     """Ask for confirmation, and say what deleting frees."""
     if st.session_state.pop("answered", False):
-        st.rerun()  # which closes it
-    names = [f"**{ui.literal(run_table.called(run))}** ({run.id[:8]})" for run in runs[:MOST]]
-    more = f" and {len(runs) - MOST} more" if len(runs) > MOST else ""
-    with st.spinner("Looking for what nothing else uses …"):
-        _, files, count = freed(store, runs)
+        st.rerun()  # closes the dialog
+    names = [f"**{ui.literal(run_table.called(run))}** ({run.id[:8]})" for run in runs[:MAX_RUNS_NAMED]]
+    more = f" and {len(runs) - MAX_RUNS_NAMED} more" if len(runs) > MAX_RUNS_NAMED else ""
+    with st.spinner("Looking for files that nothing else uses …"):
+        _, files, byte_count = freed(store, runs)
     st.markdown(
-        f"{', '.join(names)}{more}: deleting frees **{_size(count)}** in {files:,} files. Networks and data "
-        "stay, and so does what another run uses. Computations for it are stopped."
+        f"{', '.join(names)}{more}: deleting frees **{_size(byte_count)}** in {files:,} files. Networks and data "
+        "stay, and so does what other runs use. Computations for the deleted runs are stopped."
     )
     left, right = st.columns(2)
     left.button("Yes, delete", type="primary", key="delete_it", width="stretch", on_click=_delete, args=(store, runs))
@@ -123,7 +123,7 @@ def _asked(store: Store, runs: Sequence[Run]) -> None:
 
 def _delete(store: Store, runs: Sequence[Run]) -> None:
     for run in runs:
-        with contextlib.suppress(UnknownName):  # it went meanwhile
+        with contextlib.suppress(UnknownName):  # it was deleted meanwhile
             delete_run(store, run.id)
     run_table.choose([])
     st.session_state["answered"] = True
@@ -135,5 +135,5 @@ def _close(store: Store, runs: Sequence[Run]) -> None:
     run_table.choose([])
 
 
-def _size(count: int) -> str:
-    return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.0f} kB"
+def _size(byte_count: int) -> str:
+    return f"{byte_count / 1e6:.1f} MB" if byte_count >= 1e5 else f"{byte_count / 1e3:.0f} kB"

@@ -12,14 +12,14 @@ from stitchlab.results.keys import result_key
 from stitchlab.results.run import Run
 from stitchlab.ui import address, links
 
-NEWEST = 8  # runs that have a link of their own
+MAX_LINKED_RUNS = 8  # the newest runs, which have a link of their own
 
 
 def choice(runs: Sequence[Run], page: str) -> None:
-    """Draw links that open these runs, newest first, on a page; those after the first few are in one picker."""
-    for run in runs[:NEWEST]:
+    """Draw links that open these runs, newest first, on a page; older ones are in a picker."""
+    for run in runs[:MAX_LINKED_RUNS]:
         ui.door(page, ui.literal(name(run)), links.query(run), f"Requested {run.record['created'][:16]}, id {run.id}")
-    if older := {run.id: run for run in runs[NEWEST:]}:
+    if older := {run.id: run for run in runs[MAX_LINKED_RUNS:]}:
         st.selectbox(
             f"{len(older)} older runs",
             list(older),
@@ -33,7 +33,7 @@ def choice(runs: Sequence[Run], page: str) -> None:
 
 
 def name(run: Run) -> str:
-    """Name a run for people: its networks and data, the size of its grid, its recipe, how much of it is there."""
+    """Name a run for people: its networks and data, the size of its grid, its recipe, its id."""
     request = run.request
     size = f"{len(request.front_layers)}×{len(request.end_layers)}"
     tlm = f" · {recipe.name(run)} recipe" if "tlm" in request.methods else ""
@@ -41,7 +41,7 @@ def name(run: Run) -> str:
 
 
 def about(run: Run) -> str:
-    """Say in one line what a run is beside its networks: data, grid, recipe, images, how much of it is there."""
+    """Describe a run in one line: its grid, recipe, images, permutations, and how much of it is computed."""
     request = run.request
     parts = [f"{len(request.front_layers)}×{len(request.end_layers)} layers"]
     parts += [recipe.words(run)] if "tlm" in request.methods else []
@@ -52,7 +52,7 @@ def about(run: Run) -> str:
 
 
 def started(run: Run) -> bool:
-    """Tell whether any cell of a run is stitched: looked up one by one until one is there."""
+    """Tell whether any cell of a run is stitched. It looks cells up one by one until it finds one."""
     request = run.request
     return any(
         run.store.has("cells", result_key(request, method, i, j))

@@ -12,12 +12,12 @@ from stitchlab.store import places
 
 
 def serve(options: Sequence[str] = ()) -> int:
-    """Serve the pages until something ends this process, such as Ctrl-C, and give an exit status.
+    """Serve the pages until something such as Ctrl-C ends this process, and return an exit status.
 
-    Workers are ended while Python still runs in full: what waits for them is let go without a complaint.
+    Workers are stopped before Python shuts down, so that threads that wait for them end without an error message.
 
     Args:
-        options: what `streamlit run` takes behind the name of the script, ``--server.port=8501``.
+        options: options of `streamlit run`, such as ``--server.port=8501``.
     """
     try:
         main(["run", str(places.app() / "app.py"), *options], prog_name="streamlit")

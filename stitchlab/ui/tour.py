@@ -1,8 +1,8 @@
 """Draws the tour of Home, three cards: what StitchLab shows, how its heatmaps are read, where to go from here.
 
-Whoever closes it has closed it for ever: their browser remembers that, and the store knows nothing of it. Which page a
-link of it leads to, Streamlit is told, since a new page load would begin a new session; the address serves those who
-open it in another tab.
+Once a visitor closes it, it stays closed: the browser remembers that, not the store. A click on a link asks Streamlit
+to switch the page, since loading the page would begin a new session; the link's address serves visitors who open it in
+another tab.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ CARDS = (
     ),
     (
         "How to read the two heatmaps",
-        "A row is a layer of the front network, a column one of the end network, and the "
-        "number in a cell is the accuracy of that stitched network. Left the map is trained for the task, right it is "
-        "fitted to the activations.",
+        "A row is a layer of the front network, a column a layer of the end network, and the "
+        "number in a cell is the accuracy of that stitched network. On the left the map is trained for the task, on "
+        "the right it is fitted to the activations.",
     ),
     ("Where to go from here", ""),
 )
-LINKS: dict[str, tuple[str, dict[str, str]]] = {  # what they are called, and the address beside the page
+LINKS: dict[str, tuple[str, dict[str, str]]] = {  # by page: text and query parameters of its link
     "pages/6_Learn.py": ("Learn it in seven steps", {}),
     "pages/3_Checks.py": ("See which measures can be trusted", {}),
     "pages/5_Networks.py": ("Use your own networks", {"part": "Import"}),
@@ -53,17 +53,17 @@ a:focus-visible, button:focus-visible { outline: 2px solid var(--st-primary-colo
 
 _SCRIPT = """
 const KEY = 'stitchlab-tour', CLOSED = 'closed';
-let open = null;  // until the page is loaded anew
+let open = null;  // whether the tour is open; kept until the page is loaded again
 
 function remembered() {
     try { return localStorage.getItem(KEY) === CLOSED; } catch { return false; }  // a browser may forbid it
 }
 
 function remember() {
-    try { localStorage.setItem(KEY, CLOSED); } catch { /* then it is closed for now */ }
+    try { localStorage.setItem(KEY, CLOSED); } catch { /* then it stays closed until the page is loaded again */ }
 }
 
-function made(name, properties, ...inside) {
+function make(name, properties, ...inside) {
     const element = Object.assign(document.createElement(name), properties);
     element.append(...inside);
     return element;
@@ -71,19 +71,19 @@ function made(name, properties, ...inside) {
 
 export default function ({data, parentElement, setTriggerValue}) {
     const [show, tour, cards, close] = ['.show', 'section', '.cards', '.close'].map(
-        what => parentElement.querySelector(what));
+        selector => parentElement.querySelector(selector));
     open ??= !remembered();
-    const draw = () => { tour.hidden = !open; show.hidden = open; };
-    const link = ({label, address, page}) => made('li', {}, made('a', {href: address, onclick: event => {
+    const update = () => { tour.hidden = !open; show.hidden = open; };
+    const link = ({label, address, page}) => make('li', {}, make('a', {href: address, onclick: event => {
         if (event.ctrlKey || event.metaKey || event.shiftKey) return;
         event.preventDefault();
         setTriggerValue('page', page);
     }}, label));
-    cards.replaceChildren(...data.cards.map(([title, text]) => made('div', {className: 'card'},
-        made('h2', {}, title), text ? made('p', {}, text) : made('ul', {}, ...data.links.map(link)))));
-    show.onclick = () => { open = true; draw(); close.focus(); };
-    close.onclick = () => { open = false; remember(); draw(); show.focus(); };
-    draw();
+    cards.replaceChildren(...data.cards.map(([title, text]) => make('div', {className: 'card'},
+        make('h2', {}, title), text ? make('p', {}, text) : make('ul', {}, ...data.links.map(link)))));
+    show.onclick = () => { open = true; update(); close.focus(); };
+    close.onclick = () => { open = false; remember(); update(); show.focus(); };
+    update();
 }
 """
 
@@ -91,11 +91,11 @@ _component = st.components.v2.component("stitchlab_tour", html=_HTML, css=_CSS, 
 
 
 def draw(pages: Sequence[str]) -> None:
-    """Draw the tour, or the button that shows it again where it was closed; link only to these pages."""
-    known = [page for page in LINKS if page in pages]
-    links = [{"label": LINKS[page][0], "page": page, "address": _address(page)} for page in known]
+    """Draw the tour, or, after it was closed, the button that shows it again; link only to these pages."""
+    linked_pages = [page for page in LINKS if page in pages]
+    links = [{"label": LINKS[page][0], "page": page, "address": _address(page)} for page in linked_pages]
     chosen = _component(key="tour", data={"cards": CARDS, "links": links}, on_page_change=lambda: None).page
-    if chosen in known:
+    if chosen in linked_pages:
         st.switch_page(chosen, query_params=LINKS[chosen][1])
 
 

@@ -1,4 +1,4 @@
-"""Handles addresses of pages that do not exist: Streamlit runs Home there, which says so and names the likely page."""
+"""Handles addresses of pages that do not exist: Streamlit runs Home, which says so and suggests a page."""
 
 from __future__ import annotations
 
@@ -12,32 +12,33 @@ from streamlit.errors import StreamlitAPIException
 
 
 def warn(on_home: bool, pages: Mapping[str, str]) -> None:
-    """Say on Home, until another page is opened, which page was asked for and does not exist."""
+    """Warn on Home, until another page is opened, that the address names no page, and suggest the nearest."""
     if not on_home:
         st.session_state.pop("unknown_page", None)
         return
-    if asked := _path():
-        st.session_state["unknown_page"] = asked  # Streamlit takes it out of the address as soon as Home is drawn
-    if not (unknown := st.session_state.get("unknown_page")):
+    if unknown_path := _unknown_path():
+        st.session_state["unknown_page"] = unknown_path  # Streamlit removes it from the address once Home is drawn
+    if not (path := st.session_state.get("unknown_page")):
         return
-    near = _nearest(unknown, list(pages))
+    suggestion = _nearest(path, list(pages))
     st.warning(
-        "No page has the address that was opened. " + ("This is Home." if near is None else f"Did you mean {near}?"),
+        "No page has the address that was opened. "
+        + ("This is Home." if suggestion is None else f"Did you mean {suggestion}?"),
         icon=":material/link_off:",
     )
-    if near is not None:
+    if suggestion is not None:
         query = [(key, value) for key in st.query_params for value in st.query_params.get_all(key)]
         with contextlib.suppress(StreamlitAPIException):
-            st.page_link(pages[near], label=near, icon=":material/arrow_forward:", query_params=query)
+            st.page_link(pages[suggestion], label=suggestion, icon=":material/arrow_forward:", query_params=query)
 
 
-def _path() -> str:
-    """Return the last part of an address that has no page; empty where there is a page."""
+def _unknown_path() -> str:
+    """Return the path of an address that names no page; empty if it names a page."""
     path = unquote(urlsplit(st.context.url or "").path).strip("/")
     return path.removeprefix(str(st.get_option("server.baseUrlPath")).strip("/")).strip("/")
 
 
-def _nearest(asked: str, names: list[str]) -> str | None:
+def _nearest(path: str, names: list[str]) -> str | None:
     by_lower = {name.lower(): name for name in names}
-    near = get_close_matches(asked.lower(), by_lower, 1)
+    near = get_close_matches(path.lower(), by_lower, 1)
     return by_lower[near[0]] if near else None

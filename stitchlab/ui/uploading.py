@@ -1,4 +1,4 @@
-"""Draws the import of a network: a form whose defaults follow the file, which a worker inspects at once."""
+"""Draws the import of a network: a form whose defaults come from the file, which a worker inspects at once."""
 
 from __future__ import annotations
 
@@ -15,18 +15,20 @@ from stitchlab.results import networks
 from stitchlab.results.data_sets import DataRecord
 from stitchlab.store import Store, uploads
 from stitchlab.ui import workshop
-from stitchlab.ui.asking import answered
+from stitchlab.ui.asking import ask_worker
 
-KEPT = "upload_kept"  # in the session: the browser's id of the file that is here, and the store's key of it
-TOLD = "upload_told"  # in the session: the key of the file that the choice of an architecture followed
+#: Keys in the session's state: the ids of the uploaded file in the browser and in the store; the file whose
+#: architecture the picker was set to.
+UPLOAD = "upload_kept"
+ARCHITECTURE_SET_FOR = "upload_told"
 
 
 def draw(store: Store, jobs: Jobs) -> None:
     """Draw the form of an import."""
     st.markdown(
-        "Trained weights come as safetensors, or as a torch state dict, which is read without executing "
-        f"anything in it. Up to {uploads.LIMIT_MB} MB here; larger files, published weights and your own code are "
-        "imported by `python -m stitchlab import`."
+        "Trained weights are imported from safetensors, or from a torch state dict, which is read without executing "
+        f"code from it. Files may have up to {uploads.LIMIT_MB} MB here; larger files, published weights and your own "
+        "code are imported by `python -m stitchlab import`."
     )
     file = st.file_uploader(
         "Weights",
@@ -34,110 +36,110 @@ def draw(store: Store, jobs: Jobs) -> None:
         max_upload_size=uploads.LIMIT_MB,
         key=f"upload-{st.session_state.get('uploads', 0)}",
     )
-    key = _kept(store, file)
+    key = _stored_key(store, file)
     if file is not None and key is not None:
-        _follow(jobs, key, file.name)
+        _set_architecture(jobs, key, file.name)
     left, right = st.columns(2)
     with left:
-        arch = workshop.architecture()
+        architecture = workshop.architecture()
     with right:
         data = workshop.data_set(store)
-    options, size = workshop.shape(arch, data)
-    wanted = {
-        "arch": arch,
+    options, size = workshop.shape(architecture, data)
+    arguments = {
+        "arch": architecture,
         "data": data.fingerprint or data.name,
         "options": options,
         "size": size,
-        **_words(store, data, "" if file is None else Path(file.name).stem),
+        **_other_fields(store, data, "" if file is None else Path(file.name).stem),
     }
-    if not workshop.fits(jobs, arch, data, options, size):
+    if not workshop.fits(jobs, architecture, data, options, size):
         return
-    text, clicked = ui.beside("Import", ":material/upload:", primary=True, key="import")
-    text.markdown(
+    place, clicked = ui.beside("Import", ":material/upload:", primary=True, key="import")
+    place.markdown(
         "Its accuracy is measured on the data set's test images. A file that does not fit is refused, and "
         "nothing of it is kept."
     )
     if clicked and (file is None or key is None):
         st.error("Choose a file first.", icon=":material/error:")
     elif clicked and file is not None and key is not None:
-        called = file.name
-        ui.queue(lambda: _submit(store, jobs, key, {**wanted, "called": called}))
+        file_name = file.name
+        ui.queue(lambda: _submit(store, jobs, key, {**arguments, "called": file_name}))
 
 
-def _kept(store: Store, file: UploadedFile | None) -> str | None:
-    """Return the store's key of the chosen file, None without one; drop the file that was chosen before."""
+def _stored_key(store: Store, file: UploadedFile | None) -> str | None:
+    """Store the chosen file and return its key, or None without a file; remove the file that was chosen before."""
     state = st.session_state
-    browser, key = state.get(KEPT, ("", ""))
-    if file is not None and file.file_id == browser:
+    file_id, key = state.get(UPLOAD, ("", ""))
+    if file is not None and file.file_id == file_id:
         return str(key)
     if key:
         uploads.remove(store, key)
-    state.pop(KEPT, None)
+    state.pop(UPLOAD, None)
     if file is None:
         return None
     try:
-        state[KEPT] = file.file_id, uploads.keep(store, file.name, file.getbuffer())
+        state[UPLOAD] = file.file_id, uploads.keep(store, file.name, file.getbuffer())
     except StitchLabError as error:
         ui.say(error)
         return None
-    return str(state[KEPT][1])
+    return str(state[UPLOAD][1])
 
 
-def _follow(jobs: Jobs, key: str, called: str) -> None:
-    """Let the choice of an architecture follow the file, once."""
-    found = answered(jobs, "upload_architecture", key, called, what=f"the architecture of {called}")
-    if found and st.session_state.get(TOLD) != key:
-        st.session_state["arch"], st.session_state[TOLD] = found, key
-    if found == "":
+def _set_architecture(jobs: Jobs, key: str, file_name: str) -> None:
+    """Set the picker of the architecture to the one that fits the file, once for each file."""
+    architecture = ask_worker(jobs, "upload_architecture", key, file_name, awaited=f"the architecture of {file_name}")
+    if architecture and st.session_state.get(ARCHITECTURE_SET_FOR) != key:
+        st.session_state["arch"], st.session_state[ARCHITECTURE_SET_FOR] = architecture, key
+    if architecture == "":
         st.info(
             "Its tensors match no architecture that is known by name. If it is one of these with other "
-            f"options, choose it; else import it with its class: `python -m stitchlab import {called} "
+            f"options, choose it; otherwise import it with its class: `python -m stitchlab import {file_name} "
             "--arch FILE.py:CALLABLE --data DATA --name NAME`.",
             icon=":material/info:",
         )
 
 
-def _words(store: Store, data: DataRecord, stem: str) -> dict[str, Any]:
-    """Draw the other fields: name, mean, deviation, outputs, and whether it replaces the network of that name."""
-    one, two, three, four = st.columns(4)
+def _other_fields(store: Store, data: DataRecord, stem: str) -> dict[str, Any]:
+    """Draw the fields for name, mean, deviation, outputs, and for replacing the network with the same name."""
+    first, second, third, fourth = st.columns(4)
     default = networks.some_name(store, stem) if stem else ""
-    name = one.text_input("Name", key="import_name", placeholder=default or "from the file") or default
-    mean = two.text_input(
+    name = first.text_input("Name", key="import_name", placeholder=default or "from the file") or default
+    mean = second.text_input(
         "Mean of its input",
         key="mean",
         placeholder="as the data's",
-        help="One number a channel, for pixels in 0..1. ImageNet: 0.485, 0.456, 0.406",
+        help="One number for each channel, for pixels in 0..1. ImageNet: 0.485, 0.456, 0.406",
     )
-    std = three.text_input(
+    standard_deviation = third.text_input(
         "Deviation of its input",
         key="std",
         placeholder="as the data's",
-        help="ImageNet: 0.229, 0.224, 0.225. Usual others are tried, and named if they do better.",
+        help="ImageNet: 0.229, 0.224, 0.225. Other usual values are tried too, and named if they do better.",
     )
-    classes = four.number_input(
+    classes = fourth.number_input(
         "Outputs",
         1,
         None,
         None,
         key="classes",
         placeholder=f"as the data: {len(data.classes)}",
-        help="If it has other classes than the data, its accuracy is not defined; it can still be a front network.",
+        help="A network with other classes than the data has no accuracy here; it can still be a front network.",
     )
-    there = any(network.name == name for network in networks.list_networks(store))
-    replace = there and st.checkbox(f"Replace the network that is called {name}; its results stay", key="replace")
-    return {"name": name, "mean": mean, "std": std, "classes": classes, "replace": replace}
+    taken = any(network.name == name for network in networks.list_networks(store))
+    replace = taken and st.checkbox(f"Replace the network that is called {name}; its results stay", key="replace")
+    return {"name": name, "mean": mean, "std": standard_deviation, "classes": classes, "replace": replace}
 
 
-def _submit(store: Store, jobs: Jobs, key: str, wanted: dict[str, Any]) -> None:
-    """Queue the import. Raises StitchLabError where its name is taken, or its numbers are not numbers."""
-    wanted |= {what: _numbers(wanted[what]) for what in ("mean", "std")}
-    if not wanted["replace"]:
-        networks.check_name_free(store, wanted["name"])
-    workshop.idle(jobs, [wanted["name"]])
-    jobs.bring(key, wanted)
+def _submit(store: Store, jobs: Jobs, key: str, arguments: dict[str, Any]) -> None:
+    """Queue the import. Raises StitchLabError if its name is taken, or a mean or deviation is not a number."""
+    arguments |= {field: _numbers(arguments[field]) for field in ("mean", "std")}
+    if not arguments["replace"]:
+        networks.check_name_free(store, arguments["name"])
+    workshop.check_not_being_made(jobs, [arguments["name"]])
+    jobs.bring(key, arguments)
     state = st.session_state
-    state.pop(KEPT)  # it is the job's now
-    state["uploads"] = state.get("uploads", 0) + 1  # the browser's copy goes
+    state.pop(UPLOAD)  # now the job has it
+    state["uploads"] = state.get("uploads", 0) + 1  # a new uploader, without the file
 
 
 def _numbers(text: str) -> list[float] | None:

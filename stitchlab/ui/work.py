@@ -1,4 +1,4 @@
-"""Draws the queue: what is computed and what waits, each with a button that ends it; how the latest work ended."""
+"""Draws the queue: running and waiting jobs, each with a button that cancels it; how the latest jobs ended."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ import streamlit as st
 from stitchlab import ui
 from stitchlab.errors import StitchLabError
 from stitchlab.jobs import DEMO, Jobs
+from stitchlab.jobs.status import State
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 from stitchlab.ui import embedding
 
-SHOWN = 8  # jobs that have a bar of their own
-ENDED = {
+MAX_JOBS_SHOWN = 8  # with a progress bar
+STATE_LABELS: dict[State, str] = {
     "done": "done",
     "failed": "failed",
     "cancelled": "cancelled",
     "left": "ended, since nobody was watching",
     "interrupted": "interrupted: its worker is gone",
 }
-_BEGINNINGS = {
+_LABELS_BY_PREFIX = {
     "making-": "Network",
     "measuring-": "Measuring a network",
     "fetching-": "Data set",
@@ -33,7 +34,7 @@ _BEGINNINGS = {
 
 
 def under_way(store: Store, jobs: Jobs) -> None:
-    """Draw a bar for each job that runs or waits, with the button that ends it; nothing where there is none."""
+    """Draw a progress bar for each running or waiting job, with a button that cancels it."""
     if embedding.embedded():
         return
     active = {job: status for job, status in jobs.recent().items() if status.active}
@@ -41,10 +42,10 @@ def under_way(store: Store, jobs: Jobs) -> None:
         return
     running = sum(status.state == "running" for status in active.values())
     st.header(f"{running} at work, {len(active) - running} waiting")
-    for job in list(active)[:SHOWN]:
+    for job in list(active)[:MAX_JOBS_SHOWN]:
         bar, button = st.columns([8, 1], vertical_alignment="center")
         with bar:
-            st.fragment(_look, run_every=ui.REFRESH)(jobs, job, name(store, job))
+            st.fragment(_look, run_every=ui.REFRESH_INTERVAL_S)(jobs, job, name(store, job))
         button.button(
             "Cancel",
             icon=":material/stop_circle:",
@@ -52,18 +53,18 @@ def under_way(store: Store, jobs: Jobs) -> None:
             on_click=jobs.cancel,
             args=(job,),
             width="stretch",
-            help=f"End it: {name(store, job)}. What is finished is kept.",
+            help=f"Cancel: {name(store, job)}. Finished results are kept.",
         )
-    if len(active) > SHOWN:
-        st.caption(f"And {len(active) - SHOWN} more that wait.")
+    if len(active) > MAX_JOBS_SHOWN:
+        st.caption(f"And {len(active) - MAX_JOBS_SHOWN} more that wait.")
 
 
 def log(store: Store, jobs: Jobs) -> None:
     """Draw a table of the latest jobs: how they ended, and why some failed."""
-    told = st.expander("Log: how the latest work ended", icon=":material/history:", key="log", on_change="rerun")
-    if not told.open:  # else it would be read at every look
+    panel = st.expander("Log: how the latest work ended", icon=":material/history:", key="log", on_change="rerun")
+    if not panel.open:  # a closed panel would read the log each time the page is drawn
         return
-    with told:
+    with panel:
         ended = {job: status for job, status in jobs.recent().items() if not status.active}
         if not ended:
             st.caption("Nothing has ended yet.")
@@ -73,7 +74,7 @@ def log(store: Store, jobs: Jobs) -> None:
                 {
                     "When": _when(jobs, job),
                     "What": name(store, job),
-                    "How it ended": ENDED.get(status.state, status.state),
+                    "How it ended": STATE_LABELS.get(status.state, status.state),
                     "Why": status.message,
                 }
                 for job, status in ended.items()
@@ -92,25 +93,25 @@ def name(store: Store, job: str) -> str:
     """Name a job for people."""
     if job == DEMO:
         return "The demo's two networks"
-    for beginning, what in _BEGINNINGS.items():
-        if job.startswith(beginning):
-            rest = job.removeprefix(beginning)
-            return f"{what} {rest}" if beginning == "making-" else what
-    run_id, _, more = job.partition("-")
-    of = run_id
+    for prefix, label in _LABELS_BY_PREFIX.items():
+        if job.startswith(prefix):
+            rest = job.removeprefix(prefix)
+            return f"{label} {rest}" if prefix == "making-" else label
+    run_id, _, kind = job.partition("-")
+    title = run_id
     with contextlib.suppress(StitchLabError):
         run = Run.load(run_id, store)
-        of = run.name or run.title
-    what = {"": "Grid", "ood": "Detectors", "walk": "TLM's epochs"}.get(more.partition("-")[0], "Work")
-    return f"{what} of {of}"
+        title = run.name or run.title
+    label = {"": "Grid", "ood": "Detectors", "walk": "TLM's epochs"}.get(kind.partition("-")[0], "Work")
+    return f"{label} of {title}"
 
 
-def _look(jobs: Jobs, job: str, what: str) -> None:
-    """Draw one job's bar; this does not count as a look, which would keep alive what nobody asked for."""
+def _look(jobs: Jobs, job: str, label: str) -> None:
+    """Draw one job's bar, without `Jobs.look`, which would keep a job alive that nobody asked for."""
     status = jobs.status(job)
     if status is None or not status.active:
         st.rerun()
-    st.caption(ui.literal(what))
+    st.caption(ui.literal(label))
     ui.progress(status)
 
 

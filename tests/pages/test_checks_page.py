@@ -212,7 +212,7 @@ def test_what_is_at_work_is_watched_and_what_failed_can_be_run_on(opened: Open, 
     assert shown["chance", "cka/similarity"]["choice"] is None
     jobs.states[checking(what)] = Status("failed", message="no *room* is left")
     at = sound(at.run())
-    assert "no *room* is left What was finished is kept" in text(at, "error")
+    assert "no *room* is left Finished checks are kept" in text(at, "error")
     sound(widget(at, "button", "run_checks").click().run())
     assert jobs.checked == [(what, [name for name in CHECKS if name not in ("self", "controls")])]
 
@@ -242,17 +242,17 @@ def test_networks_of_different_architectures_say_which_checks_still_can(
 ) -> None:
     at = sound(opened(store, PAGE, suite="own", check_networks=["digits-a", "vit"], check_indices=["Linear CKA"]))
     said = text(at, "info")
-    assert "Correspondence, Specificity need networks with the same layers: they cannot be made" in said
+    assert "Correspondence, Specificity need networks with the same layers: they cannot be run" in said
     assert "Self, Distance order, Far layers, Sensitivity, Controls" in said
     at = sound(widget(at, "multiselect", "check_networks").set_value(["digits-a", "vit", "digits-b"]).run())
-    assert "they are made on digits-a, digits-b" in text(at, "info")
+    assert "they are run on digits-a, digits-b" in text(at, "info")
     sound(widget(at, "button", "run_checks").click().run())
     ((what, _),) = jobs.checked
     made = asked(store, what)
     assert [network.name for network in made.networks] == ["digits-a", "vit", "digits-b"]
     assert (made.suite.indices, made.suite.tlm.optimiser) == (("cka",), "soap")
     at = sound(widget(at, "multiselect", "check_networks").set_value(["digits-a"]).run())
-    assert "take 2 networks or more" in text(at, "info")
+    assert "need 2 networks or more" in text(at, "info")
     at = sound(widget(at, "multiselect", "check_networks").set_value([]).run())
     assert "Choose the networks" in text(at, "info")
 

@@ -76,7 +76,7 @@ def test_a_network_that_runs_by_hooks_says_so(opened: Open, store: Store, tmp_pa
     made = making.untrained(f"{code}:Net", datasets.load("digits", store), store, name="own", device="cpu")
     code.unlink()  # no page needs it to show what is known
     at = page(opened, store, network="own")
-    assert "runs by hooks: the same numbers, more slowly" in text(at, "info")
+    assert "runs by hooks: the numbers are the same, but it is slower" in text(at, "info")
     assert "own.py" not in text(at, "caption")
     assert made.architecture == "deciding.py:Net"
     compare = sound(pickers(opened(store, front="own", end="digits-b")))

@@ -372,7 +372,7 @@ def test_layers_are_chosen_by_the_choices_that_are_usual(opened: Open, store: St
 
 def test_many_layers_are_not_shown_one_by_one(opened: Open, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sixty tags are no picker; single layers are still searched and chosen where somebody asks for that."""
-    monkeypatch.setattr("stitchlab.ui.request.TAGS", 4)
+    monkeypatch.setattr("stitchlab.ui.request.MAX_LAYERS_LISTED", 4)
     at = sound(pickers(opened(store)))
     assert not has(at, "multiselect", "front_layers")
     assert "layer1.0 … layer3.1" in text(at, "caption")

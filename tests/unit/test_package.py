@@ -33,7 +33,7 @@ from streamlit.testing.v1 import AppTest
 import stitchlab
 from stitchlab import ui
 from stitchlab.store.places import app
-ui.FIRST_PAGE = 1e6  # no workers are started beside it, which would outlive this process
+ui.WORKERS_START_AFTER_S = 1e6  # no workers are started beside it, which would outlive this process
 home = AppTest.from_file(app() / "app.py", default_timeout=60).run()
 assert not home.exception, home.exception
 assert Path(stitchlab.__file__).is_relative_to(sys.prefix), stitchlab.__file__

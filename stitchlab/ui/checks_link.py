@@ -1,4 +1,4 @@
-"""Links from runs to the checks of all measures on their networks."""
+"""Draws the link from runs to the checks of all measures on their networks."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from stitchlab.results.checks.answers import suites
 from stitchlab.results.run import Run
 
 
-def to_checks(runs: Sequence[Run]) -> None:
-    """Link to the checks on the networks of one's own runs, else to the table that came with an opened file."""
+def link_to_checks(runs: Sequence[Run]) -> None:
+    """Link to the checks on the networks of runs computed here, else to the table that came with an opened file."""
     names = {
         run.record[side]["name"]: None
         for run in runs
