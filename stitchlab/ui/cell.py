@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import Literal
 
 import streamlit as st
 
 from stitchlab import ui
 from stitchlab.request import Cell
 from stitchlab.results import shelf
-from stitchlab.results.records import SIDES
+from stitchlab.results.records import SIDES, Side
 from stitchlab.results.run import Run, list_runs
 from stitchlab.store import Store
 from stitchlab.ui import address, runs
 
 PAGE = "pages/2_Activations.py"
-Side = Literal["front", "end"]  #: which of the two networks of a run
-SIDES: tuple[Side, Side] = ("front", "end")
 
 
 def choose_run(store: Store) -> Run | None:
