@@ -16,7 +16,7 @@ from stitchlab.request import Cell
 from stitchlab.stitch.direct import direct_matching
 from stitchlab.stitch.evaluate import evaluate
 
-FIT_IMAGES = 100  # training images that direct matching is fitted on
+MAX_DETECTOR_FIT_IMAGES = 100  # training images that direct matching is fitted on
 
 
 def against_plain(source: Source, *, quick: bool) -> Iterator[Row]:
@@ -54,8 +54,8 @@ def by_engine(source: Source, test: int, accuracy: bool, repeats: int) -> Measur
     Returns:
         the time; its ``result`` has the distance of each cell.
     """
-    pair = load(source).first(FIT_IMAGES, test).pair
-    fit_indices, test_indices = draw(pair.data.train, 0, FIT_IMAGES, "K"), torch.arange(test)
+    pair = load(source).first(MAX_DETECTOR_FIT_IMAGES, test).pair
+    fit_indices, test_indices = draw(pair.data.train, 0, MAX_DETECTOR_FIT_IMAGES, "K"), torch.arange(test)
 
     def work() -> dict[Cell, float | None]:
         stitches = direct_matching(pair, source.cells, fit_indices)
@@ -74,9 +74,9 @@ def by_hand(source: Source, test: int, accuracy: bool) -> Measured:
     Args:
         source, test, accuracy: as for `by_engine`.
     """
-    material = load(source).first(FIT_IMAGES, test)
+    material = load(source).first(MAX_DETECTOR_FIT_IMAGES, test)
     pixels, labels = material.pixels(material.data.test)
-    fit_pixels = material.pixels(material.data.train)[0][draw(material.data.train, 0, FIT_IMAGES, "K")]
+    fit_pixels = material.pixels(material.data.train)[0][draw(material.data.train, 0, MAX_DETECTOR_FIT_IMAGES, "K")]
 
     def work() -> dict[Cell, float]:
         distance = {}

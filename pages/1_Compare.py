@@ -11,7 +11,7 @@ import streamlit as st
 from stitchlab import ui
 from stitchlab.results.run import Run, list_runs
 from stitchlab.ui import address, embedding, links, opened, runs
-from stitchlab.ui.computing import compute_bar, kept_bar, watched
+from stitchlab.ui.computing import compute_bar, stored_results_bar, watched
 from stitchlab.ui.picking import changed, show
 from stitchlab.ui.request import pick
 from stitchlab.ui.results import explore
@@ -69,7 +69,7 @@ with embedding.alone():
     if run is not None:
         ui.name_tab(run)
     if run is not None and is_old:
-        if kept_bar(run):
+        if stored_results_bar(run):
             go(run.under_todays_definitions())
             st.rerun()
         explore(run)

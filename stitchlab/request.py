@@ -37,11 +37,11 @@ Precision = Literal["fp32"]
 # compare the predictions of the stitched network and the end network.)
 DEFINITIONS = {"dm": 1, "tlm": 1, "evaluation": 1, "functional": 1, "input": 2, "soap": 2}
 #: Definitions that are younger than the first requests: a request names them only from their second version on.
-SINCE_2 = ("functional", "input", "soap")
+NAMED_FROM_VERSION_2 = ("functional", "input", "soap")
 
 METHODS: tuple[Method, ...] = get_args(Method)
 NULL = "null:"  # this before an index's name is the name of its permutation null, which is a result of its own
-LEAST_PERMUTATIONS = 25  # with fewer, hardly any p-value can be below 0.05
+MIN_PERMUTATIONS = 25  # with fewer, hardly any p-value can be below 0.05
 TARGETS: tuple[Targets, ...] = get_args(Targets)
 INITS: tuple[Init, ...] = get_args(Init)
 #: The augmentation that is usual for a data set. A request never has it: it names the augmentation itself.
@@ -50,7 +50,7 @@ AUGMENTATION_NAMES: tuple[AugmentationName, ...] = get_args(AugmentationName)
 #: Indices use the first min(1000, M) evaluation images; those of averages over positions use all M.
 INDEX_IMAGES = 1000
 #: Detectors are fitted on at most so many images, from the first four fifths of the training permutation.
-FIT_IMAGES = 10_000
+MAX_DETECTOR_FIT_IMAGES = 10_000
 PRECISION: Precision = "fp32"
 
 #: Progress: ``report(what, done)`` is called between steps, ``done`` in 0..1. It may raise `Cancelled` to stop.
@@ -285,4 +285,4 @@ def named(versions: dict[str, int]) -> dict[str, int]:
     >>> named({"dm": 1, "functional": 1, "soap": 2})
     {'dm': 1, 'soap': 2}
     """
-    return {name: version for name, version in versions.items() if version != 1 or name not in SINCE_2}
+    return {name: version for name, version in versions.items() if version != 1 or name not in NAMED_FROM_VERSION_2}

@@ -144,7 +144,7 @@ class Notes:
         self.fetched.append(data)
         self.states[fetching(data)] = Status("running", f"getting {data}", 0.5)
 
-    def begun(self) -> dict[str, Status]:
+    def networks_in_progress(self) -> dict[str, Status]:
         prefix = making("")
         return {
             job.removeprefix(prefix): status

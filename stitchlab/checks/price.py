@@ -87,7 +87,9 @@ def _cost(store: Store, pair: Pair, step: Step, has_untrained: bool, rate: float
     if step.work == "train":
         epochs = recipe("sgd", len(pair.data.train), natural=False).epochs
         flops = PASSES_PER_TRAINING_STEP * epochs * len(pair.data.train) * pair.end_cuts.flops
-        return estimate.Cost(estimate.SLOWER["accuracy"] * flops * (rate or machine.NOMINAL), False)
+        return estimate.Cost(
+            estimate.OVERHEAD_FACTORS["accuracy"] * flops * (rate or machine.NOMINAL_SECONDS_PER_FLOP), False
+        )
     request = _request(pair, step)
     if step.work != "grid":
         return _cost_on_grid(store, pair, request, step, rate)

@@ -22,7 +22,7 @@ from stitchlab.errors import StitchLabError, check_names
 from stitchlab.export.tables import write
 from stitchlab.request import AUGMENTATION_NAMES, AUTO, METHODS
 from stitchlab.results import repeating
-from stitchlab.results.chance import A_COLUMN, PERMUTATIONS
+from stitchlab.results.chance import PERMUTATIONS, PERMUTATIONS_PER_COLUMN
 from stitchlab.results.controls import NOISE, RANDOM
 from stitchlab.results.duration import expected
 from stitchlab.results.plan import missing, to_compute
@@ -219,5 +219,5 @@ def _compare_arguments(parser: argparse.ArgumentParser) -> None:
         default=0,
         metavar="PERMUTATIONS",
         help="compare every index with so many permutations of the images: rows null95 and p in cells.csv (default: 0, "
-        f"none; {PERMUTATIONS} are usual, {A_COLUMN} for each end layer where those are more)",
+        f"none; {PERMUTATIONS} are usual, {PERMUTATIONS_PER_COLUMN} for each end layer where those are more)",
     )

@@ -30,7 +30,7 @@ TRIAL_IMAGES = 2  # with which each output is tried
 MAX_LOGIT_ERROR = 1e-4  # of a cut point, relative to the largest difference between the logits of different images
 
 
-class SameLogits(StitchLabError):
+class ConstantLogits(StitchLabError):
     """Report a network that gives all images the same logits, so that trying an output shows nothing."""
 
 
@@ -42,7 +42,7 @@ class Hooked:
         shape: (C, H, W) of its input.
 
     Raises:
-        SameLogits: it gives all images the same logits.
+        ConstantLogits: it gives all images the same logits.
         StitchLabError: images of this size do not fit it, its output is not the same twice, or no module's output
             is a cut point.
     """
@@ -68,7 +68,7 @@ class Hooked:
                 and float((replaced - logits).abs().max()) <= MAX_LOGIT_ERROR * difference
             ]
         if difference == 0:
-            raise SameLogits(
+            raise ConstantLogits(
                 "this network gives the same logits for different images, so trying does not show "
                 "where it can be cut; train it or import its weights"
             )

@@ -39,15 +39,15 @@ TABLE_LABELS = {
 EVIDENCE_LABELS = {"svg": "Figure (SVG)", "pdf": "Figure (PDF)", "png": "Picture (PNG)", "csv": "Plotted values (CSV)"}
 DRAWN: tuple[ImageSuffix, ...] = IMAGE_SUFFIXES
 TEX_SIGNS = "Bold: passes; $\\times$: fails; ?: not enough data; --: not for this measure."
-Judgement = tuple[str, str]  #: (check, measure): a cell of the table
+CheckedMeasure = tuple[str, str]  #: (check, measure): a cell of the table
 
 
-def kinds(cell: Judgement | None = None) -> dict[str, str]:
+def kinds(cell: CheckedMeasure | None = None) -> dict[str, str]:
     """Return the label of each kind of file, by suffix: of the table, or of the evidence for one of its cells."""
     return TABLE_LABELS if cell is None else EVIDENCE_LABELS
 
 
-def make(answers: Answers, suffix: str, options: Options | None = None, cell: Judgement | None = None) -> bytes:
+def make(answers: Answers, suffix: str, options: Options | None = None, cell: CheckedMeasure | None = None) -> bytes:
     """Make a file of the table, or of the evidence for one of its cells.
 
     Args:
@@ -72,7 +72,7 @@ def make(answers: Answers, suffix: str, options: Options | None = None, cell: Ju
     return writers[suffix](answers).encode()
 
 
-def figures(answers: Answers, cell: Judgement) -> list[Figure]:
+def figures(answers: Answers, cell: CheckedMeasure) -> list[Figure]:
     """Return the figures of the evidence for a cell. Raises StitchLabError if there are none."""
     answer = answers.answer(*cell)
     if answer is None or not answer.evidence.get("figures"):
@@ -148,7 +148,7 @@ def evidence_csv(evidence: Sequence[Figure]) -> str:
     )
 
 
-def file_name(answers: Answers, suffix: str, cell: Judgement | None = None) -> str:
+def file_name(answers: Answers, suffix: str, cell: CheckedMeasure | None = None) -> str:
     """Name a file of the table, or of the evidence for one of its cells.
 
     Args:
@@ -160,7 +160,7 @@ def file_name(answers: Answers, suffix: str, cell: Judgement | None = None) -> s
     return f"{content}-{answers.suite.id[:8]}.{suffix}"
 
 
-def caption(answers: Answers, cell: Judgement | None = None) -> str:
+def caption(answers: Answers, cell: CheckedMeasure | None = None) -> str:
     """Write a caption that stands by itself, of the table or of the evidence for one of its cells."""
     suite = answers.suite
     subject = f"{answers.checking.title} on {suite.eval_images:,} test images of {_data(answers)} (seed {suite.seed})"
@@ -194,7 +194,7 @@ def _data(answers: Answers) -> str:
     return data.label if data else "a data set"
 
 
-def _title(cell: Judgement | None) -> str:
+def _title(cell: CheckedMeasure | None) -> str:
     return "Checks of similarity measures" if cell is None else f"{CHECKS[cell[0]].label}: {label(cell[1])}"
 
 

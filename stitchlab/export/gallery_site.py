@@ -16,7 +16,7 @@ from stitchlab.figures.colours import on_scale
 from stitchlab.figures.grid import Grid
 from stitchlab.figures.template import MUTED
 from stitchlab.results.detection import DetectionResults
-from stitchlab.results.detection_settings import judged_with
+from stitchlab.results.detection_settings import fullest_settings
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 
@@ -86,7 +86,7 @@ def thumbnail(grids: Sequence[Grid]) -> str:
 
 def _card(run: Run, label: str, name: str) -> str:
     grids = (run_grids.stitched(run, "accuracy") or run_grids.indices(run))[:2]
-    summary = sentence(run, DetectionResults(run, judged_with(run)))
+    summary = sentence(run, DetectionResults(run, fullest_settings(run)))
     return (
         f'<li><a class="card" href="{markup.escape(name)}">{thumbnail(grids)}<strong>{markup.escape(label)}'
         f"</strong><span>{markup.escape(summary)}</span></a></li>"

@@ -10,11 +10,11 @@ from stitchlab.request import Cell, Detection
 from stitchlab.results.run import Run
 
 SIZES = {"one-column": 3.25, "two-column": 6.75, "slide": 13.33}  # inches wide
-SLIDE_HEIGHT = 7.5  # inches; the other sizes are as high as their content
-FONT_SIZES = {"one-column": 7.0, "two-column": 7.0, "slide": 15.0}  # points, unless the options name another
+SLIDE_HEIGHT_IN = 7.5  # inches; the other sizes are as high as their content
+DEFAULT_FONT_PT = {"one-column": 7.0, "two-column": 7.0, "slide": 15.0}  # points, unless the options name another
 
-LEAST_DPI, MOST_DPI = 30, 1200
-LEAST_FONT, MOST_FONT = 4, 40
+MIN_DPI, MAX_DPI = 30, 1200
+MIN_FONT_PT, MAX_FONT_PT = 4, 40
 
 Size = Literal["one-column", "two-column", "slide"]
 Colours = Literal["viridis", "cividis"]
@@ -68,10 +68,10 @@ class Options:
         check_names("colours", [self.colours], get_args(Colours))
         if not self.show:
             raise StitchLabError("show: expected one or more metrics or indices, got none")
-        if not LEAST_DPI <= self.dpi <= MOST_DPI:
-            raise StitchLabError(f"dpi: expected a number from {LEAST_DPI} to {MOST_DPI}, got {self.dpi}")
-        if not LEAST_FONT <= self.points <= MOST_FONT:
-            raise StitchLabError(f"font size: expected {LEAST_FONT} to {MOST_FONT} points, got {self.font_size}")
+        if not MIN_DPI <= self.dpi <= MAX_DPI:
+            raise StitchLabError(f"dpi: expected a number from {MIN_DPI} to {MAX_DPI}, got {self.dpi}")
+        if not MIN_FONT_PT <= self.points <= MAX_FONT_PT:
+            raise StitchLabError(f"font size: expected {MIN_FONT_PT} to {MAX_FONT_PT} points, got {self.font_size}")
 
     @classmethod
     def of(cls, **values: Any) -> Options:
@@ -90,4 +90,4 @@ class Options:
     @property
     def points(self) -> float:
         """Return the size of letters in points."""
-        return FONT_SIZES[self.size] if self.font_size is None else self.font_size
+        return DEFAULT_FONT_PT[self.size] if self.font_size is None else self.font_size

@@ -19,7 +19,7 @@ from stitchlab.figures.grid import Grid
 from stitchlab.request import Cell, Detection, Method
 from stitchlab.results import trajectory
 from stitchlab.results.detection import NATIVE, DetectionResults
-from stitchlab.results.detection_settings import judged_with
+from stitchlab.results.detection_settings import fullest_settings
 from stitchlab.results.run import Run
 from stitchlab.store import Array
 
@@ -98,8 +98,8 @@ def names(run: Run, detection: Detection | None = None) -> Iterator[str]:
             yield f"{DIFFERENCE}/{metric}"
     if run.request.indices:
         yield from (run_grids.SHOWN_INDICES, *run.request.indices)
-    if with_null := run_grids.with_null(run):
-        yield from (run_grids.CALIBRATED, *(f"{run_grids.CALIBRATED}/{name}" for name in with_null))
+    if indices_with_null := run_grids.indices_with_null(run):
+        yield from (run_grids.CALIBRATED, *(f"{run_grids.CALIBRATED}/{name}" for name in indices_with_null))
     detectors = _detectors_with_results(run, detection)
     for detector in detectors:
         for metric in DETECTORS[detector].metrics:
@@ -129,7 +129,7 @@ def _in_short(run: Run, detection: Detection | None) -> str:
 
 def detection_results(run: Run, detection: Detection | None = None) -> DetectionResults:
     """Return what detectors say about a run, by these settings or by those that most of its cells were judged with."""
-    return DetectionResults(run, detection or judged_with(run))
+    return DetectionResults(run, detection or fullest_settings(run))
 
 
 def _detectors_with_results(run: Run, detection: Detection | None) -> list[str]:
@@ -202,7 +202,7 @@ def _grids(run: Run, options: Options, item: str) -> list[Panel]:
     if first == run_grids.CALIBRATED:
         calibrated = {
             name: panel(grid, f"{first}/{name}")
-            for name, grid in zip(run_grids.with_null(run), run_grids.calibrated(run), strict=True)
+            for name, grid in zip(run_grids.indices_with_null(run), run_grids.calibrated(run), strict=True)
         }
         return [calibrated[rest]] if rest else list(calibrated.values())
     if first == DIFFERENCE:

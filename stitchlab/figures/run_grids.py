@@ -98,7 +98,7 @@ def indices(run: Run) -> list[Grid]:
 
 def calibrated(run: Run) -> list[Grid]:
     """Return the calibrated values of each index that has a null, on one scale: 0 is the 95 % bound, 1 a copy."""
-    names = with_null(run)
+    names = indices_with_null(run)
     matrices = [run.matrix(name, "calibrated") for name in names]
     low, high = shared_range(matrices, 0.0, 1.0) if matrices else (0.0, 1.0)
     reach = max(high, -low) if low < 0 else 0.0  # negative values: colours are centred on 0 and reach as far each way
@@ -120,14 +120,14 @@ def calibrated(run: Run) -> list[Grid]:
     return grids
 
 
-def with_null(run: Run) -> list[str]:
+def indices_with_null(run: Run) -> list[str]:
     """List the indices of a run that are compared with permuted images."""
     return [name for name in run.request.indices if INDICES[name].permutable] if run.request.null else []
 
 
 def _with_chance(run: Run, name: str, grid: Grid, *beside: str) -> Grid:
     """Add hollow stars and further numbers to an index's heatmap, if the run has permutations."""
-    if name not in with_null(run):
+    if name not in indices_with_null(run):
         return grid
     labels = {"null95": "95 % of chance"}
     return replace(

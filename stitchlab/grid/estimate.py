@@ -23,7 +23,7 @@ from stitchlab.store import Store
 
 #: How many times longer an operation takes than in the measurement of `stitchlab.grid.machine`: reading and preparing
 #: images, least squares and Gram matrices take time, but their operations are not counted.
-SLOWER: dict[Work, float] = {"tlm": 1.0, "dm": 1.0, "functional": 1.0, "indices": 1.5, "accuracy": 2.0}
+OVERHEAD_FACTORS: dict[Work, float] = {"tlm": 1.0, "dm": 1.0, "functional": 1.0, "indices": 1.5, "accuracy": 2.0}
 FLOPS_PER_MOVED_NUMBER = 20  # moving a number of a matrix takes as long as so many operations
 SVD_FLOPS_FACTOR = 20  # singular values take this factor times rows² × columns operations
 CHEAPER_TRAINING_IMAGES = 5000  # of the cheaper request with fewer training images
@@ -118,7 +118,7 @@ def cost(store: Store, pair: Pair, request: Request, units: Sequence[Unit], rate
     costs = []
     for unit in units:
         timed_rate = timed_rates[unit.work]
-        unit_rate = SLOWER[unit.work] * rate if timed_rate is None else timed_rate
+        unit_rate = OVERHEAD_FACTORS[unit.work] * rate if timed_rate is None else timed_rate
         costs.append(Cost(unit_rate * flops(pair, request, unit.work, unit.cells), timed_rate is not None))
     return costs
 
@@ -139,7 +139,7 @@ def shares(store: Store, pair: Pair, request: Request, units: Sequence[Unit]) ->
     Args:
         store, pair, request, units: as for `cost`.
     """
-    return cost(store, pair, request, units, machine.kept(store, pair.device) or machine.NOMINAL)
+    return cost(store, pair, request, units, machine.kept(store, pair.device) or machine.NOMINAL_SECONDS_PER_FLOP)
 
 
 def cheaper(run: Run, pair: Pair) -> list[tuple[str, float]]:

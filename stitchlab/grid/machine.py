@@ -19,7 +19,9 @@ from stitchlab.results.plan import Work
 from stitchlab.store import Store
 
 ROOM = "timings"
-NOMINAL = 1e-11  # seconds per operation, where nothing was measured and only the shares of costs are needed
+NOMINAL_SECONDS_PER_FLOP = (
+    1e-11  # seconds per operation, where nothing was measured and only the shares of costs are needed
+)
 TIMED_STEPS = 5  # the fastest counts, because other processes may slow down the rest
 CPU_BATCH = 64  # images that are run together
 GPU_BATCH = 512  # more than on a CPU: as few images would not use all of a GPU

@@ -266,7 +266,7 @@ class Jobs(Queue):
         description = TaskDescription("training two networks on digits")
         self._submit(DEMO, "grid", [(WorkerCall("train_demo", (seed,)), description) for seed in range(len(NAMES))])
 
-    def begun(self) -> dict[str, Status]:
+    def networks_in_progress(self) -> dict[str, Status]:
         """List networks that are being made, or could not be made, by name; `forget` removes one."""
         jobs = [job for job in self.store.keys(job_records.JOBS) if job.startswith(NETWORK_JOB_PREFIX)]
         statuses = {job.removeprefix(NETWORK_JOB_PREFIX): self.status(job) for job in jobs}

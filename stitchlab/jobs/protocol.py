@@ -92,7 +92,7 @@ class JobQueue(Protocol):
     def train_demo(self) -> None:
         """Queue the training of the demo's networks."""
 
-    def begun(self) -> dict[str, Status]:
+    def networks_in_progress(self) -> dict[str, Status]:
         """List the networks that are being made or could not be made, by name."""
 
     def curve(self, name: str) -> list[dict[str, float]]:

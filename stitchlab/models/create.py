@@ -14,7 +14,7 @@ from torch import nn
 
 from stitchlab.catalog import training_recipes
 from stitchlab.catalog.training_recipes import Attack, Recipe
-from stitchlab.cutting.hooks import SameLogits
+from stitchlab.cutting.hooks import ConstantLogits
 from stitchlab.cutting.logits import logits_of
 from stitchlab.data.splits import DataSet
 from stitchlab.errors import StitchLabError
@@ -236,7 +236,7 @@ def _build(
 def check(network: Network, architecture: zoo.Architecture) -> None:
     """Check that images fit, there is a cut point, and a user's code returns logits. Raises StitchLabError."""
     architecture.check_size(network.size)
-    with contextlib.suppress(SameLogits):  # fresh weights may give all images the same logits
+    with contextlib.suppress(ConstantLogits):  # fresh weights may give all images the same logits
         of_architecture(architecture, network)
     if architecture.code is None:
         return
@@ -288,7 +288,7 @@ def measure_and_save(
     else:
         saved = model_store.save(store, network, module, replaced)
     try:
-        with contextlib.suppress(SameLogits):
+        with contextlib.suppress(ConstantLogits):
             outline(store, saved)  # now, so that no page has to run a user's code for the cut points
     except StitchLabError:
         networks.delete(store, saved.id)  # with these weights there is no cut point

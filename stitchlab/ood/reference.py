@@ -29,7 +29,7 @@ from stitchlab.ood.keep import Entry, Numbers, reliability_record
 from stitchlab.ood.metrics import ood_metrics
 from stitchlab.ood.outlier_images import known_outlier_images, outlier_data_set
 from stitchlab.ood.outliers import outliers
-from stitchlab.request import FIT_IMAGES, Detection, Report, derived_seed, no_report, portion
+from stitchlab.request import MAX_DETECTOR_FIT_IMAGES, Detection, Report, derived_seed, no_report, portion
 from stitchlab.results.detection import NATIVE, OUTLIERS, STATISTICS, DetectionResults
 from stitchlab.results.interval import Interval
 from stitchlab.stitch.affine import Stitch
@@ -80,8 +80,8 @@ class NativeReference:
         self._run_end = pair.run_end([end_layer])
         self.images = evaluation(data, request)
         order = data.train.order(request.seed)
-        held_out = order[len(order) - len(order) // 5 :][:FIT_IMAGES]
-        fitted = order[: len(order) - len(order) // 5][:FIT_IMAGES]
+        held_out = order[len(order) - len(order) // 5 :][:MAX_DETECTOR_FIT_IMAGES]
+        fitted = order[: len(order) - len(order) // 5][:MAX_DETECTOR_FIT_IMAGES]
         if not len(held_out):
             raise StitchLabError(
                 f"expected 5 training images or more, since detectors hold out a fifth; got {len(order)}"

@@ -46,7 +46,7 @@ def distant(run: Run, front_layer: str, end_layer: str) -> bool:
     return abs(rows.index(front_layer) / len(rows) - columns.index(end_layer) / len(columns)) >= DISTANT
 
 
-def called_alike(run: Run, front_layer: str, end_layer: str) -> bool:
+def accurate_only_by_tlm(run: Run, front_layer: str, end_layer: str) -> bool:
     """Tell whether task loss matching is accurate or partly accurate in a cell where direct matching is inaccurate.
 
     Args:
@@ -60,12 +60,12 @@ def called_alike(run: Run, front_layer: str, end_layer: str) -> bool:
     return tlm in ("accurate", "partly") and dm == "inaccurate"
 
 
-def distant_alike(run: Run) -> list[Cell]:
+def distant_and_accurate(run: Run) -> list[Cell]:
     """List the cells of distant layers in which TLM is accurate and DM is not, the most distant ones first.
 
     Equally distant cells are ordered by the difference of the two accuracies, the largest first.
     """
-    cells = [cell for cell in run.request.cells if distant(run, *cell) and called_alike(run, *cell)]
+    cells = [cell for cell in run.request.cells if distant(run, *cell) and accurate_only_by_tlm(run, *cell)]
     return sorted(cells, key=lambda cell: (-depth_difference(run, *cell), -gap(run, *cell)))
 
 
@@ -169,7 +169,7 @@ def both_accurate(results: DetectionResults) -> Accurate:
     """Find the cells in which both methods are accurate and the Fréchet ratio is believed."""
     cells = [
         (i, j)
-        for i, j in accurate_twice(results.run)
+        for i, j in accurate_by_both(results.run)
         if results.reliability(SET_DETECTOR, j).holds
         and all(nativeness(results, SET_DETECTOR, method, i, j) is not None for method in ("tlm", "dm"))
     ]
@@ -183,7 +183,7 @@ def both_accurate(results: DetectionResults) -> Accurate:
     return accurate
 
 
-def accurate_twice(run: Run) -> list[Cell]:
+def accurate_by_both(run: Run) -> list[Cell]:
     """List the cells in which both methods are accurate."""
     return [
         cell
@@ -192,7 +192,7 @@ def accurate_twice(run: Run) -> list[Cell]:
     ]
 
 
-def only_trained(run: Run) -> list[Cell]:
+def accurate_by_tlm_alone(run: Run) -> list[Cell]:
     """List the cells in which TLM is accurate and DM is inaccurate."""
     return [
         cell

@@ -30,7 +30,9 @@ NUMBERS = (*IN_TABLES, "calibrated")
 NULL_QUANTILE = 0.95  # the share of a null that does not exceed its bound
 ALPHA = 0.05  # significance level of ★
 PERMUTATIONS = 200  # the default
-A_COLUMN = 25  # permutations for each column that is tested: fewer than 20 cannot reach ALPHA after Holm's correction
+PERMUTATIONS_PER_COLUMN = (
+    25  # permutations for each column that is tested: fewer than 20 cannot reach ALPHA after Holm's correction
+)
 
 
 class Test(NamedTuple):
@@ -73,7 +75,7 @@ def enough(columns: int) -> int:
     >>> enough(6)
     150
     """
-    return A_COLUMN * columns
+    return PERMUTATIONS_PER_COLUMN * columns
 
 
 def null95(value: float, null: Sequence[float] | Values, index: Index) -> float:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from stitchlab.catalog.detectors import DETECTORS, LEARNING, QUICK, STATISTICS_VERSION
 from stitchlab.errors import check_names
-from stitchlab.request import FIT_IMAGES, Detection, Method, Request
+from stitchlab.request import MAX_DETECTOR_FIT_IMAGES, Detection, Method, Request
 from stitchlab.results.interval import Interval
 from stitchlab.results.keys import cell_key, native_key, verdict_key
 from stitchlab.results.records import DetectionEntry, DetectionSettings
@@ -30,10 +30,10 @@ NATIVE: Literal["native"] = "native"
 OUTLIERS: Literal["outliers"] = "outliers"
 
 # A detector is believed where evaluation images look like other native images to it, and known outliers do not.
-NATIVE_WITHIN = 0.05  # the AUROC of native images may differ from 0.5 by at most this
-OUTLIERS_LEAST = 0.8  # the AUROC of known outliers is at least this
-NATIVE_RATIO = 0.1  # the Fréchet ratio of native images is at most this
-TIMES = 5.0  # the Fréchet ratio of known outliers is at least so many times that of native images
+MAX_NATIVE_AUROC_DEVIATION = 0.05  # the AUROC of native images may differ from 0.5 by at most this
+MIN_OUTLIERS_AUROC = 0.8  # the AUROC of known outliers is at least this
+MAX_NATIVE_RATIO = 0.1  # the Fréchet ratio of native images is at most this
+MIN_OUTLIERS_RATIO_FACTOR = 5.0  # the Fréchet ratio of known outliers is at least so many times that of native images
 
 MethodCell = tuple[Method, str, str]  #: (method, front layer, end layer)
 SetName = Literal[Method, "native", "outliers"]  #: a set of activations: a method's, `NATIVE` or `OUTLIERS`
@@ -169,15 +169,15 @@ class DetectionResults:
             reason = self.reason(detector, NATIVE, "", end_layer)
             return Reliability(False if reason else None, reason)
         if metric == "ratio":
-            if native.value > NATIVE_RATIO:
+            if native.value > MAX_NATIVE_RATIO:
                 return Reliability(False, f"other native images already have ratio {native.value:.2f}")
-            near = outliers.value < TIMES * native.value
+            near = outliers.value < MIN_OUTLIERS_RATIO_FACTOR * native.value
             return Reliability(not near, f"known outliers have no more than {outliers.value:.2f}" if near else "")
-        if abs(native.value - 0.5) > NATIVE_WITHIN and not native.holds(0.5):
+        if abs(native.value - 0.5) > MAX_NATIVE_AUROC_DEVIATION and not native.holds(0.5):
             return Reliability(
                 False, f"evaluation images against held-out training images give AUROC {native.value:.2f}, not 0.5"
             )
-        if outliers.value < OUTLIERS_LEAST:
+        if outliers.value < MIN_OUTLIERS_AUROC:
             return Reliability(False, f"known outliers give only AUROC {outliers.value:.2f}")
         return Reliability(True)
 
@@ -274,7 +274,7 @@ def learned(request: Request, end_layer: str, detector: str, training_outliers: 
         "end_layer": end_layer,
         "data": request.data,
         "seed": request.seed,
-        "images": FIT_IMAGES,
+        "images": MAX_DETECTOR_FIT_IMAGES,
         "input": request.definitions.get("input", 1),
         "outliers": list(training_outliers),
         "detector": [detector, DETECTORS[detector].version],

@@ -12,7 +12,7 @@ from stitchlab.results.run import Run
 RESULT_NAMES = [*DETECTORS, STATISTICS]  #: what has entries in a store: each detector, and the statistics
 
 
-def judged_with(run: Run) -> Detection:
+def fullest_settings(run: Run) -> Detection:
     """Return the settings with the most results of detectors for a run; the default ones if there are none."""
     return next(iter(settings(run)), Detection())
 

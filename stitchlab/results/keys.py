@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from stitchlab.catalog.indices import INDICES
-from stitchlab.request import FIT_IMAGES, INDEX_IMAGES, METHODS, NULL, Method, Request, content_id, method_of, plain
+from stitchlab.request import (
+    INDEX_IMAGES,
+    MAX_DETECTOR_FIT_IMAGES,
+    METHODS,
+    NULL,
+    Method,
+    Request,
+    content_id,
+    method_of,
+    plain,
+)
 from stitchlab.results.plan import Work
 
 NULL_VERSION = 1  # of how nulls are drawn and computed
@@ -143,7 +153,7 @@ def verdict_key(subject: str, name: str, version: int, settings: Any) -> str:
         name, version: the detector, and the version of its definition.
         settings: everything else that the result depends on, as JSON.
     """
-    return f"{subject}-{content_id([name, version, FIT_IMAGES, settings])[:16]}"
+    return f"{subject}-{content_id([name, version, MAX_DETECTOR_FIT_IMAGES, settings])[:16]}"
 
 
 def result_key(request: Request, name: str, front_layer: str, end_layer: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from stitchlab.results import cut_points
 from stitchlab.results.activation_layout import layout_of
 from stitchlab.results.detection import NATIVE, STATISTICS, DetectionResults
-from stitchlab.results.detection_settings import judged_with
+from stitchlab.results.detection_settings import fullest_settings
 from stitchlab.results.run import Run
 
 
@@ -32,7 +32,7 @@ def channels(run: Run, network: str, layers: Sequence[str], others: Iterable[Run
     for each in (run, *others):
         if each.request.end != network:
             continue
-        results = DetectionResults(each, judged_with(each))
+        results = DetectionResults(each, fullest_settings(each))
         for layer in layers:
             mean = results.arrays(STATISTICS, NATIVE, "", layer).get("mean", ()) if layer not in counts else ()
             counts.update({layer: len(mean)} if len(mean) else {})

@@ -8,7 +8,7 @@ from stitchlab.catalog.methods import METHOD_LABELS
 from stitchlab.catalog.outliers import DATA, OUTLIERS
 from stitchlab.results.checks.answers import Answers
 from stitchlab.results.detection import NATIVE, DetectionResults
-from stitchlab.results.detection_settings import judged_with
+from stitchlab.results.detection_settings import fullest_settings
 from stitchlab.results.recipe import words
 from stitchlab.results.run import Run
 
@@ -49,7 +49,7 @@ def _seeds(run: Run) -> str:
 
 def _detectors(run: Run) -> str:
     """List the detectors that were applied, at how many end layers each is believed, and the known outliers."""
-    detection = judged_with(run)
+    detection = fullest_settings(run)
     results, layers = DetectionResults(run, detection), run.request.end_layers
     applied = [name for name in DETECTORS if any(results.entry(name, NATIVE, "", j) is not None for j in layers)]
     if not applied:

@@ -16,7 +16,7 @@ from typing import TypedDict
 from stitchlab.catalog.indices import DEFAULT_INDICES, INDICES
 from stitchlab.catalog.presets import PRESETS, SOAP_MAX_LR, resolved
 from stitchlab.errors import StitchLabError, check_names
-from stitchlab.request import LEAST_PERMUTATIONS, METHODS, DirectMatching, Method, Request, TaskLoss, checked_seed
+from stitchlab.request import METHODS, MIN_PERMUTATIONS, DirectMatching, Method, Request, TaskLoss, checked_seed
 from stitchlab.results import controls, cut_points, data_sets, networks
 from stitchlab.results.activation_layout import check, layout_of
 from stitchlab.results.cut_points import CutPoint, Cuts
@@ -147,9 +147,9 @@ def _recipe(tlm: TaskLoss, images: DataRecord) -> TaskLoss:
 
 def _permutations(count: int, images: int) -> int:
     """Check the number of permutations, which so many images must have; return it. Raises StitchLabError."""
-    if count and count < LEAST_PERMUTATIONS:
+    if count and count < MIN_PERMUTATIONS:
         raise StitchLabError(
-            f"permutations of a null: expected {LEAST_PERMUTATIONS} or more (200 are usual), or 0 for none, got {count}"
+            f"permutations of a null: expected {MIN_PERMUTATIONS} or more (200 are usual), or 0 for none, got {count}"
         )
     least = next(n for n in itertools.count(1) if math.factorial(n) > count) if count else 1
     if images < least:

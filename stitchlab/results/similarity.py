@@ -5,7 +5,7 @@ the end network never makes. Here are both classifications, and the only thresho
 
 **Accurate** is relative to the end network. A stitched network keeps a share of the end network's own accuracy above
 chance, which is 1 / number of classes (`share_kept`). It is accurate from a share of `ACCURATE` on, inaccurate below
-`INACCURATE`, and partly accurate between them.
+`MAX_INACCURATE_SHARE`, and partly accurate between them.
 
 **Native** is decided by one detector (`deciding`): by the chosen one where it is believed; else by the Fréchet ratio,
 which needs no fit and no training and never saturates; else by any other detector that is believed. A detector that is
@@ -25,9 +25,12 @@ from stitchlab.results.run import Run
 Accuracy = Literal["accurate", "partly", "inaccurate"]
 Nativeness = Literal["out", "off", "native", "typical"]
 
-ACCURATE, INACCURATE = 0.8, 0.5  # shares of the end network's accuracy above chance
+ACCURATE, MAX_INACCURATE_SHARE = 0.8, 0.5  # shares of the end network's accuracy above chance
 FAR, PARTLY = 0.9, 0.6  # AUROC from which a set is out of distribution, and partly out
-FAR_RATIO, NEAR_RATIO = 0.5, 0.1  # Fréchet ratios from which a set is out of distribution, and up to which it is native
+MIN_OUT_RATIO, MAX_NEAR_RATIO = (
+    0.5,
+    0.1,
+)  # Fréchet ratios from which a set is out of distribution, and up to which it is native
 SET_DETECTOR = "frechet"  # the detector that compares sets as a whole
 
 
@@ -67,7 +70,7 @@ def accuracy_of(run: Run, method: Method, front_layer: str, end_layer: str) -> A
     share = share_kept(run, method, front_layer, end_layer)
     if share is None:
         return None
-    return "accurate" if share >= ACCURATE else "partly" if share >= INACCURATE else "inaccurate"
+    return "accurate" if share >= ACCURATE else "partly" if share >= MAX_INACCURATE_SHARE else "inaccurate"
 
 
 def nativeness_by_auroc(number: Interval) -> Nativeness | None:
@@ -87,9 +90,9 @@ def nativeness_by_ratio(ratio: float | None, outliers: float | None = None) -> N
     """
     if ratio is None:
         return None
-    if ratio >= FAR_RATIO:
+    if ratio >= MIN_OUT_RATIO:
         return "out"
-    return "native" if ratio <= NEAR_RATIO and (outliers is None or ratio < outliers) else "off"
+    return "native" if ratio <= MAX_NEAR_RATIO and (outliers is None or ratio < outliers) else "off"
 
 
 def nativeness(

@@ -29,7 +29,7 @@ def run(store: Store) -> tuple[Run | None, str]:
     return links.find(store, said())
 
 
-def said_cell() -> Cell | None:
+def cell_of_address() -> Cell | None:
     """Return the front and end layer in the address, which its run may lack; None if the address names no cell."""
     i, j = (st.query_params.get(key) for key in CELL)
     return (i, j) if i and j else None

@@ -19,7 +19,7 @@ REDRAW_GROWTH = 1.2  # a curve with so many times the drawn points is drawn agai
 
 def draw(jobs: Jobs) -> None:
     """Draw the networks in the making, with their curves, and those that failed; announce the finished ones."""
-    begun = jobs.begun()
+    begun = jobs.networks_in_progress()
     for name in st.session_state.get("being_made", set()) - begun.keys():
         _announce(jobs.store, name)
     _show_remark(jobs.store)

@@ -42,7 +42,7 @@ def choose_run(store: Store) -> Run | None:
         list(runs_by_id),
         key="chosen_run",
         format_func=lambda key: runs.name(runs_by_id[key]),
-        on_change=lambda: address.write(runs_by_id[st.session_state["chosen_run"]], address.said_cell()),
+        on_change=lambda: address.write(runs_by_id[st.session_state["chosen_run"]], address.cell_of_address()),
     )
     return run
 
@@ -54,7 +54,7 @@ def choose_cell(run: Run, *, collapsed: bool = False) -> Cell:
     its layers, the layers with the nearest names are shown instead, with a warning.
     """
     rows, columns = run.request.front_layers, run.request.end_layers
-    cell = address.said_cell() or (rows[-1], columns[0])
+    cell = address.cell_of_address() or (rows[-1], columns[0])
     i = _nearest("front", cell[0], rows, rows[-1])
     j = _nearest("end", cell[1], columns, columns[0])
     for place, side, layers, layer in zip(st.columns(2), SIDES, (rows, columns), (i, j), strict=True):

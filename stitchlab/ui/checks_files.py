@@ -31,7 +31,7 @@ def evidence(answers: Answers, name: str, subject: str) -> None:
         _panel(answers, (name, subject), "Save these figures", "evidence_file")
 
 
-def _panel(answers: Answers, cell: files.Judgement | None, label: str, key: str) -> None:
+def _panel(answers: Answers, cell: files.CheckedMeasure | None, label: str, key: str) -> None:
     if embedding.embedded():
         return
     panel = st.expander(label, icon=":material/download:", key=f"{key}s", on_change="rerun")

@@ -119,7 +119,7 @@ def _compute_prepared(jobs: Jobs, store: Store) -> None:
     ui.queue(lambda: jobs.compute(run))
 
 
-def kept_bar(run: Run) -> bool:
+def stored_results_bar(run: Run) -> bool:
     """Say why the pickers do not show a run; return whether the visitor asks for it under today's definitions."""
     if run.source:
         opened.banner(run)

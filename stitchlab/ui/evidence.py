@@ -13,7 +13,7 @@ from stitchlab.figures.words import IMAGES_AND_SETS, Tone, conclusions, disagree
 from stitchlab.results.channel_statistics import negatives
 from stitchlab.results.detection import NATIVE, DetectionResults, SetName
 from stitchlab.results.recipe import words
-from stitchlab.results.similarity import ACCURATE, INACCURATE, SET_DETECTOR
+from stitchlab.results.similarity import ACCURATE, MAX_INACCURATE_SHARE, SET_DETECTOR
 from stitchlab.store import Array
 from stitchlab.ui import material
 
@@ -27,7 +27,7 @@ BOXES: dict[Tone, tuple[Callable[..., object], str]] = {
 #: Explains the columns of the table of numbers.
 NUMBERS_HELP = (
     f"Accurate: at least {ACCURATE:.0%} of the end network's own accuracy above chance is left; inaccurate: less than "
-    f"{INACCURATE:.0%}. Negative: share of negative values in the channels in which no native value is "
+    f"{MAX_INACCURATE_SHARE:.0%}. Negative: share of negative values in the channels in which no native value is "
     "negative; a stitch after a ReLU has no ReLU. Native's own Fréchet ratio is that of test images against held-out "
     f"training images. {IMAGES_AND_SETS}"
 )

@@ -21,7 +21,7 @@ from stitchlab.catalog.ood_metrics import OOD_METRICS
 from stitchlab.errors import StitchLabError
 from stitchlab.export.captions import caption
 from stitchlab.export.formats import FORMATS, file_name, make
-from stitchlab.export.options import FONT_SIZES, LEAST_DPI, LEAST_FONT, MOST_DPI, MOST_FONT, Colours, Options, Size
+from stitchlab.export.options import DEFAULT_FONT_PT, MAX_DPI, MAX_FONT_PT, MIN_DPI, MIN_FONT_PT, Colours, Options, Size
 from stitchlab.export.shown import names
 from stitchlab.request import Cell
 from stitchlab.results.run import Run
@@ -209,17 +209,17 @@ def _title_and_letters(run: Run, size: str, suffix: str) -> tuple[str | None, fl
     left, right = st.columns(2)
     font_size = left.number_input(
         "Font size (points)",
-        float(LEAST_FONT),
-        float(MOST_FONT),
+        float(MIN_FONT_PT),
+        float(MAX_FONT_PT),
         None,
         0.5,
         key="points",
-        placeholder=f"{FONT_SIZES[size]:g}",
+        placeholder=f"{DEFAULT_FONT_PT[size]:g}",
         **BOUND,
     )
     dpi = 300
     if suffix == "png":
-        dpi = right.number_input("Dots per inch", LEAST_DPI, MOST_DPI, dpi, 50, key="dpi", **BOUND)
+        dpi = right.number_input("Dots per inch", MIN_DPI, MAX_DPI, dpi, 50, key="dpi", **BOUND)
     return title, font_size, int(dpi)
 
 

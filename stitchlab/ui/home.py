@@ -16,7 +16,7 @@ from stitchlab.jobs import DEMO, Jobs, detecting
 from stitchlab.results import demo, shelf
 from stitchlab.results.definitions import changed
 from stitchlab.results.detection import DetectionResults
-from stitchlab.results.detection_settings import judged_with
+from stitchlab.results.detection_settings import fullest_settings
 from stitchlab.results.resolve import NotFoundYet
 from stitchlab.results.run import Run, list_runs
 from stitchlab.results.similarity import SET_DETECTOR
@@ -49,7 +49,7 @@ def gallery() -> tuple[Run | None, list[Run]]:
 def telling(run: Run) -> None:
     """Draw a run's two accuracy heatmaps, with the cell that shows the finding framed and explained in words."""
     _follow(run)
-    results = DetectionResults(run, judged_with(run))
+    results = DetectionResults(run, fullest_settings(run))
     chapters = story(results)
     st.header(ui.literal(called(run)))
     framed = (chapters[0].front_layer, chapters[0].end_layer) if chapters else None

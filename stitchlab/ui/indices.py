@@ -51,10 +51,10 @@ def draw(run: Run, selected: Cell | None, key: str) -> None:
         )
         == "calibrated"
     )
-    if calibrated and not run_grids.with_null(run):
+    if calibrated and not run_grids.indices_with_null(run):
         _offer(run)
         return
-    names = run_grids.with_null(run) if calibrated else list(run.request.indices)
+    names = run_grids.indices_with_null(run) if calibrated else list(run.request.indices)
     grids_by_index = dict(zip(names, run_grids.calibrated(run) if calibrated else run_grids.indices(run), strict=True))
     groups = _grouped(grids_by_index)
     for title, grids in groups.items():
@@ -67,7 +67,7 @@ def draw(run: Run, selected: Cell | None, key: str) -> None:
 
 def shown(run: Run) -> str:
     """Return the name that exported figures use for what is on the screen: raw or calibrated indices."""
-    return run_grids.CALIBRATED if _calibrated() and run_grids.with_null(run) else run_grids.SHOWN_INDICES
+    return run_grids.CALIBRATED if _calibrated() and run_grids.indices_with_null(run) else run_grids.SHOWN_INDICES
 
 
 def about(run: Run) -> str:
@@ -85,7 +85,7 @@ def numbers(run: Run, name: str, i: str, j: str) -> dict[str, Any]:
         name: of the index.
         i, j: front layer and end layer of the cell.
     """
-    if not run_grids.with_null(run):
+    if not run_grids.indices_with_null(run):
         return {}
     columns = {"null95": "95 % of chance", "calibrated": "Calibrated", "p": "p"}
     return {label: run.value(name, metric, i, j) for metric, label in columns.items()}
@@ -135,7 +135,7 @@ def _offer(run: Run) -> None:
 
 def _beyond_chance(run: Run) -> str:
     """Say for each index in how many columns the best cell (★) is beyond chance."""
-    tests = {name: chance.columns(run, name) for name in run_grids.with_null(run)}
+    tests = {name: chance.columns(run, name) for name in run_grids.indices_with_null(run)}
     tests = {name: of_columns for name, of_columns in tests.items() if of_columns}
     if not tests:
         return "Permutations are not computed yet."

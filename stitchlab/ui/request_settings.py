@@ -16,8 +16,8 @@ from stitchlab.catalog.presets import PRESETS, preset
 from stitchlab.request import (
     AUTO,
     INITS,
-    LEAST_PERMUTATIONS,
     METHODS,
+    MIN_PERMUTATIONS,
     TARGETS,
     AugmentationName,
     DirectMatching,
@@ -25,7 +25,7 @@ from stitchlab.request import (
     TaskLoss,
 )
 from stitchlab.results import data_sets
-from stitchlab.results.chance import A_COLUMN, PERMUTATIONS
+from stitchlab.results.chance import PERMUTATIONS, PERMUTATIONS_PER_COLUMN
 from stitchlab.results.networks import Network
 from stitchlab.store import Store
 from stitchlab.ui import links
@@ -174,10 +174,10 @@ def _amounts() -> Amounts:
         "Permutations for chance",
         "null",
         None,
-        minimum=LEAST_PERMUTATIONS,
+        minimum=MIN_PERMUTATIONS,
         placeholder="none",
         help=f"How often images are permuted. {meaning('permutation null')} {PERMUTATIONS} are "
-        f"usual, and {A_COLUMN} for each end layer where those are more.",
+        f"usual, and {PERMUTATIONS_PER_COLUMN} for each end layer where those are more.",
     )
     set_default("seed", 0)
     seed = fourth.number_input("Seed", 0, 2**32 - 1, key="seed", on_change=note_change, help=meaning("seed"))

@@ -120,7 +120,7 @@ def _switches(run: Run) -> tuple[str, View]:
         or "maps"
     )
     with right:
-        copy_link([*links.query(run), *zip(address.CELL, address.said_cell() or (), strict=False)])
+        copy_link([*links.query(run), *zip(address.CELL, address.cell_of_address() or (), strict=False)])
     return shown, view
 
 

@@ -82,7 +82,7 @@ def check_names_free(store: Store, jobs: Jobs, names: list[str]) -> None:
 
 def check_not_being_made(jobs: Jobs, names: list[str]) -> None:
     """Check that no network with such a name is being made. Raises StitchLabError if one is."""
-    busy = {name for name, status in jobs.begun().items() if status.active}
+    busy = {name for name, status in jobs.networks_in_progress().items() if status.active}
     for name in names:
         if name in busy:
             raise StitchLabError(f"{name} is being made already: choose another name, or wait")

@@ -14,7 +14,7 @@ from e2e.driving import ROOT, query, serving, settle, still, until
 from e2e.test_accessibility import faults, whole
 from stitchlab.catalog.lesson import ASKS_FOR_DISTANT, STEPS
 from stitchlab.results import shelf
-from stitchlab.results.anomalies import distant_alike, unlike_itself
+from stitchlab.results.anomalies import distant_and_accurate, unlike_itself
 from stitchlab.results.run import Run
 
 
@@ -90,7 +90,7 @@ def test_the_whole_lesson(page: Page, fresh: tuple[str, Path], gallery: dict[str
     page.get_by_role("radiogroup", name="Answer").get_by_text("Task loss matching", exact=True).click()
     answered(page, "1-2-3")
     on(page, 4)
-    click(page, across, distant_alike(across)[0])
+    click(page, across, distant_and_accurate(across)[0])
     answered(page, "1-2-3-4")
     on(page, 5)
     found = unlike_itself(within, "tlm")[0]

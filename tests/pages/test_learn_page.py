@@ -14,7 +14,7 @@ from stitchlab.catalog.lesson import ASKS_FOR_DISTANT, CHOICES_OF_CHECKS, STEPS
 from stitchlab.catalog.methods import METHOD_LABELS
 from stitchlab.figures.checks import first_rows
 from stitchlab.results import shelf
-from stitchlab.results.anomalies import both_accurate, distant_alike, unlike_itself
+from stitchlab.results.anomalies import both_accurate, distant_and_accurate, unlike_itself
 from stitchlab.results.checks.answers import answers_of, suites
 from stitchlab.results.detection import DetectionResults
 from stitchlab.results.run import Run
@@ -149,7 +149,7 @@ def test_step_2_is_answered_by_the_last_layer_into_the_first(opened: Open, empty
 
 
 def test_step_4_is_answered_by_any_cell_that_tells(opened: Open, empty: Store) -> None:
-    right = distant_alike(ACROSS)
+    right = distant_and_accurate(ACROSS)
     for cell in (right[0], right[-1]):
         at = step(opened, empty, 4, said="~".join(cell))
         assert " → ".join(cell) in text(at, "success")
@@ -169,11 +169,11 @@ def test_step_4_says_honestly_that_there_is_none(opened: Open, asked: Run, witho
     run = fill(asked)
     at = step(opened, run.store, 4, run=run.id)
     at = sound(widget(at, "button", "learn-none").click().run())
-    if distant_alike(run):
+    if distant_and_accurate(run):
         assert len(at.warning) == 1
     for i, j in run.request.cells:  # both methods alike
         run.store.put("cells", run._keys()["tlm", i, j], run.store.get("cells", run._keys()["dm", i, j]) or {})
-    assert not distant_alike(Run(run.store, run.record))
+    assert not distant_and_accurate(Run(run.store, run.record))
     at = step(opened, run.store, 4, run=run.id)
     at = sound(widget(at, "button", "learn-none").click().run())
     assert "No distant cell" in text(at, "success")

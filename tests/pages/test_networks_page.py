@@ -299,7 +299,7 @@ def test_what_ended_badly_can_be_dismissed(opened: Open, store: Store, jobs: Not
     assert "mine could not be made: training diverged in epoch 1" in text(at, "error")
     assert "theirs was cancelled; nothing was kept" in text(at, "info")
     sound(widget(at, "button", "dismiss-mine").click().run())
-    assert "mine" not in jobs.begun()
+    assert "mine" not in jobs.networks_in_progress()
     assert not at.error
 
 

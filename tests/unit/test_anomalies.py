@@ -13,11 +13,11 @@ from stitchlab.catalog.check_rules import DISTANT
 from stitchlab.checks import specificity
 from stitchlab.results import anomalies, shelf
 from stitchlab.results.anomalies import (
+    accurate_by_tlm_alone,
     both_accurate,
     depth_difference,
-    distant_alike,
+    distant_and_accurate,
     is_within,
-    only_trained,
     unlike_itself,
 )
 from stitchlab.results.detection import DetectionResults
@@ -31,7 +31,7 @@ ACROSS, WITHIN = GALLERY["1-tiny10-across-paper.stitch"], GALLERY["4-tiny10-with
 
 
 def test_the_most_distant_cell_that_the_methods_disagree_about_comes_first() -> None:
-    found = distant_alike(ACROSS)
+    found = distant_and_accurate(ACROSS)
     assert found[0] == (ACROSS.request.front_layers[-1], ACROSS.request.end_layers[0])
     distances = [depth_difference(ACROSS, *cell) for cell in found]
     assert distances == sorted(distances, reverse=True)
@@ -74,7 +74,7 @@ def test_both_accurate_counts_every_cell_once() -> None:
     assert found.farther == "tlm"
     assert found.median("tlm") > found.median("dm")
     assert all(sum(there.values()) == len(found.cells) for there in found.places.values())
-    assert not set(found.cells) & set(only_trained(ACROSS))
+    assert not set(found.cells) & set(accurate_by_tlm_alone(ACROSS))
 
 
 def test_a_run_without_anomalies_has_none(finished_grid: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,16 +82,16 @@ def test_a_run_without_anomalies_has_none(finished_grid: Store, monkeypatch: pyt
     nothing = both_accurate(DetectionResults(run))
     assert (nothing.cells, nothing.farther) == ([], None), "no detector has looked"
     monkeypatch.setattr(Run, "value", lambda *_: 0.5)
-    assert distant_alike(run) == [], "both methods alike"
-    assert only_trained(run) == []
+    assert distant_and_accurate(run) == [], "both methods alike"
+    assert accurate_by_tlm_alone(run) == []
 
 
 def test_where_direct_matching_is_the_higher_one_there_is_no_anomaly(monkeypatch: pytest.MonkeyPatch) -> None:
     values = {"tlm": 0.1, "dm": 0.8}
     monkeypatch.setattr(Run, "value", lambda run, name, *_: values[name])
-    assert distant_alike(ACROSS) == []
+    assert distant_and_accurate(ACROSS) == []
     values.update(tlm=0.8, dm=0.1)
-    assert distant_alike(ACROSS) == sorted(
+    assert distant_and_accurate(ACROSS) == sorted(
         (cell for cell in ACROSS.request.cells if anomalies.distant(ACROSS, *cell)),
         key=lambda cell: -depth_difference(ACROSS, *cell),
     )

@@ -41,7 +41,7 @@ def test_a_damaged_record_of_a_job_is_a_job_that_was_never_queued(tmp_path: Path
     assert jobs.status("making-x") is not None
     harm_all(jobs.store, "jobs", ".json")
     assert jobs.status("making-x") is None
-    assert jobs.begun() == {}
+    assert jobs.networks_in_progress() == {}
     jobs.cancel("making-x")
 
 

@@ -60,7 +60,7 @@ def test_before_anything_was_timed_it_is_arithmetic_at_the_machines_rate(
     flops = [estimate.flops(pair, run.request, unit.work, unit.cells) for unit in units]
     made = estimate.cost(store, pair, run.request, units)
     assert [one.seconds for one in made] == pytest.approx(
-        [2e-11 * estimate.SLOWER[unit.work] * count for unit, count in zip(units, flops, strict=True)]
+        [2e-11 * estimate.OVERHEAD_FACTORS[unit.work] * count for unit, count in zip(units, flops, strict=True)]
     )
     assert not any(one.timed for one in made)
     assert estimate.total(store, pair, run.request, []) == (0, True)

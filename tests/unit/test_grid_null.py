@@ -43,15 +43,15 @@ def permuted(store: Store) -> Run:
 
 def test_a_null_is_added_to_what_is_there_and_nothing_is_stitched(store: Store, spy: Spy) -> None:
     before = made(store, **SOME)
-    with_null = made(store, **SOME, null=25)
-    assert with_null.id != before.id
-    assert with_null.complete
-    assert with_null.total == 2 * before.total
+    indices_with_null = made(store, **SOME, null=25)
+    assert indices_with_null.id != before.id
+    assert indices_with_null.complete
+    assert indices_with_null.total == 2 * before.total
     assert not spy.dm
     assert not spy.tlm
     for name in SOME["indices"]:
         metric = dict(before.quantities())[name]
-        assert (with_null.matrix(name, metric) == before.matrix(name, metric)).all()
+        assert (indices_with_null.matrix(name, metric) == before.matrix(name, metric)).all()
     spy.indices.clear()
     assert made(store, **SOME, null=25).complete
     assert not spy.indices, "nothing is computed twice"

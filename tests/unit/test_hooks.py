@@ -13,7 +13,7 @@ from toys import InPlace, Shortcuts, Skip, seeded
 from benchmarks.plain import capture
 from stitchlab.cutting.cuttable import CuttableNetwork
 from stitchlab.cutting.fx_graph import Graph
-from stitchlab.cutting.hooks import Hooked, SameLogits
+from stitchlab.cutting.hooks import ConstantLogits, Hooked
 from stitchlab.cutting.layered import Layered
 from stitchlab.errors import StitchLabError
 from stitchlab.models import zoo
@@ -232,7 +232,7 @@ def test_what_cannot_be_cut_says_why(make: Any, message: str) -> None:
     with pytest.raises(StitchLabError, match=message) as raised:
         Layered(seeded(make), (1, 8, 8))
     assert "\n" not in str(raised.value)
-    assert isinstance(raised.value, SameLogits) == (make is Constant)
+    assert isinstance(raised.value, ConstantLogits) == (make is Constant)
 
 
 class Wrapped(nn.Module):

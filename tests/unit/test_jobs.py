@@ -80,17 +80,17 @@ def test_a_network_is_trained_with_its_curve(jobs: Jobs) -> None:
         "attack": Attack(2 / 255, 1),
     }
     jobs.train(wanted)
-    assert jobs.begun()["queued"].active
+    assert jobs.networks_in_progress()["queued"].active
     assert ended(jobs, making("queued")).state == "done"
     made = networks.find(jobs.store, "queued")
     assert jobs.curve("queued") == made.origin["curve"]
     assert (made.seed, made.origin["epochs"], made.origin["attack"]["steps"]) == (4, 3, 1)
-    assert "queued" not in jobs.begun()
+    assert "queued" not in jobs.networks_in_progress()
     jobs.train(wanted)
     assert ended(jobs, making("queued")).message.startswith("name 'queued' is taken by network")
-    assert jobs.begun()["queued"].state == "failed"
+    assert jobs.networks_in_progress()["queued"].state == "failed"
     jobs.forget(making("queued"))
-    assert jobs.begun() == {}
+    assert jobs.networks_in_progress() == {}
 
 
 def test_training_is_cancelled_and_leaves_nothing(jobs: Jobs) -> None:

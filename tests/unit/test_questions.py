@@ -116,7 +116,7 @@ sys.meta_path.insert(0, Refuse())
 import stitchlab.jobs, stitchlab.jobs.calls, stitchlab.jobs.connection
 from stitchlab.store import Store, uploads
 jobs = stitchlab.jobs.Jobs(Store(sys.argv[1]))
-print(jobs.status("none"), jobs.begun(), jobs.ask("cut_points", "x", wait=30).message)
+print(jobs.status("none"), jobs.networks_in_progress(), jobs.ask("cut_points", "x", wait=30).message)
 """
     made = subprocess.run([sys.executable, "-c", code, "/nowhere"], cwd=HOUSE, capture_output=True, text=True)
     assert made.stdout.startswith("None {} Computing needs torch and distributed, not installed here: "), made.stderr

@@ -17,7 +17,7 @@ from stitchlab.figures.layer_names import shorten
 from stitchlab.figures.story import story
 from stitchlab.results import recipe
 from stitchlab.results.detection import DetectionResults
-from stitchlab.results.detection_settings import judged_with
+from stitchlab.results.detection_settings import fullest_settings
 from stitchlab.results.run import Run
 from stitchlab.results.similarity import telling_cell
 
@@ -61,7 +61,7 @@ def labels(runs: Sequence[Run]) -> list[str]:
 
 def _run(run: Run, label: str) -> dict[str, Any]:
     """Return all that the report says about a run, as JSON."""
-    results = DetectionResults(run, judged_with(run))
+    results = DetectionResults(run, fullest_settings(run))
     request, cell = run.request, telling_cell(results)
     return {
         "id": run.id or "draft",

@@ -20,11 +20,17 @@ from stitchlab.figures.words import IMAGES_AND_SETS
 from stitchlab.results import data_sets
 from stitchlab.results import recipe as recipes
 from stitchlab.results.definitions import changed, listed, remark
-from stitchlab.results.detection import NATIVE_RATIO, NATIVE_WITHIN, OUTLIERS_LEAST, TIMES, DetectionResults
+from stitchlab.results.detection import (
+    MAX_NATIVE_AUROC_DEVIATION,
+    MAX_NATIVE_RATIO,
+    MIN_OUTLIERS_AUROC,
+    MIN_OUTLIERS_RATIO_FACTOR,
+    DetectionResults,
+)
 from stitchlab.results.duration import seconds
 from stitchlab.results.records import Side
 from stitchlab.results.run import Run
-from stitchlab.results.similarity import ACCURATE, FAR, FAR_RATIO, INACCURATE, NEAR_RATIO
+from stitchlab.results.similarity import ACCURATE, FAR, MAX_INACCURATE_SHARE, MAX_NEAR_RATIO, MIN_OUT_RATIO
 from stitchlab.results.version import VERSION
 
 Definition = list[str]  #: a name and its sentence: a list, since it becomes JSON
@@ -65,19 +71,19 @@ DETECTION_DEFINITIONS: list[Definition] = [
     [
         "Believed",
         "A detector is believed at an end layer if evaluation images have AUROC 0.5 against native images that were "
-        f"held out of its fit (within {NATIVE_WITHIN:g}, or with 0.5 in the interval), and known outliers at least "
-        f"{OUTLIERS_LEAST:g}; the Fréchet ratio is believed if native images have at most {NATIVE_RATIO:g} and "
-        f"outliers at least {TIMES:g} times as much. † marks end layers where a detector is not believed.",
+        f"held out of its fit (within {MAX_NATIVE_AUROC_DEVIATION:g}, or with 0.5 in the interval), and known outliers at least "
+        f"{MIN_OUTLIERS_AUROC:g}; the Fréchet ratio is believed if native images have at most {MAX_NATIVE_RATIO:g} and "
+        f"outliers at least {MIN_OUTLIERS_RATIO_FACTOR:g} times as much. † marks end layers where a detector is not believed.",
     ],
     [
         "Accurate",
         f"The stitched network keeps at least {ACCURATE:.0%} of the end network's own accuracy above chance; "
-        f"inaccurate: less than {INACCURATE:.0%}.",
+        f"inaccurate: less than {MAX_INACCURATE_SHARE:.0%}.",
     ],
     [
         "Out of distribution",
-        f"AUROC at least {FAR:g} or Fréchet ratio at least {FAR_RATIO:g}; close to native: ratio at most "
-        f"{NEAR_RATIO:g}, and nearer than known outliers.",
+        f"AUROC at least {FAR:g} or Fréchet ratio at least {MIN_OUT_RATIO:g}; close to native: ratio at most "
+        f"{MAX_NEAR_RATIO:g}, and nearer than known outliers.",
     ],
     ["Images and sets", IMAGES_AND_SETS],
 ]

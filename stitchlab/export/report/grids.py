@@ -37,7 +37,10 @@ def values(results: DetectionResults) -> dict[str, list[list[float | None]]]:
     run = results.run
     matrices = {
         f"{name}/{metric}": matrix(run.matrix(name, metric))
-        for name, metric in (*run.quantities(), *((name, run_grids.CALIBRATED) for name in run_grids.with_null(run)))
+        for name, metric in (
+            *run.quantities(),
+            *((name, run_grids.CALIBRATED) for name in run_grids.indices_with_null(run)),
+        )
     }
     for detector, metric in judged_metrics(results):
         for method in run.request.methods:
@@ -94,7 +97,7 @@ def _indices(run: Run) -> Iterator[dict[str, Any]]:
 
 
 def _calibrated(run: Run) -> Iterator[dict[str, Any]]:
-    if names := run_grids.with_null(run):
+    if names := run_grids.indices_with_null(run):
         yield {
             "key": run_grids.CALIBRATED,
             "label": "Similarity indices, calibrated",

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from stitchlab.catalog.checks import CHECKS
-from stitchlab.export.options import SIZES, SLIDE_HEIGHT, Options
+from stitchlab.export.options import SIZES, SLIDE_HEIGHT_IN, Options
 from stitchlab.export.vector import curves, heatmaps
 from stitchlab.export.vector.letters import CAPITAL, LINE, cut, width
 from stitchlab.export.vector.page import GAP, MARGIN
@@ -42,7 +42,7 @@ def table(answers: Answers, options: Options) -> Sheet:
     """
     results, subjects = first_rows(answers), answers.suite.subjects
     page_width, margin = SIZES[options.size] * INCH, MARGIN * options.points
-    limit = SLIDE_HEIGHT * INCH if options.size == "slide" else None
+    limit = SLIDE_HEIGHT_IN * INCH if options.size == "slide" else None
     columns = {
         name: COLUMN_PADDING + max(width("✓ pass", 1), *(width(word, 1, True) for word in check.label.split()))
         for name, check in CHECKS.items()
@@ -85,7 +85,7 @@ def evidence(figures: Sequence[Figure], options: Options, data: str) -> Sheet:
     """
     size, page_width = options.points, SIZES[options.size] * INCH
     margin = MARGIN * size
-    height = SLIDE_HEIGHT * INCH if options.size == "slide" else None
+    height = SLIDE_HEIGHT_IN * INCH if options.size == "slide" else None
     style = Style.of(options)
     contents = [described(figure) for figure in figures]
     grids = [content for content in contents if isinstance(content, Grid)]

@@ -8,7 +8,7 @@ from typing import Any
 
 from stitchlab.catalog.indices import INDICES
 from stitchlab.errors import StitchLabError
-from stitchlab.request import METHODS, SINCE_2, Request, checked_seed
+from stitchlab.request import METHODS, NAMED_FROM_VERSION_2, Request, checked_seed
 from stitchlab.results import definitions, repeating
 from stitchlab.results.bundle.checks import Wrong, fits, need
 from stitchlab.results.bundle.layout import MAX_CELLS, MAX_CLASSES, MAX_IMAGES, MAX_LAYERS
@@ -115,7 +115,7 @@ def _check(request: Request) -> None:
     need(bool(request.methods or request.indices), "it asks for nothing")
     need(0 < request.eval_images <= MAX_IMAGES and request.dm.images > 0, "it has no images")
     needed = definitions.todays(request.methods, request.indices, request.tlm)
-    lacking = set(needed) - set(SINCE_2) - set(request.definitions)
+    lacking = set(needed) - set(NAMED_FROM_VERSION_2) - set(request.definitions)
     need(not lacking and all(0 < v < 1000 for v in request.definitions.values()), "some of its definitions are missing")
 
 

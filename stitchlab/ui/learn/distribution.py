@@ -9,11 +9,11 @@ from stitchlab.catalog.lesson import BOTH
 from stitchlab.catalog.methods import METHOD_LABELS
 from stitchlab.figures.words import conclusions
 from stitchlab.request import METHODS, Cell
-from stitchlab.results.anomalies import Accurate, accurate_twice, both_accurate, only_trained
+from stitchlab.results.anomalies import Accurate, accurate_by_both, accurate_by_tlm_alone, both_accurate
 from stitchlab.results.detection import DetectionResults
-from stitchlab.results.detection_settings import judged_with
+from stitchlab.results.detection_settings import fullest_settings
 from stitchlab.results.run import Run
-from stitchlab.results.similarity import ACCURATE, INACCURATE, SET_DETECTOR, telling_cell
+from stitchlab.results.similarity import ACCURATE, MAX_INACCURATE_SHARE, SET_DETECTOR, telling_cell
 from stitchlab.ui import address, links
 from stitchlab.ui.charts import cells_scatter
 from stitchlab.ui.learn import place
@@ -29,7 +29,7 @@ def draw(lesson: Lesson) -> None:
     if run is None:
         no_run("There is no run yet whose activations were judged.")
         return
-    results = DetectionResults(run, judged_with(run))
+    results = DetectionResults(run, fullest_settings(run))
     if not any(results.entry(SET_DETECTOR, *cell) for cell in results.cells):
         st.info(
             "How far this run's activations are from native ones is not computed yet. The page Activations "
@@ -51,7 +51,7 @@ def draw(lesson: Lesson) -> None:
 
 
 def _cell(results: DetectionResults) -> Cell:
-    cell = address.said_cell()
+    cell = address.cell_of_address()
     return cell if cell in results.run.request.cells else telling_cell(results)
 
 
@@ -83,7 +83,7 @@ def _ask(lesson: Lesson, run: Run, accurate: Accurate) -> None:
 
 def _why_no_question(run: Run) -> str:
     """Say why this run has no cell to ask about."""
-    if count := len(accurate_twice(run)):
+    if count := len(accurate_by_both(run)):
         return (
             f"Both methods are accurate in {_cells(count)}, but the Fréchet ratio is missing or not believed there, "
             "so nothing can be said about their activations."
@@ -108,10 +108,10 @@ def _medians(accurate: Accurate) -> str:
 
 def _failing(run: Run) -> str:
     """Say in how many cells direct matching alone fails, and what that means."""
-    if not (count := len(only_trained(run))):
+    if not (count := len(accurate_by_tlm_alone(run))):
         return "Direct matching fails in no cell in which task loss matching is accurate."
     return (
-        f"In {_cells(count)} direct matching fails (it keeps less than {INACCURATE:.0%}) where task loss "
+        f"In {_cells(count)} direct matching fails (it keeps less than {MAX_INACCURATE_SHARE:.0%}) where task loss "
         f"matching is accurate: the map of least squares "
         f"on {run.request.dm.images} training images does not bring these activations near enough to native ones, "
         "which is what *not similar* means here."

@@ -9,16 +9,16 @@ from stitchlab.figures import run_grids
 from stitchlab.request import Cell
 from stitchlab.results.anomalies import (
     Unlike,
-    called_alike,
+    accurate_only_by_tlm,
     depth_difference,
     differ,
     distant,
-    distant_alike,
+    distant_and_accurate,
     gap,
     unlike_itself,
 )
 from stitchlab.results.run import Run
-from stitchlab.results.similarity import INACCURATE
+from stitchlab.results.similarity import MAX_INACCURATE_SHARE
 from stitchlab.ui.charts import side_by_side
 from stitchlab.ui.learn import runs
 from stitchlab.ui.learn.lesson import Lesson, Reply, answer_by_click, ask_for_cell, no_run, shown_cell
@@ -30,7 +30,7 @@ def distant_layers(lesson: Lesson) -> None:
     if (run := lesson.run) is None:
         no_run("There is no run yet whose heatmaps could be shown.")
         return
-    right = distant_alike(run)
+    right = distant_and_accurate(run)
     _heatmaps(lesson, run, right)
     distant_cells = [cell for cell in run.request.cells if distant(run, *cell)]
     widest = max(distant_cells, key=lambda cell: gap(run, *cell), default=None)
@@ -83,7 +83,7 @@ def _distant(run: Run, cell: Cell, right: list[Cell]) -> Reply:
         else "at the same place in the order of layers"
     )
     if cell not in right:
-        if called_alike(run, *cell):
+        if accurate_only_by_tlm(run, *cell):
             return Reply(
                 False,
                 f"{where}: {_both(run, cell)}. The methods disagree, but these layers are not distant. "
@@ -102,7 +102,7 @@ def _distant(run: Run, cell: Cell, right: list[Cell]) -> Reply:
         True,
         f"{where}: {_both(run, cell)}{own}.{_corresponding(run, cell)} One of "
         f"{len(right)} such cell{'s' * (len(right) != 1)} in this grid: the two layers are half of the "
-        f"grid apart or more, and task loss matching keeps {INACCURATE:.0%} or more of the accuracy "
+        f"grid apart or more, and task loss matching keeps {MAX_INACCURATE_SHARE:.0%} or more of the accuracy "
         "above chance, direct matching less. Read as similarity, task loss matching calls these two "
         "layers alike.",
     )
