@@ -14,16 +14,16 @@ with embedding.alone():
         "**It depends on how the map is found**, and one of the two ways misleads."
     )
     tour.draw([page for page, _, _ in ui.PAGES])
-    ui.door(
+    ui.link_to_page(
         "pages/6_Learn.py", "Learn why, in seven steps", {}, "A lesson of ten minutes: you find the cells that mislead"
     )
     featured_run, other_runs = home.gallery()
     if featured_run is not None:
-        home.telling(featured_run)
+        home.draw_telling_run(featured_run)
         home.cards(other_runs)
     home.demo_here(jobs, store, alone=featured_run is None)
-    home.trust()
-    home.yours(store)
+    home.link_to_checks()
+    home.list_own_runs(store)
     st.caption(
         "Balogh & Jelasity, *How not to stitch representations to measure similarity: task loss matching versus direct "
         "matching*, AAAI 2025, [arXiv 2412.11299](https://arxiv.org/abs/2412.11299)."

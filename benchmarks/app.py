@@ -195,6 +195,6 @@ def _bare(run: Run, folder: Path, *, dask: bool = False) -> AbstractContextManag
     """Serve the bare page, which does not use StitchLab, with the figures of the run."""
     figures = folder / "figures.json"
     figures.write_text(
-        json.dumps([json.loads(heatmap(grid).to_json()) for grid in run_grids.stitched(run, "accuracy")])
+        json.dumps([json.loads(heatmap(grid).to_json()) for grid in run_grids.metric_grids(run, "accuracy")])
     )
     return serving("benchmarks/bare_page.py", ROOT, BARE_FIGURES=str(figures), **({"BARE_DASK": "1"} if dask else {}))

@@ -41,7 +41,7 @@ def unavoidable(source: Source) -> Measured:
     pair = material.pair
     pixels, labels = (part[:BATCH] for part in material.pixels(pair.data.train))
     layouts = (torch.channels_last, torch.contiguous_format)
-    with memory.kept():
+    with memory.freed_memory_reused():
         front = pair.run_front(source.layers)
         parts = {"front": timed(lambda: front(pixels), pair.device, 9).median}
         native = pair.run_end(source.layers)(pixels)

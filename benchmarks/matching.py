@@ -64,7 +64,7 @@ def by_engine(source: Source, test: int, accuracy: bool, repeats: int) -> Measur
             return {cell: evaluation.distance for cell, evaluation in evaluations.items()}
         return distances(pair, stitches, test_indices)
 
-    with memory.kept():
+    with memory.freed_memory_reused():
         return timed(work, pair.device, repeats)
 
 

@@ -25,7 +25,7 @@ from stitchlab.data.splits import DataSet, Split
 from stitchlab.models import create as making
 from stitchlab.models import importing
 from stitchlab.models import store as model_store
-from stitchlab.models.cut_points import outline
+from stitchlab.models.cut_points import cut_points_of_any
 from stitchlab.request import Cell, TaskLoss
 from stitchlab.results import networks
 from stitchlab.stitch.pair import Pair
@@ -133,7 +133,7 @@ def prepare(root: Path, data: str | None, arch: str, device: str, *, quick: bool
         elif name not in existing:
             making.train(arch, images, store, name=name, seed=seed, epochs=TRAINING_EPOCHS, device=device)
         names.append(name)
-    cuts = outline(store, networks.find(store, names[0])).defaults()
+    cuts = cut_points_of_any(store, networks.find(store, names[0])).defaults()
     layers = tuple(cuts[::2] if quick else cuts)
     return Source(str(root), names[0], names[1], images.fingerprint, device, layers)
 

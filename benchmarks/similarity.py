@@ -18,8 +18,8 @@ from benchmarks.material import Source, load
 from benchmarks.measure import Measured, Row, in_own_process, timed
 from benchmarks.minibatch_cka import minibatch_cka
 from stitchlab.catalog.indices import DEFAULT_INDICES, INDICES
-from stitchlab.cutting.fuse_bn import folded
-from stitchlab.indices.statistics import Wanted, indices
+from stitchlab.cutting.fuse_bn import fold_batch_norm
+from stitchlab.indices.statistics import IndexRequest, indices
 from stitchlab.models import malloc as memory
 from stitchlab.models import zoo
 
@@ -156,8 +156,8 @@ def by_engine(source: Source, names: tuple[str, ...], images: int, repeats: int,
         images, repeats, permutations: number of test images, of repeats, and of permutations of the null.
     """
     pair = load(source).first(1, images).pair
-    with memory.kept():
-        work = partial(indices, pair, Wanted(names, permutations), source.cells, torch.arange(images))
+    with memory.freed_memory_reused():
+        work = partial(indices, pair, IndexRequest(names, permutations), source.cells, torch.arange(images))
         return timed(work, pair.device, repeats, 0 if permutations else 1)
 
 
@@ -194,7 +194,9 @@ def _images(count: int, device: str) -> Tensor:
 
 
 def _extractor(module: nn.Module) -> Callable[[Tensor], Mapping[str, Tensor]]:
-    extractor: nn.Module = folded(create_feature_extractor(module, LAYERS)).to(memory_format=torch.channels_last)
+    extractor: nn.Module = fold_batch_norm(create_feature_extractor(module, LAYERS)).to(
+        memory_format=torch.channels_last
+    )
     return extractor
 
 
@@ -206,7 +208,7 @@ def ours_on(device: str, count: int, repeats: int) -> Measured:
     """
     front, end = (_extractor(module) for module in _networks(device))
     images = _images(count, device).contiguous(memory_format=torch.channels_last)
-    with memory.kept():
+    with memory.freed_memory_reused():
         minibatch_cka(front, end, [images[:BATCH]])  # the warm-up
         return timed(lambda: minibatch_cka(front, end, images.split(BATCH)), torch.device(device), repeats, 0)
 
@@ -222,7 +224,7 @@ def forward_on(device: str, count: int) -> Measured:
             front(batch)
             end(batch)
 
-    with memory.kept():
+    with memory.freed_memory_reused():
         front(images[:BATCH])
         return timed(work, torch.device(device), 1, 0)
 

@@ -101,7 +101,7 @@ def grid_steps(source: Source, recipe: TaskLoss, steps: int, repeats: int) -> Me
     """
     material = load(source).first((steps + 1) * BATCH)
     seconds: list[float] = []
-    with memory.kept():
+    with memory.freed_memory_reused():
         step = partial(_grid_step, material, source, recipe, steps)
         measured = timed(lambda: seconds.append(step()), material.pair.device, repeats)
     return replace(measured, seconds=seconds[1:])  # the first was the warm-up
@@ -121,7 +121,7 @@ def augmented_steps(source: Source, steps: int, repeats: int) -> Measured:
         for name, recipe in recipes.items():
             seconds[name].append(_grid_step(material, source, recipe, steps))
 
-    with memory.kept():
+    with memory.freed_memory_reused():
         measured = timed(work, material.pair.device, repeats)
     return replace(
         measured,
@@ -241,7 +241,7 @@ def _train(pair: Pair, units: list[list[Cell]], recipe: TaskLoss) -> tuple[Measu
         for cells in units:
             stitches.update(task_loss_matching(pair, cells, recipe, 0))
 
-    with memory.kept():
+    with memory.freed_memory_reused():
         measured = timed(train, pair.device, 1, 0)
         measured.result = evaluate(pair, stitches, torch.arange(len(pair.data.test)))
     return measured, stitches

@@ -20,7 +20,7 @@ from stitchlab.data import registry as datasets
 from stitchlab.grid.ask import compare
 from stitchlab.models import create as making
 from stitchlab.models import malloc as memory
-from stitchlab.models.cut_points import outline
+from stitchlab.models.cut_points import cut_points_of_any
 from stitchlab.request import Cell
 from stitchlab.results import networks
 from stitchlab.stitch.task import task_loss_matching
@@ -35,7 +35,7 @@ def main_job(source: Source, *, quick: bool) -> Iterator[Row]:
     for seed in (0, 1):
         if f"digits-{seed}" not in existing:
             making.train("resnet14", digits, store, name=f"digits-{seed}", seed=seed, device=source.device)
-    layers = outline(store, networks.find(store, "digits-0")).defaults()[:: 3 if quick else 1]
+    layers = cut_points_of_any(store, networks.find(store, "digits-0")).defaults()[:: 3 if quick else 1]
     digits_source = replace(source, front="digits-0", end="digits-1", data=digits.fingerprint, layers=tuple(layers))
     ours, baseline = in_own_process(cold, digits_source), in_own_process(cold_by_hand, digits_source)
     yield Row(
@@ -120,7 +120,7 @@ def train(source: Source, cells: list[Cell], images: int, repeats: int) -> Measu
     """
     pair = load(source).first(images).pair
     recipe = replace(PRESETS["plain"], epochs=1)
-    with memory.kept():
+    with memory.freed_memory_reused():
         return timed(lambda: task_loss_matching(pair, cells, recipe, 0), pair.device, repeats)
 
 

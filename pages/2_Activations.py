@@ -4,7 +4,7 @@ import streamlit as st
 
 from stitchlab import ui
 from stitchlab.ui import embedding, keyboard, links, opened
-from stitchlab.ui.activations import judged, ready
+from stitchlab.ui.activations import draw, offer_missing_methods
 from stitchlab.ui.cell import choose_cell, choose_run
 from stitchlab.ui.copying import copy_link
 from stitchlab.ui.request import NATIVE
@@ -24,7 +24,7 @@ with embedding.alone():
         with cell_column:
             i, j = choose_cell(run)
         with grid_column:
-            ui.door(
+            ui.link_to_page(
                 "pages/1_Compare.py",
                 "Its grid",
                 links.query(run, front_layer=i, end_layer=j),
@@ -32,7 +32,7 @@ with embedding.alone():
             )
         with link_column:
             copy_link(links.query(run, front_layer=i, end_layer=j))
-        opened.mark(run)
-        if ready(jobs, run, i, j):
-            judged(jobs, run, i, j)
+        opened.show_origin(run)
+        if offer_missing_methods(jobs, run, i, j):
+            draw(jobs, run, i, j)
         keyboard.arrows(run, (i, j))

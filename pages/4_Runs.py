@@ -3,7 +3,7 @@
 import streamlit as st
 
 from stitchlab import ui
-from stitchlab.ui import comparing, embedding, opening, run_actions, run_table, work
+from stitchlab.ui import comparing, embedding, job_list, open_file, run_actions, run_table
 
 store, jobs = ui.frame("Runs")
 with embedding.alone():
@@ -11,10 +11,10 @@ with embedding.alone():
     with title_column:
         st.title("Runs")
     with open_column:
-        opening.draw(store)
+        open_file.draw(store)
     with st.container():  # bars appear and disappear here, and must not move what is below
-        work.under_way(store, jobs)
-    chosen = run_table.draw(store, run_table.known(store))
+        job_list.under_way(store, jobs)
+    chosen = run_table.draw(store, run_table.list_all(store))
     if chosen:
         ui.name_tab(*chosen)
     if len(chosen) == 1:
@@ -22,4 +22,4 @@ with embedding.alone():
     elif chosen:
         run_actions.several(store, chosen)
         comparing.draw(chosen)
-    work.log(store, jobs)
+    job_list.log(store, jobs)

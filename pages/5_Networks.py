@@ -3,9 +3,14 @@
 import streamlit as st
 
 from stitchlab import ui
-from stitchlab.ui import being_made, embedding, images, inventory, uploading, workshop
+from stitchlab.ui import embedding, images, inventory, network_training, networks_in_progress, uploading
 
-PARTS = {"Networks": inventory.draw, "Train": workshop.train, "Import": uploading.draw, "Data sets": images.draw}
+PARTS = {
+    "Networks": inventory.draw,
+    "Train": network_training.train,
+    "Import": uploading.draw,
+    "Data sets": images.draw,
+}
 
 store, jobs = ui.frame("Networks")
 with embedding.alone():
@@ -24,5 +29,5 @@ with embedding.alone():
         or "Networks"
     )
     with st.container():  # bars appear and disappear here: if they moved what is below, expanders would close
-        being_made.draw(jobs)
+        networks_in_progress.draw(jobs)
     PARTS[part](store, jobs)

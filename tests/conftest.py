@@ -15,7 +15,7 @@ from stitchlab.data import registry as datasets
 from stitchlab.models import create as making
 from stitchlab.models import store as model_store
 from stitchlab.models import zoo
-from stitchlab.models.cut_points import outline
+from stitchlab.models.cut_points import cut_points_of_any
 from stitchlab.models.train import channel_statistics
 from stitchlab.results.networks import Network
 from stitchlab.store import Store
@@ -69,7 +69,7 @@ def digits_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
         ),
         module,
     )
-    outline(store, vit)
+    cut_points_of_any(store, vit)
     return store
 
 

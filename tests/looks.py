@@ -17,16 +17,16 @@ from stitchlab.jobs import (
     DEMO,
     Answer,
     Status,
-    detecting,
-    fetching,
-    following,
-    making,
-    measuring,
-    preparing,
-    probing,
+    detection_job,
+    download_job,
+    measurement_job,
+    network_job,
+    preparation_job,
+    probes_job,
+    trajectory_job,
 )
 from stitchlab.jobs.calls import answer
-from stitchlab.jobs.names import checking
+from stitchlab.jobs.names import checks_job
 from stitchlab.request import METHODS, Detection
 from stitchlab.results.detection import MethodCell
 from stitchlab.results.keys import accuracy_key, functional_key, result_key
@@ -90,7 +90,7 @@ class Notes:
 
     def prepare(self, arguments: dict[str, Any]) -> None:
         self.prepared.append(arguments)
-        self.states[preparing(arguments)] = Status("running", "preparing the request", 0.5)
+        self.states[preparation_job(arguments)] = Status("running", "preparing the request", 0.5)
 
     def compute(self, run: Run, cell: tuple[str, str] | None = None, last: str = "") -> Run:
         run.save()
@@ -103,13 +103,13 @@ class Notes:
         self, run: Run, detection: Detection, detectors: Sequence[str], cells: Sequence[MethodCell], asked: bool = True
     ) -> None:
         self.judged.append((detection, list(detectors), list(cells)))
-        self.unasked += [] if asked else [detecting(run, detection, cells)]
-        self.states[detecting(run, detection, cells)] = Status("running", "detectors on layer1.0", 0.25, 8.0)
+        self.unasked += [] if asked else [detection_job(run, detection, cells)]
+        self.states[detection_job(run, detection, cells)] = Status("running", "detectors on layer1.0", 0.25, 8.0)
 
     def compute_trajectory(self, run: Run, front_layer: str, end_layer: str, asked: bool = True) -> None:
         self.walked.append((front_layer, end_layer))
-        self.unasked += [] if asked else [following(run, front_layer, end_layer)]
-        self.states[following(run, front_layer, end_layer)] = Status("running", "following the epochs", 0.25, 8.0)
+        self.unasked += [] if asked else [trajectory_job(run, front_layer, end_layer)]
+        self.states[trajectory_job(run, front_layer, end_layer)] = Status("running", "following the epochs", 0.25, 8.0)
 
     def train_demo(self) -> None:
         if DEMO not in self.states or not self.states[DEMO].active:
@@ -118,34 +118,34 @@ class Notes:
 
     def train(self, arguments: dict[str, Any]) -> None:
         self.made.append(arguments)
-        self.states[making(arguments["name"])] = Status("running", "epoch 1 of 3, loss 2.30", 0.1, 8.0)
+        self.states[network_job(arguments["name"])] = Status("running", "epoch 1 of 3, loss 2.30", 0.1, 8.0)
 
     def bring(self, upload: str, arguments: dict[str, Any]) -> None:
         self.uploads.append(upload)
         self.made.append(arguments)
-        self.states[making(arguments["name"])] = Status("queued", f"importing {arguments['name']}")
+        self.states[network_job(arguments["name"])] = Status("queued", f"importing {arguments['name']}")
 
     def measure(self, network: str) -> None:
         self.measured.append(network)
-        self.states[measuring(network)] = Status("running", "measuring", 0.5)
+        self.states[measurement_job(network)] = Status("running", "measuring", 0.5)
 
     def probe(self, arguments: dict[str, Any], label: str) -> None:
         self.probed.append(arguments)
-        self.states[probing(arguments)] = Status("running", label, 0.5)
+        self.states[probes_job(arguments)] = Status("running", label, 0.5)
 
     def check(self, suite: dict[str, Any], checks: Sequence[str]) -> None:
         self.checked.append((suite, list(checks)))
-        self.states[checking(suite)] = Status("running", "checking measures", 0.5)
+        self.states[checks_job(suite)] = Status("running", "checking measures", 0.5)
 
     def price(self, suite: dict[str, Any], checks: Sequence[str], cache_key: Any = None, wait: float = 0.0) -> Answer:
         return self.ask("checks_price", suite, list(checks), "cpu")
 
     def fetch(self, data: str) -> None:
         self.fetched.append(data)
-        self.states[fetching(data)] = Status("running", f"getting {data}", 0.5)
+        self.states[download_job(data)] = Status("running", f"getting {data}", 0.5)
 
     def networks_in_progress(self) -> dict[str, Status]:
-        prefix = making("")
+        prefix = network_job("")
         return {
             job.removeprefix(prefix): status
             for job, status in self.states.items()

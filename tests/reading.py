@@ -39,7 +39,7 @@ def told(root: str) -> str:
     return json.dumps(
         {
             "preset": asdict(preset("paper")),
-            "architectures": architectures.known(),
+            "architectures": architectures.offered_names(),
             "networks": [_network(store, network) for network in there],
             "controls": controls.names(there),
             "data": [asdict(record) | {"natural": record.natural} for record in data_sets.at_hand(store).values()],
@@ -83,10 +83,10 @@ def _run(run: Run) -> dict[str, Any]:
         *(
             grid
             for metric in METRICS
-            for grid in (*run_grids.stitched(run, metric), *run_grids.difference(run, metric))
+            for grid in (*run_grids.metric_grids(run, metric), *run_grids.difference_grids(run, metric))
         ),
-        *run_grids.indices(run),
-        *run_grids.judged(found, "knn", "auroc"),
+        *run_grids.index_grids(run),
+        *run_grids.detection_grids(found, "knn", "auroc"),
     ]
     kept = [found.arrays(STATISTICS, *cell) for cell in found.cells]
     return {

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from stitchlab.data.splits import DataSet, Split
 from stitchlab.models import zoo
-from stitchlab.models.store import LoadedNetwork, frozen
+from stitchlab.models.store import LoadedNetwork, freeze
 from stitchlab.stitch.pair import Pair
 
 
@@ -49,7 +49,7 @@ def network(module: nn.Module, data: DataSet, name: str = "toy") -> LoadedNetwor
         data=data.name,
         data_fingerprint=data.fingerprint,
         origin={},
-        module=frozen(module, "cpu"),
+        module=freeze(module, "cpu"),
     )
 
 

@@ -214,14 +214,14 @@ TORCHVISION_NETWORKS = tuple(
 _ADAMW_FAMILIES = ("vit", "swin", "maxvit", "convnext")  # torchvision's families that are trained by AdamW here
 
 
-def known() -> list[str]:
+def offered_names() -> list[str]:
     """List the names of architectures that a page may offer: the catalog's and torchvision's."""
     return [*ARCHITECTURES, *TORCHVISION_NETWORKS]
 
 
 def entry(name: str) -> ArchitectureEntry:
     """Return the entry of an architecture that `known` lists. Raises UnknownName."""
-    check_names("architecture", [name], known())
+    check_names("architecture", [name], offered_names())
     if name in ARCHITECTURES:
         return ARCHITECTURES[name]
     short = name.removeprefix(TORCHVISION)

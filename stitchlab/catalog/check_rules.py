@@ -22,7 +22,7 @@ CheckedMeasures = Literal["all", "accuracy", "indices"]
 MIN_RIGHT_SHARE = 0.95  # of the cases
 ALPHA = 0.05  # level of tests, after Holm's correction over the measures
 MIN_CONTRAST_WIDTHS = 1.0  # smallest contrast that passes, in widths of the noise
-DISTANT = 0.5  # share of a network's layers: two of its layers that are at least so far apart are distant
+MIN_DISTANT_SHARE = 0.5  # share of a network's layers: two of its layers that are at least so far apart are distant
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from stitchlab.errors import StitchLabError
 from stitchlab.grid import compute as grid
 from stitchlab.grid import demo, halves, ranks
 from stitchlab.grid.ask import ask
-from stitchlab.models.cut_points import outline
+from stitchlab.models.cut_points import cut_points_of_any
 from stitchlab.models.device import pick_device
 from stitchlab.models.provenance import provenance
 from stitchlab.ood.evaluate import detect
@@ -25,11 +25,11 @@ from stitchlab.results import networks
 from stitchlab.results.checks import answers
 from stitchlab.results.checks.answers import Answer, Answers, Number
 from stitchlab.results.checks.plan import Step, steps
-from stitchlab.results.checks.suite import Checking, asked, find, wanted
+from stitchlab.results.checks.suite import Checking, find, suite_of, wanted
 from stitchlab.results.checks.table import applies, has, lacks
 from stitchlab.results.demo import SEEDS, untrained
 from stitchlab.results.similarity import SET_DETECTOR
-from stitchlab.store import Store, given
+from stitchlab.store import Store, store_or_default
 
 
 def check(
@@ -55,9 +55,9 @@ def check(
         UnknownName: there is no network, check or measure of that name.
         StitchLabError: networks do not fit together, or a setting is out of range.
     """
-    torch_device, store = pick_device(device), given(store)
+    torch_device, store = pick_device(device), store_or_default(store)
     for name in names:
-        outline(store, networks.find(store, name))
+        cut_points_of_any(store, networks.find(store, name))
     return compute(find(store, names, **settings), checks, torch_device, report)
 
 
@@ -77,17 +77,17 @@ def compute(checking: Checking, checks: Sequence[str], device: torch.device, rep
     answers.save(checking)
     _perform_all(checking.store, steps(checking, checks), device, report)
     report("done", 1.0)
-    return Answers(asked(checking.store, arguments))
+    return Answers(suite_of(checking.store, arguments))
 
 
 def _perform_all(store: Store, to_do: Sequence[Step], device: torch.device, report: Report) -> None:
     total, done = sum(step.weight for step in to_do), 0.0
     for step in to_do:
-        perform(store, step, device, portion(report, done / total, step.weight / total))
+        perform_step(store, step, device, portion(report, done / total, step.weight / total))
         done += step.weight
 
 
-def perform(store: Store, step: Step, device: torch.device, report: Report) -> None:
+def perform_step(store: Store, step: Step, device: torch.device, report: Report) -> None:
     """Do one step of a suite. Results that the store has are not computed again.
 
     Args:
@@ -101,7 +101,7 @@ def perform(store: Store, step: Step, device: torch.device, report: Report) -> N
     """
     demo.train(store, report, [SEEDS.index(name) for name in untrained(store, step.names)])
     if step.work == "answers":
-        compute_answers(asked(store, step.settings["suite"]), step.settings["checks"], device, report)
+        compute_answers(suite_of(store, step.settings["suite"]), step.settings["checks"], device, report)
         return
     if step.work == "train":
         return
@@ -132,7 +132,7 @@ def compute_answers(checking: Checking, checks: Sequence[str], device: torch.dev
     answers.save(checking)
     if lacking := _steps_before_answers(checking, checks):  # which another process should have done
         _perform_all(store, lacking, device, portion(report, 0.0, 0.5))
-        checking = asked(store, arguments)
+        checking = suite_of(store, arguments)
         if lacking := _steps_before_answers(checking, checks):
             raise StitchLabError(
                 f"{lacking[0].label} is missing although it was just computed: it may have been deleted; ask again"

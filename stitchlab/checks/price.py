@@ -57,7 +57,7 @@ def price(store: Store, arguments: dict[str, Any], checks: Sequence[str], device
     seconds, timed = 0.0, True
     torch_device = pick_device(device)
     # A measured rate is not kept: looking at an estimate writes nothing.
-    rate = machine.kept(store, torch_device) or machine.measured(torch_device) if steps else None
+    rate = machine.kept_rate(store, torch_device) or machine.measure_rate(torch_device) if steps else None
     for step in (step for step in steps if step.work != "answers"):
         end = "" if has_untrained else step.end
         if end not in pairs:
@@ -75,9 +75,9 @@ def _pair_of_end(store: Store, step: Step, device: str) -> Pair:
 
 def _pair_of_demo(store: Store, device: str) -> Pair:
     """Pair a network of the demo, with fresh weights, with itself."""
-    data, architecture = datasets.here(DATA, store), zoo.architecture(ARCHITECTURE)
+    data, architecture = datasets.load_offline(DATA, store), zoo.architecture(ARCHITECTURE)
     network = create.draft(SEEDS[0], architecture, None, data, (0.0,), (1.0,), size=None)
-    module = model_store.frozen(model_store.fresh(network, architecture, 0), "cpu")
+    module = model_store.freeze(model_store.build_fresh(network, architecture, 0), "cpu")
     loaded = LoadedNetwork.of(network, module)
     return Pair(loaded, loaded, data, pick_device(device))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stitchlab.catalog.check_rules import DISTANT
+from stitchlab.catalog.check_rules import MIN_DISTANT_SHARE
 from stitchlab.checks import evidence
 from stitchlab.checks.evidence import Point, PointsFigure
 from stitchlab.checks.material import Material, Values, undefined
@@ -46,7 +46,7 @@ def check(material: Material, subject: str) -> Answer:
 def distant(matrix: Values, layer: int) -> Values:
     """List the similarities of a layer with layers half of the network or more away, in both directions."""
     count = len(matrix)
-    far = [k for k in range(count) if abs(k - layer) >= DISTANT * count]
+    far = [k for k in range(count) if abs(k - layer) >= MIN_DISTANT_SHARE * count]
     return np.concatenate([matrix[layer, far], matrix[far, layer]])
 
 

@@ -105,9 +105,9 @@ def _answers(options: argparse.Namespace, store: Store, checks: tuple[str, ...])
         settings["data"] = datasets.load(options.data, store, report=bar(), download=options.download).fingerprint
     for network in (networks.find(store, name) for name in chosen):
         if cut_points.kept(store, network.id) is None:
-            from stitchlab.models.cut_points import outline
+            from stitchlab.models.cut_points import cut_points_of_any
 
-            outline(store, network)
+            cut_points_of_any(store, network)
     checking = suite.find(store, chosen, **settings)
     if missing_steps := steps(checking, checks):
         from stitchlab.checks.compute import compute

@@ -9,8 +9,8 @@ from typing import get_args
 
 from stitchlab.cli import Command, find_cell, names
 from stitchlab.export.files import write
-from stitchlab.export.formats import FORMATS, known
-from stitchlab.export.options import SIZES, Colours, Options
+from stitchlab.export.formats import FORMATS, format_of
+from stitchlab.export.options import WIDTHS_IN, Colours, Options
 from stitchlab.request import Cell
 from stitchlab.results import shelf
 from stitchlab.results.run import Run
@@ -44,7 +44,7 @@ def add(command: Command) -> None:
         "trajectory (with --cell); reverse:accuracy for the opposite direction; mean:accuracy and spread:accuracy over "
         f"the runs of --mean-of (default: {','.join(Options.show)})",
     )
-    arg("--size", choices=tuple(SIZES), default=Options.size, help=f"default: {Options.size}")
+    arg("--size", choices=tuple(WIDTHS_IN), default=Options.size, help=f"default: {Options.size}")
     arg("--dpi", type=int, default=Options.dpi, help=f"of .png (default: {Options.dpi})")
     arg("--values", choices=tuple(SHOW_VALUES), default="auto", help="numbers in cells (default: if they are legible)")
     arg("--font-size", type=float, metavar="POINTS", help="default: 7, on a slide 15")
@@ -94,7 +94,7 @@ def _export(options: argparse.Namespace, store: Store) -> None:
     path = write(run, options.path, figure_options)
     if not run.complete:
         print(f"{len(run.cells)} of {run.total} results are there; the others are left empty", file=sys.stderr)
-    if known(path.suffix[1:].lower()).drawn:
+    if format_of(path.suffix[1:].lower()).drawn:
         print(caption(run, figure_options), file=sys.stderr)
     print(path)
 

@@ -103,7 +103,7 @@ def print_tables(run: Run) -> None:
         if metric in ("relative_accuracy", "penalty"):
             continue  # these follow from the accuracies
         values, note = run.matrix(method, metric), remark(run.request, method)
-        note = BEFORE if metric in FUNCTIONAL and run.older and np.isnan(values).all() else note
+        note = BEFORE if metric in FUNCTIONAL and run.without_functional and np.isnan(values).all() else note
         print(f"{method} / {metric}{f' ({note})' if note else ''}")
         if note == BEFORE:
             continue

@@ -51,7 +51,7 @@ def _cuts(name: str, size: int | None, store: Store) -> Cuts:
     try:
         network = networks.find(store, name)
     except UnknownName as error:
-        known_names = [*(n.name for n in stored), *architectures.known()]
+        known_names = [*(n.name for n in stored), *architectures.offered_names()]
         raise UnknownName("network or architecture", name, known_names) from error
     if size is None or size == network.size:
         return cut_points.kept(store, network.id) or _computed(store, network)
@@ -60,12 +60,12 @@ def _cuts(name: str, size: int | None, store: Store) -> Cuts:
 
 def _of_architecture(name: str, size: int | None) -> Cuts:
     from stitchlab.models import zoo
-    from stitchlab.models.cut_points import of_architecture
+    from stitchlab.models.cut_points import cut_points_of_architecture
 
     architecture = zoo.architecture(name)
     size = architecture.size if size is None else size
     architecture.check_size(size)
-    return of_architecture(
+    return cut_points_of_architecture(
         architecture,
         networks.Network(
             name="",
@@ -85,9 +85,9 @@ def _of_architecture(name: str, size: int | None) -> Cuts:
 
 
 def _computed(store: Store, network: networks.Network) -> Cuts:
-    from stitchlab.models.cut_points import outline
+    from stitchlab.models.cut_points import cut_points_of_any
 
-    return outline(store, network)
+    return cut_points_of_any(store, network)
 
 
 def _at_another_size(store: Store, network: networks.Network, size: int) -> Cuts:

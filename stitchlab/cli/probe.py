@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stitchlab.cli import Command, bar, names
 from stitchlab.export.files import write_whole
-from stitchlab.export.options import SIZES, Options
+from stitchlab.export.options import WIDTHS_IN, Options
 from stitchlab.export.probes import MEDIA_TYPES, caption, maker, probes_csv
 from stitchlab.results import cut_points, networks
 from stitchlab.results.probes import TRAIN_IMAGES, Probes, find
@@ -39,7 +39,7 @@ def add(command: Command) -> None:
         metavar="FILE",
         help=f"the suffix sets the format: {', '.join('.' + s for s in MEDIA_TYPES)} (default: CSV on stdout)",
     )
-    arg("--size", choices=tuple(SIZES), default=Options.size, help=f"of a figure (default: {Options.size})")
+    arg("--size", choices=tuple(WIDTHS_IN), default=Options.size, help=f"of a figure (default: {Options.size})")
     arg("--dark", action="store_true", help="light letters on a dark ground")
     arg("--download", action="store_true", help="download the data set if it is missing")
 
@@ -71,9 +71,9 @@ def _data(options: argparse.Namespace, store: Store) -> str | None:
 def _probes(options: argparse.Namespace, store: Store, network: str, data: str | None) -> Probes:
     """Return the probes of one network, after computing what is missing."""
     if cut_points.kept(store, network) is None:
-        from stitchlab.models.cut_points import outline
+        from stitchlab.models.cut_points import cut_points_of_any
 
-        outline(store, networks.find(store, network))
+        cut_points_of_any(store, networks.find(store, network))
     probes = find(
         store,
         network,

@@ -130,18 +130,18 @@ def _compute_here(options: argparse.Namespace, store: Store, wanted: dict[str, A
 
 def _compute_on_cluster(options: argparse.Namespace, store: Store, wanted: dict[str, Any]) -> Run:
     """Have a cluster's workers make a run and compute it."""
-    from stitchlab.jobs import Jobs, fetching, preparing
+    from stitchlab.jobs import Jobs, download_job, preparation_job
 
     check_names("device", [options.device], DEVICES)  # only the workers know whether they have it
     jobs = Jobs(store, options.workers, options.device)
     try:
         if options.data in DATA_SETS and options.download:
             jobs.fetch(options.data)
-            _result(jobs, fetching(options.data))
+            _result(jobs, download_job(options.data))
         elif (options.data or "").startswith(FOLDER):  # workers may have another working directory
             wanted["data"] = FOLDER + str(Path(options.data.removeprefix(FOLDER)).expanduser().resolve())
         jobs.prepare(wanted)
-        run = Run.load(_result(jobs, preparing(wanted))["run"], store)
+        run = Run.load(_result(jobs, preparation_job(wanted))["run"], store)
         if missing(run) and (answer := jobs.estimate(run, wait=ESTIMATE_WAIT_S)).value:
             _print_estimate(run, answer.value["seconds"], answer.value["timed"])
         jobs.compute(run)

@@ -13,8 +13,8 @@ from stitchlab.results.cut_points import CutPoint
 class CuttableNetwork(Protocol):
     """Describe a network with its cut points, whichever way its parts are run.
 
-    `stitchlab.cutting.fx_graph.Graph` runs parts of a traced graph, `stitchlab.cutting.hooks.Hooked` runs modules with
-    forward hooks.
+    `stitchlab.cutting.fx_graph.TracedNetwork` runs parts of a traced graph,
+    `stitchlab.cutting.hooks.HookedNetwork` runs modules with forward hooks.
 
     Attributes:
         points: all cut points, in network order.

@@ -26,7 +26,7 @@ Folds = dict[tuple[str, str], nn.Module]
 Part = TypeVar("Part", bound=Callable[..., object])
 
 
-def folded(part: Part, folds: Folds | None = None) -> Part:
+def fold_batch_norm(part: Part, folds: Folds | None = None) -> Part:
     """Fold every batch norm into its convolution, where nothing else uses that convolution's output.
 
     A graph of torch.fx (in eval mode) is changed in place, its modules are not. Anything else is returned unchanged.

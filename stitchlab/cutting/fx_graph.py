@@ -20,7 +20,7 @@ from stitchlab.cutting.tracing import TRACING_LOCK, Producers, Untraceable, trac
 from stitchlab.results.cut_points import CutPoint
 
 
-class Graph:
+class TracedNetwork:
     """Represent a network as a torch.fx graph with its cut points.
 
     Args:

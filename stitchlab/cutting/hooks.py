@@ -34,7 +34,7 @@ class ConstantLogits(StitchLabError):
     """Report a network that gives all images the same logits, so that trying an output shows nothing."""
 
 
-class Hooked:
+class HookedNetwork:
     """Represent a network with its cut points, whose parts are run by hooks.
 
     Args:

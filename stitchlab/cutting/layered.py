@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 from torch import Tensor, nn
 
 from stitchlab.cutting.cuttable import CuttableNetwork
-from stitchlab.cutting.fuse_bn import Folds, Part, folded
-from stitchlab.cutting.fx_graph import Graph
-from stitchlab.cutting.hooks import Hooked
+from stitchlab.cutting.fuse_bn import Folds, Part, fold_batch_norm
+from stitchlab.cutting.fx_graph import TracedNetwork
+from stitchlab.cutting.hooks import HookedNetwork
 from stitchlab.cutting.tracing import Untraceable
 from stitchlab.results.cut_points import CutPoint, Cuts
 
@@ -57,12 +57,12 @@ class Layered(Cuts):
 
     def folded(self, part: Part) -> Part:
         """Fold batch norm into the convolutions of a part (`up_to`, `after`); all parts share the folded modules."""
-        return folded(part, self._folds)
+        return fold_batch_norm(part, self._folds)
 
 
 def _cuttable(module: nn.Module, shape: tuple[int, int, int]) -> CuttableNetwork:
     """Trace a network, or set hooks on it where torch.fx cannot trace it."""
     try:
-        return Graph(module, shape)
+        return TracedNetwork(module, shape)
     except Untraceable:
-        return Hooked(module, shape)
+        return HookedNetwork(module, shape)

@@ -24,7 +24,7 @@ from stitchlab.data.splits import DataSet, Labels, Split
 from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.request import Report, content_id, no_report
 from stitchlab.results.data_sets import ROOM, DataRecord, find, known
-from stitchlab.store import Store, given
+from stitchlab.store import Store, store_or_default
 
 MAX_LOADED_DATA_SETS = 3  # that stay in the memory of this process
 
@@ -54,7 +54,7 @@ def load(name: str, store: Store | None = None, *, report: Report = no_report, d
 
     Raises UnknownName; StitchLabError where files are missing or broken.
     """
-    store = given(store)
+    store = store_or_default(store)
     data, decoded = _read(name, store, report, download)
     store.put(
         ROOM,
@@ -74,7 +74,7 @@ def load(name: str, store: Store | None = None, *, report: Report = no_report, d
     return data
 
 
-def outline(name: str, store: Store) -> DataRecord:
+def describe(name: str, store: Store) -> DataRecord:
     """Describe a data set from file names and image headers; nothing is decoded, downloaded or kept.
 
     Shape and number of classes are as after `load`. A catalog entry that was never loaded and lists no class names gets
@@ -102,7 +102,7 @@ def outline(name: str, store: Store) -> DataRecord:
     )
 
 
-def here(name: str, store: Store) -> DataSet:
+def load_offline(name: str, store: Store) -> DataSet:
     """Load a data set as it was last used with this store, without downloading, recording or decoding it again.
 
     Raises as `load` and `load_by_fingerprint`.

@@ -84,7 +84,7 @@ Take = Callable[[torch.Tensor], Batch]
 _copies: WeakKeyDictionary[Split, dict[torch.device, Batch | None]] = WeakKeyDictionary()
 
 
-def taker(split: Split, device: torch.device) -> Take:
+def take_on_device(split: Split, device: torch.device) -> Take:
     """Return a `Split.take` whose images are on a device; a GPU with enough memory keeps a copy of all of them."""
     copies = _copies.setdefault(split, {})
     if device not in copies:
@@ -106,7 +106,7 @@ def _moved(batch: Batch, device: torch.device) -> Batch:
     return images.to(device), labels.to(device)
 
 
-def at_once(count: int, size: int) -> int:
+def batch_size_for(count: int, size: int) -> int:
     """Return how many images of ``size``×``size`` pixels to run in one batch: ``count``, or fewer of large images.
 
     >>> at_once(500, 32), at_once(500, 224)
@@ -130,6 +130,6 @@ def draw(split: Split, seed: int, count: int | None, what: str) -> torch.Tensor:
     return split.order(seed)[: checked_count(count, len(split), what)]
 
 
-def evaluation(data: DataSet, request: Request) -> torch.Tensor:
+def evaluation_indices(data: DataSet, request: Request) -> torch.Tensor:
     """Return the indices (M,) of a request's evaluation images in the test split. Raises StitchLabError."""
     return draw(data.test, request.seed, request.eval_images, "evaluation images (M)")

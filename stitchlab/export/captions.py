@@ -247,7 +247,7 @@ def _unfinished(run: Run) -> str:
 def _cells_without_metrics(shown: Sequence[Panel]) -> list[str]:
     """Say how many cells lack a metric that is shown, since they were computed before it was introduced."""
     labels = [METRICS[name].label for panel in shown if (name := panel.item.rpartition("/")[2]) in FUNCTIONAL]
-    older_cells = {panel.run.id: len(panel.run.older) for panel in shown} if labels else {}
+    older_cells = {panel.run.id: len(panel.run.without_functional) for panel in shown} if labels else {}
     metrics = ", ".join(dict.fromkeys(labels))
     return [
         f"{metrics}: {count:,} stitched cells of run {run_id} were {BEFORE}."

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from stitchlab.errors import StitchLabError
-from stitchlab.export.formats import file_name, known, make
+from stitchlab.export.formats import file_name, format_of, make
 from stitchlab.export.options import Options
 from stitchlab.results.run import Run
 
@@ -33,7 +33,7 @@ def write(run: Run, path: str | os.PathLike[str], options: Options | None = None
             raise StitchLabError(
                 f"expected a file name such as {file_name(run, 'pdf', options)}, got the folder {target}"
             )
-    suffix = known(target.suffix.removeprefix(".").lower()).suffix
+    suffix = format_of(target.suffix.removeprefix(".").lower()).suffix
     return write_whole(target, lambda: make(run, suffix, options))
 
 

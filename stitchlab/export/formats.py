@@ -81,10 +81,10 @@ def make(run: Run, suffix: str, options: Options | None = None) -> bytes:
     Raises UnknownName for an unknown suffix, and if the run lacks something that is shown; StitchLabError if that is
     not computed.
     """
-    return known(suffix).make(run, options or Options())
+    return format_of(suffix).make(run, options or Options())
 
 
-def known(suffix: str) -> Format:
+def format_of(suffix: str) -> Format:
     """Return the kind of file that has this suffix (without its dot). Raises UnknownName."""
     if suffix not in FORMATS:
         raise UnknownName("kind of file", suffix, FORMATS)
@@ -103,4 +103,4 @@ def file_name(run: Run, suffix: str, options: Options | None = None) -> str:
     """
     from stitchlab.export import file_names
 
-    return file_names.file_name(run, suffix, options, drawn=known(suffix).drawn)
+    return file_names.file_name(run, suffix, options, drawn=format_of(suffix).drawn)

@@ -85,7 +85,7 @@ def thumbnail(grids: Sequence[Grid]) -> str:
 
 
 def _card(run: Run, label: str, name: str) -> str:
-    grids = (run_grids.stitched(run, "accuracy") or run_grids.indices(run))[:2]
+    grids = (run_grids.metric_grids(run, "accuracy") or run_grids.index_grids(run))[:2]
     summary = sentence(run, DetectionResults(run, fullest_settings(run)))
     return (
         f'<li><a class="card" href="{markup.escape(name)}">{thumbnail(grids)}<strong>{markup.escape(label)}'

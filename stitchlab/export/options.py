@@ -9,7 +9,7 @@ from stitchlab.errors import StitchLabError, check_names
 from stitchlab.request import Cell, Detection
 from stitchlab.results.run import Run
 
-SIZES = {"one-column": 3.25, "two-column": 6.75, "slide": 13.33}  # inches wide
+WIDTHS_IN = {"one-column": 3.25, "two-column": 6.75, "slide": 13.33}  # inches wide
 SLIDE_HEIGHT_IN = 7.5  # inches; the other sizes are as high as their content
 DEFAULT_FONT_PT = {"one-column": 7.0, "two-column": 7.0, "slide": 15.0}  # points, unless the options name another
 
@@ -64,7 +64,7 @@ class Options:
     cell: Cell | None = None
 
     def __post_init__(self) -> None:
-        check_names("size", [self.size], SIZES)
+        check_names("size", [self.size], WIDTHS_IN)
         check_names("colours", [self.colours], get_args(Colours))
         if not self.show:
             raise StitchLabError("show: expected one or more metrics or indices, got none")

@@ -193,7 +193,9 @@ def _grids(run: Run, options: Options, item: str) -> list[Panel]:
     def panel(grid: Grid, quantity: str, method: Method | Literal[""] = "") -> Panel:
         return Panel(grid, item, run, quantity, method)
 
-    by_index = {name: panel(grid, name) for name, grid in zip(run.request.indices, run_grids.indices(run), strict=True)}
+    by_index = {
+        name: panel(grid, name) for name, grid in zip(run.request.indices, run_grids.index_grids(run), strict=True)
+    }
     if item == run_grids.SHOWN_INDICES:
         return list(by_index.values())
     if item in by_index:
@@ -202,14 +204,14 @@ def _grids(run: Run, options: Options, item: str) -> list[Panel]:
     if first == run_grids.CALIBRATED:
         calibrated = {
             name: panel(grid, f"{first}/{name}")
-            for name, grid in zip(run_grids.indices_with_null(run), run_grids.calibrated(run), strict=True)
+            for name, grid in zip(run_grids.indices_with_null(run), run_grids.calibrated_grids(run), strict=True)
         }
         return [calibrated[rest]] if rest else list(calibrated.values())
     if first == DIFFERENCE:
-        return [panel(grid, item) for grid in run_grids.difference(run, rest)]
+        return [panel(grid, item) for grid in run_grids.difference_grids(run, rest)]
     quantity = rest if first in METHOD_LABELS else item
     detector, _, metric = quantity.partition("/")
-    grids = _detector_grids(run, options, detector, metric) if metric else run_grids.stitched(run, quantity)
+    grids = _detector_grids(run, options, detector, metric) if metric else run_grids.metric_grids(run, quantity)
     return [
         panel(grid, quantity, method)
         for method, grid in zip(run.request.methods, grids, strict=True)
@@ -222,7 +224,7 @@ def _detector_grids(run: Run, options: Options, detector: str, metric: str) -> l
     name = DETECTORS[detector].label
     in_title = "" if name == OOD_METRICS[metric].label else f" ({name[0].lower()}{name[1:]})"
     results = detection_results(run, options.detection)
-    return [replace(grid, title=grid.title + in_title) for grid in run_grids.judged(results, detector, metric)]
+    return [replace(grid, title=grid.title + in_title) for grid in run_grids.detection_grids(results, detector, metric)]
 
 
 def _cell(options: Options, item: str) -> Cell:

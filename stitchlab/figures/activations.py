@@ -20,7 +20,7 @@ from stitchlab.figures.template import BELOW, COLOURS, GREEN, MUTED, SEQUENTIAL,
 
 Array = npt.NDArray[Any]
 
-SHOWN = 400  # images of each set that a scatter plot shows at most
+MAX_SCATTERED_IMAGES = 400  # images of each set that a scatter plot shows at most
 MAX_CLASSES_WITH_NUMBERS = 12  # in a confusion matrix
 
 
@@ -186,7 +186,7 @@ def plane(
     """
     figure = go.Figure()
     for name, points in by_set.items():
-        _add_images(figure, name, points[:SHOWN], texts[name][:SHOWN], dark)
+        _add_images(figure, name, points[:MAX_SCATTERED_IMAGES], texts[name][:MAX_SCATTERED_IMAGES], dark)
     if selected and selected[0] in by_set and selected[1] < len(by_set[selected[0]]):
         _add_ring(figure, by_set[selected[0]][selected[1]])
     figure.update_layout(
@@ -204,7 +204,7 @@ def plane(
         figure,
         "Scatter plot of images on the two principal axes of native features.",
         alt.points(
-            {SET_LABELS[name]: points[:SHOWN].T for name, points in by_set.items()},
+            {SET_LABELS[name]: points[:MAX_SCATTERED_IMAGES].T for name, points in by_set.items()},
             "first axis",
             "second axis",
         ),

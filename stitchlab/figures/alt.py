@@ -21,7 +21,7 @@ def with_alt_text(figure: go.Figure, *sentences: str) -> go.Figure:
     return figure.update_layout(meta={"alt": " ".join(filter(None, sentences))})
 
 
-def of(figure: go.Figure) -> str:
+def alt_text(figure: go.Figure) -> str:
     """Return the alternative text of a figure, as `with_alt_text` kept it."""
     return str(figure.layout.meta["alt"])
 

@@ -78,7 +78,7 @@ def spread(row: CheckRow) -> str:
     return "" if row.low is None or row.high is None else f"{row.low:z.2f} to {row.high:z.2f}".replace("-", "−")
 
 
-def described(figure: Figure) -> Grid | Curves:
+def describe(figure: Figure) -> Grid | Curves:
     """Describe a figure of the evidence as a grid or as curves, which pages and files can draw."""
     if figure["kind"] == "matrix":
         return _matrix(figure)

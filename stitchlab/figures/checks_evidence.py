@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from stitchlab.figures import alt
-from stitchlab.figures.checks import Figure, described
+from stitchlab.figures.checks import Figure, describe
 from stitchlab.figures.curves import Curve
 from stitchlab.figures.grid import Grid
 from stitchlab.figures.heatmap import heatmap
@@ -23,7 +23,7 @@ CURVES_A_LEGEND_LINE = 3
 
 def draw(figure: Figure, *, dark: bool = False) -> go.Figure:
     """Draw a figure of the evidence for a page; hovering over a point shows its numbers."""
-    description = described(figure)
+    description = describe(figure)
     if isinstance(description, Grid):
         return _framed(heatmap(description, dark=dark), figure, dark)
     drawing = go.Figure([_trace(curve, _hover(figure, curve), dark) for curve in description.curves])
@@ -99,7 +99,7 @@ def _framed(drawing: go.Figure, figure: Figure, dark: bool) -> go.Figure:
             line={"color": INK[dark], "width": 2},
         )
     framed = [f"{figure['front_layers'][row]} → {figure['end_layers'][column]}" for row, column in figure["marks"]]
-    return alt.with_alt_text(drawing, alt.of(drawing), f"Framed: {', '.join(framed)}." if framed else "")
+    return alt.with_alt_text(drawing, alt.alt_text(drawing), f"Framed: {', '.join(framed)}." if framed else "")
 
 
 def _hover(figure: Figure, curve: Curve) -> list[str]:

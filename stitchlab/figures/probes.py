@@ -36,7 +36,7 @@ DEPTH_TITLE = "relative depth"
 ACCURACY_TITLE = "accuracy on test images"
 MAX_NAMED_LAYERS = 40  # if there are more, the axis of a page has no names
 COLOURS = (BLUE, VERMILLION, GREEN, PINK, ORANGE, SKY)  # one for each network, as `mark` gives one symbol for each
-MOST = len(COLOURS)  # networks in a figure
+MAX_NETWORKS = len(COLOURS)  # networks in a figure
 
 
 def curves(shown: Sequence[Probes]) -> Curves:
@@ -125,9 +125,10 @@ def chances(shown: Sequence[Probes]) -> dict[str, float]:
 
 def _same_layers(shown: Sequence[Probes]) -> bool:
     """Tell whether all networks have the same layers. Raises StitchLabError if there are too many, or none."""
-    if not 1 <= len(shown) <= MOST:
+    if not 1 <= len(shown) <= MAX_NETWORKS:
         raise StitchLabError(
-            f"a figure of probes: expected 1 to {MOST} networks, got {len(shown)}; .csv and .json take any number"
+            f"a figure of probes: expected 1 to {MAX_NETWORKS} networks, got {len(shown)}; "
+            ".csv and .json take any number"
         )
     return len({probes.layers for probes in shown}) == 1
 

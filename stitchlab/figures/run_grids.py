@@ -33,7 +33,7 @@ ABOUT_CALIBRATED = (
 )
 
 
-def stitched(run: Run, metric: str) -> list[Grid]:
+def metric_grids(run: Run, metric: str) -> list[Grid]:
     """Return the heatmaps of the run's methods, on one colour range; a range of -1..1 is centred on 0."""
     matrices = {method: run.matrix(method, metric) for method in run.request.methods}
     if not matrices:
@@ -55,7 +55,7 @@ def stitched(run: Run, metric: str) -> list[Grid]:
     ]
 
 
-def difference(run: Run, metric: str) -> list[Grid]:
+def difference_grids(run: Run, metric: str) -> list[Grid]:
     """Return TLM − DM, red where TLM rates the layers as more similar; nothing if the run has only one method.
 
     Colours are centred on 0. If the metric has an upper limit, they reach it in every run.
@@ -74,7 +74,7 @@ def difference(run: Run, metric: str) -> list[Grid]:
     return [replace(grid, red_low=entry.better == "lower")]
 
 
-def indices(run: Run) -> list[Grid]:
+def index_grids(run: Run) -> list[Grid]:
     """Return a heatmap for each similarity index, on its own range; a range of -1..1 is centred on 0."""
     grids = []
     for name in run.request.indices:
@@ -96,7 +96,7 @@ def indices(run: Run) -> list[Grid]:
     return grids
 
 
-def calibrated(run: Run) -> list[Grid]:
+def calibrated_grids(run: Run) -> list[Grid]:
     """Return the calibrated values of each index that has a null, on one scale: 0 is the 95 % bound, 1 a copy."""
     names = indices_with_null(run)
     matrices = [run.matrix(name, "calibrated") for name in names]
@@ -137,7 +137,7 @@ def _with_chance(run: Run, name: str, grid: Grid, *beside: str) -> Grid:
     )
 
 
-def judged(detections: DetectionResults, detector: str, metric: str) -> list[Grid]:
+def detection_grids(detections: DetectionResults, detector: str, metric: str) -> list[Grid]:
     """Return a detector's results for the run's methods on one colour range; † marks end layers of no belief.
 
     Fréchet ratios and shifts span powers of ten, so they are coloured by their logarithm.

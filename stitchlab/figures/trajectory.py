@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from stitchlab.figures import alt
-from stitchlab.figures.activations import SHOWN
+from stitchlab.figures.activations import MAX_SCATTERED_IMAGES
 from stitchlab.figures.sets import SET_LABELS, colour, line
 from stitchlab.figures.template import INK, MUTED, SYMBOLS, template
 
@@ -57,7 +57,7 @@ def animation(
         _add_own(figure, epochs, own, dark)
     static = {"native": native, **({"dm": dm} if dm is not None else {})}
     for name, places in static.items():
-        _add_static(figure, name, places[:SHOWN], dark)
+        _add_static(figure, name, places[:MAX_SCATTERED_IMAGES], dark)
     first = len(figure.data)
     for trace in _moving_traces(0, epochs, accuracy, detection, points, dark):
         in_plane = trace.name == SET_LABELS["tlm"]
@@ -127,7 +127,7 @@ def _alt_sentences(
 ) -> Iterator[str]:
     """Describe the animation to readers who do not see it."""
     groups = {
-        **{SET_LABELS[name]: places[:SHOWN].T for name, places in static.items()},
+        **{SET_LABELS[name]: places[:MAX_SCATTERED_IMAGES].T for name, places in static.items()},
         **{f"{SET_LABELS['tlm']} after epoch {epochs[k]}": points[k].T for k in (0, -1)},
     }
     yield "Animation of a stitch over its epochs."

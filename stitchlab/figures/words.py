@@ -122,7 +122,7 @@ def _yet(detections: DetectionResults, end_layer: str) -> str:
     return " yet" if any(detections.reliability(name, end_layer).holds is None for name in DETECTORS) else ""
 
 
-def counted(detections: DetectionResults, front_layer: str, end_layer: str) -> str:
+def believed_count_sentence(detections: DetectionResults, front_layer: str, end_layer: str) -> str:
     """Count the detectors believed at this end layer that call each method's activations out of distribution.
 
     Args:

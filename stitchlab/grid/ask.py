@@ -9,14 +9,14 @@ import torch
 from stitchlab.data import registry as datasets
 from stitchlab.grid.compute import compute
 from stitchlab.models import controls
-from stitchlab.models.cut_points import outline
+from stitchlab.models.cut_points import cut_points_of_any
 from stitchlab.models.device import pick_device
 from stitchlab.request import Report, checked_seed, no_report
 from stitchlab.results import data_sets, networks
 from stitchlab.results.resolve import resolve
 from stitchlab.results.run import Run
 from stitchlab.stitch import trail
-from stitchlab.store import Store, given
+from stitchlab.store import Store, store_or_default
 
 
 def ask(
@@ -46,14 +46,14 @@ def ask(
     Raises:
         StitchLabError: something does not exist or does not fit; the message says what to do.
     """
-    store = given(store)
+    store = store_or_default(store)
     trail.max_points_setting()  # an invalid setting is refused before anything is written
     end_network = networks.find(store, end)
     if data is None or data_sets.is_fingerprint(data):
         images = datasets.load_by_fingerprint(data or end_network.data_fingerprint, store)
     else:
         images = datasets.load(data, store, report=report)
-    outline(store, end_network)
+    cut_points_of_any(store, end_network)
     settings |= {"data": images.fingerprint, "seed": seed}
     cuts = controls.cut_points_of(store, front, end_network, checked_seed(seed))
     run = resolve(store, front, end_network.id, front_cuts=cuts, **settings)

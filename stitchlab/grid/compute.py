@@ -10,15 +10,15 @@ import torch
 from torch import Tensor
 
 from stitchlab.catalog.indices import INDICES
-from stitchlab.data.splits import evaluation
+from stitchlab.data.splits import evaluation_indices
 from stitchlab.grid import estimate
-from stitchlab.indices.statistics import Wanted, indices
+from stitchlab.indices.statistics import IndexRequest, indices
 from stitchlab.models import malloc as memory
 from stitchlab.models.provenance import provenance
 from stitchlab.request import NULL, Cell, Report, Request, no_report, portion
 from stitchlab.results import definitions, summary
 from stitchlab.results.keys import accuracy_key, cell_key, functional_key, key_of, map_key
-from stitchlab.results.plan import Unit, Work, missing
+from stitchlab.results.plan import GridWork, Unit, missing
 from stitchlab.results.run import Run
 from stitchlab.stitch.evaluate import evaluate, own_accuracy
 from stitchlab.stitch.maps import maps, none_begun
@@ -54,7 +54,7 @@ def compute(store: Store, run: Run, device: torch.device, report: Report = no_re
     pair = load_pair(store, run.request, device)
     while units := missing(run):
         units = units if watched else _joined(units, pair)
-        costs = [unit_cost.seconds for unit_cost in estimate.shares(store, pair, run.request, units)]
+        costs = [unit_cost.seconds for unit_cost in estimate.cost_shares(store, pair, run.request, units)]
         computed = 0
         for k, unit in enumerate(units):
             report_unit = portion(report, sum(costs[:k]) / sum(costs), costs[k] / sum(costs))
@@ -76,7 +76,7 @@ def _joined(units: Sequence[Unit], pair: Pair) -> list[Unit]:
     cells = [cell for unit in units if unit.work == "tlm" for cell in unit.cells]
     if sum(pair.source(i).channels * pair.target(j).channels for i, j in cells) > MAX_JOINED_WEIGHTS:
         return list(units)
-    joined: dict[tuple[Work, tuple[str, ...]], Unit] = {}
+    joined: dict[tuple[GridWork, tuple[str, ...]], Unit] = {}
     for unit in units:
         so_far = joined.get((unit.work, unit.names), replace(unit, cells=()))
         joined[unit.work, unit.names] = replace(unit, cells=(*so_far.cells, *unit.cells))
@@ -106,10 +106,10 @@ def compute_unit(store: Store, request: Request, unit: Unit, device: torch.devic
             return 0
         names, cells = (list(dict.fromkeys(part)) for part in zip(*claimed_items, strict=True))
         pair = load_pair(store, request, device)
-        images = evaluation(pair.data, request)
+        images = evaluation_indices(pair.data, request)
         from_start = _from_start(store, request, unit, cells)
         started = time.monotonic()
-        with fp32(), memory.kept():
+        with fp32(), memory.freed_memory_reused():
             if unit.work == "indices":
                 entries = {
                     keys[item]: entry
@@ -125,7 +125,7 @@ def compute_unit(store: Store, request: Request, unit: Unit, device: torch.devic
         for key, entry in entries.items():
             store.put("cells", key, remarks | entry)
         if from_start:
-            estimate.learn(store, pair, request, unit.work, cells, seconds)
+            estimate.keep_rate(store, pair, request, unit.work, cells, seconds)
         return len(claimed_items)
 
 
@@ -134,7 +134,7 @@ def _index_entries(
 ) -> dict[ResultCell, Entry]:
     """Compute values and nulls of indices, in one pass for both."""
     with_nulls = any(name.startswith(NULL) for name in names)
-    wanted = Wanted(
+    wanted = IndexRequest(
         list(dict.fromkeys(name.removeprefix(NULL) for name in names)), request.null if with_nulls else 0, request.seed
     )
     values, nulls = indices(pair, wanted, cells, images, report)
@@ -183,7 +183,7 @@ def _stitch_entries(
 def _own_accuracy(store: Store, request: Request, device: torch.device) -> int:
     """Measure both networks' own accuracies, where their classes are those of the data; too cheap to need a claim."""
     pair = load_pair(store, request, device)
-    images = evaluation(pair.data, request)
+    images = evaluation_indices(pair.data, request)
     started = time.monotonic()
     with fp32():
         for network in (pair.front, pair.end):
@@ -195,5 +195,5 @@ def _own_accuracy(store: Store, request: Request, device: torch.device) -> int:
                     accuracy_key(request, network.id),
                     {"accuracy": accuracy, **provenance(device, time.monotonic() - network_started)},
                 )
-    estimate.learn(store, pair, request, "accuracy", (), time.monotonic() - started)
+    estimate.keep_rate(store, pair, request, "accuracy", (), time.monotonic() - started)
     return 1

@@ -16,14 +16,14 @@ from stitchlab.catalog.indices import INDICES
 from stitchlab.catalog.presets import PRESETS
 from stitchlab.grid import machine
 from stitchlab.request import INDEX_IMAGES, Cell, Request
-from stitchlab.results.plan import Unit, Work, missing
+from stitchlab.results.plan import GridWork, Unit, missing
 from stitchlab.results.run import Run
 from stitchlab.stitch.pair import Pair
 from stitchlab.store import Store
 
 #: How many times longer an operation takes than in the measurement of `stitchlab.grid.machine`: reading and preparing
 #: images, least squares and Gram matrices take time, but their operations are not counted.
-OVERHEAD_FACTORS: dict[Work, float] = {"tlm": 1.0, "dm": 1.0, "functional": 1.0, "indices": 1.5, "accuracy": 2.0}
+OVERHEAD_FACTORS: dict[GridWork, float] = {"tlm": 1.0, "dm": 1.0, "functional": 1.0, "indices": 1.5, "accuracy": 2.0}
 FLOPS_PER_MOVED_NUMBER = 20  # moving a number of a matrix takes as long as so many operations
 SVD_FLOPS_FACTOR = 20  # singular values take this factor times rows² × columns operations
 CHEAPER_TRAINING_IMAGES = 5000  # of the cheaper request with fewer training images
@@ -36,7 +36,7 @@ class Cost(NamedTuple):
     timed: bool
 
 
-def flops(pair: Pair, request: Request, work: Work, cells: Sequence[Cell]) -> float:
+def flops(pair: Pair, request: Request, work: GridWork, cells: Sequence[Cell]) -> float:
     """Count the floating point operations of a unit (`stitchlab.results.plan.Unit`).
 
     Forward passes count once; a backward pass to the stitch costs about another forward pass of the tail.
@@ -89,7 +89,9 @@ def _null_flops(pair: Pair, request: Request, cells: Sequence[Cell]) -> float:
     return float(request.null * per_permutation)
 
 
-def learn(store: Store, pair: Pair, request: Request, work: Work, cells: Sequence[Cell], seconds: float) -> None:
+def keep_rate(
+    store: Store, pair: Pair, request: Request, work: GridWork, cells: Sequence[Cell], seconds: float
+) -> None:
     """Keep the rate at which a unit was computed on this machine.
 
     Args:
@@ -133,16 +135,16 @@ def total(store: Store, pair: Pair, request: Request, units: Sequence[Unit]) -> 
     return Cost(sum(unit_cost.seconds for unit_cost in costs), all(unit_cost.timed for unit_cost in costs))
 
 
-def shares(store: Store, pair: Pair, request: Request, units: Sequence[Unit]) -> list[Cost]:
+def cost_shares(store: Store, pair: Pair, request: Request, units: Sequence[Unit]) -> list[Cost]:
     """Estimate as `cost` does, but measure nothing: only the shares of the total are right where work was not timed.
 
     Args:
         store, pair, request, units: as for `cost`.
     """
-    return cost(store, pair, request, units, machine.kept(store, pair.device) or machine.NOMINAL_SECONDS_PER_FLOP)
+    return cost(store, pair, request, units, machine.kept_rate(store, pair.device) or machine.NOMINAL_SECONDS_PER_FLOP)
 
 
-def cheaper(run: Run, pair: Pair) -> list[tuple[str, float]]:
+def cheaper_requests(run: Run, pair: Pair) -> list[tuple[str, float]]:
     """List cheaper requests than a run with task loss matching, by description, with the estimated seconds of each."""
     request = run.request
     requests: dict[str, Request] = {}
@@ -160,7 +162,7 @@ def cheaper(run: Run, pair: Pair) -> list[tuple[str, float]]:
     return estimates
 
 
-def _timed_rate(store: Store, pair: Pair, work: Work) -> float | None:
+def _timed_rate(store: Store, pair: Pair, work: GridWork) -> float | None:
     """Read the seconds per operation of this work on this machine: for this end network, or the median of others."""
     same_network = machine.read_rate(store, machine.key(work, pair.device, pair.end.id))
     if same_network is not None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from stitchlab.catalog.indices import INDICES
-from stitchlab.data.splits import evaluation
+from stitchlab.data.splits import evaluation_indices
 from stitchlab.indices.halves import measure_half_samples
 from stitchlab.models import malloc as memory
 from stitchlab.models.provenance import provenance
@@ -45,11 +45,11 @@ def compute(run: Run, device: torch.device, report: Report = no_report) -> Halve
         return Halves(run)
     definitions.check(run.request, *lacking)
     pair = load_pair(run.store, run.request, device)
-    images = evaluation(pair.data, run.request)
+    images = evaluation_indices(pair.data, run.request)
     groups = list(_groups(lacking))
     for k, names in enumerate(groups):
         started = time.monotonic()
-        with fp32(), memory.kept():
+        with fp32(), memory.freed_memory_reused():
             values = _half_sample_values(run, pair, names, images, portion(report, k / len(groups), 1 / len(groups)))
         remarks = provenance(device, (time.monotonic() - started) / len(names))
         for name in names:

@@ -15,7 +15,7 @@ import torch
 
 from stitchlab.cutting.layered import Layered
 from stitchlab.models import zoo
-from stitchlab.results.plan import Work
+from stitchlab.results.plan import GridWork
 from stitchlab.store import Store
 
 ROOM = "timings"
@@ -27,7 +27,7 @@ CPU_BATCH = 64  # images that are run together
 GPU_BATCH = 512  # more than on a CPU: as few images would not use all of a GPU
 IMAGE_SHAPE = (3, 32, 32)
 
-RateName = Work | Literal["machine"]
+RateName = GridWork | Literal["machine"]
 
 
 def key(work: RateName, device: torch.device, end: str) -> str:
@@ -58,21 +58,21 @@ def keep_rate(store: Store, rate_key: str, seconds_per_flop: float) -> None:
     store.put(ROOM, rate_key, {"seconds_per_flop": seconds_per_flop})
 
 
-def kept(store: Store, device: torch.device) -> float | None:
+def kept_rate(store: Store, device: torch.device) -> float | None:
     """Read the seconds per operation that were measured on this machine; return None if they were not."""
     return read_rate(store, key("machine", device, ""))
 
 
 def rate(store: Store, device: torch.device) -> float:
     """Return the seconds per operation on this machine; they are measured once, and kept."""
-    seconds_per_flop = kept(store, device)
+    seconds_per_flop = kept_rate(store, device)
     if seconds_per_flop is None:
-        seconds_per_flop = measured(device)
+        seconds_per_flop = measure_rate(device)
         keep_rate(store, key("machine", device, ""), seconds_per_flop)
     return seconds_per_flop
 
 
-def measured(device: torch.device) -> float:
+def measure_rate(device: torch.device) -> float:
     """Measure the seconds per operation, without keeping them.
 
     The measurement uses as many threads as the computation of grids, which differs from the pages' worker.

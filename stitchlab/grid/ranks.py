@@ -15,10 +15,10 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from stitchlab.data.splits import draw, evaluation
-from stitchlab.indices.statistics import Wanted, indices
+from stitchlab.data.splits import draw, evaluation_indices
+from stitchlab.indices.statistics import IndexRequest, indices
 from stitchlab.models import malloc as memory
-from stitchlab.models.cut_points import outline
+from stitchlab.models.cut_points import cut_points_of_any
 from stitchlab.models.provenance import provenance
 from stitchlab.probes.classifier import fit
 from stitchlab.probes.features import Features, Labels, gather_features
@@ -54,13 +54,13 @@ def compute(run: Run, device: torch.device, report: Report = no_report) -> Ranks
     Raises StitchLabError for any other run, and where a definition has changed since the run was made.
     """
     run.check_own()
-    outline(run.store, networks.find(run.store, run.request.front))
+    cut_points_of_any(run.store, networks.find(run.store, run.request.front))
     ranks = Ranks(run)
     if not (units := _units(ranks)):
         return ranks
     definitions.check(run.request)
     pair = load_pair(run.store, run.request, device)
-    with fp32(), memory.kept():
+    with fp32(), memory.freed_memory_reused():
         layers = list(dict.fromkeys(layer for layer, _, _ in units))
         count = min(run.request.dm.images, len(pair.data.train))  # K may be too large in a run without DM
         images = draw(pair.data.train, run.request.seed, count, "training images of the basis (K)")
@@ -119,7 +119,7 @@ class _Layer:
     @property
     def evaluation(self) -> Tensor:
         """Return the indices of the evaluation images in the test split."""
-        return evaluation(self.pair.data, self.ranks.run.request)
+        return evaluation_indices(self.pair.data, self.ranks.run.request)
 
     def uncut_reason(self, reason: str) -> str:
         """Replace the names of cut layers in a reason by the name of the layer."""
@@ -168,7 +168,7 @@ def _evaluated(layer: _Layer, stitches: Mapping[Cell, Stitch], report: Report) -
 
 def _compared(layer: _Layer, names: Sequence[str], report: Report) -> dict[str, NumbersByRank]:
     """Compute indices of cut activations, in float64, so that rounding noise does not count as a direction."""
-    values = indices(layer.truncated(float64=True), Wanted(names), layer.cells, layer.evaluation, report).values
+    values = indices(layer.truncated(float64=True), IndexRequest(names), layer.cells, layer.evaluation, report).values
     return {
         name: [{metric: _number(values[name, cell]) for metric in metrics(name)} for cell in layer.cells]
         for name in names

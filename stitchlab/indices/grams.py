@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from stitchlab.request import Cell, Report
-from stitchlab.stitch.numerics import exact
+from stitchlab.stitch.numerics import to_float64
 from stitchlab.stitch.pair import ForwardPass, Pair
 
 GRAM_MEMORY = 2**29  # bytes of features that are in memory at a time
@@ -79,7 +79,7 @@ def gram(batches: Callable[[], Iterable[Tensor]], features: int, count: int) -> 
     width = max(1, GRAM_MEMORY // (8 * count))
     products = on_mean = mean_square = sums = sum_of_squares = torch.zeros(())
     for start in range(0, features, width):
-        x = torch.cat([exact(batch.flatten(1)[:, start : start + width]) for batch in batches()])
+        x = torch.cat([to_float64(batch.flatten(1)[:, start : start + width]) for batch in batches()])
         mean = x.mean(0)
         centred = x - mean
         products, on_mean, mean_square, sums, sum_of_squares = (

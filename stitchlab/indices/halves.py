@@ -12,7 +12,7 @@ from stitchlab.catalog.indices import INDICES
 from stitchlab.indices import SIDES, IndexCell, Side, Value, index_function
 from stitchlab.indices.grams import Gram, GramIndex, grams
 from stitchlab.indices.second_moments import Sums
-from stitchlab.indices.statistics import Wanted, by_moments, group_cells, sum_moments, unusable
+from stitchlab.indices.statistics import IndexRequest, by_moments, group_cells, sum_moments, unusable
 from stitchlab.request import INDEX_IMAGES, Cell, Report, no_report, portion
 from stitchlab.stitch.halves import HalfSampleValues
 from stitchlab.stitch.pair import Pair
@@ -129,7 +129,7 @@ def _by_averages(
         )
         for k, half in enumerate(halves):
             _report_half(report_part, k, len(halves))
-            add(by_moments(Wanted(names), part, _half_sums(part, front, end, half), "averages", no_report).values)
+            add(by_moments(IndexRequest(names), part, _half_sums(part, front, end, half), "averages", no_report).values)
 
 
 def _half_sums(cells: Sequence[Cell], front: Mapping[str, Tensor], end: Mapping[str, Tensor], half: Tensor) -> Sums:

@@ -24,7 +24,7 @@ from stitchlab.results.activation_layout import Layout, check, layout_of
 from stitchlab.stitch.affine import align, lacks_class_token
 from stitchlab.stitch.affine import rows as position_rows
 from stitchlab.stitch.moments import with_ones
-from stitchlab.stitch.numerics import exact
+from stitchlab.stitch.numerics import to_float64
 
 CUTOFF = 1e-6  # directions whose singular value is a smaller share of the largest are dropped
 
@@ -211,7 +211,7 @@ def _aligned(x: Tensor, source: Layout, positions: _Positions | None) -> Tensor:
         return _rows(x, source, None)
     rows = with_ones(position_rows(align(x, source, positions.target)))
     # Resizing may skip pixels. A layer that is not finite anywhere must be undefined in every cell: this spreads NaN.
-    rows[:, :-1] += 0 * (exact(x.amax()) + exact(x.amin()))
+    rows[:, :-1] += 0 * (to_float64(x.amax()) + to_float64(x.amin()))
     return rows
 
 
@@ -219,7 +219,7 @@ def _rows(x: Tensor, layout: Layout, without_class_token: bool | None) -> Tensor
     """Make rows [X 1]: positions, with the class token or without it; None: averages over positions."""
     channels_last = (x.movedim(1, -1) if layout.kind == "map" else x).reshape(len(x), -1, layout.channels)
     if without_class_token is None:
-        return with_ones(exact(channels_last).mean(1))
+        return with_ones(to_float64(channels_last).mean(1))
     return with_ones(channels_last[:, int(without_class_token) :].flatten(0, 1))
 
 

@@ -22,7 +22,7 @@ BATCH = 100  # images that are run together, at most
 SUMMING_SHARE = 0.5  # of the progress where there are nulls; the permutations are the rest
 
 
-class Wanted(NamedTuple):
+class IndexRequest(NamedTuple):
     """Describe which indices to compute: their names, and for nulls the number of permutations and their seed."""
 
     names: Sequence[str]
@@ -51,7 +51,7 @@ class IndexValues(NamedTuple):
 
 
 def indices(
-    pair: Pair, wanted: Wanted, cells: Sequence[Cell], images: Tensor, report: Report = no_report
+    pair: Pair, wanted: IndexRequest, cells: Sequence[Cell], images: Tensor, report: Report = no_report
 ) -> IndexValues:
     """Compute indices on cells, and their nulls, in one pass of each network.
 
@@ -76,7 +76,7 @@ def indices(
 
 
 def _indices_of_statistic(
-    pair: Pair, wanted: Wanted, need: Needs, cells: Sequence[Cell], images: Tensor, report: Report
+    pair: Pair, wanted: IndexRequest, need: Needs, cells: Sequence[Cell], images: Tensor, report: Report
 ) -> Iterator[IndexValues]:
     """Compute the indices that need one statistic on all cells, some cells at a time."""
     share = SUMMING_SHARE if wanted.permutations else 1.0
@@ -99,7 +99,7 @@ def _indices_of_statistic(
 
 
 def by_grams(
-    wanted: Wanted, cells: Sequence[Cell], front: Mapping[str, Gram], end: Mapping[str, Gram], report: Report
+    wanted: IndexRequest, cells: Sequence[Cell], front: Mapping[str, Gram], end: Mapping[str, Gram], report: Report
 ) -> IndexValues:
     """Compute indices of images, as many at a time as have matrices that fit into memory together.
 
@@ -169,7 +169,7 @@ def _matrices(name: str, side: Side, grams: Mapping[str, Gram]) -> dict[str, Ten
     return {layer: unusable(side, gram.centred) or function(gram) for layer, gram in grams.items()}
 
 
-def by_moments(wanted: Wanted, cells: Sequence[Cell], sums: Sums, need: Needs, report: Report) -> IndexValues:
+def by_moments(wanted: IndexRequest, cells: Sequence[Cell], sums: Sums, need: Needs, report: Report) -> IndexValues:
     """Compute indices of channels from second moments.
 
     Args:

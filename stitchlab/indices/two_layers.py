@@ -10,7 +10,7 @@ from stitchlab.indices import Value
 from stitchlab.indices.grams import Gram, gram
 from stitchlab.indices.null import Null
 from stitchlab.indices.second_moments import Sums
-from stitchlab.indices.statistics import IndexValues, Wanted, by_grams, by_moments
+from stitchlab.indices.statistics import IndexRequest, IndexValues, by_grams, by_moments
 from stitchlab.request import Cell, no_report
 
 _XY: Cell = ("x", "y")  # the only cell here
@@ -35,20 +35,20 @@ def measure(name: str, x: Tensor, y: Tensor) -> float | None:
     >>> round(measure("cka", x, x), 6), abs(round(measure("opd", x, 2 * x), 6))
     (1.0, 0.0)
     """
-    value = defined(name, x, y)
+    value = value_or_reason(name, x, y)
     return None if isinstance(value, str) else value
 
 
-def defined(name: str, x: Tensor, y: Tensor) -> Value:
+def value_or_reason(name: str, x: Tensor, y: Tensor) -> Value:
     """Compute an index, or return the reason why it is undefined.
 
     Args:
         name, x, y: as for `measure`, which raises the same errors.
     """
-    return _compute(Wanted([name]), x, y).values[name, _XY]
+    return _compute(IndexRequest([name]), x, y).values[name, _XY]
 
 
-def permuted(name: str, x: Tensor, y: Tensor, permutations: int = 200, seed: int = 0) -> Null:
+def permutation_null(name: str, x: Tensor, y: Tensor, permutations: int = 200, seed: int = 0) -> Null:
     """Compute an index's null: its values after the images of y are permuted, for comparison with `measure`.
 
     Args:
@@ -59,10 +59,10 @@ def permuted(name: str, x: Tensor, y: Tensor, permutations: int = 200, seed: int
     Returns:
         a value for each permutation, or the reason why the null is undefined.
     """
-    return _compute(Wanted([name], permutations, seed), x, y).nulls[name, _XY]
+    return _compute(IndexRequest([name], permutations, seed), x, y).nulls[name, _XY]
 
 
-def _compute(wanted: Wanted, x: Tensor, y: Tensor) -> IndexValues:
+def _compute(wanted: IndexRequest, x: Tensor, y: Tensor) -> IndexValues:
     (name,) = wanted.names
     if name not in INDICES:
         raise UnknownName("similarity index", name, INDICES)

@@ -21,13 +21,13 @@ from stitchlab.jobs.local_workers import WorkerKind
 from stitchlab.jobs.names import (
     DEMO,
     NETWORK_JOB_PREFIX,
-    detecting,
-    fetching,
-    following,
-    making,
-    measuring,
-    preparing,
-    probing,
+    detection_job,
+    download_job,
+    measurement_job,
+    network_job,
+    preparation_job,
+    probes_job,
+    trajectory_job,
 )
 from stitchlab.jobs.protocol import JobQueue
 from stitchlab.jobs.questions import Answer, Questions, plain_argument
@@ -50,13 +50,13 @@ __all__ = [
     "Jobs",
     "NotInstalled",
     "Status",
-    "detecting",
-    "fetching",
-    "following",
-    "making",
-    "measuring",
-    "preparing",
-    "probing",
+    "detection_job",
+    "download_job",
+    "measurement_job",
+    "network_job",
+    "preparation_job",
+    "probes_job",
+    "trajectory_job",
 ]
 
 
@@ -151,7 +151,7 @@ class Jobs(Queue):
         Args:
             run: what is computed.
             cell: the only one that is computed; default is all.
-            last: the kind of work (`stitchlab.results.plan.Work`) that is done after all other work.
+            last: the kind of work (`stitchlab.results.plan.GridWork`) that is done after all other work.
 
         Returns:
             the run that is computed. It is another one, under today's definitions, if something is missing of the run
@@ -180,7 +180,7 @@ class Jobs(Queue):
 
     def prepare(self, arguments: dict[str, Any]) -> None:
         """Queue the making of what a request needs (`tasks.prepare`), job `preparing`; its result holds the ``run``."""
-        self._submit_one(preparing(arguments), "pages", "preparing the request", "prepare", arguments)
+        self._submit_one(preparation_job(arguments), "pages", "preparing the request", "prepare", arguments)
 
     def detect(
         self, run: Run, detection: Detection, detectors: Sequence[str], cells: Sequence[MethodCell], asked: bool = True
@@ -207,7 +207,7 @@ class Jobs(Queue):
             description = TaskDescription(f"detectors on {end_layer}", weight, work)
             tasks.append((WorkerCall("detect", arguments), description))
         if tasks:
-            self._submit(detecting(run, detection, cells), "grid", tasks, asked=asked)
+            self._submit(detection_job(run, detection, cells), "grid", tasks, asked=asked)
 
     def compute_trajectory(self, run: Run, front_layer: str, end_layer: str, asked: bool = True) -> None:
         """Queue a cell's trajectory through the epochs of task loss matching (job `following`).
@@ -224,7 +224,7 @@ class Jobs(Queue):
         definitions.check(run.request, "tlm")
         arguments = (run.record, front_layer, end_layer, self.device)
         self._submit(
-            following(run, front_layer, end_layer),
+            trajectory_job(run, front_layer, end_layer),
             "grid",
             [(WorkerCall("compute_trajectory", arguments), TaskDescription("following the epochs"))],
             asked=asked,
@@ -233,21 +233,21 @@ class Jobs(Queue):
     def train(self, arguments: dict[str, Any]) -> None:
         """Queue the training of a network (`tasks.train`), job `making` of its name."""
         name = arguments["name"]
-        self._submit_one(making(name), "grid", f"training {name}", "train", arguments, self.device)
+        self._submit_one(network_job(name), "grid", f"training {name}", "train", arguments, self.device)
 
     def bring(self, upload: str, arguments: dict[str, Any]) -> None:
         """Queue the import of an upload (`tasks.bring`), job `making` of the network's name."""
         name = arguments["name"]
         call = WorkerCall("bring", (upload, arguments, self.device))
-        self._submit(making(name), "grid", [(call, TaskDescription(f"importing {name}"))], upload=upload)
+        self._submit(network_job(name), "grid", [(call, TaskDescription(f"importing {name}"))], upload=upload)
 
     def measure(self, network: str) -> None:
         """Queue the measuring of a network, given by its id, on the test images of its data (job `measuring`)."""
-        self._submit_one(measuring(network), "grid", "measuring", "measure", network, self.device)
+        self._submit_one(measurement_job(network), "grid", "measuring", "measure", network, self.device)
 
     def probe(self, arguments: dict[str, Any], label: str) -> None:
         """Queue linear probes of a network (`tasks.probe`), job `probing`; ``label`` names the job for people."""
-        self._submit_one(probing(arguments), "grid", label, "probe", arguments, self.device)
+        self._submit_one(probes_job(arguments), "grid", label, "probe", arguments, self.device)
 
     def check(self, suite: dict[str, Any], checks: Sequence[str]) -> None:
         """Queue what checks still need (job `names.checking`): ``suite`` is that of `results.checks.plan.begin`."""
@@ -255,11 +255,11 @@ class Jobs(Queue):
             (WorkerCall("check", (step, self.device)), TaskDescription(step.label, step.weight))
             for step in suites.begin(self.store, suite, checks)
         ]
-        self._submit(names.checking(suite), "grid", tasks)
+        self._submit(names.checks_job(suite), "grid", tasks)
 
     def fetch(self, data: str) -> None:
         """Queue the download of a data set (job `fetching`)."""
-        self._submit_one(fetching(data), "data", f"getting {data}", "fetch", data)
+        self._submit_one(download_job(data), "data", f"getting {data}", "fetch", data)
 
     def train_demo(self) -> None:
         """Queue the training of the demo's two networks."""
@@ -274,7 +274,7 @@ class Jobs(Queue):
 
     def curve(self, name: str) -> list[dict[str, float]]:
         """Read the training curve so far of a network: `train.Point` as JSON."""
-        record = job_records.read_job(self.store, making(name))
+        record = job_records.read_job(self.store, network_job(name))
         return job_records.read_curve(self.store, job_records.task_key(record.attempt, 0)) if record else []
 
     def _submit_one(self, job: str, kind: WorkerKind, label: str, function: str, *arguments: Any) -> None:

@@ -13,37 +13,37 @@ DEMO = "demo"  # the job that trains the demo's networks
 NETWORK_JOB_PREFIX = "making-"
 
 
-def making(network: str) -> str:
+def network_job(network: str) -> str:
     """Name the job that trains or imports the network of this name."""
     return f"{NETWORK_JOB_PREFIX}{network}"
 
 
-def measuring(network: str) -> str:
+def measurement_job(network: str) -> str:
     """Name the job that measures the network of this id."""
     return f"measuring-{network}"
 
 
-def fetching(data: str) -> str:
+def download_job(data: str) -> str:
     """Name the job that downloads a data set."""
     return f"fetching-{content_id(data)[:16]}"
 
 
-def preparing(arguments: Mapping[str, Any]) -> str:
+def preparation_job(arguments: Mapping[str, Any]) -> str:
     """Name the job that makes what a request needs (`Jobs.prepare`)."""
     return f"preparing-{content_id(dict(arguments))[:16]}"
 
 
-def probing(arguments: Mapping[str, Any]) -> str:
+def probes_job(arguments: Mapping[str, Any]) -> str:
     """Name the job that computes linear probes of a network (`stitchlab.results.probes.Probes.wanted`)."""
     return f"probing-{content_id(dict(arguments))[:16]}"
 
 
-def checking(suite: Mapping[str, Any]) -> str:
+def checks_job(suite: Mapping[str, Any]) -> str:
     """Name the job that checks measures on networks (`stitchlab.results.checks.suite.wanted`)."""
     return f"checking-{content_id(dict(suite))[:16]}"
 
 
-def detecting(run: Run, detection: Detection, cells: Sequence[MethodCell]) -> str:
+def detection_job(run: Run, detection: Detection, cells: Sequence[MethodCell]) -> str:
     """Name the job that runs detectors on cells of a run.
 
     Args:
@@ -54,7 +54,7 @@ def detecting(run: Run, detection: Detection, cells: Sequence[MethodCell]) -> st
     return f"{run.id}-ood-{content_id([detection, cells])[:16]}"
 
 
-def following(run: Run, front_layer: str, end_layer: str) -> str:
+def trajectory_job(run: Run, front_layer: str, end_layer: str) -> str:
     """Name the job that computes a cell's trajectory.
 
     Args:

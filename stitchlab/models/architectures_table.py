@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from stitchlab.errors import StitchLabError
 from stitchlab.models import zoo
-from stitchlab.models.cut_points import of_architecture
+from stitchlab.models.cut_points import cut_points_of_architecture
 from stitchlab.results.networks import Network
 
 INPUT_SIZES = (32, 16, 64, 75, 96, 224)  # pixels a side; a row shows the first that fits
@@ -45,7 +45,7 @@ def row(name: str) -> str:
         )
         try:
             architecture.check_size(size)
-            cuts = of_architecture(architecture, network)
+            cuts = cut_points_of_architecture(architecture, network)
         except StitchLabError:
             continue
         blocks = cuts.defaults()
@@ -67,4 +67,4 @@ def lines(names: Iterable[str]) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write("\n".join(lines(zoo.known())) + "\n")
+    sys.stdout.write("\n".join(lines(zoo.known_names())) + "\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from stitchlab.models import store as model_store
-from stitchlab.models.cut_points import of_architecture, outline
+from stitchlab.models.cut_points import cut_points_of_any, cut_points_of_architecture
 from stitchlab.request import derived_seed
 from stitchlab.results import controls, networks
 from stitchlab.results.cut_points import Cuts
@@ -27,11 +27,11 @@ def cut_points_of(store: Store, name: str, end: Network, seed: int) -> Cuts:
         StitchLabError: the images do not fit, or there is no cut point.
     """
     if not controls.is_control(name):
-        return outline(store, networks.find(store, name))
+        return cut_points_of_any(store, networks.find(store, name))
     if name != controls.NOISE:
-        return outline(store, controls.pattern(store, name, end))
+        return cut_points_of_any(store, controls.pattern(store, name, end))
     draft = controls.draft(store, name, end, seed)
-    return of_architecture(model_store.architecture(draft), draft)
+    return cut_points_of_architecture(model_store.architecture(draft), draft)
 
 
 def front(store: Store, name: str, end: Network, seed: int) -> Network:
@@ -56,9 +56,9 @@ def front(store: Store, name: str, end: Network, seed: int) -> Network:
         return existing
     draft = controls.draft(store, name, end, seed)
     draft = replace(draft, origin={key: value for key, value in draft.origin.items() if key != "like"})
-    module = model_store.fresh(draft, model_store.architecture(draft), derived_seed("control", seed))
+    module = model_store.build_fresh(draft, model_store.architecture(draft), derived_seed("control", seed))
     # "random-init of X" and "random-init of Y" are the same network where X and Y have the same architecture.
     record = store.intact(networks.ROOM, model_store.fingerprint(draft, module.state_dict()))
     control = model_store.save(store, draft, module) if record is None else Network.from_record(record)
-    outline(store, control)
+    cut_points_of_any(store, control)
     return control

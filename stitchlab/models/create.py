@@ -22,17 +22,17 @@ from stitchlab.models import malloc as memory
 from stitchlab.models import store as model_store
 from stitchlab.models import train as training
 from stitchlab.models import zoo
-from stitchlab.models.cut_points import of_architecture, outline
+from stitchlab.models.cut_points import cut_points_of_any, cut_points_of_architecture
 from stitchlab.models.device import pick_device
-from stitchlab.models.store import LoadedNetwork, frozen, prepare
+from stitchlab.models.store import LoadedNetwork, freeze, prepare
 from stitchlab.models.tensors import put_tensors
-from stitchlab.models.train import Point
+from stitchlab.models.train import CurvePoint
 from stitchlab.request import Report, checked_seed, no_report, portion
 from stitchlab.results import networks
 from stitchlab.results.cut_points import Cuts
 from stitchlab.results.data_sets import DataRecord
 from stitchlab.results.networks import Network, some_name
-from stitchlab.store import Store, given
+from stitchlab.store import Store, store_or_default
 
 TRAINING_SHARE = 0.98  # of the progress of `train`; the rest is the measurement on test images
 
@@ -52,7 +52,7 @@ def train(
     label_noise: float = 0.0,
     attack: Attack | None = None,
     report: Report = no_report,
-    watch: Callable[[list[Point]], None] = lambda curve: None,
+    watch: Callable[[list[CurvePoint]], None] = lambda curve: None,
 ) -> Network:
     """Train a network on a data set's training images and save it.
 
@@ -73,7 +73,7 @@ def train(
 
     Raises StitchLabError, before any training, where a name is taken, images do not fit, or weights cannot be saved.
     """
-    store, device = given(store), pick_device(device)
+    store, device = store_or_default(store), pick_device(device)
     name = _free_name(store, name, f"{data.label}-{arch.rpartition('/')[2]}-s{seed}")
     architecture = zoo.architecture(arch)
     recipe = _recipe(architecture, data, epochs=epochs, augment=augment, label_noise=label_noise, attack=attack)
@@ -100,11 +100,11 @@ def _fit(
     seed: int,
     device: torch.device,
     report: Report,
-    watch: Callable[[list[Point]], None],
+    watch: Callable[[list[CurvePoint]], None],
 ) -> dict[str, Any]:
     """Train the module; return the ``origin`` of the network, which says how."""
     started = time.monotonic()
-    with memory.kept():
+    with memory.freed_memory_reused():
         curve = training.fit(
             module, data, partial(prepare, network), recipe, seed=seed, device=device, report=report, watch=watch
         )
@@ -136,14 +136,14 @@ def untrained(
         arch, data, store, name, device, options, size: as for `train`.
         seed: of the weights.
     """
-    store, device = given(store), pick_device(device)
+    store, device = store_or_default(store), pick_device(device)
     name = _free_name(store, name, f"{data.label}-{arch.rpartition('/')[2]}-fresh-s{seed}")
     network, module = _build(name, zoo.architecture(arch), options, data, size, seed)
     network = replace(network, seed=seed, origin={"how": "untrained"})
     return measure_and_save(store, network, module, data, device)
 
 
-def fits(arch: str, data: DataSet, options: dict[str, Any] | None = None, size: int | None = None) -> Cuts:
+def cut_points_for(arch: str, data: DataSet, options: dict[str, Any] | None = None, size: int | None = None) -> Cuts:
     """Find the cut points that a network of this architecture would have for this data.
 
     Args:
@@ -154,7 +154,7 @@ def fits(arch: str, data: DataSet, options: dict[str, Any] | None = None, size: 
     architecture = zoo.architecture(arch)
     network = draft("", architecture, options, data, size=size)
     architecture.check_size(network.size)
-    return of_architecture(architecture, network)
+    return cut_points_of_architecture(architecture, network)
 
 
 def measure(
@@ -174,7 +174,7 @@ def measure(
         raise StitchLabError(f"{network.name} has other classes than {data.label}: its accuracy is not defined")
     counts = model_store.confusion(network, data.test, device, report)
     put_tensors(store, networks.MEASURED, networks.measured_key(network), {"counts": counts})
-    networks.remark(store, replace(network, accuracy=training.accuracy_of(counts)))
+    networks.write_record(store, replace(network, accuracy=training.accuracy_of(counts)))
     return counts
 
 
@@ -228,7 +228,7 @@ def _build(
 ) -> tuple[Network, nn.Module]:
     """Draft a network for this data, and build its module with fresh weights. Raises as `draft` and `check`."""
     network = draft(name, builder, options, data, *training.channel_statistics(data.train), size=size)
-    module = model_store.fresh(network, builder, checked_seed(seed))
+    module = model_store.build_fresh(network, builder, checked_seed(seed))
     check(network, builder)
     return network, module
 
@@ -237,7 +237,7 @@ def check(network: Network, architecture: zoo.Architecture) -> None:
     """Check that images fit, there is a cut point, and a user's code returns logits. Raises StitchLabError."""
     architecture.check_size(network.size)
     with contextlib.suppress(ConstantLogits):  # fresh weights may give all images the same logits
-        of_architecture(architecture, network)
+        cut_points_of_architecture(architecture, network)
     if architecture.code is None:
         return
     module = model_store.build(network, architecture).eval()
@@ -281,7 +281,7 @@ def measure_and_save(
     Raises StitchLabError as `save` does, and where there is no cut point; then nothing is saved.
     """
     if network.classes == data.classes:
-        loaded = LoadedNetwork.of(network, frozen(module, device))
+        loaded = LoadedNetwork.of(network, freeze(module, device))
         counts = model_store.confusion(loaded, data.test, device, report)
         saved = model_store.save(store, replace(network, accuracy=training.accuracy_of(counts)), module, replaced)
         put_tensors(store, networks.MEASURED, networks.measured_key(saved), {"counts": counts})
@@ -289,7 +289,7 @@ def measure_and_save(
         saved = model_store.save(store, network, module, replaced)
     try:
         with contextlib.suppress(ConstantLogits):
-            outline(store, saved)  # now, so that no page has to run a user's code for the cut points
+            cut_points_of_any(store, saved)  # now, so that no page has to run a user's code for the cut points
     except StitchLabError:
         networks.delete(store, saved.id)  # with these weights there is no cut point
         raise

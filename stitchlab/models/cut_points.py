@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from itertools import islice
 
-from stitchlab.cutting.fx_graph import Graph
+from stitchlab.cutting.fx_graph import TracedNetwork
 from stitchlab.cutting.layered import Layered
 from stitchlab.cutting.tracing import Untraceable
 from stitchlab.errors import StitchLabError
@@ -22,19 +22,19 @@ from stitchlab.store import Store
 SUGGESTED_SIZES = (8, 16, 28, 32, 48, 64, 75, 96, 112, 128, 160, 192, 224, 256, 299, 384, 448, 512)  # px
 
 
-def outline(store: Store, network: Network) -> Cuts:
+def cut_points_of_any(store: Store, network: Network) -> Cuts:
     """Read the cut points of a network of the store, or find them and keep them.
 
     Raises StitchLabError where images of the network's size do not fit (sizes that fit are named), or there is no cut
     point.
     """
     if (cuts := kept(store, network.id)) is None:
-        cuts = of_architecture(model_store.architecture(network), network, store)
+        cuts = cut_points_of_architecture(model_store.architecture(network), network, store)
         keep(store, network.id, cuts)
     return cuts
 
 
-def of_architecture(architecture: Architecture, network: Network, store: Store | None = None) -> Cuts:
+def cut_points_of_architecture(architecture: Architecture, network: Network, store: Store | None = None) -> Cuts:
     """Find the cut points of the module that an architecture builds for a network.
 
     Args:
@@ -47,7 +47,7 @@ def of_architecture(architecture: Architecture, network: Network, store: Store |
     """
     arguments = model_store.arguments(network)
     try:
-        graph = Graph(zoo.sketch(architecture, **arguments), network.input)
+        graph = TracedNetwork(zoo.sketch(architecture, **arguments), network.input)
         return Cuts(graph.points, graph.flops, graph.nodes, traced=True)
     except Untraceable:
         if store is not None and network.id:
@@ -74,6 +74,6 @@ def _nearest_sizes(architecture: Architecture, network: Network) -> list[int]:
 def _fits(architecture: Architecture, network: Network, size: int) -> bool:
     with contextlib.suppress(StitchLabError):
         arguments = model_store.arguments(network) | {"size": size}
-        Graph(zoo.sketch(architecture, **arguments), (network.channels, size, size))
+        TracedNetwork(zoo.sketch(architecture, **arguments), (network.channels, size, size))
         return True
     return False

@@ -22,13 +22,13 @@ from stitchlab.models import store as model_store
 from stitchlab.models import weights as files
 from stitchlab.models.create import check, draft, measure_and_save
 from stitchlab.models.device import pick_device
-from stitchlab.models.store import LoadedNetwork, frozen
+from stitchlab.models.store import LoadedNetwork, freeze
 from stitchlab.models.zoo import vision
 from stitchlab.request import Report, no_report, portion
 from stitchlab.results import networks
 from stitchlab.results.data_sets import DataRecord
 from stitchlab.results.networks import Network
-from stitchlab.store import Store, given
+from stitchlab.store import Store, store_or_default
 
 OR_REPLACE_HINT = ", or replace it (--replace)"
 
@@ -70,7 +70,7 @@ def import_weights(
 
     Raises StitchLabError where anything does not fit. Its ``origin["remark"]`` says if mean or std seem wrong.
     """
-    store, device = given(store), pick_device(device)
+    store, device = store_or_default(store), pick_device(device)
     if not replace:
         networks.check_name_free(store, name, OR_REPLACE_HINT)
     existing, path = networks.holder(store, name), Path(weights)
@@ -91,7 +91,7 @@ def _import(
     existing: Network | None,
 ) -> Network:
     """Save the network, and delete the existing one of its name; the data is loaded once the weights fit."""
-    network = source.network(name, data if isinstance(data, DataSet) else datasets.outline(data, store))
+    network = source.network(name, data if isinstance(data, DataSet) else datasets.describe(data, store))
     module = source.module(network)
     if not isinstance(data, DataSet):
         data = datasets.load(data, store, report=portion(report, 0.1, 0.4), download=download)
@@ -186,7 +186,7 @@ class _WeightSource:
         from_data = [name for name, numbers in (("mean", network.mean), ("std", network.std)) if not numbers]
         network = replace(network, mean=network.mean or own.mean, std=network.std or own.std)
         if network.classes == data.classes:
-            remark = preprocessing.remark(LoadedNetwork.of(network, frozen(module, device)), data, device)
+            remark = preprocessing.remark(LoadedNetwork.of(network, freeze(module, device)), data, device)
         else:
             remark = preprocessing.untried(data) if from_data else ""
         additions = {"taken_from_data": from_data, "remark": remark}

@@ -98,7 +98,7 @@ def _candidates(tensors: Tensors, classes: int, channels: int, size: int) -> Map
     """
     own = _shapes(True, classes, channels, size)
     if match := exact(tensors, own):
-        decided = TORCHVISION + match not in zoo.known() or not _misshapen(tensors, own[match])
+        decided = TORCHVISION + match not in zoo.known_names() or not _misshapen(tensors, own[match])
     else:
         decided = bool(nearest(tensors, own))
     return own if decided else own | _shapes(False, classes, channels, size)
@@ -110,7 +110,7 @@ def _misshapen(tensors: Tensors, shapes: Shapes) -> int:
 
 
 def _used(tensors: Tensors, name: str) -> Tensors:
-    return without(tensors, zoo.architecture(name).unused) if name in zoo.known() else tensors
+    return without(tensors, zoo.architecture(name).unused) if name in zoo.known_names() else tensors
 
 
 def _names(tensors: Mapping[str, object]) -> set[str]:
@@ -122,7 +122,7 @@ def _names(tensors: Mapping[str, object]) -> set[str]:
 def _shapes(own: bool, classes: int, channels: int, size: int) -> dict[str, dict[str, tuple[int, ...]]]:
     """Return tensor shapes of our own architectures, at their own size where this does not fit, or torchvision's."""
     shapes = {}
-    for name in zoo.known():
+    for name in zoo.known_names():
         architecture = zoo.architecture(name)
         for side in (size, architecture.size) if own else (architecture.size,):
             if (name in zoo.REGISTRY) == own and name not in shapes:

@@ -22,7 +22,7 @@ _USUAL_TRIM_THRESHOLD_BYTES = 2**26
 
 
 @contextmanager
-def kept() -> Iterator[None]:
+def freed_memory_reused() -> Iterator[None]:
     """Reuse the memory that is freed inside the block, and return it to the system at the end."""
     glibc = ctypes.CDLL(None) if sys.platform == "linux" else None
     if glibc is None or not hasattr(glibc, "malloc_trim"):

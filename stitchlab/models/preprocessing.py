@@ -14,7 +14,7 @@ from typing import Literal
 import torch
 
 from stitchlab.cutting.logits import logits_of
-from stitchlab.data.splits import DataSet, Split, at_once
+from stitchlab.data.splits import DataSet, Split, batch_size_for
 from stitchlab.errors import StitchLabError
 from stitchlab.models.store import LoadedNetwork, prepare
 from stitchlab.models.train import channel_statistics
@@ -123,7 +123,7 @@ def _correct(network: LoadedNetwork, split: Split, device: torch.device) -> torc
     """Tell which images a network classifies correctly: bool (N,)."""
     correct = []
     with torch.inference_mode():
-        for indices in torch.arange(len(split)).split(at_once(MAX_TRIAL_IMAGES, network.size)):
+        for indices in torch.arange(len(split)).split(batch_size_for(MAX_TRIAL_IMAGES, network.size)):
             images, labels = split.take(indices)
             logits = logits_of(network.module(prepare(network, images.to(device))))
             correct.append(logits.argmax(1).cpu() == labels)

@@ -15,7 +15,7 @@ from torch import nn
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as transforms
 
-from stitchlab.data.splits import BATCH, Split, at_once
+from stitchlab.data.splits import BATCH, Split, batch_size_for
 from stitchlab.errors import StitchLabError
 from stitchlab.models import train as training
 from stitchlab.models import zoo
@@ -27,7 +27,7 @@ from stitchlab.models.zoo.own import unchanged_architecture
 from stitchlab.request import Report, content_id, no_report
 from stitchlab.results.networks import ROOM, Network, check_name_free, find
 from stitchlab.results.version import VERSION
-from stitchlab.store import Store, given
+from stitchlab.store import Store, store_or_default
 
 MAX_LOADED_NETWORKS = 8  # that stay in the memory of this process
 
@@ -75,7 +75,7 @@ def load(name_or_id: str, store: Store | None = None, *, device: str | torch.dev
         Damaged: one of its files does not match its checksum.
         StitchLabError: its weights or its code are missing, or this machine has no such device.
     """
-    store = given(store)
+    store = store_or_default(store)
     network = find(store, name_or_id)
     return LoadedNetwork.of(network, _module(store.root, network.id, str(pick_device(device))))
 
@@ -90,7 +90,7 @@ def _module(root: Path, network_id: str, device: str) -> nn.Module:
         )
     module = build(network)
     module.load_state_dict(tensors)
-    return frozen(module, device)
+    return freeze(module, device)
 
 
 def architecture(network: Network) -> Architecture:
@@ -105,10 +105,10 @@ def architecture(network: Network) -> Architecture:
 
 def build(network: Network, builder: Architecture | None = None) -> nn.Module:
     """Build a module of this network's architecture, whose weights are to be replaced or do not matter."""
-    return fresh(network, builder or architecture(network), 0)
+    return build_fresh(network, builder or architecture(network), 0)
 
 
-def fresh(network: Network, builder: Architecture, seed: int) -> nn.Module:
+def build_fresh(network: Network, builder: Architecture, seed: int) -> nn.Module:
     """Build a module of this architecture with initial weights drawn from a seed; other threads do not affect them.
 
     Args:
@@ -131,7 +131,7 @@ def arguments(network: Network) -> dict[str, Any]:
     return {"classes": len(network.classes), "channels": network.channels, "size": network.size, **network.options}
 
 
-def frozen(module: nn.Module, device: str | torch.device) -> nn.Module:
+def freeze(module: nn.Module, device: str | torch.device) -> nn.Module:
     """Move the module to ``device``, put it into eval mode and freeze its parameters; return it."""
     return module.to(device).eval().requires_grad_(False)
 
@@ -195,7 +195,7 @@ def save(store: Store, network: Network, module: nn.Module, replaced: Network | 
     )
     put_tensors(store, ROOM, network_id, tensors)
     store.put(ROOM, network_id, saved.record())
-    return LoadedNetwork.of(saved, frozen(module, "cpu"))
+    return LoadedNetwork.of(saved, freeze(module, "cpu"))
 
 
 def try_saving(store: Store, module: nn.Module) -> None:
@@ -239,6 +239,6 @@ def confusion(
         partial(prepare, network),
         torch.device(device),
         len(network.classes),
-        at_once(BATCH, network.size),
+        batch_size_for(BATCH, network.size),
         report,
     )

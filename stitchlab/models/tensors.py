@@ -13,7 +13,7 @@ from torch.nn.parameter import is_lazy
 
 from stitchlab.errors import Damaged, StitchLabError
 from stitchlab.store import Store, check_place, damaged, place
-from stitchlab.store.checking import TYPES
+from stitchlab.store.checking import TORCH_TYPES
 
 
 def get_tensors(store: Store, room: str, key: str) -> dict[str, torch.Tensor] | None:
@@ -92,7 +92,7 @@ def _dense(name: str, tensor: object) -> torch.Tensor:
         kind = f"a {type(tensor).__name__}"
     elif is_lazy(tensor) or tensor.is_meta:
         kind = "a tensor without numbers"
-    elif tensor.layout != torch.strided or str(tensor.dtype).removeprefix("torch.") not in TYPES.values():
+    elif tensor.layout != torch.strided or str(tensor.dtype).removeprefix("torch.") not in TORCH_TYPES.values():
         kind = f"a tensor of {tensor.layout}, {tensor.dtype}"
     else:
         dense: torch.Tensor = tensor.detach().cpu().contiguous()

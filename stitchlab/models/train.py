@@ -22,7 +22,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 from stitchlab.catalog.training_recipes import AUGMENTATION_STEPS, Recipe
 from stitchlab.cutting.logits import logits_of
 from stitchlab.data.augment import shift_and_mirror
-from stitchlab.data.splits import DataSet, Split, taker
+from stitchlab.data.splits import DataSet, Split, take_on_device
 from stitchlab.errors import StitchLabError
 from stitchlab.models.attack import attack_images
 from stitchlab.request import Report, derived_seed, no_report
@@ -33,7 +33,7 @@ MAX_CURVE_IMAGES = 2000  # test images on which accuracy is measured after each 
 
 
 @dataclass(frozen=True)
-class Point:
+class CurvePoint:
     """Describes an epoch as a point of a training curve.
 
     ``loss`` and ``train`` are the mean training loss and accuracy (0..1) during the epoch, ``test`` is the accuracy
@@ -81,8 +81,8 @@ def fit(
     seed: int,
     device: torch.device,
     report: Report,
-    watch: Callable[[list[Point]], None] = lambda curve: None,
-) -> list[Point]:
+    watch: Callable[[list[CurvePoint]], None] = lambda curve: None,
+) -> list[CurvePoint]:
     """Train a module in place on the training images; on CUDA in bfloat16 autocast, with the images on the device.
 
     Args:
@@ -103,7 +103,7 @@ def fit(
     schedule = OneCycleLR(optimiser, recipe.lr, total_steps=recipe.epochs * steps, pct_start=0.3)
     learner = _Learner(module, prepare, recipe, optimiser, schedule, device)
     test = data.test.first(MAX_CURVE_IMAGES)
-    curve: list[Point] = []
+    curve: list[CurvePoint] = []
     for epoch in range(recipe.epochs):
         accuracy = f", test accuracy {curve[-1].test:.3f}" if curve else ""
         total_loss, correct, seen = 0.0, 0, 0
@@ -113,7 +113,7 @@ def fit(
             done = (epoch + (k + 1) / steps) / recipe.epochs
             report(f"epoch {epoch + 1} of {recipe.epochs}, loss {loss:.2f}{accuracy}", done)
         counts = confusion(module.eval(), test, prepare, device, len(data.classes), recipe.batch)
-        curve.append(Point(epoch + 1, total_loss / seen, correct / seen, accuracy_of(counts)))
+        curve.append(CurvePoint(epoch + 1, total_loss / seen, correct / seen, accuracy_of(counts)))
         watch(curve)
     module.to(memory_format=torch.contiguous_format)
     return curve
@@ -240,7 +240,7 @@ class _TrainImages:
     """Holds training images on the device, with labels that may differ from the data set's."""
 
     def __init__(self, split: Split, labels: torch.Tensor, device: torch.device) -> None:
-        self.split, self.labels, self._take = split, labels.to(device), taker(split, device)
+        self.split, self.labels, self._take = split, labels.to(device), take_on_device(split, device)
 
     def batches(self, recipe: Recipe, seed: int, epoch: int) -> list[torch.Tensor]:
         """List the image indices of each batch of an epoch, without a last batch of one: batch norm needs two."""

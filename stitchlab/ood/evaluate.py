@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from stitchlab.data.splits import evaluation
+from stitchlab.data.splits import evaluation_indices
 from stitchlab.errors import StitchLabError
 from stitchlab.models.device import pick_device
 from stitchlab.models.provenance import provenance
@@ -152,7 +152,7 @@ def activations_of(run: Run, image: int, front_layer: str, end_layer: str) -> di
         maps (C, H, W) each; tokens that make up a square as a map, other tokens as (C, T, 1); a vector as (C, 1, 1).
     """
     pair = load_pair(run.store, run.request, torch.device("cpu"))
-    images, _ = pair.data.test.take(evaluation(pair.data, run.request)[image : image + 1])
+    images, _ = pair.data.test.take(evaluation_indices(pair.data, run.request)[image : image + 1])
     activations: dict[str, Tensor] = {NATIVE: pair.run_end([end_layer])(images)[end_layer]}
     front = pair.run_front([front_layer])(images)[front_layer]
     for method in run.request.methods:

@@ -13,8 +13,8 @@ from stitchlab.models.tensors import get_tensors, put_tensors
 from stitchlab.ood.detectors import scoring_detector
 from stitchlab.ood.inputs import CannotFit, Native, Score
 from stitchlab.request import content_id
-from stitchlab.results.detection import STATISTICS, DetectionResults, learned
-from stitchlab.stitch.undefined import OWN
+from stitchlab.results.detection import STATISTICS, DetectionResults, learned_detector_description
+from stitchlab.stitch.undefined import NATIVE_NOT_FINITE
 
 
 def fit_detectors(
@@ -34,7 +34,7 @@ def fit_detectors(
         if name != STATISTICS and not DETECTORS[name].compares:
             try:
                 if native is None:
-                    raise CannotFit(OWN.format(end_layer))
+                    raise CannotFit(NATIVE_NOT_FINITE.format(end_layer))
                 with torch.enable_grad():
                     scores[name] = scoring_detector(name)(_remembering(native, results, end_layer, name))
             except CannotFit as error:
@@ -45,7 +45,9 @@ def fit_detectors(
 def _remembering(native: Native, results: DetectionResults, end_layer: str, detector: str) -> Native:
     """Let a detector keep what it learns of an end layer: it serves every run with this end network and data."""
     store = results.run.store
-    description = learned(results.run.request, end_layer, detector, results.detection.training_outliers)
+    description = learned_detector_description(
+        results.run.request, end_layer, detector, results.detection.training_outliers
+    )
     key = content_id(description)
 
     def remember(state: dict[str, Tensor]) -> None:

@@ -19,7 +19,7 @@ from torch import Tensor
 from stitchlab.catalog.detectors import DETECTORS
 from stitchlab.catalog.outliers import DATA, check_kind
 from stitchlab.data import registry as datasets
-from stitchlab.data.splits import Split, evaluation
+from stitchlab.data.splits import Split, evaluation_indices
 from stitchlab.errors import StitchLabError
 from stitchlab.ood.accumulate import GatheredSet, Plane
 from stitchlab.ood.detectors import comparing_detector
@@ -35,7 +35,7 @@ from stitchlab.results.interval import Interval
 from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.numerics import fp32
 from stitchlab.stitch.pair import Pair
-from stitchlab.stitch.undefined import OWN, cause, finite
+from stitchlab.stitch.undefined import NATIVE_NOT_FINITE, cause, finite
 from stitchlab.store import Store
 
 MAX_OUTLIER_IMAGES = 1000  # known outliers are made from so many of the first evaluation images
@@ -78,7 +78,7 @@ class NativeReference:
         self.pair, self.end_layer, self.names = pair, end_layer, names
         self.layout, self.tail = pair.target(end_layer), pair.end_cuts.after(end_layer)
         self._run_end = pair.run_end([end_layer])
-        self.images = evaluation(data, request)
+        self.images = evaluation_indices(data, request)
         order = data.train.order(request.seed)
         held_out = order[len(order) - len(order) // 5 :][:MAX_DETECTOR_FIT_IMAGES]
         fitted = order[: len(order) - len(order) // 5][:MAX_DETECTOR_FIT_IMAGES]
@@ -122,7 +122,7 @@ class NativeReference:
         for batch in batches:
             report(f"native activations of {self.end_layer}", seen / images)
             activation = self._run_end(batch)[self.end_layer]
-            gathered.add(Batch(activation, self.layout, self.tail, lambda: OWN.format(self.end_layer)))
+            gathered.add(Batch(activation, self.layout, self.tail, lambda: NATIVE_NOT_FINITE.format(self.end_layer)))
             seen += len(batch)
         return gathered
 

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stitchlab.data.splits import evaluation
+from stitchlab.data.splits import evaluation_indices
 from stitchlab.models.provenance import provenance
 from stitchlab.models.tensors import put_tensors
 from stitchlab.ood.inputs import as_map
@@ -48,7 +48,7 @@ def keep_samples(results: DetectionResults, device: torch.device, report: Report
         return
     definitions.check(run.request, *run.request.methods)
     pair = load_pair(run.store, run.request, device)
-    images, labels = pair.data.test.take(evaluation(pair.data, run.request)[:IMAGES])
+    images, labels = pair.data.test.take(evaluation_indices(pair.data, run.request)[:IMAGES])
     for k, cell in enumerate(lacking):
         report(f"samples of {cell[0]} → {cell[1]}", k / len(lacking))
         started = time.monotonic()

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from stitchlab.data import registry as datasets
 from stitchlab.data.splits import draw
 from stitchlab.errors import StitchLabError
-from stitchlab.models.cut_points import outline
+from stitchlab.models.cut_points import cut_points_of_any
 from stitchlab.models.device import pick_device
 from stitchlab.models.provenance import provenance
 from stitchlab.models.store import load
@@ -26,7 +26,7 @@ from stitchlab.results.probes import ProbeRequest, Probes, baselines_key, find, 
 from stitchlab.stitch.numerics import fp32
 from stitchlab.stitch.pair import Pair
 from stitchlab.stitch.undefined import finite
-from stitchlab.store import Store, given
+from stitchlab.store import Store, store_or_default
 
 MEMORY = 2**30  # bytes of features that are in memory at a time; a layer that needs more is computed alone
 FEATURES_SHARE = 0.3  # of the progress, for computing the features of training images
@@ -64,11 +64,11 @@ def probe(
 
     Raises StitchLabError.
     """
-    torch_device, store = pick_device(device), given(store)
+    torch_device, store = pick_device(device), store_or_default(store)
     record = networks.find(store, network)
     if data is not None and not data_sets.is_fingerprint(data):
         data = datasets.load(data, store, report=report).fingerprint
-    outline(store, record)
+    cut_points_of_any(store, record)
     probes = find(
         store, record.id, data=data, layers=layers, train_images=train_images, eval_images=eval_images, seed=seed
     )

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stitchlab.catalog.check_rules import DISTANT
+from stitchlab.catalog.check_rules import MIN_DISTANT_SHARE
 from stitchlab.request import Cell, Method
 from stitchlab.results.detection import DetectionResults
 from stitchlab.results.run import Run
@@ -43,7 +43,7 @@ def distant(run: Run, front_layer: str, end_layer: str) -> bool:
         front_layer, end_layer: names of layers in it.
     """
     rows, columns = run.request.front_layers, run.request.end_layers
-    return abs(rows.index(front_layer) / len(rows) - columns.index(end_layer) / len(columns)) >= DISTANT
+    return abs(rows.index(front_layer) / len(rows) - columns.index(end_layer) / len(columns)) >= MIN_DISTANT_SHARE
 
 
 def accurate_only_by_tlm(run: Run, front_layer: str, end_layer: str) -> bool:

@@ -60,16 +60,16 @@ class Test(NamedTuple):
         return self.decided and self.adjusted >= ALPHA
 
 
-def usual(columns: int) -> int:
+def default_permutations(columns: int) -> int:
     """Return how many permutations are used by default for a grid of so many columns.
 
     >>> usual(8), usual(16)
     (200, 400)
     """
-    return max(PERMUTATIONS, enough(columns))
+    return max(PERMUTATIONS, min_permutations(columns))
 
 
-def enough(columns: int) -> int:
+def min_permutations(columns: int) -> int:
     """Return the least number of permutations that can decide about so many columns.
 
     >>> enough(6)

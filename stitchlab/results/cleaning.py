@@ -32,7 +32,7 @@ from stitchlab.results import (
 )
 from stitchlab.results.checks import answers
 from stitchlab.results.data_sets import DataRecord
-from stitchlab.results.detection import learned
+from stitchlab.results.detection import learned_detector_description
 from stitchlab.results.keys import accuracy_key, cell_key, functional_key, map_key, native_key, result_key
 from stitchlab.results.networks import Network
 from stitchlab.results.run import Run, list_runs
@@ -130,7 +130,10 @@ class References:
             keys[ranks.ROOM] |= ranks.Ranks(run).keys
         keys["accuracies"] |= {accuracy_key(request, network) for network in (request.front, request.end)}
         for name in LEARNING:
-            descriptions = [learned(request, j, name, Detection().training_outliers) for j in request.end_layers]
+            descriptions = [
+                learned_detector_description(request, j, name, Detection().training_outliers)
+                for j in request.end_layers
+            ]
             self._learned |= set(map(_learned_for, descriptions))
             keys["detectors"] |= set(map(content_id, descriptions))  # detectors of early versions have no description
 
@@ -239,7 +242,7 @@ def _needed(store: Store, since: float) -> dict[str, _IsNeeded]:
         "progress": lambda file: _attempt(file.key) in attempts,
         "cancel": _among(attempts),
         claims.ROOM: lambda file: claims.stands(file.path),
-        uploads.ROOM: lambda file: time.time() - file.changed < uploads.OLD,
+        uploads.ROOM: lambda file: time.time() - file.changed < uploads.UPLOAD_TTL_S,
     }
 
 

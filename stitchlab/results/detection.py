@@ -173,7 +173,7 @@ class DetectionResults:
                 return Reliability(False, f"other native images already have ratio {native.value:.2f}")
             near = outliers.value < MIN_OUTLIERS_RATIO_FACTOR * native.value
             return Reliability(not near, f"known outliers have no more than {outliers.value:.2f}" if near else "")
-        if abs(native.value - 0.5) > MAX_NATIVE_AUROC_DEVIATION and not native.holds(0.5):
+        if abs(native.value - 0.5) > MAX_NATIVE_AUROC_DEVIATION and not native.contains(0.5):
             return Reliability(
                 False, f"evaluation images against held-out training images give AUROC {native.value:.2f}, not 0.5"
             )
@@ -257,7 +257,9 @@ def read(store: Store, key: str) -> tuple[dict[str, Any], dict[str, Array]] | No
     return None if arrays is None else (value, arrays)
 
 
-def learned(request: Request, end_layer: str, detector: str, training_outliers: Sequence[str]) -> dict[str, Any]:
+def learned_detector_description(
+    request: Request, end_layer: str, detector: str, training_outliers: Sequence[str]
+) -> dict[str, Any]:
     """Describe what a learned detector was trained for: an end network and layer, whatever is stitched to it.
 
     The detector is kept in the room ``detectors``, under the `content_id` of this description, which lies beside its

@@ -12,7 +12,7 @@ class Interval(NamedTuple):
     low: float | None = None
     high: float | None = None
 
-    def holds(self, number: float) -> bool:
+    def contains(self, number: float) -> bool:
         """Tell whether a number lies in the interval; always true without an interval, since nothing contradicts it.
 
         >>> Interval(0.0, 0.0, 0.0).holds(0.5), Interval(0.6, 0.4, 0.7).holds(0.5), Interval(0.6).holds(0.5)

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from stitchlab.results.plan import Work
+from stitchlab.results.plan import GridWork
 from stitchlab.store import Store
 
 JOBS: Literal["jobs"] = "jobs"
@@ -24,7 +24,7 @@ PROGRESS: Literal["progress"] = "progress"
 CANCEL: Literal["cancel"] = "cancel"
 
 #: Kinds of tasks that take time at different rates: work on a grid, detectors that need no training or do, the rest.
-TaskWork = Work | Literal["quick", "learning", "it"]
+TaskWork = GridWork | Literal["quick", "learning", "it"]
 TaskState = Literal["running", "done", "cancelled", "failed"]
 
 

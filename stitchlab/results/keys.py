@@ -16,7 +16,7 @@ from stitchlab.request import (
     method_of,
     plain,
 )
-from stitchlab.results.plan import Work
+from stitchlab.results.plan import GridWork
 
 NULL_VERSION = 1  # of how nulls are drawn and computed
 
@@ -170,7 +170,7 @@ def result_key(request: Request, name: str, front_layer: str, end_layer: str) ->
     return index_key(request, name, front_layer, end_layer)
 
 
-def key_of(request: Request, work: Work, name: str, front_layer: str, end_layer: str) -> str:
+def key_of(request: Request, work: GridWork, name: str, front_layer: str, end_layer: str) -> str:
     """Return the key of the result that a kind of work computes for one method or index in one cell.
 
     Args:

@@ -17,7 +17,7 @@ from typing import Any
 from stitchlab.catalog.architectures import CONTROLS
 from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.results.cut_points import delete as delete_cut_points
-from stitchlab.store import Array, Store, given
+from stitchlab.store import Array, Store, store_or_default
 
 ROOM = "networks"
 MEASURED = "confusions"  # the room of confusion matrices on test images (`measured_key`)
@@ -121,7 +121,7 @@ def list_networks(store: Store | None = None) -> list[Network]:
 
     Records that are damaged, or a newer version's, are left out.
     """
-    store, networks = given(store), []
+    store, networks = store_or_default(store), []
     for record in (store.intact(ROOM, key) for key in store.keys(ROOM)):
         with contextlib.suppress(StitchLabError):
             networks += [] if record is None else [Network.from_record(record)]
@@ -167,10 +167,10 @@ def rename(store: Store, name_or_id: str, name: str) -> Network:
     network = find(store, name_or_id)
     if name != network.name:
         check_name_free(store, name)
-    return remark(store, replace(network, name=name))
+    return write_record(store, replace(network, name=name))
 
 
-def remark(store: Store, network: Network) -> Network:
+def write_record(store: Store, network: Network) -> Network:
     """Write a network's record into the store: its name, accuracy, origin."""
     store.put(ROOM, network.id, network.record())
     return network

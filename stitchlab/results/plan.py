@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from stitchlab.results.run import Run
 
 
-Work = Literal["dm", "tlm", "functional", "indices", "accuracy"]  #: accuracy: both networks' own accuracies
+GridWork = Literal["dm", "tlm", "functional", "indices", "accuracy"]  #: accuracy: both networks' own accuracies
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Unit:
         cells: the cells; none for the networks' own accuracies.
     """
 
-    work: Work
+    work: GridWork
     names: tuple[str, ...] = ()
     cells: tuple[Cell, ...] = ()
 
@@ -49,7 +49,7 @@ class Unit:
         labels = {"indices": "similarity indices", "accuracy": "the networks' own accuracies"}
         ends = list(dict.fromkeys(j for _, j in self.cells))
         metrics = "functional metrics of " if self.work == "functional" else ""
-        return labels.get(self.work) or f"{metrics}{self.names[0].upper()} into {between(ends)}"
+        return labels.get(self.work) or f"{metrics}{self.names[0].upper()} into {layer_range(ends)}"
 
     def shares(self, other: Unit) -> bool:
         """Tell whether another unit computes some of the same results."""
@@ -82,19 +82,19 @@ def missing(run: Run) -> list[Unit]:
         ]
     names = tuple(name for name in request.results if name not in METHODS and lacking(name, request.cells))
     indices = Unit("indices", names, tuple(c for c in request.cells if any(lacking(name, [c]) for name in names)))
-    older = set(run.older)
+    older = set(run.without_functional)
     functional = [
         Unit("functional", (m,), tuple((i, j) for j in part for i in request.front_layers if (m, i, j) in older))
         for m in request.methods
         for part in columns(request.end_layers)
     ]
     units = [unit for unit in (*stitched.get("dm", []), *functional, indices, *stitched.get("tlm", [])) if unit.cells]
-    return units if run.measured else [Unit("accuracy"), *units]
+    return units if run.accuracies_measured else [Unit("accuracy"), *units]
 
 
 def to_compute(run: Run) -> str:
     """Describe what the store lacks of a run, for people: results, and functional metrics of earlier cells."""
-    lacking, older = run.total - len(run.cells), len(run.older)
+    lacking, older = run.total - len(run.cells), len(run.without_functional)
     parts = [f"{lacking} results to compute"] if lacking else []
     names = [METRICS[name].label.lower() for name in FUNCTIONAL]
     added = f"{', '.join(names[:-1])} and {names[-1]} of {older} cells to add, without training"
@@ -144,7 +144,7 @@ def _corners(front_layers: Sequence[str], end_layers: Sequence[str]) -> list[Cel
     return [(i, j) for j in (end_layers[0], end_layers[-1]) for i in (front_layers[0], front_layers[-1])]
 
 
-def between(layers: Sequence[str]) -> str:
+def layer_range(layers: Sequence[str]) -> str:
     """Name a range of layers in a few words, for people.
 
     >>> between(["relu5", "relu6", "relu7"]), between(["relu1"])

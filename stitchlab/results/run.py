@@ -23,7 +23,7 @@ from stitchlab.results.keys import accuracy_key, functional_key, result_key
 from stitchlab.results.records import AccuracyEntry, CellEntry, accuracy_entry, cell_entry, number
 from stitchlab.results.run_record import ROOM, RunRecord
 from stitchlab.results.why_empty import why_empty
-from stitchlab.store import Store, given
+from stitchlab.store import Store, store_or_default
 
 DERIVED = ("relative_accuracy", "penalty")  # numbers that follow from the accuracies
 
@@ -65,7 +65,7 @@ class Run(RunRecord):
         return self._accuracy(self.request.front)
 
     @property
-    def measured(self) -> bool:
+    def accuracies_measured(self) -> bool:
         """Tell whether the store has both networks' own accuracies, as far as they are defined.
 
         An accuracy that was measured may still be empty, where logits are not finite.
@@ -101,7 +101,7 @@ class Run(RunRecord):
         return {cell: entry for cell, entry in entries.items() if entry is not None}
 
     @property
-    def older(self) -> list[ResultCell]:
+    def without_functional(self) -> list[ResultCell]:
         """List the stitched cells without functional metrics: they were computed before these metrics existed."""
         return [cell for cell in self.cells if cell[0] in METHODS and cell not in self.functional]
 
@@ -231,7 +231,7 @@ class Run(RunRecord):
 
 def list_runs(store: Store | None = None) -> list[Run]:
     """List all runs of the store, newest first, except those that are damaged or from a newer version."""
-    store = given(store)
+    store = store_or_default(store)
     runs = []
     for record in (store.intact(ROOM, key) for key in store.keys(ROOM)):
         with contextlib.suppress(StitchLabError):

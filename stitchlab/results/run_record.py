@@ -13,7 +13,7 @@ from stitchlab.results import definitions
 from stitchlab.results.data_sets import DataRecord
 from stitchlab.results.networks import Network
 from stitchlab.results.records import RunJson, network_record, run_record
-from stitchlab.store import Source, Store, given
+from stitchlab.store import Source, Store, store_or_default
 
 ROOM = "runs"
 
@@ -40,7 +40,7 @@ class RunRecord:
 
         Raises UnknownName, StitchLabError.
         """
-        store = given(store)
+        store = store_or_default(store)
         ids = store.keys(ROOM)
         matches = [key for key in ids if key == name] or [k for k in ids if len(name) >= 6 and k.startswith(name)]
         record = store.get(ROOM, matches[0]) if len(matches) == 1 else None

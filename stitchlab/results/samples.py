@@ -64,7 +64,7 @@ def kept(run: Run, front_layer: str, end_layer: str) -> dict[str, Array] | None:
     return run.store.intact_arrays(ROOM, sample_key)
 
 
-def there(run: Run) -> list[str]:
+def sampled_cells(run: Run) -> list[str]:
     """List the cells of a run that have samples, for people."""
     stored = set(run.store.keys(ROOM))
     return [f"{i} → {j}" for i, j in run.request.cells if stored and key(run.request, i, j) in stored]

@@ -16,10 +16,10 @@ from stitchlab.models.store import LoadedNetwork
 from stitchlab.request import Cell, Report, no_report
 from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.functional import EndPredictions, Functional, PredictionSums
-from stitchlab.stitch.numerics import exact
+from stitchlab.stitch.numerics import to_float64
 from stitchlab.stitch.pair import Pair
 from stitchlab.stitch.tails import Stitched, Tails, retry_on_oom
-from stitchlab.stitch.undefined import OWN, cause, finite
+from stitchlab.stitch.undefined import NATIVE_NOT_FINITE, cause, finite
 
 
 @dataclass(frozen=True)
@@ -201,7 +201,7 @@ class _Sums:
         reasons = {name: reason for (undefined_cell, name), reason in self.reasons.items() if undefined_cell == cell}
         native_square, squared_error = self.native_squares[cell[1]], self.squared_errors[cell]
         if not math.isfinite(native_square):
-            reasons["distance"] = OWN.format(cell[1])
+            reasons["distance"] = NATIVE_NOT_FINITE.format(cell[1])
         elif not native_square:
             reasons["distance"] = "the end network's own activations are 0 on every evaluation image"
         elif not math.isfinite(squared_error / native_square):
@@ -217,7 +217,7 @@ class _Sums:
 
 def _squared_norm(x: Tensor) -> float:
     """Compute ‖x‖², summed in float64."""
-    return float(torch.linalg.vector_norm(exact(x) if x.device.type == "mps" else x, dtype=torch.float64)) ** 2
+    return float(torch.linalg.vector_norm(to_float64(x) if x.device.type == "mps" else x, dtype=torch.float64)) ** 2
 
 
 @torch.no_grad()

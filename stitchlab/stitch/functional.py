@@ -24,7 +24,7 @@ from torch import Tensor
 
 from stitchlab.catalog.methods import FUNCTIONAL
 from stitchlab.request import Cell
-from stitchlab.stitch.numerics import exact
+from stitchlab.stitch.numerics import to_float64
 from stitchlab.stitch.undefined import END_LOGITS_NOT_FINITE, finite
 
 Array = Any  # a float64 array of NumPy, or of PyTorch on a GPU
@@ -123,7 +123,7 @@ class PredictionSums:
 
 def log_probabilities(logits: Tensor) -> Array:
     """Compute logarithms of the predicted distributions (n, classes), in float64, from finite logits."""
-    x = exact(logits)
+    x = to_float64(logits)
     return log_softmax(x.numpy() if x.device.type == "cpu" else x)
 
 

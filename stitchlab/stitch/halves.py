@@ -18,7 +18,7 @@ from stitchlab.results.halves import SAMPLES
 from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.evaluate import run_stitches
 from stitchlab.stitch.functional import EndPredictions, divergence, kappa, log_probabilities
-from stitchlab.stitch.numerics import exact
+from stitchlab.stitch.numerics import to_float64
 from stitchlab.stitch.pair import Pair
 from stitchlab.stitch.tails import Stitched
 from stitchlab.stitch.undefined import finite
@@ -185,6 +185,6 @@ def _cpu_float64(x: Tensor) -> Tensor:
 
 def _squared_norms(x: Tensor) -> Tensor:
     """Compute ‖x‖² of each image (n,), summed in float64, on the CPU."""
-    x = exact(x) if x.device.type == "mps" else x
+    x = to_float64(x) if x.device.type == "mps" else x
     norms: Tensor = torch.linalg.vector_norm(x, dim=tuple(range(1, x.dim())), dtype=torch.float64)
     return norms.square().cpu()

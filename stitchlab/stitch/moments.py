@@ -20,7 +20,7 @@ from stitchlab.data.splits import Split
 from stitchlab.request import Cell, Report
 from stitchlab.results.activation_layout import Kind, Layout
 from stitchlab.stitch.affine import align, as_map, complete, enlarges, lacks_class_token, rows
-from stitchlab.stitch.numerics import exact, float64_device
+from stitchlab.stitch.numerics import float64_device, to_float64
 from stitchlab.stitch.pair import Pair
 
 #: Front layer, and kind, height, width and tokens of the end layer: all that aligned front activations depend on.
@@ -126,7 +126,7 @@ class _Batch:
 
     def _native_rows(self, j: str, target: Layout) -> Tensor:
         native = self.native[j]
-        return exact(native.movedim(1, -1) if target.kind == "map" else native)
+        return to_float64(native.movedim(1, -1) if target.kind == "map" else native)
 
     def _small(self, i: str, source: Layout) -> Tensor:
         return with_ones(as_map(self.front[i], source).permute(0, 2, 3, 1))

@@ -20,7 +20,7 @@ def fp32() -> Iterator[None]:
         torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
 
 
-def exact(x: Tensor) -> Tensor:
+def to_float64(x: Tensor) -> Tensor:
     """Convert x to float64; it moves to the CPU where its device has no float64 (mps)."""
     return x.to(float64_device(x)).double()
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from stitchlab.cutting.layered import Layered
 from stitchlab.cutting.logits import logits_of
 from stitchlab.data.registry import load_by_fingerprint
-from stitchlab.data.splits import BATCH, DataSet, Split, at_once, taker
+from stitchlab.data.splits import BATCH, DataSet, Split, batch_size_for, take_on_device
 from stitchlab.models.store import LoadedNetwork, load, prepare
 from stitchlab.request import Request
 from stitchlab.results.activation_layout import Layout, layout_of
@@ -82,8 +82,8 @@ class Pair:
         return logits
 
     def at_once(self, size: int = BATCH) -> int:
-        """Return the number of images to run together where ``size`` is preferred: `stitchlab.data.splits.at_once`."""
-        return at_once(size, max(self.front.size, self.end.size))
+        """Return the number of images to run together where ``size`` is preferred (`splits.batch_size_for`)."""
+        return batch_size_for(size, max(self.front.size, self.end.size))
 
     def batches(self, split: Split, order: Tensor, size: int = BATCH) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield images (N, C, H, W) uint8 and labels (N,) on the device, batch by batch.
@@ -93,7 +93,7 @@ class Pair:
             order: indices into the split (n,), in the order in which the images are yielded.
             size: preferred number of images in a batch; it is smaller where the networks' inputs are large.
         """
-        take = taker(split, self.device)
+        take = take_on_device(split, self.device)
         for indices in order.split(self.at_once(size)):
             yield take(indices)
 

@@ -18,7 +18,7 @@ from typing import Any, overload
 import torch
 from torch import Tensor
 
-from stitchlab.stitch.numerics import exact, float64_device
+from stitchlab.stitch.numerics import float64_device, to_float64
 
 GRADIENT_FLOOR = 0.01  # share of the mean gradient size; smaller gradients are noise and must not get full steps
 STATE_TENSORS = ("mean", "square", "left", "right", "left_basis", "right_basis")  # kept of a map, beside its step count
@@ -69,9 +69,9 @@ class Soap(torch.optim.Optimizer):
                 loss = closure()
         for group in self.param_groups:
             weights, biases = group["params"][::2], group["params"][1::2]
-            gradient = exact(_joined([w.grad for w in weights], [b.grad for b in biases]))
+            gradient = to_float64(_joined([w.grad for w in weights], [b.grad for b in biases]))
             if group["weight_decay"]:
-                gradient = gradient + group["weight_decay"] * exact(_joined(weights, biases))
+                gradient = gradient + group["weight_decay"] * to_float64(_joined(weights, biases))
             # (maps, 1, 1); squares overflow before the gradient itself does
             is_finite = gradient.square().sum((1, 2)).isfinite()[:, None, None]
             changes = group["lr"] * _direction(self.state[weights[0]], gradient.where(is_finite, 0.0), group)

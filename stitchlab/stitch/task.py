@@ -21,7 +21,7 @@ from stitchlab.data.augment import EpochAugmentation, draw
 from stitchlab.data.splits import Split
 from stitchlab.data.splits import draw as draw_images
 from stitchlab.request import Cell, Report, TaskLoss, derived_seed, no_report
-from stitchlab.results.plan import between
+from stitchlab.results.plan import layer_range
 from stitchlab.stitch.affine import Stitch
 from stitchlab.stitch.pair import ForwardPass, Pair
 from stitchlab.stitch.resume import Training, TrainingState
@@ -66,7 +66,7 @@ def task_loss_matching(
     training.restore(begun or {})
     done, steps = (epochs * -(-len(training_indices) // recipe.batch) for epochs in (training.epoch, recipe.epochs))
     step = _step(pair, tails, recipe, optimizer, _schedule(optimizer, recipe, steps, done))
-    progress_label = f"task loss matching into {between(tails.end_layers)}"
+    progress_label = f"task loss matching into {layer_range(tails.end_layers)}"
     keep(training)
     for epoch in range(training.epoch, recipe.epochs):
         for batch in _batches(pair, training_indices, recipe, seed, epoch):

@@ -11,7 +11,7 @@ from stitchlab.request import Cell
 from stitchlab.stitch.affine import Stitch
 
 END_LOGITS_NOT_FINITE = "the end network's own logits are not finite"
-OWN = "the end network's own activations at {} are not finite"
+NATIVE_NOT_FINITE = "the end network's own activations at {} are not finite"
 
 
 def finite(*parts: Tensor) -> bool:
@@ -40,7 +40,7 @@ def cause(cell: Cell, front: Tensor, stitch: Stitch, native: Tensor, tail: Calla
     if map_is_finite and not finite(stitch(front)):
         return "stitched activations are too large for their precision: training diverged, or the networks' are huge"
     if not map_is_finite and not finite(native):
-        return OWN.format(cell[1])
+        return NATIVE_NOT_FINITE.format(cell[1])
     if not finite(tail(native)):
         return f"the end network's logits are not finite, whatever is put in at {cell[1]}"
     if map_is_finite:

@@ -204,7 +204,7 @@ class Store:
             raise unwritable(path.parent, error) from error
 
 
-def given(store: Store | None) -> Store:
+def store_or_default(store: Store | None) -> Store:
     """Return the store that was passed, or the default one for None. Raises StitchLabError for anything else."""
     if store is None:
         return Store()

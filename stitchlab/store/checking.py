@@ -20,7 +20,7 @@ MAX_HEADER_BYTES = 100_000_000  # of a safetensors file: the limit that safetens
 ROOMS_WITHOUT_CHECKSUMS = ("uploads", "claims")
 
 #: PyTorch's name for each type of safetensors: checksums of tensors are made with these names.
-TYPES = {
+TORCH_TYPES = {
     "BOOL": "bool",
     "U8": "uint8",
     "I8": "int8",
@@ -76,7 +76,7 @@ def _tensors(store: Store, path: Path) -> None:
                 raise damaged(path)
             sha = hashlib.sha256()
             for name, tensor in sorted(header.items()):
-                sha.update(f"{name} torch.{TYPES[tensor['dtype']]} {tuple(tensor['shape'])}\n".encode())
+                sha.update(f"{name} torch.{TORCH_TYPES[tensor['dtype']]} {tuple(tensor['shape'])}\n".encode())
                 begin, end = tensor["data_offsets"]
                 _feed(sha, file, start + begin, end - begin)
         except (ValueError, KeyError, TypeError, AttributeError) as error:  # this is not the header of safetensors

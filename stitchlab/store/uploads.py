@@ -12,7 +12,7 @@ from stitchlab.store import Store
 ROOM = "uploads"
 LIMIT_MB = 500  # larger files are imported on the command line
 SUFFIXES = (".safetensors", ".pt", ".pth", ".th", ".bin", ".ckpt")
-OLD = 86_400.0  # after which a file that no worker has read is removed
+UPLOAD_TTL_S = 86_400.0  # after which a file that no worker has read is removed
 
 
 def keep(store: Store, name: str, content: memoryview) -> str:
@@ -56,5 +56,5 @@ def remove(store: Store, key: str) -> None:
 def clean(store: Store) -> None:
     """Remove uploaded files that no worker has read within a day."""
     for path in (store.root / ROOM).glob("*"):
-        if time.time() - path.stat().st_mtime > OLD:
+        if time.time() - path.stat().st_mtime > UPLOAD_TTL_S:
             path.unlink(missing_ok=True)

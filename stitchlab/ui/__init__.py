@@ -39,7 +39,7 @@ def frame(title: str) -> tuple[Store, Jobs]:
     st.set_page_config(
         page_title=f"{title} · StitchLab", page_icon=logo.MARK, layout="wide", initial_sidebar_state=SIDEBAR_WIDTH_PX
     )
-    st.session_state.update(arrived=st.session_state.get("page") != title, page=title)
+    st.session_state.update(just_arrived=st.session_state.get("page") != title, page=title)
     if presenting.on():
         presenting.begin()
     elif not embedding.embedded():
@@ -52,7 +52,7 @@ def frame(title: str) -> tuple[Store, Jobs]:
 
 def _other_pages() -> None:
     st.logo(logo.wordmark(dark=dark()), size="large", icon_image=logo.MARK)
-    run_parameters = address.said()  # links to the pages of a run lead to the same run and cell
+    run_parameters = address.run_parameters()  # links to the pages of a run lead to the same run and cell
     # Links to other pages fail where one page is run by itself, as tests do.
     with st.sidebar, contextlib.suppress(StreamlitAPIException):
         for page, label, icon in PAGES:
@@ -67,7 +67,7 @@ def name_tab(*runs: Run) -> None:
     st.set_page_config(page_title=f"{titles} · {st.session_state['page']} · StitchLab")
 
 
-def arrived() -> bool:
+def just_arrived() -> bool:
     """Tell whether the visitor has just come to this page, from another page or from elsewhere."""
     return bool(st.session_state["arrived"])
 
@@ -77,7 +77,7 @@ def dark() -> bool:
     return st.context.theme.type == "dark"
 
 
-def say(error: StitchLabError) -> None:
+def show_error(error: StitchLabError) -> None:
     """Show an error in one line, without Markdown, since names in it may come from a link."""
     if isinstance(error, NotInstalled):
         not_installed(str(error))
@@ -137,7 +137,7 @@ def watch(jobs: Jobs, job: str, has_news: Callable[[], bool] = lambda: False, ke
     )
 
 
-def beside(
+def sentence_with_button(
     label: str,
     icon: str,
     *,
@@ -173,12 +173,12 @@ def queue(submit: Callable[[], object]) -> None:
     try:
         submit()
     except StitchLabError as error:
-        say(error)
+        show_error(error)
     else:
         st.rerun()
 
 
-def door(page: str, label: str, query: dict[str, str] | list[tuple[str, str]], text: str) -> None:
+def link_to_page(page: str, label: str, query: dict[str, str] | list[tuple[str, str]], text: str) -> None:
     """Draw a link to another page; draw nothing if a page is run by itself, as in tests.
 
     Args:

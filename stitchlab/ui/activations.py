@@ -8,7 +8,7 @@ from stitchlab import ui
 from stitchlab.catalog.detectors import DETECTORS, LEARNING, QUICK
 from stitchlab.catalog.keys import COMPUTE
 from stitchlab.catalog.methods import METHOD_LABELS
-from stitchlab.jobs import Jobs, detecting
+from stitchlab.jobs import Jobs, detection_job
 from stitchlab.results import data_sets
 from stitchlab.results.definitions import changed, listed
 from stitchlab.results.detection import STATISTICS, DetectionResults, MethodCell
@@ -21,7 +21,7 @@ from stitchlab.ui.views.subject import Subject
 MAX_IMAGES_TRAINED_UNASKED = 5000  # with fewer training images, training the learned detector takes seconds
 
 
-def ready(jobs: Jobs, run: Run, i: str, j: str) -> bool:
+def offer_missing_methods(jobs: Jobs, run: Run, i: str, j: str) -> bool:
     """Tell whether any method is stitched in this cell; if some are not, say so and offer to compute them.
 
     Args:
@@ -34,7 +34,7 @@ def ready(jobs: Jobs, run: Run, i: str, j: str) -> bool:
         return True
     labels = [METHOD_LABELS[m] for m in missing_methods]
     if run.source:
-        opened.lacks(run, f"{' and '.join(labels)} of {ui.literal(f'{i} → {j}')}")
+        opened.show_missing(run, f"{' and '.join(labels)} of {ui.literal(f'{i} → {j}')}")
         return len(missing_methods) < len(run.request.methods)
     status = jobs.status(run.id)
     if status is not None and status.active:
@@ -47,7 +47,9 @@ def ready(jobs: Jobs, run: Run, i: str, j: str) -> bool:
             icon=":material/info:",
         )
     else:
-        place, clicked = ui.beside("Compute this cell", ":material/play_arrow:", primary=True, shortcut=COMPUTE)
+        place, clicked = ui.sentence_with_button(
+            "Compute this cell", ":material/play_arrow:", primary=True, shortcut=COMPUTE
+        )
         place.info(
             f"{', '.join(labels)} of {i} → {j} is not computed yet.",
             icon=":material/info:",
@@ -57,7 +59,7 @@ def ready(jobs: Jobs, run: Run, i: str, j: str) -> bool:
     return len(missing_methods) < len(run.request.methods)
 
 
-def judged(jobs: Jobs, run: Run, i: str, j: str) -> None:
+def draw(jobs: Jobs, run: Run, i: str, j: str) -> None:
     """Draw a cell's verdict in words and numbers, one view of it, and the detectors' table; queue what is missing.
 
     Args:
@@ -92,7 +94,7 @@ def _queue_missing(jobs: Jobs, results: DetectionResults, cells: list[MethodCell
     run = results.run
     if run.source:
         if any(_missing_verdicts(results, cells)):
-            opened.lacks(run, "all verdicts of the detectors on this cell")
+            opened.show_missing(run, "all verdicts of the detectors on this cell")
         return
     if changed_definitions := changed(run.request, *run.request.methods):
         st.info(
@@ -101,7 +103,7 @@ def _queue_missing(jobs: Jobs, results: DetectionResults, cells: list[MethodCell
             icon=":material/info:",
         )
         return
-    job = detecting(run, results.detection, cells)
+    job = detection_job(run, results.detection, cells)
     status = jobs.status(job)
     not_judged, not_learned = missing = _missing_verdicts(results, cells)
     if status is not None and status.active:
@@ -109,7 +111,7 @@ def _queue_missing(jobs: Jobs, results: DetectionResults, cells: list[MethodCell
         return
     if status is not None and status.state in ("failed", "cancelled") and (not_judged or not_learned):
         reason = f"It stopped: {status.message}." if status.state == "failed" else f"It was {status.state}."
-        place, clicked = ui.beside("Try again", ":material/refresh:")
+        place, clicked = ui.sentence_with_button("Try again", ":material/refresh:")
         place.error(reason, icon=":material/error:")
         if clicked:
             ui.queue(lambda: jobs.detect(run, results.detection, list(DETECTORS), cells))
@@ -121,7 +123,7 @@ def _queue_missing(jobs: Jobs, results: DetectionResults, cells: list[MethodCell
             lambda: jobs.detect(run, results.detection, [*QUICK, *(LEARNING if is_small else ())], cells, asked=False)
         )
     elif not_learned:
-        place, clicked = ui.beside("Train it", ":material/play_arrow:")
+        place, clicked = ui.sentence_with_button("Train it", ":material/play_arrow:")
         place.info(
             "The learned detector (the paper's) has not been trained on this layer yet. Training takes some minutes "
             "without a GPU, and serves all cells of the column.",

@@ -18,7 +18,7 @@ from stitchlab.ui import links
 CELL = ("front_layer", "end_layer")
 
 
-def said() -> dict[str, list[str]]:
+def run_parameters() -> dict[str, list[str]]:
     """Return the query parameters that describe a run and a cell: all values of each key."""
     parameters = {key: st.query_params.get_all(key) for key in (*links.KEYS, *CELL)}
     return {key: texts for key, texts in parameters.items() if any(texts) or (texts and key in links.LISTS)}
@@ -26,7 +26,7 @@ def said() -> dict[str, list[str]]:
 
 def run(store: Store) -> tuple[Run | None, str]:
     """Find the run that the address names: None if it names none, and the reason if that run is not here."""
-    return links.find(store, said())
+    return links.find(store, run_parameters())
 
 
 def cell_of_address() -> Cell | None:
@@ -38,7 +38,7 @@ def cell_of_address() -> Cell | None:
 def write(run: Run, cell: Cell | None = None) -> None:
     """Put a run, and a cell of it, into the address: one new entry in the browser's history."""
     pairs = [*links.query(run), *(zip(CELL, cell, strict=True) if cell else ())]
-    removed = [key for key in said() if key not in dict(pairs)]  # an update cannot remove a key
+    removed = [key for key in run_parameters() if key not in dict(pairs)]  # an update cannot remove a key
     st.query_params.update(
         {key: [text for name, text in pairs if name == key] for key in dict(pairs)} | dict.fromkeys(removed, "")
     )
@@ -46,4 +46,4 @@ def write(run: Run, cell: Cell | None = None) -> None:
 
 def clear() -> None:
     """Remove the run from the address: one new entry in the browser's history."""
-    st.query_params.update(dict.fromkeys(said(), ""))
+    st.query_params.update(dict.fromkeys(run_parameters(), ""))

@@ -34,7 +34,7 @@ def ask_worker(jobs: Jobs, question: str, *arguments: Any, awaited: str) -> Any 
     if answer.state == "there":
         return answer.value
     if answer.state == "failed":
-        place, clicked = ui.beside("Ask again", ":material/refresh:", key=f"ask {question} {arguments}")
+        place, clicked = ui.sentence_with_button("Ask again", ":material/refresh:", key=f"ask {question} {arguments}")
         place.error(answer.message, icon=":material/error:")
         if clicked:
             jobs.ask_again(question, *arguments)

@@ -53,7 +53,7 @@ def chart(
     if on_select is not None:
         options["on_select"] = lambda: on_select(key)
     with embedding.seen():
-        st.plotly_chart(figure, key=key, theme=None, config=config, alt=alt.of(figure), **options)
+        st.plotly_chart(figure, key=key, theme=None, config=config, alt=alt.alt_text(figure), **options)
 
 
 def heatmaps(run: Run, grids: Sequence[Grid], key: str, selected: Cell | None) -> None:

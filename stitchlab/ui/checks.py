@@ -18,9 +18,9 @@ from stitchlab.errors import StitchLabError
 from stitchlab.jobs import Jobs
 from stitchlab.request import METHODS, Method, TaskLoss
 from stitchlab.results import controls, cut_points, data_sets, demo, networks, shelf
-from stitchlab.results.chance import enough
+from stitchlab.results.chance import min_permutations
 from stitchlab.results.checks import answers as kept
-from stitchlab.results.checks.suite import RECIPE, Checking, asked, find, wanted
+from stitchlab.results.checks.suite import RECIPE, Checking, find, suite_of, wanted
 from stitchlab.results.resolve import NotFoundYet
 from stitchlab.store import Store
 from stitchlab.ui import opened
@@ -70,14 +70,14 @@ def choose(store: Store, jobs: Jobs) -> CheckSelection | None:
             return _own(store)
         if choice == DEMO:
             return _demo(store)
-        checking = asked(store, suites[choice]["wanted"])
+        checking = suite_of(store, suites[choice]["wanted"])
     except NotFoundYet as error:
         answer = ask_worker(jobs, "cut_points", error.network, awaited="the layers of these networks")
         if answer is not None and cut_points.kept(store, error.network) is not None:
             st.rerun()
         return None
     except StitchLabError as error:
-        ui.say(error)
+        ui.show_error(error)
         return None
     if checking.suite.id != choice:
         st.info(
@@ -144,7 +144,7 @@ def demo_by_names() -> dict[str, Any]:
         "tlm": asdict(PRESETS[RECIPE]),
         "dm_images": 100,
         "eval_images": None,
-        "null": enough(demo.LAYERS),
+        "null": min_permutations(demo.LAYERS),
         "seed": 0,
     }
 
@@ -177,7 +177,7 @@ def _own(store: Store) -> CheckSelection | None:
     offered = [n.name for n in networks.list_networks(store) if n.architecture != controls.NOISE]
     if not offered:
         st.info("No networks are here yet: train some, or import your own.", icon=":material/info:")
-        ui.door("pages/5_Networks.py", "Train or import networks", {"part": "Train"}, "The page Networks")
+        ui.link_to_page("pages/5_Networks.py", "Train or import networks", {"part": "Train"}, "The page Networks")
         return None
     _drop_unavailable("check_networks", offered)
     names = st.multiselect(

@@ -10,7 +10,7 @@ from stitchlab import ui
 from stitchlab.catalog.checks import CHECKS
 from stitchlab.catalog.keys import COMPUTE
 from stitchlab.jobs import Answer, Jobs
-from stitchlab.jobs.names import checking as job_name
+from stitchlab.jobs.names import checks_job
 from stitchlab.results import demo
 from stitchlab.results.checks import answers as kept
 from stitchlab.results.checks.answers import Answers
@@ -50,7 +50,7 @@ def compute(jobs: Jobs, store: Store, selection: CheckSelection) -> None:
     if jobs.lacking:
         ui.not_installed(jobs.lacking)
         return
-    place, clicked = ui.beside(
+    place, clicked = ui.sentence_with_button(
         "Run the checks", ":material/play_arrow:", primary=True, key="run_checks", shortcut=COMPUTE
     )
     with place:
@@ -62,8 +62,8 @@ def compute(jobs: Jobs, store: Store, selection: CheckSelection) -> None:
 def _jobs(selection: CheckSelection) -> list[str]:
     """Name the jobs that may be computing this. The demo's has another name if it began before the training."""
     names = {} if selection.checking is None else {network.name for network in selection.checking.networks}
-    by_names = [job_name(demo_by_names())] if names == set(demo.SEEDS) else []
-    return list(dict.fromkeys([job_name(selection.arguments), *by_names]))
+    by_names = [checks_job(demo_by_names())] if names == set(demo.SEEDS) else []
+    return list(dict.fromkeys([checks_job(selection.arguments), *by_names]))
 
 
 def _count_answers(checking: Checking) -> int:

@@ -111,7 +111,7 @@ def _runs(answers: Answers, sources: list[dict[str, Any]]) -> None:
         for column, (source, run) in zip(st.columns(LINKS_PER_ROW), row, strict=False):
             value = "undefined" if source["value"] is None else number(float(source["value"]))
             with column:
-                ui.door(
+                ui.link_to_page(
                     "pages/1_Compare.py",
                     ui.literal(f"{value} · {source['title']}"),
                     _query(run, source.get("cell")),
@@ -122,7 +122,7 @@ def _runs(answers: Answers, sources: list[dict[str, Any]]) -> None:
     if len(linked) < len(sources):
         st.caption(f"{len(sources) - len(linked)} of {len(sources)} runs are no longer in the store.")
     if len(linked) > 1:
-        ui.door(
+        ui.link_to_page(
             "pages/4_Runs.py",
             "All of them on the page Runs",
             [("runs", run.id) for _, run in linked],

@@ -7,7 +7,7 @@ import streamlit as st
 from stitchlab import ui
 from stitchlab.errors import StitchLabError
 from stitchlab.export import checks as files
-from stitchlab.export.options import SIZES, Options
+from stitchlab.export.options import WIDTHS_IN, Options
 from stitchlab.results.checks.answers import Answers
 from stitchlab.ui import embedding
 from stitchlab.ui.figure_panel import SIZE_LABELS
@@ -46,7 +46,7 @@ def _panel(answers: Answers, cell: files.CheckedMeasure | None, label: str, key:
             size = (
                 middle.segmented_control(
                     "Size",
-                    list(SIZES),
+                    list(WIDTHS_IN),
                     default="two-column",
                     key=f"{key}_size",
                     required=True,
@@ -59,7 +59,7 @@ def _panel(answers: Answers, cell: files.CheckedMeasure | None, label: str, key:
         try:
             data = files.make(answers, suffix, options, cell)
         except StitchLabError as error:
-            ui.say(error)
+            ui.show_error(error)
             return
         right.download_button(
             f"Download .{suffix}",

@@ -19,14 +19,14 @@ def link_to_checks(runs: Sequence[Run]) -> None:
         if run.record[side]["origin"].get("how") != "control"
     }
     if names:
-        ui.door(
+        ui.link_to_page(
             "pages/3_Checks.py",
             "Which measure deserves trust on these networks?",
             [("suite", "own"), *(("check_networks", name) for name in names)],
             "Ten checks of every measure",
         )
     elif tables := [suite["id"] for run in runs if run.source for suite in suites(run.store)]:
-        ui.door(
+        ui.link_to_page(
             "pages/3_Checks.py",
             "Which measure deserves trust on these networks?",
             [("suite", tables[0])],

@@ -48,7 +48,7 @@ def mean_and_spread(answers: Answers) -> None:
     )
     stored = [run for run in runs if run.store.has("runs", run.id)]
     if len(stored) > 1:
-        ui.door(
+        ui.link_to_page(
             "pages/4_Runs.py",
             "These runs together",
             [("runs", run.id) for run in stored],

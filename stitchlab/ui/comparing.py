@@ -32,7 +32,7 @@ def draw(chosen: Sequence[Run]) -> None:
     try:
         combined = together(runs, turned=transposed)
     except StitchLabError as error:
-        ui.say(error)
+        ui.show_error(error)
         return
     if not combined.quantities:
         st.info(
@@ -135,7 +135,7 @@ def _legend(combined: Together) -> None:
 
 def _describe_run(run: Run) -> str:
     tlm = f"{recipe.words(run)}, " if "tlm" in run.request.methods else ""
-    name = run_table.called(run)
+    name = run_table.name_of(run)
     return f"{name}: {'' if name == run.title else f'{run.title}, '}{tlm}seed {run.request.seed}, {run.id[:8]}"
 
 

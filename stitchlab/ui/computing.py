@@ -10,7 +10,7 @@ import streamlit as st
 from stitchlab import ui
 from stitchlab.catalog.keys import COMPUTE
 from stitchlab.errors import StitchLabError
-from stitchlab.jobs import Jobs, preparing
+from stitchlab.jobs import Jobs, preparation_job
 from stitchlab.results.definitions import changed, listed
 from stitchlab.results.duration import expected, roughly, seconds
 from stitchlab.results.plan import to_compute
@@ -23,7 +23,7 @@ MIN_SECONDS_FOR_CHEAPER = 120.0  # for computations that take longer, cheaper se
 MAX_CHEAPER_SHARE = 0.7  # of a computation's time, which cheaper settings may take
 
 
-def watched(jobs: Jobs, run: Run, draw: Callable[[Run], None]) -> None:
+def draw_with_progress(jobs: Jobs, run: Run, draw: Callable[[Run], None]) -> None:
     """Draw a run below its progress bar while it is computed, and again whenever cells have been added.
 
     Args:
@@ -69,12 +69,12 @@ def compute_bar(jobs: Jobs, run: Run, begun: Callable[[Run], None] = lambda run:
         st.info(
             f"It was {status.state}. Finished results are kept; Compute continues from there.", icon=":material/info:"
         )
-    if not lacking and run.measured and not run.older:
+    if not lacking and run.accuracies_measured and not run.without_functional:
         return
     if jobs.lacking:
         ui.not_installed(jobs.lacking)
         return
-    place, clicked = ui.beside(
+    place, clicked = ui.sentence_with_button(
         "Compute", ":material/play_arrow:", primary=bool(lacking), key="compute", shortcut=COMPUTE
     )
     with place:
@@ -86,7 +86,7 @@ def compute_bar(jobs: Jobs, run: Run, begun: Callable[[Run], None] = lambda run:
 def _draft_bar(jobs: Jobs, run: Run) -> None:
     """Draw the button that makes a control network, then its grid; until then the run has no id and no link."""
     request = run.wanted()
-    status = jobs.status(job := preparing(request))
+    status = jobs.status(job := preparation_job(request))
     if status is not None and status.active:
         ui.watch(jobs, job)
         return
@@ -95,7 +95,9 @@ def _draft_bar(jobs: Jobs, run: Run) -> None:
         return
     if status is not None:
         st.error(status.message or f"It was {status.state}.", icon=":material/error:")
-    place, clicked = ui.beside("Compute", ":material/play_arrow:", primary=True, key="compute", shortcut=COMPUTE)
+    place, clicked = ui.sentence_with_button(
+        "Compute", ":material/play_arrow:", primary=True, key="compute", shortcut=COMPUTE
+    )
     place.markdown(f"**{run.total} results to compute.** The control is made first: {run.record['front']['name']}.")
     if clicked:
         st.session_state["preparing"] = job
@@ -113,7 +115,7 @@ def _compute_prepared(jobs: Jobs, store: Store) -> None:
     try:
         run = Run.load(status.result["run"], store)
     except StitchLabError as error:  # the run was deleted meanwhile
-        ui.say(error)
+        ui.show_error(error)
         return
     address.write(run)
     ui.queue(lambda: jobs.compute(run))
@@ -132,7 +134,7 @@ def stored_results_bar(run: Run) -> bool:
             icon=":material/inventory_2:",
         )
         return False
-    place, clicked = ui.beside("Ask again", ":material/update:", key="ask_again")
+    place, clicked = ui.sentence_with_button("Ask again", ":material/update:", key="ask_again")
     place.info(
         f"{run.title}: definitions have changed since it was requested ({listed(changed_definitions)}), so only its "
         "stored results are shown. Under today's definitions it is another run, which reuses the results that have not "

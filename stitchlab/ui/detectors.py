@@ -10,7 +10,7 @@ from stitchlab.catalog.detectors import DETECTORS
 from stitchlab.catalog.glossary import meaning
 from stitchlab.catalog.outliers import DATA
 from stitchlab.catalog.outliers import OUTLIERS as OUTLIER_KINDS
-from stitchlab.figures.words import counted
+from stitchlab.figures.words import believed_count_sentence
 from stitchlab.request import Detection
 from stitchlab.results import data_sets
 from stitchlab.results.detection import NATIVE, OUTLIERS, DetectionResults, opened_settings
@@ -104,7 +104,7 @@ def table(results: DetectionResults, i: str, j: str) -> None:
         results: results of the detectors on the run's cells.
         i, j: front layer and end layer of the cell.
     """
-    if sentence := counted(results, i, j):
+    if sentence := believed_count_sentence(results, i, j):
         st.markdown(sentence)
     st.table(
         [_line(results, name, i, j) for name in DETECTORS],

@@ -87,7 +87,7 @@ def _draw_panel(run: Run, show: Sequence[str], cell: Cell | None, others: Sequen
         try:
             options = _options(run, suffix, show, cell, others)
         except StitchLabError as error:
-            ui.say(error)
+            ui.show_error(error)
             return
     with right:
         _draw_file(run, suffix, options)
@@ -110,7 +110,7 @@ def _draw_file(run: Run, suffix: str, options: Options) -> None:
         text = caption(run, options)
         preview = _preview(run, suffix, options, data)
     except StitchLabError as error:
-        ui.say(error)
+        ui.show_error(error)
         return
     if preview:
         st.image(preview, alt=f"Preview: {text}", width="stretch")

@@ -12,7 +12,7 @@ from stitchlab.errors import StitchLabError
 from stitchlab.figures import run_grids
 from stitchlab.figures.story import Chapter, sentence, story
 from stitchlab.figures.thumbnail import describe, thumbnail
-from stitchlab.jobs import DEMO, Jobs, detecting
+from stitchlab.jobs import DEMO, Jobs, detection_job
 from stitchlab.results import demo, shelf
 from stitchlab.results.definitions import changed
 from stitchlab.results.detection import DetectionResults
@@ -24,10 +24,10 @@ from stitchlab.store import Store
 from stitchlab.ui import links, runs
 from stitchlab.ui.asking import ask_worker
 from stitchlab.ui.charts import cells_scatter, side_by_side
-from stitchlab.ui.computing import compute_bar, watched
+from stitchlab.ui.computing import compute_bar, draw_with_progress
 from stitchlab.ui.pictures import data_url
 from stitchlab.ui.results import figures
-from stitchlab.ui.run_table import called
+from stitchlab.ui.run_table import name_of
 
 ACTIVATIONS, COMPARE = "pages/2_Activations.py", "pages/1_Compare.py"
 TELLING_ARCHITECTURE = "tiny10"  # of the gallery's run that Home begins with: the paper's, on real images
@@ -46,16 +46,16 @@ def gallery() -> tuple[Run | None, list[Run]]:
     return first, [run for run in runs_of_gallery if run is not first]
 
 
-def telling(run: Run) -> None:
+def draw_telling_run(run: Run) -> None:
     """Draw a run's two accuracy heatmaps, with the cell that shows the finding framed and explained in words."""
     _follow(run)
     results = DetectionResults(run, fullest_settings(run))
     chapters = story(results)
-    st.header(ui.literal(called(run)))
+    st.header(ui.literal(name_of(run)))
     framed = (chapters[0].front_layer, chapters[0].end_layer) if chapters else None
     side_by_side(
         run.id,
-        run_grids.stitched(run, "accuracy"),
+        run_grids.metric_grids(run, "accuracy"),
         "telling",
         framed,
         on_select=lambda key: _note_clicked_cell(run, key),
@@ -80,8 +80,8 @@ def cards(others: Sequence[Run]) -> None:
             with column, st.container(border=True, height="stretch"):
                 if (pixels := thumbnail(run)) is not None:
                     st.image(data_url(pixels), alt=describe(run))
-                st.markdown(f"**{ui.literal(called(run))}**  \n{sentence(run)}")
-                ui.door(COMPARE, "Open", links.query(run), called(run))
+                st.markdown(f"**{ui.literal(name_of(run))}**  \n{sentence(run)}")
+                ui.link_to_page(COMPARE, "Open", links.query(run), name_of(run))
 
 
 def demo_here(jobs: Jobs, store: Store, *, alone: bool) -> None:
@@ -100,7 +100,7 @@ def demo_here(jobs: Jobs, store: Store, *, alone: bool) -> None:
         ask_worker(jobs, "cut_points", error.network, awaited="the demo's layers")
         return
     except StitchLabError as error:  # a record is lost or damaged
-        ui.say(error)
+        ui.show_error(error)
         return
     status = jobs.status(DEMO if run is None else run.id)
     if run is not None and status is None and not run.cells and st.session_state.pop("demo_asked", False):
@@ -111,7 +111,7 @@ def demo_here(jobs: Jobs, store: Store, *, alone: bool) -> None:
         _draw_demo(jobs, run, alone)
 
 
-def trust() -> None:
+def link_to_checks() -> None:
     """Explain the checks of all measures, and link to them."""
     st.header("Which measure deserves trust?")
     st.write(
@@ -119,16 +119,18 @@ def trust() -> None:
         "similar to itself, is the corresponding layer found in another network, does the measure notice when what "
         "the task needs is lost? Each check gives a number, its uncertainty, and a verdict."
     )
-    ui.door("pages/3_Checks.py", "See the checks", {}, "All measures, checked on the demo's networks or your own")
+    ui.link_to_page(
+        "pages/3_Checks.py", "See the checks", {}, "All measures, checked on the demo's networks or your own"
+    )
 
 
-def yours(store: Store) -> None:
+def list_own_runs(store: Store) -> None:
     """List the newest runs computed here, and link to the page where networks are imported."""
     st.header("Yours")
     if own_runs := list_runs(store):
         runs.choice(own_runs[:MAX_OWN_RUNS], COMPARE)
-        ui.door("pages/4_Runs.py", "All runs", {}, "All runs, comparisons of several, files, and the queue")
-    ui.door("pages/5_Networks.py", "Use your own networks", {"part": "Import"}, "Import weights, or train some")
+        ui.link_to_page("pages/4_Runs.py", "All runs", {}, "All runs, comparisons of several, files, and the queue")
+    ui.link_to_page("pages/5_Networks.py", "Use your own networks", {"part": "Import"}, "Import weights, or train some")
 
 
 def _offer(jobs: Jobs, run: Run | None, alone: bool) -> None:
@@ -142,7 +144,9 @@ def _offer(jobs: Jobs, run: Run | None, alone: bool) -> None:
     if jobs.lacking:
         ui.not_installed(jobs.lacking)
         return
-    place, clicked = ui.beside("Compute the demo", ":material/play_arrow:", primary=alone, key="demo", shortcut=COMPUTE)
+    place, clicked = ui.sentence_with_button(
+        "Compute the demo", ":material/play_arrow:", primary=alone, key="demo", shortcut=COMPUTE
+    )
     place.write(
         "Two small networks are trained on scikit-learn's digits and stitched, layer by layer, on your machine: "
         "about a minute. Nothing is computed until you ask."
@@ -160,7 +164,7 @@ def _draw_demo(jobs: Jobs, run: Run, alone: bool) -> None:
         st.write("The demo is computed: two small networks on scikit-learn's digits.")
         _link_to_compare(run)
         return
-    watched(jobs, run, _draw_grid)
+    draw_with_progress(jobs, run, _draw_grid)
     if alone:
         results = DetectionResults(run)
         _queue_frechet_ratios(jobs, results)
@@ -186,7 +190,7 @@ def _explain(results: DetectionResults, chapters: Sequence[Chapter]) -> None:
     with words:
         for chapter in chapters:
             st.markdown(f"**{chapter.title}.** {chapter.text}")
-            ui.door(
+            ui.link_to_page(
                 ACTIVATIONS,
                 f"Why? {chapter.front_layer} → {chapter.end_layer}",
                 _query(results.run, chapter.front_layer, chapter.end_layer),
@@ -212,7 +216,9 @@ def _note_clicked_cell(run: Run, key: str) -> None:
 
 
 def _link_to_compare(run: Run) -> None:
-    ui.door(COMPARE, "Open this grid in Compare", links.query(run), "With other layers, indices, settings or networks")
+    ui.link_to_page(
+        COMPARE, "Open this grid in Compare", links.query(run), "With other layers, indices, settings or networks"
+    )
 
 
 def _query(run: Run, i: str, j: str) -> list[tuple[str, str]]:
@@ -230,7 +236,7 @@ def _queue_frechet_ratios(jobs: Jobs, results: DetectionResults) -> None:
         or (not results.lacking([SET_DETECTOR], cells))
     ):
         return
-    job = detecting(run, results.detection, cells)
+    job = detection_job(run, results.detection, cells)
     status = jobs.status(job)
     if status is not None and status.active:
         ui.watch(jobs, job)

@@ -9,7 +9,7 @@ import streamlit as st
 from stitchlab import ui
 from stitchlab.catalog.data_sets import DATA_SETS, FOLDER
 from stitchlab.figures import networks as figures
-from stitchlab.jobs import Jobs, fetching
+from stitchlab.jobs import Jobs, download_job
 from stitchlab.results import data_sets
 from stitchlab.results.data_sets import DataRecord
 from stitchlab.store import Store
@@ -106,7 +106,7 @@ def _samples(jobs: Jobs, data: DataRecord) -> None:
 
 def _offer_download(jobs: Jobs, name: str, remark: str) -> None:
     """Draw a remark with a button that downloads a data set, or the progress of the download."""
-    job = fetching(name)
+    job = download_job(name)
     status = jobs.status(job)
     if status is not None and status.active:
         ui.watch(jobs, job)
@@ -115,7 +115,7 @@ def _offer_download(jobs: Jobs, name: str, remark: str) -> None:
         st.error(status.message, icon=":material/error:")
     if status is not None and status.state == "done":
         st.caption(":material/check_circle: It is here; the same images may be listed under another folder's name.")
-    place, clicked = ui.beside("Get it", ":material/download:", primary=True, key=f"get-{name}")
+    place, clicked = ui.sentence_with_button("Get it", ":material/download:", primary=True, key=f"get-{name}")
     place.info(remark, icon=":material/info:")
     if clicked:
         ui.queue(lambda: jobs.fetch(name))

@@ -55,7 +55,9 @@ def draw(run: Run, selected: Cell | None, key: str) -> None:
         _offer(run)
         return
     names = run_grids.indices_with_null(run) if calibrated else list(run.request.indices)
-    grids_by_index = dict(zip(names, run_grids.calibrated(run) if calibrated else run_grids.indices(run), strict=True))
+    grids_by_index = dict(
+        zip(names, run_grids.calibrated_grids(run) if calibrated else run_grids.index_grids(run), strict=True)
+    )
     groups = _grouped(grids_by_index)
     for title, grids in groups.items():
         if len(groups) > 1:
@@ -114,9 +116,9 @@ def _offer(run: Run) -> None:
         )
         return
     if run.source:
-        opened.lacks(run, "permutations of images")
+        opened.show_missing(run, "permutations of images")
         return
-    count = chance.usual(len(run.request.end_layers))
+    count = chance.default_permutations(len(run.request.end_layers))
     place, link_place = st.columns([4, 2], vertical_alignment="center")
     place.info(
         f"What the indices give by chance is not computed yet: {count} permutations of the images, for all cells "
@@ -125,7 +127,7 @@ def _offer(run: Run) -> None:
     )
     permuted_run = Run(run.store, run.record | {"request": asdict(replace(run.request, null=count))})
     with link_place:
-        ui.door(
+        ui.link_to_page(
             "pages/1_Compare.py",
             "Permute images",
             [*links.query(permuted_run), ("show", LABEL), ("scale", SCALES["calibrated"])],
@@ -143,7 +145,7 @@ def _beyond_chance(run: Run) -> str:
         columns = max(map(len, tests.values()))
         return (
             f"{run.request.null} permutations cannot decide about {columns} columns at once (Holm's correction): "
-            f"{chance.usual(columns)} can, so no ★ is hollow here."
+            f"{chance.default_permutations(columns)} can, so no ★ is hollow here."
         )
     counts = " · ".join(
         f"{INDICES[name].label} {sum(not test.by_chance for test in of_columns)} of {len(of_columns)}"

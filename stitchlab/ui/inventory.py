@@ -12,7 +12,7 @@ from stitchlab import ui
 from stitchlab.errors import StitchLabError
 from stitchlab.figures import activations
 from stitchlab.figures import networks as figures
-from stitchlab.jobs import Jobs, measuring
+from stitchlab.jobs import Jobs, measurement_job
 from stitchlab.results import data_sets, networks
 from stitchlab.results.networks import Network
 from stitchlab.results.run import list_runs
@@ -50,7 +50,7 @@ def _no_network() -> None:
         "choose Train or Import above, or compute the demo on Home, which trains two small ones.",
         icon=":material/info:",
     )
-    ui.door("app.py", "Home", {}, "The demo: two small networks and their grid")
+    ui.link_to_page("app.py", "Home", {}, "The demo: two small networks and their grid")
 
 
 def accuracy(network: Network) -> str:
@@ -120,7 +120,7 @@ def _draw_network(store: Store, jobs: Jobs, network: Network) -> None:
         st.warning(f"Perhaps not as it was trained: {remark}.", icon=":material/warning:")
     left, middle, right = st.columns(3, vertical_alignment="center")
     with left:
-        ui.door("pages/1_Compare.py", "Compare it", {"front": network.name}, "As the front network")
+        ui.link_to_page("pages/1_Compare.py", "Compare it", {"front": network.name}, "As the front network")
     with middle.popover("Rename", icon=":material/edit:", width="stretch"):
         _rename(store, network)
     with right.popover("Delete", icon=":material/delete:", width="stretch"):
@@ -244,14 +244,14 @@ def _measure(store: Store, jobs: Jobs, network: Network) -> None:
             icon=":material/info:",
         )
         return
-    job = measuring(network.id)
+    job = measurement_job(network.id)
     status = jobs.status(job)
     if status is not None and status.active:
         ui.watch(jobs, job)
         return
     if status is not None and status.message:
         st.error(status.message, icon=":material/error:")
-    place, clicked = ui.beside("Measure", ":material/play_arrow:", primary=True)
+    place, clicked = ui.sentence_with_button("Measure", ":material/play_arrow:", primary=True)
     place.info("Its accuracy by class is not measured yet.", icon=":material/info:")
     if clicked:
         ui.queue(lambda: jobs.measure(network.id))

@@ -124,7 +124,7 @@ def offer() -> None:
         "Keyboard", icon=":material/keyboard:", key="keys", type="tertiary", help="Show all keys, as ? does"
     )
     pressed = _question(key="question", on_asked_change=lambda: None).asked
-    st.session_state[_CARD] = bool(clicked or pressed or (st.session_state.get(_CARD) and not ui.arrived()))
+    st.session_state[_CARD] = bool(clicked or pressed or (st.session_state.get(_CARD) and not ui.just_arrived()))
     if st.session_state[_CARD]:  # also while the page is drawn again and again during a computation
         _card()
 

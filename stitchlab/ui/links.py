@@ -93,7 +93,7 @@ def picked(store: Store, run: Run) -> dict[str, Any] | None:
     }
 
 
-def sayable(store: Store, run: Run) -> bool:
+def describable(store: Store, run: Run) -> bool:
     """Tell whether the pickers can ask for this very run: networks and data are here, definitions are unchanged."""
     if run.draft or run.source:
         return run.draft

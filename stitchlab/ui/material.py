@@ -74,8 +74,8 @@ def _sampled(run: Run, image: int, i: str, j: str) -> dict[str, Array] | None:
     """Read one image's activations from the sample of a file; channels that it lacks are NaN."""
     sample = samples.kept(run, i, j)
     if sample is None or image >= len(sample["images"]):
-        sampled_cells = samples.there(run)
-        opened.lacks(
+        sampled_cells = samples.sampled_cells(run)
+        opened.show_missing(
             run,
             "the feature maps of this cell and image"
             + (
@@ -107,7 +107,7 @@ def labels(jobs: Jobs, results: DetectionResults, j: str) -> Array | None:
     if LABELS in arrays:
         return arrays[LABELS]
     if results.run.source:
-        opened.lacks(results.run, "the labels of the test images")
+        opened.show_missing(results.run, "the labels of the test images")
         return None
     labels: Array | None = ask_worker(jobs, "evaluation_labels", results.run, awaited="the labels of the test images")
     return labels
@@ -127,7 +127,7 @@ def images(jobs: Jobs, run: Run, places: list[int]) -> tuple[Array, Array] | Non
         sample = samples.images(run)
         if sample is not None and all(place < len(sample[0]) for place in places):
             return sample[0][places], sample[1][places]
-        opened.lacks(run, f"test image {', '.join(map(str, places))}")
+        opened.show_missing(run, f"test image {', '.join(map(str, places))}")
         return None
     answer: tuple[Array, Array] | None = ask_worker(jobs, "evaluation_images", run, places, awaited="test images")
     return answer

@@ -31,7 +31,7 @@ def selected_cell(run: Run, shown: str) -> Cell:
     line.markdown(_line(run, shown, i, j))
     if run.request.methods and not run.draft:
         with link_place:
-            ui.door(
+            ui.link_to_page(
                 "pages/2_Activations.py",
                 "Its activations",
                 links.query(run, front_layer=i, end_layer=j),

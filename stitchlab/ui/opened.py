@@ -10,7 +10,7 @@ from stitchlab.results.run import Run
 from stitchlab.store import Source, Store
 
 
-def mark(run: Run) -> None:
+def show_origin(run: Run) -> None:
     """Say in one line that a run was read from a file, on pages that show more than the run."""
     whose(run.source)
 
@@ -51,7 +51,7 @@ def differing(store: Store, run: Run) -> None:
             )
 
 
-def lacks(run: Run, what: str) -> None:
+def show_missing(run: Run, what: str) -> None:
     """Say that an opened file does not hold ``what``, and that it cannot be computed here."""
     if run.source is not None:
         st.info(

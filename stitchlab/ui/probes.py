@@ -13,7 +13,7 @@ from stitchlab.errors import StitchLabError
 from stitchlab.export import probes as files
 from stitchlab.export.options import Options
 from stitchlab.figures import probes as figures
-from stitchlab.jobs import Jobs, probing
+from stitchlab.jobs import Jobs, probes_job
 from stitchlab.results import data_sets, networks
 from stitchlab.results.networks import Network
 from stitchlab.results.probes import TRAIN_IMAGES, Probes, find
@@ -80,7 +80,7 @@ def _choose(store: Store, jobs: Jobs, network: Network) -> list[Probes]:
                 )
             )
         except StitchLabError as error:
-            ui.say(error)
+            ui.show_error(error)
     return probes
 
 
@@ -92,7 +92,7 @@ def _beside(store: Store, network: Network) -> list[Network]:
         "Beside it",
         list(others),
         key="beside",
-        max_selections=figures.MOST - 1,
+        max_selections=figures.MAX_NETWORKS - 1,
         placeholder="Other networks",
         help="Their curves in the same figure.",
         **BOUND,
@@ -140,7 +140,7 @@ def _compute(jobs: Jobs, incomplete: list[Probes]) -> None:
     """Show the progress of probes, why some failed, and a button that computes the others."""
     not_queued = []
     for probes in incomplete:
-        job = probing(probes.wanted())
+        job = probes_job(probes.wanted())
         status = jobs.status(job)
         if status is not None and status.active:
             ui.watch(jobs, job)
@@ -155,7 +155,7 @@ def _compute(jobs: Jobs, incomplete: list[Probes]) -> None:
         return
     count = sum(len(probes.lacking) for probes in not_queued)
     names = ", ".join(probes.network.name for probes in not_queued)
-    place, clicked = ui.beside(
+    place, clicked = ui.sentence_with_button(
         "Compute linear probes", ":material/play_arrow:", primary=True, key="probe", shortcut=COMPUTE
     )
     remark = f"Not probed yet: {count:,} layer{'' if count == 1 else 's'} of {names}."

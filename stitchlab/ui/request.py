@@ -35,7 +35,7 @@ def pick(store: Store, jobs: Jobs) -> Run | None:
             else "No networks are here yet: train two, or import your own. Home has a demo that trains small ones.",
             icon=":material/info:",
         )
-        ui.door("pages/5_Networks.py", "Train or import networks", {"part": "Train"}, "The page Networks")
+        ui.link_to_page("pages/5_Networks.py", "Train or import networks", {"part": "Train"}, "The page Networks")
         return None
     _two_networks(networks_by_name)
     front, end = st.session_state["front"], networks_by_name[st.session_state["end"]]
@@ -61,7 +61,7 @@ def pick(store: Store, jobs: Jobs) -> Run | None:
             **settings,
         )
     except StitchLabError as error:
-        ui.say(error)
+        ui.show_error(error)
         return None
 
 
@@ -99,7 +99,9 @@ def _two_networks(networks_by_name: dict[str, Network]) -> None:
     )
     left.caption(_about(networks_by_name[front]) if front in networks_by_name else ABOUT_CONTROL)
     right.caption(_about(networks_by_name[end]))
-    ui.door("pages/5_Networks.py", "More networks: train or import them", {"part": "Train"}, "The page Networks")
+    ui.link_to_page(
+        "pages/5_Networks.py", "More networks: train or import them", {"part": "Train"}, "The page Networks"
+    )
 
 
 def _about(network: Network) -> str:

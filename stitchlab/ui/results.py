@@ -79,7 +79,7 @@ def figures(run: Run, shown: str, view: View = "maps", *, key: str, selected: Ce
     grids = (
         []
         if shown == run_grids.SHOWN_INDICES
-        else (run_grids.difference(run, shown) if view == "difference" else run_grids.stitched(run, shown))
+        else (run_grids.difference_grids(run, shown) if view == "difference" else run_grids.metric_grids(run, shown))
     )
     if not grids:
         st.info(
@@ -95,7 +95,7 @@ def _all_cells(run: Run, selected: Cell) -> None:
     results = DetectionResults(run)
     with_ratio = sum(results.entry(SET_DETECTOR, *cell) is not None for cell in results.cells)
     if run.source and not with_ratio:
-        opened.lacks(run, "Fréchet ratios")
+        opened.show_missing(run, "Fréchet ratios")
     elif not run.source and (with_ratio < len(results.cells) or not with_ratio):
         i, j = selected
         place, link_place = st.columns([4, 2], vertical_alignment="center")
@@ -105,7 +105,7 @@ def _all_cells(run: Run, selected: Cell) -> None:
         )
         with link_place:
             link = [*links.query(run, front_layer=i, end_layer=j), ("look", views.VIEWS["cells"][0])]
-            ui.door("pages/2_Activations.py", "Look at all cells", link, "The same figure on Activations")
+            ui.link_to_page("pages/2_Activations.py", "Look at all cells", link, "The same figure on Activations")
     if with_ratio:
         cells_scatter(results, "grid-cells", selected)
 
@@ -139,7 +139,11 @@ def _about(run: Run, shown: str, view: View) -> str:
     else:
         about = indices.about(run)
     star = "★ best of its column. " if view == "maps" or shown == run_grids.SHOWN_INDICES else ""
-    older = f", or {BEFORE}, as {len(run.older)} cells are" if shown in FUNCTIONAL and run.older else ""
+    older = (
+        f", or {BEFORE}, as {len(run.without_functional)} cells are"
+        if shown in FUNCTIONAL and run.without_functional
+        else ""
+    )
     return f"{about} {star}Grey: not computed yet, or undefined{older}. Click a cell to select it."
 
 

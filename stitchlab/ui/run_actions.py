@@ -22,15 +22,15 @@ MAX_RUNS_NAMED = 4  # in the question before deleting
 
 def one(store: Store, run: Run) -> None:
     """Draw a chosen run: its description, and the actions on it."""
-    st.header(ui.literal(run_table.called(run)))
+    st.header(ui.literal(run_table.name_of(run)))
     st.caption(ui.literal(_about(run)))
     opened.differing(store, run)
     columns = st.columns(5, vertical_alignment="center")
     with columns[0]:
-        ui.door("pages/1_Compare.py", "Open in Compare", links.query(run), "Its grid")
+        ui.link_to_page("pages/1_Compare.py", "Open in Compare", links.query(run), "Its grid")
     with columns[1]:
         if run.request.methods:
-            ui.door("pages/2_Activations.py", "Its activations", links.query(run), "Cell by cell")
+            ui.link_to_page("pages/2_Activations.py", "Its activations", links.query(run), "Cell by cell")
     with columns[2]:
         copy_link([(run_table.CHOSEN, run.id)])
     if run.source is None:
@@ -108,7 +108,7 @@ def _confirm_deletion(store: Store, runs: Sequence[Run]) -> None:
     """Ask for confirmation, and say what deleting frees."""
     if st.session_state.pop("answered", False):
         st.rerun()  # closes the dialog
-    names = [f"**{ui.literal(run_table.called(run))}** ({run.id[:8]})" for run in runs[:MAX_RUNS_NAMED]]
+    names = [f"**{ui.literal(run_table.name_of(run))}** ({run.id[:8]})" for run in runs[:MAX_RUNS_NAMED]]
     more = f" and {len(runs) - MAX_RUNS_NAMED} more" if len(runs) > MAX_RUNS_NAMED else ""
     with st.spinner("Looking for files that nothing else uses …"):
         _, files, byte_count = freed(store, runs)

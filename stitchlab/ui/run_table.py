@@ -37,12 +37,12 @@ def kind(run: Run) -> Kind:
     return "own" if run.source is None else "gallery" if run.source.gallery else "opened"
 
 
-def called(run: Run) -> str:
+def name_of(run: Run) -> str:
     """Return a run's name: the one given here or in its file, else its networks and data."""
     return run.name or (run.source.title if run.source else "") or run.title
 
 
-def known(store: Store) -> list[Run]:
+def list_all(store: Store) -> list[Run]:
     """List all runs once: those computed here, newest first, then those of opened files and of the gallery."""
     runs = {run.id: run for run in _own(str(store.root), _last_change(store))}
     for run in (*shelf.opened(store), *shelf.gallery()):
@@ -57,7 +57,7 @@ def draw(store: Store, runs: Sequence[Run]) -> list[Run]:
             "Nothing is compared yet. Compare makes a run; a .stitch file that somebody sent you can be opened above.",
             icon=":material/info:",
         )
-        ui.door("pages/1_Compare.py", "Compare two networks", {}, "Two networks, a grid of their layers")
+        ui.link_to_page("pages/1_Compare.py", "Compare two networks", {}, "Two networks, a grid of their layers")
         return []
     shown = _filtered(runs)
     _warn_of_unknown(runs)
@@ -142,7 +142,7 @@ def _table(rows: list[dict[str, Any]], shown: Sequence[Run]) -> None:
                 width=80,
                 help="Of all files that the run uses; a file that several runs share counts for each of them",
             ),
-            "Networks and data": None if all(called(run) == run.title for run in shown) else "Networks and data",
+            "Networks and data": None if all(name_of(run) == run.title for run in shown) else "Networks and data",
         },
     )
 
@@ -163,7 +163,7 @@ def choose(runs: Sequence[Run]) -> None:
 def _row(run: Run, summary: Summary | None) -> dict[str, Any]:
     request = run.request
     return {
-        "Run": called(run),
+        "Run": name_of(run),
         "Requested": datetime.fromisoformat(run.record["created"]).replace(tzinfo=None),
         "Done": None if summary is None else summary.done / max(1, run.total),
         "Time": "" if summary is None or not summary.seconds else seconds(summary.seconds),

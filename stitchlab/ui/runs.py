@@ -18,7 +18,9 @@ MAX_LINKED_RUNS = 8  # the newest runs, which have a link of their own
 def choice(runs: Sequence[Run], page: str) -> None:
     """Draw links that open these runs, newest first, on a page; older ones are in a picker."""
     for run in runs[:MAX_LINKED_RUNS]:
-        ui.door(page, ui.literal(name(run)), links.query(run), f"Requested {run.record['created'][:16]}, id {run.id}")
+        ui.link_to_page(
+            page, ui.literal(name(run)), links.query(run), f"Requested {run.record['created'][:16]}, id {run.id}"
+        )
     if older := {run.id: run for run in runs[MAX_LINKED_RUNS:]}:
         st.selectbox(
             f"{len(older)} older runs",

@@ -14,7 +14,7 @@ from stitchlab.jobs import Jobs
 from stitchlab.results import networks
 from stitchlab.results.data_sets import DataRecord
 from stitchlab.store import Store, uploads
-from stitchlab.ui import workshop
+from stitchlab.ui import network_training
 from stitchlab.ui.asking import ask_worker
 
 #: Keys in the session's state: the ids of the uploaded file in the browser and in the store; the file whose
@@ -41,10 +41,10 @@ def draw(store: Store, jobs: Jobs) -> None:
         _set_architecture(jobs, key, file.name)
     left, right = st.columns(2)
     with left:
-        architecture = workshop.architecture()
+        architecture = network_training.architecture()
     with right:
-        data = workshop.data_set(store)
-    options, size = workshop.shape(architecture, data)
+        data = network_training.data_set(store)
+    options, size = network_training.shape(architecture, data)
     arguments = {
         "arch": architecture,
         "data": data.fingerprint or data.name,
@@ -52,9 +52,9 @@ def draw(store: Store, jobs: Jobs) -> None:
         "size": size,
         **_other_fields(store, data, "" if file is None else Path(file.name).stem),
     }
-    if not workshop.fits(jobs, architecture, data, options, size):
+    if not network_training.fits(jobs, architecture, data, options, size):
         return
-    place, clicked = ui.beside("Import", ":material/upload:", primary=True, key="import")
+    place, clicked = ui.sentence_with_button("Import", ":material/upload:", primary=True, key="import")
     place.markdown(
         "Its accuracy is measured on the data set's test images. A file that does not fit is refused, and "
         "nothing of it is kept."
@@ -80,7 +80,7 @@ def _stored_key(store: Store, file: UploadedFile | None) -> str | None:
     try:
         state[UPLOAD] = file.file_id, uploads.keep(store, file.name, file.getbuffer())
     except StitchLabError as error:
-        ui.say(error)
+        ui.show_error(error)
         return None
     return str(state[UPLOAD][1])
 
@@ -135,7 +135,7 @@ def _submit(store: Store, jobs: Jobs, key: str, arguments: dict[str, Any]) -> No
     arguments |= {field: _numbers(arguments[field]) for field in ("mean", "std")}
     if not arguments["replace"]:
         networks.check_name_free(store, arguments["name"])
-    workshop.check_not_being_made(jobs, [arguments["name"]])
+    network_training.check_not_being_made(jobs, [arguments["name"]])
     jobs.bring(key, arguments)
     state = st.session_state
     state.pop(UPLOAD)  # now the job has it

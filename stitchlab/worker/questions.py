@@ -18,10 +18,10 @@ from torch import Tensor
 
 from stitchlab.checks.price import price
 from stitchlab.data import registry as datasets
-from stitchlab.data.splits import DataSet, Split, evaluation
+from stitchlab.data.splits import DataSet, Split, evaluation_indices
 from stitchlab.grid import estimate
 from stitchlab.models import controls, create, zoo
-from stitchlab.models.cut_points import outline
+from stitchlab.models.cut_points import cut_points_of_any
 from stitchlab.models.device import pick_device
 from stitchlab.models.likeness import architecture_of
 from stitchlab.models.weights import read_weights
@@ -38,7 +38,7 @@ Array = npt.NDArray[Any]
 def cut_points(root: str, network: str) -> dict[str, Any]:
     """Find where a network, by name or id, can be cut: `Cuts.record`, which the store keeps from then on."""
     store = Store(root)
-    return outline(store, networks.find(store, network)).record()
+    return cut_points_of_any(store, networks.find(store, network)).record()
 
 
 def front_cut_points(root: str, front: str, end: str, seed: int) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def architecture_cut_points(
 
     Args:
         root: the store's folder.
-        architecture: the name of an architecture (`stitchlab.models.zoo.known`).
+        architecture: the name of an architecture (`stitchlab.models.zoo.known_names`).
         data: a name that pages may use, or a fingerprint.
         options: of the architecture, by name; those that are left out have their defaults.
         size: pixels a side of its input; None: the images' own.
@@ -74,7 +74,9 @@ def architecture_cut_points(
         UnknownName: there is no such architecture or data.
         StitchLabError: the images do not fit it.
     """
-    return create.fits(zoo.public(architecture), load_public(Store(root), data), options, size).record()
+    return create.cut_points_for(
+        zoo.check_public_name(architecture), load_public(Store(root), data), options, size
+    ).record()
 
 
 def upload_architecture(root: str, upload: str, file: str) -> str:
@@ -108,7 +110,7 @@ def seconds(root: str, record: dict[str, Any], device: str, cache_key: Any = Non
         return None
     pair = pair_on_cpu(run, device)
     total = estimate.total(run.store, pair, run.request, plan.missing(run))
-    return {"seconds": total.seconds, "timed": total.timed, "cheaper": estimate.cheaper(run, pair)}
+    return {"seconds": total.seconds, "timed": total.timed, "cheaper": estimate.cheaper_requests(run, pair)}
 
 
 def checks_price(
@@ -208,7 +210,7 @@ def load_public(store: Store, data: str) -> DataSet:
     """Load data by a name that pages may use, or by its fingerprint. Raises UnknownName and StitchLabError."""
     if re.fullmatch("[0-9a-f]{64}", data):
         return datasets.load_by_fingerprint(data, store)
-    return datasets.here(data_sets.public(data, store), store)
+    return datasets.load_offline(data_sets.public(data, store), store)
 
 
 def pair_on_cpu(run: Run, device: str) -> Pair:
@@ -219,7 +221,7 @@ def pair_on_cpu(run: Run, device: str) -> Pair:
 def _evaluation(root: str, record: dict[str, Any]) -> tuple[Split, Tensor]:
     request = Request.from_json(record["request"])
     data = datasets.load_by_fingerprint(request.data, Store(root))
-    return data.test, evaluation(data, request)
+    return data.test, evaluation_indices(data, request)
 
 
 def _channels_last(images: Array) -> Array:

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from stitchlab.checks.compute import perform
+from stitchlab.checks.compute import perform_step
 from stitchlab.data import registry as datasets
 from stitchlab.data.splits import DataSet
 from stitchlab.grid import demo, estimate
@@ -23,7 +23,7 @@ from stitchlab.grid.ask import ask
 from stitchlab.grid.compute import compute_unit
 from stitchlab.models import create, importing, zoo
 from stitchlab.models.device import pick_device
-from stitchlab.models.train import Point
+from stitchlab.models.train import CurvePoint
 from stitchlab.ood import trajectory
 from stitchlab.ood.evaluate import judge_column
 from stitchlab.probes.compute import compute as compute_probes
@@ -73,7 +73,7 @@ def plan(root: str, run_id: str, units: Sequence[Unit], device: str, attempt: st
     """
     store = Store(root)
     run = Run.load(run_id, store)
-    estimates = estimate.shares(store, pair_on_cpu(run, device), run.request, units)
+    estimates = estimate.cost_shares(store, pair_on_cpu(run, device), run.request, units)
     if job_records.read_latest(store, attempt) is not None:
         weights = tuple(max(one.seconds, MIN_WEIGHT) for one in estimates)
         timed = tuple(one.timed for one in estimates)
@@ -156,12 +156,12 @@ def train(root: str, arguments: dict[str, Any], device: str, attempt: str, k: in
     """
     store, label = Store(root), f"training {arguments['name']}"
 
-    def watch(curve: list[Point]) -> None:
+    def watch(curve: list[CurvePoint]) -> None:
         job_records.write_curve(store, job_records.task_key(attempt, k), [asdict(point) for point in curve])
 
     def work(report: Report) -> None:
         options = dict(arguments)
-        arch, data = zoo.public(options.pop("arch")), _data(store, options.pop("data"))
+        arch, data = zoo.check_public_name(options.pop("arch")), _data(store, options.pop("data"))
         with _training_threads():
             create.train(
                 arch,
@@ -188,7 +188,7 @@ def bring(root: str, upload: str, arguments: dict[str, Any], device: str, attemp
 
     def work(report: Report) -> None:
         options = dict(arguments)
-        arch, data = zoo.public(options.pop("arch")), _data(store, options.pop("data"))
+        arch, data = zoo.check_public_name(options.pop("arch")), _data(store, options.pop("data"))
         weights = uploads.place(store, upload)
         importing.import_weights(
             weights, store, arch=arch, data=data, device=pick_device(device), report=report, **options
@@ -240,7 +240,9 @@ def check(root: str, step: Step, device: str, attempt: str, k: int) -> None:
         step: as it was planned.
     """
     store = Store(root)
-    run_with_progress(store, attempt, k, step.label, lambda report: perform(store, step, pick_device(device), report))
+    run_with_progress(
+        store, attempt, k, step.label, lambda report: perform_step(store, step, pick_device(device), report)
+    )
 
 
 def fetch(root: str, data: str, attempt: str, k: int) -> None:

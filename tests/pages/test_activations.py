@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from stitchlab.catalog.detectors import DETECTORS, QUICK, Detector
 from stitchlab.catalog.methods import METHOD_LABELS
 from stitchlab.figures.words import IMAGES_AND_SETS, conclusions
-from stitchlab.jobs import Status, detecting, following
+from stitchlab.jobs import Status, detection_job, trajectory_job
 from stitchlab.request import METHODS, Detection
 from stitchlab.results.channel_statistics import negatives
 from stitchlab.results.cleaning import delete_run
@@ -125,8 +125,8 @@ def test_what_is_lacking_is_queued_once_and_nothing_else(opened: Open, jobs: Not
     assert at.get("progress")
     sound(at.run())
     assert len(jobs.judged) == 1
-    sound(widget(at, "button", f"cancel-{detecting(done, Detection(), cells(done))}").click().run())
-    assert jobs.cancelled == [detecting(done, Detection(), cells(done))]
+    sound(widget(at, "button", f"cancel-{detection_job(done, Detection(), cells(done))}").click().run())
+    assert jobs.cancelled == [detection_job(done, Detection(), cells(done))]
     assert len(jobs.judged) == 1, "after a cancel it is the visitor's choice"
     (again,) = [b for b in at.button if b.label == "Try again"]
     sound(again.click().run())
@@ -151,7 +151,7 @@ def test_on_large_data_the_learned_detector_waits_for_a_click(opened: Open, jobs
 
 
 def test_a_failure_is_one_line(opened: Open, jobs: Notes, done: Run) -> None:
-    jobs.states[detecting(done, Detection(), cells(done))] = Status("failed", message="the disk is full")
+    jobs.states[detection_job(done, Detection(), cells(done))] = Status("failed", message="the disk is full")
     at = sound(opened(done.store, PAGE, run=done.id, **CELL))
     assert "the disk is full" in text(at, "error")
     assert not jobs.judged
@@ -199,7 +199,7 @@ def test_epochs_are_followed_when_looked_at(opened: Open, jobs: Notes, judged: R
     other = {**CELL, "end_layer": "layer2.0"}
     at = sound(opened(judged.store, PAGE, run=judged.id, look="TLM's epochs", **other))
     assert jobs.walked == [("layer3.1", "layer2.0")]
-    assert jobs.status(following(judged, "layer3.1", "layer2.0")) is not None
+    assert jobs.status(trajectory_job(judged, "layer3.1", "layer2.0")) is not None
     judged.store.delete("epochs", map_key(judged.request, "tlm", "layer3.1", "layer3.1"))
     at = sound(opened(judged.store, PAGE, run=judged.id, look="TLM's epochs", **{**CELL, "end_layer": "layer3.1"}))
     assert "not kept" in text(at, "info")

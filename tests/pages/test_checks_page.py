@@ -21,12 +21,12 @@ from stitchlab.catalog.checks import CHECKS
 from stitchlab.catalog.indices import INDICES
 from stitchlab.catalog.presets import PRESETS
 from stitchlab.jobs import Answer, Status
-from stitchlab.jobs.names import checking
+from stitchlab.jobs.names import checks_job
 from stitchlab.results import demo, shelf
 from stitchlab.results.bundle import pack
 from stitchlab.results.checks import answers as room
 from stitchlab.results.checks.answers import Answers
-from stitchlab.results.checks.suite import asked, wanted
+from stitchlab.results.checks.suite import suite_of, wanted
 from stitchlab.results.checks.table import rows
 from stitchlab.results.keys import result_key
 from stitchlab.results.run import Run, list_runs
@@ -203,14 +203,14 @@ def test_an_empty_store_offers_the_demo_and_says_what_is_checked(opened: Open, j
 def test_what_is_at_work_is_watched_and_what_failed_can_be_run_on(opened: Open, jobs: Notes, store: Store) -> None:
     answers = made_suite(store, checks=("self", "controls"), indices=("cka",))
     what = wanted(answers.checking)
-    jobs.states[checking(what)] = Status("running", "Sensitivity", 0.4, 60.0)
+    jobs.states[checks_job(what)] = Status("running", "Sensitivity", 0.4, 60.0)
     at = sound(opened(store, PAGE))
-    assert has(at, "button", f"cancel-{checking(what)}")
+    assert has(at, "button", f"cancel-{checks_job(what)}")
     assert not has(at, "button", "run_checks")
     shown = cells(at)
     assert shown["chance", "cka/similarity"]["sign"] == "…"
     assert shown["chance", "cka/similarity"]["choice"] is None
-    jobs.states[checking(what)] = Status("failed", message="no *room* is left")
+    jobs.states[checks_job(what)] = Status("failed", message="no *room* is left")
     at = sound(at.run())
     assert "no *room* is left Finished checks are kept" in text(at, "error")
     sound(widget(at, "button", "run_checks").click().run())
@@ -232,9 +232,9 @@ def test_work_on_the_demo_that_began_before_its_networks_were_there_is_watched(
         "null": 150,
         "seed": 0,
     }
-    jobs.states[checking(by_names)] = Status("running", "Self", 0.4, 60.0)
+    jobs.states[checks_job(by_names)] = Status("running", "Self", 0.4, 60.0)
     at = sound(at.run())
-    assert has(at, "button", f"cancel-{checking(by_names)}")
+    assert has(at, "button", f"cancel-{checks_job(by_names)}")
 
 
 def test_networks_of_different_architectures_say_which_checks_still_can(
@@ -248,7 +248,7 @@ def test_networks_of_different_architectures_say_which_checks_still_can(
     assert "they are run on digits-a, digits-b" in text(at, "info")
     sound(widget(at, "button", "run_checks").click().run())
     ((what, _),) = jobs.checked
-    made = asked(store, what)
+    made = suite_of(store, what)
     assert [network.name for network in made.networks] == ["digits-a", "vit", "digits-b"]
     assert (made.suite.indices, made.suite.tlm.optimiser) == (("cka",), "soap")
     at = sound(widget(at, "multiselect", "check_networks").set_value(["digits-a"]).run())

@@ -9,7 +9,7 @@ import pytest
 from handy import sure
 from looks import PAGES, Notes, Open, charts, drawn, fill, has, sound, text, widget
 
-from stitchlab.jobs import DEMO, Status, detecting
+from stitchlab.jobs import DEMO, Status, detection_job
 from stitchlab.jobs.status import State
 from stitchlab.request import Detection
 from stitchlab.results import demo, networks
@@ -153,10 +153,10 @@ def test_home_has_the_distances_of_its_grid_computed_once_it_is_complete(opened:
     cells = DetectionResults(run).cells
     assert jobs.judged == [(Detection(), ["frechet"], cells)]
     assert len(charts(at)) == 2
-    sound(widget(at, "button", f"cancel-{detecting(run, Detection(), cells)}").click().run())
+    sound(widget(at, "button", f"cancel-{detection_job(run, Detection(), cells)}").click().run())
     sound(opened(run.store, "app.py"))
     assert len(jobs.judged) == 1, "after a cancel it is the visitor's choice"
-    jobs.states[detecting(run, Detection(), cells)] = Status("left")
+    jobs.states[detection_job(run, Detection(), cells)] = Status("left")
     sound(opened(run.store, "app.py"))
     assert len(jobs.judged) == 2, "it ended when the page was left, which was no choice"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from looks import PAGES, Notes, Open, pickers, sound, text, widget
 
-from stitchlab.jobs import Status, preparing
+from stitchlab.jobs import Status, preparation_job
 from stitchlab.models import controls as making
 from stitchlab.results import controls, networks
 from stitchlab.results.cleaning import delete_run
@@ -84,7 +84,7 @@ def test_a_prepared_run_that_is_deleted_before_the_page_looks_is_told(store: Sto
     at = sound(opened(store, front="random-init of digits-a", end="digits-b"))
     sound(at.button(key="compute").click().run())
     (wanted,) = jobs.prepared
-    jobs.states[preparing(wanted)] = Status("done", result={"run": "0" * 16})
+    jobs.states[preparation_job(wanted)] = Status("done", result={"run": "0" * 16})
     sound(at.run())
     assert "no run is called" in text(at, "error")
     assert not jobs.computed

@@ -17,8 +17,8 @@ from safetensors.torch import save_file
 
 from stitchlab.catalog.training_recipes import Attack
 from stitchlab.data import registry as datasets
-from stitchlab.jobs import Status, fetching, probing
-from stitchlab.jobs import making as job_of
+from stitchlab.jobs import Status, download_job, probes_job
+from stitchlab.jobs import network_job as job_of
 from stitchlab.models import create as making
 from stitchlab.models import store as model_store
 from stitchlab.models import zoo
@@ -147,8 +147,8 @@ def test_looking_at_probes_computes_nothing_and_the_button_asks_for_them(
     sound(widget(at, "button", "probe").click().run())
     assert jobs.probed == [probes.find(store, "digits-a").wanted()]
     assert not has(at, "button", "probe"), "its progress is shown instead"
-    assert has(at, "button", f"cancel-{probing(jobs.probed[0])}")
-    jobs.states[probing(jobs.probed[0])] = Status("failed", message="the disk is *full*")
+    assert has(at, "button", f"cancel-{probes_job(jobs.probed[0])}")
+    jobs.states[probes_job(jobs.probed[0])] = Status("failed", message="the disk is *full*")
     assert "digits-a: the disk is *full*" in text(sound(at.run()), "error")
     assert has(at, "button", "probe"), "it can be asked for again"
 
@@ -429,7 +429,7 @@ def test_a_name_that_is_taken_can_be_replaced(opened: Open, store: Store, jobs: 
 
 def test_what_an_import_remarked_is_on_the_page(opened: Open, store: Store, jobs: Notes) -> None:
     network = networks.find(store, "digits-a")
-    networks.remark(store, replace(network, origin={**network.origin, "remark": "it gets 22% right"}))
+    networks.write_record(store, replace(network, origin={**network.origin, "remark": "it gets 22% right"}))
     assert "it gets 22% right" in text(page(opened, store, network="digits-a"), "warning")
     jobs.states[job_of("digits-a")] = Status("running", "importing")
     at = page(opened, store)
@@ -460,10 +460,10 @@ def test_the_data_sets(opened: Open, store: Store, jobs: Notes) -> None:
     sound(widget(at, "selectbox", "data_set").set_value("cifar10").run())
     sound(widget(at, "button", "get-cifar10").click().run())
     assert jobs.fetched == ["cifar10"]
-    jobs.states[fetching("cifar10")] = Status("failed", message="CIFAR-10 could not be downloaded")
+    jobs.states[download_job("cifar10")] = Status("failed", message="CIFAR-10 could not be downloaded")
     at = page(opened, store, part="Data sets", data_set="CIFAR-10")
     assert "CIFAR-10 could not be downloaded" in text(at, "error")
-    jobs.states[fetching("cifar10")] = Status("done")
+    jobs.states[download_job("cifar10")] = Status("done")
     assert "It is here; the same images" in text(page(opened, store, part="Data sets", data_set="CIFAR-10"), "caption")
 
 

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from stitchlab import ui
 from stitchlab.catalog.presets import preset
 from stitchlab.grid.ask import ask
-from stitchlab.jobs import Answer, Status, preparing
+from stitchlab.jobs import Answer, Status, preparation_job
 from stitchlab.jobs.status import State
 from stitchlab.request import TaskLoss
 from stitchlab.results import networks
@@ -259,10 +259,10 @@ def test_controls_are_made_when_work_is_asked_for(
     sound(at.button(key="compute").click().run())
     (wanted,) = jobs.prepared
     assert not jobs.computed
-    assert has(at, "button", f"cancel-{preparing(wanted)}")
+    assert has(at, "button", f"cancel-{preparation_job(wanted)}")
     made = ask(store=store, **{**wanted, "tlm": TaskLoss(**wanted["tlm"])})  # what the worker does
     assert (wanted["front"], made.record["front"]["origin"]["control"]) == (name, name)
-    jobs.states[preparing(wanted)] = Status("done", result={"run": made.id})
+    jobs.states[preparation_job(wanted)] = Status("done", result={"run": made.id})
     sound(at.run())
     assert [run.id for run in jobs.computed] == [made.id]
     assert at.query_params["run"] in (made.id, [made.id])

@@ -201,7 +201,7 @@ def test_summaries_count_again_only_where_cells_have_come(store: Store, asked: R
     whole = known.of([Run(store, half.record)], 5.0)[half.id]
     assert whole is not None
     assert (whole.done, whole.seconds) == (216, 216.0)
-    assert run_table.called(half) == half.title
+    assert run_table.name_of(half) == half.title
 
 
 @pytest.mark.parametrize(

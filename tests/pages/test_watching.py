@@ -8,7 +8,7 @@ import pytest
 from looks import Notes, Open, fill, has, sound
 from streamlit.testing.v1 import AppTest
 
-from stitchlab.jobs import Answer, Status, detecting, following
+from stitchlab.jobs import Answer, Status, detection_job, trajectory_job
 from stitchlab.request import Detection
 from stitchlab.results.keys import result_key
 from stitchlab.results.run import Run
@@ -21,7 +21,7 @@ def test_a_grid_and_detectors_at_work_have_a_button_each(opened: Open, jobs: Not
     run.store.delete("cells", result_key(run.request, "tlm", i, j))
     jobs.states[run.id] = Status("running", "task loss matching", 0.5)
     at = sound(opened(run.store, "pages/2_Activations.py", run=run.id, front_layer=i, end_layer=j))
-    for job in (run.id, detecting(run, Detection(), [("dm", i, j)])):
+    for job in (run.id, detection_job(run, Detection(), [("dm", i, j)])):
         assert has(at, "button", f"cancel-{job}")
     assert len(at.get("progress")) == 2
 
@@ -66,7 +66,9 @@ def test_a_look_draws_no_widget() -> None:
 def test_detectors_are_unasked_until_somebody_clicks(opened: Open, jobs: Notes, done: Run) -> None:
     """What a page queues by itself ends when it is left, begins again when it is looked at, and is seen."""
     cell = {"front_layer": "layer3.1", "end_layer": "relu"}
-    job = detecting(done, Detection(), [(method, cell["front_layer"], cell["end_layer"]) for method in ("tlm", "dm")])
+    job = detection_job(
+        done, Detection(), [(method, cell["front_layer"], cell["end_layer"]) for method in ("tlm", "dm")]
+    )
     at = sound(opened(done.store, "pages/2_Activations.py", run=done.id, **cell))
     assert jobs.unasked == [job]
     assert job in jobs.looked
@@ -84,7 +86,7 @@ def test_detectors_are_unasked_until_somebody_clicks(opened: Open, jobs: Notes, 
 def test_a_walk_is_unasked(opened: Open, jobs: Notes, judged: Run) -> None:
     cell = {"front_layer": "layer3.1", "end_layer": "layer2.0"}
     sound(opened(judged.store, "pages/2_Activations.py", run=judged.id, look="TLM's epochs", **cell))
-    assert following(judged, *cell.values()) in jobs.unasked
+    assert trajectory_job(judged, *cell.values()) in jobs.unasked
 
 
 def test_waiting_says_behind_what() -> None:

@@ -291,7 +291,7 @@ def test_every_figure_that_is_made_is_held_here() -> None:
 def test_the_text_names_the_extremes(function: Callable[..., go.Figure]) -> None:
     for given, named, wanted in CASES[function]:
         for dark in (False, True):
-            said = alt.of(function(*given, **named, dark=dark))
+            said = alt.alt_text(function(*given, **named, dark=dark))
             assert [part for part in wanted if part not in said] == [], said
             assert "nan" not in said.split()
             assert "<" not in said, "it is no markup"
@@ -299,8 +299,8 @@ def test_the_text_names_the_extremes(function: Callable[..., go.Figure]) -> None
 
 def test_a_figure_without_a_number_says_so() -> None:
     empty = Grid(**{**vars(GRID), "values": np.full((3, 2), np.nan)})
-    assert "without a number; 6 of 6 without a number" in alt.of(heatmap.heatmap(empty))
-    assert "Native: without a number." in alt.of(activations.norms({"native": {"norms": np.array([np.nan])}}))
+    assert "without a number; 6 of 6 without a number" in alt.alt_text(heatmap.heatmap(empty))
+    assert "Native: without a number." in alt.alt_text(activations.norms({"native": {"norms": np.array([np.nan])}}))
 
 
 def test_the_text_of_a_card_names_both_methods() -> None:

@@ -9,7 +9,7 @@ import pytest
 from grids import COLUMNS
 from scipy.stats import norm
 
-from stitchlab.catalog.check_rules import DISTANT
+from stitchlab.catalog.check_rules import MIN_DISTANT_SHARE
 from stitchlab.checks import specificity
 from stitchlab.results import anomalies, shelf
 from stitchlab.results.anomalies import (
@@ -35,7 +35,7 @@ def test_the_most_distant_cell_that_the_methods_disagree_about_comes_first() -> 
     assert found[0] == (ACROSS.request.front_layers[-1], ACROSS.request.end_layers[0])
     distances = [depth_difference(ACROSS, *cell) for cell in found]
     assert distances == sorted(distances, reverse=True)
-    assert min(distances) >= DISTANT
+    assert min(distances) >= MIN_DISTANT_SHARE
     for cell in found:
         tlm, dm = (ACROSS.value(method, "accuracy", *cell) for method in ("tlm", "dm"))
         assert tlm is not None

@@ -78,7 +78,7 @@ def test_every_number_and_reason_of_the_grid_comes_back(full: Run, opened: Run) 
     assert cells_csv(opened) == cells_csv(full)
     assert opened.undefined() == full.undefined()
     assert (opened.own_accuracy, opened.front_accuracy) == (full.own_accuracy, full.front_accuracy)
-    assert (opened.complete, opened.measured, opened.draft) == (True, True, False)
+    assert (opened.complete, opened.accuracies_measured, opened.draft) == (True, True, False)
     mine, theirs = full.provenance(), opened.provenance()
     assert theirs == private(mine) | {"request": mine["request"]}
     assert theirs["weights"] == mine["weights"]
@@ -140,7 +140,7 @@ def test_epochs_and_samples_come_back(full: Run, opened: Run) -> None:
     assert not trajectory.possible(opened, ROWS[0], COLUMNS[1])
     cells = samples.cells(DetectionResults(full))
     assert (ROWS[-1], COLUMNS[0]) in cells
-    assert samples.there(opened) == samples.there(full)
+    assert samples.sampled_cells(opened) == samples.sampled_cells(full)
     for cell in cells:
         mine_, theirs_ = samples.kept(full, *cell), samples.kept(opened, *cell)
         assert mine_ is not None

@@ -13,8 +13,8 @@ from toys import Convolutions, network, noise, pair, seeded
 from stitchlab.catalog.indices import INDICES, Index
 from stitchlab.indices import null, statistics
 from stitchlab.indices.null import NOT_PERMUTABLE, draw_permutations
-from stitchlab.indices.statistics import Wanted, indices
-from stitchlab.indices.two_layers import measure, permuted
+from stitchlab.indices.statistics import IndexRequest, indices
+from stitchlab.indices.two_layers import measure, permutation_null
 from stitchlab.results.chance import calibrated, holm, null95, p_value
 from stitchlab.stitch.pair import Pair
 
@@ -36,7 +36,7 @@ def layers(count: int = 40) -> tuple[Tensor, Tensor]:
 def test_a_null_is_the_index_on_permuted_images(name: str) -> None:
     x, y = layers()
     brute = [measure(name, x, y[order]) for order in draw_permutations(3, 40, 25)]
-    assert permuted(name, x, y, 25, seed=3) == pytest.approx(brute, abs=1e-9)
+    assert permutation_null(name, x, y, 25, seed=3) == pytest.approx(brute, abs=1e-9)
 
 
 @pytest.mark.parametrize("name", ["cka", "cca", "mutual-knn"])
@@ -50,7 +50,7 @@ def test_numbers_of_a_null_are_those_of_calibrated_similarity(name: str) -> None
         K=60,
         perm_fn=lambda n, device: next(drawn),
     )
-    index, value, chance = INDICES[name], measure(name, x, y), permuted(name, x, y, 60)
+    index, value, chance = INDICES[name], measure(name, x, y), permutation_null(name, x, y, 60)
     assert value is not None
     assert isinstance(chance, list)
     assert null95(value, chance, index) == pytest.approx(float(bound), abs=1e-6)
@@ -72,7 +72,7 @@ def test_the_best_of_a_column_is_held_against_the_best_of_a_permuted_column() ->
         perm_fn=lambda n, device: next(drawn),
     )
     values = [measure("cka", x, y) or 0.0 for x in fronts]
-    nulls = np.array([permuted("cka", x, y, 60) for x in fronts])
+    nulls = np.array([permutation_null("cka", x, y, 60) for x in fronts])
     assert null95(max(values), nulls.max(0), INDICES["cka"]) == pytest.approx(float(bound), abs=1e-6)
     assert p_value(max(values), nulls.max(0), INDICES["cka"]) == pytest.approx(float(p))
 
@@ -81,7 +81,7 @@ def test_the_best_of_a_column_is_held_against_the_best_of_a_permuted_column() ->
 def test_unrelated_layers_are_within_their_null_and_a_copy_is_beyond_it(index: Index) -> None:
     x, y = randn(60, 5), randn(60, 4, seed=1)
     for other, alike in ((y, False), (x, True)):
-        value, chance = measure(index.name, x, other), permuted(index.name, x, other, 100)
+        value, chance = measure(index.name, x, other), permutation_null(index.name, x, other, 100)
         assert value is not None
         assert isinstance(chance, list)
         bound = null95(value, chance, index)
@@ -102,14 +102,14 @@ def test_what_an_index_says_by_chance_grows_as_images_get_fewer_and_debiased_cka
 def test_indices_of_positions_have_no_null() -> None:
     x, y = layers()
     for name in set(INDICES) - set(PERMUTABLE):
-        assert permuted(name, x, y, 25) == NOT_PERMUTABLE
+        assert permutation_null(name, x, y, 25) == NOT_PERMUTABLE
 
 
 def test_an_undefined_index_has_its_reason_for_a_null() -> None:
     x, y = layers(10)
-    assert permuted("mutual-knn", x, y, 25) == "mutual nearest neighbours need 12 images or more; got 10"
-    assert "10 rows are too few" in str(permuted("cca", x, y, 25))
-    assert permuted("cka", 0 * x, y, 25) == "the activations of the front layer are constant"
+    assert permutation_null("mutual-knn", x, y, 25) == "mutual nearest neighbours need 12 images or more; got 10"
+    assert "10 rows are too few" in str(permutation_null("cca", x, y, 25))
+    assert permutation_null("cka", 0 * x, y, 25) == "the activations of the front layer are constant"
 
 
 DATA = noise(size=12, train=20, test=130, seed=2)
@@ -129,9 +129,9 @@ def test_nulls_change_no_value_and_take_no_further_pass(monkeypatch: pytest.Monk
     ran: list[int] = []
     note = noting(lambda self, split, order, *size: ran.append(len(order)), Pair.batches)
     monkeypatch.setattr(Pair, "batches", note)
-    plain = indices(both, Wanted(PERMUTABLE), cells, torch.arange(130))
+    plain = indices(both, IndexRequest(PERMUTABLE), cells, torch.arange(130))
     passes = len(ran)
-    found = indices(both, Wanted(PERMUTABLE, 25), cells, torch.arange(130))
+    found = indices(both, IndexRequest(PERMUTABLE, 25), cells, torch.arange(130))
     assert found.values == plain.values
     assert len(ran) == 2 * passes
     assert set(found.nulls) == set(found.values)
@@ -141,20 +141,20 @@ def test_nulls_change_no_value_and_take_no_further_pass(monkeypatch: pytest.Monk
 @pytest.mark.parametrize("memory", [2**29, 1])
 def test_a_cell_has_the_same_null_alone(memory: int, monkeypatch: pytest.MonkeyPatch) -> None:
     both, cells = grid()
-    whole = indices(both, Wanted(PERMUTABLE, 25, 7), cells, torch.arange(100)).nulls
+    whole = indices(both, IndexRequest(PERMUTABLE, 25, 7), cells, torch.arange(100)).nulls
     monkeypatch.setattr(null, "MEMORY", memory)
     monkeypatch.setattr(statistics, "MOMENT_MEMORY", memory)
-    part = indices(both, Wanted(PERMUTABLE, 25, 7), cells[4:6], torch.arange(100)).nulls
+    part = indices(both, IndexRequest(PERMUTABLE, 25, 7), cells[4:6], torch.arange(100)).nulls
     for item, chance in part.items():
         assert chance == pytest.approx(whole[item], abs=1e-9), item
 
 
 def test_a_layer_that_is_not_finite_has_no_null_and_spoils_no_other() -> None:
     both, cells = grid()
-    sound = indices(both, Wanted(PERMUTABLE, 25), cells, torch.arange(130)).nulls
+    sound = indices(both, IndexRequest(PERMUTABLE, 25), cells, torch.arange(130)).nulls
     with torch.no_grad():
         both.front.module.get_parameter("conv1.weight").fill_(float("nan"))
-    for (name, (i, j)), chance in indices(both, Wanted(PERMUTABLE, 25), cells, torch.arange(130)).nulls.items():
+    for (name, (i, j)), chance in indices(both, IndexRequest(PERMUTABLE, 25), cells, torch.arange(130)).nulls.items():
         if i == "act0":
             assert chance == pytest.approx(sound[name, (i, j)], abs=1e-9)
         else:

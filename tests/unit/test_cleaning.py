@@ -16,7 +16,7 @@ from grids import COLUMNS, ROWS, folder, made
 from stitchlab.data import registry as datasets
 from stitchlab.errors import Damaged, UnknownName
 from stitchlab.export.tables import cells_csv, ood_csv, run_json
-from stitchlab.models.cut_points import outline
+from stitchlab.models.cut_points import cut_points_of_any
 from stitchlab.models.device import pick_device
 from stitchlab.models.tensors import put_tensors
 from stitchlab.ood.evaluate import detect
@@ -134,7 +134,7 @@ def test_deleting_stops_work_that_has_not_ended(run: Run) -> None:
 def test_cleaning_a_finished_store_takes_nothing(run: Run, short: None) -> None:
     store = run.store
     for network in networks.list_networks(store):
-        outline(store, network)
+        cut_points_of_any(store, network)
     looked_at(run)
     made(store, tlm=TaskLoss(epochs=1, init="dm"), methods=["tlm"])
     numbers, before, rates = said(run), files(store), store.keys("timings")
@@ -274,7 +274,7 @@ def test_nothing_is_cleaned_where_a_record_is_damaged(run: Run, room: str) -> No
 
 def test_deleting_a_network_leaves_nothing_of_it(store: Store) -> None:
     (first, *_) = networks.list_networks(store)
-    outline(store, first)
+    cut_points_of_any(store, first)
     networks.delete(store, first.name)
     assert not [name for name in files(store) if first.id[:32] in name]
 

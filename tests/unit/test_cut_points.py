@@ -10,7 +10,7 @@ from grids import harm
 
 from stitchlab.models import cut_points as finding
 from stitchlab.models import store as model_store
-from stitchlab.models.cut_points import outline
+from stitchlab.models.cut_points import cut_points_of_any
 from stitchlab.request import content_id
 from stitchlab.results import cut_points, networks
 from stitchlab.results.cut_points import ROOM, VERSION, CutPoint, Cuts, selections
@@ -46,7 +46,7 @@ def test_a_networks_own_are_kept_when_it_is_made(store: Store) -> None:
     assert set(store.keys(ROOM)) == {key(network) for network in networks.list_networks(store)}
     kept = cut_points.kept(store, network.id)
     assert kept is not None
-    assert kept.record() == finding.of_architecture(model_store.architecture(network), network).record()
+    assert kept.record() == finding.cut_points_of_architecture(model_store.architecture(network), network).record()
     assert kept.record() == Cuts.from_record(json.loads(json.dumps(kept.record()))).record()
     assert kept.points == Cuts.from_record(json.loads(json.dumps(kept.record()))).points
 
@@ -55,12 +55,12 @@ def test_reading_them_finds_nothing_again(store: Store, monkeypatch: pytest.Monk
     network = networks.find(store, "vit")
     cut_points.delete(store, network.id)
     assert cut_points.kept(store, network.id) is None
-    first = outline(store, network)
+    first = cut_points_of_any(store, network)
     assert store.has(ROOM, key(network))
     monkeypatch.setattr(finding, "of_architecture", lambda *_: pytest.fail("they are known"))
     again = cut_points.kept(store, network.id)
     assert again is not None
-    assert again.record() == outline(store, network).record() == first.record()
+    assert again.record() == cut_points_of_any(store, network).record() == first.record()
 
 
 def test_entries_of_the_former_layout_and_of_other_versions_are_not_used(store: Store) -> None:
@@ -70,17 +70,17 @@ def test_entries_of_the_former_layout_and_of_other_versions_are_not_used(store: 
     for other in others:
         store.put(ROOM, other, WRONG.record())
     assert cut_points.kept(store, network.id) is None
-    found = outline(store, network)
+    found = cut_points_of_any(store, network)
     assert found.defaults() == [f"blocks.{b}" for b in range(6)]
     assert set(others) <= set(store.keys(ROOM)), "they stay as they were"
 
 
 def test_damaged_ones_are_found_again(store: Store) -> None:
     network = networks.find(store, "digits-a")
-    before = outline(store, network).record()
+    before = cut_points_of_any(store, network).record()
     harm(store.path(ROOM, key(network), ".json"))
     assert cut_points.kept(store, network.id) is None
-    assert outline(store, network).record() == before
+    assert cut_points_of_any(store, network).record() == before
     assert cut_points.kept(store, network.id) is not None
 
 

@@ -428,7 +428,11 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_a_folders_pixels_are_read_and_verified_once(images: Path, store: Store, read: list[str]) -> None:
     name = f"folder:{images}"
     made = data.load(name, store)
-    for again in (data.load(name, store), data.load_by_fingerprint(made.fingerprint, store), data.here(name, store)):
+    for again in (
+        data.load(name, store),
+        data.load_by_fingerprint(made.fingerprint, store),
+        data.load_offline(name, store),
+    ):
         assert again.train is made.train
         assert again.test is made.test
     assert len(read) == 1
@@ -474,7 +478,7 @@ def test_images_go_to_a_device_once_and_leave_it_with_their_split(
     cpu, rows = torch.device("cpu"), torch.tensor([2, 0])
     for _ in range(3):  # three units of a grid, each of which loads its data
         made = data.load(f"folder:{images}", store)
-        taken, labels = dataset.taker(made.train, cpu)(rows)
+        taken, labels = dataset.take_on_device(made.train, cpu)(rows)
         np.testing.assert_array_equal(taken.numpy(), made.train.images[[2, 0]])
         assert labels.tolist() == [1, 0]
     assert len(copies) == 1
@@ -507,4 +511,4 @@ def test_what_was_loaded_last_is_here(images: Path, store: Store) -> None:
         paint(changed, seed=seed)
         latest = data.load(name, store)
         data._loaded.clear()
-        assert data.here(name, store).fingerprint == latest.fingerprint
+        assert data.load_offline(name, store).fingerprint == latest.fingerprint

@@ -68,7 +68,7 @@ def test_before_anything_was_timed_it_is_arithmetic_at_the_machines_rate(
 
 def test_what_was_timed_counts_more(store: Store, run: Run, measured: list[torch.device]) -> None:
     pair, (unit, *_) = pair_on_cpu(run, "cpu"), [u for u in missing(run) if u.work == "tlm"]
-    estimate.learn(store, pair, run.request, "tlm", unit.cells, 40.0)
+    estimate.keep_rate(store, pair, run.request, "tlm", unit.cells, 40.0)
     found = estimate.total(store, pair, run.request, [unit])
     assert found.seconds == pytest.approx(40.0)
     assert found.timed

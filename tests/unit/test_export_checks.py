@@ -17,7 +17,7 @@ from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.export import checks as files
 from stitchlab.export.options import Options
 from stitchlab.results.checks.answers import Answers
-from stitchlab.results.checks.suite import asked
+from stitchlab.results.checks.suite import suite_of
 from stitchlab.results.checks.table import CheckRow, rows
 from stitchlab.store import Store
 
@@ -50,7 +50,7 @@ def test_the_csv_has_every_statistic_in_full(answers: Answers) -> None:
 
 def test_the_json_asks_again_for_the_same_suite_and_has_the_evidence(answers: Answers) -> None:
     told = json.loads(files.make(answers, "json"))
-    assert asked(answers.store, told["wanted"]).suite.id == told["suite"] == answers.suite.id
+    assert suite_of(answers.store, told["wanted"]).suite.id == told["suite"] == answers.suite.id
     assert len(told["rows"]) == len(rows(answers))
     answer = answers.answer(*CELL)
     assert answer is not None

@@ -19,7 +19,7 @@ from pypdf.generic import DictionaryObject
 from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.export.captions import caption
 from stitchlab.export.formats import make
-from stitchlab.export.options import SIZES, Options
+from stitchlab.export.options import WIDTHS_IN, Options
 from stitchlab.export.shown import names, panels
 from stitchlab.export.vector.letters import width
 from stitchlab.export.vector.page import figure
@@ -121,11 +121,11 @@ def fonts(page: Any) -> list[Any]:
     return found
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", WIDTHS_IN)
 def test_a_pdf_has_no_image_its_fonts_and_its_width(size: str, run: Run) -> None:
     reader = PdfReader(io.BytesIO(make(run, "pdf", Options.of(size=size, title="What it is"))))
     (page,) = reader.pages
-    assert float(page.mediabox.width) == pytest.approx(72 * SIZES[size], abs=1e-6)
+    assert float(page.mediabox.width) == pytest.approx(72 * WIDTHS_IN[size], abs=1e-6)
     assert not list(page.images)
     resources = page["/Resources"]
     assert isinstance(resources, DictionaryObject)
@@ -145,7 +145,7 @@ def test_a_pdf_has_no_image_its_fonts_and_its_width(size: str, run: Run) -> None
 @pytest.mark.parametrize(("size", "dpi"), [("one-column", 299), ("two-column", 72), ("slide", 30), ("slide", 101)])
 def test_a_png_has_the_pixels_that_were_asked_for(size: str, dpi: int, run: Run) -> None:
     picture = Image.open(io.BytesIO(make(run, "png", Options.of(size=size, dpi=dpi))))
-    assert picture.width == round(SIZES[size] * dpi)
+    assert picture.width == round(WIDTHS_IN[size] * dpi)
     if size == "slide":
         assert picture.height == round(7.5 * dpi)
 

@@ -173,7 +173,7 @@ def test_a_grid_of_one_cell_is_drawn() -> None:
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_both_methods_share_one_range_and_hold_the_runs_numbers(run: Run, metric: str) -> None:
-    tlm, dm = run_grids.stitched(run, metric)
+    tlm, dm = run_grids.metric_grids(run, metric)
     assert (tlm.low, tlm.high, tlm.better) == (dm.low, dm.high, METRICS[metric].better)
     for grid, method in ((tlm, "tlm"), (dm, "dm")):
         np.testing.assert_array_equal(grid.values, run.matrix(method, metric))
@@ -186,8 +186,8 @@ def test_both_methods_share_one_range_and_hold_the_runs_numbers(run: Run, metric
 
 def test_every_tlm_figure_carries_its_recipe(run: Run) -> None:
     for metric in METRICS:
-        tlm, dm = run_grids.stitched(run, metric)
-        (difference,) = run_grids.difference(run, metric)
+        tlm, dm = run_grids.metric_grids(run, metric)
+        (difference,) = run_grids.difference_grids(run, metric)
         assert recipe.words(run) in tlm.subtitle
         assert recipe.words(run) in difference.subtitle
         assert str(run.request.dm.images) in dm.subtitle
@@ -242,7 +242,7 @@ def test_a_recipe_is_called_by_its_presets_name_only_where_it_is_that(
 
 
 def test_the_difference_is_tlm_minus_dm(run: Run) -> None:
-    (grid,) = run_grids.difference(run, "accuracy")
+    (grid,) = run_grids.difference_grids(run, "accuracy")
     np.testing.assert_array_equal(grid.values, run.matrix("tlm", "accuracy") - run.matrix("dm", "accuracy"))
     assert grid.diverging
     assert not grid.better, "no cell of a difference is the best"
@@ -252,7 +252,7 @@ def test_the_difference_is_tlm_minus_dm(run: Run) -> None:
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_red_is_where_tlm_calls_layers_more_similar(run: Run, metric: str) -> None:
-    (grid,) = run_grids.difference(run, metric)
+    (grid,) = run_grids.difference_grids(run, metric)
     assert grid.low == -grid.high < 0
     higher, lower = on_scale(np.array([0.9 * grid.high, 0.9 * grid.low]), grid.low, grid.high, grid.scale)
     red, blue = (higher, lower) if METRICS[metric].better == "higher" else (lower, higher)
@@ -262,7 +262,7 @@ def test_red_is_where_tlm_calls_layers_more_similar(run: Run, metric: str) -> No
 
 
 def test_indices_stand_on_scales_of_their_own(run: Run) -> None:
-    made_grids = run_grids.indices(run)
+    made_grids = run_grids.index_grids(run)
     assert [grid.title for grid in made_grids] == [
         "Linear CKA",
         "Linear CKA (debiased)",
@@ -277,9 +277,9 @@ def test_indices_stand_on_scales_of_their_own(run: Run) -> None:
 def test_a_run_without_numbers_is_drawn_grey_and_says_nothing(digits_store: Store, store: Store) -> None:
     empty = ask("digits-a", "digits-b", store, **SMALL)
     for grid in (
-        *run_grids.stitched(empty, "distance"),
-        *run_grids.difference(empty, "distance"),
-        *run_grids.indices(empty),
+        *run_grids.metric_grids(empty, "distance"),
+        *run_grids.difference_grids(empty, "distance"),
+        *run_grids.index_grids(empty),
     ):
         assert not any(text for row in numbers(heatmap(grid)) for text in row)
         assert not places(named(heatmap(grid), "best"))
@@ -288,9 +288,9 @@ def test_a_run_without_numbers_is_drawn_grey_and_says_nothing(digits_store: Stor
 
 def test_a_run_of_one_method_has_one_heatmap_and_no_difference(store: Store) -> None:
     only = ask("digits-a", "digits-b", store, **{**SMALL, "methods": ["dm"], "indices": []})
-    assert [grid.title for grid in run_grids.stitched(only, "accuracy")] == ["Direct matching: accuracy"]
-    assert run_grids.difference(only, "accuracy") == []
-    assert run_grids.indices(only) == []
+    assert [grid.title for grid in run_grids.metric_grids(only, "accuracy")] == ["Direct matching: accuracy"]
+    assert run_grids.difference_grids(only, "accuracy") == []
+    assert run_grids.index_grids(only) == []
     assert story(DetectionResults(only)) == []
 
 

@@ -87,7 +87,7 @@ def test_the_plane_holds_few_points_and_rings_the_chosen_one() -> None:
     points = RANDOM.normal(size=(3000, 2))
     texts = {name: [str(k) for k in range(3000)] for name in ("native", "tlm")}
     figure = figures.plane({"native": points, "tlm": points + 1}, texts, selected=("native", 2))
-    assert sum(len(trace.x) for trace in figure.data) <= 2 * figures.SHOWN + 1
+    assert sum(len(trace.x) for trace in figure.data) <= 2 * figures.MAX_SCATTERED_IMAGES + 1
     assert (figure.data[-1].x[0], figure.data[-1].y[0]) == tuple(points[2])
     assert list(figure.data[1].text[:2]) == ["0", "1"]
 
@@ -168,9 +168,9 @@ def test_a_detectors_grids_share_a_range_and_mark_what_is_not_believed(
     shape = len(found.run.request.front_layers), len(found.run.request.end_layers)
     values = {"tlm": np.full(shape, 4.0), "dm": np.full(shape, 0.02)}
     monkeypatch.setattr(DetectionResults, "matrix", lambda self, name, method, metric: values[method])
-    ratio = run_grids.judged(found, "frechet", "ratio")
+    ratio = run_grids.detection_grids(found, "frechet", "ratio")
     assert {(grid.low, grid.high, grid.log) for grid in ratio} == {(0.02, 4.0, True)}
     assert not ratio[0].doubtful
-    auroc = run_grids.judged(found, "knn", "auroc")
+    auroc = run_grids.detection_grids(found, "knn", "auroc")
     assert {(grid.low, grid.high, grid.log) for grid in auroc} == {(0, 1, False)}
     assert auroc[0].doubtful == found.run.request.end_layers

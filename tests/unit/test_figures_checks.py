@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stitchlab.figures.alt import of
-from stitchlab.figures.checks import described, label, short, sign, spread
+from stitchlab.figures.alt import alt_text
+from stitchlab.figures.checks import describe, label, short, sign, spread
 from stitchlab.figures.checks_evidence import draw
 from stitchlab.figures.curves import Curves
 from stitchlab.figures.grid import Grid
@@ -67,7 +67,7 @@ EVERY = [MATRIX, LINES, POINTS, INTERVALS]
 
 
 def test_a_matrix_keeps_its_numbers_and_frames_the_cells_that_count() -> None:
-    grid = described(MATRIX)
+    grid = describe(MATRIX)
     assert isinstance(grid, Grid)
     np.testing.assert_array_equal(grid.values, [[0.5, np.nan, 1.5], [0.1, 0.2, 0.3]])
     assert (grid.low, grid.high, grid.better) == (0.0, 1.5, "lower"), "no upper end: up to the largest"
@@ -76,7 +76,7 @@ def test_a_matrix_keeps_its_numbers_and_frames_the_cells_that_count() -> None:
 
 
 def test_lines_stand_over_doublings_and_have_colours_of_their_own() -> None:
-    curves = described(LINES)
+    curves = describe(LINES)
     assert isinstance(curves, Curves)
     assert [curve.name for curve in curves.curves] == [
         "Linear probe",
@@ -95,7 +95,7 @@ def test_lines_stand_over_doublings_and_have_colours_of_their_own() -> None:
 
 def test_two_lines_of_one_method_differ_in_colour() -> None:
     twice = {**LINES, "lines": [LINES["lines"][1], LINES["lines"][1] | {"name": "Direct matching: agreement"}]}
-    curves = described(twice)
+    curves = describe(twice)
     assert isinstance(curves, Curves)
     assert curves.curves[0].colour != curves.curves[1].colour
 
@@ -125,7 +125,7 @@ def test_intervals_stand_below_each_other_the_first_on_top() -> None:
 def test_every_kind_is_drawn_in_the_dark_and_named_for_who_does_not_see_it(figure: dict[str, Any]) -> None:
     light, dark = draw(figure), draw(figure, dark=True)
     assert light.layout.template.layout.font.color != dark.layout.template.layout.font.color
-    assert figure["title"] in of(light) == of(dark)
+    assert figure["title"] in alt_text(light) == alt_text(dark)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import torch
 from torch import fx, nn
 from toys import fresh, noise, pair
 
-from stitchlab.cutting.fuse_bn import folded
+from stitchlab.cutting.fuse_bn import fold_batch_norm
 from stitchlab.cutting.layered import Layered
 from stitchlab.models.store import LoadedNetwork
 
@@ -40,10 +40,10 @@ def test_tails_and_fronts_are_the_same_function(arch: str) -> None:
     names = cuts.defaults()
     images = torch.randn(3, *made.input, dtype=torch.float64)
     whole = cuts.up_to(names)(images)
-    for ours, theirs in zip(folded(cuts.up_to(names))(images), whole, strict=True):
+    for ours, theirs in zip(fold_batch_norm(cuts.up_to(names))(images), whole, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-10)
     for name, activation in zip(names, whole, strict=True):
-        tail = folded(cuts.after(name))
+        tail = fold_batch_norm(cuts.after(name))
         torch.testing.assert_close(tail(activation), cuts.after(name)(activation), rtol=1e-9, atol=1e-10)
         if arch != "vit-tiny":
             assert norms(tail) == 0
@@ -66,7 +66,7 @@ def test_all_tails_and_fronts_share_one_folded_copy() -> None:
     tails = [both.tail(name) for name in names]
     fronts = [both.end_cuts.folded(both.end_cuts.up_to(names[:k])) for k in (3, 8)]
     assert stored(made.module, *tails, *fronts) < 2.05 * stored(made.module)
-    alone = [folded(both.end_cuts.after(name)) for name in names]
+    alone = [fold_batch_norm(both.end_cuts.after(name)) for name in names]
     images = torch.randn(2, *made.input, generator=torch.Generator().manual_seed(0))
     for activation, tail, other in zip(fronts[1](images), tails, alone, strict=True):
         assert torch.equal(tail(activation), other(activation))
@@ -76,11 +76,11 @@ def test_what_is_asked_for_stays() -> None:
     made = network("tiny10")
     cuts = Layered(made.module, made.input)
     images = torch.randn(2, *made.input, dtype=torch.float64)
-    run = folded(cuts.up_to(["conv2", "bn3", "relu4"]))
+    run = fold_batch_norm(cuts.up_to(["conv2", "bn3", "relu4"]))
     for ours, theirs in zip(run(images), cuts.up_to(["conv2", "bn3", "relu4"])(images), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-10)
     assert norms(run) == 1, "conv2 is looked at, so the norm behind it stays"
-    tail = folded(cuts.after("conv1"))
+    tail = fold_batch_norm(cuts.after("conv1"))
     assert norms(tail) == 1, "its convolution came before the tail"
 
 
@@ -88,8 +88,8 @@ def test_what_cannot_be_folded_is_left_alone() -> None:
     def plain(x: torch.Tensor) -> torch.Tensor:
         return x
 
-    assert folded(plain) is plain
+    assert fold_batch_norm(plain) is plain
     learning = fx.symbolic_trace(nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2)).train())
-    assert norms(folded(learning)) == 1
+    assert norms(fold_batch_norm(learning)) == 1
     of_the_batch = nn.BatchNorm2d(2, track_running_stats=False)
-    assert norms(folded(fx.symbolic_trace(nn.Sequential(nn.Conv2d(1, 2, 1), of_the_batch).eval()))) == 1
+    assert norms(fold_batch_norm(fx.symbolic_trace(nn.Sequential(nn.Conv2d(1, 2, 1), of_the_batch).eval()))) == 1

@@ -21,11 +21,11 @@ from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.models.create import untrained
 from stitchlab.request import TaskLoss
 from stitchlab.results import cleaning, demo, networks
-from stitchlab.results.chance import enough
+from stitchlab.results.chance import min_permutations
 from stitchlab.results.checks import answers as kept
 from stitchlab.results.checks.answers import Answers
 from stitchlab.results.checks.plan import every, lacking, steps
-from stitchlab.results.checks.suite import Checking, asked, find, wanted
+from stitchlab.results.checks.suite import Checking, find, suite_of, wanted
 from stitchlab.results.checks.table import CheckRow, rows
 from stitchlab.store import Store
 
@@ -89,7 +89,7 @@ def test_every_check_answers_every_measure_that_it_is_for(checked: Store) -> Non
 
 
 def test_the_demo_asks_for_the_same_null_before_its_networks_are_trained(done: Store) -> None:
-    assert find(done, demo.NAMES).suite.null == enough(demo.LAYERS)
+    assert find(done, demo.NAMES).suite.null == min_permutations(demo.LAYERS)
 
 
 def test_numbers_are_those_of_the_runs(checked: Store) -> None:
@@ -146,7 +146,7 @@ def test_one_more_index_computes_that_alone(mine: Store, spy: Spy) -> None:
 
 def test_a_suite_is_found_again_from_what_is_written_down(checked: Store) -> None:
     (record,) = kept.suites(checked)
-    again = asked(checked, record["wanted"])
+    again = suite_of(checked, record["wanted"])
     assert again.suite == find(checked, NAMES, **SETTINGS).suite
     assert record["networks"] == list(NAMES)
     assert record["id"] == again.suite.id
@@ -178,9 +178,9 @@ def test_networks_of_different_layers_are_checked_as_far_as_that_goes(mine: Stor
     digits = stitchlab.load_data("digits", mine)
     other = untrained("mlp", digits, mine, name="other", device="cpu", options={"depth": 4})
     stitchlab.check(["one"], mine, checks=["self"], device="cpu", **SETTINGS)
-    from stitchlab.models.cut_points import outline
+    from stitchlab.models.cut_points import cut_points_of_any
 
-    outline(mine, other)
+    cut_points_of_any(mine, other)
     checking = find(mine, ["one", "other"], methods=(), **{**SETTINGS, "indices": ("cka",)})
     assert [len(group) for group in checking.alike] == [1, 1]
     assert set(checking.next) == {(n, n) for n in checking.suite.networks}

@@ -99,7 +99,7 @@ def test_a_run_from_before_them_shows_them_empty_with_the_reason(done: Store) ->
     assert before.value("dm", "accuracy", ROWS[0], COLUMNS[0]) == now.value("dm", "accuracy", ROWS[0], COLUMNS[0])
     assert [e["reason"] for e in before.undefined()] == [BEFORE] * 24
     assert f"{ROWS[0]},{COLUMNS[0]},dm,jsd,\n" in cells_csv(before)
-    assert len(before.older) == 8
+    assert len(before.without_functional) == 8
     said = caption(before, Options(show=("dm/jsd",)))
     assert f"Prediction divergence: 8 stitched cells of run {before.id} were {BEFORE}." in said
     assert "mean Jensen–Shannon divergence, in bits" in said
@@ -160,7 +160,7 @@ def test_where_a_map_is_gone_it_is_fitted_again(done: Store, spy: Spy, lost: boo
 def test_other_images_have_them_from_the_start(done: Store, spy: Spy) -> None:
     run = made(done, eval_images=90)
     assert spy.dm == spy.tlm == set()
-    assert not run.older
+    assert not run.without_functional
     assert None not in numbers(run).values()
 
 

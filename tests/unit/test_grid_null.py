@@ -104,7 +104,7 @@ def test_without_a_null_there_are_no_such_numbers(store: Store) -> None:
     assert "null95" not in cells_csv(run)
     assert np.isnan(run.matrix("cka", "p")).all()
     assert chance.columns(run, "cka") == []
-    assert run_grids.calibrated(run) == []
+    assert run_grids.calibrated_grids(run) == []
     with pytest.raises(UnknownName, match="calibrated/cka"):
         make(run, "svg", Options(show=("calibrated/cka",)))
 
@@ -162,12 +162,12 @@ def test_too_few_permutations_decide_nothing(store: Store) -> None:
     run = invented.run(store, layers, layers, indices=("cka",), null=100, chance=lambda name, i, j: 0.5)
     assert not any(test.decided for test in chance.columns(run, "cka"))
     assert chance.by_chance(run, "cka") == ()
-    assert chance.usual(9) == 225
+    assert chance.default_permutations(9) == 225
 
 
 def test_stars_are_hollow_where_chance_gets_as_far(store: Store) -> None:
     run = chancy(store)
-    (grid,) = run_grids.indices(run)
+    (grid,) = run_grids.index_grids(run)
     full, hollow = stars(grid)
     assert {LAYERS[c] for _, c in full} == set(LAYERS[:2])
     assert {LAYERS[c] for _, c in hollow} == set(LAYERS[2:])
@@ -183,7 +183,7 @@ def test_stars_are_hollow_where_chance_gets_as_far(store: Store) -> None:
 
 def test_calibrated_heatmaps_are_on_one_scale_and_exported(store: Store, tmp_path: Path) -> None:
     run = invented.run(store, LAYERS, LAYERS, indices=("cka", "opd"), null=100, chance=lambda name, i, j: 0.3)
-    made_of = run_grids.calibrated(run)
+    made_of = run_grids.calibrated_grids(run)
     assert [grid.title for grid in made_of] == ["Linear CKA, calibrated", "Orthogonal Procrustes, calibrated"]
     assert len({(grid.low, grid.high, grid.diverging) for grid in made_of}) == 1
     assert made_of[0].low == -made_of[0].high < 0, "something is below chance, so colours are centred on 0"

@@ -15,14 +15,14 @@ from torch import Tensor
 from toys import Convolutions, network, noise, pair, seeded
 
 from stitchlab.catalog.indices import INDICES
-from stitchlab.data.splits import evaluation
+from stitchlab.data.splits import evaluation_indices
 from stitchlab.errors import Cancelled, StitchLabError, UnknownName
 from stitchlab.grid import halves as grid
 from stitchlab.indices import halves as of_indices
 from stitchlab.indices import statistics
 from stitchlab.indices.grams import Gram, gram
 from stitchlab.indices.halves import _half_sums
-from stitchlab.indices.statistics import Wanted, by_moments
+from stitchlab.indices.statistics import IndexRequest, by_moments
 from stitchlab.indices.two_layers import measure
 from stitchlab.results.cleaning import delete_run
 from stitchlab.results.halves import METHOD_METRICS, ROOM, SAMPLES, Halves
@@ -129,7 +129,7 @@ def test_a_channel_that_is_constant_within_a_half(name: str) -> None:
     x[:, 0] = 0.1 + (torch.arange(30) >= 15) * x[:, 0]
     y[:, 1:] += 2 * x[:, 1:4]
     sums = _half_sums([("x", "y")], {"x": x}, {"y": y}, half)
-    found = by_moments(Wanted([name]), [("x", "y")], sums, "averages", lambda what, done: None).values
+    found = by_moments(IndexRequest([name]), [("x", "y")], sums, "averages", lambda what, done: None).values
     assert found[name, ("x", "y")] == pytest.approx(measure(name, x[half], y[half]), abs=1e-9)
 
 
@@ -252,12 +252,18 @@ def test_values_on_all_images_are_the_runs_own(run: Run) -> None:
     nets = load_pair(run.store, run.request, CPU)
     for method in run.request.methods:
         fitted = maps(run.store, nets, run.request, method, run.request.cells)
-        found = of_methods.evaluate_half_samples(nets, fitted, evaluation(nets.data, run.request), [torch.arange(150)])
+        found = of_methods.evaluate_half_samples(
+            nets, fitted, evaluation_indices(nets.data, run.request), [torch.arange(150)]
+        )
         for metric in METHOD_METRICS:
             for i, j in run.request.cells:
                 assert float(found.values[metric, (i, j)]) == pytest.approx(run.value(method, metric, i, j), rel=1e-9)
     whole = of_indices.measure_half_samples(
-        nets, ["cka"], run.request.cells, evaluation(nets.data, run.request), lambda count: [torch.arange(count)]
+        nets,
+        ["cka"],
+        run.request.cells,
+        evaluation_indices(nets.data, run.request),
+        lambda count: [torch.arange(count)],
     )
     for i, j in run.request.cells:
         assert float(whole.values["cka", (i, j)]) == pytest.approx(run.value("cka", "similarity", i, j), rel=1e-9)
@@ -265,7 +271,9 @@ def test_values_on_all_images_are_the_runs_own(run: Run) -> None:
 
 def test_a_halves_array_has_front_layers_as_rows(run: Run) -> None:
     found, nets = grid.compute(run, CPU), load_pair(run.store, run.request, CPU)
-    images = nets.data.test.take(evaluation(nets.data, run.request)[draw_half_samples(run.request.seed, 150)[7]])[0]
+    images = nets.data.test.take(
+        evaluation_indices(nets.data, run.request)[draw_half_samples(run.request.seed, 150)[7]]
+    )[0]
     x, y = nets.run_front(run.request.front_layers)(images), nets.run_end(run.request.end_layers)(images)
     values = found.values("opd", "distance")
     assert values.shape == (SAMPLES, 2, 2)

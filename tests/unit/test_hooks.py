@@ -12,8 +12,8 @@ from toys import InPlace, Shortcuts, Skip, seeded
 
 from benchmarks.plain import capture
 from stitchlab.cutting.cuttable import CuttableNetwork
-from stitchlab.cutting.fx_graph import Graph
-from stitchlab.cutting.hooks import ConstantLogits, Hooked
+from stitchlab.cutting.fx_graph import TracedNetwork
+from stitchlab.cutting.hooks import ConstantLogits, HookedNetwork
 from stitchlab.cutting.layered import Layered
 from stitchlab.errors import StitchLabError
 from stitchlab.models import zoo
@@ -52,7 +52,7 @@ SAMPLE = [
 @pytest.mark.parametrize(("arch", "size", "options"), SAMPLE, ids=[arch for arch, _, _ in SAMPLE])
 def test_hooks_equal_the_graph(arch: str, size: int, options: dict[str, Any]) -> None:
     module, shape = built(arch, size, **options), (3, size, size)
-    graph, hooked = Graph(module, shape), Hooked(module, shape)
+    graph, hooked = TracedNetwork(module, shape), HookedNetwork(module, shape)
     known = {called: p for p in graph.points for called in (p.name, *p.aliases)}
     assert len(hooked.points) > 3
     assert [p.name for p in hooked.points if p.default] == [p.name for p in graph.points if p.default]
@@ -72,16 +72,16 @@ def test_hooks_equal_the_graph(arch: str, size: int, options: dict[str, Any]) ->
 
 
 def test_hooks_find_no_cut_inside_a_residual() -> None:
-    names = {p.name for p in Hooked(built("resnet14", 8), (3, 8, 8)).points}
+    names = {p.name for p in HookedNetwork(built("resnet14", 8), (3, 8, 8)).points}
     assert {"layer1.0", "layer3.1", "relu", "fc"} <= names
     assert not [n for n in names if n.startswith("layer") and n.endswith(("conv1", "bn1", "relu1", "conv2", "bn2"))]
     module, _ = zoo_network("vit-nano")
-    assert not [p.name for p in Hooked(module, (3, 8, 8)).points if ".attn" in p.name or ".mlp" in p.name]
+    assert not [p.name for p in HookedNetwork(module, (3, 8, 8)).points if ".attn" in p.name or ".mlp" in p.name]
 
 
 def test_gradients_reach_the_activation_through_the_tail() -> None:
     module, x = built("resnet14", 8), images(2, 3, 8, 8)
-    graph, hooked = Graph(module, (3, 8, 8)), Hooked(module, (3, 8, 8))
+    graph, hooked = TracedNetwork(module, (3, 8, 8)), HookedNetwork(module, (3, 8, 8))
     gradients = []
     for cuts in (graph, hooked):
         with torch.no_grad():
@@ -94,7 +94,7 @@ def test_gradients_reach_the_activation_through_the_tail() -> None:
 
 def test_what_is_overwritten_later_is_another_place() -> None:
     module, x = seeded(InPlace), images(3, 1, 8, 8)
-    hooked = Hooked(module, (1, 8, 8))
+    hooked = HookedNetwork(module, (1, 8, 8))
     names = [p.name for p in hooked.points]
     assert {"conv", "norm", "act", "second", "fc"} <= set(names)
     with torch.no_grad():
@@ -263,7 +263,7 @@ WRAPS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("wrap", WRAPS)
-@pytest.mark.parametrize("way", [Graph, Hooked])
+@pytest.mark.parametrize("way", [TracedNetwork, HookedNetwork])
 def test_logits_are_found_in_what_networks_return(wrap: str, way: Callable[..., CuttableNetwork]) -> None:
     module, x = seeded(lambda: Wrapped(WRAPS[wrap])), images(2, 1, 8, 8)
     plain = seeded(lambda: Wrapped(lambda t: t))

@@ -20,8 +20,8 @@ from stitchlab.catalog.indices import CHANGES, DEFAULT_INDICES, INDICES, ROWS, C
 from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.indices import Value, grams, index_function, statistics
 from stitchlab.indices.grams import gram
-from stitchlab.indices.statistics import Wanted
-from stitchlab.indices.two_layers import defined, measure
+from stitchlab.indices.statistics import IndexRequest
+from stitchlab.indices.two_layers import measure, value_or_reason
 from stitchlab.request import Cell
 from stitchlab.stitch.pair import Pair
 
@@ -30,7 +30,7 @@ Array = np.ndarray
 
 def indices(pair: Pair, names: Sequence[str], cells: Sequence[Cell], images: Tensor) -> dict[tuple[str, Cell], Value]:
     """The values of indices alone."""
-    return statistics.indices(pair, Wanted(names), cells, images).values
+    return statistics.indices(pair, IndexRequest(names), cells, images).values
 
 
 CHANNELS = [name for name, index in INDICES.items() if index.needs != "grams"]
@@ -175,16 +175,16 @@ def test_constant_activations_have_no_value(name: str, value: float) -> None:
 def test_one_image_has_no_index(name: str) -> None:
     """Centred it is constant; positions of one image are rows all the same."""
     x, y = randn(1, 6), randn(1, 4, seed=1)
-    assert defined(name, x, y) == "the activations of the front layer are constant"
+    assert value_or_reason(name, x, y) == "the activations of the front layer are constant"
     x, y = randn(1, 3, 4, 4), randn(1, 5, 4, 4, seed=1)
-    assert isinstance(defined(name, x, y), float if INDICES[name].needs == "positions" else str)
+    assert isinstance(value_or_reason(name, x, y), float if INDICES[name].needs == "positions" else str)
 
 
 @pytest.mark.parametrize("name", INDICES)
 def test_constant_activations_say_which_layer(name: str) -> None:
     x, constant = randn(40, 3, 4, 4), torch.ones(40, 3, 4, 4)
-    assert defined(name, constant, x) == "the activations of the front layer are constant"
-    assert defined(name, x, constant) == "the activations of the end layer are constant"
+    assert value_or_reason(name, constant, x) == "the activations of the front layer are constant"
+    assert value_or_reason(name, x, constant) == "the activations of the end layer are constant"
 
 
 @pytest.mark.parametrize("front", [5, 12, 20])
@@ -229,7 +229,7 @@ def test_equal_correlations_do_not_leave_pwcca_to_the_library() -> None:
 @pytest.mark.parametrize(("rows", "expected"), [(12, None), (13, "a number")])
 def test_pwcca_needs_more_rows_than_directions(rows: int, expected: str | None) -> None:
     """7 + 5 directions and the mean: with 13 rows some number, with 12 two unrelated sets correlate perfectly."""
-    value = defined("pwcca", randn(rows, 7), randn(rows, 5, seed=1))
+    value = value_or_reason("pwcca", randn(rows, 7), randn(rows, 5, seed=1))
     if expected is None:
         assert value == (
             "12 rows are too few for 7 directions of the front and 5 of the end: two such sets of any "
@@ -252,18 +252,20 @@ def test_debiased_cka_of_unrelated_activations_is_near_0_where_cka_is_not(count:
 
 def test_debiased_cka_has_its_limits() -> None:
     x = randn(4, 3)
-    assert isinstance(defined("cka-debiased", x, randn(4, 3, seed=1)), float)
-    assert defined("cka-debiased", x[:3], x[:3]) == "debiased CKA needs 4 images or more; got 3"
+    assert isinstance(value_or_reason("cka-debiased", x, randn(4, 3, seed=1)), float)
+    assert value_or_reason("cka-debiased", x[:3], x[:3]) == "debiased CKA needs 4 images or more; got 3"
     apart = torch.eye(6)
-    assert defined("cka-debiased", apart, randn(6, 2)) == "in one layer all images are equally far from each other"
+    assert (
+        value_or_reason("cka-debiased", apart, randn(6, 2)) == "in one layer all images are equally far from each other"
+    )
 
 
 def test_positions_need_a_stitch_and_averages_do_not() -> None:
     x, y = randn(30, 7, 4), randn(30, 3, 3, 3)
     for name in ("pwcca", "opd", "pwcca-paper", "opd-paper"):
-        assert isinstance(defined(name, x, y), float)
+        assert isinstance(value_or_reason(name, x, y), float)
     for name in ("pwcca-positions", "opd-positions"):
-        assert "7 tokens do not form a square map" in str(defined(name, x, y))
+        assert "7 tokens do not form a square map" in str(value_or_reason(name, x, y))
 
 
 def test_averages_do_not_put_cells_of_equal_shape_on_another_scale() -> None:

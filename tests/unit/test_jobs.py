@@ -23,15 +23,15 @@ from stitchlab.jobs import (
     Jobs,
     Status,
     connection,
-    detecting,
-    fetching,
-    following,
-    making,
-    measuring,
-    preparing,
-    probing,
+    detection_job,
+    download_job,
+    measurement_job,
+    network_job,
+    preparation_job,
+    probes_job,
+    trajectory_job,
 )
-from stitchlab.jobs.names import checking
+from stitchlab.jobs.names import checks_job
 from stitchlab.jobs.status import SILENCE_UNTIL_INTERRUPTED_S
 from stitchlab.models import store as model_store
 from stitchlab.probes.compute import probe
@@ -81,15 +81,15 @@ def test_a_network_is_trained_with_its_curve(jobs: Jobs) -> None:
     }
     jobs.train(wanted)
     assert jobs.networks_in_progress()["queued"].active
-    assert ended(jobs, making("queued")).state == "done"
+    assert ended(jobs, network_job("queued")).state == "done"
     made = networks.find(jobs.store, "queued")
     assert jobs.curve("queued") == made.origin["curve"]
     assert (made.seed, made.origin["epochs"], made.origin["attack"]["steps"]) == (4, 3, 1)
     assert "queued" not in jobs.networks_in_progress()
     jobs.train(wanted)
-    assert ended(jobs, making("queued")).message.startswith("name 'queued' is taken by network")
+    assert ended(jobs, network_job("queued")).message.startswith("name 'queued' is taken by network")
     assert jobs.networks_in_progress()["queued"].state == "failed"
-    jobs.forget(making("queued"))
+    jobs.forget(network_job("queued"))
     assert jobs.networks_in_progress() == {}
 
 
@@ -99,11 +99,11 @@ def test_training_is_cancelled_and_leaves_nothing(jobs: Jobs) -> None:
     while not jobs.curve("long"):
         assert time.monotonic() < until
         time.sleep(0.1)
-    jobs.cancel(making("long"))
-    assert ended(jobs, making("long"), 10).state == "cancelled"
+    jobs.cancel(network_job("long"))
+    assert ended(jobs, network_job("long"), 10).state == "cancelled"
     time.sleep(1)
     assert "long" not in [n.name for n in networks.list_networks(jobs.store)]
-    jobs.forget(making("long"))
+    jobs.forget(network_job("long"))
 
 
 @pytest.mark.parametrize(
@@ -117,8 +117,8 @@ def test_training_is_cancelled_and_leaves_nothing(jobs: Jobs) -> None:
 )
 def test_what_pages_may_not_name_is_refused_on_the_worker(jobs: Jobs, what: dict[str, str], message: str) -> None:
     jobs.train({"name": "evil", "arch": "mlp", "data": digits(jobs), "epochs": 1, **what})
-    assert ended(jobs, making("evil")).message.startswith(message)
-    jobs.forget(making("evil"))
+    assert ended(jobs, network_job("evil")).message.startswith(message)
+    jobs.forget(network_job("evil"))
 
 
 def test_an_upload_is_imported_and_goes(jobs: Jobs, tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_an_upload_is_imported_and_goes(jobs: Jobs, tmp_path: Path) -> None:
         key = uploads.keep(jobs.store, "w.pt", sent)
         arch = {"arch": "resnet20"} if name == "wrong" else {}
         jobs.bring(key, {"name": name, "called": "mine.pt", **shape} | arch)
-        status = ended(jobs, making(name))
+        status = ended(jobs, network_job(name))
         assert message in status.message
         assert status.state == ("failed" if message else "done"), status.message
         assert not list((jobs.store.root / "uploads").glob("*")), "nothing is left behind"
@@ -146,30 +146,30 @@ def test_an_upload_is_imported_and_goes(jobs: Jobs, tmp_path: Path) -> None:
             assert sorted(path.name for path in jobs.store.root.glob("networks/*")) == before
         else:
             assert networks.find(jobs.store, name).origin["file"] == "mine.pt"
-        jobs.forget(making(name))
+        jobs.forget(network_job(name))
 
 
 def test_a_cancelled_import_leaves_nothing(jobs: Jobs) -> None:
     jobs.train({"name": "before", "arch": "resnet20", "data": digits(jobs), "epochs": 500})
     key = uploads.keep(jobs.store, "w.pt", memoryview(b"abc"))
     jobs.bring(key, {"name": "queued-import", "arch": "mlp", "data": digits(jobs)})
-    jobs.cancel(making("queued-import"))
+    jobs.cancel(network_job("queued-import"))
     assert not uploads.place(jobs.store, key).exists()
-    jobs.cancel(making("before"))
+    jobs.cancel(network_job("before"))
     for name in ("before", "queued-import"):
-        assert ended(jobs, making(name), 20).state == "cancelled"
-        jobs.forget(making(name))
+        assert ended(jobs, network_job(name), 20).state == "cancelled"
+        jobs.forget(network_job(name))
 
 
 def test_measuring_and_fetching(jobs: Jobs) -> None:
     vit = networks.find(jobs.store, "vit")
     jobs.measure(vit.id)
-    assert ended(jobs, measuring(vit.id)).state == "done"
+    assert ended(jobs, measurement_job(vit.id)).state == "done"
     counts = networks.confusion(jobs.store, vit)
     assert counts is not None
     assert int(counts.sum()) == 540
     jobs.fetch("cifar10")
-    status = ended(jobs, fetching("cifar10"))
+    status = ended(jobs, download_job("cifar10"))
     assert status.state == "failed", "no test uses a network: its worker has none"
     assert "could not be downloaded" in status.message
 
@@ -177,7 +177,7 @@ def test_measuring_and_fetching(jobs: Jobs) -> None:
 def test_probes_are_computed_once_and_what_is_wrong_is_said(jobs: Jobs) -> None:
     found = probes.find(jobs.store, "digits-a", layers=["layer3.1"], train_images=100, eval_images=60)
     jobs.probe(found.wanted(), "linear probes of digits-a")
-    assert ended(jobs, probing(found.wanted())).state == "done"
+    assert ended(jobs, probes_job(found.wanted())).state == "done"
     made = probes.find(jobs.store, **found.wanted())
     assert made.complete
     assert (
@@ -190,7 +190,7 @@ def test_probes_are_computed_once_and_what_is_wrong_is_said(jobs: Jobs) -> None:
     )
     wrong = found.wanted() | {"layers": ["nowhere"]}
     jobs.probe(wrong, "linear probes")
-    assert ended(jobs, probing(wrong)).message.startswith("no layer is called 'nowhere'")
+    assert ended(jobs, probes_job(wrong)).message.startswith("no layer is called 'nowhere'")
 
 
 def test_a_queued_run_has_the_numbers_of_one_in_this_process(jobs: Jobs, store: Store) -> None:
@@ -318,14 +318,14 @@ def test_one_cell_is_computed_judged_and_followed(jobs: Jobs) -> None:
     cells: list[MethodCell] = [("tlm", i, j), ("dm", i, j)]
     jobs.store.delete("runs", run.id)  # as of a run that is looked at only, whose cells came with another one
     jobs.detect(run, Detection(), ["knn", "frechet"], cells)
-    assert ended(jobs, detecting(run, Detection(), cells)).state == "done"
+    assert ended(jobs, detection_job(run, Detection(), cells)).state == "done"
     found = DetectionResults(run)
     assert not found.lacking(["knn", "frechet", STATISTICS], cells)
     assert found.interval("knn", "tlm", "auroc", i, j).value is not None
     jobs.detect(run, Detection(), ["knn", "frechet"], cells)
-    assert ended(jobs, detecting(run, Detection(), cells)).state == "done", "nothing was lacking, nothing is queued"
+    assert ended(jobs, detection_job(run, Detection(), cells)).state == "done", "nothing was lacking, nothing is queued"
     jobs.compute_trajectory(run, i, j)
-    assert ended(jobs, following(run, i, j)).state == "done"
+    assert ended(jobs, trajectory_job(run, i, j)).state == "done"
     assert trajectory.kept(run, i, j) is not None
     assert not jobs.store.has("runs", run.id), "looking writes no run"
 
@@ -338,7 +338,7 @@ def test_outliers_that_do_not_fit_fail_in_one_line(jobs: Jobs, tmp_path: Path) -
     wrong = Detection(outliers=f"data:{large.fingerprint}")
     cells: list[MethodCell] = [("dm", "layer3.1", "layer2.0")]
     jobs.detect(run, wrong, ["knn"], cells)
-    status = ended(jobs, detecting(run, wrong, cells))
+    status = ended(jobs, detection_job(run, wrong, cells))
     assert status.state == "failed"
     assert "3×16×16" in status.message
     assert "\n" not in status.message
@@ -353,11 +353,13 @@ def test_a_job_leaves_nothing_when_it_is_forgotten(jobs: Jobs) -> None:
     wanted = {"name": "mayfly", "arch": "mlp", "data": "digits", "epochs": 1}
     for seed in range(2):  # data that no store knows by fingerprint has its name
         jobs.train({**wanted, "seed": seed})
-        assert ended(jobs, making("mayfly")).state == ("failed" if seed else "done"), "the name is taken then"
-        (attempt,) = {key.split(".")[0] for key in entries(jobs, making("mayfly"))} - {making("mayfly")}
-        assert attempt == sure(jobs.store.get("jobs", making("mayfly")))["attempt"], "nothing of the attempt before"
-    jobs.forget(making("mayfly"))
-    assert not entries(jobs, making("mayfly"))
+        assert ended(jobs, network_job("mayfly")).state == ("failed" if seed else "done"), "the name is taken then"
+        (attempt,) = {key.split(".")[0] for key in entries(jobs, network_job("mayfly"))} - {network_job("mayfly")}
+        assert attempt == sure(jobs.store.get("jobs", network_job("mayfly")))["attempt"], (
+            "nothing of the attempt before"
+        )
+    jobs.forget(network_job("mayfly"))
+    assert not entries(jobs, network_job("mayfly"))
 
 
 def test_who_is_cancelled_and_asked_again_at_once_stops_all_the_same(jobs: Jobs) -> None:
@@ -367,11 +369,11 @@ def test_who_is_cancelled_and_asked_again_at_once_stops_all_the_same(jobs: Jobs)
     while not jobs.curve("twice"):
         assert time.monotonic() < until
         time.sleep(0.05)
-    jobs.cancel(making("twice"))
+    jobs.cancel(network_job("twice"))
     jobs.train({**wanted, "epochs": 1})
-    assert ended(jobs, making("twice"), 60).state == "done", "the first one does not go on"
+    assert ended(jobs, network_job("twice"), 60).state == "done", "the first one does not go on"
     assert networks.find(jobs.store, "twice").origin["epochs"] == 1
-    jobs.forget(making("twice"))
+    jobs.forget(network_job("twice"))
 
 
 def test_what_a_request_needs_is_prepared(jobs: Jobs) -> None:
@@ -386,7 +388,7 @@ def test_what_a_request_needs_is_prepared(jobs: Jobs) -> None:
         **SMALL,
     }
     jobs.prepare(wanted)
-    status = ended(jobs, preparing(wanted))
+    status = ended(jobs, preparation_job(wanted))
     assert (status.state, status.message) == ("done", "")
     assert status.result is not None
     run = Run.load(status.result["run"], jobs.store)
@@ -395,7 +397,9 @@ def test_what_a_request_needs_is_prepared(jobs: Jobs) -> None:
     jobs.compute(run)
     assert ended(jobs, run.id).state == "done"
     jobs.prepare({**wanted, "front": "nobody"})
-    assert ended(jobs, preparing({**wanted, "front": "nobody"})).message.startswith("no network is called 'nobody'")
+    assert ended(jobs, preparation_job({**wanted, "front": "nobody"})).message.startswith(
+        "no network is called 'nobody'"
+    )
 
 
 def test_nobody_waits_for_the_workers_to_start(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -411,15 +415,15 @@ def test_nobody_waits_for_the_workers_to_start(store: Store, monkeypatch: pytest
     jobs.start()
     jobs.fetch("digits")
     jobs.measure(networks.find(store, "vit").id)
-    jobs.cancel(fetching("digits"))
-    job = measuring(networks.find(store, "vit").id)
-    assert [sure(jobs.status(name)).state for name in (fetching("digits"), job)] == ["cancelled", "queued"]
+    jobs.cancel(download_job("digits"))
+    job = measurement_job(networks.find(store, "vit").id)
+    assert [sure(jobs.status(name)).state for name in (download_job("digits"), job)] == ["cancelled", "queued"]
     started.set()
     assert ended(jobs, job, 30).state == "failed"
     assert (
         sure(jobs.status(job)).message == "no worker could be started (RuntimeError: no process can be made); try again"
     )
-    assert sure(jobs.status(fetching("digits"))).state == "cancelled"
+    assert sure(jobs.status(download_job("digits"))).state == "cancelled"
     jobs.close()
 
 
@@ -430,9 +434,9 @@ def test_measures_are_checked_step_by_step_and_the_price_is_known_before(jobs: J
     assert price.value["grids"] == 2
     assert 0 < price.value["seconds"] < 600
     jobs.check(what, ["self"])
-    assert ended(jobs, checking(what)).state == "done"
+    assert ended(jobs, checks_job(what)).state == "done"
     assert [record["wanted"] for record in suites(jobs.store)] == [what], "it is listed from then on"
-    answers = Answers(suite.asked(jobs.store, what))
+    answers = Answers(suite.suite_of(jobs.store, what))
     assert [(row.check, row.value) for row in table.rows(answers)] == [("self", 1.0)] * 2
     after = jobs.price(what, ["self"], cache_key=1, wait=120)
     assert after.value == {"seconds": 0.0, "timed": True, "grids": 0}

@@ -10,7 +10,7 @@ import pytest
 
 from stitchlab.export.vector.curves import DASHES, SYMBOLS
 from stitchlab.figures import template
-from stitchlab.figures.checks import described
+from stitchlab.figures.checks import describe
 from stitchlab.figures.checks_evidence import draw
 from stitchlab.figures.colours import contrast, mixed, rgb
 from stitchlab.figures.curves import Curves, scores
@@ -74,7 +74,7 @@ def test_letters_can_be_read_on_what_they_stand_on(dark: bool) -> None:
 
 @pytest.mark.parametrize("figure", [LINES, POINTS, INTERVALS], ids=lambda figure: figure["kind"])
 def test_lines_differ_by_more_than_colour(figure: dict[str, object]) -> None:
-    shown = described(figure)
+    shown = describe(figure)
     assert isinstance(shown, Curves)
     looks = [(curve.dash, curve.marked and curve.symbol) for curve in shown.curves]
     assert len(set(looks)) == len(looks)

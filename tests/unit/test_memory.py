@@ -50,5 +50,5 @@ def test_pages_are_mapped_once() -> None:
 def test_elsewhere_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     monkeypatch.setattr(ctypes, "CDLL", lambda name: pytest.fail("no library is looked for"))
-    with memory.kept():
+    with memory.freed_memory_reused():
         pass

@@ -124,8 +124,8 @@ def _detectors_complete(run: Run) -> None:
     walk.compute_trajectory(run, ROWS[1], COLUMNS[0], torch.device("cpu"))
     assert trajectory.kept(run, ROWS[1], COLUMNS[0]) is not None
     for metric in ("accuracy", "penalty", "distance"):
-        assert len(run_grids.stitched(run, metric)) == 2
-        assert len(run_grids.difference(run, metric)) == 1
+        assert len(run_grids.metric_grids(run, metric)) == 2
+        assert len(run_grids.difference_grids(run, metric)) == 1
 
 
 def test_a_map_that_diverged_has_no_accuracy_and_can_still_be_read(store: Store) -> None:
@@ -160,7 +160,7 @@ def test_an_accuracy_that_was_lost_is_no_accuracy_that_is_undefined(done: Store)
     run = made(done)
     harm(done.path("accuracies", accuracy_key(run.request, run.request.end), ".json"))
     now = Run(done, run.record)
-    assert not now.measured
+    assert not now.accuracies_measured
     assert now.reason("dm", "penalty", ROWS[0], COLUMNS[0]) == "the end network's own accuracy is not computed yet"
 
 

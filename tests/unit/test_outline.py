@@ -38,11 +38,11 @@ def test_a_folder_is_outlined_as_it_is_loaded(
     name = f"folder:{painted(tmp_path / 'images', MODES[modes])}{'' if size is None else f'@{size}'}"
     with monkeypatch.context() as patch:
         patch.setattr(image_folder, "_decode_image", None)  # decoding an image would fail
-        before = registry.outline(name, store)
+        before = registry.describe(name, store)
         assert not store.root.exists(), "looking leaves nothing"
     loaded = registry.load(name, store)
     assert (before.shape, before.classes) == (loaded.shape, loaded.classes)
-    assert registry.outline(name, store).shape == loaded.shape
+    assert registry.describe(name, store).shape == loaded.shape
 
 
 @pytest.mark.parametrize("modes", ["all colour", "colour first"])
@@ -56,7 +56,7 @@ def test_one_header_tells_that_there_are_colours(tmp_path: Path, modes: str, mon
 
 def test_the_catalogs_data_is_outlined_before_it_is_fetched(tmp_path: Path) -> None:
     store = Store(tmp_path / "cache")
-    told = {name: registry.outline(name, store) for name in DATA_SETS}
+    told = {name: registry.describe(name, store) for name in DATA_SETS}
     assert {name: (made.shape, len(made.classes)) for name, made in told.items()} == {
         "digits": ((1, 8, 8), 10),
         "mnist": ((1, 28, 28), 10),
@@ -68,6 +68,6 @@ def test_the_catalogs_data_is_outlined_before_it_is_fetched(tmp_path: Path) -> N
     digits = registry.load("digits", store)
     assert (told["digits"].shape, told["digits"].classes) == (digits.shape, digits.classes)
     with pytest.raises(UnknownName, match="nearest: cifar10"):
-        registry.outline("cifar", store)
+        registry.describe("cifar", store)
     with pytest.raises(StitchLabError, match="is not a folder"):
-        registry.outline("folder:/nowhere", store)
+        registry.describe("folder:/nowhere", store)

@@ -21,7 +21,7 @@ from stitchlab.models import create as making
 from stitchlab.models import importing, zoo
 from stitchlab.models import store as model_store
 from stitchlab.models import train as training
-from stitchlab.models.cut_points import outline
+from stitchlab.models.cut_points import cut_points_of_any
 from stitchlab.models.zoo import timm_models
 from stitchlab.request import TaskLoss
 from stitchlab.results import networks
@@ -100,7 +100,7 @@ def test_a_class_from_a_file_is_trained_stitched_and_found_again(store: Store, c
     assert made.architecture == "mine.py:Net"
     assert made.code is not None
     assert made.code.file == str(code)
-    cuts = outline(store, made)
+    cuts = cut_points_of_any(store, made)
     assert not cuts.traced
     assert cuts.defaults() == ["blocks.0", "blocks.1", "blocks.2"]
     run = compare(
@@ -165,7 +165,7 @@ def test_results_are_shown_without_running_the_code(store: Store, code: Path) ->
     )
     code.unlink()
     assert Run.load(run.id, store).matrix("dm", "accuracy").shape == (1, 1)
-    assert outline(store, networks.find(store, "own")).defaults() == ["1"]
+    assert cut_points_of_any(store, networks.find(store, "own")).defaults() == ["1"]
 
 
 def test_a_file_that_changed_is_refused(store: Store, code: Path) -> None:
@@ -228,7 +228,7 @@ def test_what_does_not_work_is_one_line_and_leaves_nothing(store: Store, code: P
 def test_pages_may_not_name_code(code: Path) -> None:
     for name in (f"{code}:Net", "os:system", "timm/resnet10t", "torchvision/../x"):
         with pytest.raises(UnknownName, match="no architecture is called"):
-            zoo.public(name)
+            zoo.check_public_name(name)
     assert not Path(f"{code}.log").exists(), "nothing was run"
 
 
@@ -237,7 +237,7 @@ def test_timm(store: Store) -> None:
     digits = datasets.load("digits", store)
     for arch, size in (("resnet10t", 32), ("vit_tiny_patch16_224", 32)):
         made = making.untrained(f"timm/{arch}", digits, store, name=arch, size=size, device="cpu")
-        assert len(outline(store, made).defaults()) >= 4
+        assert len(cut_points_of_any(store, made).defaults()) >= 4
         assert model_store.load(arch, store, device="cpu").module is not None
     with pytest.raises(UnknownName, match="no network of timm is called 'resnet10x'"):
         zoo.architecture("timm/resnet10x")
@@ -309,7 +309,7 @@ def test_cut_points_that_depend_on_weights_are_kept_by_network(store: Store, cod
     )
     places = {key for key in store.keys("layers") if not sure(store.get("layers", key))["traced"]}
     assert len(places) == 2
-    assert outline(store, one).defaults() == outline(store, other).defaults()
+    assert cut_points_of_any(store, one).defaults() == cut_points_of_any(store, other).defaults()
 
 
 TIED = textwrap.dedent('''

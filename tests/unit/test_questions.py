@@ -22,14 +22,14 @@ from distributed import LocalCluster
 from handy import sure
 
 from stitchlab.data import registry as datasets
-from stitchlab.data.splits import evaluation
+from stitchlab.data.splits import evaluation_indices
 from stitchlab.errors import StitchLabError
 from stitchlab.grid.ask import ask, compare
 from stitchlab.jobs import Answer, Jobs, Status, connection, questions
 from stitchlab.jobs.connection import Connection
 from stitchlab.jobs.questions import Questions
 from stitchlab.models import zoo
-from stitchlab.models.cut_points import outline
+from stitchlab.models.cut_points import cut_points_of_any
 from stitchlab.ood.evaluate import activations_of
 from stitchlab.request import TaskLoss
 from stitchlab.results import networks
@@ -153,14 +153,14 @@ def test_answers_are_what_is_computed_here(jobs: Jobs, run: Run) -> None:
         found = networks.find(jobs.store, name)
         assert (
             Cuts.from_record(jobs.ask("cut_points", found.id, wait=WAIT).value).record()
-            == outline(jobs.store, found).record()
+            == cut_points_of_any(jobs.store, found).record()
         )
     cuts = jobs.ask("architecture_cut_points", "resnet14", "digits", {}, None, wait=WAIT).value
-    assert [p["name"] for p in cuts["points"]] == [p.name for p in outline(jobs.store, found).points]
+    assert [p["name"] for p in cuts["points"]] == [p.name for p in cut_points_of_any(jobs.store, found).points]
     like = jobs.ask("front_cut_points", "random-init of vit", "digits-a", 0, wait=WAIT).value
-    assert like == outline(jobs.store, networks.find(jobs.store, "vit")).record()
+    assert like == cut_points_of_any(jobs.store, networks.find(jobs.store, "vit")).record()
     assert jobs.ask("front_cut_points", "noise", "digits-a", 0, wait=WAIT).value["points"]
-    order = evaluation(digits, run.request)
+    order = evaluation_indices(digits, run.request)
     labels = jobs.ask("evaluation_labels", run, wait=WAIT).value
     assert (labels == digits.test.labels[order.numpy()]).all()
     pixels, shown = jobs.ask("evaluation_images", run.record, (3, 5, 5000), wait=WAIT).value

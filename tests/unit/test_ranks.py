@@ -32,7 +32,7 @@ from stitchlab.errors import Cancelled, StitchLabError, UnknownName
 from stitchlab.grid import ranks as computing
 from stitchlab.grid.ask import ask, compare
 from stitchlab.grid.ranks import compute
-from stitchlab.indices.two_layers import defined
+from stitchlab.indices.two_layers import value_or_reason
 from stitchlab.models import store as models
 from stitchlab.models.store import LoadedNetwork
 from stitchlab.request import DirectMatching, Precision, Request, TaskLoss
@@ -187,7 +187,7 @@ def test_indices_are_those_of_cut_activations(computed: Ranks, sides: Sides, lay
     x, y = (sides.native(net, layer, images) for net in (sides.front, sides.end))
     for k, rank in enumerate(computed.ranks(layer)[:-1]):
         for name, index in INDICES.items():
-            wanted = defined(name, sides.cut(layer, rank)(x), y.double())
+            wanted = value_or_reason(name, sides.cut(layer, rank)(x), y.double())
             ours = computed.curve(name, index.metric, layer)[k]
             if isinstance(wanted, str):
                 assert (ours, computed.reasons(name, index.metric, layer)[k]) == (None, wanted)

@@ -134,10 +134,10 @@ def test_every_heatmap_is_that_of_the_page(eight: Run, made: bytes) -> None:
     assert list(shows)[:9] == [*METRICS, "indices", "frechet/ratio"]
     assert len(shows) == 8 + 1 + 6 * 4
     drawn = {
-        "accuracy": run_grids.stitched(eight, "accuracy"),
-        "indices": run_grids.indices(eight),
-        "frechet/ratio": run_grids.judged(DetectionResults(eight), "frechet", "ratio"),
-        "pca-residual/auroc": run_grids.judged(DetectionResults(eight), "pca-residual", "auroc"),
+        "accuracy": run_grids.metric_grids(eight, "accuracy"),
+        "indices": run_grids.index_grids(eight),
+        "frechet/ratio": run_grids.detection_grids(DetectionResults(eight), "frechet", "ratio"),
+        "pca-residual/auroc": run_grids.detection_grids(DetectionResults(eight), "pca-residual", "auroc"),
     }
     for key, wanted in drawn.items():
         for said, grid in zip(shows[key]["maps"], wanted, strict=True):
@@ -145,7 +145,7 @@ def test_every_heatmap_is_that_of_the_page(eight: Run, made: bytes) -> None:
                 assert said[name] == getattr(grid, name), (key, name)
             assert [eight.request.end_layers[c] for c in said["doubtful"]] == list(grid.doubtful)
     assert shows["pca-residual/auroc"]["maps"][0]["doubtful"] == list(range(8))
-    (difference,) = run_grids.difference(eight, "penalty")
+    (difference,) = run_grids.difference_grids(eight, "penalty")
     assert shows["penalty"]["difference"][0]["scale"] == difference.scale == "RdBu"
     assert shows["penalty"]["difference"][0]["of"] == ["tlm/penalty", "dm/penalty"]
 

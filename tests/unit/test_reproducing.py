@@ -15,7 +15,7 @@ from toys import Convolutions, network, noise, pair, seeded
 
 from stitchlab.data import augment
 from stitchlab.data import registry as datasets
-from stitchlab.data.splits import draw, evaluation
+from stitchlab.data.splits import draw, evaluation_indices
 from stitchlab.models import store as model_store
 from stitchlab.request import TaskLoss, derived_seed
 from stitchlab.results.run import Run
@@ -91,7 +91,7 @@ def test_images_are_drawn_as_it_says(run: Run) -> None:
     told = run.provenance()["data"]
     train, test = (THEIRS.permutation(request.seed, told[part]) for part in ("train", "test"))
     assert np.array_equal(train[: request.dm.images], draw(data.train, request.seed, request.dm.images, "").numpy())
-    assert np.array_equal(test[: request.eval_images], evaluation(data, request).numpy())
+    assert np.array_equal(test[: request.eval_images], evaluation_indices(data, request).numpy())
 
 
 def test_weights_have_the_checksum_that_it_says(run: Run) -> None:

@@ -14,7 +14,7 @@ from stitchlab.catalog.presets import preset
 from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.grid.ask import ask
 from stitchlab.models.controls import cut_points_of
-from stitchlab.models.cut_points import outline
+from stitchlab.models.cut_points import cut_points_of_any
 from stitchlab.request import TaskLoss
 from stitchlab.results import controls, cut_points, networks, plan
 from stitchlab.results.cut_points import Cuts
@@ -147,8 +147,8 @@ def test_cut_points_that_are_not_kept_are_found_by_whoever_computes(store: Store
     with pytest.raises(NotFoundYet):
         resolve(store, controls.NOISE, "digits-b")
     assert files(store) == before
-    assert resolve(store, "vit", "digits-b", front_cuts=outline(Store(store.root / "aside"), vit)).id
-    outline(store, vit)
+    assert resolve(store, "vit", "digits-b", front_cuts=cut_points_of_any(Store(store.root / "aside"), vit)).id
+    cut_points_of_any(store, vit)
     assert resolve(store, "vit", "digits-b").request.front_layers == tuple(f"blocks.{b}" for b in range(6))
     cut_points.delete(store, vit.id)
     with pytest.raises(NotFoundYet):

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from toys import noise, seeded
 
-from stitchlab.cutting.hooks import Hooked
+from stitchlab.cutting.hooks import HookedNetwork
 from stitchlab.models import create as making
 from stitchlab.models import seeded as drawing
 from stitchlab.models import store as model_store
@@ -84,14 +84,14 @@ def of_two_parts(gate: Gate) -> tuple[Architecture, Network]:
 
 def test_weights_are_those_of_the_seed_whatever_other_threads_draw(gate: Gate) -> None:
     found, network = of_two_parts(gate)
-    alone = {seed: model_store.fresh(network, found, seed).state_dict() for seed in (1, 2)}
+    alone = {seed: model_store.build_fresh(network, found, seed).state_dict() for seed in (1, 2)}
     made: list[nn.Module] = []
 
     def meanwhile() -> None:
         torch.rand(7)
-        made.append(model_store.fresh(network, found, 2))
+        made.append(model_store.build_fresh(network, found, 2))
 
-    theirs = beside(gate, lambda: model_store.fresh(network, found, 1), meanwhile)
+    theirs = beside(gate, lambda: model_store.build_fresh(network, found, 1), meanwhile)
     for seed, module in ((1, theirs), (2, made[0])):
         for name, tensor in module.state_dict().items():
             assert torch.equal(tensor, alone[seed][name]), (seed, name)
@@ -103,7 +103,7 @@ def test_what_others_draw_is_theirs(gate: Gate) -> None:
     wanted = torch.rand(3)
     torch.manual_seed(5)
     theirs: list[Tensor] = []
-    beside(gate, lambda: model_store.fresh(network, found, 1), lambda: theirs.append(torch.rand(3)))
+    beside(gate, lambda: model_store.build_fresh(network, found, 1), lambda: theirs.append(torch.rand(3)))
     assert torch.equal(theirs[0], wanted)
     assert not torch.equal(torch.rand(3), wanted), "a seed of theirs was set back"
 
@@ -179,7 +179,7 @@ class Waits(nn.Module):
 
 def test_captures_of_two_threads_and_plain_passes_do_not_meet(gate: Gate) -> None:
     module = seeded(lambda: Waits(gate))
-    hooked, one = Hooked(module, (1, 8, 8)), torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(1))
+    hooked, one = HookedNetwork(module, (1, 8, 8)), torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(1))
     other = one.flip(0) + 1
     with torch.no_grad():
         wanted = {id(x): (hooked.up_to(["act"])(x)[0], module(x)) for x in (one, other)}

@@ -11,14 +11,14 @@ import torchvision
 from toys import noise
 
 from stitchlab.catalog.architectures import TORCHVISION
-from stitchlab.cutting.fx_graph import Graph
+from stitchlab.cutting.fx_graph import TracedNetwork
 from stitchlab.cutting.layered import Layered
 from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.models import create as making
 from stitchlab.models import importing, zoo
 from stitchlab.models import store as model_store
 from stitchlab.models.architectures_table import row
-from stitchlab.models.cut_points import of_architecture, outline
+from stitchlab.models.cut_points import cut_points_of_any, cut_points_of_architecture
 from stitchlab.models.store import prepare
 from stitchlab.models.zoo import vision
 from stitchlab.results.networks import Network
@@ -110,7 +110,7 @@ def test_every_network_is_cut_without_its_weights(name: str) -> None:
     size = FAMILIES.get(short) or SMALLEST.get(short, 64)
     module = zoo.sketch(name, classes=5, channels=3, size=size)
     assert {p.device.type for p in module.parameters()} == {"meta"}
-    graph = Graph(module, (3, size, size))
+    graph = TracedNetwork(module, (3, size, size))
     assert len(graph.points) > 10
     assert sum(p.default for p in graph.points) >= 4
     assert graph.points[-1].parameters == sum(p.numel() for p in module.parameters())
@@ -141,7 +141,7 @@ def test_grey_images(name: str) -> None:
 )
 def test_sizes_that_do_not_fit_name_those_that_do(name: str, size: int, message: str) -> None:
     with pytest.raises(StitchLabError, match=message) as raised:
-        making.fits(f"torchvision/{name}", noise(3, 8), size=size)
+        making.cut_points_for(f"torchvision/{name}", noise(3, 8), size=size)
     assert "\n" not in str(raised.value)
 
 
@@ -161,10 +161,14 @@ def test_an_outline_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         data_fingerprint="",
         origin={},
     )
-    first = outline(store, network)
-    monkeypatch.setattr("stitchlab.models.cut_points.of_architecture", lambda *_: pytest.fail("it is known"))
-    assert outline(store, network).record() == first.record() == of_architecture(found, network).record()
-    assert outline(store, network).find("layer1").name == "layer1.1"
+    first = cut_points_of_any(store, network)
+    monkeypatch.setattr("stitchlab.models.cut_points.cut_points_of_architecture", lambda *_: pytest.fail("it is known"))
+    assert (
+        cut_points_of_any(store, network).record()
+        == first.record()
+        == cut_points_of_architecture(found, network).record()
+    )
+    assert cut_points_of_any(store, network).find("layer1").name == "layer1.1"
 
 
 def test_the_table_in_the_docs_is_true() -> None:
@@ -172,7 +176,7 @@ def test_the_table_in_the_docs_is_true() -> None:
     there = (Path(__file__).parents[2] / "docs" / "architectures.md").read_text().splitlines()
     named = [line.split("`")[1] for line in there if line.startswith("| `")]
     if torchvision.__version__.split(".")[:2] == ["0", "29"]:  # later ones know more
-        assert named == zoo.known()
+        assert named == zoo.known_names()
     for name in ("tiny10", "noise", "mlp", "vit-tiny", "torchvision/resnet50", "torchvision/vit_b_16"):
         assert row(name) in there
 

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from toys import Convolutions, Tokens, network, noise, pair, seeded
 
 from benchmarks.plain import capture, lstsq
-from stitchlab.indices.statistics import Wanted, indices
-from stitchlab.indices.two_layers import defined
+from stitchlab.indices.statistics import IndexRequest, indices
+from stitchlab.indices.two_layers import value_or_reason
 from stitchlab.models.store import LoadedNetwork
 from stitchlab.request import TaskLoss
 from stitchlab.results.ranks import grid_of
@@ -221,8 +221,8 @@ def test_an_index_sees_what_is_cut(case: Case, name: str) -> None:
     for rank in (1, 4):
         cell = (cut_name(layer, rank), layer)
         cut = truncated(there, found, {layer: (rank,)}, float64=True)
-        ours = indices(cut, Wanted([name]), [cell], chosen).values[name, cell]
-        wanted = defined(name, plain.cut(plain.activations(images), rank), y.double())
+        ours = indices(cut, IndexRequest([name]), [cell], chosen).values[name, cell]
+        wanted = value_or_reason(name, plain.cut(plain.activations(images), rank), y.double())
         assert ours == (wanted if isinstance(wanted, str) else pytest.approx(wanted, abs=1e-6))
 
 

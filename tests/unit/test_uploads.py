@@ -45,7 +45,7 @@ def test_what_is_no_upload(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name
 def test_what_nobody_came_to_read_goes(tmp_path: Path) -> None:
     store = Store(tmp_path)
     old, new = (uploads.keep(store, "w.pt", memoryview(b"abc")) for _ in range(2))
-    os.utime(uploads.place(store, old), (0, time.time() - uploads.OLD - 1))
+    os.utime(uploads.place(store, old), (0, time.time() - uploads.UPLOAD_TTL_S - 1))
     uploads.clean(store)
     assert not uploads.place(store, old).exists()
     assert uploads.place(store, new).exists()

@@ -8,7 +8,7 @@ import pytest
 
 from stitchlab.catalog.detectors import DETECTORS
 from stitchlab.figures.story import story
-from stitchlab.figures.words import conclusions, counted, disagreements
+from stitchlab.figures.words import believed_count_sentence, conclusions, disagreements
 from stitchlab.results.detection import OUTLIERS, DetectionResults, Reliability
 from stitchlab.results.interval import Interval
 from stitchlab.results.run import Run, list_runs
@@ -219,12 +219,12 @@ def test_only_believed_detectors_are_counted(says: Says) -> None:
     says.doubted = {"knn"}
     says.number.update({(name, "tlm"): Interval(0.95) for name in DETECTORS})
     says.number.update({(name, "dm"): Interval(0.6) for name in DETECTORS})
-    sentence = counted(says.found, *says.cell)
+    sentence = believed_count_sentence(says.found, *says.cell)
     assert "5 detectors that score images are believed" in sentence  # six score images, knn is not believed
     assert "5 call TLM's" in sentence
     assert "0 call DM's" in sentence
     says.doubted = set(DETECTORS)
-    assert not counted(says.found, *says.cell)
+    assert not believed_count_sentence(says.found, *says.cell)
 
 
 def test_where_distance_and_ratio_disagree_it_is_said(says: Says) -> None:

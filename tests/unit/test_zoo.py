@@ -151,10 +151,10 @@ def test_the_catalog_names_what_torchvision_has() -> None:
     if torchvision.__version__.split(".")[:2] != ["0", "29"]:
         pytest.skip("the catalog lists those of torchvision 0.29")
     assert there == architectures.TORCHVISION_NETWORKS
-    assert architectures.known() == zoo.known()
+    assert architectures.offered_names() == zoo.known_names()
 
 
-@pytest.mark.parametrize("name", architectures.known())
+@pytest.mark.parametrize("name", architectures.offered_names())
 def test_the_catalog_says_of_an_architecture_what_builds_it_says(name: str) -> None:
     entry, found = architectures.entry(name), zoo.architecture(name)
     said = (entry.name, entry.label, entry.optimiser, entry.options, entry.smallest, entry.largest, entry.multiple)

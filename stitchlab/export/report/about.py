@@ -71,9 +71,10 @@ DETECTION_DEFINITIONS: list[Definition] = [
     [
         "Believed",
         "A detector is believed at an end layer if evaluation images have AUROC 0.5 against native images that were "
-        f"held out of its fit (within {MAX_NATIVE_AUROC_DEVIATION:g}, or with 0.5 in the interval), and known outliers at least "
-        f"{MIN_OUTLIERS_AUROC:g}; the Fréchet ratio is believed if native images have at most {MAX_NATIVE_RATIO:g} and "
-        f"outliers at least {MIN_OUTLIERS_RATIO_FACTOR:g} times as much. † marks end layers where a detector is not believed.",
+        f"held out of its fit (within {MAX_NATIVE_AUROC_DEVIATION:g}, or with 0.5 in the interval), and known outliers "
+        f"at least {MIN_OUTLIERS_AUROC:g}; the Fréchet ratio is believed if native images have at most "
+        f"{MAX_NATIVE_RATIO:g} and outliers at least {MIN_OUTLIERS_RATIO_FACTOR:g} times as much. † marks end layers "
+        "where a detector is not believed.",
     ],
     [
         "Accurate",

@@ -79,8 +79,8 @@ def _stitched(run: Run) -> Iterator[dict[str, Any]]:
             "about": f"{metric.meaning}; {metric.better} = more similar.",
             "better": metric.better,
             "span": None if metric.high is None else metric.high - metric.low,
-            "maps": _described(run_grids.stitched(run, metric.name), keys),
-            "difference": _described(apart := run_grids.difference(run, metric.name), [keys] * len(apart)),
+            "maps": _described(run_grids.metric_grids(run, metric.name), keys),
+            "difference": _described(apart := run_grids.difference_grids(run, metric.name), [keys] * len(apart)),
         }
 
 
@@ -92,7 +92,7 @@ def _indices(run: Run) -> Iterator[dict[str, Any]]:
             "label": "Similarity indices",
             "group": WITHOUT_STITCHING,
             "about": run_grids.ABOUT_INDICES,
-            "maps": _described(run_grids.indices(run), keys),
+            "maps": _described(run_grids.index_grids(run), keys),
         }
 
 
@@ -103,7 +103,7 @@ def _calibrated(run: Run) -> Iterator[dict[str, Any]]:
             "label": "Similarity indices, calibrated",
             "group": WITHOUT_STITCHING,
             "about": run_grids.ABOUT_CALIBRATED.format(run.request.null),
-            "maps": _described(run_grids.calibrated(run), [f"{name}/{run_grids.CALIBRATED}" for name in names]),
+            "maps": _described(run_grids.calibrated_grids(run), [f"{name}/{run_grids.CALIBRATED}" for name in names]),
         }
 
 
@@ -117,7 +117,7 @@ def _judged(results: DetectionResults) -> Iterator[dict[str, Any]]:
             "group": "In or out of distribution",
             "about": metric.meaning + ".",
             "span": None if metric.high is None else 1.0,
-            "maps": _described(run_grids.judged(results, detector, name), keys),
+            "maps": _described(run_grids.detection_grids(results, detector, name), keys),
         }
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from stitchlab.catalog.detectors import DETECTORS
 from stitchlab.export.report.grids import judged_metrics
 from stitchlab.figures.histograms import stretched
-from stitchlab.figures.words import conclusions, counted, disagreements
+from stitchlab.figures.words import believed_count_sentence, conclusions, disagreements
 from stitchlab.results import trajectory
 from stitchlab.results.detection import NATIVE, OUTLIERS, DetectionResults
 from stitchlab.results.interval import Interval
@@ -114,7 +114,7 @@ def _sentences_of_cell(results: DetectionResults, i: str, j: str) -> dict[str, A
     }
     if detector:
         texts["decides"] = detector
-    if remarks := [*filter(None, [counted(results, i, j)]), *disagreements(results, i, j)]:
+    if remarks := [*filter(None, [believed_count_sentence(results, i, j)]), *disagreements(results, i, j)]:
         texts["remarks"] = remarks
     return texts
 

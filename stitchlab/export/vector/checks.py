@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from stitchlab.catalog.checks import CHECKS
-from stitchlab.export.options import SIZES, SLIDE_HEIGHT_IN, Options
+from stitchlab.export.options import SLIDE_HEIGHT_IN, WIDTHS_IN, Options
 from stitchlab.export.vector import curves, heatmaps
 from stitchlab.export.vector.letters import CAPITAL, LINE, cut, width
 from stitchlab.export.vector.page import GAP, MARGIN
 from stitchlab.export.vector.rows import Row
 from stitchlab.export.vector.sheet import INCH, Sheet
 from stitchlab.export.vector.style import Style
-from stitchlab.figures.checks import Figure, described, first_rows, label, sign
+from stitchlab.figures.checks import Figure, describe, first_rows, label, sign
 from stitchlab.figures.colours import mixed
 from stitchlab.figures.curves import Curves
 from stitchlab.figures.grid import Grid
@@ -41,7 +41,7 @@ def table(answers: Answers, options: Options) -> Sheet:
     The font size is the one in the options if all columns fit, else smaller; below `MIN_FONT_SIZE` names are cut.
     """
     results, subjects = first_rows(answers), answers.suite.subjects
-    page_width, margin = SIZES[options.size] * INCH, MARGIN * options.points
+    page_width, margin = WIDTHS_IN[options.size] * INCH, MARGIN * options.points
     limit = SLIDE_HEIGHT_IN * INCH if options.size == "slide" else None
     columns = {
         name: COLUMN_PADDING + max(width("✓ pass", 1), *(width(word, 1, True) for word in check.label.split()))
@@ -83,11 +83,11 @@ def evidence(figures: Sequence[Figure], options: Options, data: str) -> Sheet:
         options: size, colours and letters.
         data: the name of the data set.
     """
-    size, page_width = options.points, SIZES[options.size] * INCH
+    size, page_width = options.points, WIDTHS_IN[options.size] * INCH
     margin = MARGIN * size
     height = SLIDE_HEIGHT_IN * INCH if options.size == "slide" else None
     style = Style.of(options)
-    contents = [described(figure) for figure in figures]
+    contents = [describe(figure) for figure in figures]
     grids = [content for content in contents if isinstance(content, Grid)]
     charts = [content for content in contents if isinstance(content, Curves)]
     parts = bool(grids) + bool(charts)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from stitchlab.export.captions import caption, heading, letter, notes
-from stitchlab.export.options import SIZES, SLIDE_HEIGHT_IN, ImageSuffix, Options
+from stitchlab.export.options import SLIDE_HEIGHT_IN, WIDTHS_IN, ImageSuffix, Options
 from stitchlab.export.shown import Panel, panels
 from stitchlab.export.vector import curves, heatmaps
 from stitchlab.export.vector.letters import CAPITAL, LINE, lines
@@ -31,7 +31,7 @@ def figure(run: Run, options: Options) -> Sheet:
     """Draw a figure of a run. Raises UnknownName if the run lacks something that is shown; StitchLabError."""
     shown, size = panels(run, options), options.points
     style = Style.of(options, selected=options.cell)
-    page_width, margin = SIZES[options.size] * INCH, MARGIN * size
+    page_width, margin = WIDTHS_IN[options.size] * INCH, MARGIN * size
     height = SLIDE_HEIGHT_IN * INCH if options.size == "slide" else None
     title, room = heading(run, options), page_width - 2 * margin
     above = lines(title, room, TITLE * size, max_lines=MAX_TITLE_LINES, bold=True) if title else []

@@ -53,18 +53,18 @@ def architecture(name: str) -> Architecture:
         return timm_models.architecture(name)
     if ":" in name:
         return own.architecture(name)
-    raise UnknownName("architecture", name, known(), "torchvision/NAME gives torchvision's")
+    raise UnknownName("architecture", name, known_names(), "torchvision/NAME gives torchvision's")
 
 
-def known() -> list[str]:
+def known_names() -> list[str]:
     """List the names of the registry and of torchvision's classification networks."""
     return [*REGISTRY, *vision.names()]
 
 
-def public(name: str) -> str:
+def check_public_name(name: str) -> str:
     """Return the name if a page may use it, that is, if it is one of `known`. Raises UnknownName."""
-    if name not in known():
-        raise UnknownName("architecture", name, known(), "Own code is run from the command line only")
+    if name not in known_names():
+        raise UnknownName("architecture", name, known_names(), "Own code is run from the command line only")
     return name
 
 

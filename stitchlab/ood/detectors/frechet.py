@@ -18,7 +18,7 @@ from stitchlab.ood.inputs import positions
 from stitchlab.ood.metrics import interval
 from stitchlab.results.activation_layout import Layout
 from stitchlab.results.interval import Interval
-from stitchlab.stitch.numerics import exact
+from stitchlab.stitch.numerics import to_float64
 
 BLOCKS = 50  # of images at most; fewer where MAX_PRODUCT_NUMBERS demands it, but at least MIN_BLOCKS
 MIN_BLOCKS = 12  # that an interval takes
@@ -83,7 +83,7 @@ class RowMoments:
 
     def add(self, activation: Tensor) -> None:
         """Add one batch of activations (n, ...). Image k goes to block k modulo the number of blocks."""
-        x = exact(positions(activation, self.layout))
+        x = to_float64(positions(activation, self.layout))
         before, images = self._seen % self.blocks, self._seen + torch.arange(len(x))
         self._counts += x.shape[1] * torch.bincount(images % self.blocks, minlength=self.blocks)
         self._seen += len(x)

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from stitchlab.catalog.checks import CHECKS
 from stitchlab.errors import StitchLabError
-from stitchlab.results.checks.suite import Checking, Suite, asked, wanted
+from stitchlab.results.checks.suite import Checking, Suite, suite_of, wanted
 from stitchlab.results.records import AnswerJson, CheckEntry, SuiteRecord
 from stitchlab.store import Store
 
@@ -148,7 +148,7 @@ def answers_of(store: Store, record: SuiteRecord) -> Answers | None:
         checking = (
             Checking(store, Suite.from_json(record["suite"]), record["networks"])
             if "suite" in record
-            else asked(store, record["wanted"])
+            else suite_of(store, record["wanted"])
         )
         return Answers(checking) if checking.suite.id == record["id"] else None
     return None

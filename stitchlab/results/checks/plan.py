@@ -13,7 +13,7 @@ from stitchlab.catalog.check_rules import Material
 from stitchlab.catalog.checks import CHECKS
 from stitchlab.request import TaskLoss
 from stitchlab.results.checks.answers import Answers, save
-from stitchlab.results.checks.suite import Checking, asked, wanted
+from stitchlab.results.checks.suite import Checking, suite_of, wanted
 from stitchlab.results.controls import NOISE, RANDOM, is_control, kept
 from stitchlab.results.demo import SEEDS, untrained
 from stitchlab.results.detection import STATISTICS, DetectionResults
@@ -92,7 +92,7 @@ def begin(store: Store, what: Mapping[str, Any], checks: Sequence[str]) -> list[
         StitchLabError: as `stitchlab.results.checks.suite.find`.
     """
     if not untrained(store, what["names"]):
-        save(asked(store, what))
+        save(suite_of(store, what))
     return lacking(store, what, checks)
 
 
@@ -107,7 +107,7 @@ def lacking(store: Store, what: Mapping[str, Any], checks: Sequence[str] = tuple
     Raises as `stitchlab.results.checks.suite.find`.
     """
     if not (to_train := untrained(store, what["names"])):
-        return steps(asked(store, what), checks)
+        return steps(suite_of(store, what), checks)
     names = list(what["names"])
     seeds = [name for name in names if name in SEEDS]  # only of the demo's networks it is known that layers are equal
     following = [(name, seeds[(k + 1) % len(seeds)]) for k, name in enumerate(seeds)]

@@ -14,7 +14,7 @@ from stitchlab.catalog.presets import PRESETS
 from stitchlab.errors import StitchLabError, check_names
 from stitchlab.request import METHODS, DirectMatching, Method, Request, TaskLoss, canonical, content_id, made_of
 from stitchlab.results import controls, cut_points, data_sets, networks, recipe
-from stitchlab.results.chance import enough
+from stitchlab.results.chance import min_permutations
 from stitchlab.results.networks import Network
 from stitchlab.results.repeating import check_types
 from stitchlab.results.resolve import resolve
@@ -225,7 +225,7 @@ def find(
         store, names: where networks are, and the names or ids of some of them, each once.
         data: name or fingerprint of data used with this store; default: the first network's own data.
         methods, indices, tlm, dm_images, eval_images, seed: as in `stitchlab.results.resolve.resolve`.
-        null: permutations of the null; default: `stitchlab.results.chance.enough` for the number of layers.
+        null: permutations of the null; default: `stitchlab.results.chance.min_permutations` for the number of layers.
 
     Raises:
         StitchLabError: something does not exist or does not fit; the message says what to do.
@@ -264,7 +264,7 @@ def _different(store: Store, names: Sequence[str]) -> list[Network]:
 
 def _suite(chosen: Sequence[Network], request: Request, null: int | None) -> Suite:
     """Make the suite of these networks; its other settings are those of a request of the first network with itself."""
-    permutations = enough(len(request.end_layers)) if null is None else null
+    permutations = min_permutations(len(request.end_layers)) if null is None else null
     return Suite(
         networks=tuple(network.id for network in chosen),
         data=request.data,
@@ -295,6 +295,6 @@ def wanted(checking: Checking) -> dict[str, Any]:
     }
 
 
-def asked(store: Store, what: Mapping[str, Any]) -> Checking:
+def suite_of(store: Store, what: Mapping[str, Any]) -> Checking:
     """Look up the suite with these arguments of `find`, as JSON (`wanted`). Raises as `find`."""
     return find(store, **{**what, "tlm": TaskLoss(**what["tlm"])})

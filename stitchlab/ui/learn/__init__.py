@@ -17,8 +17,8 @@ from stitchlab.results.run import Run
 from stitchlab.store import Store
 from stitchlab.ui.learn import checks, distribution, halves, heatmaps, place, runs, seeing, two_ways
 from stitchlab.ui.learn.lesson import Lesson
-from stitchlab.ui.opened import mark
-from stitchlab.ui.run_table import called
+from stitchlab.ui.opened import show_origin
+from stitchlab.ui.run_table import name_of
 
 STEP_FIGURES: tuple[Callable[[Lesson], None], ...] = (
     seeing.draw,
@@ -105,9 +105,9 @@ def _example_run(lesson: Lesson, run: Run) -> None:
         key="learn-with",
         on_change="rerun",
         type="tertiary",
-        help=f"Example run: {ui.literal(called(run))}",
+        help=f"Example run: {ui.literal(name_of(run))}",
     )
     if panel.open:
         with panel:
             runs.pick(lesson.store, run)
-            mark(run)
+            show_origin(run)

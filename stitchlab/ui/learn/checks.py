@@ -35,7 +35,9 @@ def draw(lesson: Lesson) -> None:
         half = (len(all_checks) + 1) // 2
         for column, checks in ((left, all_checks[:half]), (right, all_checks[half:])):
             column.table([{"Check": check.label, "What it asks": check.question} for check in checks])
-        ui.door(PAGE, "Compute the checks", {}, "On the demo's networks, or your own: verdicts for every measure")
+        ui.link_to_page(
+            PAGE, "Compute the checks", {}, "On the demo's networks, or your own: verdicts for every measure"
+        )
     else:
         checks_table.draw(answers, None, lambda check, subject: _open_evidence(answers, check, subject), MEASURES)
         _go_to_evidence()

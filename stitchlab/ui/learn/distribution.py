@@ -36,7 +36,7 @@ def draw(lesson: Lesson) -> None:
             "computes it.",
             icon=":material/info:",
         )
-        ui.door(CELL, "Compute it on Activations", links.query(run), "The detectors of a cell")
+        ui.link_to_page(CELL, "Compute it on Activations", links.query(run), "The detectors of a cell")
         return
     accurate, cell = both_accurate(results), _cell(results)
     left, right = st.columns([3, 2], gap="large", vertical_alignment="center")

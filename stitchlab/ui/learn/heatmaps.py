@@ -22,7 +22,7 @@ from stitchlab.results.similarity import MAX_INACCURATE_SHARE
 from stitchlab.ui.charts import side_by_side
 from stitchlab.ui.learn import runs
 from stitchlab.ui.learn.lesson import Lesson, Reply, answer_by_click, ask_for_cell, no_run, shown_cell
-from stitchlab.ui.run_table import called
+from stitchlab.ui.run_table import name_of
 
 
 def distant_layers(lesson: Lesson) -> None:
@@ -50,7 +50,7 @@ def itself(lesson: Lesson) -> None:
         )
         return
     if run.id != lesson.run.id:
-        st.caption(f"This step uses a network compared with itself: {ui.literal(called(run))}.")
+        st.caption(f"This step uses a network compared with itself: {ui.literal(name_of(run))}.")
     layers = unlike_itself(run, "tlm")
     right = list(dict.fromkeys(cell for each in layers for cell in ((each.layer, each.layer), each.other)))
     _heatmaps(lesson, run, right)
@@ -65,7 +65,7 @@ def itself(lesson: Lesson) -> None:
 def _heatmaps(lesson: Lesson, run: Run, right: list[Cell]) -> None:
     side_by_side(
         run.id,
-        run_grids.stitched(run, "accuracy"),
+        run_grids.metric_grids(run, "accuracy"),
         f"learn-{lesson.number}",
         shown_cell(lesson, run, right),
         on_select=lambda key: answer_by_click(run, key, right),

@@ -175,4 +175,4 @@ def no_run(text: str) -> None:
         f"{text} Home computes the demo in about a minute; any run with both methods will do.",
         icon=":material/info:",
     )
-    ui.door("app.py", "Compute the demo on Home", {}, "Two small networks on scikit-learn's digits")
+    ui.link_to_page("app.py", "Compute the demo on Home", {}, "Two small networks on scikit-learn's digits")

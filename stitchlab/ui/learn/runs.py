@@ -12,7 +12,7 @@ from stitchlab.results.run import Run, list_runs
 from stitchlab.store import Store
 from stitchlab.ui import address
 from stitchlab.ui.home import gallery
-from stitchlab.ui.run_table import called
+from stitchlab.ui.run_table import name_of
 from stitchlab.ui.runs import started
 
 
@@ -59,6 +59,6 @@ def pick(store: Store, run: Run) -> None:
         "Use this run as the example",
         list(choices),
         key="learn-run",
-        format_func=lambda key: called(choices[key]),
+        format_func=lambda key: name_of(choices[key]),
         on_change=lambda: address.write(choices[st.session_state["learn-run"]]),
     )

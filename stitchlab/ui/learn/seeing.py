@@ -16,7 +16,7 @@ from stitchlab.ui.charts import chart
 from stitchlab.ui.home import gallery
 from stitchlab.ui.learn.lesson import Lesson, Reply, choose, no_run
 from stitchlab.ui.pictures import pictures
-from stitchlab.ui.run_table import called
+from stitchlab.ui.run_table import name_of
 
 IMAGE_WIDTH_PX = 150
 
@@ -30,7 +30,7 @@ def draw(lesson: Lesson) -> None:
         no_run("There is no run whose images could be shown.")
         return
     if lesson.run is not None and run.id != lesson.run.id:
-        st.caption(f"This step uses a run whose file contains images: {ui.literal(called(run))}.")
+        st.caption(f"This step uses a run whose file contains images: {ui.literal(name_of(run))}.")
     count = min(samples.IMAGES, run.request.eval_images)
     chosen = _choose(run, count)
     left, right = st.columns([1, 6], vertical_alignment="center")
@@ -72,7 +72,7 @@ def _image(lesson: Lesson, run: Run, chosen: int) -> None:
 
 
 def _sampled(run: Run) -> bool:
-    return bool(samples.there(run))
+    return bool(samples.sampled_cells(run))
 
 
 def _maps(lesson: Lesson, run: Run, chosen: int) -> dict[str, Array] | None:

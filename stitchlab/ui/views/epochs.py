@@ -10,7 +10,7 @@ from stitchlab import ui
 from stitchlab.catalog.detectors import DETECTORS
 from stitchlab.catalog.ood_metrics import OOD_METRICS
 from stitchlab.figures.trajectory import animation
-from stitchlab.jobs import following
+from stitchlab.jobs import trajectory_job
 from stitchlab.results import trajectory
 from stitchlab.store import Array
 from stitchlab.ui import opened
@@ -81,9 +81,9 @@ def _request_epochs(cell: Subject) -> None:
     """Queue the computation of the trajectory, watch it, or say why it cannot be computed."""
     jobs, run, i, j = cell.jobs, cell.run, cell.i, cell.j
     if run.source:
-        opened.lacks(run, f"the epochs of {ui.literal(f'{i} → {j}')}")
+        opened.show_missing(run, f"the epochs of {ui.literal(f'{i} → {j}')}")
         return
-    job = following(run, i, j)
+    job = trajectory_job(run, i, j)
     status = jobs.status(job)
     if status is not None and status.active:
         ui.watch(jobs, job)

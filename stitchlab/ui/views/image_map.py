@@ -20,7 +20,7 @@ def draw(cell: Subject) -> None:
         return
     if (labels := material.labels(cell.jobs, cell.results, cell.j)) is None:
         return
-    classes, shown = cell.run.record["data"]["classes"], labels[: figures.SHOWN]
+    classes, shown = cell.run.record["data"]["classes"], labels[: figures.MAX_SCATTERED_IMAGES]
     texts = {name: [f"test image {k}: {classes[label]}" for k, label in enumerate(shown)] for name in by_set}
     texts["outliers"] = ["a known outlier, not a test image"] * len(shown)
     image = int(st.session_state.get("image", 0))
@@ -36,8 +36,8 @@ def draw(cell: Subject) -> None:
         material.image(cell.jobs, cell.run, image)
         st.caption("The ring marks its native activations. *Feature maps* shows them channel by channel.")
     st.caption(
-        f"The first {figures.SHOWN} test images of each set. The axes are the principal axes of native training images "
-        "(means and standard deviations of channels): they explain native variance, not that of stitched activations."
+        f"The first {figures.MAX_SCATTERED_IMAGES} test images of each set. The axes are the principal axes of "
+        "native training images (means and standard deviations of channels): they explain native variance, not that of stitched activations."
     )
 
 

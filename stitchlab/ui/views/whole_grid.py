@@ -7,8 +7,8 @@ import streamlit as st
 from stitchlab import ui
 from stitchlab.catalog.detectors import DETECTORS, QUICK
 from stitchlab.catalog.ood_metrics import OOD_METRICS
-from stitchlab.figures.run_grids import judged
-from stitchlab.jobs import detecting
+from stitchlab.figures.run_grids import detection_grids
+from stitchlab.jobs import detection_job
 from stitchlab.results.detection import STATISTICS, DetectionResults
 from stitchlab.results.similarity import SET_DETECTOR
 from stitchlab.ui import opened
@@ -35,7 +35,7 @@ def draw(cell: Subject) -> None:
         )
         or metrics[0]
     )
-    heatmaps(cell.run, judged(results, detector, metric), f"ood-{detector}-{metric}", (cell.i, cell.j))
+    heatmaps(cell.run, detection_grids(results, detector, metric), f"ood-{detector}-{metric}", (cell.i, cell.j))
     doubtful = [layer for layer in cell.run.request.end_layers if results.reliability(detector, layer).holds is False]
     if doubtful:
         st.warning(
@@ -64,9 +64,9 @@ def _judge_all(cell: Subject, detector: str) -> None:
     jobs, results = cell.jobs, cell.results
     if results.run.source:
         if results.lacking([detector], results.cells):
-            opened.lacks(results.run, f"what {DETECTORS[detector].label} says of every cell")
+            opened.show_missing(results.run, f"what {DETECTORS[detector].label} says of every cell")
         return
-    cells, job = results.cells, detecting(results.run, results.detection, results.cells)
+    cells, job = results.cells, detection_job(results.run, results.detection, results.cells)
     lacking = results.lacking([detector, STATISTICS], cells)
     status = jobs.status(job)
     if status is not None and status.active:
@@ -77,7 +77,7 @@ def _judge_all(cell: Subject, detector: str) -> None:
             key=f"cancel-view-{job}",
         )
     elif lacking:
-        text, clicked = ui.beside("Judge all cells", ":material/play_arrow:", primary=True)
+        text, clicked = ui.sentence_with_button("Judge all cells", ":material/play_arrow:", primary=True)
         count = sum(len(column) for _, column in lacking.values())
         text.markdown(f"{DETECTORS[detector].label} has not judged **{count} of {len(cells)} cells** yet.")
         if clicked:

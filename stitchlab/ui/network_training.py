@@ -37,7 +37,7 @@ def train(store: Store, jobs: Jobs) -> None:
     choice = _recipe(architecture_name, data)
     if not fits(jobs, architecture_name, data, options, size) or choice is None:
         return
-    place, clicked = ui.beside("Train", ":material/play_arrow:", primary=True, key="train")
+    place, clicked = ui.sentence_with_button("Train", ":material/play_arrow:", primary=True, key="train")
     training_recipe, seeds, name = choice
     names = [_name(store, name, data, architecture_name, seed, several=len(seeds) > 1) for seed in seeds]
     place.markdown(
@@ -100,7 +100,7 @@ def architecture() -> str:
     return str(
         st.selectbox(
             "Architecture",
-            architectures.known(),
+            architectures.offered_names(),
             key="arch",
             format_func=lambda name: f"{name} · {ARCHITECTURES[name].label}" if name in ARCHITECTURES else name,
             help="StitchLab's own, made for small images, and torchvision's. Type to search.",
@@ -165,7 +165,7 @@ def _recipe(arch: str, data: DataRecord) -> tuple[Recipe, list[int], str] | None
         chosen_recipe = recipe(entry.optimiser, data.train, natural=data.natural, epochs=epochs, **changes)
         return chosen_recipe, _seeds(seeds), name
     except StitchLabError as error:
-        ui.say(error)
+        ui.show_error(error)
         return None
 
 

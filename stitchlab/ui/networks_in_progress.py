@@ -9,7 +9,7 @@ import streamlit as st
 from stitchlab import ui
 from stitchlab.figures import networks as figures
 from stitchlab.jobs import Jobs, Status
-from stitchlab.jobs import making as job_of
+from stitchlab.jobs import network_job as job_of
 from stitchlab.results import networks
 from stitchlab.store import Store
 from stitchlab.ui.charts import chart
@@ -46,7 +46,7 @@ def _show_remark(store: Store) -> None:
     network = networks.holder(store, name) if name else None
     if network is None or not network.origin.get("remark"):
         return
-    place, clicked = ui.beside("Dismiss", ":material/close:", key="dismiss_remark")
+    place, clicked = ui.sentence_with_button("Dismiss", ":material/close:", key="dismiss_remark")
     place.warning(f"{name} is ready, but {network.origin['remark']}.", icon=":material/warning:")
     if clicked:
         del st.session_state["remarked"]
@@ -64,7 +64,7 @@ def _watch(jobs: Jobs, name: str) -> None:
 def _show_end(jobs: Jobs, name: str, status: Status) -> None:
     # By a callback: the page is drawn again when a job ends, and a click at that moment must not be lost.
     forget = partial(jobs.forget, job_of(name))
-    place, _ = ui.beside("Dismiss", ":material/close:", key=f"dismiss-{name}", on_click=forget)
+    place, _ = ui.sentence_with_button("Dismiss", ":material/close:", key=f"dismiss-{name}", on_click=forget)
     if status.state == "failed":
         place.error(f"{name} could not be made: {status.message}", icon=":material/error:")
     else:

@@ -29,7 +29,7 @@ def draw(store: Store) -> None:
         try:
             run = shelf.open_file(store, file.getvalue(), file.name)
         except StitchLabError as error:
-            ui.say(error)
+            ui.show_error(error)
             return
         st.session_state["stitch_opened"] = file.file_id
         run_table.choose([run])
