@@ -37,7 +37,8 @@ def draw(cell: Subject) -> None:
         st.caption("The ring marks its native activations. *Feature maps* shows them channel by channel.")
     st.caption(
         f"The first {figures.MAX_SCATTERED_IMAGES} test images of each set. The axes are the principal axes of "
-        "native training images (means and standard deviations of channels): they explain native variance, not that of stitched activations."
+        "native training images (means and standard deviations of channels): "
+        "they explain native variance, not that of stitched activations."
     )
 
 
