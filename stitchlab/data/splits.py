@@ -109,7 +109,7 @@ def _moved(batch: Batch, device: torch.device) -> Batch:
 def batch_size_for(count: int, size: int) -> int:
     """Return how many images of ``size``×``size`` pixels to run in one batch: ``count``, or fewer of large images.
 
-    >>> at_once(500, 32), at_once(500, 224)
+    >>> batch_size_for(500, 32), batch_size_for(500, 224)
     (500, 40)
     """
     return max(1, min(count, count * MAX_FULL_BATCH_SIDE_PX**2 // size**2))

@@ -57,13 +57,13 @@ def feature_maps(maps: Mapping[str, Array], chosen: Sequence[int], *, dark: bool
     return alt.with_alt_text(
         figure,
         "Feature maps of one image.",
-        *(
-            f"Channel {channel}: "
-            + ", ".join(f"{SET_LABELS[name]} {alt.extent(maps[name][channel])}" for name in sets)
-            + "."
-            for channel in chosen
-        ),
+        *(_alt_sentence(maps, sets, channel) for channel in chosen),
     )
+
+
+def _alt_sentence(maps: Mapping[str, Array], sets: Sequence[str], channel: int) -> str:
+    extents = ", ".join(f"{SET_LABELS[name]} {alt.extent(maps[name][channel])}" for name in sets)
+    return f"Channel {channel}: {extents}."
 
 
 def vectors(values: Mapping[str, Array], *, dark: bool = False) -> go.Figure:

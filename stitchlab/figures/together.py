@@ -90,14 +90,8 @@ def cells_of_two(runs: Together, method: str, metric: str, *, dark: bool = False
     correlation = _correlation(spearman(x, y), int(in_both.sum()))
     figure = go.Figure()
     low, high = with_room(np.concatenate([x[in_both], y[in_both]]), 0.05)
-    figure.add_scatter(
-        x=[low, high],
-        y=[low, high],
-        mode="lines",
-        hoverinfo="skip",
-        name="equal",
-        line={"color": INK[dark], "dash": "dash", "width": 1},
-    )
+    line = {"color": INK[dark], "dash": "dash", "width": 1}
+    figure.add_scatter(x=[low, high], y=[low, high], mode="lines", hoverinfo="skip", name="equal", line=line)
     figure.add_scatter(
         x=x,
         y=y,

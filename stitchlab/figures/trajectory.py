@@ -41,8 +41,7 @@ def animation(
     Args:
         epochs: the epochs that are shown, from 0 (before training); each series has a number for each of them.
         accuracy: of the stitched network, 0..1; None where undefined.
-        detection: a metric of a detector; ``label`` is its name.
-        label: name of the detector's metric.
+        detection, label: a metric of a detector, and its name.
         native: (N, 2) places of native images.
         points: (epochs, n, 2) places of n of these images after each epoch.
         dm: (N, 2) places of the same images by direct matching; None: not drawn.
@@ -55,14 +54,15 @@ def animation(
     _add_curve(figure, epochs, detection, label, "tlm", dark)
     if own is not None:
         _add_own(figure, epochs, own, dark)
-    static = {"native": native, **({"dm": dm} if dm is not None else {})}
+    static = {"native": native} if dm is None else {"native": native, "dm": dm}
     for name, places in static.items():
         _add_static(figure, name, places[:MAX_SCATTERED_IMAGES], dark)
     first = len(figure.data)
     for trace in _moving_traces(0, epochs, accuracy, detection, points, dark):
-        in_plane = trace.name == SET_LABELS["tlm"]
-        axis = {} if in_plane else {"secondary_y": trace.name == "detection"}
-        figure.add_trace(trace, 2 if in_plane else 1, 1, **axis)
+        if trace.name == SET_LABELS["tlm"]:
+            figure.add_trace(trace, 2, 1)
+        else:
+            figure.add_trace(trace, 1, 1, secondary_y=trace.name == "detection")
     moving = list(range(first, first + 3))
     figure.frames = [
         go.Frame(name=str(epoch), data=_moving_traces(k, epochs, accuracy, detection, points, dark), traces=moving)

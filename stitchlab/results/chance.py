@@ -63,7 +63,7 @@ class Test(NamedTuple):
 def default_permutations(columns: int) -> int:
     """Return how many permutations are used by default for a grid of so many columns.
 
-    >>> usual(8), usual(16)
+    >>> default_permutations(8), default_permutations(16)
     (200, 400)
     """
     return max(PERMUTATIONS, min_permutations(columns))
@@ -72,7 +72,7 @@ def default_permutations(columns: int) -> int:
 def min_permutations(columns: int) -> int:
     """Return the least number of permutations that can decide about so many columns.
 
-    >>> enough(6)
+    >>> min_permutations(6)
     150
     """
     return PERMUTATIONS_PER_COLUMN * columns

@@ -15,7 +15,8 @@ class Interval(NamedTuple):
     def contains(self, number: float) -> bool:
         """Tell whether a number lies in the interval; always true without an interval, since nothing contradicts it.
 
-        >>> Interval(0.0, 0.0, 0.0).holds(0.5), Interval(0.6, 0.4, 0.7).holds(0.5), Interval(0.6).holds(0.5)
+        >>> exact, wide, bare = Interval(0.0, 0.0, 0.0), Interval(0.6, 0.4, 0.7), Interval(0.6)
+        >>> exact.contains(0.5), wide.contains(0.5), bare.contains(0.5)
         (False, True, True)
         """
         return (self.low is None or self.low <= number) and (self.high is None or number <= self.high)

@@ -147,7 +147,7 @@ def _corners(front_layers: Sequence[str], end_layers: Sequence[str]) -> list[Cel
 def layer_range(layers: Sequence[str]) -> str:
     """Name a range of layers in a few words, for people.
 
-    >>> between(["relu5", "relu6", "relu7"]), between(["relu1"])
+    >>> layer_range(["relu5", "relu6", "relu7"]), layer_range(["relu1"])
     ('relu5 … relu7', 'relu1')
     """
     return layers[0] if len(layers) == 1 else f"{layers[0]} … {layers[-1]}"
