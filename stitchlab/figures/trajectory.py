@@ -55,8 +55,7 @@ def animation(
     if own is not None:
         _add_own(figure, epochs, own, dark)
     static = {"native": native} if dm is None else {"native": native, "dm": dm}
-    for name, places in static.items():
-        _add_static(figure, name, places[:MAX_SCATTERED_IMAGES], dark)
+    _add_static(figure, static, dark)
     first = len(figure.data)
     for trace in _moving_traces(0, epochs, accuracy, detection, points, dark):
         if trace.name == SET_LABELS["tlm"]:
@@ -102,18 +101,19 @@ def _add_own(figure: go.Figure, epochs: Sequence[int], own: float, dark: bool) -
     )
 
 
-def _add_static(figure: go.Figure, name: str, places: Array, dark: bool) -> None:
-    """Add images that do not move: native ones, or those of direct matching."""
-    figure.add_scatter(
-        x=places[:, 0],
-        y=places[:, 1],
-        mode="markers",
-        name=SET_LABELS[name],
-        hoverinfo="skip",
-        marker={"color": colour(name, dark), "symbol": SYMBOLS[name], "size": 5, "opacity": 0.5},
-        row=2,
-        col=1,
-    )
+def _add_static(figure: go.Figure, places: Mapping[str, Array], dark: bool) -> None:
+    """Add images that do not move, by set: native ones, and those of direct matching."""
+    for name, points in places.items():
+        figure.add_scatter(
+            x=points[:MAX_SCATTERED_IMAGES, 0],
+            y=points[:MAX_SCATTERED_IMAGES, 1],
+            mode="markers",
+            name=SET_LABELS[name],
+            hoverinfo="skip",
+            marker={"color": colour(name, dark), "symbol": SYMBOLS[name], "size": 5, "opacity": 0.5},
+            row=2,
+            col=1,
+        )
 
 
 def _alt_sentences(
