@@ -13,7 +13,7 @@ from streamlit.errors import StreamlitAPIException
 
 from stitchlab.catalog.keys import CANCEL
 from stitchlab.errors import StitchLabError
-from stitchlab.jobs import Jobs, NotInstalled, Status
+from stitchlab.jobs import JobQueue, Jobs, NotInstalled, Status
 from stitchlab.results.duration import seconds
 from stitchlab.results.run import Run
 from stitchlab.store import Store
@@ -34,12 +34,12 @@ WORKERS_START_AFTER_S = 2.0  # by then the first page is drawn; a question start
 REFRESH_INTERVAL_S = 1.0  # between two looks at running work
 
 
-def frame(title: str) -> tuple[Store, Jobs]:
+def frame(title: str) -> tuple[Store, JobQueue]:
     """Set up a page with its title and menu, and return the store and the queue of jobs. Every page calls it first."""
     st.set_page_config(
         page_title=f"{title} · StitchLab", page_icon=logo.MARK, layout="wide", initial_sidebar_state=SIDEBAR_WIDTH_PX
     )
-    st.session_state.update(just_arrived=st.session_state.get("page") != title, page=title)
+    st.session_state.update(arrived=st.session_state.get("page") != title, page=title)
     if presenting.on():
         presenting.begin()
     elif not embedding.embedded():
@@ -110,7 +110,7 @@ def progress(status: Status) -> None:
     st.progress(min(max(status.done, 0.0), 1.0), text=text[:1].upper() + text[1:])
 
 
-def watch(jobs: Jobs, job: str, has_news: Callable[[], bool] = lambda: False, key: str = "") -> None:
+def watch(jobs: JobQueue, job: str, has_news: Callable[[], bool] = lambda: False, key: str = "") -> None:
     """Show a job's progress; draw the page again once the job has ended, or when there is something new to show.
 
     Every second only the bar is drawn again, since charts take long. The button is drawn outside the fragment: the
@@ -161,7 +161,7 @@ def sentence_with_button(
     )
 
 
-def _look(jobs: Jobs, job: str, has_news: Callable[[], bool]) -> None:
+def _look(jobs: JobQueue, job: str, has_news: Callable[[], bool]) -> None:
     status = jobs.look(job)
     if status is None or not status.active or has_news():
         st.rerun()

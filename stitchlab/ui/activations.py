@@ -8,7 +8,7 @@ from stitchlab import ui
 from stitchlab.catalog.detectors import DETECTORS, LEARNING, QUICK
 from stitchlab.catalog.keys import COMPUTE
 from stitchlab.catalog.methods import METHOD_LABELS
-from stitchlab.jobs import Jobs, detection_job
+from stitchlab.jobs import JobQueue, detection_job
 from stitchlab.results import data_sets
 from stitchlab.results.definitions import changed, listed
 from stitchlab.results.detection import STATISTICS, DetectionResults, MethodCell
@@ -21,7 +21,7 @@ from stitchlab.ui.views.subject import Subject
 MAX_IMAGES_TRAINED_UNASKED = 5000  # with fewer training images, training the learned detector takes seconds
 
 
-def offer_missing_methods(jobs: Jobs, run: Run, i: str, j: str) -> bool:
+def offer_missing_methods(jobs: JobQueue, run: Run, i: str, j: str) -> bool:
     """Tell whether any method is stitched in this cell; if some are not, say so and offer to compute them.
 
     Args:
@@ -59,7 +59,7 @@ def offer_missing_methods(jobs: Jobs, run: Run, i: str, j: str) -> bool:
     return len(missing_methods) < len(run.request.methods)
 
 
-def draw(jobs: Jobs, run: Run, i: str, j: str) -> None:
+def draw(jobs: JobQueue, run: Run, i: str, j: str) -> None:
     """Draw a cell's verdict in words and numbers, one view of it, and the detectors' table; queue what is missing.
 
     Args:
@@ -89,7 +89,7 @@ def draw(jobs: Jobs, run: Run, i: str, j: str) -> None:
         figure_panel(run, views.panels(subject), (i, j))
 
 
-def _queue_missing(jobs: Jobs, results: DetectionResults, cells: list[MethodCell]) -> None:
+def _queue_missing(jobs: JobQueue, results: DetectionResults, cells: list[MethodCell]) -> None:
     """Queue missing verdicts, once: of quick detectors always, of trained ones if it takes seconds or on a click."""
     run = results.run
     if run.source:

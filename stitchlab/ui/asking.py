@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from stitchlab import ui
-from stitchlab.jobs import Jobs
+from stitchlab.jobs import JobQueue
 from stitchlab.results import cut_points
 from stitchlab.results.cut_points import Cuts
 from stitchlab.results.networks import Network
@@ -18,7 +18,7 @@ ANSWER_WAIT_S = 0.5  # for which a page waits for an answer; most come in a tent
 LOOK_INTERVAL_S = 0.3  # between two looks for an answer that takes longer
 
 
-def ask_worker(jobs: Jobs, question: str, *arguments: Any, awaited: str) -> Any | None:
+def ask_worker(jobs: JobQueue, question: str, *arguments: Any, awaited: str) -> Any | None:
     """Return a worker's answer to a question (`stitchlab.worker.questions`); None, with a message, until it comes.
 
     Args:
@@ -45,7 +45,7 @@ def ask_worker(jobs: Jobs, question: str, *arguments: Any, awaited: str) -> Any 
     return None
 
 
-def cuts_of(store: Store, jobs: Jobs, network: Network) -> Cuts | None:
+def cuts_of(store: Store, jobs: JobQueue, network: Network) -> Cuts | None:
     """Return the layers at which a network of the store can be cut, or None while a worker finds them.
 
     Args:
@@ -59,7 +59,7 @@ def cuts_of(store: Store, jobs: Jobs, network: Network) -> Cuts | None:
     return None if record is None else Cuts.from_record(record)
 
 
-def _look(jobs: Jobs, question: str, arguments: tuple[Any, ...], awaited: str) -> None:
+def _look(jobs: JobQueue, question: str, arguments: tuple[Any, ...], awaited: str) -> None:
     if jobs.ask(question, *arguments).state != "waiting":
         st.rerun()
     st.caption(f":material/hourglass_top: Looking for {awaited} …")

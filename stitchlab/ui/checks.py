@@ -15,7 +15,7 @@ from stitchlab.catalog.indices import INDICES
 from stitchlab.catalog.methods import METHOD_LABELS
 from stitchlab.catalog.presets import PRESETS
 from stitchlab.errors import StitchLabError
-from stitchlab.jobs import Jobs
+from stitchlab.jobs import JobQueue
 from stitchlab.request import METHODS, Method, TaskLoss
 from stitchlab.results import controls, cut_points, data_sets, demo, networks, shelf
 from stitchlab.results.chance import min_permutations
@@ -45,7 +45,7 @@ class CheckSelection:
     checking: Checking | None
 
 
-def choose(store: Store, jobs: Jobs) -> CheckSelection | None:
+def choose(store: Store, jobs: JobQueue) -> CheckSelection | None:
     """Draw the choice of a suite, which goes into the address, and its pickers; None, with a message, without one."""
     suites = {str(suite["id"]): suite for suite in kept.suites(store)}
     of_files = {answers.suite.id: answers.checking for answers in shelf.tables(store)}

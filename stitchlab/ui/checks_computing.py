@@ -9,7 +9,7 @@ import streamlit as st
 from stitchlab import ui
 from stitchlab.catalog.checks import CHECKS
 from stitchlab.catalog.keys import COMPUTE
-from stitchlab.jobs import Answer, Jobs
+from stitchlab.jobs import Answer, JobQueue
 from stitchlab.jobs.names import checks_job
 from stitchlab.results import demo
 from stitchlab.results.checks import answers as kept
@@ -22,7 +22,7 @@ from stitchlab.ui.asking import ANSWER_WAIT_S
 from stitchlab.ui.checks import CheckSelection, demo_by_names
 
 
-def compute(jobs: Jobs, store: Store, selection: CheckSelection) -> None:
+def compute(jobs: JobQueue, store: Store, selection: CheckSelection) -> None:
     """Show the progress of running checks; else what is missing, its price, the button, and how the last try ended.
 
     Args:
@@ -70,7 +70,7 @@ def _count_answers(checking: Checking) -> int:
     return sum(checking.store.has(kept.ROOM, kept.key(checking.suite.id, name)) for name in CHECKS)
 
 
-def _price(jobs: Jobs, store: Store, selection: CheckSelection, lacking: list[str]) -> None:
+def _price(jobs: JobQueue, store: Store, selection: CheckSelection, lacking: list[str]) -> None:
     """Show how many checks are missing, how many grids they need, and how long that takes, as soon as it is known."""
     title = f"**{len(lacking)} check{'s' * (len(lacking) > 1)} to compute**"
     remarks = f"{_training_remark(store, selection)} Finished checks are kept, and not computed again."
@@ -95,12 +95,16 @@ def _training_remark(store: Store, selection: CheckSelection) -> str:
     return ui.literal(networks) + stitches
 
 
-def _look(jobs: Jobs, store: Store, arguments: dict[str, Any], lacking: list[str], title: str, remarks: str) -> None:
+def _look(
+    jobs: JobQueue, store: Store, arguments: dict[str, Any], lacking: list[str], title: str, remarks: str
+) -> None:
     if _ask_price(jobs, store, arguments, lacking).state != "waiting":
         st.rerun()
     st.markdown(f"{title}: estimating how long that takes …{remarks}")
 
 
-def _ask_price(jobs: Jobs, store: Store, arguments: dict[str, Any], lacking: list[str], wait: float = 0.0) -> Answer:
+def _ask_price(
+    jobs: JobQueue, store: Store, arguments: dict[str, Any], lacking: list[str], wait: float = 0.0
+) -> Answer:
     """Ask for the price; ask again whenever cells were added, since then less is missing."""
     return jobs.price(arguments, lacking, len(store.keys("cells")), wait)

@@ -10,7 +10,7 @@ import streamlit as st
 from stitchlab import ui
 from stitchlab.catalog.keys import COMPUTE
 from stitchlab.errors import StitchLabError
-from stitchlab.jobs import Jobs, preparation_job
+from stitchlab.jobs import JobQueue, preparation_job
 from stitchlab.results.definitions import changed, listed
 from stitchlab.results.duration import expected, roughly, seconds
 from stitchlab.results.plan import to_compute
@@ -23,7 +23,7 @@ MIN_SECONDS_FOR_CHEAPER = 120.0  # for computations that take longer, cheaper se
 MAX_CHEAPER_SHARE = 0.7  # of a computation's time, which cheaper settings may take
 
 
-def draw_with_progress(jobs: Jobs, run: Run, draw: Callable[[Run], None]) -> None:
+def draw_with_progress(jobs: JobQueue, run: Run, draw: Callable[[Run], None]) -> None:
     """Draw a run below its progress bar while it is computed, and again whenever cells have been added.
 
     Args:
@@ -42,7 +42,7 @@ def _count_results(run: Run) -> int:
     return len(run.cells) + len(run.functional)
 
 
-def compute_bar(jobs: Jobs, run: Run, begun: Callable[[Run], None] = lambda run: None) -> None:
+def compute_bar(jobs: JobQueue, run: Run, begun: Callable[[Run], None] = lambda run: None) -> None:
     """Show how long a run will take and the button that computes it; say how the last try ended.
 
     Args:
@@ -83,7 +83,7 @@ def compute_bar(jobs: Jobs, run: Run, begun: Callable[[Run], None] = lambda run:
         ui.queue(lambda: begun(jobs.compute(run)))
 
 
-def _draft_bar(jobs: Jobs, run: Run) -> None:
+def _draft_bar(jobs: JobQueue, run: Run) -> None:
     """Draw the button that makes a control network, then its grid; until then the run has no id and no link."""
     request = run.wanted()
     status = jobs.status(job := preparation_job(request))
@@ -104,7 +104,7 @@ def _draft_bar(jobs: Jobs, run: Run) -> None:
         ui.queue(lambda: jobs.prepare(request))
 
 
-def _compute_prepared(jobs: Jobs, store: Store) -> None:
+def _compute_prepared(jobs: JobQueue, store: Store) -> None:
     """Once the control network that this visitor asked for is made, queue its run and go to the run's link."""
     job = st.session_state.get("preparing")
     status = jobs.status(job) if job else None
@@ -144,7 +144,7 @@ def stored_results_bar(run: Run) -> bool:
     return clicked
 
 
-def _price(jobs: Jobs, run: Run) -> None:
+def _price(jobs: JobQueue, run: Run) -> None:
     missing = to_compute(run)
     progress = f"**{len(run.cells)} of {run.total} results are there**; {missing}" if run.cells else f"**{missing}**"
     estimate = jobs.estimate(run, wait=ANSWER_WAIT_S)
@@ -157,7 +157,7 @@ def _price(jobs: Jobs, run: Run) -> None:
         st.markdown(f"{progress}: {duration}.{_cheaper(estimate.value)}")
 
 
-def _look(jobs: Jobs, run: Run, progress: str) -> None:
+def _look(jobs: JobQueue, run: Run, progress: str) -> None:
     if jobs.estimate(run).state != "waiting":
         st.rerun()
     st.markdown(f"{progress}: estimating how long that takes …")

@@ -12,7 +12,7 @@ from stitchlab.errors import StitchLabError
 from stitchlab.figures import run_grids
 from stitchlab.figures.story import Chapter, sentence, story
 from stitchlab.figures.thumbnail import describe, thumbnail
-from stitchlab.jobs import DEMO, Jobs, detection_job
+from stitchlab.jobs import DEMO, JobQueue, detection_job
 from stitchlab.results import demo, shelf
 from stitchlab.results.definitions import changed
 from stitchlab.results.detection import DetectionResults
@@ -84,7 +84,7 @@ def cards(others: Sequence[Run]) -> None:
                 ui.link_to_page(COMPARE, "Open", links.query(run), name_of(run))
 
 
-def demo_here(jobs: Jobs, store: Store, *, alone: bool) -> None:
+def demo_here(jobs: JobQueue, store: Store, *, alone: bool) -> None:
     """Draw the demo: the button that computes it, and its grid, which fills with results.
 
     Args:
@@ -133,7 +133,7 @@ def list_own_runs(store: Store) -> None:
     ui.link_to_page("pages/5_Networks.py", "Use your own networks", {"part": "Import"}, "Import weights, or train some")
 
 
-def _offer(jobs: Jobs, run: Run | None, alone: bool) -> None:
+def _offer(jobs: JobQueue, run: Run | None, alone: bool) -> None:
     """Draw the button that computes the demo, the progress of its training, and how the last try ended."""
     status = jobs.status(DEMO) if run is None else None
     if status is not None and status.active:
@@ -156,7 +156,7 @@ def _offer(jobs: Jobs, run: Run | None, alone: bool) -> None:
         ui.queue(jobs.train_demo if run is None else lambda: jobs.compute(run, last="indices"))
 
 
-def _draw_demo(jobs: Jobs, run: Run, alone: bool) -> None:
+def _draw_demo(jobs: JobQueue, run: Run, alone: bool) -> None:
     """Draw the demo's grid during its computation and after; draw less if the gallery has shown the finding."""
     if not run.complete:
         compute_bar(jobs, run)
@@ -225,7 +225,7 @@ def _query(run: Run, i: str, j: str) -> list[tuple[str, str]]:
     return links.query(run, front_layer=i, end_layer=j)
 
 
-def _queue_frechet_ratios(jobs: Jobs, results: DetectionResults) -> None:
+def _queue_frechet_ratios(jobs: JobQueue, results: DetectionResults) -> None:
     """Queue the Fréchet ratios of a finished grid, which take seconds. After a cancel, Activations offers them."""
     run, cells = results.run, results.cells
     if (

@@ -9,7 +9,7 @@ import streamlit as st
 from stitchlab import ui
 from stitchlab.catalog.data_sets import DATA_SETS, FOLDER
 from stitchlab.figures import networks as figures
-from stitchlab.jobs import Jobs, download_job
+from stitchlab.jobs import JobQueue, download_job
 from stitchlab.results import data_sets
 from stitchlab.results.data_sets import DataRecord
 from stitchlab.store import Store
@@ -21,7 +21,7 @@ IMAGES_PER_CLASS = 3  # sample images
 MAX_CLASSES_SHOWN = 20  # with sample images
 
 
-def draw(store: Store, jobs: Jobs) -> None:
+def draw(store: Store, jobs: JobQueue) -> None:
     """Draw the table of data sets, and the chosen one below."""
     records = {record.name: record for record in data_sets.known(store)}
     names = [*DATA_SETS, *(name for name in records if name not in DATA_SETS)]
@@ -68,7 +68,7 @@ def _row(name: str, record: DataRecord | None, store: Store) -> dict[str, Any]:
     }
 
 
-def _draw_data_set(jobs: Jobs, data: DataRecord) -> None:
+def _draw_data_set(jobs: JobQueue, data: DataRecord) -> None:
     id_remark = f", id `{data.fingerprint[:12]}`" if data.fingerprint else ""
     st.markdown(
         f"**{data.label}**: {data.train:,} training and {data.test:,} test images of "
@@ -86,7 +86,7 @@ def _draw_data_set(jobs: Jobs, data: DataRecord) -> None:
         _samples(jobs, data)
 
 
-def _samples(jobs: Jobs, data: DataRecord) -> None:
+def _samples(jobs: JobQueue, data: DataRecord) -> None:
     st.caption(
         "The first training images of "
         + ("each class" if len(data.classes) <= MAX_CLASSES_SHOWN else f"the first {MAX_CLASSES_SHOWN} classes")
@@ -104,7 +104,7 @@ def _samples(jobs: Jobs, data: DataRecord) -> None:
         pictures(pixels, labels, [f"A training image of class {label}" for label in labels], width=46)
 
 
-def _offer_download(jobs: Jobs, name: str, remark: str) -> None:
+def _offer_download(jobs: JobQueue, name: str, remark: str) -> None:
     """Draw a remark with a button that downloads a data set, or the progress of the download."""
     job = download_job(name)
     status = jobs.status(job)
@@ -121,7 +121,7 @@ def _offer_download(jobs: Jobs, name: str, remark: str) -> None:
         ui.queue(lambda: jobs.fetch(name))
 
 
-def _offer_folders(jobs: Jobs, records: dict[str, DataRecord]) -> None:
+def _offer_folders(jobs: JobQueue, records: dict[str, DataRecord]) -> None:
     st.header("Add a folder of images")
     offered = [str(path) for path in data_sets.offered_folders()]
     if not offered:

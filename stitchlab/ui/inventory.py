@@ -12,7 +12,7 @@ from stitchlab import ui
 from stitchlab.errors import StitchLabError
 from stitchlab.figures import activations
 from stitchlab.figures import networks as figures
-from stitchlab.jobs import Jobs, measurement_job
+from stitchlab.jobs import JobQueue, measurement_job
 from stitchlab.results import data_sets, networks
 from stitchlab.results.networks import Network
 from stitchlab.results.run import list_runs
@@ -30,7 +30,7 @@ UNTRACED = (
 BOUND: Any = {"bind": "query-params"}
 
 
-def draw(store: Store, jobs: Jobs) -> None:
+def draw(store: Store, jobs: JobQueue) -> None:
     """Draw the table of networks and the chosen network below it."""
     networks_by_name = {network.name: network for network in networks.list_networks(store)}
     if not networks_by_name:
@@ -106,7 +106,7 @@ def _pick(names: list[str]) -> None:
         st.session_state["network"] = names[row]
 
 
-def _draw_network(store: Store, jobs: Jobs, network: Network) -> None:
+def _draw_network(store: Store, jobs: JobQueue, network: Network) -> None:
     numbers = {
         "Accuracy": accuracy(network),
         "Parameters": f"{network.parameters:,}" if network.parameters else "–",
@@ -166,7 +166,7 @@ def _show_callback_error(key: str) -> None:
         st.error(message, icon=":material/error:")
 
 
-def _layers(store: Store, jobs: Jobs, network: Network) -> None:
+def _layers(store: Store, jobs: JobQueue, network: Network) -> None:
     cuts = cuts_of(store, jobs, network)
     if cuts is None:
         return
@@ -200,7 +200,7 @@ def _layers(store: Store, jobs: Jobs, network: Network) -> None:
     )
 
 
-def _classes(store: Store, jobs: Jobs, network: Network) -> None:
+def _classes(store: Store, jobs: JobQueue, network: Network) -> None:
     counts = networks.confusion(store, network)
     if counts is None:
         _measure(store, jobs, network)
@@ -235,7 +235,7 @@ def _classes(store: Store, jobs: Jobs, network: Network) -> None:
         )
 
 
-def _measure(store: Store, jobs: Jobs, network: Network) -> None:
+def _measure(store: Store, jobs: JobQueue, network: Network) -> None:
     data = data_sets.of_fingerprint(store, network.data_fingerprint)
     if data is not None and data.classes != network.classes:
         st.info(
@@ -257,7 +257,7 @@ def _measure(store: Store, jobs: Jobs, network: Network) -> None:
         ui.queue(lambda: jobs.measure(network.id))
 
 
-def _training(store: Store, jobs: Jobs, network: Network) -> None:
+def _training(store: Store, jobs: JobQueue, network: Network) -> None:
     if points := network.origin.get("curve"):
         chart(network.name, figures.curve(points, network.origin["epochs"], dark=ui.dark()), "curve", "training")
     else:
@@ -278,7 +278,7 @@ def _write_value(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-ASPECTS: dict[str, Callable[[Store, Jobs, Network], None]] = {
+ASPECTS: dict[str, Callable[[Store, JobQueue, Network], None]] = {
     "Layers": _layers,
     "Classes": _classes,
     "Linear probes": probes.draw,

@@ -9,7 +9,7 @@ import streamlit as st
 
 from stitchlab import ui
 from stitchlab.errors import StitchLabError
-from stitchlab.jobs import DEMO, Jobs
+from stitchlab.jobs import DEMO, JobQueue
 from stitchlab.jobs.status import State
 from stitchlab.results.run import Run
 from stitchlab.store import Store
@@ -33,7 +33,7 @@ _LABELS_BY_PREFIX = {
 }
 
 
-def under_way(store: Store, jobs: Jobs) -> None:
+def under_way(store: Store, jobs: JobQueue) -> None:
     """Draw a progress bar for each running or waiting job, with a button that cancels it."""
     if embedding.embedded():
         return
@@ -59,7 +59,7 @@ def under_way(store: Store, jobs: Jobs) -> None:
         st.caption(f"And {len(active) - MAX_JOBS_SHOWN} more that wait.")
 
 
-def log(store: Store, jobs: Jobs) -> None:
+def log(store: Store, jobs: JobQueue) -> None:
     """Draw a table of the latest jobs: how they ended, and why some failed."""
     panel = st.expander("Log: how the latest work ended", icon=":material/history:", key="log", on_change="rerun")
     if not panel.open:  # a closed panel would read the log each time the page is drawn
@@ -106,7 +106,7 @@ def name(store: Store, job: str) -> str:
     return f"{label} of {title}"
 
 
-def _look(jobs: Jobs, job: str, label: str) -> None:
+def _look(jobs: JobQueue, job: str, label: str) -> None:
     """Draw one job's bar, without `Jobs.look`, which would keep a job alive that nobody asked for."""
     status = jobs.status(job)
     if status is None or not status.active:
@@ -115,6 +115,6 @@ def _look(jobs: Jobs, job: str, label: str) -> None:
     ui.progress(status)
 
 
-def _when(jobs: Jobs, job: str) -> datetime | None:
+def _when(jobs: JobQueue, job: str) -> datetime | None:
     record = jobs.store.intact("jobs", job)
     return datetime.fromtimestamp(record["created"]) if record else None

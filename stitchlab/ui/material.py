@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from stitchlab import ui
-from stitchlab.jobs import Jobs
+from stitchlab.jobs import JobQueue
 from stitchlab.results import samples
 from stitchlab.results.detection import NATIVE, OUTLIERS, STATISTICS, DetectionResults
 from stitchlab.results.run import Run
@@ -38,7 +38,7 @@ def statistics(results: DetectionResults, i: str, j: str) -> dict[str, dict[str,
     return {name: values for name, values in sets.items() if values} if arrays else {}
 
 
-def activations(jobs: Jobs, run: Run, image: int, i: str, j: str) -> dict[str, Array] | None:
+def activations(jobs: JobQueue, run: Run, image: int, i: str, j: str) -> dict[str, Array] | None:
     """Return one image's activations at the end layer.
 
     Args:
@@ -93,7 +93,7 @@ def _sampled(run: Run, image: int, i: str, j: str) -> dict[str, Array] | None:
     return maps
 
 
-def labels(jobs: Jobs, results: DetectionResults, j: str) -> Array | None:
+def labels(jobs: JobQueue, results: DetectionResults, j: str) -> Array | None:
     """Return the labels of all evaluation images, from the native statistics, or from a worker if those are older.
 
     Args:
@@ -113,7 +113,7 @@ def labels(jobs: Jobs, results: DetectionResults, j: str) -> Array | None:
     return labels
 
 
-def images(jobs: Jobs, run: Run, places: list[int]) -> tuple[Array, Array] | None:
+def images(jobs: JobQueue, run: Run, places: list[int]) -> tuple[Array, Array] | None:
     """Return evaluation images and their labels.
 
     Args:
@@ -133,7 +133,7 @@ def images(jobs: Jobs, run: Run, places: list[int]) -> tuple[Array, Array] | Non
     return answer
 
 
-def image(jobs: Jobs, run: Run, place: int) -> None:
+def image(jobs: JobQueue, run: Run, place: int) -> None:
     """Draw one evaluation image with its label.
 
     Args:

@@ -11,7 +11,7 @@ from stitchlab.catalog import architectures
 from stitchlab.catalog.architectures import ARCHITECTURES
 from stitchlab.catalog.training_recipes import AUGMENTATION_STEPS, Attack, Recipe, recipe
 from stitchlab.errors import StitchLabError
-from stitchlab.jobs import Jobs
+from stitchlab.jobs import JobQueue
 from stitchlab.results import data_sets, demo, networks
 from stitchlab.results.cut_points import Cuts
 from stitchlab.results.data_sets import DataRecord
@@ -22,7 +22,7 @@ MAX_SEEDS = 20  # of one training, each for a network
 EPSILON_STEPS = 255  # ε is chosen as a multiple of the range of pixel values, divided by this
 
 
-def train(store: Store, jobs: Jobs) -> None:
+def train(store: Store, jobs: JobQueue) -> None:
     """Draw the form of a training."""
     st.markdown(
         "Training runs in the background, on this machine or on your cluster: you may close the page. The "
@@ -59,13 +59,13 @@ def train(store: Store, jobs: Jobs) -> None:
         ui.queue(lambda: _submit(store, jobs, names, [{**arguments, "seed": seed} for seed in seeds]))
 
 
-def _submit(store: Store, jobs: Jobs, names: list[str], arguments: list[dict[str, Any]]) -> None:
+def _submit(store: Store, jobs: JobQueue, names: list[str], arguments: list[dict[str, Any]]) -> None:
     check_names_free(store, jobs, names)
     for name, arguments_of_network in zip(names, arguments, strict=True):
         jobs.train({"name": name, **arguments_of_network})
 
 
-def check_names_free(store: Store, jobs: Jobs, names: list[str]) -> None:
+def check_names_free(store: Store, jobs: JobQueue, names: list[str]) -> None:
     """Check that these names can be given to new networks.
 
     Args:
@@ -80,7 +80,7 @@ def check_names_free(store: Store, jobs: Jobs, names: list[str]) -> None:
     check_not_being_made(jobs, names)
 
 
-def check_not_being_made(jobs: Jobs, names: list[str]) -> None:
+def check_not_being_made(jobs: JobQueue, names: list[str]) -> None:
     """Check that no network with such a name is being made. Raises StitchLabError if one is."""
     busy = {name for name, status in jobs.networks_in_progress().items() if status.active}
     for name in names:
@@ -210,7 +210,7 @@ def _seeds(text: str) -> list[int]:
     return list(dict.fromkeys(int(part) for part in parts))
 
 
-def fits(jobs: Jobs, arch: str, data: DataRecord, options: dict[str, Any], size: int | None) -> bool:
+def fits(jobs: JobQueue, arch: str, data: DataRecord, options: dict[str, Any], size: int | None) -> bool:
     """Say where the network could be cut, or why it does not fit the images.
 
     Args:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from stitchlab import ui
 from stitchlab.figures import networks as figures
-from stitchlab.jobs import Jobs, Status
+from stitchlab.jobs import JobQueue, Status
 from stitchlab.jobs import network_job as job_of
 from stitchlab.results import networks
 from stitchlab.store import Store
@@ -17,7 +17,7 @@ from stitchlab.ui.charts import chart
 REDRAW_GROWTH = 1.2  # a curve with so many times the drawn points is drawn again
 
 
-def draw(jobs: Jobs) -> None:
+def draw(jobs: JobQueue) -> None:
     """Draw the networks in the making, with their curves, and those that failed; announce the finished ones."""
     begun = jobs.networks_in_progress()
     for name in st.session_state.get("being_made", set()) - begun.keys():
@@ -53,7 +53,7 @@ def _show_remark(store: Store) -> None:
         st.rerun()
 
 
-def _watch(jobs: Jobs, name: str) -> None:
+def _watch(jobs: JobQueue, name: str) -> None:
     points = jobs.curve(name)
     # With short epochs the page would be drawn again at every look, while somebody fills in a form.
     ui.watch(jobs, job_of(name), lambda: len(jobs.curve(name)) > REDRAW_GROWTH * len(points))
@@ -61,7 +61,7 @@ def _watch(jobs: Jobs, name: str) -> None:
         chart(name, figures.curve(points, max(10, len(points)), dark=ui.dark()), f"curve-{name}", "training")
 
 
-def _show_end(jobs: Jobs, name: str, status: Status) -> None:
+def _show_end(jobs: JobQueue, name: str, status: Status) -> None:
     # By a callback: the page is drawn again when a job ends, and a click at that moment must not be lost.
     forget = partial(jobs.forget, job_of(name))
     place, _ = ui.sentence_with_button("Dismiss", ":material/close:", key=f"dismiss-{name}", on_click=forget)

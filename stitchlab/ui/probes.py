@@ -13,7 +13,7 @@ from stitchlab.errors import StitchLabError
 from stitchlab.export import probes as files
 from stitchlab.export.options import Options
 from stitchlab.figures import probes as figures
-from stitchlab.jobs import Jobs, probes_job
+from stitchlab.jobs import JobQueue, probes_job
 from stitchlab.results import data_sets, networks
 from stitchlab.results.networks import Network
 from stitchlab.results.probes import TRAIN_IMAGES, Probes, find
@@ -32,7 +32,7 @@ OWN_DATA = ""  # the choice of the data that each network came with
 BOUND: Any = {"bind": "query-params"}
 
 
-def draw(store: Store, jobs: Jobs, network: Network) -> None:
+def draw(store: Store, jobs: JobQueue, network: Network) -> None:
     """Draw the probes' curves of a network and of others to compare, and the button that computes missing ones.
 
     Args:
@@ -51,7 +51,7 @@ def draw(store: Store, jobs: Jobs, network: Network) -> None:
     _files(with_results)
 
 
-def _choose(store: Store, jobs: Jobs, network: Network) -> list[Probes]:
+def _choose(store: Store, jobs: JobQueue, network: Network) -> list[Probes]:
     """Draw the pickers; return the probes that they describe: those of the network, then of the others."""
     left, middle, right = st.columns([5, 4, 4])
     with left:
@@ -136,7 +136,7 @@ def _data(store: Store) -> str:
     )
 
 
-def _compute(jobs: Jobs, incomplete: list[Probes]) -> None:
+def _compute(jobs: JobQueue, incomplete: list[Probes]) -> None:
     """Show the progress of probes, why some failed, and a button that computes the others."""
     not_queued = []
     for probes in incomplete:
@@ -164,7 +164,7 @@ def _compute(jobs: Jobs, incomplete: list[Probes]) -> None:
         ui.queue(lambda: _submit(jobs, not_queued))
 
 
-def _submit(jobs: Jobs, incomplete: list[Probes]) -> None:
+def _submit(jobs: JobQueue, incomplete: list[Probes]) -> None:
     for probes in incomplete:
         jobs.probe(probes.wanted(), f"linear probes of {probes.network.name}")
 

@@ -7,7 +7,7 @@ import streamlit as st
 from stitchlab import ui
 from stitchlab.catalog.glossary import meaning
 from stitchlab.errors import StitchLabError
-from stitchlab.jobs import Jobs
+from stitchlab.jobs import JobQueue
 from stitchlab.results import controls, networks
 from stitchlab.results.cut_points import Cuts, selections
 from stitchlab.results.networks import Network
@@ -25,7 +25,7 @@ ABOUT_CONTROL = meaning("control")
 NATIVE = f"Native activations: {meaning('native activations')}"
 
 
-def pick(store: Store, jobs: Jobs) -> Run | None:
+def pick(store: Store, jobs: JobQueue) -> Run | None:
     """Draw the pickers; return the run that they describe, or None, with a message, if there is none."""
     networks_by_name = {network.name: network for network in networks.list_networks(store)}
     if all(network.architecture == controls.NOISE for network in networks_by_name.values()):
@@ -109,7 +109,7 @@ def _about(network: Network) -> str:
     return f"{network.architecture} · accuracy {accuracy(network)} on {data} · {how(network)}"
 
 
-def _front_cuts(store: Store, jobs: Jobs, name: str, end: Network) -> Cuts | None:
+def _front_cuts(store: Store, jobs: JobQueue, name: str, end: Network) -> Cuts | None:
     """Return the cut points of the front network; those of a control even before it is made."""
     seed = int(st.session_state.get("seed", 0))
     if not controls.is_control(name):

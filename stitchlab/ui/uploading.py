@@ -10,7 +10,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from stitchlab import ui
 from stitchlab.errors import StitchLabError
-from stitchlab.jobs import Jobs
+from stitchlab.jobs import JobQueue
 from stitchlab.results import networks
 from stitchlab.results.data_sets import DataRecord
 from stitchlab.store import Store, uploads
@@ -23,7 +23,7 @@ UPLOAD = "upload_kept"
 ARCHITECTURE_SET_FOR = "upload_told"
 
 
-def draw(store: Store, jobs: Jobs) -> None:
+def draw(store: Store, jobs: JobQueue) -> None:
     """Draw the form of an import."""
     st.markdown(
         "Trained weights are imported from safetensors, or from a torch state dict, which is read without executing "
@@ -85,7 +85,7 @@ def _stored_key(store: Store, file: UploadedFile | None) -> str | None:
     return str(state[UPLOAD][1])
 
 
-def _set_architecture(jobs: Jobs, key: str, file_name: str) -> None:
+def _set_architecture(jobs: JobQueue, key: str, file_name: str) -> None:
     """Set the picker of the architecture to the one that fits the file, once for each file."""
     architecture = ask_worker(jobs, "upload_architecture", key, file_name, awaited=f"the architecture of {file_name}")
     if architecture and st.session_state.get(ARCHITECTURE_SET_FOR) != key:
@@ -130,7 +130,7 @@ def _other_fields(store: Store, data: DataRecord, stem: str) -> dict[str, Any]:
     return {"name": name, "mean": mean, "std": standard_deviation, "classes": classes, "replace": replace}
 
 
-def _submit(store: Store, jobs: Jobs, key: str, arguments: dict[str, Any]) -> None:
+def _submit(store: Store, jobs: JobQueue, key: str, arguments: dict[str, Any]) -> None:
     """Queue the import. Raises StitchLabError if its name is taken, or a mean or deviation is not a number."""
     arguments |= {field: _numbers(arguments[field]) for field in ("mean", "std")}
     if not arguments["replace"]:

@@ -57,7 +57,7 @@ def test_reading_them_finds_nothing_again(store: Store, monkeypatch: pytest.Monk
     assert cut_points.kept(store, network.id) is None
     first = cut_points_of_any(store, network)
     assert store.has(ROOM, key(network))
-    monkeypatch.setattr(finding, "of_architecture", lambda *_: pytest.fail("they are known"))
+    monkeypatch.setattr(finding, "cut_points_of_architecture", lambda *_: pytest.fail("they are known"))
     again = cut_points.kept(store, network.id)
     assert again is not None
     assert again.record() == cut_points_of_any(store, network).record() == first.record()

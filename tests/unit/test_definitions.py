@@ -95,7 +95,7 @@ def test_what_an_old_run_lacks_is_computed_under_todays_definitions(name: str, o
 @pytest.mark.parametrize("name", EVERY)
 def test_no_unit_of_an_old_run_is_computed(name: str, old: Run) -> None:
     files, unit = set(old.store.keys("cells")), plan.missing(old)[0]
-    old.store.put("jobs", "job", {"attempt": "job-00000000"})
+    old.store.put("jobs", "job", {"attempt": "job-00000000", "labels": ["it"], "weights": [1.0], "created": 0.0})
     with raised(name):
         with pytest.raises(StitchLabError, match=rf"under other definitions than today's \({name}: version"):
             compute_unit(old.store, old.request, unit, CPU)

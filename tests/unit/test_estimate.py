@@ -28,7 +28,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[torch.device]:
         asked.append(device)
         return 2e-11
 
-    monkeypatch.setattr(machine, "measured", measure)
+    monkeypatch.setattr(machine, "measure_rate", measure)
     return asked
 
 

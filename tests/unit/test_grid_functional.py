@@ -188,7 +188,7 @@ def test_what_another_process_adds_is_waited_for(done: Store, spy: Spy) -> None:
 def test_a_worker_does_one_methods_and_does_not_wait_for_the_others(done: Store) -> None:
     before = forget(made(done))
     unit = next(u for u in plan.missing(before) if u.names == ("dm",))
-    done.put("jobs", "job", {"attempt": "job-00000000"})
+    done.put("jobs", "job", {"attempt": "job-00000000", "labels": ["it"], "weights": [1.0], "created": 0.0})
     work = threading.Thread(
         target=tasks.compute, daemon=True, args=(str(done.root), before.id, unit, "cpu", "job-00000000", 0)
     )

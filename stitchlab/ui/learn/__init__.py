@@ -12,7 +12,7 @@ import streamlit as st
 from stitchlab import ui
 from stitchlab.catalog.glossary import meaning
 from stitchlab.catalog.lesson import STEPS, Step
-from stitchlab.jobs import Jobs
+from stitchlab.jobs import JobQueue
 from stitchlab.results.run import Run
 from stitchlab.store import Store
 from stitchlab.ui.learn import checks, distribution, halves, heatmaps, place, runs, seeing, two_ways
@@ -34,7 +34,7 @@ STEP_FIGURES: tuple[Callable[[Lesson], None], ...] = (
 QUESTIONS_BESIDE_HEADING: dict[int, Callable[[Lesson], None]] = {3: two_ways.ask}
 
 
-def draw(store: Store, jobs: Jobs) -> None:
+def draw(store: Store, jobs: JobQueue) -> None:
     """Draw the step of the lesson that the address names."""
     number, answered = place.step(), place.answered_steps()
     lesson = Lesson(store, jobs, runs.choose(store), number, place.last_answer(), number in answered)

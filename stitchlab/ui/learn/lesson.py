@@ -10,7 +10,7 @@ import streamlit as st
 
 from stitchlab import ui
 from stitchlab.catalog.lesson import STEPS, Step
-from stitchlab.jobs import Jobs
+from stitchlab.jobs import JobQueue
 from stitchlab.request import Cell
 from stitchlab.results.run import Run
 from stitchlab.store import Store
@@ -29,7 +29,7 @@ class Lesson:
     """Holds what a step needs: the example run, the last answer, and whether the step was answered correctly before."""
 
     store: Store
-    jobs: Jobs
+    jobs: JobQueue
     run: Run | None
     number: int
     last_answer: str

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from stitchlab.catalog.detectors import DETECTORS
-from stitchlab.jobs import Jobs
+from stitchlab.jobs import JobQueue
 from stitchlab.results.detection import DetectionResults
 from stitchlab.results.run import Run
 from stitchlab.results.similarity import deciding
@@ -25,7 +25,7 @@ BOUND: Any = {"bind": "query-params"}  # keyword arguments of widgets whose valu
 class Subject:
     """Holds the cell on the screen (front layer ``i``, end layer ``j``), its results, and the chosen detector."""
 
-    jobs: Jobs
+    jobs: JobQueue
     results: DetectionResults
     detector: str
     i: str
