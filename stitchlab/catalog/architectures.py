@@ -220,7 +220,7 @@ def offered_names() -> list[str]:
 
 
 def entry(name: str) -> ArchitectureEntry:
-    """Return the entry of an architecture that `known` lists. Raises UnknownName."""
+    """Return the entry of an architecture that `offered_names` lists. Raises UnknownName."""
     check_names("architecture", [name], offered_names())
     if name in ARCHITECTURES:
         return ARCHITECTURES[name]

@@ -24,10 +24,10 @@ ARCH = (
 
 
 def add(command: Command) -> None:
-    """Add the commands to a parser."""
+    """Add the commands; ``command`` makes the parser of each."""
     train = command("train", _train, "Train a network and keep it.")
     train.add_argument("arch", metavar="ARCH", help=ARCH)
-    train.add_argument("--name", help="the network's name; with several seeds, -sSEED is appended")
+    train.add_argument("--name", help="the network's name; with --seeds, -sSEED is appended")
     _training_arguments(train)
     bring = command("import", _import, "Import weights: safetensors or a torch state dict.")
     _import_arguments(bring)
@@ -38,9 +38,9 @@ def add(command: Command) -> None:
             type=named_values,
             default={},
             metavar="NAME=VALUE,…",
-            help="of the architecture: of resnet18 width, widths=equal, maps=equal; of mlp width, depth",
+            help="options of the architecture; resnet18: width, widths=equal, maps=equal; mlp: width, depth",
         )
-        parser.add_argument("--size", type=int, metavar="S", help="pixels a side of its input (default: the images')")
+        parser.add_argument("--size", type=int, metavar="S", help="pixels a side of its input (default: as the images)")
     listing = command("networks", _networks, "List the networks in the store.")
     change = listing.add_mutually_exclusive_group()
     change.add_argument("--rename", nargs=2, metavar=("NETWORK", "NAME"), help="rename one")
@@ -62,16 +62,16 @@ def _training_arguments(train: Parser) -> None:
         "--augment",
         type=names,
         metavar="A,A",
-        help=f"of {', '.join(AUGMENTATION_STEPS)}, or nothing: '' (default: all for natural images, else nothing)",
+        help=f"any of {', '.join(AUGMENTATION_STEPS)}; '' for none (default: all for natural images, else none)",
     )
     add("--label-noise", type=float, default=0.0, metavar="P", help="share 0..1 of labels replaced by another class's")
     add(
         "--adversarial",
         type=fraction,
         metavar="EPS",
-        help="train against PGD in an ℓ∞ ball of this radius, for pixels in 0..1: 8/255",
+        help="train against PGD in an ℓ∞ ball of this radius, such as 8/255 (pixels are 0..1)",
     )
-    add("--pgd-steps", type=int, default=Attack.steps, metavar="N", help=f"its steps (default: {Attack.steps})")
+    add("--pgd-steps", type=int, default=Attack.steps, metavar="N", help=f"steps of PGD (default: {Attack.steps})")
 
 
 def _import_arguments(bring: Parser) -> None:
@@ -83,7 +83,7 @@ def _import_arguments(bring: Parser) -> None:
         "--mean",
         type=numbers,
         metavar="R,G,B",
-        help="mean of pixels in 0..1 with which it was trained (default: that of the training images)",
+        help="mean by which its training inputs were normalised, pixels in 0..1 (default: that of the training images)",
     )
     add("--std", type=numbers, metavar="R,G,B", help="standard deviation likewise")
     add(

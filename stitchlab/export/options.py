@@ -35,7 +35,7 @@ class Options:
             ``reverse:accuracy`` stands for the run of the opposite direction, ``mean:accuracy`` and ``spread:accuracy``
             (the standard deviation) for this run together with ``others``. `stitchlab.export.shown.names` lists what
             a run has.
-        size: a key of `SIZES`.
+        size: a key of `WIDTHS_IN`.
         dpi: dots per inch of a PNG.
         values: whether cells contain their numbers; None: if they are legible.
         font_size: points; None: 7 on paper, 15 on a slide.

@@ -1,7 +1,7 @@
 """Write alternative texts for readers who do not see a figure: what it shows, its extremes, and where they are.
 
-Every function that draws a figure ends with `with_alt_text`, which keeps the text in the figure itself. `of` returns it
-to the code that puts the figure on a page. Numbers have three significant digits.
+Every function that draws a figure ends with `with_alt_text`, which keeps the text in the figure itself.
+`alt_text` returns it to the code that puts the figure on a page. Numbers have three significant digits.
 """
 
 from __future__ import annotations

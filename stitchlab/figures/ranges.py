@@ -19,7 +19,7 @@ def ends(values: npt.NDArray[Any]) -> tuple[float, float]:
 
 
 def with_room(values: Values, room_share: float) -> tuple[float, float]:
-    """Return the ends of an axis that has room around all finite values; 0 and 1 if there is none.
+    """Return the ends of an axis that has room around all finite values; 0 and 1 if no value is finite.
 
     The room on each side is a share of the range of the values.
 
@@ -38,7 +38,8 @@ def shared_range(values: list[Values], low: float, high: float | None) -> tuple[
 
     Args:
         values: matrices of any shape; NaN is left out.
-        low, high: range of the quantity; ``high`` None: no upper limit, so the largest value is taken.
+        low, high: range of the quantity; ``high`` None: no upper limit, so the largest value is taken, or 0 if
+            all are negative.
     """
     numbers = np.concatenate([np.ravel(matrix) for matrix in values])
     numbers = numbers[~np.isnan(numbers)]
@@ -50,7 +51,7 @@ def shared_range(values: list[Values], low: float, high: float | None) -> tuple[
 def log_ticks(low: float, high: float) -> list[float]:
     """Return ticks of a logarithmic scale: 1, 2 and 5 times powers of ten within the range; its ends if there are none.
 
-    A range of more than three powers of ten has the powers alone.
+    A range that touches more than three decades has only the powers of ten.
     """
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     steps = (1, 2, 5) if last - first <= 3 else (1,)
@@ -63,7 +64,7 @@ def round_ticks(low: float, high: float, most: int = 5, *, percent: bool = False
 
     Args:
         low, high: ends of the range.
-        most: largest number of steps between them; there may be one number more.
+        most: largest number of steps between the ends; there may be one tick more than steps.
         percent: whether the texts are percentages.
 
     >>> round_ticks(-0.5, 0.5, 2), round_ticks(0, 0.4, 2, percent=True)

@@ -1,7 +1,7 @@
 """Measure how fast this machine computes, within a second; estimates use this rate until similar work was timed here.
 
 It times a forward pass and a backward pass to the input, which take nearly all the time of a grid. The network is
-ResNet-20 on small images: one with other kinds of arithmetic may be several times faster or slower.
+ResNet-20 on small images: networks with other operations may run several times faster or slower per operation.
 """
 
 from __future__ import annotations
@@ -19,12 +19,10 @@ from stitchlab.results.plan import GridWork
 from stitchlab.store import Store
 
 ROOM = "timings"
-NOMINAL_SECONDS_PER_FLOP = (
-    1e-11  # seconds per operation, where nothing was measured and only the shares of costs are needed
-)
+NOMINAL_SECONDS_PER_FLOP = 1e-11  # if nothing was measured and only relative costs matter
 TIMED_STEPS = 5  # the fastest counts, because other processes may slow down the rest
 CPU_BATCH = 64  # images that are run together
-GPU_BATCH = 512  # more than on a CPU: as few images would not use all of a GPU
+GPU_BATCH = 512  # more than on a CPU, because 64 images would not fill a GPU
 IMAGE_SHAPE = (3, 32, 32)
 
 RateName = GridWork | Literal["machine"]
@@ -75,7 +73,7 @@ def rate(store: Store, device: torch.device) -> float:
 def measure_rate(device: torch.device) -> float:
     """Measure the seconds per operation, without keeping them.
 
-    The measurement uses as many threads as the computation of grids, which differs from the pages' worker.
+    The measurement uses as many threads as the computation of grids, not as many as the worker that answers pages.
     """
     threads_before = torch.get_num_threads()
     torch.set_num_threads(int(os.environ.get("STITCHLAB_GRID_THREADS") or threads_before))

@@ -12,24 +12,24 @@ from torch import Tensor
 
 from stitchlab.indices.second_moments import SecondMoments
 
-EQUAL_CORRELATIONS = 1e-8  # correlations that differ by less count as equal
+CORRELATION_TOLERANCE = 1e-8  # correlations that differ by less count as equal
 
 
 def pwcca(moments: SecondMoments) -> float | str:
-    """Compute 1 − Σ w ρ / Σ w over the front's directions (its rank), w_k = Σ_c |⟨h_k, a_c⟩| over its channels a_c.
+    """Compute 1 − Σ_k w_k ρ_k / Σ_k w_k, k = 1 … rank of the front, w_k = Σ_c |⟨h_k, a_c⟩| over its channels a_c.
 
     The h are the front's canonical variates. Variates of equal correlation are determined only as a subspace; there the
-    principal directions of the front's rows are used. The same holds for front directions beyond the end's rank, where
-    ρ = 0.
+    principal directions of the front's rows are used. Front directions beyond the end's rank (ρ = 0) are treated in the
+    same way.
 
-    An invertible map of the end or another scale of the front does not change the index; a rotation of the front does.
+    The index is invariant to invertible maps of the end and to rescaling the front, but not to rotating the front.
 
     Args:
         moments: AᵀA (C, C), AᵀB (C, D), BᵀB (D, D) of the front's and the end's centred rows, and how many rows.
 
     Returns:
         distance in 0..1, lower is more similar; where it is undefined, the reason: the rows of one layer are constant,
-        or there are fewer rows than the sum of both ranks and one.
+        or there are fewer rows than rank A + rank B + 1.
 
     >>> from stitchlab.indices.second_moments import Rows
     >>> square = 4 * torch.eye(2, dtype=torch.float64)
@@ -43,7 +43,7 @@ def pwcca(moments: SecondMoments) -> float | str:
     correlations = torch.nn.functional.pad(shared, (0, len(sx) - len(shared)))
     projections = left.T @ (sx[:, None] * vx.T)  # ⟨h, a_c⟩ = leftᵀ S Vᵀ (rank, C)
     weights = projections.abs().sum(1)
-    group_starts = ((correlations[:-1] - correlations[1:] > EQUAL_CORRELATIONS).nonzero()[:, 0] + 1).tolist()
+    group_starts = ((correlations[:-1] - correlations[1:] > CORRELATION_TOLERANCE).nonzero()[:, 0] + 1).tolist()
     for start, end in pairwise([0, *group_starts, len(weights)]):
         if end - start > 1:
             weights[start:end] = _principal(projections[start:end]).abs().sum(1)

@@ -179,13 +179,13 @@ class Jobs(Queue):
         return run
 
     def prepare(self, arguments: dict[str, Any]) -> None:
-        """Queue the making of what a request needs (`tasks.prepare`), job `preparing`; its result holds the ``run``."""
+        """Queue the making of what a request needs (`tasks.prepare`, `preparation_job`); its result has the ``run``."""
         self._submit_one(preparation_job(arguments), "pages", "preparing the request", "prepare", arguments)
 
     def detect(
         self, run: Run, detection: Detection, detectors: Sequence[str], cells: Sequence[MethodCell], asked: bool = True
     ) -> None:
-        """Queue what detectors have not computed yet on these cells (job `detecting`), column by column.
+        """Queue what detectors have not computed yet on these cells (job `detection_job`), column by column.
 
         Args:
             run: whose stitched activations are judged.
@@ -210,7 +210,7 @@ class Jobs(Queue):
             self._submit(detection_job(run, detection, cells), "grid", tasks, asked=asked)
 
     def compute_trajectory(self, run: Run, front_layer: str, end_layer: str, asked: bool = True) -> None:
-        """Queue a cell's trajectory through the epochs of task loss matching (job `following`).
+        """Queue a cell's trajectory through the epochs of task loss matching (job `trajectory_job`).
 
         Args:
             run: the run.
@@ -231,26 +231,26 @@ class Jobs(Queue):
         )
 
     def train(self, arguments: dict[str, Any]) -> None:
-        """Queue the training of a network (`tasks.train`), job `making` of its name."""
+        """Queue the training of a network (`tasks.train`), job `network_job` of its name."""
         name = arguments["name"]
         self._submit_one(network_job(name), "grid", f"training {name}", "train", arguments, self.device)
 
     def bring(self, upload: str, arguments: dict[str, Any]) -> None:
-        """Queue the import of an upload (`tasks.bring`), job `making` of the network's name."""
+        """Queue the import of an upload (`tasks.bring`), job `network_job` of the network's name."""
         name = arguments["name"]
         call = WorkerCall("bring", (upload, arguments, self.device))
         self._submit(network_job(name), "grid", [(call, TaskDescription(f"importing {name}"))], upload=upload)
 
     def measure(self, network: str) -> None:
-        """Queue the measuring of a network, given by its id, on the test images of its data (job `measuring`)."""
+        """Queue the measuring of a network, given by its id, on the test images of its data (job `measurement_job`)."""
         self._submit_one(measurement_job(network), "grid", "measuring", "measure", network, self.device)
 
     def probe(self, arguments: dict[str, Any], label: str) -> None:
-        """Queue linear probes of a network (`tasks.probe`), job `probing`; ``label`` names the job for people."""
+        """Queue linear probes of a network (`tasks.probe`), job `probes_job`; ``label`` names the job for people."""
         self._submit_one(probes_job(arguments), "grid", label, "probe", arguments, self.device)
 
     def check(self, suite: dict[str, Any], checks: Sequence[str]) -> None:
-        """Queue what checks still need (job `names.checking`): ``suite`` is that of `results.checks.plan.begin`."""
+        """Queue what checks still need (job `names.checks_job`): ``suite`` is that of `results.checks.plan.begin`."""
         tasks = [
             (WorkerCall("check", (step, self.device)), TaskDescription(step.label, step.weight))
             for step in suites.begin(self.store, suite, checks)
@@ -258,7 +258,7 @@ class Jobs(Queue):
         self._submit(names.checks_job(suite), "grid", tasks)
 
     def fetch(self, data: str) -> None:
-        """Queue the download of a data set (job `fetching`)."""
+        """Queue the download of a data set (job `download_job`)."""
         self._submit_one(download_job(data), "data", f"getting {data}", "fetch", data)
 
     def train_demo(self) -> None:
@@ -273,7 +273,7 @@ class Jobs(Queue):
         return {name: status for name, status in statuses.items() if status is not None and status.state != "done"}
 
     def curve(self, name: str) -> list[dict[str, float]]:
-        """Read the training curve so far of a network: `train.Point` as JSON."""
+        """Read the training curve so far of a network: `train.CurvePoint` as JSON."""
         record = job_records.read_job(self.store, network_job(name))
         return job_records.read_curve(self.store, job_records.task_key(record.attempt, 0)) if record else []
 

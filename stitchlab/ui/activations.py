@@ -65,7 +65,8 @@ def draw(jobs: JobQueue, run: Run, i: str, j: str) -> None:
     Args:
         jobs: the queue.
         run: the run that has the cell.
-        i, j: front layer and end layer of the cell; at least one method has to be stitched there (`ready`).
+        i, j: front layer and end layer of the cell; at least one method has to be stitched there
+            (`offer_missing_methods`).
     """
     cells = [(m, i, j) for m in run.request.methods if (m, i, j) in run.cells]
     above, below = st.container(), st.container()

@@ -1,6 +1,6 @@
-"""Builds architectures by name: those of the catalog, with one file for each family, of torchvision, timm and the user.
+"""Builds architectures by name: the catalog's (one file per family), torchvision's, timm's, and the user's own.
 
-All take grey or RGB images and any number of classes. Those of the registry are plain PyTorch that torch.fx can trace:
+All take grey or RGB images and any number of classes. Those of the catalog are plain PyTorch that torch.fx can trace:
 they have no control flow on shapes and no in-place activations.
 """
 
@@ -22,7 +22,7 @@ from stitchlab.models.zoo.noise import Noise
 from stitchlab.models.zoo.resnet import cifar, resnet18
 from stitchlab.models.zoo.tiny10 import Tiny10
 
-__all__ = ["REGISTRY", "Architecture", "architecture", "build", "known", "public", "sketch"]
+__all__ = ["REGISTRY", "Architecture", "architecture", "build", "check_public_name", "known_names", "sketch"]
 
 _BUILDERS: dict[str, Callable[..., nn.Module]] = {
     "tiny10": Tiny10,
@@ -53,7 +53,7 @@ def architecture(name: str) -> Architecture:
         return timm_models.architecture(name)
     if ":" in name:
         return own.architecture(name)
-    raise UnknownName("architecture", name, known_names(), "torchvision/NAME gives torchvision's")
+    raise UnknownName("architecture", name, known_names(), "for a torchvision network, write torchvision/NAME")
 
 
 def known_names() -> list[str]:
@@ -62,7 +62,7 @@ def known_names() -> list[str]:
 
 
 def check_public_name(name: str) -> str:
-    """Return the name if a page may use it, that is, if it is one of `known`. Raises UnknownName."""
+    """Return the name if a page may use it, that is, if it is one of `known_names`. Raises UnknownName."""
     if name not in known_names():
         raise UnknownName("architecture", name, known_names(), "Own code is run from the command line only")
     return name
@@ -96,10 +96,10 @@ def build(arch: str | Architecture, *, classes: int, channels: int, size: int, *
 
 
 def sketch(arch: str | Architecture, *, classes: int, channels: int, size: int, **options: Any) -> nn.Module:
-    """Build a network without numbers (on the meta device), in eval mode, which costs little time and no memory.
+    """Build a network of shapes without values (on the meta device), in eval mode: it takes little time and no memory.
 
-    The user's own code and timm's networks are built with numbers, because only these show whether a trace has frozen a
-    decision that their Python code makes.
+    The user's own code and timm's networks are built with values: only values show whether torch.fx has fixed a branch
+    of their Python code that depends on the data.
 
     Args:
         arch, classes, channels, size, options: as for `build`.
@@ -116,13 +116,13 @@ def sketch(arch: str | Architecture, *, classes: int, channels: int, size: int, 
     try:
         with torch.device("meta"), _Unfilled():
             return build(builder, **arguments).eval()
-    except StitchLabError:  # some compute with tensors in their constructor
-        with _NoNumbers(), _Unfilled():
+    except StitchLabError:  # some constructors compute with values, which meta tensors do not have
+        with _EmptyOnMeta(), _Unfilled():
             return build(builder, **arguments).eval().to("meta")
 
 
-class _NoNumbers(TorchFunctionMode):
-    """Creates parameters, which begin as torch.empty, on the meta device; everything else is computed as usual."""
+class _EmptyOnMeta(TorchFunctionMode):
+    """Redirects torch.empty, by which PyTorch creates parameters, to the meta device; all else is computed as usual."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         return func(*args, **{**(kwargs or {}), **({"device": "meta"} if func is torch.empty else {})})
@@ -135,7 +135,7 @@ _FILLS = {
 
 
 class _Unfilled(TorchFunctionMode):
-    """Skips filling tensors on the meta device, on which PyTorch would spend most of the time of a sketch."""
+    """Skips the filling of tensors on the meta device, which would take most of the time of a sketch."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
