@@ -202,8 +202,8 @@ CHECKS = {
             reference="Balogh & Jelasity 2025; Dowson & Landau 1982",
             about="A stitched network may be accurate although the end network never produces such activations itself: "
             "this is how Balogh and Jelasity explain the anomalies. The check takes the accurate cells, which reach "
-            "80 % or more of the end network's own accuracy above chance, and counts those whose Fréchet ratio is that "
-            "of native activations.",
+            "80 % or more of the end network's own accuracy, both counted from chance, and counts those whose Fréchet "
+            "ratio is that of native activations.",
             statistics=(
                 Statistic(
                     name="native",

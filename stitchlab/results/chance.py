@@ -1,9 +1,9 @@
 """Compare an index with chance, that is, with its values on permuted images: in a cell, and at the best of a column.
 
 The null of a cell is the index with one layer's images permuted (`stitchlab.indices.null`). Three numbers follow from
-it, as in arXiv 2602.14486: a bound that 95 % of the null values, with the observed value counted among them, do not
-exceed; a p-value, which counts the observed value, too; and the calibrated value, which is 0 at that bound and 1 at the
-index's best possible value. ★ marks the best cell of a column, which is a maximum over many cells. It is therefore
+it, as in arXiv 2602.14486: a bound such that 95 % of the null values, with the observed value counted among them, are
+not more similar; a p-value, which counts the observed value, too; and the calibrated value, which is 0 at that bound
+and 1 at the index's best possible value. ★ marks the best cell of a column, which is a maximum over many cells. It is therefore
 compared with the best of the same column under each permutation, and its p-values are corrected over the columns of a
 grid (Holm 1979).
 """
@@ -70,7 +70,7 @@ def default_permutations(columns: int) -> int:
 
 
 def min_permutations(columns: int) -> int:
-    """Return the least number of permutations that can decide about so many columns.
+    """Return a number of permutations that is enough, with some margin, to decide about so many columns.
 
     >>> min_permutations(6)
     150
@@ -79,7 +79,9 @@ def min_permutations(columns: int) -> int:
 
 
 def null95(value: float, null: Sequence[float] | Values, index: Index) -> float:
-    """Return the bound that 95 % of the null and the observed value do not exceed, as an order statistic.
+    """Return the bound such that 95 % of the null, with the observed value added, are not more similar.
+
+    It is an order statistic.
 
     Args:
         value: the observed value.

@@ -1,10 +1,10 @@
 """Cut a front network's activations to their leading principal directions, and fit direct matching at all ranks.
 
-The *basis* of a layer is the eigenbasis of the covariance of the front network's activations there. Its rows are those
-of direct matching (positions of maps, all tokens, vectors), over the K un-augmented training images of direct matching:
+The *basis* of a layer is the eigenbasis of the covariance of the front network's activations there. The covariance is
+taken over the rows of direct matching (positions of maps, all tokens, vectors) of its K un-augmented training images:
 there is one basis from training images, and not one for each batch. Cutting to rank r replaces x at every position by
 x_r = μ + V_r V_rᵀ (x − μ), with μ the mean and V_r the r leading directions. A basis has no directions without variance
-(singular values below 1e-7 of the largest, as in direct matching): a rank above their number keeps all of them.
+(singular values below 1e-7 of the largest of [X 1], as in direct matching). A rank above their number keeps them all.
 
 This is the rank test of sensitivity (Ding, Denain & Steinhardt 2021; Balogh & Jelasity 2025).
 """
@@ -195,7 +195,7 @@ def direct_matching_at(
 def regressed(row_basis: Basis, gram: Tensor, cross: Tensor, rank: int) -> tuple[Tensor, Tensor]:
     """Fit least squares on cut rows, given the basis of the same rows (principal component regression).
 
-    W_r = Cᵀ V_r Λ_r⁻¹ V_rᵀ and b_r = ȳ − W_r μ, with C = Xᵀ(Y − ȳ) of centred rows and Λ the values: one
+    W_r = Sᵀ V_r Λ_r⁻¹ V_rᵀ and b_r = ȳ − W_r μ, with S = (X − μ)ᵀ(Y − ȳ) and Λ the values: one
     eigendecomposition serves all ranks. No affine map of the cut rows is nearer to Y.
 
     Args:
@@ -214,7 +214,7 @@ def regressed(row_basis: Basis, gram: Tensor, cross: Tensor, rank: int) -> tuple
 
 
 def projected(front_basis: Basis, gram: Tensor, cross: Tensor, rank: int) -> tuple[Tensor, Tensor]:
-    """Fit least squares on cut rows that were resized to the end layer's positions, so the basis is that of other rows.
+    """Fit least squares on cut rows that were resized to the end layer's positions, so the basis is of other rows.
 
     Args:
         front_basis: the basis of the front's rows before they are resized.

@@ -113,7 +113,7 @@ def test_the_queue_takes_todays_run(name: str, old: Run, monkeypatch: pytest.Mon
         run = jobs.compute(Run.load(old.id, old.store))
         assert run.id == old.under_todays_definitions().id != old.id
     assert [wanted[0] for wanted in queued] == [run.id]
-    assert {task[1][0] for task in queued[0][2]} == {run.id}
+    assert {call.arguments[0] for call, _ in queued[0][2]} == {run.id}
     assert jobs.compute(old).id == old.id, "today's again"
 
 

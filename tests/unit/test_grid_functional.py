@@ -203,7 +203,9 @@ def test_a_worker_does_one_methods_and_does_not_wait_for_the_others(done: Store)
 def test_the_queue_adds_them_and_says_what_it_takes(done: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     before = forget(made(done))
     queued: list[list[str]] = []
-    monkeypatch.setattr(Jobs, "_submit", lambda self, job, kind, wanted, labels, **more: queued.append(labels))
+    monkeypatch.setattr(
+        Jobs, "_submit", lambda self, job, kind, tasks, **more: queued.append([d.label for _, d in tasks])
+    )
     assert Jobs(done).compute(before).id == before.id
     assert queued == [[f"functional metrics of {m} into {j}" for m in ("TLM", "DM") for j in reversed(COLUMNS)]]
     pair = load_pair(done, before.request, CPU)

@@ -44,7 +44,7 @@ def arranged(
     room: float,
     height: float | None = None,
 ) -> list[Row]:
-    """Arrange heatmaps in as few rows as give cells of sufficient size, with the largest cells that fit.
+    """Arrange heatmaps in the fewest rows whose cells are large enough; within a ``height``, with the largest cells.
 
     Args:
         grids: the heatmaps.
