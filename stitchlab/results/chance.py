@@ -3,9 +3,10 @@
 The null of a cell is the index with one layer's images permuted (`stitchlab.indices.null`). Three numbers follow from
 it, as in arXiv 2602.14486: a bound such that 95 % of the null values, with the observed value counted among them, are
 not more similar; a p-value, which counts the observed value, too; and the calibrated value, which is 0 at that bound
-and 1 at the index's best possible value. ★ marks the best cell of a column, which is a maximum over many cells. It is therefore
-compared with the best of the same column under each permutation, and its p-values are corrected over the columns of a
-grid (Holm 1979).
+and 1 at the index's best possible value.
+
+★ marks the best cell of a column, which is a maximum over many cells. It is therefore compared with the best of the
+same column under each permutation, and its p-values are corrected over the columns of a grid (Holm 1979).
 """
 
 from __future__ import annotations
