@@ -22,7 +22,12 @@ class Waiting(Notes):
     def ask(self, name, *arguments, wait=0.0):
         return Answer("waiting")
 
-ui.Jobs = lambda store: Waiting()
+def waiting(store):
+    jobs = Waiting()
+    jobs.store = store
+    return jobs
+
+ui.Jobs = waiting
 shown = []
 for page, link in json.loads(sys.argv[1]):
     at = AppTest.from_file("app.py", default_timeout=60)

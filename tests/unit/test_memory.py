@@ -30,7 +30,7 @@ def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 outside = faults()
-with memory.kept():
+with memory.freed_memory_reused():
     inside = faults()
 print(json.dumps([outside, inside, faults()]))
 """

@@ -257,7 +257,7 @@ def test_a_grid_that_was_cancelled_goes_on_within_a_unit(store: Store, monkeypat
     learned: list[set[Cell]] = []
     monkeypatch.setattr(
         estimate,
-        "learn",
+        "keep_rate",
         lambda store, pair, request, work, cells, seconds: learned.append(set(cells)) if work == "tlm" else None,
     )
     (name,) = store.keys("resume")
