@@ -57,9 +57,8 @@ def import_weights(
         weights: a file that `stitchlab.models.weights.read_weights` reads; for ``torchvision/NAME`` also the name of
             published weights (``DEFAULT``, ``IMAGENET1K_V1``, …), which have their own preprocessing and classes.
         arch, options: see `zoo.architecture`; values of the architecture's options by name, others at their default.
-        data: the training data of the weights, or data with the same classes. If ``classes`` differs from
-            its number of classes, only its number of channels is used, and no accuracy is computed. A data set that is
-            given by name is loaded after the weights were checked.
+        data: the training data of the weights, or data with the same classes. If ``classes`` is not its number of
+            classes, no accuracy is computed. A data set that is given by name is loaded after the weights were checked.
         store, name: where to save the network (default: `Store()`), and its name.
         mean, std: by which pixels in 0..1 are normalised, one number for each channel; default are the data's own.
         classes: number of outputs; default is the number of the data's classes.
@@ -69,8 +68,7 @@ def import_weights(
         called: name of the file in messages; default is its name on the disk.
         device, report: where to measure, as for `train`; receives the progress.
 
-    Raises StitchLabError where anything does not fit. The ``origin["remark"]`` of the network
-    says if mean or std seem wrong.
+    Raises StitchLabError where anything does not fit. The network's origin has a ``remark`` if mean or std seem wrong.
     """
     store, device = store_or_default(store), pick_device(device)
     if not replace:
