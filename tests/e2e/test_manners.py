@@ -37,14 +37,14 @@ def test_a_lower_case_address_leads_to_its_page_with_all_that_it_says(finished: 
     until(lambda: numbers(page) == [36, 36], 60)
     assert query(page).items() >= {"run": [finished.id], "show": ["Distance to native"]}.items()
     page.get_by_test_id("stSidebar").get_by_role("link", name="Home").click()
-    expect(page.get_by_role("heading", name="StitchLab")).to_be_visible()
+    expect(page.get_by_role("heading", name="StitchLab", exact=True)).to_be_visible()
     assert not page.get_by_text("Did you mean").count(), "said once"
 
 
 def test_an_address_of_no_page_leads_home(finished: Run, server: str, page: Page) -> None:
     page.goto(f"{server}/nowhere")
     expect(page.get_by_text("No page has the address that was opened. This is Home.")).to_be_visible()
-    expect(page.get_by_role("heading", name="StitchLab")).to_be_visible()
+    expect(page.get_by_role("heading", name="StitchLab", exact=True)).to_be_visible()
 
 
 def test_a_tour_of_all_pages_leaves_nothing_in_the_log(finished: Run, cache: Path, page: Page, tmp_path: Path) -> None:
