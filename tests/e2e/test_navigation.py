@@ -49,7 +49,7 @@ def shows(page: Page, wanted: Callable[[Look], bool]) -> Look:
         seen.append(look(page))
         return len(seen) > 2 and wanted(seen[-1]) and same(seen[-1], seen[-2]) and same(seen[-2], seen[-3])
 
-    until(there, 180)  # detectors of each cell that is opened run beside it
+    until(there, 60)
     return seen[-1]
 
 
