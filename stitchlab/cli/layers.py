@@ -60,28 +60,10 @@ def _cuts(name: str, size: int | None, store: Store) -> Cuts:
 
 def _of_architecture(name: str, size: int | None) -> Cuts:
     from stitchlab.models import zoo
-    from stitchlab.models.cut_points import cut_points_of_architecture
+    from stitchlab.models.cut_points import cut_points_at_size
 
     architecture = zoo.architecture(name)
-    size = architecture.size if size is None else size
-    architecture.check_size(size)
-    return cut_points_of_architecture(
-        architecture,
-        networks.Network(
-            name="",
-            architecture=architecture.name,
-            options=architecture.resolve(),
-            classes=tuple("0123456789"),
-            channels=3,
-            size=size,
-            mean=(),
-            std=(),
-            data="",
-            data_fingerprint="",
-            origin={},
-            code=architecture.code,
-        ),
-    )
+    return cut_points_at_size(architecture, architecture.size if size is None else size)
 
 
 def _computed(store: Store, network: networks.Network) -> Cuts:

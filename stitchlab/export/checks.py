@@ -12,7 +12,7 @@ from typing import Any
 from stitchlab.catalog.checks import CHECKS
 from stitchlab.errors import StitchLabError, UnknownName
 from stitchlab.export.latex import escaped
-from stitchlab.export.options import IMAGE_SUFFIXES, ImageSuffix, Options
+from stitchlab.export.options import IMAGE_SUFFIXES, Options
 from stitchlab.figures.checks import Figure, first_rows, label, sign
 from stitchlab.results import data_sets
 from stitchlab.results.checks.answers import Answers
@@ -37,7 +37,6 @@ TABLE_LABELS = {
     "png": "Picture (PNG)",
 }
 EVIDENCE_LABELS = {"svg": "Figure (SVG)", "pdf": "Figure (PDF)", "png": "Picture (PNG)", "csv": "Plotted values (CSV)"}
-DRAWN: tuple[ImageSuffix, ...] = IMAGE_SUFFIXES
 TEX_SIGNS = "Bold: passes; $\\times$: fails; ?: not enough data; --: not for this measure."
 CheckedMeasure = tuple[str, str]  #: (check, measure): a cell of the table
 
@@ -60,7 +59,7 @@ def make(answers: Answers, suffix: str, options: Options | None = None, cell: Ch
     """
     if suffix not in kinds(cell):
         raise UnknownName("kind of file of checks", suffix, kinds(cell))
-    if suffix in DRAWN:
+    if suffix in IMAGE_SUFFIXES:
         from stitchlab.export.vector.checks import evidence, table
 
         options = options or Options()

@@ -10,8 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from stitchlab.errors import StitchLabError
 from stitchlab.models import zoo
-from stitchlab.models.cut_points import cut_points_of_architecture
-from stitchlab.results.networks import Network
+from stitchlab.models.cut_points import cut_points_at_size
 
 INPUT_SIZES = (32, 16, 64, 75, 96, 224)  # pixels a side; a row shows the first that fits
 HEAD = """# Architectures
@@ -30,22 +29,8 @@ def row(name: str) -> str:
     """Write the table row of one architecture. Raises StitchLabError where it takes none of `INPUT_SIZES`."""
     architecture = zoo.architecture(name)
     for size in INPUT_SIZES:
-        network = Network(
-            name="",
-            architecture=name,
-            options=architecture.resolve(),
-            classes=tuple("0123456789"),
-            channels=3,
-            size=size,
-            mean=(),
-            std=(),
-            data="",
-            data_fingerprint="",
-            origin={},
-        )
         try:
-            architecture.check_size(size)
-            cuts = cut_points_of_architecture(architecture, network)
+            cuts = cut_points_at_size(architecture, size)
         except StitchLabError:
             continue
         blocks = cuts.defaults()

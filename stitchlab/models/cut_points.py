@@ -65,6 +65,29 @@ def cut_points_of_architecture(architecture: Architecture, network: Network, sto
         ) from error
 
 
+def cut_points_at_size(architecture: Architecture, size: int) -> Cuts:
+    """Find the cut points of an architecture for ten classes of colour images of ``size`` pixels a side.
+
+    Raises StitchLabError where images of this size do not fit, or there is no cut point.
+    """
+    architecture.check_size(size)
+    network = Network(
+        name="",
+        architecture=architecture.name,
+        options=architecture.resolve(),
+        classes=tuple("0123456789"),
+        channels=3,
+        size=size,
+        mean=(),
+        std=(),
+        data="",
+        data_fingerprint="",
+        origin={},
+        code=architecture.code,
+    )
+    return cut_points_of_architecture(architecture, network)
+
+
 def _nearest_sizes(architecture: Architecture, network: Network) -> list[int]:
     """List the three sizes nearest to the network's that its architecture takes; no more are tried, to save time."""
     by_distance = sorted(set(SUGGESTED_SIZES) - {network.size}, key=lambda size: (abs(size - network.size), size))

@@ -7,7 +7,7 @@ import streamlit as st
 from stitchlab import ui
 from stitchlab.errors import StitchLabError
 from stitchlab.export import checks as files
-from stitchlab.export.options import WIDTHS_IN, Options
+from stitchlab.export.options import IMAGE_SUFFIXES, WIDTHS_IN, Options
 from stitchlab.results.checks.answers import Answers
 from stitchlab.ui import embedding
 from stitchlab.ui.figure_panel import SIZE_LABELS
@@ -42,7 +42,7 @@ def _panel(answers: Answers, cell: files.CheckedMeasure | None, label: str, key:
         kinds = files.kinds(cell)
         suffix = str(left.selectbox("File", list(kinds), key=key, format_func=kinds.__getitem__))
         options = Options()
-        if suffix in files.DRAWN:
+        if suffix in IMAGE_SUFFIXES:
             size = (
                 middle.segmented_control(
                     "Size",
@@ -72,5 +72,5 @@ def _panel(answers: Answers, cell: files.CheckedMeasure | None, label: str, key:
             width="stretch",
         )
         st.caption(f"`{name}`, {len(data) / 1000:,.0f} kB")
-        if suffix in files.DRAWN or suffix == "tex":
+        if suffix in IMAGE_SUFFIXES or suffix == "tex":
             st.code(files.caption(answers, cell), language=None, wrap_lines=True)

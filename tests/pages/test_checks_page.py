@@ -35,6 +35,19 @@ from stitchlab.ui import checks_page, checks_table
 
 PAGE = "pages/3_Checks.py"
 
+#: What the page asks of the queue for the demo's networks.
+DEMO_SUITE = {
+    "names": list(demo.SEEDS),
+    "data": "digits",
+    "methods": ["tlm", "dm"],
+    "indices": list(INDICES),
+    "tlm": asdict(PRESETS["quick"]),
+    "dm_images": 100,
+    "eval_images": None,
+    "null": 150,
+    "seed": 0,
+}
+
 
 @pytest.fixture
 def answers(store: Store) -> Answers:
@@ -185,17 +198,7 @@ def test_an_empty_store_offers_the_demo_and_says_what_is_checked(opened: Open, j
     assert at.selectbox(key="suites").options[0] == "The demo: four seeds of ResNet-14 on digits"
     sound(widget(at, "button", "run_checks").click().run())
     ((what, checks),) = jobs.checked
-    assert what == {
-        "names": list(demo.SEEDS),
-        "data": "digits",
-        "methods": ["tlm", "dm"],
-        "indices": list(INDICES),
-        "tlm": asdict(PRESETS["quick"]),
-        "dm_images": 100,
-        "eval_images": None,
-        "null": 150,
-        "seed": 0,
-    }
+    assert what == DEMO_SUITE
     assert checks == list(CHECKS)
     assert not list((tmp_path / "empty").rglob("*.json")), "nothing is written before it is asked for"
 
@@ -221,17 +224,7 @@ def test_work_on_the_demo_that_began_before_its_networks_were_there_is_watched(
     opened: Open, jobs: Notes, store: Store
 ) -> None:
     at = sound(opened(store, PAGE, suite="demo"))
-    by_names = {
-        "names": list(demo.SEEDS),
-        "data": "digits",
-        "methods": ["tlm", "dm"],
-        "indices": list(INDICES),
-        "tlm": asdict(PRESETS["quick"]),
-        "dm_images": 100,
-        "eval_images": None,
-        "null": 150,
-        "seed": 0,
-    }
+    by_names = DEMO_SUITE
     jobs.states[checks_job(by_names)] = Status("running", "Self", 0.4, 60.0)
     at = sound(at.run())
     assert has(at, "button", f"cancel-{checks_job(by_names)}")
